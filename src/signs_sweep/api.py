@@ -1,0 +1,180 @@
+"""What there is to use from Python: the commands as functions.
+
+They take what the commands take, raise what the commands would print, and return the results.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from signs_sweep.analysis.table import Row, build_table
+from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.planning import Plan
+from signs_sweep.preparation import load_all, prepare
+from signs_sweep.running import Outcome, Store, begin, rows_of
+from signs_sweep.spec import Experiment
+from signs_sweep.trackers import store_exists
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SpecPath = str | os.PathLike[str]
+
+Overrides = Mapping[str, Any] | Sequence[str] | None
+"""Values of parameters for every run, as `{"epochs": 20}` or as `["epochs=20"]`."""
+
+
+def load(spec: SpecPath, *, overrides: Overrides = None) -> Experiment:
+    """Read and check a spec.
+
+    Args:
+        spec: path of the file.
+        overrides: values of parameters for every run, as in `{"epochs": 20}`.
+
+    Raises:
+        SpecError: the spec has problems; the message lists all of them with their places.
+        UsageError: an override cannot be followed.
+    """
+    (experiment,) = load_all([Path(spec)], _arguments(overrides))
+    return experiment
+
+
+def plan(
+    *specs: SpecPath,
+    overrides: Overrides = None,
+    data: SpecPath | None = None,
+) -> Plan:
+    """Expand specs into the runs that they ask for; nothing is trained.
+
+    Args:
+        specs: paths of the files.
+        overrides: values of parameters for every run.
+        data: folder of the photos; else `SIGNS_DATA`, else `data`.
+
+    Raises:
+        SpecError: a spec has problems.
+        DataError: the data cannot be used.
+        UsageError: an override cannot be followed, or two experiments have one name.
+    """
+    return prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data)).plan
+
+
+def run(
+    *specs: SpecPath,
+    overrides: Overrides = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+    workers: int | None = None,
+    force: bool = False,
+) -> Outcome:
+    """Train the runs of specs and record them in MLflow. Finished runs are not trained again.
+
+    Args:
+        specs: paths of the files.
+        overrides: values of parameters for every run.
+        data: folder of the photos; else `SIGNS_DATA`, else `data`.
+        tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
+        workers: processes that train; None for one per core, 0 to train in this process.
+        force: train finished runs again.
+
+    Returns:
+        The results; runs that failed are among them.
+
+    Raises:
+        SpecError: a spec has problems.
+        DataError: the data cannot be used.
+        StoreError: the store cannot be read or written.
+        UsageError: an argument cannot be followed.
+        KeyboardInterrupt: it was interrupted; what was done is recorded.
+    """
+    prepared = prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data))
+    running = begin(prepared, tracking_uri=tracking_uri, workers=workers, force=force)
+    outcome = running.execute(lambda _: None)
+    if outcome.was_interrupted:
+        raise KeyboardInterrupt
+    return outcome
+
+
+def compare(
+    *targets: SpecPath,
+    overrides: Overrides = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+    sort: str | None = None,
+    metrics: Sequence[str] = (),
+) -> "pd.DataFrame":
+    """Return the runs of specs or experiments as a table.
+
+    Args:
+        targets: spec files, or names of experiments in the store.
+        overrides: values of parameters for every run of the specs.
+        data: folder of the photos; else `SIGNS_DATA`, else `data`.
+        tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
+        sort: column to sort by, best first; else the order of the plan.
+        metrics: further metrics to show.
+
+    Returns:
+        One line a run, indexed by run_id: the parameters that vary, `global_seed` and `init_seed`,
+        `state` (NEW for a run that was never started), `loss` (training loss of the last epoch),
+        `final_train_accuracy`, `val_accuracy` where there is validation, `test_accuracy`,
+        `epochs`, and `seconds` of training.
+
+    Raises:
+        SpecError: a spec has problems.
+        StoreError: the store cannot be read, or has no such experiment.
+        UsageError: `sort` or one of `metrics` is not known of any run.
+    """
+    if not targets:
+        raise UsageError("nothing to compare: name a spec file or an experiment")
+    rows: list[Row] = []
+    for target in targets:
+        if _is_spec(target):
+            rows += _rows_of_spec(Path(target), _arguments(overrides), _path(data), tracking_uri)
+        else:
+            rows += _rows_of_experiment(str(target), tracking_uri)
+    return build_table(rows, sort=sort, metrics=metrics)
+
+
+def _rows_of_spec(
+    spec: Path, overrides: Sequence[str], data: Path | None, tracking_uri: str | None
+) -> list[Row]:
+    prepared = prepare([spec], overrides=overrides, data_dir=data)
+    results = Store(tracking_uri).find(prepared.plan)
+    return [row for part in prepared.plan.parts for row in rows_of(part, results)]
+
+
+def _rows_of_experiment(name: str, tracking_uri: str | None) -> list[Row]:
+    store = Store(tracking_uri)
+    if not store_exists(store.uri):
+        raise StoreError(
+            f"there is neither a spec file '{name}' nor a tracking store with an experiment of "
+            "that name: nothing has been run here yet"
+        )
+    return [
+        Row(name, one.run_id, one.label, one.parameters, one.result)
+        for one in store.tracker.list_runs(name)
+    ]
+
+
+def _is_spec(target: SpecPath) -> bool:
+    path = Path(target)
+    return path.suffix.lower() in {".yaml", ".yml"} or path.is_file()
+
+
+def _paths(specs: Sequence[SpecPath]) -> list[Path]:
+    if not specs:
+        raise UsageError("nothing to do: name a spec file")
+    return [Path(spec) for spec in specs]
+
+
+def _path(value: SpecPath | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+def _arguments(overrides: Overrides) -> list[str]:
+    if overrides is None:
+        return []
+    if isinstance(overrides, Mapping):
+        return [f"{key}={value}" for key, value in overrides.items()]
+    return list(overrides)

@@ -1,0 +1,160 @@
+"""The commands and their options."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from signs_sweep.cli.data import data_app
+from signs_sweep.cli.tables import Format
+
+app = typer.Typer(
+    name="signs-sweep",
+    help="Honest experiments on small TensorFlow models: declare, run, compare.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.add_typer(data_app, name="data")
+
+Specs = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Spec files.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a parameter of every run; may be repeated."
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", help="Folder of the photos. [default: $SIGNS_DATA, else data]"
+    ),
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        metavar="URI",
+        help="MLflow store. [default: $MLFLOW_TRACKING_URI, else sqlite:///mlruns/mlflow.db]",
+    ),
+]
+
+
+@app.command()
+def run(
+    specs: Specs,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Processes that train; 0 trains in this one, for a debugger. "
+            "[default: one per core]",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Train finished runs again.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")
+    ] = False,
+    overrides: Overrides = None,
+    data: Data = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Train the runs of specs, and record them in MLflow. Finished runs are not trained again."""
+    from signs_sweep.cli.running import run_specs
+    from signs_sweep.preparation import prepare
+    from signs_sweep.running import begin
+
+    prepared = prepare(specs, overrides=overrides or [], data_dir=data)
+    running = begin(prepared, tracking_uri=tracking_uri, workers=workers, force=force)
+    raise typer.Exit(run_specs(running, specs, quiet=quiet))
+
+
+@app.command()
+def plan(
+    specs: Specs,
+    overrides: Overrides = None,
+    data: Data = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Show what `run` would train: runs, whether they are cached, and how long it would take."""
+    from signs_sweep.cli.planning import show_plan
+    from signs_sweep.preparation import prepare
+    from signs_sweep.running import Store
+
+    prepared = prepare(specs, overrides=overrides or [], data_dir=data)
+    show_plan(prepared, Store(tracking_uri))
+
+
+@app.command()
+def compare(
+    targets: Annotated[
+        list[str],
+        typer.Argument(metavar="SPEC|EXPERIMENT...", help="Spec files, or names of experiments."),
+    ],
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="METRIC", help="Column to sort by, best first. [default: as planned]"),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further metric to show; may be repeated."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TABLE,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to a file, not to stdout."),
+    ] = None,
+    overrides: Overrides = None,
+    data: Data = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Show the runs of specs or experiments in one table."""
+    from signs_sweep.api import compare as compare_runs
+    from signs_sweep.cli.output import write
+    from signs_sweep.cli.tables import render
+
+    table = compare_runs(
+        *targets,
+        overrides=overrides,
+        data=data,
+        tracking_uri=tracking_uri,
+        sort=sort,
+        metrics=metric or [],
+    )
+    write(render(table, form), output)
+
+
+@app.command()
+def ui(
+    port: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Port. [default: 5000, or a free one if it is taken]"),
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the address.")
+    ] = False,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Start MLflow's pages on the store, on this machine alone, until Ctrl-C."""
+    from signs_sweep.trackers import default_artifact_root, resolve_uri, serve
+
+    uri = resolve_uri(tracking_uri, Path.cwd())
+    raise typer.Exit(
+        serve(
+            uri,
+            default_artifact_root(uri),
+            port,
+            announce=lambda line: print(line, flush=True),
+            open_browser=not no_browser,
+        )
+    )
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a spec, for editors."""
+    from signs_sweep.spec import schema_json
+
+    sys.stdout.write(schema_json().rstrip("\n") + "\n")

@@ -1,0 +1,52 @@
+"""What `plan` prints."""
+
+import sys
+from collections.abc import Mapping
+
+from signs_sweep.cli.tables import plan_lines
+from signs_sweep.cli.text import count, duration
+from signs_sweep.executors import default_workers
+from signs_sweep.planning import Plan
+from signs_sweep.preparation import Prepared
+from signs_sweep.records import Result
+from signs_sweep.running import Store
+
+_ON_A_TERMINAL = 200
+"""Most lines of an experiment that are shown on a terminal; a pipe gets all."""
+
+
+def show_plan(prepared: Prepared, store: Store) -> None:
+    """Print the runs of a plan and a summary."""
+    known = store.find(prepared.plan)
+    for part in prepared.plan.parts:
+        experiment = part.experiment
+        dataset = prepared.datasets[experiment.name]
+        runs, trials = count(len(part.runs), "run"), count(len(part.trials), "trial")
+        shape = " > ".join(map(str, (*experiment.hidden, len(dataset.classes))))
+        print(f"{experiment.name}   {runs} in {trials}   data: {dataset.describe()}   net: {shape}")
+        lines = plan_lines(part, known)
+        if sys.stdout.isatty() and len(lines) > _ON_A_TERMINAL:
+            hidden = len(lines) - _ON_A_TERMINAL
+            lines[_ON_A_TERMINAL - 3 : -3] = [f"  ... {hidden:,} more; pipe to see all"]
+        print("\n".join(lines), end="\n\n")
+    print(summary(prepared.plan, known, store.seconds_an_epoch()))
+
+
+def summary(plan: Plan, known: Mapping[str, Result], seconds_an_epoch: float | None) -> str:
+    """Return how much there is to do, and how long it takes where there is experience."""
+    new = [
+        run
+        for run_id, run in plan.runs.items()
+        if run_id not in known or not known[run_id].state.is_finished
+    ]
+    cached = len(plan.runs) - len(new)
+    if not new:
+        return f"{count(cached, 'run')}, all cached: nothing to train"
+    epochs = sum(run.parameters.epochs for run in new)
+    workers = min(default_workers(), len(new))
+    words = f"{count(len(new), 'run')} to train, {cached:,} cached   {epochs:,} epochs"
+    if seconds_an_epoch is None:
+        return f"{words}   time: not known before a first run"
+    longest = max(run.parameters.epochs for run in new)
+    seconds = max(epochs / workers, longest) * seconds_an_epoch
+    return f"{words}   about {duration(seconds)} with {count(workers, 'worker')}"

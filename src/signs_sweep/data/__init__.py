@@ -1,0 +1,29 @@
+"""Datasets: finding, reading, checking, splitting and, where there are none, drawing them.
+
+A spec says `data: signs`; `find_source` turns that into a `DataSource`, which is small enough to
+send to a worker, and `DataSource.load` into a `Dataset`, whose fingerprint becomes part of every
+run. Neither h5py nor Pillow is imported before it is needed.
+"""
+
+from signs_sweep.data.dataset import Dataset
+from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
+from signs_sweep.data.hdf5 import TEST_FILE, TRAIN_FILE, read_dataset, write_dataset
+from signs_sweep.data.sheet import contact_sheet
+from signs_sweep.data.source import KNOWN_DATASETS, DataSource, default_data_dir, find_source
+from signs_sweep.data.split import stratified_split
+
+__all__ = [
+    "DRAWN_VERSION",
+    "KNOWN_DATASETS",
+    "TEST_FILE",
+    "TRAIN_FILE",
+    "DataSource",
+    "Dataset",
+    "contact_sheet",
+    "default_data_dir",
+    "draw_dataset",
+    "find_source",
+    "read_dataset",
+    "stratified_split",
+    "write_dataset",
+]

@@ -1,0 +1,60 @@
+"""A dataset: images with their labels, for training and for testing."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled images in memory. Nobody writes into the arrays.
+
+    Attributes:
+        name: what a person calls it, as in `signs`.
+        train_images: uint8 of shape (n, height, width, channels).
+        train_labels: int64 of shape (n,), each an index into `classes`.
+        test_images: uint8 of shape (m, height, width, channels).
+        test_labels: int64 of shape (m,), each an index into `classes`.
+        classes: names of the classes.
+        drawn: whether the images come from this package's own pencil instead of a camera.
+    """
+
+    name: str
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.int64]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    drawn: bool
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that name the content: equal for equal arrays and classes.
+
+        Neither the name of the dataset nor the place of its files has a part in it.
+        """
+        digest = sha256(repr(self.classes).encode())
+        for array, dtype in (
+            (self.train_images, "u1"),
+            (self.train_labels, "<i8"),
+            (self.test_images, "u1"),
+            (self.test_labels, "<i8"),
+        ):
+            digest.update(repr(array.shape).encode())
+            digest.update(np.ascontiguousarray(array, dtype=dtype).data)
+        return digest.hexdigest()[:16]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        _, height, width, channels = self.train_images.shape
+        return height, width, channels
+
+    def describe(self) -> str:
+        """One line for people, as in `signs, 1,080 + 120 photos (7c1e90ab)`."""
+        sizes = f"{self.name}, {len(self.train_labels):,} + {len(self.test_labels):,}"
+        digits = self.fingerprint[:8]
+        return f"{sizes} images (drawn, {digits})" if self.drawn else f"{sizes} photos ({digits})"

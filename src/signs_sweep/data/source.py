@@ -1,0 +1,154 @@
+"""Where a dataset is: from what a spec says to the files that hold it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from signs_sweep.data.dataset import Dataset
+from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
+from signs_sweep.data.hdf5 import TEST_FILE, TRAIN_FILE, read_dataset, write_dataset
+from signs_sweep.errors import DataError
+
+KNOWN_DATASETS: tuple[str, ...] = ("signs", "drawn")
+"""The datasets that a spec can name. A folder of the same name is `./signs`."""
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """The files of a dataset. Small and picklable, so that a worker can load it for itself.
+
+    Attributes:
+        name: what a person calls it.
+        train: file with the training set.
+        test: file with the test set.
+        drawn: whether this is the built-in drawn dataset. It is also where the spec said `signs`
+            and there were no photos; the caller tells the user.
+    """
+
+    name: str
+    train: Path
+    test: Path
+    drawn: bool
+
+    def load(self) -> Dataset:
+        """Read the files.
+
+        Raises:
+            DataError: a file is missing, damaged or not in the expected layout.
+        """
+        return read_dataset(self.train, self.test, self.name, drawn=self.drawn)
+
+
+def default_data_dir(option: Path | None) -> tuple[Path, bool]:
+    """Decide where the photos are looked for.
+
+    Args:
+        option: what the user gave as `--data`, or None.
+
+    Returns:
+        `--data`, else the environment's `SIGNS_DATA`, else `data` below the current folder; and
+        whether it was one of the first two, so that someone meant just this folder.
+    """
+    if option is not None:
+        return option.expanduser(), True
+    if variable := os.environ.get("SIGNS_DATA"):
+        return Path(variable).expanduser(), True
+    return Path("data"), False
+
+
+def find_source(
+    data: str | Mapping[str, str], *, data_dir: Path | None, spec_folder: Path
+) -> DataSource:
+    """Find the files that a spec means with its `data`.
+
+    Reads no images, except of the drawn dataset: that is made on its first use and kept.
+
+    Args:
+        data: a name in `KNOWN_DATASETS`, a folder, or `{train: a.h5, test: b.h5}`.
+        data_dir: what the user gave as `--data`, or None; see `default_data_dir`.
+        spec_folder: folder of the spec, to which its paths are relative.
+
+    Raises:
+        DataError: there is no such dataset, or a file of it is missing.
+    """
+    if not isinstance(data, str):
+        return _from_files(data, spec_folder)
+    if data == "drawn":
+        return _drawn_source()
+    if data == "signs":
+        return _signs_source(data_dir)
+    folder = spec_folder / Path(data).expanduser()
+    if folder.is_dir():
+        return _from_folder(folder, folder.resolve().name)
+    raise DataError(_unknown(data, folder))
+
+
+def _signs_source(data_dir: Path | None) -> DataSource:
+    folder, was_given = default_data_dir(data_dir)
+    if was_given and not folder.is_dir():
+        raise DataError(
+            f"the data folder {folder} is not there. Give the one that holds {TRAIN_FILE} and "
+            f"{TEST_FILE} with --data or SIGNS_DATA, or neither to use drawn images."
+        )
+    if was_given or (folder / TRAIN_FILE).exists() or (folder / TEST_FILE).exists():
+        return _from_folder(folder, "signs")
+    return _drawn_source()
+
+
+def _from_folder(folder: Path, name: str) -> DataSource:
+    missing = [file for file in (TRAIN_FILE, TEST_FILE) if not (folder / file).is_file()]
+    if missing:
+        others = sorted(file.name for file in folder.glob("*.h5"))
+        raise DataError(
+            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing in the data "
+            f"folder {folder}."
+            + (f" It has {', '.join(others)}." if others else "")
+            + " Files of other names go into a spec as data: {train: a.h5, test: b.h5}."
+        )
+    return DataSource(name, folder / TRAIN_FILE, folder / TEST_FILE, drawn=False)
+
+
+def _from_files(data: Mapping[str, str], spec_folder: Path) -> DataSource:
+    if set(data) != {"train", "test"}:
+        raise DataError(
+            f"data has the keys {', '.join(data) or '(none)'}; it should be {{train: a.h5, "
+            "test: b.h5}"
+        )
+    train, test = (spec_folder / Path(data[part]).expanduser() for part in ("train", "test"))
+    for part, file in (("train", train), ("test", test)):
+        if not file.is_file():
+            raise DataError(f"data: the {part} file {file} is not there")
+    return DataSource(train.stem.removeprefix("train_"), train, test, drawn=False)
+
+
+def _drawn_source() -> DataSource:
+    """Find the drawn dataset in the cache of the user, or draw it there.
+
+    Drawing takes seconds, reading milliseconds. What cannot be read is drawn again.
+    """
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("signs-sweep") / f"drawn-{DRAWN_VERSION}"
+    source = DataSource("drawn", folder / TRAIN_FILE, folder / TEST_FILE, drawn=True)
+    try:
+        source.load()
+    except DataError:
+        write_dataset(draw_dataset(), folder)
+    return source
+
+
+def _unknown(data: str, folder: Path) -> str:
+    if folder.is_file():
+        return (
+            f"data: {data} is a file. A dataset is a folder with {TRAIN_FILE} and {TEST_FILE}, or "
+            "{train: a.h5, test: b.h5}."
+        )
+    nearest = get_close_matches(data, KNOWN_DATASETS, n=1)
+    return (
+        f"unknown dataset '{data}'"
+        + (f"; did you mean '{nearest[0]}'?" if nearest else ".")
+        + f" Known are {' and '.join(KNOWN_DATASETS)}. A folder would do too, but there is no "
+        f"{folder}."
+    )

@@ -1,0 +1,57 @@
+"""Every error this package raises on purpose.
+
+::
+
+    SignsSweepError            what a person can do something about; shown without a traceback
+    ├── UsageError             an option or argument that cannot be followed      exit code 2
+    ├── SpecError              a spec with problems, all of them listed           exit code 2
+    ├── DataError              a dataset that cannot be used                      exit code 2
+    ├── StoreError             a tracking store that cannot be opened or written  exit code 2
+    └── TrainingError          a run that cannot go on                            ends that run
+        └── DivergedError      its loss is NaN or infinite
+
+Anything else that reaches the user is a bug and shows its traceback.
+"""
+
+
+class SignsSweepError(Exception):
+    """Base of all errors that are the user's to mend; `str(error)` is the whole message."""
+
+
+class UsageError(SignsSweepError):
+    """An option or argument cannot be followed."""
+
+
+class SpecError(SignsSweepError):
+    """A spec has problems; the message lists all of them, each with its place."""
+
+
+class DataError(SignsSweepError):
+    """A dataset is missing, damaged or not in the expected layout."""
+
+
+class StoreError(SignsSweepError):
+    """The tracking store cannot be opened or written."""
+
+
+class TrainingError(SignsSweepError):
+    """A run cannot go on; it ends as failed and the others continue."""
+
+
+class DivergedError(TrainingError):
+    """The loss of a run became NaN or infinite.
+
+    Attributes:
+        epoch: the first epoch (1-based) whose loss is not finite.
+    """
+
+    def __init__(self, epoch: int, loss: float) -> None:
+        super().__init__(
+            f"diverged: the loss became {loss} in epoch {epoch}. "
+            "Try a smaller learning_rate, or look at the data for extreme values."
+        )
+        self.epoch = epoch
+        self.loss = loss
+
+    def __reduce__(self) -> tuple[type["DivergedError"], tuple[int, float]]:
+        return DivergedError, (self.epoch, self.loss)

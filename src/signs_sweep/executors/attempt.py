@@ -1,0 +1,62 @@
+"""One run from its start to its end, as the events that an executor promises."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from signs_sweep.errors import SignsSweepError
+from signs_sweep.records import Event, Failed, Finished, Run, Started, Stopped
+
+
+class RunTrainer(Protocol):
+    """What an executor runs: `signs_sweep.trainer.training.Trainer`, or a toy in tests."""
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what the bits of a result depend on beside the run."""
+
+    def train(self, run: Run) -> Iterator[Event]:
+        """Yield any number of `Progress` and one `Finished`, or raise what ends the run."""
+
+
+TrainerFactory = Callable[[], RunTrainer]
+"""Makes the trainer where it is used. For worker processes it must pickle by reference."""
+
+
+def attempt(
+    trainer: TrainerFactory, run: Run, worker: int, is_stopped: Callable[[], bool]
+) -> Iterator[Event]:
+    """Yield the events of a run, from the first to the one that ends it.
+
+    Args:
+        trainer: gives the trainer. Where it raises, the run fails without having started.
+        run: what to train.
+        worker: index of the worker, for `Started`.
+        is_stopped: whether the run should end; asked after every event.
+    """
+    for event in _events(trainer, run, worker):
+        yield event
+        if not isinstance(event, Finished | Failed) and is_stopped():
+            yield Stopped(run.run_id, time.time())
+            return
+
+
+def _events(trainer: TrainerFactory, run: Run, worker: int) -> Iterator[Event]:
+    """Yield `Started`, the events of the trainer, and `Failed` if anything raises."""
+    try:
+        its_trainer = trainer()
+        yield Started(run.run_id, worker, time.time(), its_trainer.environment())
+        yield from its_trainer.train(run)
+    except Exception as error:  # noqa: BLE001  # whatever ends a run ends that run alone
+        yield _failure(run.run_id, error)
+
+
+def _failure(run_id: str, error: Exception) -> Failed:
+    """Return the event of a run that an exception ended.
+
+    A trace of calls is kept only where it helps: not for an error that says what to do.
+    """
+    if isinstance(error, SignsSweepError):
+        return Failed(run_id, time.time(), str(error))
+    details = "".join(traceback.format_exception(error))
+    return Failed(run_id, time.time(), f"{type(error).__name__}: {error}", details)

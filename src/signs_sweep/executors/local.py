@@ -1,0 +1,175 @@
+"""Worker processes on this machine."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from typing import IO
+
+from signs_sweep.executors.attempt import TrainerFactory
+from signs_sweep.records import Event, Failed, Finished, Run, Stopped
+
+_LAST_WORDS = 2000
+"""Characters kept of what a dead worker printed."""
+
+
+@dataclass(eq=False)
+class _Worker:
+    """One process with its end of the pipe."""
+
+    index: int
+    process: "subprocess.Popen[bytes]"
+    connection: Connection
+    output: IO[bytes]
+    run_id: str | None = None
+
+    def kill(self) -> None:
+        self.connection.close()
+        self.process.kill()
+        self.process.wait()
+        self.output.close()
+
+    def last_words(self) -> str:
+        self.output.seek(0)
+        return self.output.read().decode(errors="replace")[-_LAST_WORDS:].strip()
+
+
+@dataclass(eq=False)
+class LocalExecutor:
+    """Trains in worker processes, each with one thread and one pipe to this process.
+
+    Workers start with the first runs that need them and stay until `close`. One that dies fails
+    the run it had; the next run gets a new one. They are started as programs of their own, not
+    through `multiprocessing`, so that a script which calls `signs_sweep.run` needs no
+    `if __name__ == "__main__"`, and so that each gets its own environment variables.
+
+    Attributes:
+        workers: most processes at once.
+        make_trainer: makes the trainer in each worker; must pickle by reference.
+        environment: environment variables of the workers.
+    """
+
+    workers: int
+    make_trainer: TrainerFactory
+    environment: Mapping[str, str]
+    _pool: list[_Worker] = field(default_factory=list, init=False)
+
+    @property
+    def slots(self) -> int:
+        """The number of workers."""
+        return self.workers
+
+    def submit(self, run: Run) -> None:
+        """Send a run to an idle worker, or to a new one."""
+        for worker in [worker for worker in self._pool if worker.run_id is None]:
+            if worker.process.poll() is not None:
+                self._bury(worker)
+        idle = [worker for worker in self._pool if worker.run_id is None]
+        assert idle or len(self._pool) < self.workers, "all workers are busy"
+        worker = idle[0] if idle else self._start()
+        worker.run_id = run.run_id
+        with suppress(OSError):  # A worker that dies just now is noticed by `events`.
+            worker.connection.send(run)
+
+    def events(self, timeout: float) -> Sequence[Event]:
+        """Return what the workers have sent; see the protocol."""
+        by_connection = {worker.connection: worker for worker in self._pool}
+        received: list[Event] = []
+        for ready in wait(list(by_connection), timeout):
+            worker = by_connection[ready]  # type: ignore[index]
+            try:
+                event: Event = worker.connection.recv()
+            except (EOFError, OSError):
+                received += self._bury(worker)
+                continue
+            if isinstance(event, Finished | Failed | Stopped):
+                worker.run_id = None
+            received.append(event)
+        return received
+
+    def stop(self, run_id: str) -> None:
+        """Ask the worker that has the run to end it."""
+        for worker in self._pool:
+            if worker.run_id == run_id:
+                with suppress(OSError):
+                    worker.connection.send(run_id)
+
+    def close(self) -> None:
+        """Kill all workers. They own nothing, so nothing is lost."""
+        for worker in self._pool:
+            worker.kill()
+        self._pool.clear()
+
+    def _start(self) -> _Worker:
+        factory = pickle.dumps(self.make_trainer)
+        index = min(set(range(self.workers)) - {worker.index for worker in self._pool})
+        ours, theirs = Pipe()
+        output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
+        with theirs, _interrupts_blocked():
+            # -P: no module in the current folder can stand in for one of ours.
+            command = [sys.executable, "-P", "-m", "signs_sweep.executors.worker"]
+            process = subprocess.Popen(
+                [*command, str(theirs.fileno()), str(index)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=dict(self.environment),
+            )
+        with suppress(OSError):  # A worker that could not begin is noticed by `events`.
+            ours.send_bytes(factory)
+        worker = _Worker(index, process, ours, output)
+        self._pool.append(worker)
+        return worker
+
+    def _bury(self, worker: _Worker) -> list[Event]:
+        """Remove a dead worker; return the failure of its run, if it had one."""
+        with suppress(subprocess.TimeoutExpired):
+            worker.process.wait(timeout=1)
+        worker.process.kill()
+        message = _cause_of_death(worker.process.wait())
+        words = worker.last_words()
+        self._pool.remove(worker)
+        worker.kill()
+        if worker.run_id is None:
+            return []
+        return [Failed(worker.run_id, time.time(), message, words or None)]
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread, and for good in processes started meanwhile.
+
+    Ctrl-C reaches every process of the terminal; what follows is the orchestrator's decision. A
+    worker that ignored it by itself would still die of it while Python starts.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _cause_of_death(code: int) -> str:
+    """Say how a worker ended, from the exit code that `subprocess` gives."""
+    again = "Run the same command again to train this run; finished runs are kept."
+    if code >= 0:
+        return f"its worker process ended by itself with exit code {code}. {again}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    cause = f"its worker process was killed ({name})"
+    if -code == signal.SIGKILL:
+        cause += ", by someone or because memory ran out"
+    return f"{cause}. {again}"
+
+
+def default_workers() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

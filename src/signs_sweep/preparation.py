@@ -1,0 +1,91 @@
+"""From spec files to a plan: read them, find their data, and check one against the other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from signs_sweep.data import Dataset, DataSource, find_source, stratified_split
+from signs_sweep.errors import DataError, SpecError
+from signs_sweep.planning import Plan, make_plan
+from signs_sweep.spec import Experiment, load
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A plan with the data it needs.
+
+    Attributes:
+        plan: what would be trained.
+        datasets: by name of the experiment, its data.
+        sources: by fingerprint, where workers find the data.
+    """
+
+    plan: Plan
+    datasets: Mapping[str, Dataset]
+    sources: Mapping[str, DataSource]
+
+
+def load_all(specs: Sequence[Path], overrides: Sequence[str]) -> list[Experiment]:
+    """Read spec files, each once, however often it is named.
+
+    Raises:
+        SpecError: some have problems; the message lists those of all files.
+        UsageError: one of the overrides cannot be followed.
+    """
+    experiments, problems = [], []
+    for spec in dict.fromkeys(specs):
+        try:
+            experiments.append(load(spec, overrides))
+        except SpecError as error:
+            problems.append(str(error))
+    if problems:
+        raise SpecError("\n\n".join(problems))
+    return experiments
+
+
+def prepare(
+    specs: Sequence[Path], *, overrides: Sequence[str] = (), data_dir: Path | None = None
+) -> Prepared:
+    """Read specs and their data, and expand them into a plan.
+
+    Args:
+        specs: the spec files.
+        overrides: `KEY=VALUE` for every run.
+        data_dir: folder of the photos, as given with `--data`.
+
+    Raises:
+        SpecError: the specs have problems, also such as only their data shows.
+        DataError: a dataset is damaged.
+        UsageError: an override cannot be followed, or two experiments have one name.
+    """
+    datasets: dict[str, Dataset] = {}
+    sources: dict[str, DataSource] = {}
+    read: dict[DataSource, Dataset] = {}
+    experiments = load_all(specs, overrides)
+    for experiment in experiments:
+        source = _find(experiment, data_dir)
+        if source not in read:
+            read[source] = source.load()
+        dataset = datasets[experiment.name] = read[source]
+        sources[dataset.fingerprint] = source
+        _check(experiment, dataset)
+    plan = make_plan([(one, datasets[one.name].fingerprint) for one in experiments])
+    return Prepared(plan, datasets, sources)
+
+
+def _find(experiment: Experiment, data_dir: Path | None) -> DataSource:
+    try:
+        return find_source(experiment.data, data_dir=data_dir, spec_folder=experiment.path.parent)
+    except DataError as error:
+        if experiment.data == "signs":  # The folder is at fault, not the spec.
+            raise
+        raise experiment.problem("data", message=str(error)) from error
+
+
+def _check(experiment: Experiment, dataset: Dataset) -> None:
+    """Check what a spec says against the size of its data."""
+    try:
+        training, _ = stratified_split(dataset.train_labels, experiment.validation)
+    except DataError as error:
+        raise experiment.problem("validation", message=str(error)) from error
+    experiment.check_data(len(training))

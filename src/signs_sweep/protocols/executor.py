@@ -1,0 +1,37 @@
+"""Where runs are trained."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from signs_sweep.records import Event, Run
+
+
+class Executor(Protocol):
+    """Trains runs somewhere and sends back events.
+
+    Called from one thread. What it runs may fail, die or be stopped: that is an event, never an
+    exception. See `signs_sweep.records.event` for the order of a run's events.
+    """
+
+    @property
+    def slots(self) -> int:
+        """How many runs can be under way at once."""
+
+    def submit(self, run: Run) -> None:
+        """Start a run. At most `slots` runs may be under way."""
+
+    def events(self, timeout: float) -> Sequence[Event]:
+        """Return what has happened since the last call.
+
+        Waits up to `timeout` seconds for the first event; returns an empty sequence when there
+        was none. Events of one run are in order; those of different runs are interleaved.
+        """
+
+    def stop(self, run_id: str) -> None:
+        """Ask for a run to end; it does so within about a second, with `Stopped`.
+
+        A run that has ended, or ends by itself first, is left as it is.
+        """
+
+    def close(self) -> None:
+        """Free everything at once: no process or thread is left. May be called twice."""

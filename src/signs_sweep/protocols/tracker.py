@@ -1,0 +1,63 @@
+"""Where what happens is recorded, and found again."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from signs_sweep.records import Event, Result, Run, State, Trial
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """One invocation of one experiment, as the tracker keeps it.
+
+    Attributes:
+        experiment: name of the experiment.
+        description: what it is for, or an empty string.
+        spec: text of the spec file.
+        plan: the plan in words, for a person.
+        data: name of the dataset, with a remark when it is the built-in drawn one.
+        varying: names of the parameters that differ between its runs.
+    """
+
+    experiment: str
+    description: str
+    spec: str
+    plan: str
+    data: str
+    varying: Sequence[str]
+
+
+class Tracker(Protocol):
+    """Records sweeps and their runs.
+
+    The order is: `open`, then for each run `start`, its events through `record` (from `Started` to
+    the one that ends it), then `close`. A tracker has one caller at a time. Recording an event
+    twice changes nothing. Raises StoreError when the store cannot be opened or written.
+    """
+
+    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
+        """Return what is known of the runs, wherever they were recorded, by run_id.
+
+        None asks for all runs of the store. Where a run was recorded several times, a finished
+        record wins over one that is not, and among equals the latest. Unknown runs are left out.
+        """
+
+    def open(self, sweeps: Sequence[SweepRecord]) -> None:
+        """Begin an invocation over one or more experiments."""
+
+    def start(self, experiment: str, trial: Trial, run: Run) -> None:
+        """Announce a run; its events follow. It belongs to the sweep of that experiment."""
+
+    def record(self, event: Event) -> None:
+        """Record what happened to a started run. The event that ends it decides its state."""
+
+    def close(self, state: State, tables: Mapping[str, str]) -> None:
+        """End the invocation and write everything that is still on its way.
+
+        Runs that have not ended are marked KILLED.
+
+        Args:
+            state: FINISHED, FAILED or KILLED.
+            tables: by experiment, the table of its runs as CSV.
+        """

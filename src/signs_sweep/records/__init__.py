@@ -1,0 +1,28 @@
+"""The nouns that travel between the layers: frozen, plain, and without any effect.
+
+Everything above imports from here, nothing here imports from above.
+"""
+
+from signs_sweep.records.event import Event, Failed, Finished, Progress, Started, Stopped
+from signs_sweep.records.parameters import PARAMETER_NAMES, SEED_NAMES, Parameters
+from signs_sweep.records.result import History, Result, State
+from signs_sweep.records.run import TRAINING_VERSION, Run
+from signs_sweep.records.trial import Trial
+
+__all__ = [
+    "PARAMETER_NAMES",
+    "SEED_NAMES",
+    "TRAINING_VERSION",
+    "Event",
+    "Failed",
+    "Finished",
+    "History",
+    "Parameters",
+    "Progress",
+    "Result",
+    "Run",
+    "Started",
+    "State",
+    "Stopped",
+    "Trial",
+]

@@ -1,0 +1,110 @@
+"""What comes back from an executor while it trains.
+
+A run begins with one `Started`, goes on with any number of `Progress`, and ends with exactly one
+of `Finished`, `Failed` and `Stopped`. A run whose worker dies before it began ends with `Failed`
+alone. Epochs arrive in order, each exactly once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker has taken a run.
+
+    Attributes:
+        run_id: the run.
+        worker: index of the worker, from 0.
+        time: seconds since the epoch of Unix.
+        environment: what the bits of a result depend on beside the run: versions of the
+            libraries, type of processor, flags of the compiler.
+    """
+
+    run_id: str
+    worker: int
+    time: float
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """Some more epochs of a run.
+
+    Attributes:
+        run_id: the run.
+        first_epoch: number (1-based) of the first epoch in the arrays.
+        metrics: by name (`loss`, `accuracy`, and with a validation share `val_loss` and
+            `val_accuracy`), one float64 an epoch.
+        times: milliseconds since the epoch of Unix at which each epoch ended, int64.
+    """
+
+    run_id: str
+    first_epoch: int
+    metrics: Mapping[str, NDArray[np.float64]]
+    times: NDArray[np.int64]
+
+    @property
+    def last_epoch(self) -> int:
+        """Number (1-based) of the last epoch in the arrays."""
+        return self.first_epoch + len(self.times) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A run has reached its last epoch.
+
+    Attributes:
+        run_id: the run.
+        time: seconds since the epoch of Unix.
+        seconds: time that the worker spent on the run, compilation included.
+        metrics: in inference mode and without penalty: `final_train_loss`,
+            `final_train_accuracy`, `test_loss`, `test_accuracy`.
+        confusion: counts on the test set, int64 of shape (classes, classes): row the true
+            class, column the predicted one.
+        model: the trained network as the bytes of a `.keras` file of ordinary Keras layers, for
+            float32 images scaled to [0, 1] of shape (n, height, width, channels).
+    """
+
+    run_id: str
+    time: float
+    seconds: float
+    metrics: Mapping[str, float]
+    confusion: NDArray[np.int64]
+    model: bytes
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A run cannot go on.
+
+    Attributes:
+        run_id: the run.
+        time: seconds since the epoch of Unix.
+        message: what happened and what to do, in a sentence or two.
+        traceback: where it happened, when an exception ended the run.
+    """
+
+    run_id: str
+    time: float
+    message: str
+    traceback: str | None = None
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A run was stopped on request before its last epoch.
+
+    Attributes:
+        run_id: the run.
+        time: seconds since the epoch of Unix.
+    """
+
+    run_id: str
+    time: float
+
+
+Event = Started | Progress | Finished | Failed | Stopped

@@ -1,0 +1,54 @@
+"""A run: everything that decides a result, and nothing else."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from signs_sweep.records.parameters import Parameters
+
+TRAINING_VERSION = 1
+"""Version of the training semantics. Raised whenever the same run would give other numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A trial with its seeds, on given data.
+
+    Attributes:
+        parameters: hyperparameters and seeds.
+        hidden: units of each hidden layer, input side first.
+        validation: share of the training set that is held out, in [0, 1).
+        data: fingerprint of the dataset.
+        training_version: version of the training semantics.
+    """
+
+    parameters: Parameters
+    hidden: tuple[int, ...]
+    validation: float
+    data: str
+    training_version: int = TRAINING_VERSION
+
+    @property
+    def trajectory_id(self) -> str:
+        """12 hex digits that name the path through weight space: all that decides it.
+
+        `epochs` is left out: it only says how far along the path a run goes.
+        """
+        parameters = self.parameters
+        decides = (
+            self.training_version,
+            self.data,
+            float(self.validation),
+            self.hidden,
+            float(parameters.learning_rate),
+            parameters.batch_size,
+            float(parameters.l2),
+            float(parameters.keep_prob),
+            parameters.global_seed,
+            parameters.init_seed,
+        )
+        return sha256(repr(decides).encode()).hexdigest()[:12]
+
+    @property
+    def run_id(self) -> str:
+        """The trajectory and the epoch at which it is read, as in `3f9a0c12ab7e-1500`."""
+        return f"{self.trajectory_id}-{self.parameters.epochs}"

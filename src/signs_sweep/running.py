@@ -1,0 +1,273 @@
+"""Carrying out a plan: store, workers and sweep put together.
+
+The only place where the adapters meet: which tracker, which executor, which scheduler.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from signs_sweep.analysis.table import Row, build_table
+from signs_sweep.errors import UsageError
+from signs_sweep.executors import InlineExecutor, LocalExecutor, default_workers
+from signs_sweep.planning import Part, Plan
+from signs_sweep.preparation import Prepared
+from signs_sweep.protocols import Executor, SweepRecord
+from signs_sweep.records import Result, State
+from signs_sweep.schedulers import FixedScheduler
+from signs_sweep.sweep import Listener, Sweep
+from signs_sweep.trackers import (
+    BackgroundTracker,
+    DatasetInfo,
+    MlflowTracker,
+    resolve_uri,
+    store_exists,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_WORKERS = 256
+
+
+class Store:
+    """The tracking store of a project, opened when first asked."""
+
+    def __init__(self, tracking_uri: str | None, prepared: Prepared | None = None) -> None:
+        """Decide which store is meant.
+
+        Args:
+            tracking_uri: as given by the user, or None.
+            prepared: what will be recorded; None to look only.
+
+        Raises:
+            StoreError: the URI cannot be one of a store.
+        """
+        self.uri = resolve_uri(tracking_uri, Path.cwd())
+        self.tracker = MlflowTracker(self.uri, {} if prepared is None else _describe(prepared))
+
+    def find(self, plan: Plan) -> Mapping[str, Result]:
+        """Return what is known of the runs of a plan, by run_id."""
+        return self.tracker.find(plan.runs) if store_exists(self.uri) else {}
+
+    def seconds_an_epoch(self) -> float | None:
+        """Return the average over all finished runs of the store; None where there are none."""
+        if not store_exists(self.uri):
+            return None
+        finished = [one for one in self.tracker.find().values() if one.seconds and one.epochs]
+        epochs = sum(one.epochs for one in finished)
+        return sum(one.seconds or 0 for one in finished) / epochs if epochs else None
+
+
+@dataclass(eq=False)
+class Outcome:
+    """What came of running a plan.
+
+    Attributes:
+        plan: what was asked for.
+        results: by run_id, what is known of each run that was started or found.
+        cached: the runs that were found in the store, finished, and not trained again.
+        seconds: time it took.
+        was_interrupted: whether it was stopped before the end.
+    """
+
+    plan: Plan
+    results: Mapping[str, Result]
+    cached: frozenset[str]
+    seconds: float
+    was_interrupted: bool
+
+    @property
+    def failures(self) -> list[Result]:
+        """The runs that failed, in the order of the plan."""
+        ended = [self.results[run_id] for run_id in self.plan.runs if run_id in self.results]
+        return [result for result in ended if result.state is State.FAILED]
+
+    @property
+    def state(self) -> State:
+        """FINISHED if all runs are, KILLED after an interruption, else FAILED."""
+        if self.was_interrupted:
+            return State.KILLED
+        is_finished = all(
+            run_id in self.results and self.results[run_id].state.is_finished
+            for run_id in self.plan.runs
+        )
+        return State.FINISHED if is_finished else State.FAILED
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """One line a run; see `signs_sweep.compare`."""
+        return build_table([row for part in self.plan.parts for row in rows_of(part, self.results)])
+
+
+@dataclass(eq=False)
+class Running:
+    """A prepared plan that is about to be carried out.
+
+    Attributes:
+        prepared: the plan and its data.
+        store: where it is recorded.
+        known: results that need no training.
+        workers: processes that train; 0 for none beside this one.
+    """
+
+    prepared: Prepared
+    store: Store
+    known: Mapping[str, Result]
+    workers: int
+    _started: float = field(default_factory=time.monotonic)
+
+    def execute(self, listener: Listener) -> Outcome:
+        """Train what is not known.
+
+        Nothing is recorded when there is nothing to train. SIGINT and SIGTERM end it between two
+        events, with everything recorded; that is seen in the outcome.
+
+        Raises:
+            StoreError: the store cannot be written; the runs under way are given up.
+        """
+        plan = self.prepared.plan
+        if all(run_id in self.known for run_id in plan.runs):
+            return self._outcome(self.known, was_interrupted=False)
+        executor = _executor(self.prepared, self.workers, len(plan.runs) - len(self.known))
+        tracker = BackgroundTracker(self.store.tracker)
+        owner = {id(trial): part.experiment.name for part, trial in plan.trials()}
+        scheduler = FixedScheduler(trial for _, trial in plan.trials())
+        sweep = Sweep(
+            scheduler, executor, tracker, self.known, lambda trial: owner[id(trial)], listener
+        )
+        with _interrupting(sweep.interrupt):
+            try:
+                tracker.open([_record(part, self.prepared) for part in plan.parts])
+                was_interrupted = _carry_out(sweep)
+                executor.close()
+                outcome = self._outcome(sweep.results, was_interrupted=was_interrupted)
+                tracker.close(outcome.state, _tables(plan, outcome.results))
+            except BaseException:
+                executor.close()
+                with suppress(Exception):  # What went wrong first is what the user must hear.
+                    tracker.close(State.FAILED, _tables(plan, sweep.results))
+                raise
+        return outcome
+
+    def _outcome(self, results: Mapping[str, Result], *, was_interrupted: bool) -> Outcome:
+        return Outcome(
+            plan=self.prepared.plan,
+            results=results,
+            cached=frozenset(self.known),
+            seconds=time.monotonic() - self._started,
+            was_interrupted=was_interrupted,
+        )
+
+
+def begin(
+    prepared: Prepared, *, tracking_uri: str | None, workers: int | None, force: bool
+) -> Running:
+    """Look up what is known, and decide on the number of workers.
+
+    Args:
+        prepared: what to train.
+        tracking_uri: where to record it, as given by the user.
+        workers: processes; None for one per core, 0 to train in this process.
+        force: whether to train finished runs again.
+
+    Raises:
+        UsageError: the number of workers is out of range.
+        StoreError: the store cannot be read.
+    """
+    if workers is not None and not 0 <= workers <= _MOST_WORKERS:
+        raise UsageError(f"--workers {workers}: a number from 0 to {_MOST_WORKERS} was expected")
+    store = Store(tracking_uri, prepared)
+    found = {} if force else store.find(prepared.plan)
+    known = {run_id: result for run_id, result in found.items() if result.state.is_finished}
+    return Running(prepared, store, known, default_workers() if workers is None else workers)
+
+
+def rows_of(part: Part, results: Mapping[str, Result]) -> list[Row]:
+    """Return the rows of an experiment's runs, in order."""
+    return [
+        Row(part.experiment.name, run.run_id, trial.label, run.parameters, results.get(run.run_id))
+        for trial, run in part.runs
+    ]
+
+
+def plan_text(part: Part) -> str:
+    """Return the plan of an experiment in words, one line a run."""
+    lines = [f"{len(part.runs)} runs in {len(part.trials)} trials"]
+    lines += [
+        f"{trial.number}  {part.title(trial, run)}  {run.parameters.epochs} epochs  {run.run_id}"
+        for trial, run in part.runs
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _executor(prepared: Prepared, workers: int, runs: int) -> Executor:
+    from signs_sweep.trainer.runtime import training_environment
+    from signs_sweep.trainer.training import Trainer
+
+    make_trainer = partial(Trainer, prepared.sources)
+    if workers == 0:
+        return InlineExecutor(make_trainer)
+    return LocalExecutor(min(workers, runs), make_trainer, training_environment(os.environ))
+
+
+def _carry_out(sweep: Sweep) -> bool:
+    """Run a sweep; return whether it was interrupted."""
+    try:
+        sweep.run()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+@contextmanager
+def _interrupting(interrupt: Callable[[], None]) -> Iterator[None]:
+    """Let SIGINT and SIGTERM interrupt, where signals can be handled: in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: interrupt()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _describe(prepared: Prepared) -> dict[str, DatasetInfo]:
+    return {
+        dataset.fingerprint: DatasetInfo(
+            name=dataset.name,
+            classes=dataset.classes,
+            example=dataset.test_images[:1].astype(np.float32) / np.float32(255),
+            drawn=dataset.drawn,
+        )
+        for dataset in prepared.datasets.values()
+    }
+
+
+def _record(part: Part, prepared: Prepared) -> SweepRecord:
+    return SweepRecord(
+        experiment=part.experiment.name,
+        description=part.experiment.description,
+        spec=part.experiment.text,
+        plan=plan_text(part),
+        data=prepared.datasets[part.experiment.name].describe(),
+        varying=part.varying,
+    )
+
+
+def _tables(plan: Plan, results: Mapping[str, Result]) -> dict[str, str]:
+    return {
+        part.experiment.name: build_table(rows_of(part, results)).to_csv() for part in plan.parts
+    }

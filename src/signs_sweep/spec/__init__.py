@@ -1,0 +1,35 @@
+"""Specs: YAML files that declare experiments, read strictly.
+
+`load` answers with an `Experiment`, or with one SpecError that lists every problem of the file with
+its line and column. Pydantic and ruamel.yaml are imported by the first `load`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from signs_sweep.spec.experiment import Experiment, Point
+
+__all__ = ["Experiment", "Point", "load", "schema_json"]
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read and check a spec.
+
+    Args:
+        path: the file.
+        overrides: `KEY=VALUE` for every run.
+
+    Raises:
+        SpecError: the spec has problems; the message lists all of them.
+        UsageError: an override cannot be followed.
+    """
+    from signs_sweep.spec.load import load_experiment
+
+    return load_experiment(path, overrides)
+
+
+def schema_json() -> str:
+    """Return the JSON schema of a spec, for editors."""
+    from signs_sweep.spec import schema
+
+    return schema.schema_json()

@@ -1,0 +1,75 @@
+"""A YAML file as values that know where they stand."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from signs_sweep.spec.problems import Place
+
+WRONG: Final = object()
+"""Stands for a value whose problem has been noted."""
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A single value: str, int, float, bool, None, or WRONG; `source` is how it is written."""
+
+    place: Place
+    value: Any
+    source: str = ""
+
+    def plain(self) -> Any:
+        """Return the value."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A list."""
+
+    place: Place
+    items: "tuple[Node, ...]"
+
+    def plain(self) -> Any:
+        """Return a Python list."""
+        return [item.plain() for item in self.items]
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Keys with their values, in the order of the file."""
+
+    place: Place
+    keys: dict[str, Place]
+    values: "dict[str, Node]"
+
+    def plain(self) -> Any:
+        """Return a Python dict."""
+        return {key: value.plain() for key, value in self.values.items()}
+
+    def mapping(self, key: str) -> "Mapping | None":
+        """Return the value of a key if it is a mapping."""
+        node = self.values.get(key)
+        return node if isinstance(node, Mapping) else None
+
+    def items(self, key: str) -> "tuple[Node, ...]":
+        """Return the items of the value of a key if it is a list, else none."""
+        node = self.values.get(key)
+        return node.items if isinstance(node, Sequence) else ()
+
+    def lists(self) -> dict[str, Sequence]:
+        """Return the values that are lists."""
+        return {key: node for key, node in self.values.items() if isinstance(node, Sequence)}
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def find(root: Node, path: "tuple[str | int, ...]") -> Node:
+    """Return the node at a path of keys and positions; steps that lead nowhere are skipped."""
+    node = root
+    for step in path:
+        if isinstance(node, Mapping) and step in node.values:
+            node = node.values[str(step)]
+        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+    return node

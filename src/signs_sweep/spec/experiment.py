@@ -1,0 +1,154 @@
+"""An experiment: a spec that has been checked."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from signs_sweep.errors import SpecError
+from signs_sweep.records import Parameters
+from signs_sweep.spec import document as documents
+from signs_sweep.spec.baseline import Factor
+from signs_sweep.spec.problems import Place, Problems
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of the hyperparameter space.
+
+    Attributes:
+        label: the name that `cases` gave it, or None.
+        parameters: hyperparameters, with the seeds of `base`.
+        is_baseline: whether the others are compared with it.
+    """
+
+    label: str | None
+    parameters: Parameters
+    is_baseline: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A spec that has been checked.
+
+    Attributes:
+        name: name, also in MLflow.
+        description: what it is for, or an empty string.
+        data: name of a dataset, a folder, or the paths of `train` and `test`.
+        validation: share of the training set that is held out, in [0, 1).
+        hidden: units of each hidden layer, input side first.
+        base: what every run starts from.
+        factors: what is combined by product, in the order written.
+        seeds: pairs of global and init seed, one a replicate, each once.
+        has_baseline: whether some points are those that the others are compared with.
+        overrides: what was set for every run, as `KEY=VALUE`.
+        forced: the same, as values by parameter.
+        path: the spec file.
+        text: its content.
+        document: its content with places.
+    """
+
+    name: str
+    description: str
+    data: str | Mapping[str, str]
+    validation: float
+    hidden: tuple[int, ...]
+    base: Parameters
+    factors: tuple[Factor, ...]
+    seeds: tuple[tuple[int, int], ...]
+    has_baseline: bool
+    overrides: tuple[str, ...]
+    forced: Mapping[str, Any]
+    path: Path
+    text: str = field(repr=False)
+    document: documents.Mapping = field(repr=False)
+
+    @property
+    def point_count(self) -> int:
+        """The number of points as written; overrides may make some of them equal."""
+        return prod(len(factor) for factor in self.factors)
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        """All points: the product of the factors, the first of them varying slowest.
+
+        Overrides hold for every point, also where a factor varies that parameter; points that
+        become equal are one, with the labels of all.
+        """
+        if not self.forced:
+            return tuple(self._written())
+        equal: dict[Parameters, list[Point]] = {}
+        for point in self._written():
+            equal.setdefault(replace(point.parameters, **self.forced), []).append(point)
+        return tuple(
+            Point(
+                ", ".join(point.label for point in points if point.label) or None,
+                parameters,
+                any(point.is_baseline for point in points),
+            )
+            for parameters, points in equal.items()
+        )
+
+    def _written(self) -> Iterator[Point]:
+        """Yield the points as the spec has them, without overrides."""
+        base = asdict(self.base)
+        for combination in product(*self.factors):
+            values = base.copy()
+            label, is_baseline = None, self.has_baseline
+            for part in combination:
+                values.update(part.values)
+                label = part.label or label
+                is_baseline = is_baseline and part.is_baseline
+            yield Point(label, Parameters(**values), is_baseline)
+
+    def problem(self, *keys: str | int, message: str) -> SpecError:
+        """Return an error that points at a value of the spec.
+
+        Args:
+            keys: the way to it, as in `"data", "train"`. Where it is not written, the error
+                points at what would hold it.
+            message: what is wrong.
+        """
+        problems = Problems(self.path, self.text)
+        problems.add(documents.find(self.document, keys).place, message)
+        return problems.error()
+
+    def check_data(self, training_samples: int) -> None:
+        """Check what depends on the size of the training set.
+
+        Raises:
+            SpecError: a batch_size is larger than the training set.
+        """
+        hint = f"the training set has {training_samples:,} samples"
+        forced = self.forced.get("batch_size")
+        if forced is not None:
+            if forced > training_samples:
+                raise SpecError(
+                    f"{self.path}: --set batch_size={forced}: larger than the data; {hint}"
+                )
+            return
+        problems = Problems(self.path, self.text)
+        for place, size, is_default in self._batch_sizes():
+            if size > training_samples:
+                which = " by default, which" if is_default else ""
+                problems.add(place, f"batch_size is {size:,}{which}, larger than the data", hint)
+        if problems:
+            raise problems.error()
+
+    def _batch_sizes(self) -> Iterator[tuple[Place, int, bool]]:
+        """Yield every batch size that a run has, its place, and whether it is the default."""
+        name, document = "batch_size", self.document
+        sections = [document.mapping("grid"), document.mapping("zip")]
+        nodes = [item for section in sections if section for item in section.items(name)]
+        cases = [item for item in document.items("cases") if isinstance(item, documents.Mapping)]
+        of_cases = [case.values[name] for case in cases if name in case.values]
+        for node in (*nodes, *of_cases):
+            yield node.place, node.plain(), False
+        if not nodes and (not cases or len(of_cases) < len(cases)):
+            base = document.mapping("base")
+            is_default = base is None or name not in base.values
+            place = documents.find(document, () if is_default else ("base", name)).place
+            yield place, self.base.batch_size, is_default

@@ -1,0 +1,188 @@
+"""What pydantic found wrong, in words, at the place where it stands."""
+
+import re
+from collections.abc import Container
+from collections.abc import Mapping as MappingType
+from typing import Any
+
+from pydantic import ValidationError
+
+from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES
+from signs_sweep.spec.document import WRONG, Mapping, Node, Scalar, Sequence, find
+from signs_sweep.spec.misplaced import note_unknown_key
+from signs_sweep.spec.names import shorten
+from signs_sweep.spec.problems import Problems
+from signs_sweep.spec.schema import EXPECTED, Spec
+
+_EXAMPLES = {
+    "model": "{hidden: [25, 12]}",
+    "base": "{learning_rate: 1e-4, epochs: 1500}",
+    "grid": "{l2: [0, 0.01]}",
+    "zip": "{learning_rate: [1e-4, 1e-5], epochs: [1500, 3000]}",
+    "cases": "{label: m6, keep_prob: 0.8}",
+    "seeds": "{global_seed: 3, init_seed: 0}",
+    "baseline": "{l2: 0}",
+    "data": "{train: a.h5, test: b.h5}",
+}
+"""By key, a mapping that may stand there, or in the list that does."""
+
+_ITEMS = {"cases": "case", "seeds": "replicate"}
+"""What an item of a list is called."""
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+Path = tuple[str | int, ...]
+
+
+def validate(document: Mapping, problems: Problems) -> Spec | None:
+    """Check a document against the schema; note every problem. None where there is any."""
+    spec, found = _validate(document.plain())
+    unknown = {path for path, item in found if item["type"] == "extra_forbidden"}
+    _note_nothings(document, (), unknown, problems)
+    for path, item in found:
+        _explain(document, path, item, problems)
+    return spec
+
+
+def _validate(values: Any) -> tuple[Spec | None, list[tuple[Path, Any]]]:
+    """Return the spec, or pydantic's errors with the path of each in the document."""
+    try:
+        return Spec.model_validate(values), []
+    except ValidationError as error:
+        return None, [(_path(item["loc"]), item) for item in error.errors(include_url=False)]
+
+
+def _path(location: Path) -> Path:
+    """Leave out the name that pydantic gives to one form of a value that has two."""
+    if location[0] in ("data", "seeds"):
+        return (location[0], *location[2:])
+    return location
+
+
+def _note_nothings(node: Node, path: Path, skipped: Container[Path], problems: Problems) -> None:
+    """Note every null, empty list and empty mapping below the top."""
+    if path in skipped:
+        return
+    if isinstance(node, Mapping):
+        children = [((*path, key), node.keys[key], value) for key, value in node.values.items()]
+    elif isinstance(node, Sequence):
+        children = [((*path, index), item.place, item) for index, item in enumerate(node.items)]
+    else:
+        return
+    if not children and path:
+        problems.add(node.place, f"{_name(path)} is empty", _instead(path))
+    for below, place, child in children:
+        if isinstance(child, Scalar) and child.value is None and below not in skipped:
+            problems.add(place, f"{_name(below)} has no value", _instead(below))
+        _note_nothings(child, below, skipped, problems)
+
+
+def _name(path: Path) -> str:
+    """Return what to call the value at a path: its key, or an item of a list by its number."""
+    key = _key(path)
+    if isinstance(path[-1], int) and key in _ITEMS:
+        return f"{_ITEMS[key]} {path[-1] + 1}"
+    return shorten(key)
+
+
+def _key(path: Path) -> str:
+    """Return the last key of a path."""
+    return next((step for step in reversed(path) if isinstance(step, str)), "")
+
+
+def _expected(path: Path) -> str:
+    """Return what should stand at a path."""
+    key, in_list = _key(path), isinstance(path[-1], int)
+    if key == "hidden" and in_list:
+        return EXPECTED["units"]
+    if key in PARAMETER_NAMES and path[0] in ("grid", "zip") and not in_list:
+        return f"a list, each {EXPECTED[key]}"
+    if key == "cases" and not in_list:
+        return f"a list such as [{_EXAMPLES[key]}]"
+    if key in EXPECTED and not (key in _EXAMPLES and in_list):
+        return EXPECTED[key]
+    return f"keys with values, such as {_EXAMPLES[key]}" if key in _EXAMPLES else ""
+
+
+def _instead(path: Path) -> str:
+    expected = _expected(path)
+    return f"expected {expected}" if expected else "give it a value, or remove it"
+
+
+def _explain(
+    document: Mapping, path: Path, item: MappingType[str, Any], problems: Problems
+) -> None:
+    """Note one of pydantic's errors."""
+    if item["type"] == "extra_forbidden":
+        note_unknown_key(document, path, problems)
+    elif item["type"] == "missing":
+        parent = find(document, path[:-1])
+        if parent is document or parent.plain():
+            name = _key(path)
+            problems.add(parent.place, f"{name} is missing", f"expected {EXPECTED[name]}")
+    else:
+        node = find(document, path)
+        if not _is_noted(node):
+            problems.add(node.place, *wrong_value(path, node, item))
+
+
+def _is_noted(node: Node) -> bool:
+    if isinstance(node, Scalar):
+        return node.value is None or node.value is WRONG
+    return not node.plain()
+
+
+def wrong_value(path: Path, node: Node, item: MappingType[str, Any]) -> tuple[str, str]:
+    """Say what is wrong with a value, and what was expected.
+
+    Args:
+        path: where in the spec it stands.
+        node: the value.
+        item: pydantic's error.
+    """
+    name, kind = _name(path), item["type"]
+    if kind == "too_long":
+        return f"{name} has too many entries", f"at most {item['ctx']['max_length']:,}"
+    if kind == "string_too_long":
+        return f"{name} is too long", f"at most {item['ctx']['max_length']:,} characters"
+    return f"{name} is {_shown(node)}", f"expected {_expected(path)}{_advice(path, node, kind)}"
+
+
+def _shown(node: Node) -> str:
+    if isinstance(node, Sequence):
+        return "a list"
+    if isinstance(node, Mapping):
+        return "a mapping of keys"
+    if isinstance(node.value, str):
+        return f"the text '{shorten(node.value)}'"
+    return shorten(node.source)
+
+
+def _advice(path: Path, node: Node, kind: str) -> str:
+    """Say how to mend a value that is nearly right."""
+    key, in_list = _key(path), isinstance(path[-1], int)
+    if isinstance(node, Sequence):
+        return "; values to try stand under grid" if path[0] in ("base", "cases") else ""
+    if isinstance(node, Mapping):
+        return "; put brackets around it" if kind == "list_type" else ""
+    if kind == "list_type" and key in (*PARAMETER_NAMES, "hidden") and not in_list:
+        return f"; write [{shorten(node.source)}]"
+    if kind == "string_type":
+        return f'; write "{shorten(node.source)}", in quotes'
+    return _advice_on_number(key, node.value, kind)
+
+
+def _advice_on_number(key: str, value: Any, kind: str) -> str:
+    if kind.startswith("int") and isinstance(value, float) and value.is_integer():
+        return f"; write {int(value)}" if abs(value) < 1e15 else ""
+    if kind.startswith(("int", "float")) and isinstance(value, str):
+        number = value.strip()
+        if _NUMBER.fullmatch(number):
+            return f"; write {number} without quotes"
+        if _NUMBER.fullmatch(number.replace(",", ".")):
+            return f"; write {number.replace(',', '.')} with a decimal point"
+        if number.endswith("%") and _NUMBER.fullmatch(number[:-1].strip()):
+            return f"; write {float(number[:-1]) / 100:g}"
+    if key in SEED_NAMES and kind.startswith("less_than"):
+        return "; a smaller number does as well"
+    return ""

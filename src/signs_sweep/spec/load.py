@@ -1,0 +1,94 @@
+"""From a file to an experiment."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Parameters
+from signs_sweep.spec import document as documents
+from signs_sweep.spec.baseline import Alternative, Factor, mark_baseline
+from signs_sweep.spec.checks import check
+from signs_sweep.spec.experiment import Experiment
+from signs_sweep.spec.explain import validate
+from signs_sweep.spec.file import read_text
+from signs_sweep.spec.overrides import parse_overrides
+from signs_sweep.spec.problems import Problems
+from signs_sweep.spec.reader import parse
+from signs_sweep.spec.schema import Files, Spec
+
+
+def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
+    """Read and check a spec; see `signs_sweep.spec.load`."""
+    forced = parse_overrides(overrides)
+    problems = Problems(path)
+    text = problems.text = read_text(path, problems)
+    document = parse(text, problems)
+    spec = validate(document, problems)
+    check(document, problems)
+    if problems or spec is None:
+        raise problems.error()
+    base = Parameters(**dict(spec.base))
+    factors = _factors(spec, document)
+    baseline = document.mapping("baseline")
+    if baseline is not None:
+        factors = mark_baseline(factors, base, baseline, problems)
+        if problems:
+            raise problems.error()
+    return Experiment(
+        name=spec.name,
+        description=spec.description,
+        data=dict(spec.data) if isinstance(spec.data, Files) else spec.data,
+        validation=spec.validation,
+        hidden=tuple(spec.model.hidden),
+        base=base,
+        factors=tuple(factors),
+        seeds=_seeds(spec, base, forced),
+        has_baseline=baseline is not None,
+        overrides=tuple(overrides),
+        forced=forced,
+        path=path,
+        text=text,
+        document=document,
+    )
+
+
+def _given(section: Any) -> dict[str, Any]:
+    """Return the values that a section of the spec names."""
+    return {name: value for name, value in section if value is not None}
+
+
+def _factors(spec: Spec, document: documents.Mapping) -> list[Factor]:
+    """Return what is combined, in the order in which it is written in the file."""
+    factors: list[Factor] = []
+    for section, node in document.values.items():
+        if section == "grid" and spec.grid and isinstance(node, documents.Mapping):
+            lists = _given(spec.grid)
+            factors += [
+                tuple(Alternative({name: value}) for value in lists[name]) for name in node.values
+            ]
+        elif section == "zip" and spec.zip:
+            lists = _given(spec.zip)
+            rows = zip(*lists.values(), strict=True)
+            factors.append(tuple(Alternative(dict(zip(lists, row, strict=True))) for row in rows))
+        elif section == "cases" and spec.cases:
+            factors.append(tuple(_case(_given(case)) for case in spec.cases))
+    return factors
+
+
+def _case(given: Mapping[str, Any]) -> Alternative:
+    values = {name: value for name, value in given.items() if name in PARAMETER_NAMES}
+    return Alternative(values, given.get("label"))
+
+
+def _seeds(spec: Spec, base: Parameters, forced: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of seeds, each once."""
+    if spec.seeds is None:
+        pairs: list[dict[str, Any]] = [{}]
+    elif isinstance(spec.seeds, int):
+        pairs = [dict.fromkeys(SEED_NAMES, number) for number in range(spec.seeds)]
+    else:
+        pairs = [_given(pair) for pair in spec.seeds]
+    common = {name: getattr(base, name) for name in SEED_NAMES}
+    known = {name: value for name, value in forced.items() if name in SEED_NAMES}
+    complete = [common | pair | known for pair in pairs]
+    return tuple(dict.fromkeys((one["global_seed"], one["init_seed"]) for one in complete))

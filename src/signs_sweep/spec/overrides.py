@@ -1,0 +1,47 @@
+"""`--set KEY=VALUE`: values for every run, checked like the spec itself."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from signs_sweep.errors import UsageError
+from signs_sweep.records import PARAMETER_NAMES
+from signs_sweep.spec.explain import wrong_value
+from signs_sweep.spec.names import shorten, suggestion
+from signs_sweep.spec.problems import printable
+from signs_sweep.spec.reader import parse_scalar
+from signs_sweep.spec.schema import EXPECTED, Base
+
+
+def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
+    """Return values by parameter.
+
+    Raises:
+        UsageError: an argument is not KEY=VALUE, names no parameter or one twice, or its value is
+            out of range.
+    """
+    values: dict[str, Any] = {}
+    for argument in arguments:
+        said = f"--set {shorten(printable(argument), 80)}"
+        key, separator, text = (part.strip() for part in argument.partition("="))
+        if not separator:
+            raise UsageError(f"{said}: expected KEY=VALUE, such as --set epochs=20")
+        if key not in PARAMETER_NAMES:
+            hint = suggestion(key, PARAMETER_NAMES, "Parameters")
+            raise UsageError(f"{said}: unknown parameter '{shorten(printable(key))}'; {hint}")
+        if key in values:
+            raise UsageError(f"{said}: {key} is set twice")
+        values[key] = _value(said, key, text)
+    return values
+
+
+def _value(said: str, key: str, text: str) -> Any:
+    node = parse_scalar(text)
+    if node is None or node.value is None:
+        raise UsageError(f"{said}: expected {key} to be {EXPECTED[key]}")
+    try:
+        return getattr(Base.model_validate({key: node.value}), key)
+    except ValidationError as error:
+        message, hint = wrong_value((key,), node, error.errors(include_url=False)[0])
+        raise UsageError(f"{said}: {printable(message)}; {hint}") from None

@@ -1,0 +1,212 @@
+"""From YAML 1.2 to values with places."""
+
+import re
+import warnings
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from signs_sweep.spec.document import WRONG, Mapping, Node, Scalar, Sequence
+from signs_sweep.spec.file import NOT_TEXT
+from signs_sweep.spec.names import shorten
+from signs_sweep.spec.problems import Place, Problems
+
+_MOST_VALUES = 100_000
+"""After expansion of aliases."""
+_TOO_MANY = f"a spec has at most {_MOST_VALUES:,} values, those that aliases stand for included"
+_DEEPEST = 50
+_NESTED = re.compile(rf"(?:[\[{{]\s*){{{_DEEPEST + 1}}}")
+"""So many brackets in a row; the parser takes seconds for a thousand of them."""
+_OLD_YAML = re.compile(r"^%YAML (?!1\.2\b)", re.MULTILINE)
+
+_STANDARD = "tag:yaml.org,2002:"
+_PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "value", "merge"})
+
+_HINTS = {
+    "another document": "a spec is one document; put the others into files of their own",
+    r"'\t'": "indent with spaces, not with tabs",
+    "mapping values are not allowed": "indent keys of one level alike; put a text with ': ' in "
+    "quotes",
+    "could not find expected ':'": "write key: value",
+    "undefined alias": "define it before with &name",
+    "<stream end>": "a bracket or quote is not closed",
+    "end of stream": "a bracket or quote is not closed",
+}
+"""By what the parser says, what to do."""
+
+
+def parse(text: str, problems: Problems) -> Mapping:
+    """Parse YAML 1.2 into a mapping with places. Duplicate keys and odd tags become problems.
+
+    Raises:
+        SpecError: this is no YAML, or not a mapping.
+    """
+    if found := _NESTED.search(text):
+        problems.add(
+            Place.at(text, found.start()), f"values are nested more than {_DEEPEST} levels deep"
+        )
+        raise problems.error()
+    if found := _OLD_YAML.search(text):
+        problems.add(Place.at(text, found.start()), "a spec is YAML 1.2", "remove this line")
+        raise problems.error()
+    yaml = YAML(typ="safe", pure=True)
+    root = _compose(yaml, text, problems)
+    if root is None:
+        raise problems.about_file("the file is empty; a spec begins with `name: ...`")
+    document = _Reader(yaml, problems).read(root)
+    if not isinstance(document, Mapping):
+        problems.add(document.place, "a spec is a mapping of keys", "begin with `name: ...`")
+        raise problems.error()
+    return document
+
+
+def parse_scalar(text: str) -> Scalar | None:
+    """Parse one value, as on a command line; None if it is anything else."""
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        root = yaml.compose(text)
+    except (YAMLError, ValueError, RecursionError):
+        return None
+    problems = Problems(Path())
+    value = _Reader(yaml, problems).read(root) if type(root).__name__ == "ScalarNode" else None
+    return value if isinstance(value, Scalar) and not problems else None
+
+
+def _compose(yaml: Any, text: str, problems: Problems) -> Any:
+    """Return the root node of ruamel.yaml, or None for an empty file."""
+    _limit(yaml.composer, problems)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # An anchor may be defined again.
+            return yaml.compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+        words = " ".join(str(part) for part in (error.context, error.problem) if part)
+        hint = next((hint for said, hint in _HINTS.items() if said in words), "")
+        problems.add(place, f"this is no valid YAML: {words}", hint)
+        raise problems.error() from None
+    except (YAMLError, ValueError) as error:
+        raise problems.about_file(f"this is no valid YAML: {error}") from None
+    except RecursionError:
+        raise problems.about_file("values are nested too deeply") from None
+
+
+def _limit(composer: Any, problems: Problems) -> None:
+    """Stop the composer at the largest number of values: it takes 80 us for each."""
+    compose_node, number = composer.compose_node, count(1)
+
+    def compose_limited(parent: Any, index: Any) -> Any:
+        if next(number) > _MOST_VALUES:
+            mark = composer.parser.peek_event().start_mark
+            problems.add(Place(mark.line + 1, mark.column + 1), _TOO_MANY)
+            raise problems.error()
+        return compose_node(parent, index)
+
+    composer.compose_node = compose_limited
+
+
+class _Reader:
+    """Turns nodes of ruamel.yaml into ours, counting what aliases expand to."""
+
+    def __init__(self, yaml: Any, problems: Problems) -> None:
+        self._yaml = yaml
+        self._problems = problems
+        self._count = 0
+        self._open: set[int] = set()
+
+    def read(self, node: Any) -> Node:
+        """Return a node with all that is in it.
+
+        Raises:
+            SpecError: it is too large, too deep, or contains itself.
+        """
+        place = Place.of(node)
+        self._count += 1
+        if self._count > _MOST_VALUES:
+            self._refuse(place, _TOO_MANY)
+        if id(node) in self._open:
+            self._refuse(place, "this anchor contains itself")
+        if len(self._open) == _DEEPEST:
+            self._refuse(place, f"values are nested more than {_DEEPEST} levels deep")
+        kind = type(node).__name__
+        if kind == "ScalarNode":
+            return self._scalar(node, place)
+        expected = "seq" if kind == "SequenceNode" else "map"
+        if _tag(node) != expected:
+            return self._wrong_tag(node, place)
+        self._open.add(id(node))
+        result = (
+            Sequence(place, tuple(self.read(item) for item in node.value))
+            if kind == "SequenceNode"
+            else self._mapping(node, place)
+        )
+        self._open.discard(id(node))
+        return result
+
+    def _refuse(self, place: Place, message: str) -> None:
+        self._problems.add(place, message)
+        raise self._problems.error()
+
+    def _mapping(self, node: Any, place: Place) -> Mapping:
+        keys: dict[str, Place] = {}
+        values: dict[str, Node] = {}
+        merged: list[Mapping] = []
+        for key, value in node.value:
+            key_place = Place.of(key)
+            read = self.read(value)
+            if type(key).__name__ != "ScalarNode":
+                self._problems.add(key_place, "a key is a single word", "write key: value")
+            elif _tag(key) == "merge":
+                merged += self._merged(read)
+            elif _tag(key) not in _PLAIN_TAGS:
+                self._wrong_tag(key, key_place)
+            elif key.value in keys:
+                self._problems.add(
+                    key_place,
+                    f"'{shorten(key.value)}' is here a second time",
+                    f"it stands at {keys[key.value]} already; keep one of them",
+                )
+            else:
+                keys[key.value] = key_place
+                values[key.value] = read
+        for other in merged:
+            keys = keys | {key: at for key, at in other.keys.items() if key not in keys}
+            values = values | {key: at for key, at in other.values.items() if key not in values}
+        return Mapping(place, keys, values)
+
+    def _merged(self, value: Node) -> list[Mapping]:
+        """Return the mappings that `<<: *name` or `<<: [*name, *other]` brings in."""
+        parts = value.items if isinstance(value, Sequence) else (value,)
+        mappings = [part for part in parts if isinstance(part, Mapping)]
+        if len(mappings) < len(parts):
+            self._problems.add(value.place, "<< takes the keys of a mapping", "write <<: *name")
+        return mappings
+
+    def _scalar(self, node: Any, place: Place) -> Scalar:
+        tag, source = _tag(node), str(node.value)
+        if tag not in _PLAIN_TAGS:
+            return self._wrong_tag(node, place)
+        if tag in ("timestamp", "value", "merge"):  # Of YAML 1.1; a text here.
+            return Scalar(place, source, source)
+        try:
+            value = self._yaml.constructor.construct_object(node)
+        except Exception:  # noqa: BLE001 - whatever ruamel.yaml meets in `!!int x`
+            self._problems.add(place, f"'{shorten(source)}' is no {tag}")
+            return Scalar(place, WRONG, source)
+        if isinstance(value, str) and (odd := NOT_TEXT.search(value)):
+            self._problems.add(place, f"the character {odd.group()!a} is not text", "remove it")
+            return Scalar(place, WRONG, source)
+        return Scalar(place, value, source)
+
+    def _wrong_tag(self, node: Any, place: Place) -> Scalar:
+        tag = str(node.tag).replace(_STANDARD, "!!")
+        self._problems.add(place, f"the tag {shorten(tag)} has no meaning here", "remove it")
+        return Scalar(place, WRONG)
+
+
+def _tag(node: Any) -> str:
+    return str(node.tag).removeprefix(_STANDARD)

@@ -1,0 +1,193 @@
+"""The sweep loop: trials in, results out.
+
+It knows the protocols and none of what is behind them. It asks the scheduler for a trial whenever a
+place in the executor is free, passes every event to the tracker and to whoever listens, and tells
+the scheduler when all runs of a trial have ended.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from signs_sweep.protocols import Executor, Scheduler, Tracker
+from signs_sweep.records import (
+    Event,
+    Failed,
+    Finished,
+    History,
+    Progress,
+    Result,
+    Run,
+    State,
+    Stopped,
+    Trial,
+)
+
+_POLL_SECONDS = 0.2
+"""How long to wait for events: the pace of the clock on the terminal when nothing happens."""
+
+Listener = Callable[[Event | None], None]
+"""Hears every event after it was recorded, and None when there was none for a while."""
+
+
+@dataclass(eq=False)
+class _Underway:
+    """A run in the executor, and what has come of it so far."""
+
+    run: Run
+    progress: list[Progress] = field(default_factory=list)
+
+    def result(self, event: Finished | Failed | Stopped) -> Result:
+        history = _join(self.progress)
+        metrics = {name: float(values[-1]) for name, values in history.items()}
+        epochs = self.progress[-1].last_epoch if self.progress else 0
+        return Result(
+            run_id=self.run.run_id,
+            state=_state_after(event),
+            metrics=metrics | dict(event.metrics) if isinstance(event, Finished) else metrics,
+            epochs=epochs,
+            seconds=event.seconds if isinstance(event, Finished) else None,
+            message=event.message if isinstance(event, Failed) else None,
+            history=history,
+        )
+
+
+class Sweep:
+    """One pass over the trials of a scheduler.
+
+    Attributes:
+        results: by run_id, how each run ended; filled as the sweep goes on, so that it can be
+            read after an interruption.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        executor: Executor,
+        tracker: Tracker,
+        known: Mapping[str, Result],
+        experiment_of: Callable[[Trial], str],
+        listener: Listener,
+    ) -> None:
+        """Prepare a sweep; nothing is started.
+
+        Args:
+            scheduler: hands out the trials.
+            executor: trains; the caller closes it.
+            tracker: records; open, and closed by the caller.
+            known: results that need no training, by run_id.
+            experiment_of: name of the experiment that a trial belongs to.
+            listener: hears of everything.
+        """
+        self._scheduler = scheduler
+        self._executor = executor
+        self._tracker = tracker
+        self._known = known
+        self._experiment_of = experiment_of
+        self._listener = listener
+        self._waiting: deque[Run] = deque()
+        self._underway: dict[str, _Underway] = {}
+        self._owners: dict[str, list[Trial]] = {}
+        self._is_interrupted = False
+        self.results: dict[str, Result] = {}
+
+    def run(self) -> None:
+        """Train until the scheduler has nothing more.
+
+        Raises:
+            KeyboardInterrupt: `interrupt` was called; the runs under way are recorded as stopped.
+        """
+        self._fill()
+        while self._underway:
+            self._hear(_POLL_SECONDS)
+            if self._is_interrupted:
+                self._break_off()
+            self._fill()
+
+    def interrupt(self) -> None:
+        """End the sweep soon, between two events. May be called from a signal handler."""
+        if self._is_interrupted:
+            raise KeyboardInterrupt
+        self._is_interrupted = True
+
+    def _hear(self, timeout: float) -> None:
+        events = self._executor.events(timeout)
+        for event in events:
+            self._handle(event)
+        if not events:
+            self._listener(None)
+
+    def _break_off(self) -> None:
+        """Record what has arrived, end the rest as stopped, and raise KeyboardInterrupt."""
+        self._hear(0)
+        self._executor.close()
+        for run_id in list(self._underway):
+            self._handle(Stopped(run_id, time.time()))
+        raise KeyboardInterrupt
+
+    def _fill(self) -> None:
+        """Give every free place in the executor a run."""
+        while len(self._underway) < self._executor.slots:
+            if not self._waiting and not self._take_trial():
+                return
+            if self._waiting:
+                run = self._waiting.popleft()
+                trial = self._owners[run.run_id][0]
+                self._tracker.start(self._experiment_of(trial), trial, run)
+                self._underway[run.run_id] = _Underway(run)
+                self._executor.submit(run)
+
+    def _take_trial(self) -> bool:
+        """Ask for a trial and queue its runs that need training; False when there is none.
+
+        A run that several trials share is trained once, for the first of them.
+        """
+        trial = self._scheduler.ask()
+        if trial is None:
+            return False
+        for run in trial.runs:
+            owners = self._owners.setdefault(run.run_id, [])
+            owners.append(trial)
+            if run.run_id in self._known:
+                self.results[run.run_id] = self._known[run.run_id]
+            elif len(owners) == 1:
+                self._waiting.append(run)
+        self._tell_if_complete(trial)
+        return True
+
+    def _handle(self, event: Event) -> None:
+        entry = self._underway[event.run_id]
+        self._tracker.record(event)
+        if isinstance(event, Progress):
+            entry.progress.append(event)
+            # Every trial that shares the run hears of it; one that wants it to go on is enough.
+            wanted = [self._scheduler.report(trial, event) for trial in self._owners[event.run_id]]
+            if not any(wanted):
+                self._executor.stop(event.run_id)
+        elif isinstance(event, Finished | Failed | Stopped):
+            del self._underway[event.run_id]
+            self.results[event.run_id] = entry.result(event)
+            for trial in self._owners[event.run_id]:
+                self._tell_if_complete(trial)
+        self._listener(event)
+
+    def _tell_if_complete(self, trial: Trial) -> None:
+        results = [self.results.get(run.run_id) for run in trial.runs]
+        ended = [result for result in results if result is not None]
+        if len(ended) == len(trial.runs):
+            self._scheduler.tell(trial, ended)
+
+
+def _join(parts: list[Progress]) -> History:
+    if not parts:
+        return {}
+    return {name: np.concatenate([p.metrics[name] for p in parts]) for name in parts[0].metrics}
+
+
+def _state_after(event: Finished | Failed | Stopped) -> State:
+    if isinstance(event, Finished):
+        return State.FINISHED
+    return State.FAILED if isinstance(event, Failed) else State.KILLED

@@ -1,0 +1,216 @@
+"""The pictures of one run: functions of arrays, each returning a matplotlib figure.
+
+Made with matplotlib's objects alone: no pyplot, so no global state and no display, and any thread
+may draw. Matplotlib is imported by the first picture (0.8 s).
+"""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_DPI = 100
+_INK = "#1f2933"
+_BLUE = "#1f6fb4"
+_ORANGE = "#d9730d"
+_RED = "#b3261e"
+_GRID = "#d9dee3"
+
+
+def draw_run(
+    learning_rate: float,
+    history: Mapping[str, NDArray[np.float64]],
+    confusion: NDArray[np.int64] | None,
+    classes: Sequence[str],
+) -> dict[str, bytes]:
+    """Draw what there is to see of a run.
+
+    Args:
+        learning_rate: of the run; the title of the cost curve.
+        history: by metric, one value an epoch, float64.
+        confusion: counts on the test set, int64 of shape (classes, classes), or None for a run
+            that was not evaluated.
+        classes: their names, in the order of the labels.
+
+    Returns:
+        By file name, PNG images: `cost.png` and `accuracy.png` where the history has values, and
+        `confusion.png` where there are counts.
+    """
+    pictures = {}
+    if len(history.get("loss", ())):
+        pictures["cost.png"] = png(cost_curve(history["loss"], learning_rate))
+    if len(history.get("accuracy", ())):
+        pictures["accuracy.png"] = png(accuracy_curve(history))
+    if confusion is not None:
+        pictures["confusion.png"] = png(confusion_matrix(confusion, classes))
+    return pictures
+
+
+def png(figure: "Figure") -> bytes:
+    """Return a figure as the bytes of a PNG image."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI)
+    return buffer.getvalue()
+
+
+def cost_curve(loss: NDArray[np.float64], learning_rate: float, every: int = 5) -> "Figure":
+    """Plot the cost of every fifth epoch, titled with the learning rate.
+
+    The form is that of the published series: epochs 1, 6, 11, ... on a linear scale. Where that
+    would leave fewer than five points, all epochs are shown. A cost that grew a hundredfold is
+    shown on a logarithmic scale, and the first epoch that is not finite is marked.
+
+    Args:
+        loss: one value an epoch, float64 of shape (epochs,); may hold NaN and infinities.
+        learning_rate: for the title.
+        every: distance of the epochs shown.
+    """
+    figure, axes = _canvas()
+    step = every if len(loss) > 4 * every else 1
+    shown = np.where(np.isfinite(loss), loss, np.nan)[::step]
+    epochs = np.arange(1, len(loss) + 1, step)
+    axes.plot(epochs, shown, color=_BLUE, linewidth=1.4, marker=_marker(shown), markersize=4)
+    axes.set_title(f"Learning rate = {learning_rate:g}")
+    axes.set_xlabel("epoch" if step == 1 else f"epoch (every {_ordinal(step)} is shown)")
+    axes.set_ylabel("cost")
+    if _has_exploded(shown):
+        axes.set_yscale("log")
+        axes.set_ylabel("cost (logarithmic)")
+    _fit_epochs(axes, len(loss))
+    _mark_divergence(axes, loss)
+    return figure
+
+
+def accuracy_curve(history: Mapping[str, NDArray[np.float64]]) -> "Figure":
+    """Plot the accuracy of every epoch, on the training set and on the held-out one if any.
+
+    Args:
+        history: by metric, float64 of shape (epochs,); `accuracy`, and perhaps `val_accuracy`.
+    """
+    figure, axes = _canvas()
+    for name, label, colour in (
+        ("accuracy", "train", _BLUE),
+        ("val_accuracy", "validation", _ORANGE),
+    ):
+        if name in history:
+            values = history[name]
+            axes.plot(
+                np.arange(1, len(values) + 1),
+                values,
+                color=colour,
+                linewidth=1.0,
+                marker=_marker(values),
+                markersize=4,
+                label=label,
+            )
+    axes.set_title("Accuracy")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("share of samples classified correctly")
+    axes.set_ylim(-0.02, 1.02)
+    _fit_epochs(axes, len(history["accuracy"]))
+    axes.legend(loc="best", frameon=False)
+    return figure
+
+
+def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figure":
+    """Show which class was taken for which.
+
+    Colour is the share of the true class (its row), the number written is the count.
+
+    Args:
+        counts: int64 of shape (classes, classes): row the true class, column the predicted one.
+        classes: names, in the order of the labels.
+    """
+    many = len(classes)
+    side = min(max(4.8, 0.32 * many + 2.0), 12.0)
+    figure, axes = _canvas(side, side)
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(totals, 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.grid(visible=False)
+    size = 11 if many <= 10 else 6.5
+    axes.set_xticks(range(many), labels=classes, fontsize=min(size + 1, 10))
+    axes.set_yticks(range(many), labels=classes, fontsize=min(size + 1, 10))
+    if many > 10 or max(map(len, classes), default=0) > 4:
+        axes.tick_params(axis="x", labelrotation=90)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if shares[row, column] > 0.55 else _INK
+        count = axes.text(column, row, str(counts[row, column]), color=colour, size=size)
+        count.set(ha="center", va="center", in_layout=False)  # 900 in the layout: 2 s
+    correct, total = int(np.trace(counts)), int(counts.sum())
+    axes.set_title(f"Test set: {correct} of {total} correct")
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    return figure
+
+
+def _canvas(width: float = 6.4, height: float = 4.0) -> tuple["Figure", "Axes"]:
+    """Make an empty figure with one pair of axes in the style of all of them."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.grid(visible=True, color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=_INK)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
+
+
+def _fit_epochs(axes: "Axes", epochs: int) -> None:
+    """Let the axis span all epochs, in whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    if epochs <= 10:
+        axes.set_xticks(range(1, epochs + 1))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    margin = max(0.02 * (epochs - 1), 0.5 if epochs < 20 else 1.0)
+    axes.set_xlim(1 - margin, epochs + margin)
+
+
+def _mark_divergence(axes: "Axes", loss: NDArray[np.float64]) -> None:
+    """Draw a line at the first epoch whose loss is not finite, if there is one."""
+    bad = np.flatnonzero(~np.isfinite(loss))
+    if not len(bad):
+        return
+    epoch = int(bad[0]) + 1
+    what = "NaN" if np.isnan(loss[bad[0]]) else "infinite"
+    axes.axvline(epoch, color=_RED, linewidth=1.2, linestyle="--")
+    on_the_left = epoch > len(loss) / 2
+    axes.annotate(
+        f"{what} from epoch {epoch}",
+        xy=(epoch, 0.95),
+        xycoords=("data", "axes fraction"),
+        xytext=(-6 if on_the_left else 6, 0),
+        textcoords="offset points",
+        ha="right" if on_the_left else "left",
+        va="top",
+        color=_RED,
+    )
+
+
+def _has_exploded(values: NDArray[np.float64]) -> bool:
+    """Whether the largest value is more than a hundred times the first one."""
+    finite = values[np.isfinite(values)]
+    return len(finite) > 0 and bool(finite.min() > 0) and bool(finite.max() > 100 * finite[0])
+
+
+def _marker(values: NDArray[np.float64]) -> str | None:
+    """Points for a curve so short that a line would not show."""
+    return "o" if len(values) <= 20 else None
+
+
+def _ordinal(number: int) -> str:
+    """Return `2nd`, `5th` and so on."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"

@@ -1,0 +1,116 @@
+"""A tracker that keeps everything in memory: the fake for tests."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.records import (
+    Event,
+    Failed,
+    Finished,
+    Progress,
+    Result,
+    Run,
+    Started,
+    State,
+    Stopped,
+    Trial,
+)
+from signs_sweep.trackers.curves import Curves
+
+
+@dataclass(eq=False)
+class _Record:
+    """One recording of a run."""
+
+    result: Result
+    curves: Curves = field(default_factory=Curves)
+
+
+class MemoryTracker:
+    """Implements `Tracker` without any effect; what was recorded can be looked at.
+
+    Attributes:
+        sweeps: every sweep that was opened, by experiment.
+        started: the experiment, trial and run of every `start`, in order.
+        closed: the state of every `close`, in order.
+        tables: by experiment, the table that the last `close` brought.
+    """
+
+    def __init__(self) -> None:
+        self.sweeps: dict[str, SweepRecord] = {}
+        self.started: list[tuple[str, Trial, Run]] = []
+        self.closed: list[State] = []
+        self.tables: dict[str, str] = {}
+        self._records: list[_Record] = []
+        self._current: dict[str, _Record] = {}
+
+    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
+        """See `Tracker.find`."""
+        found: dict[str, Result] = {}
+        for record in self._records:
+            run_id = record.result.run_id
+            known = found.get(run_id)
+            is_better = (
+                known is None or record.result.state.is_finished or not known.state.is_finished
+            )
+            if is_better and (run_ids is None or run_id in run_ids):
+                found[run_id] = _with_history(record)
+        return found
+
+    def open(self, sweeps: Sequence[SweepRecord]) -> None:
+        """See `Tracker.open`."""
+        self.sweeps.update({sweep.experiment: sweep for sweep in sweeps})
+
+    def start(self, experiment: str, trial: Trial, run: Run) -> None:
+        """See `Tracker.start`."""
+        if experiment not in self.sweeps:
+            raise KeyError(experiment)
+        self.started.append((experiment, trial, run))
+        record = _Record(
+            Result(run.run_id, State.RUNNING, location=f"memory/{len(self._records) + 1}")
+        )
+        self._records.append(record)
+        self._current[run.run_id] = record
+
+    def record(self, event: Event) -> None:
+        """See `Tracker.record`."""
+        record = self._current[event.run_id]
+        if record.result.state.has_ended:
+            return
+        match event:
+            case Started():
+                pass
+            case Progress():
+                record.curves.add(event)
+            case Finished():
+                record.result = replace(
+                    record.result,
+                    state=State.FINISHED,
+                    metrics=dict(event.metrics),
+                    seconds=event.seconds,
+                )
+            case Failed():
+                record.result = replace(record.result, state=State.FAILED, message=event.message)
+            case Stopped():
+                record.result = replace(record.result, state=State.KILLED)
+
+    def close(self, state: State, tables: Mapping[str, str]) -> None:
+        """See `Tracker.close`."""
+        for record in self._current.values():
+            if not record.result.state.has_ended:
+                record.result = replace(record.result, state=State.KILLED)
+        self._current.clear()
+        self.closed.append(state)
+        self.tables = dict(tables)
+
+
+def _with_history(record: _Record) -> Result:
+    history = record.curves.history()
+    last = {name: float(values[-1]) for name, values in history.items()}
+    return replace(
+        record.result,
+        metrics=last | dict(record.result.metrics),
+        epochs=record.curves.epochs,
+        history=history,
+    )

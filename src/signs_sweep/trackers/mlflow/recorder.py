@@ -1,0 +1,186 @@
+"""One run in MLflow, from its start to its end."""
+
+import csv
+import io
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from signs_sweep.records import (
+    Event,
+    Failed,
+    Finished,
+    History,
+    Progress,
+    Run,
+    Started,
+    State,
+    Stopped,
+)
+from signs_sweep.trackers.curves import Curves
+from signs_sweep.trackers.dataset import DatasetInfo
+from signs_sweep.trackers.figures import draw_run
+from signs_sweep.trackers.mlflow import tags
+from signs_sweep.trackers.mlflow.model import write_model
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+_SECONDS = 2.0
+"""Between two writes of a run's epochs: often enough to watch, seldom enough to cost little."""
+
+_AT_ONCE = 900
+"""Metrics in a call; MLflow takes 1,000."""
+
+
+class RunRecorder:
+    """Writes the events of one run to its record."""
+
+    def __init__(
+        self, client: "MlflowClient", location: str, run: Run, dataset: DatasetInfo, spec: str
+    ) -> None:
+        """Take over a record that was just made.
+
+        Args:
+            client: the store.
+            location: id of the record.
+            run: what is recorded.
+            dataset: what it is trained on.
+            spec: text of the spec.
+        """
+        self._client = client
+        self._location = location
+        self._run = run
+        self._dataset = dataset
+        self._spec = spec
+        self._environment: dict[str, str] = {}
+        self._curves = Curves()
+        self._waiting: list[Metric] = []
+        self._written = time.monotonic()
+        self.has_ended = False
+
+    def record(self, event: Event) -> None:
+        """Record an event; one that was recorded before changes nothing."""
+        if self.has_ended:
+            return
+        match event:
+            case Started():
+                self._environment = dict(event.environment)
+                self._tag({tags.ENVIRONMENT + name: one for name, one in event.environment.items()})
+            case Progress():
+                self._add(event)
+            case Finished():
+                self._finish(event)
+            case Failed():
+                self._fail(event)
+            case Stopped():
+                self.stop(event.time)
+
+    def stop(self, when: float) -> None:
+        """End the record as killed, with what there is."""
+        self._end(State.KILLED, when, self._history_files())
+
+    def _add(self, event: Progress) -> None:
+        from mlflow.entities import Metric
+
+        new = self._curves.add(event)
+        if new is None:
+            return
+        self._waiting += [
+            Metric(name, float(value), int(moment), step)
+            for name, values in new.metrics.items()
+            for step, (value, moment) in enumerate(
+                zip(values, new.times, strict=True), start=new.first_epoch
+            )
+        ]
+        if time.monotonic() - self._written > _SECONDS:
+            self._write()
+
+    def _write(self) -> None:
+        """Write the epochs that wait, and how many there are now."""
+        from mlflow.entities import RunTag
+
+        waiting, self._waiting = self._waiting, []
+        for first in range(0, len(waiting), _AT_ONCE):
+            self._client.log_batch(self._location, metrics=waiting[first : first + _AT_ONCE])
+        epochs = RunTag(tags.EPOCHS, str(self._curves.epochs))
+        self._client.log_batch(self._location, tags=[epochs])
+        self._written = time.monotonic()
+
+    def _finish(self, event: Finished) -> None:
+        from mlflow.entities import Metric
+
+        moment = int(event.time * 1000)
+        final = {**event.metrics, "seconds": event.seconds}
+        self._waiting += [
+            Metric(name, value, moment, self._curves.epochs) for name, value in final.items()
+        ]
+        pictures = draw_run(
+            self._run.parameters.learning_rate,
+            self._curves.history(),
+            event.confusion,
+            self._dataset.classes,
+        )
+        self._end(State.FINISHED, event.time, self._history_files() | pictures, event.model)
+
+    def _fail(self, event: Failed) -> None:
+        self._tag({tags.MESSAGE: event.message[:5000], tags.NOTE: event.message[:5000]})
+        files = self._history_files()
+        files |= draw_run(
+            self._run.parameters.learning_rate, self._curves.history(), None, self._dataset.classes
+        )
+        if event.traceback:
+            files["traceback.txt"] = event.traceback.encode()
+        self._end(State.FAILED, event.time, files)
+
+    def _history_files(self) -> dict[str, bytes]:
+        files = {"spec.yaml": self._spec.encode()}
+        if self._curves.epochs:
+            files["history.csv"] = _csv(self._curves.history())
+        return files
+
+    def _end(
+        self, state: State, when: float, files: dict[str, bytes], model: bytes | None = None
+    ) -> None:
+        self._write()
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for file, content in files.items():
+                (folder / file).write_bytes(content)
+            if model is not None:
+                example, classes = self._dataset.example, len(self._dataset.classes)
+                write_model(folder / "model", model, example, classes, self._environment)
+            self._client.log_artifacts(self._location, str(folder))
+        self._client.set_terminated(self._location, state.value, end_time=int(when * 1000))
+        self.has_ended = True
+
+    def _tag(self, values: dict[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        self._client.log_batch(
+            self._location, tags=[RunTag(name, value) for name, value in values.items()]
+        )
+
+
+def params_of(run: Run) -> dict[str, str]:
+    """Return the parameters as MLflow keeps them: text, numbers as in a spec."""
+    from dataclasses import asdict
+
+    values: dict[str, Any] = asdict(run.parameters)
+    values |= {"hidden": list(run.hidden), "validation": run.validation}
+    return {name: _text(value) for name, value in values.items()}
+
+
+def _text(value: Any) -> str:
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _csv(history: History) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["epoch", *history])
+    rows = zip(*(values.tolist() for values in history.values()), strict=True)
+    writer.writerows([epoch, *row] for epoch, row in enumerate(rows, start=1))
+    return text.getvalue().encode()

@@ -1,0 +1,13 @@
+"""The tags of a run in MLflow."""
+
+RUN_ID = "signs_sweep.run_id"
+TRIAL = "signs_sweep.trial"
+LABEL = "signs_sweep.label"
+DATA = "signs_sweep.data"
+DATASET = "signs_sweep.dataset"
+EPOCHS = "signs_sweep.epochs"
+MESSAGE = "signs_sweep.message"
+ENVIRONMENT = "signs_sweep.env."
+
+PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"

@@ -1,0 +1,183 @@
+"""The tracker: sweeps as parent runs, runs as their children."""
+
+import getpass
+import subprocess
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from signs_sweep.errors import StoreError
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.records import Event, Result, Run, State, Trial
+from signs_sweep.trackers.dataset import DatasetInfo
+from signs_sweep.trackers.mlflow import tags
+from signs_sweep.trackers.mlflow.client import connect, experiment_for, store_errors
+from signs_sweep.trackers.mlflow.found import (
+    best_records,
+    recorded_run,
+    recorded_runs,
+    result_of,
+)
+from signs_sweep.trackers.mlflow.recorder import RunRecorder, params_of
+from signs_sweep.trackers.recorded import RecordedRun
+from signs_sweep.trackers.store import shown
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class _OpenSweep:
+    """A sweep that is being recorded."""
+
+    record: SweepRecord
+    experiment_id: str
+    parent: str
+
+
+class MlflowTracker:
+    """Implements `Tracker` on an MLflow store: a database or a server."""
+
+    def __init__(self, uri: str, datasets: Mapping[str, DatasetInfo]) -> None:
+        """Remember what to use; the store is opened by the first call.
+
+        Args:
+            uri: the store, as `resolve_uri` gives it.
+            datasets: what runs are trained on, by fingerprint.
+        """
+        self._uri = uri
+        self._datasets = datasets
+        self._sweeps: dict[str, _OpenSweep] = {}
+        self._recorders: dict[str, RunRecorder] = {}
+
+    @cached_property
+    def _client(self) -> "MlflowClient":
+        return connect(self._uri)
+
+    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
+        """See `Tracker.find`."""
+        client = self._client
+        with store_errors(self._uri):
+            everywhere = [one.experiment_id for one in client.search_experiments()]
+            best = best_records(recorded_runs(client, everywhere))
+        wanted = None if run_ids is None else set(run_ids)
+        return {
+            run_id: result_of(run)
+            for run_id, run in best.items()
+            if wanted is None or run_id in wanted
+        }
+
+    def list_runs(self, experiment: str) -> Sequence[RecordedRun]:
+        """Return the runs of an experiment, in the order in which they began, each once.
+
+        Raises:
+            StoreError: there is no such experiment, or the store cannot be read.
+        """
+        client = self._client
+        with store_errors(self._uri):
+            found = client.get_experiment_by_name(experiment)
+            if found is None or found.lifecycle_stage != "active":
+                names = [one.name for one in client.search_experiments()]
+                raise StoreError(_unknown(experiment, names, self._uri))
+            best = best_records(recorded_runs(client, [found.experiment_id]))
+        return [recorded_run(run) for run in best.values()]
+
+    def open(self, sweeps: Sequence[SweepRecord]) -> None:
+        """See `Tracker.open`."""
+        client = self._client
+        with store_errors(self._uri):
+            for sweep in sweeps:
+                experiment_id = experiment_for(client, self._uri, sweep.experiment)
+                now = datetime.now().astimezone()
+                parent = client.create_run(
+                    experiment_id,
+                    run_name=f"sweep {now:%Y-%m-%d %H:%M}",
+                    tags={tags.NOTE: sweep.description, tags.DATASET: sweep.data, **_source()},
+                ).info.run_id
+                client.log_text(parent, sweep.spec, "spec.yaml")
+                client.log_text(parent, sweep.plan, "plan.txt")
+                self._sweeps[sweep.experiment] = _OpenSweep(sweep, experiment_id, parent)
+
+    def start(self, experiment: str, trial: Trial, run: Run) -> None:
+        """See `Tracker.start`."""
+        from mlflow.entities import Param
+
+        sweep, client = self._sweeps[experiment], self._client
+        dataset = self._datasets[run.data]
+        values = {
+            tags.PARENT: sweep.parent,
+            tags.RUN_ID: run.run_id,
+            tags.TRIAL: str(trial.number),
+            tags.DATA: run.data,
+            tags.DATASET: dataset.title,
+            **({tags.LABEL: trial.label} if trial.label else {}),
+            **_source(),
+        }
+        with store_errors(self._uri):
+            made = client.create_run(
+                sweep.experiment_id, run_name=_name(sweep.record, trial, run), tags=values
+            )
+            params = [Param(name, value) for name, value in params_of(run).items()]
+            client.log_batch(made.info.run_id, params=params)
+        self._recorders[run.run_id] = RunRecorder(
+            client, made.info.run_id, run, dataset, sweep.record.spec
+        )
+
+    def record(self, event: Event) -> None:
+        """See `Tracker.record`."""
+        with store_errors(self._uri):
+            self._recorders[event.run_id].record(event)
+
+    def close(self, state: State, tables: Mapping[str, str]) -> None:
+        """See `Tracker.close`."""
+        with store_errors(self._uri):
+            for recorder in self._recorders.values():
+                if not recorder.has_ended:
+                    recorder.stop(time.time())
+            for experiment, sweep in self._sweeps.items():
+                if experiment in tables:
+                    self._client.log_text(sweep.parent, tables[experiment], "table.csv")
+                self._client.set_terminated(sweep.parent, state.value)
+        self._recorders.clear()
+        self._sweeps.clear()
+
+
+def _name(sweep: SweepRecord, trial: Trial, run: Run) -> str:
+    """Return what the run is called in MLflow's list."""
+    parameters = run.parameters
+    words = [trial.label] if trial.label else []
+    words += [f"{name}={getattr(parameters, name):g}" for name in sweep.varying]
+    if len(trial.runs) > 1 or not words:
+        words.append(f"seeds {parameters.global_seed}, {parameters.init_seed}")
+    return " ".join(words)
+
+
+def _source() -> dict[str, str]:
+    """Return where a run comes from, in MLflow's own tags."""
+    values = {"mlflow.source.name": "signs-sweep", "mlflow.source.type": "LOCAL"}
+    with suppress(KeyError, OSError):  # A container may have no name for its user.
+        values["mlflow.user"] = getpass.getuser()
+    commit = _commit()
+    return values | ({"mlflow.source.git.commit": commit} if commit else {})
+
+
+def _commit() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=5
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _unknown(name: str, names: list[str], uri: str) -> str:
+    near = get_close_matches(name, names, n=1)
+    question = f"; did you mean '{near[0]}'?" if near else "."
+    listed = ", ".join(sorted(names)[:20])
+    return f"no experiment '{name}' in {shown(uri)}{question} There are: {listed}"

@@ -1,0 +1,143 @@
+"""A run through its epochs: events come out."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signs_sweep.data import Dataset, DataSource, stratified_split
+from signs_sweep.errors import DataError, DivergedError
+from signs_sweep.records import Event, Finished, Progress, Run
+from signs_sweep.trainer import runtime
+from signs_sweep.trainer.loop import CAPACITY, EpochLoop, LabelledImages, evaluate
+from signs_sweep.trainer.network import DenseNetwork
+
+_SECONDS_A_CALL = 0.4
+"""How long a call of the compiled loop should take: the pace of progress and of a stop."""
+
+
+class Trainer:
+    """Trains runs one after the other, keeping data and compiled programs between them.
+
+    Not safe for several threads. The same run gives the same bits, whatever was trained before.
+    """
+
+    def __init__(self, sources: Mapping[str, DataSource]) -> None:
+        """Set TensorFlow up; nothing is loaded yet.
+
+        Args:
+            sources: where the datasets are, by fingerprint.
+        """
+        runtime.prepare()
+        self._sources = sources
+        self._datasets: dict[str, Dataset] = {}
+        self._loops: dict[tuple[object, ...], tuple[EpochLoop, LabelledImages]] = {}
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what the bits of a result depend on beside the run."""
+        return runtime.describe()
+
+    def train(self, run: Run) -> Iterator[Event]:
+        """Train a run; yield `Progress` as epochs are done, and `Finished` at the end.
+
+        Raises:
+            DivergedError: the loss is no longer finite; the epochs before have been yielded.
+            DataError: the data of the run is not there, or not the same any more.
+        """
+        started = time.perf_counter()
+        dataset = self._dataset(run.data)
+        loop, training = self._loop(run, dataset)
+        loop.start(run.parameters)
+        yield from _epochs(run, loop.advance)
+        yield _finish(run, loop.network, training, dataset, started)
+
+    def _dataset(self, fingerprint: str) -> Dataset:
+        if fingerprint not in self._datasets:
+            source = self._sources[fingerprint]
+            dataset = source.load()
+            if dataset.fingerprint != fingerprint:
+                raise DataError(
+                    f"the data in {source.train} and {source.test} has changed since the sweep "
+                    f"began: its fingerprint was {fingerprint}, now it is {dataset.fingerprint}. "
+                    "Run the command again to train on the new data."
+                )
+            self._datasets[fingerprint] = dataset
+        return self._datasets[fingerprint]
+
+    def _loop(self, run: Run, dataset: Dataset) -> tuple[EpochLoop, LabelledImages]:
+        structure = (run.data, run.validation, run.hidden, run.parameters.batch_size)
+        if structure not in self._loops:
+            chosen, held_out = stratified_split(dataset.train_labels, run.validation)
+            images, labels = dataset.train_images, dataset.train_labels
+            training = LabelledImages(images[chosen], labels[chosen])
+            validation = LabelledImages(images[held_out], labels[held_out])
+            network = DenseNetwork(dataset.image_shape, run.hidden, len(dataset.classes))
+            self._loops[structure] = (
+                EpochLoop(
+                    network,
+                    training,
+                    validation if len(held_out) else None,
+                    run.parameters.batch_size,
+                ),
+                training,
+            )
+        return self._loops[structure]
+
+
+def _epochs(
+    run: Run, advance: Callable[[int], Mapping[str, NDArray[np.float64]]]
+) -> Iterator[Progress]:
+    """Train all epochs of a run, in calls of about the same duration."""
+    done, size = 0, 1
+    total = run.parameters.epochs
+    while done < total:
+        count = min(size, total - done)
+        began = time.time()
+        metrics = advance(count)
+        duration = time.time() - began
+        ends = (began + duration * np.arange(1, count + 1) / count) * 1000
+        losses = metrics["loss"] + metrics.get("val_loss", 0)
+        broken = np.flatnonzero(~np.isfinite(losses))
+        finite = int(broken[0]) if len(broken) else count
+        if finite:
+            yield Progress(
+                run.run_id,
+                first_epoch=done + 1,
+                metrics={name: values[:finite] for name, values in metrics.items()},
+                times=ends[:finite].astype(np.int64),
+            )
+        if len(broken):
+            raise DivergedError(done + finite + 1, float(losses[finite]))
+        done += count
+        size = int(np.clip(_SECONDS_A_CALL * count / max(duration, 1e-6), 1, CAPACITY))
+
+
+def _finish(
+    run: Run, network: DenseNetwork, training: LabelledImages, dataset: Dataset, started: float
+) -> Finished:
+    """Evaluate a trained network in inference mode and pack it up.
+
+    Raises:
+        DivergedError: the last steps broke the weights, after the loss of their epoch was taken.
+    """
+    test = LabelledImages(dataset.test_images, dataset.test_labels)
+    train_loss, train_predicted = evaluate(network, training)
+    if not np.isfinite(train_loss):
+        raise DivergedError(run.parameters.epochs, train_loss)
+    test_loss, test_predicted = evaluate(network, test)
+    classes = len(dataset.classes)
+    confusion = np.bincount(test.labels * classes + test_predicted, minlength=classes * classes)
+    return Finished(
+        run_id=run.run_id,
+        metrics={
+            "final_train_loss": train_loss,
+            "final_train_accuracy": float((train_predicted == training.labels).mean()),
+            "test_loss": test_loss,
+            "test_accuracy": float((test_predicted == test.labels).mean()),
+        },
+        confusion=confusion.reshape(classes, classes).astype(np.int64),
+        model=network.to_bytes(),
+        seconds=time.perf_counter() - started,
+        time=time.time(),
+    )

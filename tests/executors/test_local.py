@@ -1,0 +1,215 @@
+"""What only worker processes can do: die, be interrupted, outlive their parent."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import toys
+
+from signs_sweep.executors import LocalExecutor, default_workers
+from signs_sweep.records import Failed, Finished, Progress, Started
+
+MakeLocal = Callable[..., LocalExecutor]
+
+
+def test_a_worker_starts_fast_and_imports_no_tensorflow(make_local: MakeLocal) -> None:
+    executor = make_local()
+    toys.train(executor, toys.toy_run("quick"))  # files are in the cache of the system now
+    executor.close()
+    began = time.monotonic()
+    events = toys.train(executor, toys.toy_run("quick"))
+    assert time.monotonic() - began < 0.5
+    assert events[0].environment["tensorflow"] == "False"
+
+
+def test_workers_stay_for_the_next_runs(make_local: MakeLocal) -> None:
+    executor = make_local()
+    pids = {
+        toys.process_of(toys.train(executor, toys.toy_run("quick", seed=seed))) for seed in range(5)
+    }
+    assert len(pids) == 1
+
+
+def test_a_killed_worker_fails_its_own_run_only(make_local: MakeLocal) -> None:
+    executor = make_local(workers=2)
+    victim = toys.toy_run("slow", epochs=10_000)
+    other = toys.toy_run("slow", epochs=30)
+    executor.submit(victim)
+    pid = toys.process_of(toys.events_until(executor, Progress))
+    executor.submit(other)
+    toys.events_until(executor, Started)
+    os.kill(pid, signal.SIGKILL)
+    events = toys.events_until_end(executor, runs=2)
+    (failed,) = [event for event in events if isinstance(event, Failed)]
+    (finished,) = [event for event in events if isinstance(event, Finished)]
+    assert failed.run_id == victim.run_id
+    assert "was killed (SIGKILL), by someone or because memory ran out" in failed.message
+    assert failed.traceback is None
+    assert finished.run_id == other.run_id
+    assert not toys.is_alive(pid)
+
+
+def test_the_run_after_a_killed_worker_gets_a_new_one_of_the_same_index(
+    make_local: MakeLocal,
+) -> None:
+    executor = make_local()
+    killed = toys.train(executor, toys.toy_run("kill"))
+    assert [type(event) for event in killed] == [Started, Progress, Failed]
+    events = toys.train(executor, toys.toy_run("quick"))
+    assert isinstance(events[-1], Finished)
+    assert events[0].worker == 0
+    assert toys.process_of(events) != toys.process_of(killed)
+
+
+def test_a_worker_that_was_killed_while_idle_costs_no_run(make_local: MakeLocal) -> None:
+    executor = make_local()
+    pid = toys.process_of(toys.train(executor, toys.toy_run("quick")))
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.05)
+    assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
+
+
+def test_an_idle_worker_that_dies_during_events_is_no_event(make_local: MakeLocal) -> None:
+    executor = make_local()
+    pid = toys.process_of(toys.train(executor, toys.toy_run("quick")))
+    os.kill(pid, signal.SIGKILL)
+    assert list(executor.events(timeout=2)) == []
+    assert not toys.is_alive(pid)
+    assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code", "words"), [("exit", 7, "last words"), ("system exit", 1, "went away")]
+)
+def test_a_worker_that_exits_fails_its_run_with_its_last_words(
+    make_local: MakeLocal, behaviour: str, code: int, words: str
+) -> None:
+    failed = toys.train(make_local(), toys.toy_run(behaviour))[-1]
+    assert isinstance(failed, Failed)
+    assert f"ended by itself with exit code {code}" in failed.message
+    assert "Run the same command again" in failed.message
+    assert words in failed.traceback
+
+
+def test_what_a_trainer_prints_disturbs_nobody(
+    make_local: MakeLocal, capfd: pytest.CaptureFixture
+) -> None:
+    events = toys.train(make_local(), toys.toy_run("noise"))
+    assert [type(event) for event in events] == [Started, *[Progress] * 3, Finished]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_event_larger_than_the_pipe_waits_for_a_busy_orchestrator(
+    make_local: MakeLocal,
+) -> None:
+    executor = make_local()
+    run = toys.toy_run("large")
+    executor.submit(run)
+    toys.events_until(executor, Progress, count=3)
+    time.sleep(0.1)  # the worker is in the middle of sending the model now
+    for _ in range(2000):
+        executor.stop(run.run_id)  # blocks for ever unless the worker reads while it sends
+    assert toys.events_until_end(executor)[-1].model == toys.LARGE_MODEL
+
+
+def test_an_interrupt_from_the_terminal_does_not_reach_a_worker(make_local: MakeLocal) -> None:
+    events = toys.train(make_local(), toys.toy_run("interrupt"))
+    assert isinstance(events[-1], Finished)
+
+
+def test_an_interrupt_while_a_worker_starts_does_not_reach_it(make_local: MakeLocal) -> None:
+    executor = make_local()
+    executor.submit(toys.toy_run("quick"))
+    (worker,) = executor._pool
+    for _ in range(20):
+        worker.process.send_signal(signal.SIGINT)
+        time.sleep(0.005)
+    assert isinstance(toys.events_until_end(executor)[-1], Finished)
+
+
+def test_interrupts_still_reach_this_process_after_a_start(make_local: MakeLocal) -> None:
+    toys.train(make_local(), toys.toy_run("quick"))
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_factory_that_a_worker_cannot_import_fails_the_run(
+    make_local: MakeLocal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unknown(toys.ToyTrainer):
+        """Lives where this process finds it and no other does."""
+
+    Unknown.__qualname__ = "Unknown"
+    monkeypatch.setattr(toys, "Unknown", Unknown, raising=False)
+    Unknown.__module__ = "toys"
+    failed = toys.train(make_local(make_trainer=Unknown), toys.toy_run("quick"))[-1]
+    assert isinstance(failed, Failed)
+    assert failed.message.startswith("AttributeError")
+    assert "Unknown" in failed.message
+
+
+def test_a_factory_that_cannot_be_pickled_is_refused_and_starts_no_process(
+    make_local: MakeLocal,
+) -> None:
+    def local_factory() -> toys.ToyTrainer:
+        return toys.ToyTrainer()
+
+    executor = make_local(make_trainer=local_factory)
+    with pytest.raises((AttributeError, pickle.PicklingError), match="local"):
+        executor.submit(toys.toy_run("quick"))
+    assert executor._pool == []
+
+
+def test_a_module_in_the_current_folder_does_not_stand_in_for_ours(
+    make_local: MakeLocal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise RuntimeError('the wrong queue')")
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(toys.train(make_local(), toys.toy_run("quick"))[-1], Finished)
+
+
+ORCHESTRATOR = """
+import sys
+import toys
+from signs_sweep.executors import LocalExecutor
+from signs_sweep.records import Started
+
+executor = LocalExecutor(2, toys.ToyTrainer, toys.worker_environment())
+for seed in range(2):
+    executor.submit(toys.toy_run("slow", epochs=100_000, seed=seed))
+    print(toys.process_of(toys.events_until(executor, Started)), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_workers_end_when_their_orchestrator_is_killed() -> None:
+    orchestrator = subprocess.Popen(
+        [sys.executable, "-c", ORCHESTRATOR],
+        env=toys.worker_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with orchestrator:
+        pids = [int(orchestrator.stdout.readline()) for _ in range(2)]
+        assert all(toys.is_alive(pid) for pid in pids)
+        orchestrator.kill()
+    assert all(toys.ends_soon(pid) for pid in pids)
+
+
+def test_an_idle_worker_ends_when_its_pipe_closes(make_local: MakeLocal) -> None:
+    executor = make_local()
+    toys.train(executor, toys.toy_run("quick"))
+    (worker,) = executor._pool
+    worker.connection.close()
+    assert worker.process.wait(timeout=2) == 0
+    executor._pool.clear()
+
+
+def test_the_default_is_one_worker_for_each_core_that_may_be_used() -> None:
+    assert default_workers() == len(os.sched_getaffinity(0))

@@ -1,0 +1,141 @@
+"""Trainers that need no TensorFlow, for workers that import this file through PYTHONPATH.
+
+What a toy does is said by the `data` of its run.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from signs_sweep.errors import TrainingError
+from signs_sweep.protocols import Executor
+from signs_sweep.records import (
+    Event,
+    Failed,
+    Finished,
+    Parameters,
+    Progress,
+    Run,
+    Started,
+    Stopped,
+)
+
+LARGE_MODEL = bytes(range(256)) * 8192
+"""2 MiB, more than any pipe buffers."""
+
+
+def toy_run(behaviour: str, epochs: int = 3, seed: int = 0) -> Run:
+    """Return a run that makes `ToyTrainer` behave so."""
+    return Run(Parameters(epochs=epochs, global_seed=seed), (2,), 0.0, behaviour)
+
+
+def worker_environment() -> dict[str, str]:
+    """Return environment variables with which a worker finds this module."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+
+
+class ToyTrainer:
+    """Counts epochs instead of training."""
+
+    def environment(self) -> Mapping[str, str]:
+        return {"pid": str(os.getpid()), "tensorflow": str("tensorflow" in sys.modules)}
+
+    def train(self, run: Run) -> Iterator[Event]:
+        behaviour = run.data
+        for epoch in range(1, run.parameters.epochs + 1):
+            loss = np.array([1 / epoch])
+            yield Progress(run.run_id, epoch, {"loss": loss}, np.array([epoch * 1000]))
+            if behaviour == "slow":
+                time.sleep(0.02)
+            elif behaviour != "quick":
+                _misbehave(behaviour)
+        model = LARGE_MODEL if behaviour == "large" else b"model"
+        yield Finished(
+            run.run_id, time.time(), 0.5, {"test_loss": 1.0}, np.eye(2, dtype=int), model
+        )
+
+
+def _misbehave(behaviour: str) -> None:
+    if behaviour == "bug":
+        raise ZeroDivisionError("a bug in epoch 1")
+    if behaviour == "known problem":
+        raise TrainingError("this cannot be trained. Use other data.")
+    if behaviour == "exit":
+        sys.stdout.write("last words")
+        sys.stdout.flush()
+        os._exit(7)
+    if behaviour == "system exit":
+        sys.exit("went away")
+    if behaviour == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "noise":
+        for stream in (sys.stdout, sys.stderr):
+            stream.buffer.write(b"\xff\x00 noise \n" * 50_000)
+            stream.flush()
+    if behaviour == "interrupt":
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def failing_factory() -> ToyTrainer:
+    """Fail, as a trainer does that finds no library."""
+    raise ImportError("no such library")
+
+
+def events_until(
+    executor: Executor, kind: type, count: int = 1, seconds: float = 10
+) -> list[Event]:
+    """Return the events of an executor up to the `count`-th of a kind."""
+    events: list[Event] = []
+    deadline = time.monotonic() + seconds
+    while sum(isinstance(event, kind) for event in events) < count:
+        assert time.monotonic() < deadline, f"only {events} in {seconds} s"
+        events += executor.events(timeout=0.1)
+    return events
+
+
+def events_until_end(executor: Executor, runs: int = 1, seconds: float = 10) -> list[Event]:
+    """Return the events of an executor until so many runs have ended."""
+    return events_until(executor, Finished | Failed | Stopped, runs, seconds)
+
+
+def train(executor: Executor, run: Run) -> list[Event]:
+    """Submit a run and return all its events."""
+    executor.submit(run)
+    return events_until_end(executor)
+
+
+def process_of(events: list[Event]) -> int:
+    """Return the process id that a run's `Started` tells."""
+    started = next(event for event in events if isinstance(event, Started))
+    return int(started.environment["pid"])
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether there is such a process, a zombie included."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def ends_soon(pid: int, seconds: float = 5) -> bool:
+    """Return whether a process of another parent ends; that parent need not take note of it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not is_alive(pid) or _is_zombie(pid):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2][1] == "Z"
+    except OSError:
+        return False

@@ -1,0 +1,177 @@
+"""What every executor promises, held against each of them with trainers that need no TensorFlow."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "executors"))
+import toys
+
+from signs_sweep.executors import InlineExecutor, LocalExecutor
+from signs_sweep.protocols import Executor
+from signs_sweep.records import Failed, Finished, Progress, Started, Stopped
+
+MakeExecutor = Callable[..., Executor]
+
+
+def make_inline(make_trainer: Callable) -> Executor:
+    return InlineExecutor(make_trainer)
+
+
+def make_local(make_trainer: Callable) -> Executor:
+    return LocalExecutor(2, make_trainer, toys.worker_environment())
+
+
+@pytest.fixture(params=[make_inline, make_local])
+def make_executor(request: pytest.FixtureRequest) -> Iterator[MakeExecutor]:
+    made: list[Executor] = []
+
+    def make(make_trainer: Callable = toys.ToyTrainer) -> Executor:
+        made.append(request.param(make_trainer))
+        return made[-1]
+
+    yield make
+    for executor in made:
+        executor.close()
+
+
+def test_a_run_starts_progresses_and_finishes_in_this_order(make_executor: MakeExecutor) -> None:
+    run = toys.toy_run("quick", epochs=4)
+    events = toys.train(make_executor(), run)
+    assert [type(event) for event in events] == [Started, *[Progress] * 4, Finished]
+    assert {event.run_id for event in events} == {run.run_id}
+    assert [event.first_epoch for event in events[1:-1]] == [1, 2, 3, 4]
+
+
+def test_what_the_trainer_sends_arrives_whole(make_executor: MakeExecutor) -> None:
+    finished = toys.train(make_executor(), toys.toy_run("large"))[-1]
+    assert finished.model == toys.LARGE_MODEL
+    assert finished.metrics == {"test_loss": 1.0}
+    assert finished.confusion.tolist() == [[1, 0], [0, 1]]
+
+
+def test_as_many_runs_as_slots_are_under_way_at_once(make_executor: MakeExecutor) -> None:
+    executor = make_executor()
+    assert executor.slots >= 1
+    runs = [toys.toy_run("slow", epochs=20, seed=seed) for seed in range(executor.slots)]
+    for run in runs:
+        executor.submit(run)
+    events = toys.events_until_end(executor, len(runs))
+    started = [event for event in events if isinstance(event, Started)]
+    assert {event.run_id for event in started} == {run.run_id for run in runs}
+    assert sorted(event.worker for event in started) == list(range(executor.slots))
+    first_end = next(index for index, event in enumerate(events) if isinstance(event, Finished))
+    assert all(isinstance(event, Started | Progress) for event in events[:first_end])
+    assert len({event.run_id for event in events[:first_end]}) == executor.slots
+    for run in runs:
+        epochs = [
+            e.first_epoch for e in events if isinstance(e, Progress) and e.run_id == run.run_id
+        ]
+        assert epochs == list(range(1, 21))
+
+
+def test_nothing_happens_while_no_run_is_under_way(make_executor: MakeExecutor) -> None:
+    executor = make_executor()
+    assert list(executor.events(timeout=0.01)) == []
+    toys.train(executor, toys.toy_run("quick"))
+    assert list(executor.events(timeout=0.01)) == []
+
+
+def test_an_exception_fails_the_run_with_its_traceback(make_executor: MakeExecutor) -> None:
+    events = toys.train(make_executor(), toys.toy_run("bug"))
+    assert [type(event) for event in events] == [Started, Progress, Failed]
+    assert events[-1].message == "ZeroDivisionError: a bug in epoch 1"
+    assert "Traceback" in events[-1].traceback
+    assert "_misbehave" in events[-1].traceback
+
+
+def test_an_error_that_says_what_to_do_fails_the_run_without_traceback(
+    make_executor: MakeExecutor,
+) -> None:
+    events = toys.train(make_executor(), toys.toy_run("known problem"))
+    assert events[-1] == Failed(
+        events[0].run_id, events[-1].time, "this cannot be trained. Use other data.", None
+    )
+
+
+def test_a_run_after_a_failed_one_is_trained(make_executor: MakeExecutor) -> None:
+    executor = make_executor()
+    assert isinstance(toys.train(executor, toys.toy_run("bug"))[-1], Failed)
+    assert isinstance(toys.train(executor, toys.toy_run("known problem"))[-1], Failed)
+    assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
+
+
+def test_a_trainer_that_cannot_be_made_fails_every_run_with_the_reason(
+    make_executor: MakeExecutor,
+) -> None:
+    executor = make_executor(toys.failing_factory)
+    for seed in range(3):
+        events = toys.train(executor, toys.toy_run("quick", seed=seed))
+        assert [type(event) for event in events] == [Failed]
+        assert events[0].message == "ImportError: no such library"
+        assert "failing_factory" in events[0].traceback
+
+
+def test_a_stopped_run_ends_soon_and_frees_its_slot(make_executor: MakeExecutor) -> None:
+    executor = make_executor()
+    run = toys.toy_run("slow", epochs=10_000)
+    executor.submit(run)
+    toys.events_until(executor, Progress)
+    executor.stop(run.run_id)
+    began = time.monotonic()
+    events = toys.events_until_end(executor)
+    assert time.monotonic() - began < 1
+    assert isinstance(events[-1], Stopped)
+    assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
+
+
+def test_a_run_stopped_at_once_still_starts_first(make_executor: MakeExecutor) -> None:
+    executor = make_executor()
+    run = toys.toy_run("slow", epochs=10_000)
+    executor.submit(run)
+    executor.stop(run.run_id)
+    events = toys.events_until_end(executor)
+    assert isinstance(events[0], Started)
+    assert isinstance(events[-1], Stopped)
+
+
+def test_a_stopped_run_can_be_submitted_again(make_executor: MakeExecutor) -> None:
+    executor = make_executor()
+    run = toys.toy_run("slow", epochs=8)
+    for _ in range(2):
+        executor.submit(run)
+        executor.stop(run.run_id)
+        assert isinstance(toys.events_until_end(executor)[-1], Stopped)
+    assert isinstance(toys.train(executor, run)[-1], Finished)
+
+
+def test_stopping_a_run_that_is_not_under_way_does_nothing(make_executor: MakeExecutor) -> None:
+    executor = make_executor()
+    executor.stop("unknown-1")
+    run = toys.toy_run("quick")
+    toys.train(executor, run)
+    executor.stop(run.run_id)
+    assert list(executor.events(timeout=0.05)) == []
+    assert isinstance(toys.train(executor, run)[-1], Finished)
+
+
+def test_close_in_the_middle_of_a_run_leaves_nothing_and_may_be_repeated(
+    make_executor: MakeExecutor,
+) -> None:
+    threads = threading.active_count()
+    executor = make_executor()
+    executor.submit(toys.toy_run("slow", epochs=10_000))
+    pid = toys.process_of(toys.events_until(executor, Progress))
+    executor.close()
+    executor.close()
+    assert threading.active_count() == threads
+    assert isinstance(executor, InlineExecutor) or not toys.is_alive(pid)
+    assert list(executor.events(timeout=0)) == []
+
+
+def test_close_before_any_run_is_fine(make_executor: MakeExecutor) -> None:
+    make_executor().close()

@@ -1,0 +1,104 @@
+"""What every scheduler promises, held against each of them."""
+
+import numpy as np
+import pytest
+
+from signs_sweep.protocols import Scheduler
+from signs_sweep.records import Parameters, Progress, Result, Run, State, Trial
+from signs_sweep.schedulers import FixedScheduler
+
+MOST_TRIALS = 50
+"""More than any scheduler here hands out."""
+
+
+def trials(count: int, replicates: int = 2) -> list[Trial]:
+    return [
+        Trial(
+            number,
+            None,
+            tuple(
+                Run(Parameters(l2=number / 10, global_seed=seed), (2,), 0.0, "data")
+                for seed in range(replicates)
+            ),
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def make_fixed() -> Scheduler:
+    return FixedScheduler(trials(3))
+
+
+def make_fixed_without_trials() -> Scheduler:
+    return FixedScheduler([])
+
+
+@pytest.fixture(params=[make_fixed, make_fixed_without_trials])
+def scheduler(request: pytest.FixtureRequest) -> Scheduler:
+    return request.param()
+
+
+def results_of(trial: Trial, state: State = State.FINISHED) -> list[Result]:
+    metrics = {"test_accuracy": 0.5, "val_accuracy": 0.5}
+    return [Result(run.run_id, state, metrics, epochs=1) for run in trial.runs]
+
+
+def progress_of(run: Run) -> Progress:
+    return Progress(run.run_id, 1, {"loss": np.array([0.5])}, np.array([1000]))
+
+
+def test_one_trial_at_a_time_comes_to_an_end(scheduler: Scheduler) -> None:
+    for _ in range(MOST_TRIALS):
+        trial = scheduler.ask()
+        if trial is None:
+            break
+        assert trial.runs
+        scheduler.tell(trial, results_of(trial))
+    else:
+        pytest.fail(f"still asking for more after {MOST_TRIALS} trials")
+    assert scheduler.ask() is None
+
+
+def test_several_trials_may_be_under_way_and_end_in_any_order(scheduler: Scheduler) -> None:
+    under_way: list[Trial] = []
+    for _ in range(MOST_TRIALS):
+        asked = [trial for trial in (scheduler.ask(), scheduler.ask()) if trial is not None]
+        under_way += asked
+        if not under_way:
+            break
+        last = under_way.pop()
+        scheduler.tell(last, results_of(last))
+    assert not under_way
+    assert scheduler.ask() is None
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.KILLED])
+def test_trials_that_failed_or_were_stopped_do_not_end_the_sweep(
+    scheduler: Scheduler, state: State
+) -> None:
+    for _ in range(MOST_TRIALS):
+        trial = scheduler.ask()
+        if trial is None:
+            return
+        scheduler.tell(trial, results_of(trial, state))
+    pytest.fail(f"still asking for more after {MOST_TRIALS} trials")
+
+
+def test_reports_are_answered_with_whether_the_run_should_go_on(scheduler: Scheduler) -> None:
+    trial = scheduler.ask()
+    if trial is None:
+        pytest.skip("this one hands out nothing")
+    for run in trial.runs:
+        assert scheduler.report(trial, progress_of(run)) in {True, False}
+    scheduler.tell(trial, results_of(trial))
+
+
+def test_the_runs_of_a_trial_differ_in_their_seeds_alone(scheduler: Scheduler) -> None:
+    while (trial := scheduler.ask()) is not None:
+        assert len({run.run_id for run in trial.runs}) == len(trial.runs)
+        without_seeds = {
+            (run.parameters.learning_rate, run.parameters.l2, run.parameters.keep_prob, run.hidden)
+            for run in trial.runs
+        }
+        assert len(without_seeds) == 1
+        scheduler.tell(trial, results_of(trial))

@@ -1,0 +1,32 @@
+"""A list of trials that is known beforehand."""
+
+import numpy as np
+
+from signs_sweep.records import Parameters, Progress, Result, Run, State, Trial
+from signs_sweep.schedulers import FixedScheduler
+
+
+def trial(number: int) -> Trial:
+    return Trial(number, None, (Run(Parameters(global_seed=number), (2,), 0.0, "data"),))
+
+
+def test_trials_come_in_their_order_each_once() -> None:
+    trials = [trial(number) for number in (3, 1, 2)]
+    scheduler = FixedScheduler(trials)
+    assert [scheduler.ask() for _ in range(5)] == [*trials, None, None]
+
+
+def test_any_iterable_of_trials_will_do() -> None:
+    scheduler = FixedScheduler(trial(number) for number in range(3))
+    assert scheduler.ask() == trial(0)
+
+
+def test_every_run_goes_on_and_results_change_nothing() -> None:
+    first, second = trial(1), trial(2)
+    scheduler = FixedScheduler([first, second])
+    assert scheduler.ask() is first
+    run_id = first.runs[0].run_id
+    progress = Progress(run_id, 1, {"loss": np.array([np.inf])}, np.array([1000]))
+    assert scheduler.report(first, progress) is True
+    scheduler.tell(first, [Result(run_id, State.FAILED)])
+    assert scheduler.ask() is second

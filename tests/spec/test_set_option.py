@@ -1,0 +1,66 @@
+"""`--set KEY=VALUE`, checked as the spec is."""
+
+import pytest
+
+from signs_sweep.errors import UsageError
+
+PARAMETERS = "Parameters: batch_size, epochs, global_seed, init_seed, keep_prob, l2, learning_rate"
+
+
+@pytest.mark.parametrize(
+    ("override", "name", "value"),
+    [
+        ("epochs=20", "epochs", 20),
+        ("learning_rate=1e-3", "learning_rate", 0.001),
+        ("l2=1e-05", "l2", 1e-5),
+        ("l2=0", "l2", 0.0),
+        (" keep_prob = 0.5 ", "keep_prob", 0.5),
+        ("init_seed=0x10", "init_seed", 16),
+    ],
+)
+def test_a_value_is_read_as_in_a_spec(load_text, override: str, name: str, value: float) -> None:
+    experiment = load_text("name: x\n", [override])
+    assert getattr(experiment.points[0].parameters, name) == value
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("lambda=1", f"unknown parameter 'lambda'; did you mean 'l2'? {PARAMETERS}"),
+        ("epoch=1", "unknown parameter 'epoch'; did you mean 'epochs'? Parameters:"),
+        ("dropout=0.2", "did you mean 'keep_prob'? keep_prob is 1 - dropout."),
+        ("seed=1", "did you mean 'global_seed'?"),
+        ("hidden=3", f"unknown parameter 'hidden'; {PARAMETERS}"),
+        ("=3", "unknown parameter ''"),
+        ("epochs", "expected KEY=VALUE, such as --set epochs=20"),
+        ("", "expected KEY=VALUE"),
+        ("epochs=0", "epochs is 0; expected a whole number from 1 to 10,000,000"),
+        ("epochs=12.0", "epochs is 12.0; expected a whole number from 1 to 10,000,000; write 12"),
+        ("epochs='5'", "epochs is the text '5'; expected a whole number"),
+        ("epochs=ten", "epochs is the text 'ten'; expected a whole number"),
+        ("epochs=true", "epochs is true; expected a whole number"),
+        ("epochs=", "expected epochs to be a whole number"),
+        ("epochs=[1, 2]", "expected epochs to be a whole number"),
+        ("epochs={{{", "expected epochs to be a whole number"),
+        ("epochs=!!python/object:os.system x", "expected epochs to be a whole number"),
+        ("epochs=*a", "expected epochs to be a whole number"),
+        ("epochs=1\n---\n2", "expected epochs to be a whole number"),
+        (f"epochs=1{'0' * 5000}", "expected epochs to be a whole number"),
+        ("l2=-1", "l2 is -1; expected a number from 0"),
+        ("l2=.nan", "l2 is .nan; expected a number from 0"),
+        ("keep_prob=80%", "keep_prob is the text '80%'; expected a number above 0, up to 1; "),
+        ("l2=\0", "expected l2 to be a number from 0"),
+        ("\ud800=\udfff", "unknown parameter"),
+    ],
+)
+def test_what_cannot_be_followed_is_told(load_text, override: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_text("name: x\n", [override])
+    assert str(caught.value).startswith("--set ")
+    assert message in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_key_is_set_once(load_text) -> None:
+    with pytest.raises(UsageError, match="--set epochs=6: epochs is set twice"):
+        load_text("name: x\n", ["epochs=5", "epochs=6"])

@@ -1,0 +1,458 @@
+"""What is told about a spec that is wrong: where it is wrong, how, and what to write instead."""
+
+import pytest
+
+NAMES = "base, baseline, cases, data, description, grid, model, name, seeds, validation, zip"
+WHOLE = "a whole number from 1 to 10,000,000"
+
+# By behaviour: the spec below its name, and every problem of it as
+# (line:column, what is marked, what the message says, what the hint says).
+WRONG = {
+    # Unknown keys
+    "unknown key": ("datset: x", [("2:1", "datset", "unknown key 'datset'", "mean 'data'?")]),
+    "unknown key names all": ("foo: x", [("2:1", "foo", "unknown key 'foo'", f"Keys: {NAMES}")]),
+    "search is of a later version": ("search: {trials: 5}", [("2:1", "search", "unknown key", "")]),
+    "null under an unknown key": ("foo:", [("2:1", "foo", "unknown key 'foo'", "")]),
+    "key of another case": ("Grid: {l2: [1]}", [("2:1", "Grid", "unknown key", "mean 'grid'?")]),
+    "unknown key in model": (
+        "model: {layers: [3]}",
+        [("2:9", "layers", "unknown key 'layers' in model", "did you mean 'hidden'? Keys: hidden")],
+    ),
+    "unknown key in data": (
+        "data: {train: a, test: b, valid: c}",
+        [("2:27", "valid", "unknown key 'valid' in data", "Keys: test, train")],
+    ),
+    "unknown key in seeds": (
+        "seeds: [{global: 1}]",
+        [("2:10", "global", "unknown key 'global' in seeds", "did you mean 'global_seed'?")],
+    ),
+    "keys called one and many": (
+        "one: 1\nmany: 2\ndata: {train: a, test: b, one: c}",
+        [
+            ("2:1", "one", "unknown key 'one'", "Keys:"),
+            ("3:1", "many", "unknown key 'many'", "Keys:"),
+            ("4:27", "one", "unknown key 'one' in data", "Keys:"),
+        ],
+    ),
+    "number as a key": ("5: x", [("2:1", "5", "unknown key '5'", "Keys:")]),
+    "list as a key": ("? [a]\n: x", [("2:3", "[a]", "a key is a single word", "")]),
+    # Names that people use elsewhere
+    **{
+        f"{written} for {meant}": (
+            f"base: {{{written}: 1}}",
+            [("2:8", written, f"unknown parameter '{written}' in base", f"mean '{meant}'?")],
+        )
+        for written, meant in {
+            "lambda": "l2",
+            "lamda": "l2",
+            "weight_decay": "l2",
+            "L2": "l2",
+            "lr": "learning_rate",
+            "learning-rate": "learning_rate",
+            "dropout": "keep_prob",
+            "keep": "keep_prob",
+            "seed": "global_seed",
+            "batch": "batch_size",
+            "epoch": "epochs",
+            "epcohs": "epochs",
+        }.items()
+    },
+    "dropout is the opposite": (
+        "base: {dropout: 0.2}",
+        [("2:8", "dropout", "unknown parameter", "keep_prob is 1 - dropout")],
+    ),
+    "dataset": ("dataset: x", [("2:1", "dataset", "unknown key", "did you mean 'data'?")]),
+    "seed at the top": ("seed: 3", [("2:1", "seed", "unknown key", "did you mean 'seeds'?")]),
+    # Keys that belong elsewhere
+    "parameter at the top": (
+        "epochs: 20",
+        [("2:1", "epochs", "unknown key", "epochs belongs under base, as in base: {epochs: ...}")],
+    ),
+    "synonym of a parameter at the top": (
+        "lr: 20",
+        [("2:1", "lr", "unknown key", "learning_rate belongs under base")],
+    ),
+    "layers at the top": (
+        "layers: [3]",
+        [("2:1", "layers", "unknown key", "under model, as in model: {hidden: [25, 12]}")],
+    ),
+    "units in base": ("base: {units: [3]}", [("2:8", "units", "unknown", "belong under model")]),
+    "data in base": ("base: {data: x}", [("2:8", "data", "unknown", "at the top level")]),
+    "seeds in model": (
+        "model: {init_seed: 1}",
+        [("2:9", "init_seed", "unknown key", "belongs under base")],
+    ),
+    **{
+        f"seeds in {section}": (text, [(place, "global_seed", "is a seed", "under seeds")])
+        for section, place, text in [
+            ("grid", "2:8", "grid: {global_seed: [1, 2]}"),
+            ("zip", "2:7", "zip: {global_seed: [1, 2]}"),
+            ("cases", "2:10", "cases: [{global_seed: 1}]"),
+            ("baseline", "2:12", "baseline: {global_seed: 1}"),
+        ]
+    },
+    "seed in grid": ("grid: {seed: [1]}", [("2:8", "seed", "seed is a seed", "under seeds")]),
+    # Types
+    "number in quotes": (
+        'base: {learning_rate: "1e-4"}',
+        [("2:23", '"1e-4"', "the text '1e-4'", "write 1e-4 without quotes")],
+    ),
+    "whole number in quotes": (
+        "base: {epochs: '5'}",
+        [("2:16", "'5'", "epochs is the text '5'", "write 5 without quotes")],
+    ),
+    "decimal comma": (
+        "base:\n  l2: 0,01",
+        [("3:7", "0,01", "l2 is the text '0,01'", "write 0.01 with a decimal point")],
+    ),
+    "percent": ("base: {keep_prob: 80%}", [("2:19", "80%", "the text '80%'", "write 0.8")]),
+    "date": ("base: {l2: 2024-01-01}", [("2:12", "2024-01-01", "the text", "a number from 0")]),
+    "time": ("base: {epochs: 1:30}", [("2:16", "1:30", "the text '1:30'", WHOLE)]),
+    "bool for a number": ("base: {l2: true}", [("2:12", "true", "l2 is true", "a number from 0")]),
+    "bool for a count": ("base: {epochs: true}", [("2:16", "true", "epochs is true", WHOLE)]),
+    "12.0 for a count": ("base: {epochs: 12.0}", [("2:16", "12.0", "is 12.0", "; write 12")]),
+    "1e3 for a count": ("base: {epochs: 1e3}", [("2:16", "1e3", "is 1e3", "; write 1000")]),
+    "1.5 for a count": ("base: {batch_size: 1.5}", [("2:20", "1.5", "batch_size is 1.5", WHOLE)]),
+    "list in base": (
+        "base: {l2: [0, 1]}",
+        [("2:12", "[0, 1]", "l2 is a list", "values to try stand under grid")],
+    ),
+    "mapping in base": ("base: {l2: {a: 1}}", [("2:12", "{a: 1}", "l2 is a mapping", "expected")]),
+    "scalar in grid": ("grid: {l2: 0.01}", [("2:12", "0.01", "l2 is 0.01", "write [0.01]")]),
+    "scalar in zip": ("zip: {epochs: 3}", [("2:15", "3", "epochs is 3", "write [3]")]),
+    "list in a grid's list": ("grid: {l2: [[1]]}", [("2:13", "[1]", "l2 is a list", "a number")]),
+    "mapping in a grid's list": (
+        "grid: {l2: [{a: 1}]}",
+        [("2:13", "{a: 1}", "l2 is a mapping", "a number")],
+    ),
+    "scalar for hidden": ("model: {hidden: 25}", [("2:17", "25", "hidden is 25", "write [25]")]),
+    "list for model": (
+        "model: [25, 12]",
+        [("2:8", "[25, 12]", "model is a list", "such as {hidden: [25, 12]}")],
+    ),
+    "list for grid": ("grid: [1]", [("2:7", "[1]", "grid is a list", "{l2: [0, 0.01]}")]),
+    "text for base": ("base: fast", [("2:7", "fast", "base is the text 'fast'", "such as {")]),
+    "number for zip": ("zip: 5", [("2:6", "5", "zip is 5", "such as {")]),
+    "mapping for cases": (
+        "cases: {l2: 1}",
+        [("2:8", "{l2: 1}", "cases is a mapping", "put brackets around it")],
+    ),
+    "text as a case": ("cases: [m6]", [("2:9", "m6", "case 1 is the text 'm6'", "such as {label")]),
+    "number as a label": (
+        "cases: [{label: 5}]",
+        [("2:17", "5", "label is 5", 'write "5", in quotes')],
+    ),
+    "empty label": ("cases: [{label: ''}]", [("2:17", "''", "label is the text ''", "m6")]),
+    "label of two lines": ('cases: [{label: "a\\nb"}]', [("2:17", None, "label is", "one line")]),
+    "label with a hidden character": (
+        'cases: [{label: "a\\u202eb"}]',
+        [("2:17", None, "label is the text", "one line")],
+    ),
+    "label of blanks": ("cases: [{label: ' '}]", [("2:17", "' '", "label is the text", "m6")]),
+    "mapping for seeds": (
+        "seeds: {global_seed: 1}",
+        [("2:8", "{global_seed: 1}", "seeds is a mapping", "put brackets around it")],
+    ),
+    "number as a replicate": ("seeds: [3]", [("2:9", "3", "replicate 1 is 3", "such as {global")]),
+    "text for seeds": ("seeds: many", [("2:8", "many", "seeds is the text 'many'", "a count")]),
+    "2.0 for seeds": ("seeds: 2.0", [("2:8", "2.0", "seeds is 2.0", "; write 2")]),
+    "number for baseline": ("baseline: 3", [("2:11", "3", "baseline is 3", "such as {l2: 0}")]),
+    "list in baseline": ("baseline: {l2: [0]}", [("2:16", "[0]", "l2 is a list", "a number")]),
+    "number for description": ("description: 5", [("2:14", "5", "description is 5", '"5"')]),
+    "number for data": ("data: 3", [("2:7", "3", "data is 3", "expected signs, drawn, a folder")]),
+    "list for data": ("data: [1]", [("2:7", "[1]", "data is a list", "{train: a.h5, test: b.h5}")]),
+    "empty data": ("data: ''", [("2:7", "''", "data is the text ''", "a folder")]),
+    "data without test": ("data: {train: a}", [("2:7", "{train: a}", "test is missing", "path")]),
+    "number for a file": ("data: {train: 3, test: b}", [("2:15", "3", "train is 3", "a file")]),
+    # Ranges
+    **{
+        f"{name} {value}": (
+            f"base: {{{name}: {value}}}",
+            [(f"2:{10 + len(name)}", value, f"{name} is {value}", expected)],
+        )
+        for name, values, expected in [
+            ("learning_rate", "0 -1 .inf -.inf .nan 1e39 1e400", "a number above 0"),
+            ("keep_prob", "0 -0.1 1.1 2 .nan .inf", "a number above 0, up to 1"),
+            ("l2", "-0.1 -1 .inf .nan 1e39", "a number from 0"),
+            ("epochs", "0 -1 10000001 99999999999999999999999", WHOLE),
+            ("batch_size", "0 -32 10000001", WHOLE),
+            ("global_seed", "-1 2147483648 1.5", "a whole number from 0 to 2147483647"),
+            ("init_seed", "-1 2147483648", "a whole number from 0 to 2147483647"),
+        ]
+        for value in values.split()
+    },
+    **{
+        f"validation {value}": (
+            f"validation: {value}",
+            [("2:13", value, f"validation is {value}", "a share from 0 to below 1")],
+        )
+        for value in ("1", "-0.1", "1.5", ".nan", ".inf", "true")
+    },
+    "ranges hold in grid": (
+        "grid: {epochs: [5, 0], l2: [-1]}",
+        [("2:20", "0", "epochs is 0", WHOLE), ("2:29", "-1", "l2 is -1", "from 0")],
+    ),
+    "ranges hold in zip": ("zip: {epochs: [5, 0]}", [("2:19", "0", "epochs is 0", WHOLE)]),
+    "ranges hold in cases": ("cases: [{epochs: 0}]", [("2:18", "0", "epochs is 0", WHOLE)]),
+    "ranges hold in seeds": ("seeds: [{init_seed: -1}]", [("2:21", "-1", "init_seed is -1", "0")]),
+    "ranges hold in baseline": ("baseline: {epochs: 0}", [("2:20", "0", "epochs is 0", WHOLE)]),
+    "units": (
+        "model: {hidden: [0, 1.5, 100001, x, true]}",
+        [
+            ("2:18", "0", "hidden is 0", "a whole number from 1 to 100,000"),
+            ("2:21", "1.5", "hidden is 1.5", "a whole number"),
+            ("2:26", "100001", "hidden is 100001", "to 100,000"),
+            ("2:34", "x", "hidden is the text 'x'", "a whole number"),
+            ("2:37", "true", "hidden is true", "a whole number"),
+        ],
+    ),
+    "seeds 0": ("seeds: 0", [("2:8", "0", "seeds is 0", "a count from 1 to 100,000")]),
+    "seeds -1": ("seeds: -1", [("2:8", "-1", "seeds is -1", "a count from 1")]),
+    "too many seeds": ("seeds: 2000000", [("2:8", "2000000", "seeds is 2000000", "to 100,000")]),
+    "hundreds of digits": (
+        f"grid: {{l2: [1{'0' * 400}]}}",
+        [("2:13", None, "l2 is 1000", "a number from 0 (up to 1e38)")],
+    ),
+    "thousands of digits": (f"base: {{epochs: 1{'0' * 5000}}}", [("2:16", None, "is no int", "")]),
+    # Nothing where something should be
+    "no value for base": ("base:", [("2:1", "base", "base has no value", "expected keys")]),
+    "null for data": ("data: ~", [("2:1", "data", "data has no value", "expected signs")]),
+    "null for a parameter": ("base: {l2: null}", [("2:8", "l2", "l2 has no value", "a number")]),
+    "null in a list": ("grid: {l2: [0, null]}", [("2:16", "null", "l2 has no value", "a number")]),
+    "null as a case": ("cases: [null]", [("2:9", "null", "case 1 has no value", "such as {label")]),
+    "empty list in grid": ("grid: {l2: []}", [("2:12", "[]", "l2 is empty", "expected a list")]),
+    "empty list in zip": ("zip: {l2: []}", [("2:11", "[]", "l2 is empty", "expected a list")]),
+    "empty hidden": ("model: {hidden: []}", [("2:17", "[]", "hidden is empty", "[25, 12]")]),
+    "empty cases": ("cases: []", [("2:8", "[]", "cases is empty", "expected a list such as")]),
+    "empty seeds": ("seeds: []", [("2:8", "[]", "seeds is empty", "a count from 1")]),
+    **{
+        f"empty {key}": (
+            f"{key}: {{}}",
+            [(f"2:{len(key) + 3}", "{}", f"{key} is empty", "expected keys with values, such as")],
+        )
+        for key in ("base", "grid", "zip", "model", "baseline")
+    },
+    "empty mapping for data": ("data: {}", [("2:7", "{}", "data is empty", "expected signs")]),
+    "empty case": ("cases: [{}]", [("2:9", "{}", "case 1 is empty", "{label: m6")]),
+    "empty replicate": ("seeds: [{}]", [("2:9", "{}", "replicate 1 is empty", "{global_seed: 3")]),
+    # Duplicates
+    "duplicate in grid": (
+        "grid: {l2: [0, 0.1, 0]}",
+        [("2:21", "0", "0 is in l2 twice", "it stands at 2:13 already")],
+    ),
+    "same number in other words": (
+        "grid: {l2: [1, 0.01, 1.0, 1e-2, 1e0]}",
+        [
+            ("2:22", "1.0", "1.0 is in l2 twice", "at 2:13"),
+            ("2:27", "1e-2", "1e-2 is in l2 twice", "at 2:16"),
+            ("2:33", "1e0", "1e0 is in l2 twice", "at 2:13"),
+        ],
+    ),
+    "minus zero is zero": ("grid: {l2: [0, -0.0]}", [("2:16", "-0.0", "is in l2 twice", "2:13")]),
+    "duplicate entry of zip": (
+        "zip: {l2: [1, 2, 1.0], epochs: [1, 2, 1]}",
+        [("2:18", "1.0", "the entries 1 and 3 of zip are the same", "use seeds")],
+    ),
+    "duplicate case": (
+        "cases: [{l2: 1}, {l2: 2}, {l2: 1.0, label: a}]",
+        [("2:27", "{l2: 1.0, label: a}", "the cases 1 and 3 are the same", "use seeds")],
+    ),
+    "cases that are the same with base": (
+        "base: {l2: 1}\ncases: [{epochs: 5}, {epochs: 5, l2: 1}]",
+        [("3:22", "{epochs: 5, l2: 1}", "the cases 1 and 2 are the same", "")],
+    ),
+    "cases that are the same with defaults": (
+        "cases: [{label: a}, {label: b, keep_prob: 1}]",
+        [("2:21", "{label: b, keep_prob: 1}", "the cases 1 and 2 are the same", "")],
+    ),
+    "duplicate label": (
+        "cases: [{label: a, l2: 1}, {label: a, l2: 2}]",
+        [("2:36", "a", "the label 'a' is there twice", "at 2:17 already")],
+    ),
+    "duplicate seeds": (
+        "base: {init_seed: 7}\nseeds: [{global_seed: 1}, {init_seed: 2}, {global_seed: 1.0}]",
+        [
+            ("3:43", None, "the replicates 1 and 3 have the same seeds", "the same bits"),
+            ("3:57", "1.0", "global_seed is 1.0", "; write 1"),
+        ],
+    ),
+    "duplicate key": ("data: x\ndata: y", [("3:1", "data", "'data' is here a sec", "2:1 already")]),
+    "duplicate name": ("name: y", [("2:1", "name", "'name' is here a second time", "at 1:1")]),
+    "duplicate parameter": (
+        "grid: {l2: [0], l2: [1]}",
+        [("2:17", "l2", "'l2' is here a second time", "at 2:8 already")],
+    ),
+    # One part against another
+    "zip of unequal lengths": (
+        "zip: {l2: [1, 2, 3], epochs: [1, 2], keep_prob: [1, 0.9, 0.8]}",
+        [("2:30", "[1, 2]", "different lengths", "l2 has 3, epochs has 2, keep_prob has 3")],
+    ),
+    "grid and zip": (
+        "grid: {l2: [1, 2]}\nzip: {l2: [3]}",
+        [("3:7", "l2", "l2 is in zip and in grid", "it stands at 2:8 already")],
+    ),
+    "grid and cases": (
+        "cases: [{l2: 1}, {l2: 2}]\ngrid: {l2: [3]}",
+        [
+            ("2:10", "l2", "l2 is in cases and in grid", "it stands at 3:8 already"),
+            ("2:19", "l2", "l2 is in cases and in grid", "it stands at 3:8 already"),
+        ],
+    ),
+    "zip and cases": (
+        "zip: {l2: [1, 2]}\ncases: [{label: x, l2: 3}]",
+        [("3:20", "l2", "l2 is in cases and in zip", "at 2:7 already")],
+    ),
+    "too many runs": (
+        f"seeds: 1001\ngrid: {{epochs: [{', '.join(map(str, range(1, 1001)))}]}}",
+        [("3:1", "grid", "1,001,000 runs, epochs 1,000 x seeds 1,001", "at most 1,000,000")],
+    ),
+    # The baseline
+    "no such value": (
+        "grid: {l2: [0, 0.1, 1]}\nbaseline: {l2: 0.2}",
+        [("3:16", "0.2", "no run matches this baseline: none has l2 0.2", "can be 0, 0.1, 1 in")],
+    ),
+    "not what base says": (
+        "grid: {l2: [0, 0.1]}\nbaseline: {l2: 0, epochs: 5}",
+        [("3:27", "5", "none has epochs 5", "epochs is 1500 in this spec")],
+    ),
+    "no such label": (
+        "cases: [{label: m6, l2: 1}, {l2: 0}]\nbaseline: {label: m7}",
+        [("3:19", "m7", "none has label m7", "label is m6 in this spec")],
+    ),
+    "no labels at all": (
+        "grid: {l2: [0]}\nbaseline: {label: m7}",
+        [("3:19", "m7", "none has label m7", "no case has a label")],
+    ),
+    "values that do not go together": (
+        "zip: {l2: [0, 1], epochs: [5, 6]}\nbaseline: {l2: 0, epochs: 6}",
+        [("3:11", "{l2: 0, epochs: 6}", "no run matches this baseline", "in no run all")],
+    ),
+    # Characters and tags
+    "tag of Python": (
+        "description: !!python/object:os.system x",
+        [("2:14", None, "the tag !!python/object:os.system has no meaning here", "remove it")],
+    ),
+    "tag of one's own": ("data: !foo x", [("2:7", "!foo x", "the tag !foo has", "remove it")]),
+    "tag on a mapping": ("grid: !!set {l2}", [("2:7", "!!set {l2}", "the tag !!set has", "")]),
+    "tag on a list": ("cases: !x [a]", [("2:8", "!x [a]", "the tag !x has", "remove it")]),
+    "tag on a key": ("!x data: a", [("2:1", "!x data", "the tag !x has", "remove it")]),
+    "tag that does not fit": ("base: {l2: !!int x}", [("2:12", "!!int x", "'x' is no int", "")]),
+    "escaped NUL": ('data: "a\\0"', [("2:7", '"a\\0"', r"the character '\x00' is not text", "")]),
+    "escaped surrogate": ('description: "\\ud800"', [("2:14", None, r"'\ud800' is not text", "")]),
+    "merging no mapping": (
+        "base: {l2: 1, <<: 3}",
+        [("2:19", "3", "<< takes the keys of a mapping", "write <<: *name")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_problem_is_told_at_its_place(told_of, case: str) -> None:
+    text, expected = WRONG[case]
+    told = told_of(f"name: wrong\n{text}\n")
+    assert [one.place for one in told] == [place for place, *_ in expected]
+    for one, (_, marked, message, hint) in zip(told, expected, strict=True):
+        assert marked is None or one.marked == marked
+        assert message in one.message
+        assert hint in one.hint
+
+
+def test_a_problem_looks_like_this(message_of) -> None:
+    text = (
+        "# What does L2 do?\n"
+        "name: typo\n"
+        "description: A spec with a spelling mistake.\n"
+        "base:\n"
+        "  learning_rate: 1e-4\n"
+        "  epochs: 1500\n"
+        "  keep_prob: 1\n"
+        "grid:\n"
+        "  lamda: [0.01, 0.03]\n"
+    )
+    assert message_of(text) == (
+        "spec.yaml:9:3: unknown parameter 'lamda' in grid\n"
+        "  9 |   lamda: [0.01, 0.03]\n"
+        "    |   ^^^^^ did you mean 'l2'? "
+        "Parameters: batch_size, epochs, keep_prob, l2, learning_rate"
+    )
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file(told_of) -> None:
+    told = told_of(
+        "seeds: 0\n"
+        "name: a/b\n"
+        "grid: {lamda: [1], epochs: [1, 1], keep_prob: 2}\n"
+        "base: {epochs: 0.5}\n"
+        "zip: {l2: [1], learning_rate: [1, 2]}\n"
+        "cases: [{l2: 1}]\n"
+    )
+    places = ["1:8", "2:7", "3:8", "3:32", "3:47", "4:16", "5:31", "6:10"]
+    assert [one.place for one in told] == places
+
+
+def test_of_very_many_problems_the_first_are_told(message_of) -> None:
+    text = "name: x\n" + "".join(f"key{number}: 1\n" for number in range(80))
+    lines = message_of(text).splitlines()
+    assert len(lines) == 3 * 50 + 1
+    assert lines[-1] == "... and 30 problems more"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "a/b",
+            "a\\b",
+            "..",
+            ".a",
+            "a.",
+            "-a",
+            "a-",
+            " ",
+            "a:b",
+            "é",
+            "手",
+            "a*",
+            "a?",
+            "x" * 101,
+        ),
+        *("con", "NUL", "aux.txt", "com1", "a\u202eb", "a\tb"),
+    ],
+)
+def test_a_name_that_is_no_file_name_is_refused(told_of, name: str) -> None:
+    (told,) = told_of(f"name: '{name}'\n")
+    assert told.place == "1:7"
+
+
+@pytest.mark.parametrize("name", ["l2", "Does L2 help", "m1-m8_v1.0", "x" * 100, "connect", "5a"])
+def test_a_sane_name_is_accepted(load_text, name: str) -> None:
+    assert load_text(f"name: {name}\n").name == name
+
+
+def test_a_name_is_required(told_of) -> None:
+    (told,) = told_of("# no name\ndescription: x\n")
+    assert told.place == "2:1"
+    assert told.message == "name is missing"
+
+
+def test_the_caret_stands_below_its_place(message_of) -> None:
+    wide = message_of("name: x\nbase: {l2: -1} # \u624b\n").splitlines()
+    assert wide[2] == "    |            ^^ expected a number from 0 (up to 1e38), such as 0.01"
+    after = message_of("name: x\ndata: {train: \u624b\u624b, test: 3}\n").splitlines()
+    assert after[0].startswith("spec.yaml:2:25: ")
+    assert after[2].index("^") == 6 + 24 + 2
+    tab = message_of("name: x\nbase: {\tl2: -1}\n").splitlines()
+    assert tab[2].startswith("    |        \t    ^^ ")
+
+
+def test_of_a_long_line_the_part_around_the_place_is_shown(told_of, message_of) -> None:
+    values = ", ".join(str(number) for number in range(1, 1000))
+    text = f"name: x\ngrid: {{l2: [{values}, -1, {values.replace(',', '.5,')}.5]}}\n"
+    (told,) = told_of(text)
+    assert told.marked == "-1"
+    assert max(map(len, message_of(text).splitlines())) < 140
+
+
+def test_a_terminal_is_not_given_what_it_would_obey(message_of) -> None:
+    said = message_of('name: x\n"\\e[31m": 1\ndata: 3 # \u202e\n')
+    assert said.isprintable() or {c for c in said if not c.isprintable()} == {"\n"}

@@ -1,0 +1,204 @@
+"""Files that are no spec, and YAML beyond the ordinary."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from signs_sweep.errors import SpecError
+from signs_sweep.spec import load
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    return str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert refused(tmp_path / "a.yaml") == f"{tmp_path}/a.yaml: there is no such file"
+
+
+def test_a_file_that_is_not_there_but_one_of_a_similar_name(tmp_path: Path) -> None:
+    (tmp_path / "dropout.yaml").touch()
+    said = refused(tmp_path / "dropuot.yaml")
+    assert said.endswith(f"no such file; did you mean {tmp_path}/dropout.yaml?")
+
+
+def test_a_file_that_is_not_there_but_others(tmp_path: Path) -> None:
+    for name in ("one.yaml", "two.yml", "three.txt"):
+        (tmp_path / name).touch()
+    said = refused(tmp_path / "dropout.yaml")
+    assert said.endswith(f"no such file. In {tmp_path} there are one.yaml, two.yml")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").touch()
+    assert refused(tmp_path).endswith(
+        f"this is a folder; name a spec file in it, such as {tmp_path}/a.yaml"
+    )
+
+
+def test_a_file_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").touch()
+    assert "cannot be read: Not a directory" in refused(tmp_path / "a.yaml" / "b.yaml")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 300])
+def test_a_path_that_cannot_be(tmp_path: Path, name: str) -> None:
+    assert "cannot be read: " in refused(tmp_path / name)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.touch(mode=0o000)
+    assert "cannot be read: Permission denied" in refused(path)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only\n  # comments\n", "---\n", "\ufeff", "~"])
+def test_an_empty_file(message_of, text: str) -> None:
+    said = message_of(text)
+    assert "empty" in said or "a spec is a mapping of keys" in said
+
+
+@pytest.mark.parametrize("text", ["- a\n", "[a, b]", "just text", "42", "'name: x'"])
+def test_a_file_that_is_no_mapping(told_of, text: str) -> None:
+    (told,) = told_of(text)
+    assert (told.place, told.message) == ("1:1", "a spec is a mapping of keys")
+    assert told.hint == "begin with `name: ...`"
+
+
+def test_several_documents(told_of) -> None:
+    (told,) = told_of("name: a\n---\nname: b\n")
+    assert told.place == "2:1"
+    assert "found another document" in told.message
+    assert told.hint == "a spec is one document; put the others into files of their own"
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "message"),
+    [
+        (b"name: \xff\n", "1:7", "the byte 0xff is not text in UTF-8"),
+        (b"name: x\ndata: \xc3\xa9 \xe9\n", "2:9", "the byte 0xe9 is not text in UTF-8"),
+        ("name: x\n".encode("utf-16"), "1:1", "the byte 0xff is not text in UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "1:1", "the byte 0x89 is not text in UTF-8"),
+        (b"name: x\ndata: a\0\n", "2:8", r"the character '\x00' is not text"),
+        (b"\x7fELF\x02\x01\x01", "1:1", r"the character '\x7f' is not text"),
+        (b"name: x\x1b[31m\n", "1:8", r"the character '\x1b' is not text"),
+        ("name: x\ufeff\n".encode(), "1:8", r"the character '\ufeff' is not text"),
+    ],
+)
+def test_a_file_that_is_no_text(told_of, content: bytes, place: str, message: str) -> None:
+    (told,) = told_of(content)
+    assert (told.place, told.message) == (place, message)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        ("name: x\n\tdata: y\n", "2:1", "indent with spaces, not with tabs"),
+        ("name: x\nbase: {l2: 1\n", "3:1", "a bracket or quote is not closed"),
+        ("name: 'x\n", "2:1", "a bracket or quote is not closed"),
+        ("name: x\ndescription: a: b\n", "2:15", "put a text with ': ' in quotes"),
+        ("name: x\nbase\n", "3:1", "write key: value"),
+        ("name: *x\n", "1:7", "define it before with &name"),
+        ("%YAML 1.1\n---\nname: x\n", "1:1", "remove this line"),
+        ("name: @x\n", "1:7", ""),
+        ("name: ]\n", "1:7", ""),
+    ],
+)
+def test_text_that_is_no_yaml(told_of, text: str, place: str, hint: str) -> None:
+    (told,) = told_of(text)
+    assert told.place == place
+    assert "YAML" in told.message
+    assert hint in told.hint
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfname: x\nbase: {l2: 1}\n",
+        b"name: x\r\nbase:\r\n  l2: 1\r\n",
+        b"name: x\rbase:\r  l2: 1\r",
+        b"name: x # \xe6\x89\x8b\nbase: {l2:\t1}",
+        b"--- # a spec\nname: x\nbase: {l2: 1}\n...\n",
+        b"%YAML 1.2\n---\nname: x\nbase: {l2: 1}\n",
+        b'{"name": "x", "base": {"l2": 1}}',
+    ],
+)
+def test_text_in_other_forms(load_text, content: bytes) -> None:
+    experiment = load_text(content)
+    assert experiment.name == "x"
+    assert experiment.points[0].parameters.l2 == 1
+
+
+def test_places_are_right_with_line_ends_of_windows(told_of) -> None:
+    (told,) = told_of(b"name: x\r\nbase:\r\n  l2: -1\r\n")
+    assert (told.place, told.marked) == ("3:7", "-1")
+
+
+def test_anchors_and_merge_keys_work(load_text) -> None:
+    experiment = load_text(
+        "name: x\n"
+        "base: &plain {epochs: 5, l2: 1}\n"
+        "grid: {learning_rate: &rates [1e-3, 1e-4]}\n"
+        "cases:\n"
+        "  - &one {label: one, keep_prob: 0.5}\n"
+        "  - {<<: *one, label: two, l2: 2}\n"
+        "  - {<<: [*one, *plain], label: three, epochs: 6}\n"
+    )
+    points = [
+        (point.label, point.parameters.keep_prob, point.parameters.l2, point.parameters.epochs)
+        for point in experiment.points[:3]
+    ]
+    assert points == [("one", 0.5, 1, 5), ("two", 0.5, 2, 5), ("three", 0.5, 1, 6)]
+
+
+def test_a_problem_behind_an_alias_is_told_at_its_anchor(told_of) -> None:
+    (told,) = told_of("name: x\nbase: {l2: &bad -1}\ncases: [{l2: *bad, label: a}]\n")
+    assert (told.place, told.marked) == ("2:12", "&bad -1")
+
+
+def bomb(levels: int) -> str:
+    """A few hundred bytes that expand to 9 ** levels values."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    for level in range(1, levels):
+        aliases = ", ".join([f"*a{level - 1}"] * 9)
+        lines.append(f"a{level}: &a{level} [{aliases}]")
+    return "\n".join(lines)
+
+
+def merge_bomb(levels: int) -> str:
+    lines = ["a0: &a0 {x: 1}"]
+    for level in range(1, levels):
+        aliases = ", ".join([f"*a{level - 1}"] * 9)
+        lines.append(f"a{level}: &a{level} {{<<: [{aliases}]}}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (bomb(30), "a spec has at most 100,000 values"),
+        (merge_bomb(30), "a spec has at most 100,000 values"),
+        ("name: &a [*a]\n", "this anchor contains itself"),
+        ("name: &a {<<: *a}\n", "this anchor contains itself"),
+        ("name: " + "[" * 60 + "]" * 60, "values are nested more than 50 levels deep"),
+        ("name: " + "[" * 900_000, "values are nested more than 50 levels deep"),
+        ("name: " + "{a: [" * 30 + "]}" * 30, "values are nested more than 50 levels deep"),
+        ("name: " + "[1, " * 300 + "]" * 300, "values are nested "),
+        ("".join(" " * depth + "a:\n" for depth in range(300)), "values are nested "),
+        ("".join(" " * depth + "a:\n" for depth in range(1300)), "values are nested "),
+        ("- " * 2000 + "a", "values are nested "),
+        ("x" * 1_000_001, "more than 1,000,000 bytes are too many for a spec"),
+    ],
+    ids=lambda text: text[:30].replace("\n", " ").strip(),
+)
+def test_what_would_exhaust_the_machine_is_refused_quickly(
+    message_of, text: str, message: str
+) -> None:
+    start = time.process_time()
+    assert message in message_of(text)
+    assert time.process_time() - start < 2

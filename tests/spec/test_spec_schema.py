@@ -1,0 +1,102 @@
+"""The JSON schema that editors use."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Parameters
+from signs_sweep.spec import schema_json
+
+SCHEMA = json.loads(schema_json())
+TOP = (
+    *("name", "description", "data", "validation", "model", "base", "grid", "zip", "cases"),
+    *("seeds", "baseline"),
+)
+KEYWORDS = {
+    *("$schema", "$defs", "$ref", "type", "title", "description", "default", "properties", "items"),
+    *("required", "additionalProperties", "minProperties", "anyOf", "oneOf", "pattern"),
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+    *("minLength", "maxLength", "minItems", "maxItems"),
+}
+TYPES = {"object", "array", "string", "integer", "number", "boolean"}
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """A schema with what it refers to."""
+    if "$ref" in node:
+        return node | resolved(SCHEMA["$defs"][node["$ref"].removeprefix("#/$defs/")])
+    return node
+
+
+def schemas(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A schema and all that are in it."""
+    yield node
+    for inner in (*node.get("properties", {}).values(), *node.get("$defs", {}).values()):
+        yield from schemas(inner)
+    for inner in (*node.get("anyOf", []), *node.get("oneOf", [])):
+        yield from schemas(inner)
+    if "items" in node:
+        yield from schemas(node["items"])
+
+
+def test_it_is_of_the_draft_that_it_names_and_pretty() -> None:
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema_json().count("\n") > 100
+    assert schema_json().endswith("}\n")
+
+
+def test_every_part_of_it_is_sound() -> None:
+    for node in schemas(SCHEMA):
+        assert set(node) <= KEYWORDS
+        assert node.get("type", "object") in TYPES
+        assert {"type", "$ref", "anyOf", "oneOf"} & set(node)
+        assert "null" not in json.dumps(node.get("type", ""))
+        re.compile(node.get("pattern", ""))
+        if node.get("type") == "object":
+            assert node["additionalProperties"] is False
+            assert node["minProperties"] == 1
+        if "$ref" in node:
+            assert resolved(node)["type"] == "object"
+    assert "discriminator" not in schema_json()
+
+
+def test_every_key_is_in_it_and_described() -> None:
+    assert tuple(SCHEMA["properties"]) == TOP
+    assert SCHEMA["required"] == ["name"]
+    for node in SCHEMA["properties"].values():
+        assert resolved(node)["description"]
+    varied = [name for name in PARAMETER_NAMES if name not in SEED_NAMES]
+    expected = {
+        "base": list(PARAMETER_NAMES),
+        "grid": varied,
+        "zip": varied,
+        "baseline": ["label", *varied],
+        "model": ["hidden"],
+    }
+    for section, names in expected.items():
+        properties = resolved(SCHEMA["properties"][section])["properties"]
+        assert list(properties) == names
+        for node in properties.values():
+            assert node.get("description") or node["items"]["description"]
+    case = resolved(SCHEMA["properties"]["cases"]["items"])["properties"]
+    assert list(case) == ["label", *varied]
+
+
+@pytest.mark.parametrize("name", PARAMETER_NAMES)
+def test_defaults_and_limits_are_those_of_the_code(name: str) -> None:
+    node = resolved(SCHEMA["properties"]["base"])["properties"][name]
+    default = getattr(Parameters(), name)
+    assert node["default"] == default
+    assert node["type"] == ("integer" if isinstance(default, int) else "number")
+    assert {"minimum", "exclusiveMinimum"} & set(node)
+    assert "maximum" in node
+
+
+def test_data_and_seeds_have_two_forms() -> None:
+    data, seeds = (SCHEMA["properties"][name]["oneOf"] for name in ("data", "seeds"))
+    assert [resolved(form)["type"] for form in data] == ["string", "object"]
+    assert [resolved(form)["type"] for form in seeds] == ["integer", "array"]
+    assert list(resolved(seeds[1]["items"])["properties"]) == list(SEED_NAMES)

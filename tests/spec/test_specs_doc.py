@@ -1,0 +1,90 @@
+"""docs/specs.md says what the code does."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from signs_sweep.errors import SpecError
+from signs_sweep.records import PARAMETER_NAMES, Parameters
+from signs_sweep.spec import load, schema_json
+
+DOC = (Path(__file__).parents[2] / "docs" / "specs.md").read_text(encoding="utf-8")
+SCHEMA = json.loads(schema_json())
+BLOCKS = re.findall(r"```yaml\n(.*?)```", DOC, re.DOTALL)
+
+
+def row(name: str) -> list[str]:
+    """The cells of the line of a table that begins with a name."""
+    (line,) = re.findall(rf"^\| \[?`{name}`.*$", DOC, re.MULTILINE)
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def limit(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+@pytest.mark.parametrize("key", SCHEMA["properties"])
+def test_every_key_has_a_heading_a_row_and_an_example(key: str) -> None:
+    section = re.search(rf"^### {key}\n(.*?)^##", DOC, re.MULTILINE | re.DOTALL)
+    assert section is not None
+    assert f"```yaml\n{key}:" in section.group(1)
+    assert row(key)[0] == f"[`{key}`](#{key})"
+
+
+def test_no_other_key_is_described() -> None:
+    assert re.findall(r"^### (.+)$", DOC, re.MULTILINE) == list(SCHEMA["properties"])
+    assert re.findall(r"^\| `(\w+)`", DOC, re.MULTILINE) == list(PARAMETER_NAMES)
+
+
+@pytest.mark.parametrize("name", PARAMETER_NAMES)
+def test_type_default_and_range_of_every_parameter_are_right(name: str) -> None:
+    _, kind, default, said, meaning = row(name)
+    node = SCHEMA["$defs"]["Base"]["properties"][name]
+    assert kind == ("whole number" if node["type"] == "integer" else "number")
+    assert float(default.strip("`")) == getattr(Parameters(), name)
+    low = node.get("minimum", node.get("exclusiveMinimum"))
+    bounds = [limit(number) for number in re.findall(r"\d[\d,]*(?:e\d+)?", said)]
+    assert bounds == [low, node["maximum"]]
+    assert said.startswith("above") == ("exclusiveMinimum" in node)
+    assert meaning
+
+
+def test_defaults_of_the_keys_are_right() -> None:
+    properties = SCHEMA["properties"]
+    assert row("data")[2] == f"`{properties['data']['default']}`"
+    assert float(row("validation")[2].strip("`")) == properties["validation"]["default"]
+    assert (
+        row("model")[2]
+        == f"`{{hidden: {SCHEMA['$defs']['Model']['properties']['hidden']['default']}}}`"
+    )
+    assert row("name")[2] == "required"
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_example_is_a_spec(load_text, block: str) -> None:
+    text = block if "name:" in block else f"name: example\n{block}"
+    if block.startswith("baseline"):
+        text += "grid: {l2: [0, 1]}\n"
+    experiment = load_text(text)
+    for count in re.findall(r"# (?:\d+ x \d+ = )?(\d+) points", block):
+        assert experiment.point_count == int(count)
+
+
+def test_the_order_of_points_is_as_said(load_text) -> None:
+    (block,) = (block for block in BLOCKS if "label: a" in block)
+    points = load_text(f"name: x\n{block}").points
+    said = ", ".join(f"{point.label} l2={point.parameters.l2:g}" for point in points)
+    assert f"# {said}\n" in block
+
+
+def test_the_error_is_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = re.search(r"\$ signs-sweep plan typo\.yaml\n(.*?)\n```", DOC, re.DOTALL).group(1)
+    lines = dict(re.findall(r"^ +(\d+) \| (.*)$", shown, re.MULTILINE))
+    text = f"name: typo\n\n{lines['3']}\ngrid:\n{lines['5']}\n"
+    Path("typo.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        load(Path("typo.yaml"))
+    assert str(caught.value) == shown

@@ -1,0 +1,132 @@
+"""The shape of the code: who may import what. The picture is in docs/architecture.md."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
+
+LAYERS = (
+    {"errors", "records"},
+    {"data", "spec", "planning", "preparation"},
+    {"protocols"},
+    {"executors", "schedulers", "trackers", "trainer"},
+    {"sweep", "analysis"},
+    {"running", "api"},
+    {"cli"},
+)
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+ADAPTERS = LAYERS[3]
+
+# The only places that may use a heavy library, and always inside a function.
+HEAVY = {
+    "tensorflow": {"trainer"},
+    "keras": {"trainer"},
+    "mlflow": {"trackers"},
+    "optuna": set(),
+    "matplotlib": {"trackers"},
+    "pandas": {"analysis", "cli", "running", "api"},
+    "h5py": {"data"},
+    "PIL": {"data"},
+}
+
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def unit(path: Path) -> str:
+    """Name of the package or module below signs_sweep that a file belongs to."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Every module that a file imports, and whether that happens when the file is imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    later = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) not in later) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports are not used here"
+            assert node.module is not None
+            yield node.module, id(node) not in later
+            if node.module == "signs_sweep":
+                yield from ((f"signs_sweep.{a.name}", id(node) not in later) for a in node.names)
+
+
+def test_every_module_has_a_layer() -> None:
+    units = {unit(path) for path in MODULES} - {"__init__", "__main__"}
+    assert units == set(LEVEL)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    own = unit(path)
+    if own in {"__init__", "__main__"}:
+        return
+    for name, _ in imports(path):
+        parts = name.split(".")
+        if parts[0] != "signs_sweep" or len(parts) < 2 or parts[1] == own:
+            continue
+        other = parts[1]
+        assert LEVEL[other] <= LEVEL[own], f"{own} imports {other} from a layer above"
+        if own in ADAPTERS:
+            assert other not in ADAPTERS, f"the adapter {own} imports the adapter {other}"
+        if own in {"sweep", "analysis"}:
+            assert other not in ADAPTERS, f"{own} knows an adapter: {other}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_libraries_are_imported_in_their_place_and_late(path: Path) -> None:
+    for name, at_once in imports(path):
+        allowed = HEAVY.get(name.split(".")[0])
+        if allowed is not None:
+            assert unit(path) in allowed, f"{name} has no business in {unit(path)}"
+            assert not at_once, f"{name} is imported with the module"
+
+
+def loaded_after(arguments: list[str], folder: Path) -> tuple[int, set[str]]:
+    """Run a command; return its exit code and which heavy libraries it imported."""
+    code = (
+        "import sys\n"
+        f"sys.argv = ['signs-sweep', *{arguments!r}]\n"
+        "from signs_sweep.cli import main\n"
+        "try:\n    main()\n    code = 0\n"
+        "except SystemExit as error:\n    code = error.code or 0\n"
+        f"names = [name for name in {sorted(HEAVY)!r} if name in sys.modules]\n"
+        "print('\\nLOADED', code, *names)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    _, code_text, *names = done.stdout.splitlines()[-1].split()
+    return int(code_text), set(names)
+
+
+SPEC = "name: lazy\ndata: drawn\nbase: {epochs: 1}\ngrid: {l2: [0, 0.01]}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["schema"]], ids=" ".join)
+def test_help_and_schema_wait_for_no_library(tmp_path: Path, arguments: list[str]) -> None:
+    assert loaded_after(arguments, tmp_path) == (0, set())
+
+
+def test_an_error_in_a_spec_waits_for_no_library(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text("name: wrong\ngrid: {lamda: [1]}\n", encoding="utf-8")
+    assert loaded_after(["run", "wrong.yaml"], tmp_path) == (2, set())
+
+
+def test_a_plan_without_a_store_imports_neither_tensorflow_nor_mlflow(tmp_path: Path) -> None:
+    (tmp_path / "fine.yaml").write_text(SPEC, encoding="utf-8")
+    code, names = loaded_after(["plan", "fine.yaml"], tmp_path)
+    assert code == 0
+    assert names <= {"h5py", "PIL"}

@@ -1,0 +1,198 @@
+"""The loop, with a toy executor and the tracker in memory."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.records import (
+    Event,
+    Failed,
+    Finished,
+    Parameters,
+    Progress,
+    Result,
+    Run,
+    Started,
+    State,
+    Stopped,
+    Trial,
+)
+from signs_sweep.schedulers import FixedScheduler
+from signs_sweep.sweep import Sweep
+from signs_sweep.trackers import MemoryTracker
+
+
+def make_run(l2: float, epochs: int = 2) -> Run:
+    return Run(Parameters(l2=l2, epochs=epochs), (3,), 0.0, "data")
+
+
+def make_trial(number: int, *l2: float) -> Trial:
+    return Trial(number, None, tuple(make_run(value) for value in l2))
+
+
+def finished(run: Run) -> Finished:
+    metrics = {
+        "final_train_loss": 0.1,
+        "final_train_accuracy": 0.9,
+        "test_loss": 0.3,
+        "test_accuracy": 0.8,
+    }
+    return Finished(run.run_id, 2.0, 1.5, metrics, np.eye(2, dtype=np.int64), b"model")
+
+
+def progress(run: Run, epoch: int) -> Progress:
+    metrics = {"loss": np.array([1 / epoch]), "accuracy": np.array([epoch / 10])}
+    return Progress(run.run_id, epoch, metrics, np.array([epoch * 1000]))
+
+
+class ToyExecutor:
+    """Sends one event per run and call, in the order in which runs came."""
+
+    def __init__(self, slots: int, ends: Mapping[float, Callable[[Run], Event]] | None = None):
+        self.slots = slots
+        self.ends = ends or {}
+        self.submitted: list[Run] = []
+        self.stopped: list[str] = []
+        self.is_closed = False
+        self._queues: dict[str, deque[Event]] = {}
+
+    def submit(self, run: Run) -> None:
+        assert len(self._queues) < self.slots
+        self.submitted.append(run)
+        end = self.ends.get(run.parameters.l2, finished)(run)
+        events = [Started(run.run_id, 0, 1.0, {}), progress(run, 1), progress(run, 2), end]
+        self._queues[run.run_id] = deque(events)
+
+    def events(self, timeout: float) -> Sequence[Event]:
+        found = [queue.popleft() for queue in self._queues.values()]
+        self._queues = {run_id: queue for run_id, queue in self._queues.items() if queue}
+        return found
+
+    def stop(self, run_id: str) -> None:
+        self.stopped.append(run_id)
+        self._queues[run_id] = deque([Stopped(run_id, 3.0)])
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Recording(FixedScheduler):
+    """A fixed list that remembers what it was told."""
+
+    def __init__(self, trials: Sequence[Trial], goes_on: Callable[[Trial], bool] = lambda _: True):
+        super().__init__(trials)
+        self.told: list[tuple[int, list[State]]] = []
+        self.goes_on = goes_on
+
+    def report(self, trial: Trial, progress: Progress) -> bool:
+        return self.goes_on(trial)
+
+    def tell(self, trial: Trial, results: Sequence[Result]) -> None:
+        self.told.append((trial.number, [result.state for result in results]))
+
+
+def make_sweep(scheduler, executor, known=None, listener=lambda _: None):
+    tracker = MemoryTracker()
+    tracker.open([SweepRecord("toy", "", "", "", "data", ())])
+    sweep = Sweep(scheduler, executor, tracker, known or {}, lambda _: "toy", listener)
+    return sweep, tracker
+
+
+def test_every_run_is_trained_recorded_and_told_of() -> None:
+    scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.2, 0.3)])
+    executor = ToyExecutor(2)
+    sweep, tracker = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2, 0.3]
+    assert scheduler.told == [(1, [State.FINISHED]), (2, [State.FINISHED] * 2)]
+    result = sweep.results[make_run(0.3).run_id]
+    assert result.metrics["loss"] == 0.5
+    assert result.metrics["test_accuracy"] == 0.8
+    assert result.epochs == 2
+    assert result.history is not None
+    assert result.history["accuracy"].tolist() == [0.1, 0.2]
+    assert tracker.find()[result.run_id].state is State.FINISHED
+
+
+def test_what_is_known_is_not_trained() -> None:
+    known = {make_run(0.1).run_id: Result(make_run(0.1).run_id, State.FINISHED)}
+    scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.2)])
+    executor = ToyExecutor(1)
+    sweep, _ = make_sweep(scheduler, executor, known)
+    sweep.run()
+    assert executor.submitted == [make_run(0.2)]
+    assert [number for number, _ in scheduler.told] == [1, 2]
+
+
+def test_a_run_that_trials_share_is_trained_once_and_told_to_each() -> None:
+    scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.1, 0.2), make_trial(3, 0.1)])
+    executor = ToyExecutor(4)
+    sweep, tracker = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
+    assert sorted(number for number, _ in scheduler.told) == [1, 2, 3]
+    assert len(tracker.started) == 2
+
+
+def test_a_failure_ends_its_own_run_and_the_others_go_on() -> None:
+    def fail(run: Run) -> Event:
+        return Failed(run.run_id, 2.0, "diverged")
+
+    scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.2)])
+    sweep, tracker = make_sweep(scheduler, ToyExecutor(1, {0.1: fail}))
+    sweep.run()
+    assert scheduler.told == [(1, [State.FAILED]), (2, [State.FINISHED])]
+    assert sweep.results[make_run(0.1).run_id].message == "diverged"
+    assert sweep.results[make_run(0.1).run_id].epochs == 2
+    assert tracker.find()[make_run(0.1).run_id].state is State.FAILED
+
+
+def test_a_run_that_the_scheduler_gives_up_is_stopped() -> None:
+    scheduler = Recording(
+        [make_trial(1, 0.1), make_trial(2, 0.2)], goes_on=lambda trial: trial.number != 1
+    )
+    executor = ToyExecutor(1)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert executor.stopped == [make_run(0.1).run_id]
+    assert scheduler.told == [(1, [State.KILLED]), (2, [State.FINISHED])]
+
+
+def test_a_shared_run_goes_on_while_one_trial_wants_it() -> None:
+    scheduler = Recording(
+        [make_trial(1, 0.1, 0.2), make_trial(2, 0.1)], goes_on=lambda trial: trial.number != 1
+    )
+    executor = ToyExecutor(3)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert executor.stopped == [make_run(0.2).run_id]
+
+
+def test_an_interruption_records_what_was_under_way_as_stopped() -> None:
+    heard: list[Event | None] = []
+
+    def listener(event: Event | None) -> None:
+        heard.append(event)
+        if isinstance(event, Progress):
+            sweep.interrupt()
+
+    executor = ToyExecutor(1)
+    sweep, tracker = make_sweep(
+        Recording([make_trial(1, 0.1), make_trial(2, 0.2)]), executor, listener=listener
+    )
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert executor.is_closed
+    assert executor.submitted == [make_run(0.1)]
+    assert sweep.results[make_run(0.1).run_id].state is State.KILLED
+    assert tracker.find()[make_run(0.1).run_id].state is State.KILLED
+
+
+def test_a_second_interruption_does_not_wait() -> None:
+    sweep, _ = make_sweep(Recording([]), ToyExecutor(1))
+    sweep.interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        sweep.interrupt()

@@ -1,0 +1,76 @@
+"""The network: its tiles, its initial weights."""
+
+import numpy as np
+import pytest
+
+from signs_sweep.trainer.network import DenseNetwork, glorot_uniform, tile_count
+
+
+@pytest.mark.parametrize(
+    ("features", "tiles"), [(12288, 24), (3072, 6), (512, 1), (1024, 2), (768, 1), (7, 1), (513, 1)]
+)
+def test_the_first_kernel_is_cut_where_it_divides(features: int, tiles: int) -> None:
+    assert tile_count(features) == tiles
+
+
+@pytest.mark.slow
+class TestInitialWeights:
+    def test_equal_seeds_and_shapes_start_equal(self) -> None:
+        assert np.array_equal(glorot_uniform(5, (6, 4), 0), glorot_uniform(5, (6, 4), 0))
+
+    def test_other_seeds_start_otherwise(self) -> None:
+        assert not np.array_equal(glorot_uniform(5, (6, 4), 0), glorot_uniform(6, (6, 4), 0))
+
+    def test_the_first_layer_of_a_shape_is_that_of_keras(self) -> None:
+        import keras
+
+        theirs = keras.initializers.GlorotUniform(seed=5)((6, 4))
+        assert np.array_equal(glorot_uniform(5, (6, 4), 0), np.asarray(theirs))
+
+    def test_layers_of_equal_shape_start_with_different_weights(self) -> None:
+        network = DenseNetwork((2, 2, 2), (8, 8, 8), 8)
+        network.initialise(5)
+        kernels = network.weights()[::2]
+        assert {kernel.shape for kernel in kernels} == {(8, 8)}
+        assert len({kernel.tobytes() for kernel in kernels}) == 4
+
+    def test_a_repeat_keeps_within_the_bounds_of_glorot(self) -> None:
+        kernel = glorot_uniform(5, (60, 40), 3)
+        assert 0.9 * np.sqrt(6 / 100) < np.abs(kernel).max() <= np.sqrt(6 / 100)
+
+    def test_biases_start_at_zero(self) -> None:
+        network = DenseNetwork((2, 2, 2), (5,), 3)
+        network.initialise(5)
+        assert not any(bias.any() for bias in network.weights()[1::2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(32, 32, 3), (16, 16, 3), (16, 32, 1)])
+def test_weights_come_back_as_they_were_set(shape: tuple[int, int, int]) -> None:
+    network = DenseNetwork(shape, (5, 4), 3)
+    rng = np.random.default_rng(0)
+    weights = [rng.random(part.shape, np.float32) for part in network.weights()]
+    network.set_weights(weights)
+    assert all(map(np.array_equal, network.weights(), weights))
+    features = int(np.prod(shape))
+    assert [part.shape for part in weights] == [(features, 5), (5,), (5, 4), (4,), (4, 3), (3,)]
+
+
+@pytest.mark.slow
+def test_the_penalty_is_the_sum_of_squares_of_the_hidden_kernels() -> None:
+    network = DenseNetwork((32, 32, 3), (5, 4), 3)
+    network.initialise(5)
+    hidden = network.weights()[0:4:2]
+    expected = sum(float((kernel.astype(np.float64) ** 2).sum()) for kernel in hidden)
+    assert float(network.penalty()) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_the_plain_keras_model_computes_the_same() -> None:
+    network = DenseNetwork((32, 32, 3), (5, 4), 3)
+    network.initialise(5)
+    images = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3)).astype(np.uint8)
+    logits = network.logits(network.arrange(images)).numpy()
+    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    probabilities = network.to_keras().predict(images / np.float32(255), verbose=0)
+    np.testing.assert_allclose(probabilities, softmax, rtol=1e-5)

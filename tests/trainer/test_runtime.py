@@ -1,0 +1,84 @@
+"""The settings of TensorFlow that speed and bits depend on."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from signs_sweep.trainer import runtime
+
+AVX512 = ("A processor", frozenset({"avx2", "avx512f"}))
+OLDER = ("A processor", frozenset({"avx2"}))
+
+
+@pytest.fixture
+def with_avx512(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "processor", lambda: AVX512)
+
+
+def test_a_process_that_trains_has_one_thread_and_is_quiet(with_avx512: None) -> None:
+    environment = runtime.training_environment({"OMP_NUM_THREADS": "8", "HOME": "/home/me"})
+    assert environment == {
+        "HOME": "/home/me",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "XLA_FLAGS": "--xla_cpu_prefer_vector_width=512",
+    }
+
+
+def test_the_given_environment_is_left_alone(with_avx512: None) -> None:
+    given = {"HOME": "/home/me"}
+    runtime.training_environment(given)
+    assert given == {"HOME": "/home/me"}
+
+
+def test_flags_of_the_user_are_kept(with_avx512: None) -> None:
+    environment = runtime.training_environment({"XLA_FLAGS": "--xla_dump_to=here"})
+    assert environment["XLA_FLAGS"] == "--xla_dump_to=here --xla_cpu_prefer_vector_width=512"
+
+
+def test_the_users_choice_of_vectors_wins(with_avx512: None) -> None:
+    chosen = {"XLA_FLAGS": "--xla_cpu_prefer_vector_width=256"}
+    assert runtime.training_environment(chosen)["XLA_FLAGS"] == chosen["XLA_FLAGS"]
+
+
+def test_doing_it_twice_changes_nothing(with_avx512: None) -> None:
+    once = runtime.training_environment({})
+    assert runtime.training_environment(once) == once
+
+
+def test_an_older_processor_gets_no_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "processor", lambda: OLDER)
+    assert "XLA_FLAGS" not in runtime.training_environment({})
+
+
+def test_what_the_bits_depend_on_is_described() -> None:
+    described = runtime.describe()
+    assert {"python", "tensorflow", "keras", "numpy", "processor", "vectors", "xla_flags"} <= set(
+        described
+    )
+    assert all(isinstance(value, str) for value in described.values())
+
+
+@pytest.mark.slow
+def test_tensorflow_gets_one_thread() -> None:
+    code = (
+        "from signs_sweep.trainer import runtime; runtime.prepare()\n"
+        "import tensorflow as tf; threading = tf.config.threading\n"
+        "print(threading.get_intra_op_parallelism_threads(),"
+        " threading.get_inter_op_parallelism_threads())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ, capture_output=True, check=True, text=True
+    )
+    assert result.stdout.split() == ["1", "1"]
+
+
+@pytest.mark.slow
+def test_preparing_after_tensorflow_was_used_is_no_error() -> None:
+    import tensorflow as tf
+
+    tf.zeros(1)
+    runtime.prepare()

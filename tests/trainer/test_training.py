@@ -1,0 +1,228 @@
+"""A run through its epochs: the same bits each time, the right events, and how it breaks off."""
+
+import itertools
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signs_sweep.data import DataSource
+from signs_sweep.errors import DataError, DivergedError
+from signs_sweep.records import Event, Finished, Parameters, Progress, Run
+from signs_sweep.trainer.loop import EpochLoop, LabelledImages
+from signs_sweep.trainer.network import DenseNetwork
+from signs_sweep.trainer.training import Trainer
+
+pytestmark = pytest.mark.slow
+
+MakeSource = Callable[..., DataSource]
+
+PARAMETERS = Parameters(
+    learning_rate=1e-3, batch_size=16, epochs=8, l2=0.01, keep_prob=0.8, global_seed=3
+)
+
+
+@pytest.fixture(scope="module")
+def source(make_source: MakeSource) -> DataSource:
+    return make_source()
+
+
+@pytest.fixture(scope="module")
+def trainer(source: DataSource, make_source: MakeSource) -> Trainer:
+    """One for all tests: what it compiles serves the next, and must not change its numbers."""
+    return trainer_for(source, make_source("other", seed=1))
+
+
+def run_on(source: DataSource, validation: float = 0.0, **changes: object) -> Run:
+    parameters = replace(PARAMETERS, **changes)
+    return Run(parameters, (6, 4), validation, source.load().fingerprint)
+
+
+def trainer_for(*sources: DataSource) -> Trainer:
+    return Trainer({source.load().fingerprint: source for source in sources})
+
+
+def history(events: list[Event]) -> dict[str, np.ndarray]:
+    parts = [event for event in events if isinstance(event, Progress)]
+    return {name: np.concatenate([p.metrics[name] for p in parts]) for name in parts[0].metrics}
+
+
+def bits(events: list[Event]) -> str:
+    """Return a digest of everything that a run computes; times are left out."""
+    digest = sha256()
+    for name, values in sorted(history(events).items()):
+        digest.update(name.encode() + values.tobytes())
+    finished = events[-1]
+    digest.update(repr(sorted(finished.metrics.items())).encode() + finished.confusion.tobytes())
+    for weight in weights(finished):
+        digest.update(weight.tobytes())
+    return digest.hexdigest()
+
+
+def weights(finished: Finished) -> list[np.ndarray]:
+    import keras
+
+    with tempfile.NamedTemporaryFile(suffix=".keras") as file:
+        Path(file.name).write_bytes(finished.model)
+        return keras.saving.load_model(file.name).get_weights()
+
+
+class TestEvents:
+    def test_epochs_come_in_order_each_once_and_then_the_end(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        run = run_on(source, epochs=40)
+        *parts, finished = trainer.train(run)
+        assert all(isinstance(part, Progress) for part in parts)
+        assert isinstance(finished, Finished)
+        assert {event.run_id for event in (*parts, finished)} == {run.run_id}
+        assert parts[0].first_epoch == 1
+        for part, following in itertools.pairwise(parts):
+            assert following.first_epoch == part.last_epoch + 1
+        assert parts[-1].last_epoch == 40
+        times = np.concatenate([part.times for part in parts])
+        assert times.dtype == np.int64
+        assert np.all(np.diff(times) >= 0)
+        assert parts[0].metrics.keys() == {"loss", "accuracy"}
+
+    def test_the_end_tells_how_good_the_network_is(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        finished = list(trainer.train(run_on(source)))[-1]
+        assert finished.metrics.keys() == {
+            "final_train_loss",
+            "final_train_accuracy",
+            "test_loss",
+            "test_accuracy",
+        }
+        assert finished.confusion.shape == (3, 3)
+        assert finished.confusion.sum(axis=1).tolist() == [10, 10, 10]
+        correct = np.trace(finished.confusion) / 30
+        assert finished.metrics["test_accuracy"] == pytest.approx(correct)
+        assert finished.seconds > 0
+
+    def test_a_validation_share_adds_its_metrics_and_is_not_trained_on(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        events = list(trainer.train(run_on(source, validation=0.2)))
+        assert history(events).keys() == {"loss", "accuracy", "val_loss", "val_accuracy"}
+        assert bits(events) != bits(list(trainer.train(run_on(source))))
+
+
+class TestSameBits:
+    def test_a_run_gives_the_same_bits_first_again_and_after_others(
+        self, source: DataSource, trainer: Trainer, make_source: MakeSource
+    ) -> None:
+        other = make_source("other", seed=1)
+        run = run_on(source)
+        first = bits(list(trainer.train(run)))
+        assert bits(list(trainer.train(run))) == first
+        list(trainer.train(run_on(source, learning_rate=0.1, keep_prob=1.0, l2=0.0)))
+        next(trainer.train(run_on(source, epochs=500, global_seed=9)))  # given up in the middle
+        list(trainer.train(run_on(other, init_seed=4)))
+        assert bits(list(trainer.train(run))) == first
+
+    def test_a_run_gives_the_same_bits_in_a_new_process(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        run = run_on(source)
+        code = (
+            "import pickle, sys; import test_training as t; source, run = "
+            "pickle.load(sys.stdin.buffer); print(t.bits(list(t.trainer_for(source).train(run))))"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            input=pickle.dumps((source, run)),
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+            capture_output=True,
+            check=True,
+        )
+        assert result.stdout.decode().split()[-1] == bits(list(trainer.train(run)))
+
+    def test_a_longer_run_begins_with_the_shorter_one(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        short = history(list(trainer.train(run_on(source, epochs=5))))
+        long = history(list(trainer.train(run_on(source, epochs=50))))
+        assert long["loss"][:5].tobytes() == short["loss"].tobytes()
+
+    def test_how_many_epochs_go_into_one_call_does_not_matter(self) -> None:
+        rng = np.random.default_rng(0)
+        images = rng.integers(0, 256, (50, 16, 32, 1)).astype(np.uint8)
+        shown = LabelledImages(images, rng.integers(0, 3, 50))
+        loop = EpochLoop(DenseNetwork((16, 32, 1), (6, 4), 3), shown, None, 16)
+
+        def results(*calls: int) -> tuple[bytes, list[bytes]]:
+            loop.start(PARAMETERS)
+            losses = np.concatenate([loop.advance(count)["loss"] for count in calls])
+            return losses.tobytes(), [part.tobytes() for part in loop.network.weights()]
+
+        together = results(6)
+        assert results(1, 1, 1, 1, 1, 1) == together
+        assert results(4, 2) == together
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"global_seed": 4},
+            {"init_seed": 1},
+            {"l2": 0.02},
+            {"keep_prob": 0.7},
+            {"learning_rate": 2e-3},
+            {"batch_size": 15},
+        ],
+    )
+    def test_whatever_is_part_of_the_identity_changes_the_bits(
+        self, source: DataSource, trainer: Trainer, change: dict
+    ) -> None:
+        loss = history(list(trainer.train(run_on(source))))["loss"]
+        other = history(list(trainer.train(run_on(source, **change))))["loss"]
+        assert not np.array_equal(loss, other)
+
+
+class TestBreakingOff:
+    def test_a_run_that_diverges_says_so_after_its_finite_epochs(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        # A step of 1e15 a weight and its squares in the penalty leave float32 in the second epoch.
+        run = run_on(source, learning_rate=1e18, l2=1.0, epochs=40, batch_size=60)
+        seen: list[Event] = []
+        with pytest.raises(DivergedError) as caught:
+            seen.extend(trainer.train(run))
+        assert caught.value.epoch == 2
+        assert f"in epoch {caught.value.epoch}" in str(caught.value)
+        assert history(seen)["loss"].shape == (caught.value.epoch - 1,)
+        assert all(np.isfinite(values).all() for values in history(seen).values())
+
+    def test_a_run_that_breaks_in_its_very_last_step_has_diverged_too(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        run = run_on(source, learning_rate=1e30, epochs=1, batch_size=60)
+        with pytest.raises(DivergedError, match="in epoch 1"):
+            list(trainer.train(run))
+
+    def test_the_next_run_is_not_harmed(self, source: DataSource, trainer: Trainer) -> None:
+        clean = bits(list(trainer.train(run_on(source))))
+        with pytest.raises(DivergedError):
+            list(trainer.train(run_on(source, learning_rate=1e30)))
+        assert bits(list(trainer.train(run_on(source)))) == clean
+
+    def test_data_that_changed_since_the_plan_is_not_trained_on(
+        self, make_source: MakeSource
+    ) -> None:
+        source = make_source("changing")
+        run = run_on(source)
+        trainer = trainer_for(source)
+        make_source("changing", seed=7)
+        with pytest.raises(DataError, match="has changed since the sweep began") as caught:
+            list(trainer.train(run))
+        assert run.data in str(caught.value)
+        assert source.load().fingerprint in str(caught.value)

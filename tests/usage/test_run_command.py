@@ -1,0 +1,236 @@
+"""`signs-sweep run` as a user runs it: real processes, real TensorFlow, a real store."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def runs_in(project, experiment: str = "toy"):
+    """All MLflow runs of an experiment, with parents."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    from mlflow import MlflowClient
+
+    client = MlflowClient(project.uri)
+    found = client.get_experiment_by_name(experiment)
+    return client, client.search_runs([found.experiment_id]) if found else []
+
+
+def children(project, experiment: str = "toy"):
+    client, runs = runs_in(project, experiment)
+    return client, [run for run in runs if "signs_sweep.run_id" in run.data.tags]
+
+
+def processes_with(text: str) -> list[str]:
+    """Command lines of the living processes whose environment or arguments hold a text."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            state = (folder / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            cwd = (folder / "cwd").readlink()
+        except OSError:
+            continue
+        if state != "Z" and text == str(cwd) and "signs_sweep" in line:
+            found.append(line)
+    return found
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def test_a_run_ends_with_a_table_on_stdout_and_messages_on_stderr(finished) -> None:
+    lines = (finished.folder / "stdout.txt").read_text().splitlines()
+    assert lines[0].split() == ["l2", "keep_prob", "loss", "train", "test", "epochs", "time"]
+    assert [line.split()[:2] for line in lines[1:]] == [
+        ["0", "1"],
+        ["0", "0.8"],
+        ["0.01", "1"],
+        ["0.01", "0.8"],
+    ]
+    said = (finished.folder / "stderr.txt").read_text()
+    assert "toy   4 runs, 0 cached   data: signs, 40 + 12 photos" in said
+    assert "l2=0.01 keep_prob=0.8: finished in" in said
+    assert "Compare: signs-sweep compare toy.yaml" in said
+
+
+def test_what_is_finished_is_not_trained_again(finished) -> None:
+    again = finished.run("run", "toy.yaml")
+    assert again.returncode == 0, again.stderr
+    assert "4 runs, 4 cached" in again.stderr
+    assert [line.split()[-1] for line in again.stdout.splitlines()[1:]] == ["cached"] * 4
+    _, runs = children(finished)
+    assert len(runs) == 4
+
+
+def test_the_table_is_the_same_from_the_store_as_from_the_run(finished) -> None:
+    compared = finished.run("compare", "toy.yaml", "--format", "json")
+    rows = json.loads(compared.stdout)
+    assert len(rows) == 4
+    for row, line in zip(
+        rows, (finished.folder / "stdout.txt").read_text().splitlines()[1:], strict=True
+    ):
+        l2, keep_prob, loss, train, test, *_ = line.split()
+        assert (row["l2"], row["keep_prob"]) == (float(l2), float(keep_prob))
+        assert row["loss"] == pytest.approx(float(loss), abs=1e-4)
+        assert row["final_train_accuracy"] == pytest.approx(float(train), abs=1e-4)
+        assert row["test_accuracy"] == pytest.approx(float(test), abs=1e-4)
+        assert row["state"] == "FINISHED"
+
+
+def test_an_experiment_compares_like_its_spec(finished) -> None:
+    of_spec = finished.run("compare", "toy.yaml", "--format", "csv", "--sort", "run_id")
+    assert of_spec.returncode == 2
+    assert "unknown column" in of_spec.stderr
+    of_spec = finished.run("compare", "toy.yaml", "--format", "csv")
+    of_experiment = finished.run("compare", "toy", "--format", "csv")
+    assert sorted(of_spec.stdout.splitlines()) == sorted(of_experiment.stdout.splitlines())
+    unknown = finished.run("compare", "toi")
+    assert unknown.returncode == 2
+    assert "toy" in unknown.stderr
+    assert "Traceback" not in unknown.stderr
+
+
+def test_markdown_and_files_hold_the_table(finished, tmp_path: Path) -> None:
+    file = tmp_path / "table.md"
+    done = finished.run("compare", "toy.yaml", "--format", "md", "-o", str(file))
+    assert done.returncode == 0
+    assert done.stdout == ""
+    lines = file.read_text().splitlines()
+    assert lines[1].startswith("| --- |")
+    assert len(lines) == 6
+
+
+def test_the_plan_knows_what_is_cached_and_how_long_the_rest_takes(finished) -> None:
+    done = finished.run("plan", "toy.yaml", "--set", "epochs=5")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"4 runs to train, 0 cached   20 epochs   about .* with", done.stdout)
+    cached = finished.run("plan", "toy.yaml")
+    assert "4 runs, all cached: nothing to train" in cached.stdout
+
+
+def test_parameters_metrics_tags_and_artifacts_are_in_mlflow(finished) -> None:
+    client, runs = children(finished)
+    run = next(
+        one
+        for one in runs
+        if one.data.params["l2"] == "0.01" and one.data.params["keep_prob"] == "0.8"
+    )
+    assert run.info.status == "FINISHED"
+    assert run.data.params["epochs"] == "6"
+    history = client.get_metric_history(run.info.run_id, "loss")
+    assert [point.step for point in history] == [1, 2, 3, 4, 5, 6]
+    assert {"final_train_accuracy", "final_train_loss", "test_accuracy", "test_loss"} <= set(
+        run.data.metrics
+    )
+    assert run.data.tags["mlflow.parentRunId"]
+    files = {item.path for item in client.list_artifacts(run.info.run_id)}
+    assert {"cost.png", "accuracy.png", "confusion.png", "history.csv", "spec.yaml"} <= files
+
+
+def test_force_trains_again_and_the_numbers_are_the_same(project) -> None:
+    project.write("one.yaml", "name: one\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n")
+    first = project.run("run", "one.yaml")
+    again = project.run("run", "one.yaml", "--force", "--workers", "0")
+    assert (first.returncode, again.returncode) == (0, 0), again.stderr
+    _, runs = children(project, "one")
+    assert len(runs) == 2
+    assert runs[0].data.metrics["loss"] == runs[1].data.metrics["loss"]
+    assert runs[0].data.metrics["test_loss"] == runs[1].data.metrics["test_loss"]
+
+
+def test_specs_that_share_a_run_train_it_once(project) -> None:
+    project.write("a.yaml", "name: a\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n")
+    project.write(
+        "b.yaml", "name: b\nmodel: {hidden: [3]}\nbase: {epochs: 3}\ngrid: {l2: [0, 0.1]}\n"
+    )
+    done = project.run("run", "a.yaml", "b.yaml")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    assert len(children(project, "a")[1]) + len(children(project, "b")[1]) == 2
+
+
+def test_a_run_that_diverges_fails_alone(project) -> None:
+    project.write(
+        "wild.yaml",
+        "name: wild\nmodel: {hidden: [3]}\nbase: {epochs: 30}\ngrid: {learning_rate: [1e-3, 1e38]}\n",
+    )
+    done = project.run("run", "wild.yaml", "--quiet")
+    assert done.returncode == 1
+    assert re.search(r"failed: learning_rate=1e\+38: diverged: .* in epoch \d+", done.stderr)
+    assert "Traceback" not in done.stderr
+    _, runs = children(project, "wild")
+    states = {run.data.params["learning_rate"]: run.info.status for run in runs}
+    assert sorted(states.values()) == ["FAILED", "FINISHED"]
+    again = project.run("run", "wild.yaml")
+    assert "2 runs, 1 cached" in again.stderr
+
+
+LONG = "name: long\nmodel: {hidden: [3]}\nbase: {epochs: 10000000}\ngrid: {l2: [0, 0.1, 0.2]}\n"
+
+
+def start_long(project) -> "subprocess.Popen[str]":
+    """Start a sweep that lasts for hours, and wait until two workers train."""
+    project.write("long.yaml", LONG)
+    process = project.start("run", "long.yaml", "--workers", "2")
+    wait_until(lambda: _trains(project) == 2, seconds=120)
+    return process
+
+
+def _trains(project) -> int:
+    if not (project.folder / "mlruns" / "mlflow.db").exists():
+        return 0
+    try:
+        _, runs = children(project, "long")
+    except Exception:  # noqa: BLE001 - the store is just being made
+        return 0
+    return sum(run.data.metrics.get("loss") is not None for run in runs)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
+def test_an_interruption_marks_what_was_under_way_and_leaves_no_process(project, number) -> None:
+    process = start_long(project)
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "interrupted: 0 of 3 runs finished" in err
+    assert "killed" in out
+    assert "Traceback" not in err
+    _, runs = children(project, "long")
+    assert [run.info.status for run in runs] == ["KILLED", "KILLED"]
+    assert all(run.data.metrics["loss"] > 0 for run in runs)
+    _, everything = runs_in(project, "long")
+    assert {run.info.status for run in everything} == {"KILLED"}
+    assert processes_with(str(project.folder)) == []
+
+
+def test_a_killed_worker_fails_its_run_and_the_sweep_goes_on(project) -> None:
+    process = start_long(project)
+    workers = subprocess.run(
+        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    os.kill(int(workers[0]), signal.SIGKILL)
+    wait_until(lambda: _trains(project) == 3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert "was killed (SIGKILL)" in err
+    _, runs = children(project, "long")
+    assert sorted(run.info.status for run in runs) == ["FAILED", "KILLED", "KILLED"]
+
+
+def test_workers_end_when_the_orchestrator_is_killed(project) -> None:
+    process = start_long(project)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: processes_with(str(project.folder)) == [], seconds=10)
