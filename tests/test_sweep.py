@@ -176,7 +176,7 @@ def test_an_interruption_records_what_was_under_way_as_stopped() -> None:
 
     def listener(event: Event | None) -> None:
         heard.append(event)
-        if isinstance(event, Progress):
+        if sum(isinstance(one, Progress) for one in heard) == 1 and isinstance(event, Progress):
             sweep.interrupt()
 
     executor = ToyExecutor(1)

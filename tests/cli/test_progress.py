@@ -60,7 +60,7 @@ def test_plain_progress_shows_epochs_now_and_then(
     for first in (1, 3, 5):
         progress.hear(epochs("a", first, 2))
     lines = capsys.readouterr().err.splitlines()
-    assert lines[1:] == ["l2=0: epoch 4 of 10  loss 0.5000  accuracy 0.7500"]
+    assert lines[1:] == ["l2=0: epoch 4 of 10  loss 0.5000  accuracy 0.7500  0.2/s"]
 
 
 def test_live_progress_shows_a_bar_and_a_line_per_worker(
@@ -77,7 +77,7 @@ def test_live_progress_shows_a_bar_and_a_line_per_worker(
     text = capsys.readouterr().out
     assert "4 / 20 epochs" in text
     assert "waiting" in text
-    assert "l2=0  epoch 4 / 10  loss 0.5000  accuracy 0.7500" in text
+    assert "epoch 4 / 10  loss 0.5000  accuracy 0.7500" in text
     progress.hear(Stopped("a", 1.0))
     console.print(progress._draw())
     assert "idle" in capsys.readouterr().out

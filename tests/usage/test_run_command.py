@@ -164,7 +164,8 @@ def test_specs_that_share_a_run_train_it_once(project) -> None:
 def test_a_run_that_diverges_fails_alone(project) -> None:
     project.write(
         "wild.yaml",
-        "name: wild\nmodel: {hidden: [3]}\nbase: {epochs: 30}\ngrid: {learning_rate: [1e-3, 1e38]}\n",
+        "name: wild\nmodel: {hidden: [3]}\nbase: {epochs: 30}\n"
+        "grid: {learning_rate: [1e-3, 1e38]}\n",
     )
     done = project.run("run", "wild.yaml", "--quiet")
     assert done.returncode == 1

@@ -1,12 +1,13 @@
 """The built-in dataset: hands with 0 to 5 raised fingers, drawn.
 
-It stands in for the photos where there are none, with the same shape, sizes and classes. A hand is a
-palm, a forearm, four fingers and a thumb, each of them raised or folded; pose, size, skin, light and
-background vary from image to image. How much they vary was chosen such that the dense network of the
-published series finds it about as hard as the photos.
+It stands in for the photos where there are none, with the same shape, sizes and classes. A hand is
+a palm, a forearm, four fingers and a thumb, each of them raised or folded; pose, size, skin, light
+and background vary from image to image. How much they vary was chosen such that the dense network
+of the published series finds it about as hard as the photos.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,7 +102,7 @@ class _Pen:
         radii = np.linspace(*widths, len(pixels)) * self.unit / 2
         outline = 0.022 * self.unit
         for grown, colour in ((outline, self.line), (0.0, self.skin)):
-            for (start, end), radius in zip(_pairs(pixels), radii, strict=False):
+            for (start, end), radius in zip(pairwise(pixels), radii, strict=False):
                 self.draw.line([*start, *end], fill=colour, width=round(2 * (radius + grown)))
             for (x, y), radius in zip(pixels, radii + grown, strict=True):
                 self.draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour)
@@ -132,11 +133,9 @@ def draw_hand(raised: int, random: np.random.Generator) -> NDArray[np.uint8]:
     flesh = Image.new("RGB", (side, side), line)
     covered = Image.new("L", (side, side), 0)
     seed = int(random.integers(2**31))
-    for image, colours in ((flesh, (skin, line)), (covered, ((255,) * 3, (255,) * 3))):
-        surface: Any = ImageDraw.Draw(image)
-        if image is covered:
-            colours = (255, 255)  # type: ignore[assignment]  # one channel
-        pen = _Pen(surface, matrix, unit, *colours)
+    colours: tuple[tuple[Any, Any, Any], ...] = ((flesh, skin, line), (covered, 255, 255))
+    for image, fill, outline in colours:
+        pen = _Pen(ImageDraw.Draw(image), matrix, unit, fill, outline)
         _draw_limbs(pen, fingers, np.random.default_rng(seed))
     mask = covered.filter(ImageFilter.GaussianBlur(_ZOOM / 2))
     background = _background(random, side)
@@ -158,9 +157,9 @@ def _draw_limbs(pen: _Pen, raised: tuple[int, ...], random: np.random.Generator)
     pen.capsule(np.array([[0.0, -0.34], [0.0, 0.36]]), (0.5, 0.56))
     pen.polygon(np.array([[-0.4, -0.3], [0.42, -0.26], [0.36, 0.4], [-0.36, 0.4]]))
     spread = random.uniform(0.6, 1.7)
-    for finger, (x, y, angle, length, width) in _FINGERS.items():
-        length *= random.uniform(0.88, 1.1)
-        width *= random.uniform(0.92, 1.08)
+    for finger, (x, y, angle, usual_length, usual_width) in _FINGERS.items():
+        length = usual_length * random.uniform(0.88, 1.1)
+        width = usual_width * random.uniform(0.92, 1.08)
         if finger in raised:
             turn = angle * spread + random.normal(0, 2.5)
             pen.capsule(_bent(x, y, turn, length, random.normal(0, 7)), (width, 0.8 * width))
@@ -186,10 +185,6 @@ def _bent(x: float, y: float, angle: float, length: float, bend: float) -> Point
         step = np.array([np.sin(radians), -np.cos(radians)]) * length * share
         points.append(points[-1] + step)
     return np.array(points)
-
-
-def _pairs(points: Points) -> list[tuple[Points, Points]]:
-    return list(zip(points[:-1], points[1:], strict=True))
 
 
 def _pose(random: np.random.Generator, side: int) -> tuple[Points, float]:
@@ -222,7 +217,8 @@ def _background(random: np.random.Generator, side: int) -> Points:
     angle = random.uniform(0, 2 * np.pi)
     slope = (np.cos(angle) * x + np.sin(angle) * y) * random.uniform(0, 50)
     stains = np.kron(random.normal(0, 3, (16, 16)), np.ones((side // 16, side // 16)))
-    return colour + (slope + stains)[..., None]
+    wall: Points = colour + (slope + stains)[..., None]
+    return wall
 
 
 def _expose(picture: Points, random: np.random.Generator) -> NDArray[np.uint8]:
@@ -231,4 +227,5 @@ def _expose(picture: Points, random: np.random.Generator) -> NDArray[np.uint8]:
     angle = random.uniform(0, 2 * np.pi)
     light = 1 + (np.cos(angle) * x + np.sin(angle) * y) * random.uniform(0, 0.35)
     exposed = picture * (light * random.uniform(0.82, 1.1))[..., None]
-    return np.clip(exposed + random.normal(0, 4, picture.shape), 0, 255).astype(np.uint8)
+    noisy = exposed + random.normal(0, 4, picture.shape)
+    return np.asarray(np.clip(noisy, 0, 255), np.uint8)

@@ -1,0 +1,179 @@
+"""What is particular to MLflow: names, steps, artifacts, the model, and what goes wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signs_sweep.errors import StoreError
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.records import Failed, Finished, Parameters, Progress, Run, Started, State, Trial
+from signs_sweep.trackers import DatasetInfo, MlflowTracker
+
+pytestmark = pytest.mark.slow
+
+RUN = Run(Parameters(epochs=30, l2=0.01, global_seed=3), (5,), 0.0, "abcd")
+BROKEN = Run(Parameters(epochs=30, l2=0.1, global_seed=3), (5,), 0.0, "abcd")
+SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "2 runs\n", "toy data", ("l2",))
+DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
+
+MAKE_MODEL = """
+import sys, keras, numpy as np
+keras.utils.set_random_seed(0)
+model = keras.Sequential([
+    keras.layers.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
+model.save(sys.argv[1])
+np.save(sys.argv[2], model(np.full((1, 4, 4, 3), 0.5, np.float32)).numpy())
+"""
+LOAD_MODEL = """
+import sys, mlflow, numpy as np
+mlflow.set_tracking_uri(sys.argv[1])
+uri = f"runs:/{sys.argv[2]}/model"
+example = np.full((1, 4, 4, 3), 0.5, np.float32)
+print(np.allclose(mlflow.keras.load_model(uri)(example).numpy(), np.load(sys.argv[3]), atol=1e-7))
+loaded = mlflow.pyfunc.load_model(uri)
+print(np.allclose(loaded.predict(example), np.load(sys.argv[3]), atol=1e-7))
+print(loaded.metadata.signature.inputs, loaded.metadata.load_input_example(
+    mlflow.artifacts.download_artifacts(uri)).shape)
+"""
+
+
+def python(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A store with a run that finished and one that failed."""
+    folder = tmp_path_factory.mktemp("store")
+    python(MAKE_MODEL, str(folder / "model.keras"), str(folder / "answer.npy"))
+    uri = f"sqlite:///{folder}/mlflow.db"
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    epochs = np.arange(1, 31)
+    for number, run in enumerate((RUN, BROKEN), start=1):
+        tracker.start("toy", Trial(number, f"case {number}", (run,)), run)
+        tracker.record(Started(run.run_id, 0, 1_700_000_000.0, {"keras": "3.1", "numpy": "2.0"}))
+        metrics = {"loss": 1 / epochs, "accuracy": epochs / 30}
+        tracker.record(Progress(run.run_id, 1, metrics, 1_700_000_000_000 + epochs * 1000))
+    model = (folder / "model.keras").read_bytes()
+    final = {"final_train_accuracy": 0.9, "test_accuracy": 0.8}
+    confusion = np.array([[3, 1], [2, 4]])
+    tracker.record(Finished(RUN.run_id, 1_700_000_040.0, 8.5, final, confusion, model))
+    tracker.record(Failed(BROKEN.run_id, 1_700_000_041.0, "it diverged", "Traceback: here"))
+    tracker.close(State.FAILED, {"toy": "a,b\n1,2\n"})
+    return uri, folder
+
+
+def record(uri: str, run: Run):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    location = MlflowTracker(uri, {}).find()[run.run_id].location
+    return client, client.get_run(location)
+
+
+def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
+    client, run = record(store[0], RUN)
+    assert run.data.params == {
+        "learning_rate": "0.0001",
+        "batch_size": "32",
+        "epochs": "30",
+        "l2": "0.01",
+        "keep_prob": "1",
+        "global_seed": "3",
+        "init_seed": "0",
+        "hidden": "[5]",
+        "validation": "0",
+    }
+    tags = run.data.tags
+    assert tags["signs_sweep.run_id"] == RUN.run_id
+    assert tags["signs_sweep.trial"] == "1"
+    assert tags["signs_sweep.label"] == "case 1"
+    assert tags["signs_sweep.data"] == "abcd"
+    assert "drawn" in tags["signs_sweep.dataset"]
+    assert tags["signs_sweep.env.keras"] == "3.1"
+    assert run.info.run_name == "case 1 l2=0.01"
+    parent = client.get_run(tags["mlflow.parentRunId"])
+    assert parent.info.status == "FAILED"
+    assert parent.data.tags["mlflow.note.content"] == "Why."
+    assert {item.path for item in client.list_artifacts(parent.info.run_id)} == {
+        "spec.yaml",
+        "plan.txt",
+        "table.csv",
+    }
+
+
+def test_epochs_are_steps_from_1_at_the_time_they_were_trained(store) -> None:
+    client, run = record(store[0], RUN)
+    points = client.get_metric_history(run.info.run_id, "loss")
+    assert [(one.step, one.value, one.timestamp) for one in points] == [
+        (epoch, 1 / epoch, 1_700_000_000_000 + epoch * 1000) for epoch in range(1, 31)
+    ]
+
+
+def test_pictures_history_and_spec_are_artifacts(store) -> None:
+    client, run = record(store[0], RUN)
+    names = {item.path for item in client.list_artifacts(run.info.run_id)}
+    expected = {"cost.png", "accuracy.png", "confusion.png", "history.csv", "spec.yaml", "model"}
+    assert names == expected
+    history = Path(client.download_artifacts(run.info.run_id, "history.csv")).read_text()
+    assert history.splitlines()[:2] == ["epoch,loss,accuracy", f"1,1.0,{1 / 30}"]
+    assert len(history.splitlines()) == 31
+
+
+def test_the_model_loads_and_predicts_the_same(store) -> None:
+    uri, folder = store
+    _, run = record(uri, RUN)
+    said = python(LOAD_MODEL, uri, run.info.run_id, str(folder / "answer.npy")).splitlines()
+    assert said[:2] == ["True", "True"]
+    assert "(-1, 4, 4, 3)" in said[2]
+    assert said[2].endswith("(1, 4, 4, 3)")
+
+
+def test_a_failed_run_says_why_and_keeps_what_it_had(store) -> None:
+    client, run = record(store[0], BROKEN)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["mlflow.note.content"] == "it diverged"
+    trace = client.download_artifacts(run.info.run_id, "traceback.txt")
+    assert Path(trace).read_text() == "Traceback: here"
+    assert len(client.get_metric_history(run.info.run_id, "accuracy")) == 30
+
+
+def test_the_runs_of_an_experiment_come_with_their_parameters(store) -> None:
+    runs = MlflowTracker(store[0], {}).list_runs("toy")
+    assert [(one.label, one.parameters) for one in runs] == [
+        ("case 1", RUN.parameters),
+        ("case 2", BROKEN.parameters),
+    ]
+
+
+def test_an_unknown_experiment_names_the_nearest(store) -> None:
+    with pytest.raises(StoreError, match=r"did you mean 'toy'\?"):
+        MlflowTracker(store[0], {}).list_runs("tey")
+
+
+def test_recording_does_not_import_tensorflow(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from signs_sweep.trackers import MlflowTracker
+MlflowTracker("sqlite:///{tmp_path}/a.db", {{}}).find()
+print([name for name in ("tensorflow", "keras", "torch") if name in sys.modules])
+"""
+    assert python(code).strip() == "[]"
+
+
+def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_text("this is no database at all " * 10, encoding="utf-8")
+    with pytest.raises(StoreError, match="not a SQLite database"):
+        MlflowTracker(f"sqlite:///{tmp_path}/a.db", {}).find()
+
+
+def test_a_server_that_is_away_is_said_to_be_away() -> None:
+    with pytest.raises(StoreError, match="does not answer"):
+        MlflowTracker("http://127.0.0.1:9", {}).find()
