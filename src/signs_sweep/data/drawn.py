@@ -132,19 +132,19 @@ def draw_hand(raised: int, random: np.random.Generator) -> NDArray[np.uint8]:
     matrix, unit = _pose(random, side)
     flesh = Image.new("RGB", (side, side), line)
     covered = Image.new("L", (side, side), 0)
+    black = Image.new("RGB", (side, side))
     seed = int(random.integers(2**31))
     colours: tuple[tuple[Any, Any, Any], ...] = ((flesh, skin, line), (covered, 255, 255))
     for image, fill, outline in colours:
         pen = _Pen(ImageDraw.Draw(image), matrix, unit, fill, outline)
         _draw_limbs(pen, fingers, np.random.default_rng(seed))
-    mask = covered.filter(ImageFilter.GaussianBlur(_ZOOM / 2))
-    background = _background(random, side)
-    shadow = np.asarray(covered.filter(ImageFilter.GaussianBlur(5 * _ZOOM)), np.float64) / 255
-    dark = np.roll(shadow, random.integers(-16, 17, size=2), axis=(0, 1)) * random.uniform(0, 0.35)
-    behind = background * (1 - dark[..., None])
-    alpha = np.asarray(mask, np.float64)[..., None] / 255
-    picture = alpha * np.asarray(flesh, np.float64) + (1 - alpha) * behind
-    picture = picture.reshape(_SIZE, _ZOOM, _SIZE, _ZOOM, 3).mean(axis=(1, 3))
+    # Reduced before they are put together: what lies behind has no edges.
+    alpha = np.asarray(covered.reduce(_ZOOM), np.float64)[..., None] / 255
+    hand = np.asarray(Image.composite(flesh, black, covered).reduce(_ZOOM), np.float64)
+    shadow = covered.reduce(_ZOOM).filter(ImageFilter.GaussianBlur(5))
+    dark = np.roll(np.asarray(shadow, np.float64) / 255, random.integers(-4, 5, size=2), (0, 1))
+    behind = _background(random) * (1 - random.uniform(0, 0.35) * dark[..., None])
+    picture = hand + (1 - alpha) * behind
     return _expose(picture, random)
 
 
@@ -210,13 +210,13 @@ def _colour(values: Points) -> Colour:
     return red, green, blue
 
 
-def _background(random: np.random.Generator, side: int) -> Points:
-    """Return a wall: one colour with a gradient and soft stains, float64 of (side, side, 3)."""
+def _background(random: np.random.Generator) -> Points:
+    """Return a wall: one colour with a gradient and soft stains, float64 of (64, 64, 3)."""
     colour = random.uniform(120, 235) + random.normal(0, 16, 3)
-    y, x = np.mgrid[0:side, 0:side] / side - 0.5
+    y, x = np.mgrid[0:_SIZE, 0:_SIZE] / _SIZE - 0.5
     angle = random.uniform(0, 2 * np.pi)
     slope = (np.cos(angle) * x + np.sin(angle) * y) * random.uniform(0, 50)
-    stains = np.kron(random.normal(0, 3, (16, 16)), np.ones((side // 16, side // 16)))
+    stains = np.kron(random.normal(0, 3, (16, 16)), np.ones((_SIZE // 16, _SIZE // 16)))
     wall: Points = colour + (slope + stains)[..., None]
     return wall
 

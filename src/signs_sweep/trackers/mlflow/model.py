@@ -38,9 +38,12 @@ def write_model(
     data.mkdir(parents=True)
     (data / "model.keras").write_bytes(model)
     (data / "keras_module.txt").write_text("keras", encoding="utf-8")
-    (folder / "input_example.json").write_text(
-        json.dumps({"inputs": example.round(6).tolist()}), encoding="utf-8"
-    )
+    shown = example.round(6).tolist()
+    for name, content in (
+        ("input_example.json", shown),
+        ("serving_input_example.json", {"inputs": shown}),
+    ):
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
     _write_requirements(folder, environment)
     number = np.dtype(np.float32)
     description = Model(
@@ -51,7 +54,7 @@ def write_model(
         saved_input_example_info={
             "artifact_path": "input_example.json",
             "type": "ndarray",
-            "format": "tf-serving",
+            "serving_input_path": "serving_input_example.json",
         },
     )
     description.add_flavor(

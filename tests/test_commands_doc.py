@@ -1,0 +1,55 @@
+"""docs/commands.md and the command line say the same."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from signs_sweep.cli.app import app
+
+PAGE = (Path(__file__).parents[1] / "docs" / "commands.md").read_text(encoding="utf-8")
+SHARED = {"--set", "--data", "--tracking-uri"}
+
+
+def commands(group, prefix: str = ""):
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
+
+
+COMMANDS = dict(commands(get_command(app)))
+
+
+def section(name: str) -> str:
+    found = re.search(rf"^## signs-sweep {name}\b.*?(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/commands.md has no section on {name}"
+    return found.group()
+
+
+def test_the_page_has_no_command_that_does_not_exist() -> None:
+    headings = re.findall(r"^## signs-sweep ((?:data )?[a-z]+)", PAGE, re.MULTILINE)
+    assert sorted(headings) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_in_the_section_and_every_option_there_exists(name: str) -> None:
+    options = {
+        option
+        for parameter in COMMANDS[name].params
+        for option in parameter.opts
+        if option.startswith("--") and option != "--help"
+    }
+    assert set(re.findall(r"`(--[a-z-]+)", section(name))) == options
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    assert COMMANDS[name].help
+    assert all(getattr(one, "help", None) for one in COMMANDS[name].params if one.name != "help")
+
+
+def test_the_shared_options_are_explained() -> None:
+    assert set(re.findall(r"^\| `(--[a-z-]+)", PAGE, re.MULTILINE)) >= SHARED
