@@ -11,13 +11,14 @@ from threading import BoundedSemaphore
 
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord, Tracker
-from signs_sweep.records import Event, Finished, Result, Run, State, Trial
+from signs_sweep.records import Event, Result, Run, State, Trial
 
-_FINISHED_WAITING = 64
-"""Finished runs, each with its model of about a megabyte, that may wait to be written.
+_MOST_WAITING = 64
+"""Events (a finished run with its model is one of about a megabyte) that may wait to be written.
 
-Only a sweep whose runs take less time than their records (runs of a few epochs) ever gets there;
-its loop then goes on at the pace of the store instead of filling the memory.
+Only runs that take less time than their records ever get there: a few epochs, or a tiny network.
+The loop then goes on at the pace of the store, instead of filling the memory and, after Ctrl-C,
+writing for minutes.
 """
 
 
@@ -36,7 +37,7 @@ class BackgroundTracker:
         """
         self._inner = inner
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tracker")
-        self._room = BoundedSemaphore(_FINISHED_WAITING)
+        self._room = BoundedSemaphore(_MOST_WAITING)
         self._failure: Exception | None = None
 
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
@@ -56,11 +57,9 @@ class BackgroundTracker:
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
-        if isinstance(event, Finished):
-            self._room.acquire()
-            self._later(lambda: self._inner.record(event), then=self._room.release)
-        else:
-            self._later(lambda: self._inner.record(event))
+        self._raise_failure()
+        self._room.acquire()
+        self._later(lambda: self._inner.record(event), then=self._room.release)
 
     def close(self, state: State, tables: Mapping[str, str]) -> None:
         """See `Tracker.close`. Waits until everything is written; the thread has ended then."""
