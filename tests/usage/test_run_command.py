@@ -214,24 +214,3 @@ def test_an_interruption_marks_what_was_under_way_and_leaves_no_process(project,
     _, everything = runs_in(project, "long")
     assert {run.info.status for run in everything} == {"KILLED"}
     assert processes_with(str(project.folder)) == []
-
-
-def test_a_killed_worker_fails_its_run_and_the_sweep_goes_on(project) -> None:
-    process = start_long(project)
-    workers = subprocess.run(
-        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
-    ).stdout.split()
-    os.kill(int(workers[0]), signal.SIGKILL)
-    wait_until(lambda: _trains(project) == 3)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert "was killed (SIGKILL)" in err
-    _, runs = children(project, "long")
-    assert sorted(run.info.status for run in runs) == ["FAILED", "KILLED", "KILLED"]
-
-
-def test_workers_end_when_the_orchestrator_is_killed(project) -> None:
-    process = start_long(project)
-    process.kill()
-    process.communicate()
-    wait_until(lambda: processes_with(str(project.folder)) == [], seconds=10)
