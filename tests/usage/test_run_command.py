@@ -183,7 +183,7 @@ def test_a_run_that_diverges_fails_alone(project) -> None:
 LONG = "name: long\nmodel: {hidden: [3]}\nbase: {epochs: 10000000}\ngrid: {l2: [0, 0.1, 0.2]}\n"
 
 
-def start_long(project) -> "subprocess.Popen[str]":
+def start_long(project) -> subprocess.Popen[str]:
     """Start a sweep that lasts for hours, and wait until two workers train."""
     project.write("long.yaml", LONG)
     # The store is made beforehand: two processes must not open a fresh one at the same moment.
