@@ -39,7 +39,7 @@ class Part:
         Seeds are named where a trial has several, or where nothing else differs.
         """
         words = [trial.label] if trial.label else []
-        words += [f"{name}={getattr(run.parameters, name):g}" for name in self.varying]
+        words += [f"{name}={run.parameters.text(name)}" for name in self.varying]
         if len(trial.runs) > 1 or not words:
             words.append(f"seeds {run.parameters.global_seed}, {run.parameters.init_seed}")
         return " ".join(words)

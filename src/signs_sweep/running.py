@@ -147,7 +147,7 @@ class Running:
         )
         with _interrupting(sweep.interrupt):
             try:
-                tracker.open([_record(part, self.prepared) for part in plan.parts])
+                tracker.open([_record(part, self.prepared) for part in self._parts_to_train()])
                 was_interrupted = _carry_out(sweep)
                 executor.close()
                 outcome = self._outcome(sweep.results, was_interrupted=was_interrupted)
@@ -158,6 +158,14 @@ class Running:
                     tracker.close(State.FAILED, _tables(plan, sweep.results))
                 raise
         return outcome
+
+    def _parts_to_train(self) -> list[Part]:
+        """Return the experiments that have a run to train; nothing is recorded for the others."""
+        return [
+            part
+            for part in self.prepared.plan.parts
+            if any(run.run_id not in self.known for _, run in part.runs)
+        ]
 
     def _outcome(self, results: Mapping[str, Result], *, was_interrupted: bool) -> Outcome:
         return Outcome(

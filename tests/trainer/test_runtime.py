@@ -23,6 +23,8 @@ def test_a_process_that_trains_has_one_thread_and_is_quiet(with_avx512: None) ->
         "HOME": "/home/me",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "XLA_FLAGS": "--xla_cpu_prefer_vector_width=512",
     }

@@ -5,51 +5,12 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
-
-from signs_sweep.trackers import MlflowTracker
+from looking import children, processes_in, runs_in, wait_until
 
 pytestmark = pytest.mark.slow
-
-
-def runs_in(project, experiment: str = "toy"):
-    """All MLflow runs of an experiment, with parents."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    from mlflow import MlflowClient
-
-    client = MlflowClient(project.uri)
-    found = client.get_experiment_by_name(experiment)
-    return client, client.search_runs([found.experiment_id]) if found else []
-
-
-def children(project, experiment: str = "toy"):
-    client, runs = runs_in(project, experiment)
-    return client, [run for run in runs if "signs_sweep.run_id" in run.data.tags]
-
-
-def processes_with(text: str) -> list[str]:
-    """Command lines of the living processes whose environment or arguments hold a text."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            state = (folder / "stat").read_text().rsplit(")", 1)[1].split()[0]
-            cwd = (folder / "cwd").readlink()
-        except OSError:
-            continue
-        if state != "Z" and text == str(cwd) and "signs_sweep" in line:
-            found.append(line)
-    return found
-
-
-def wait_until(condition, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def test_a_run_ends_with_a_table_on_stdout_and_messages_on_stderr(finished) -> None:
@@ -186,16 +147,13 @@ LONG = "name: long\nmodel: {hidden: [3]}\nbase: {epochs: 10000000}\ngrid: {l2: [
 def start_long(project) -> subprocess.Popen[str]:
     """Start a sweep that lasts for hours, and wait until two workers train."""
     project.write("long.yaml", LONG)
-    # The store is made beforehand: two processes must not open a fresh one at the same moment.
-    (project.folder / "mlruns").mkdir()
-    MlflowTracker(project.uri, {}).find()
     process = project.start("run", "long.yaml", "--workers", "2")
     wait_until(lambda: _trains(project) == 2, seconds=120)
     return process
 
 
-def _trains(project) -> int:
-    _, runs = children(project, "long")
+def _trains(project, experiment: str = "long") -> int:
+    _, runs = children(project, experiment)
     return sum(run.data.metrics.get("loss") is not None for run in runs)
 
 
@@ -213,4 +171,38 @@ def test_an_interruption_marks_what_was_under_way_and_leaves_no_process(project,
     assert all(run.data.metrics["loss"] > 0 for run in runs)
     _, everything = runs_in(project, "long")
     assert {run.info.status for run in everything} == {"KILLED"}
-    assert processes_with(str(project.folder)) == []
+    assert processes_in(project) == {}
+
+
+def workers_of(project) -> list[int]:
+    return [pid for pid, line in processes_in(project).items() if "executors.worker" in line]
+
+
+def test_a_worker_that_is_killed_fails_its_own_run_only(project) -> None:
+    project.write(
+        "two.yaml",
+        "name: two\nmodel: {hidden: [3]}\n"
+        "cases: [{label: endless, epochs: 10000000}, {label: short, epochs: 3}]\n",
+    )
+    process = project.start("run", "two.yaml", "--workers", "1")
+    wait_until(lambda: _trains(project, "two") == 1, seconds=120)
+    (worker,) = workers_of(project)
+    os.kill(worker, signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err
+    assert "failed: endless epochs=10000000: its worker process was killed (SIGKILL)" in err
+    assert "Traceback" not in err
+    assert out.splitlines()[1].split()[-1] == "failed"
+    _, runs = children(project, "two")
+    states = {run.data.tags["signs_sweep.label"]: run.info.status for run in runs}
+    assert states == {"endless": "FAILED", "short": "FINISHED"}
+
+
+def test_when_the_orchestrator_is_killed_its_workers_end_and_the_runs_are_new(project) -> None:
+    process = start_long(project)
+    assert len(workers_of(project)) == 2
+    process.kill()
+    process.communicate(timeout=30)
+    wait_until(lambda: not processes_in(project), seconds=30)
+    plan = project.run("plan", "long.yaml")
+    assert "3 runs to train, 0 cached" in plan.stdout

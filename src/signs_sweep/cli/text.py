@@ -37,7 +37,7 @@ def number(value: object) -> str:
         return ""
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def measure(value: float | None) -> str:

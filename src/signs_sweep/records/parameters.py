@@ -26,6 +26,10 @@ class Parameters:
     global_seed: int = 0
     init_seed: int = 0
 
+    def text(self, name: str) -> str:
+        """Return a value as a person writes it in a spec, with all its digits: `0.01`, `1`."""
+        return str(getattr(self, name)).removesuffix(".0")
+
 
 PARAMETER_NAMES: tuple[str, ...] = tuple(field.name for field in fields(Parameters))
 """All parameters, in the order in which tables show them."""

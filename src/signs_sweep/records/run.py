@@ -31,20 +31,21 @@ class Run:
     def trajectory_id(self) -> str:
         """12 hex digits that name the path through weight space: all that decides it.
 
-        `epochs` is left out: it only says how far along the path a run goes.
+        `epochs` is left out: it only says how far along the path a run goes. The numbers may be
+        Python's or NumPy's: equal ones give the same id.
         """
         parameters = self.parameters
         decides = (
             self.training_version,
             self.data,
             float(self.validation),
-            self.hidden,
+            tuple(map(int, self.hidden)),
             float(parameters.learning_rate),
-            parameters.batch_size,
+            int(parameters.batch_size),
             float(parameters.l2),
             float(parameters.keep_prob),
-            parameters.global_seed,
-            parameters.init_seed,
+            int(parameters.global_seed),
+            int(parameters.init_seed),
         )
         return sha256(repr(decides).encode()).hexdigest()[:12]
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from signs_sweep.errors import StoreError, UsageError
-from signs_sweep.trackers.store import is_server, shown, store_exists
+from signs_sweep.trackers.store import is_server, opening_lock, shown, store_exists
 
 _HOST = "127.0.0.1"
 _PORT = 5000
@@ -51,6 +51,8 @@ def serve(
     if not store_exists(uri):
         raise StoreError(f"there is no store {shown(uri)} yet; run something first")
     address = f"http://{_HOST}:{_choose_port(port)}"
+    with opening_lock(uri):
+        pass  # The server must not meet a database that another process is just making.
     with tempfile.TemporaryFile() as output:
         process = _start(uri, artifact_root, address, output.fileno())
         try:

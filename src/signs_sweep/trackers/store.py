@@ -88,17 +88,18 @@ def shown(uri: str) -> str:
 
 
 @contextmanager
-def creation_lock(uri: str) -> Iterator[None]:
-    """Hold the right to create a SQLite store, and make its folder.
+def opening_lock(uri: str) -> Iterator[None]:
+    """Hold the right to open a SQLite store, and make its folder.
 
-    MLflow's migration of a fresh database fails when several processes begin it at once. A store
-    that is there, or lives elsewhere, needs no lock, and none is taken.
+    MLflow's migration of a fresh database fails when several processes begin it at once, and a
+    file that is there may be one that another process has just begun. A store that lives elsewhere
+    needs no lock. One in a folder that cannot be written needs none either: nobody is making it.
 
     Raises:
         StoreError: the folder cannot be made or written, or another process holds on for minutes.
     """
     path = sqlite_path(uri)
-    if path is None or path.exists():
+    if path is None:
         yield
         return
     from filelock import FileLock, Timeout
@@ -109,14 +110,15 @@ def creation_lock(uri: str) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise StoreError(
-            f"another process has been creating {path} for {_LOCK_SECONDS} s. If none is "
+            f"another process has been opening {path} for {_LOCK_SECONDS} s. If none is "
             f"running, delete {lock.lock_file}"
         ) from None
     except OSError as error:
-        raise StoreError(
-            f"cannot create the tracking store {path}: {error.strerror}. "
-            "Name another one with --tracking-uri or MLFLOW_TRACKING_URI."
-        ) from error
+        if not path.exists():
+            raise StoreError(
+                f"cannot create the tracking store {path}: {error.strerror}. "
+                "Name another one with --tracking-uri or MLFLOW_TRACKING_URI."
+            ) from error
     try:
         yield
     finally:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from signs_sweep.errors import StoreError
-from signs_sweep.trackers.store import creation_lock, default_artifact_root, is_server, shown
+from signs_sweep.trackers.mlflow import tags
+from signs_sweep.trackers.store import default_artifact_root, is_server, opening_lock, shown
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +31,7 @@ def connect(uri: str) -> "MlflowClient":
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    with creation_lock(uri), store_errors(uri):
+    with opening_lock(uri), store_errors(uri):
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):
@@ -64,7 +65,8 @@ def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
         root = default_artifact_root(uri)
         location = None if root is None else f"{root}/{quote(name)}"
         try:
-            return str(client.create_experiment(name, artifact_location=location))
+            kind = {tags.KIND: tags.TRAINING}
+            return str(client.create_experiment(name, artifact_location=location, tags=kind))
         except MlflowException:
             # Another process may have made it in this moment.
             found = client.get_experiment_by_name(name)

@@ -5,9 +5,10 @@ import io
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from signs_sweep.records import (
+    PARAMETER_NAMES,
     Event,
     Failed,
     Finished,
@@ -166,15 +167,11 @@ class RunRecorder:
 
 def params_of(run: Run) -> dict[str, str]:
     """Return the parameters as MLflow keeps them: text, numbers as in a spec."""
-    from dataclasses import asdict
-
-    values: dict[str, Any] = asdict(run.parameters)
-    values |= {"hidden": list(run.hidden), "validation": run.validation}
-    return {name: _text(value) for name, value in values.items()}
-
-
-def _text(value: Any) -> str:
-    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    values = {name: run.parameters.text(name) for name in PARAMETER_NAMES}
+    return values | {
+        "hidden": str(list(run.hidden)),
+        "validation": str(run.validation).removesuffix(".0"),
+    }
 
 
 def _csv(history: History) -> bytes:

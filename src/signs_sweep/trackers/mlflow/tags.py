@@ -11,3 +11,8 @@ ENVIRONMENT = "signs_sweep.env."
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
+
+KIND = "mlflow.experimentKind"
+"""Of an experiment: which pages MLflow shows for it."""
+TRAINING = "custom_model_development"
+"""The kind whose pages show training runs; without it they are those for language models."""

@@ -151,7 +151,7 @@ def _name(sweep: SweepRecord, trial: Trial, run: Run) -> str:
     """Return what the run is called in MLflow's list."""
     parameters = run.parameters
     words = [trial.label] if trial.label else []
-    words += [f"{name}={getattr(parameters, name):g}" for name in sweep.varying]
+    words += [f"{name}={parameters.text(name)}" for name in sweep.varying]
     if len(trial.runs) > 1 or not words:
         words.append(f"seeds {parameters.global_seed}, {parameters.init_seed}")
     return " ".join(words)

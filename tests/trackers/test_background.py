@@ -1,0 +1,122 @@
+"""The tracker that works in its own thread."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from signs_sweep.errors import StoreError
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.records import Event, Parameters, Progress, Run, Started, State, Trial
+from signs_sweep.trackers import BackgroundTracker, MemoryTracker
+from signs_sweep.trackers.background import _MOST_WAITING
+
+RUN = Run(Parameters(epochs=3), (4,), 0.0, "data")
+TRIAL = Trial(1, None, (RUN,))
+SWEEP = SweepRecord("toy", "", "", "", "toy", ())
+
+
+def epoch(number: int) -> Progress:
+    return Progress(RUN.run_id, number, {"loss": np.array([1.0])}, np.array([number]))
+
+
+class SlowTracker(MemoryTracker):
+    """Writes nothing until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_write = threading.Event()
+
+    def record(self, event: Event) -> None:
+        self.may_write.wait(20)
+        super().record(event)
+
+
+class BrokenTracker(MemoryTracker):
+    """Fails to write the epochs of a run."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+        self.calls: list[str] = []
+        self.was_asked = threading.Event()
+
+    def record(self, event: Event) -> None:
+        self.calls.append(type(event).__name__)
+        if isinstance(event, Progress):
+            self.was_asked.set()
+            raise self.error
+
+    def close(self, state: State, tables: Mapping[str, str]) -> None:
+        self.calls.append("close")
+        super().close(state, tables)
+
+
+def begin(tracker: BackgroundTracker, sweeps: Sequence[SweepRecord] = (SWEEP,)) -> None:
+    tracker.open(sweeps)
+    tracker.start("toy", TRIAL, RUN)
+    tracker.record(Started(RUN.run_id, 0, 0.0, {}))
+
+
+def test_calls_return_before_anything_is_written_and_close_waits() -> None:
+    inner = SlowTracker()
+    tracker = BackgroundTracker(inner)
+    begin(tracker)
+    for number in (1, 2, 3):
+        tracker.record(epoch(number))
+    known = inner.find().get(RUN.run_id)
+    assert known is None or known.epochs == 0
+    inner.may_write.set()
+    tracker.close(State.KILLED, {})
+    assert inner.find()[RUN.run_id].epochs == 3
+    assert not [one for one in threading.enumerate() if one.name.startswith("tracker")]
+
+
+def test_find_sees_what_was_given_before() -> None:
+    tracker = BackgroundTracker(MemoryTracker())
+    begin(tracker)
+    tracker.record(epoch(1))
+    assert tracker.find([RUN.run_id])[RUN.run_id].epochs == 1
+    tracker.close(State.KILLED, {})
+
+
+def test_only_so_much_may_wait() -> None:
+    inner = SlowTracker()
+    tracker = BackgroundTracker(inner)
+    begin(tracker)
+    given = []
+
+    def give() -> None:
+        for number in range(1, 2 * _MOST_WAITING):
+            tracker.record(epoch(number))
+            given.append(number)
+
+    thread = threading.Thread(target=give)
+    thread.start()
+    time.sleep(0.3)
+    assert len(given) <= _MOST_WAITING
+    inner.may_write.set()
+    thread.join(20)
+    tracker.close(State.KILLED, {})
+    assert inner.find()[RUN.run_id].epochs == 2 * _MOST_WAITING - 1
+
+
+@pytest.mark.parametrize("error", [StoreError("the disk is full"), RuntimeError("a bug")])
+def test_what_goes_wrong_is_raised_by_the_next_calls_and_nothing_more_is_written(
+    error: Exception,
+) -> None:
+    inner = BrokenTracker(error)
+    tracker = BackgroundTracker(inner)
+    begin(tracker)
+    tracker.record(epoch(1))
+    inner.was_asked.wait(20)
+    time.sleep(0.1)
+    with pytest.raises(type(error), match=str(error)):
+        tracker.record(epoch(2))
+    with pytest.raises(type(error), match=str(error)):
+        tracker.find()
+    with pytest.raises(type(error), match=str(error)):
+        tracker.close(State.FAILED, {})
+    assert inner.calls == ["Started", "Progress"]

@@ -1,0 +1,124 @@
+"""Which store is meant, and who may open it when."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from signs_sweep.errors import StoreError
+from signs_sweep.trackers import MlflowTracker, default_artifact_root, resolve_uri, store_exists
+from signs_sweep.trackers.store import is_server, opening_lock, shown, sqlite_path
+
+
+@pytest.fixture(autouse=True)
+def _no_uri_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def test_the_option_wins_over_the_environment_and_that_over_the_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert resolve_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert resolve_uri(None, tmp_path) == "http://127.0.0.1:5000"
+    assert resolve_uri("sqlite:///other.db", tmp_path) == f"sqlite:///{tmp_path}/other.db"
+    assert resolve_uri("sqlite:////abs/x.db", tmp_path) == "sqlite:////abs/x.db"
+
+
+@pytest.mark.parametrize(
+    ("uri", "advice"),
+    [
+        ("mlruns", "sqlite:///mlruns/mlflow.db"),
+        ("file:///tmp/my%20runs", "sqlite:////tmp/my runs/mlflow.db"),
+        ("C:\\runs", "Name a database"),
+        ("sqlite://", "keeps nothing"),
+        ("sqlite:///", "keeps nothing"),
+        ("sqlite:///:memory:", "keeps nothing"),
+    ],
+)
+def test_what_can_be_no_store_is_refused_with_one_that_can(
+    uri: str, advice: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError) as caught:
+        resolve_uri(uri, tmp_path)
+    assert uri in str(caught.value)
+    assert advice in str(caught.value)
+
+
+def test_a_database_file_is_told_from_a_server_and_from_other_databases() -> None:
+    assert sqlite_path("sqlite:////a/b.db?timeout=3") == Path("/a/b.db")
+    assert sqlite_path("postgresql://me@host/db") is None
+    assert is_server("https://host/mlflow")
+    assert not is_server("sqlite:///a.db")
+
+
+def test_only_a_database_file_that_is_missing_is_known_to_hold_nothing(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/a.db"
+    assert not store_exists(uri)
+    (tmp_path / "a.db").touch()
+    assert store_exists(uri)
+    assert store_exists("http://127.0.0.1:1")
+
+
+def test_artifacts_go_beside_the_database_and_where_a_server_says(tmp_path: Path) -> None:
+    root = default_artifact_root(f"sqlite:///{tmp_path}/my runs/mlflow.db")
+    assert root == f"file://{tmp_path}/my%20runs/artifacts"
+    assert default_artifact_root("http://127.0.0.1:5000") is None
+
+
+def test_a_password_is_never_shown() -> None:
+    assert shown("postgresql://me:geheim@host/db") == "postgresql://me:***@host/db"
+    assert shown("sqlite:////a/b.db") == "/a/b.db"
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_names_another_way(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with (
+        pytest.raises(StoreError, match="--tracking-uri"),
+        opening_lock(f"sqlite:///{tmp_path}/taken/mlflow.db"),
+    ):
+        pass
+
+
+def test_a_second_one_waits_until_the_first_has_opened_the_store(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/new/mlflow.db"
+    code = (
+        "import sys\nfrom signs_sweep.trackers.store import opening_lock\n"
+        "print('asks', flush=True)\nwith opening_lock(sys.argv[1]): print('holds', flush=True)"
+    )
+    with opening_lock(uri):
+        other = subprocess.Popen(
+            [sys.executable, "-c", code, uri], stdout=subprocess.PIPE, text=True
+        )
+        assert other.stdout is not None
+        assert other.stdout.readline() == "asks\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(timeout=0.5)
+    assert other.communicate(timeout=20)[0] == "holds\n"
+
+
+@pytest.mark.slow
+def test_several_that_open_a_fresh_store_at_once_all_can(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    code = (
+        "import sys\nfrom signs_sweep.trackers import MlflowTracker\n"
+        "print(len(MlflowTracker(sys.argv[1], {}).find()))"
+    )
+    # A file that is there but empty is what another process has just begun.
+    (tmp_path / "mlruns").mkdir()
+    sqlite3.connect(tmp_path / "mlruns" / "mlflow.db").close()
+    several = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, uri],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for one in several:
+        out, err = one.communicate(timeout=120)
+        assert (one.returncode, out) == (0, "0\n"), err
+    assert MlflowTracker(uri, {}).find() == {}

@@ -1,0 +1,43 @@
+"""Looking from outside at what a command does: its store and its processes."""
+
+import time
+from pathlib import Path
+
+from signs_sweep.trackers import MlflowTracker
+
+
+def runs_in(project, experiment: str = "toy"):
+    """All MLflow runs of an experiment, with parents."""
+    MlflowTracker(project.uri, {}).find()  # Makes or waits for a store that is not there yet.
+    from mlflow import MlflowClient
+
+    client = MlflowClient(project.uri)
+    found = client.get_experiment_by_name(experiment)
+    return client, client.search_runs([found.experiment_id]) if found else []
+
+
+def children(project, experiment: str = "toy"):
+    client, runs = runs_in(project, experiment)
+    return client, [run for run in runs if "signs_sweep.run_id" in run.data.tags]
+
+
+def processes_in(project) -> dict[int, str]:
+    """Command lines, by process id, of what lives in the folder of a project and is ours."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            state = (folder / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            cwd = (folder / "cwd").readlink()
+        except OSError:
+            continue
+        if state != "Z" and cwd == project.folder and "signs_sweep" in line:
+            found[int(folder.name)] = line
+    return found
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
