@@ -2,23 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from signs_sweep.data import Dataset, write_dataset
-
-
-def small() -> Dataset:
-    images = np.random.default_rng(0).integers(0, 256, (16, 4, 4, 3)).astype(np.uint8)
-    labels = np.arange(16) % 3
-    return Dataset(
-        "toy", images[:12], labels[:12], images[12:], labels[:4], ("a", "b", "c"), drawn=False
-    )
-
-
-@pytest.fixture
-def dataset() -> Dataset:
-    return small()
 
 
 @pytest.fixture

@@ -66,6 +66,16 @@ def test_where_there_are_no_photos_signs_is_drawn_once_and_kept(
     assert len(drawings) == 1
 
 
+def test_a_cache_that_cannot_be_written_is_an_error_that_names_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: Dataset
+) -> None:
+    (tmp_path / "cache").touch()
+    monkeypatch.setattr("signs_sweep.data.source.draw_dataset", lambda: dataset)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(DataError, match="XDG_CACHE_HOME"):
+        find_source("drawn", data_dir=None, spec_folder=tmp_path)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_a_contact_sheet_is_a_picture(dataset: Dataset, channels: int) -> None:
     images = np.repeat(dataset.train_images[..., :1], channels, axis=3)

@@ -127,6 +127,9 @@ def _drawn_source() -> DataSource:
     """Find the drawn dataset in the cache of the user, or draw it there.
 
     Drawing takes seconds, reading milliseconds. What cannot be read is drawn again.
+
+    Raises:
+        DataError: the cache cannot be written.
     """
     from platformdirs import user_cache_path
 
@@ -135,7 +138,13 @@ def _drawn_source() -> DataSource:
     try:
         source.load()
     except DataError:
-        write_dataset(draw_dataset(), folder)
+        try:
+            write_dataset(draw_dataset(), folder)
+        except DataError as error:
+            raise DataError(
+                f"the drawn dataset cannot be kept: {error} The variable XDG_CACHE_HOME names "
+                "another place for it."
+            ) from error
     return source
 
 
