@@ -7,9 +7,11 @@ alone. Epochs arrive in order, each exactly once.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Progress:
 
     run_id: str
     first_epoch: int
-    metrics: Mapping[str, NDArray[np.float64]]
-    times: NDArray[np.int64]
+    metrics: "Mapping[str, NDArray[np.float64]]"
+    times: "NDArray[np.int64]"
 
     @property
     def last_epoch(self) -> int:
@@ -73,7 +75,7 @@ class Finished:
     time: float
     seconds: float
     metrics: Mapping[str, float]
-    confusion: NDArray[np.int64]
+    confusion: "NDArray[np.int64]"
     model: bytes
 
 

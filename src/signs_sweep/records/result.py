@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-History = Mapping[str, NDArray[np.float64]]
+History = Mapping[str, "NDArray[np.float64]"]
 """By metric (`loss`, `accuracy`, ...), one value an epoch, first epoch first."""
 
 
