@@ -11,6 +11,9 @@ from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.records import Failed, Finished, Parameters, Progress, Run, Started, State, Trial
 from signs_sweep.trackers import DatasetInfo, MlflowTracker
+from signs_sweep.trackers.mlflow.client import connect
+from signs_sweep.trackers.mlflow.file import read_records
+from signs_sweep.trackers.mlflow.found import ask_for_records
 
 pytestmark = pytest.mark.slow
 
@@ -154,6 +157,39 @@ def test_the_runs_of_an_experiment_come_with_their_parameters(store) -> None:
         ("case 1", RUN.parameters),
         ("case 2", BROKEN.parameters),
     ]
+
+
+def test_the_file_says_what_mlflow_says(store) -> None:
+    uri, folder = store
+    for experiment in (None, "toy"):
+        asked = ask_for_records(connect(uri), uri, experiment)
+        assert len(asked) == 2
+        assert read_records(folder / "mlflow.db", uri, experiment) == asked
+
+
+def test_looking_up_runs_in_a_file_needs_no_mlflow(store) -> None:
+    code = (
+        "import sys\nfrom signs_sweep.trackers import MlflowTracker\n"
+        "tracker = MlflowTracker(sys.argv[1], {})\n"
+        "print(len(tracker.find()), len(tracker.list_runs('toy')), 'mlflow' in sys.modules)"
+    )
+    assert python(code, store[0]) == "2 2 False\n"
+
+
+def test_what_was_deleted_in_mlflow_is_not_found(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    for run in (RUN, BROKEN):
+        tracker.start("toy", Trial(1, None, (run,)), run)
+    location = tracker.find()[RUN.run_id].location
+    tracker.close(State.KILLED, {})
+    connect(uri).delete_run(location)
+    assert set(tracker.find()) == {BROKEN.run_id}
+    connect(uri).delete_experiment(connect(uri).get_experiment_by_name("toy").experiment_id)
+    assert tracker.find() == {}
+    with pytest.raises(StoreError, match="no experiment 'toy'"):
+        tracker.list_runs("toy")
 
 
 def test_an_unknown_experiment_names_the_nearest(store) -> None:

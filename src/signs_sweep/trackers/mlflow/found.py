@@ -1,65 +1,111 @@
-"""From what the store answers to results."""
+"""From what a store has of runs to results."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from signs_sweep.errors import StoreError
 from signs_sweep.records import Parameters, Result, State
 from signs_sweep.trackers.mlflow import tags
 from signs_sweep.trackers.recorded import RecordedRun
+from signs_sweep.trackers.store import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 _PAGE = 5000
 
 
-def recorded_runs(client: "MlflowClient", experiment_ids: list[str]) -> "Iterator[Run]":
-    """Yield the runs that this package recorded, oldest first."""
+@dataclass(frozen=True)
+class Record:
+    """One run in MLflow that this package recorded.
+
+    Attributes:
+        location: its id in MLflow.
+        status: its state, in MLflow's words.
+        params: as MLflow keeps them, as text.
+        tags: all of them.
+        metrics: the last value of each.
+    """
+
+    location: str
+    status: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+def ask_for_records(client: "MlflowClient", uri: str, experiment: str | None) -> list[Record]:
+    """Ask MLflow for the records of an experiment, or of all, oldest first.
+
+    Raises:
+        StoreError: there is no such experiment.
+    """
+    experiments = {one.name: one.experiment_id for one in client.search_experiments()}
+    if experiment is not None:
+        if experiment not in experiments:
+            raise unknown_experiment(experiment, experiments, uri)
+        experiments = {experiment: experiments[experiment]}
+    records: list[Record] = []
     token = None
     while True:
         page = client.search_runs(
-            experiment_ids,
+            list(experiments.values()),
             filter_string=f"tags.`{tags.RUN_ID}` LIKE '%'",
             max_results=_PAGE,
             order_by=["attributes.start_time ASC"],
             page_token=token,
         )
-        yield from page
+        records += map(_record, page)
         token = page.token
         if not token:
-            return
+            return records
 
 
-def best_records(runs: "Iterable[Run]") -> "dict[str, Run]":
-    """Choose one record per run: a finished one wins, and among equals the latest."""
-    best: dict[str, Run] = {}
-    for run in runs:
-        run_id = run.data.tags[tags.RUN_ID]
-        known = best.get(run_id)
-        if known is None or run.info.status == "FINISHED" or known.info.status != "FINISHED":
-            best[run_id] = run
-    return best
+def _record(run: "Run") -> Record:
+    data = run.data
+    return Record(run.info.run_id, run.info.status, data.params, data.tags, data.metrics)
 
 
-def result_of(run: "Run") -> Result:
-    """Return what a record says of a run."""
-    metrics = dict(run.data.metrics)
-    return Result(
-        run_id=run.data.tags[tags.RUN_ID],
-        state=_state(run.info.status),
-        metrics={name: value for name, value in metrics.items() if name != "seconds"},
-        epochs=int(run.data.tags.get(tags.EPOCHS, 0)),
-        seconds=metrics.get("seconds"),
-        message=run.data.tags.get(tags.MESSAGE),
-        location=run.info.run_id,
+def unknown_experiment(name: str, names: Iterable[str], uri: str) -> StoreError:
+    """Return the error for an experiment that is not in a store."""
+    listed = sorted(names)
+    near = get_close_matches(name, listed, n=1)
+    question = f"; did you mean '{near[0]}'?" if near else "."
+    return StoreError(
+        f"no experiment '{name}' in {shown(uri)}{question} There are: {', '.join(listed[:20])}"
     )
 
 
-def recorded_run(run: "Run") -> RecordedRun:
+def best_records(records: Iterable[Record]) -> dict[str, Record]:
+    """Choose one record per run: a finished one wins, and among equals the latest."""
+    best: dict[str, Record] = {}
+    for record in records:
+        run_id = record.tags[tags.RUN_ID]
+        known = best.get(run_id)
+        if known is None or record.status == "FINISHED" or known.status != "FINISHED":
+            best[run_id] = record
+    return best
+
+
+def result_of(record: Record) -> Result:
+    """Return what a record says of a run."""
+    return Result(
+        run_id=record.tags[tags.RUN_ID],
+        state=_state(record.status),
+        metrics={name: value for name, value in record.metrics.items() if name != "seconds"},
+        epochs=int(record.tags.get(tags.EPOCHS, 0)),
+        seconds=record.metrics.get("seconds"),
+        message=record.tags.get(tags.MESSAGE),
+        location=record.location,
+    )
+
+
+def recorded_run(record: Record) -> RecordedRun:
     """Return a record with its parameters."""
-    given = run.data.params
+    given = record.params
     parameters = Parameters(
         learning_rate=float(given["learning_rate"]),
         batch_size=int(given["batch_size"]),
@@ -69,8 +115,8 @@ def recorded_run(run: "Run") -> RecordedRun:
         global_seed=int(given["global_seed"]),
         init_seed=int(given["init_seed"]),
     )
-    result = result_of(run)
-    return RecordedRun(result.run_id, run.data.tags.get(tags.LABEL), parameters, result)
+    result = result_of(record)
+    return RecordedRun(result.run_id, record.tags.get(tags.LABEL), parameters, result)
 
 
 def _state(status: str) -> State:

@@ -1,31 +1,32 @@
 """The tracker: sweeps as parent runs, runs as their children."""
 
 import getpass
+import sqlite3
 import subprocess
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.records import Event, Result, Run, State, Trial
 from signs_sweep.trackers.dataset import DatasetInfo
 from signs_sweep.trackers.mlflow import tags
 from signs_sweep.trackers.mlflow.client import connect, experiment_for, store_errors
+from signs_sweep.trackers.mlflow.file import read_records
 from signs_sweep.trackers.mlflow.found import (
+    Record,
+    ask_for_records,
     best_records,
     recorded_run,
-    recorded_runs,
     result_of,
 )
 from signs_sweep.trackers.mlflow.recorder import RunRecorder, params_of
 from signs_sweep.trackers.recorded import RecordedRun
-from signs_sweep.trackers.store import shown
+from signs_sweep.trackers.store import sqlite_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -61,16 +62,9 @@ class MlflowTracker:
 
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
         """See `Tracker.find`."""
-        client = self._client
-        with store_errors(self._uri):
-            everywhere = [one.experiment_id for one in client.search_experiments()]
-            best = best_records(recorded_runs(client, everywhere))
-        wanted = None if run_ids is None else set(run_ids)
-        return {
-            run_id: result_of(run)
-            for run_id, run in best.items()
-            if wanted is None or run_id in wanted
-        }
+        best = best_records(self._records(None))
+        wanted = best if run_ids is None else set(run_ids)
+        return {run_id: result_of(one) for run_id, one in best.items() if run_id in wanted}
 
     def list_runs(self, experiment: str) -> Sequence[RecordedRun]:
         """Return the runs of an experiment, in the order in which they began, each once.
@@ -78,14 +72,20 @@ class MlflowTracker:
         Raises:
             StoreError: there is no such experiment, or the store cannot be read.
         """
+        return [recorded_run(one) for one in best_records(self._records(experiment)).values()]
+
+    def _records(self, experiment: str | None) -> list[Record]:
+        """Return the records of an experiment, or of all, oldest first.
+
+        Read from the file where the store is one, and where that cannot be, through MLflow.
+        """
+        path = sqlite_path(self._uri)
+        if path is not None and path.exists():
+            with suppress(sqlite3.Error):
+                return read_records(path, self._uri, experiment)
         client = self._client
         with store_errors(self._uri):
-            found = client.get_experiment_by_name(experiment)
-            if found is None or found.lifecycle_stage != "active":
-                names = [one.name for one in client.search_experiments()]
-                raise StoreError(_unknown(experiment, names, self._uri))
-            best = best_records(recorded_runs(client, [found.experiment_id]))
-        return [recorded_run(run) for run in best.values()]
+            return ask_for_records(client, self._uri, experiment)
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""
@@ -174,10 +174,3 @@ def _commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def _unknown(name: str, names: list[str], uri: str) -> str:
-    near = get_close_matches(name, names, n=1)
-    question = f"; did you mean '{near[0]}'?" if near else "."
-    listed = ", ".join(sorted(names)[:20])
-    return f"no experiment '{name}' in {shown(uri)}{question} There are: {listed}"
