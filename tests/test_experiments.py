@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from signs_sweep.records import Dense
 from signs_sweep.spec import load, schema_json
 
 FOLDER = Path(__file__).parents[1] / "experiments"
@@ -23,7 +24,7 @@ SERIES = {
 
 
 def test_all_experiments_are_there() -> None:
-    names = {"baseline", "dropout", "learning_rate", "regularization", "seeds", "smoke"}
+    names = {"baseline", "cnn", "dropout", "learning_rate", "regularization", "seeds", "smoke"}
     assert {spec.stem for spec in SPECS} == names
 
 
@@ -45,7 +46,7 @@ def test_a_run_of_the_series_is_declared(label: str) -> None:
     (point,) = [point for point in experiment.points if point.label == label]
     parameters = point.parameters
     assert experiment.seeds == ((global_seed, init_seed),)
-    assert experiment.hidden == (25, 12)
+    assert experiment.model == Dense((25, 12))
     assert [
         parameters.learning_rate,
         parameters.l2,

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 
 LAYERS = (
     {"errors", "records"},
-    {"data", "spec", "planning", "preparation"},
+    {"data", "spec", "building", "planning", "preparation"},
     {"protocols"},
     {"executors", "schedulers", "trackers", "trainer"},
     {"sweep", "analysis"},

@@ -8,6 +8,7 @@ import pytest
 
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.records import (
+    Dense,
     Event,
     Failed,
     Finished,
@@ -26,7 +27,7 @@ from signs_sweep.trackers import MemoryTracker
 
 
 def make_run(l2: float, epochs: int = 2) -> Run:
-    return Run(Parameters(l2=l2, epochs=epochs), (3,), 0.0, "data")
+    return Run(Parameters(l2=l2, epochs=epochs), Dense((3,)), 0.0, "data")
 
 
 def make_trial(number: int, *l2: float) -> Trial:

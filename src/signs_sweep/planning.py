@@ -106,7 +106,7 @@ def _replicates(experiment: Experiment, point: Point, data: str) -> tuple[Run, .
     return tuple(
         Run(
             parameters=_with_seeds(point.parameters, *seeds),
-            hidden=experiment.hidden,
+            model=experiment.model,
             validation=experiment.validation,
             data=data,
         )

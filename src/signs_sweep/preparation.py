@@ -1,12 +1,14 @@
 """From spec files to a plan: read them, find their data, and check one against the other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from signs_sweep.building import ModelSource, find_model
 from signs_sweep.data import Dataset, DataSource, find_source, stratified_split
 from signs_sweep.errors import DataError, SpecError
 from signs_sweep.planning import Plan, make_plan
+from signs_sweep.records import Dense
 from signs_sweep.spec import Experiment, load
 
 
@@ -18,11 +20,13 @@ class Prepared:
         plan: what would be trained.
         datasets: by name of the experiment, its data.
         sources: by fingerprint, where workers find the data.
+        models: by fingerprint, where workers find the functions that build models.
     """
 
     plan: Plan
     datasets: Mapping[str, Dataset]
     sources: Mapping[str, DataSource]
+    models: Mapping[str, ModelSource]
 
 
 def load_all(specs: Sequence[Path], overrides: Sequence[str]) -> list[Experiment]:
@@ -61,7 +65,8 @@ def prepare(
     datasets: dict[str, Dataset] = {}
     sources: dict[str, DataSource] = {}
     read: dict[DataSource, Dataset] = {}
-    experiments = load_all(specs, overrides)
+    models: dict[str, ModelSource] = {}
+    experiments = [_with_model(one, models) for one in load_all(specs, overrides)]
     for experiment in experiments:
         source = _find(experiment, data_dir)
         if source not in read:
@@ -70,7 +75,7 @@ def prepare(
         sources[dataset.fingerprint] = source
         _check(experiment, dataset)
     plan = make_plan([(one, datasets[one.name].fingerprint) for one in experiments])
-    return Prepared(plan, datasets, sources)
+    return Prepared(plan, datasets, sources, models)
 
 
 def _find(experiment: Experiment, data_dir: Path | None) -> DataSource:
@@ -80,6 +85,21 @@ def _find(experiment: Experiment, data_dir: Path | None) -> DataSource:
         if experiment.data == "signs":  # The folder is at fault, not the spec.
             raise
         raise experiment.problem("data", message=str(error)) from error
+
+
+def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Experiment:
+    """Return an experiment whose model, if a function builds it, has its fingerprint."""
+    model = experiment.model
+    if isinstance(model, Dense):
+        return experiment
+    experiment.check_model()
+    names = tuple(name for name, _ in model.arguments)
+    try:
+        source = find_model(model.function, names, experiment.path.parent)
+    except DataError as error:
+        raise experiment.problem("model", "build", message=str(error)) from error
+    models[source.fingerprint] = source
+    return replace(experiment, model=replace(model, source=source.fingerprint))
 
 
 def _check(experiment: Experiment, dataset: Dataset) -> None:

@@ -222,7 +222,7 @@ def _executor(prepared: Prepared, workers: int, runs: int) -> Executor:
     from signs_sweep.trainer.runtime import training_environment
     from signs_sweep.trainer.training import Trainer
 
-    make_trainer = partial(Trainer, prepared.sources)
+    make_trainer = partial(Trainer, prepared.sources, prepared.models)
     if workers == 0:
         return InlineExecutor(make_trainer)
     return LocalExecutor(min(workers, runs), make_trainer, training_environment(os.environ))

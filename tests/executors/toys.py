@@ -15,6 +15,7 @@ import numpy as np
 from signs_sweep.errors import TrainingError
 from signs_sweep.protocols import Executor
 from signs_sweep.records import (
+    Dense,
     Event,
     Failed,
     Finished,
@@ -31,7 +32,7 @@ LARGE_MODEL = bytes(range(256)) * 8192
 
 def toy_run(behaviour: str, epochs: int = 3, seed: int = 0) -> Run:
     """Return a run that makes `ToyTrainer` behave so."""
-    return Run(Parameters(epochs=epochs, global_seed=seed), (2,), 0.0, behaviour)
+    return Run(Parameters(epochs=epochs, global_seed=seed), Dense((2,)), 0.0, behaviour)
 
 
 def worker_environment() -> dict[str, str]:

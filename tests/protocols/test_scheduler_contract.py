@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from signs_sweep.protocols import Scheduler
-from signs_sweep.records import Parameters, Progress, Result, Run, State, Trial
+from signs_sweep.records import Dense, Parameters, Progress, Result, Run, State, Trial
 from signs_sweep.schedulers import FixedScheduler
 
 MOST_TRIALS = 50
@@ -17,7 +17,7 @@ def trials(count: int, replicates: int = 2) -> list[Trial]:
             number,
             None,
             tuple(
-                Run(Parameters(l2=number / 10, global_seed=seed), (2,), 0.0, "data")
+                Run(Parameters(l2=number / 10, global_seed=seed), Dense((2,)), 0.0, "data")
                 for seed in range(replicates)
             ),
         )
@@ -97,7 +97,7 @@ def test_the_runs_of_a_trial_differ_in_their_seeds_alone(scheduler: Scheduler) -
     while (trial := scheduler.ask()) is not None:
         assert len({run.run_id for run in trial.runs}) == len(trial.runs)
         without_seeds = {
-            (run.parameters.learning_rate, run.parameters.l2, run.parameters.keep_prob, run.hidden)
+            (run.parameters.learning_rate, run.parameters.l2, run.parameters.keep_prob, run.model)
             for run in trial.runs
         }
         assert len(without_seeds) == 1

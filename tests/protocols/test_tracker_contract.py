@@ -9,6 +9,7 @@ import pytest
 
 from signs_sweep.protocols import SweepRecord, Tracker
 from signs_sweep.records import (
+    Dense,
     Failed,
     Finished,
     Parameters,
@@ -21,7 +22,7 @@ from signs_sweep.records import (
 )
 from signs_sweep.trackers import BackgroundTracker, DatasetInfo, MemoryTracker, MlflowTracker
 
-RUN = Run(Parameters(epochs=4, l2=0.01, global_seed=3), (5,), 0.0, "abcd")
+RUN = Run(Parameters(epochs=4, l2=0.01, global_seed=3), Dense((5,)), 0.0, "abcd")
 TRIAL = Trial(1, "m3", (RUN,))
 SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "1 run\n", "toy data", ("l2",))
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from signs_sweep.records import TRAINING_VERSION, Parameters, Run
+from signs_sweep.records import TRAINING_VERSION, Dense, Parameters, Run
 
 RUN = Run(
     Parameters(
@@ -19,7 +19,7 @@ RUN = Run(
         global_seed=3,
         init_seed=0,
     ),
-    hidden=(25, 12),
+    model=Dense((25, 12)),
     validation=0.1,
     data="7c1e90ab00112233",
     training_version=1,
@@ -62,8 +62,8 @@ def test_each_parameter_that_decides_changes_the_trajectory(change: dict) -> Non
 @pytest.mark.parametrize(
     "change",
     [
-        {"hidden": (12, 25)},
-        {"hidden": (25,)},
+        {"model": Dense((12, 25))},
+        {"model": Dense((25,))},
         {"validation": 0.2},
         {"data": "0000000000000000"},
         {"training_version": 2},
@@ -106,4 +106,4 @@ def test_a_whole_number_means_the_same_as_the_real_number() -> None:
 
 
 def test_a_run_is_of_the_current_semantics_unless_told() -> None:
-    assert Run(Parameters(), (2,), 0.0, "data").training_version == TRAINING_VERSION
+    assert Run(Parameters(), Dense((2,)), 0.0, "data").training_version == TRAINING_VERSION

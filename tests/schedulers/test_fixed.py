@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from signs_sweep.records import Parameters, Progress, Result, Run, State, Trial
+from signs_sweep.records import Dense, Parameters, Progress, Result, Run, State, Trial
 from signs_sweep.schedulers import FixedScheduler
 
 
 def trial(number: int) -> Trial:
-    return Trial(number, None, (Run(Parameters(global_seed=number), (2,), 0.0, "data"),))
+    return Trial(number, None, (Run(Parameters(global_seed=number), Dense((2,)), 0.0, "data"),))
 
 
 def test_trials_come_in_their_order_each_once() -> None:

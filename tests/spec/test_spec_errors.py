@@ -16,7 +16,14 @@ WRONG = {
     "key of another case": ("Grid: {l2: [1]}", [("2:1", "Grid", "unknown key", "mean 'grid'?")]),
     "unknown key in model": (
         "model: {layers: [3]}",
-        [("2:9", "layers", "unknown key 'layers' in model", "did you mean 'hidden'? Keys: hidden")],
+        [
+            (
+                "2:9",
+                "layers",
+                "unknown key 'layers' in model",
+                "did you mean 'hidden'? Keys: build, hidden",
+            )
+        ],
     ),
     "unknown key in data": (
         "data: {train: a, test: b, valid: c}",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from signs_sweep.errors import DataError, SpecError
-from signs_sweep.records import Parameters
+from signs_sweep.records import Dense, Parameters
 from signs_sweep.spec import Experiment
 
 
@@ -26,7 +26,7 @@ def test_a_spec_of_a_name_alone_is_one_point_of_defaults(load_text) -> None:
     assert experiment.description == ""
     assert experiment.data == "signs"
     assert experiment.validation == 0
-    assert experiment.hidden == (25, 12)
+    assert experiment.model == Dense((25, 12))
     assert experiment.seeds == ((0, 0),)
     (point,) = experiment.points
     assert point.parameters == Parameters()
@@ -50,7 +50,7 @@ base: {learning_rate: 1e-3, batch_size: 16, epochs: 7, l2: 0.5, keep_prob: 0.9, 
     assert experiment.description == "Does L2 help?"
     assert experiment.data == {"train": "a.h5", "test": "b.h5"}
     assert experiment.validation == 0.25
-    assert experiment.hidden == (30, 20, 10)
+    assert experiment.model == Dense((30, 20, 10))
     assert experiment.seeds == ((3, 4),)
     assert experiment.points[0].parameters == Parameters(1e-3, 16, 7, 0.5, 0.9, 3, 4)
     assert experiment.text == text

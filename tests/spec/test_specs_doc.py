@@ -57,7 +57,7 @@ def test_defaults_of_the_keys_are_right() -> None:
     assert float(row("validation")[2].strip("`")) == properties["validation"]["default"]
     assert (
         row("model")[2]
-        == f"`{{hidden: {SCHEMA['$defs']['Model']['properties']['hidden']['default']}}}`"
+        == f"`{{hidden: {SCHEMA['$defs']['DenseModel']['properties']['hidden']['default']}}}`"
     )
     assert row("name")[2] == "required"
 

@@ -9,11 +9,11 @@ import pytest
 
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.records import Event, Parameters, Progress, Run, Started, State, Trial
+from signs_sweep.records import Dense, Event, Parameters, Progress, Run, Started, State, Trial
 from signs_sweep.trackers import BackgroundTracker, MemoryTracker
 from signs_sweep.trackers.background import _MOST_WAITING
 
-RUN = Run(Parameters(epochs=3), (4,), 0.0, "data")
+RUN = Run(Parameters(epochs=3), Dense((4,)), 0.0, "data")
 TRIAL = Trial(1, None, (RUN,))
 SWEEP = SweepRecord("toy", "", "", "", "toy", ())
 

@@ -9,7 +9,17 @@ import pytest
 
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.records import Failed, Finished, Parameters, Progress, Run, Started, State, Trial
+from signs_sweep.records import (
+    Dense,
+    Failed,
+    Finished,
+    Parameters,
+    Progress,
+    Run,
+    Started,
+    State,
+    Trial,
+)
 from signs_sweep.trackers import DatasetInfo, MlflowTracker
 from signs_sweep.trackers.mlflow.client import connect
 from signs_sweep.trackers.mlflow.file import read_records
@@ -17,8 +27,8 @@ from signs_sweep.trackers.mlflow.found import ask_for_records
 
 pytestmark = pytest.mark.slow
 
-RUN = Run(Parameters(epochs=30, l2=0.01, global_seed=3), (5,), 0.0, "abcd")
-BROKEN = Run(Parameters(epochs=30, l2=0.1, global_seed=3), (5,), 0.0, "abcd")
+RUN = Run(Parameters(epochs=30, l2=0.01, global_seed=3), Dense((5,)), 0.0, "abcd")
+BROKEN = Run(Parameters(epochs=30, l2=0.1, global_seed=3), Dense((5,)), 0.0, "abcd")
 SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "2 runs\n", "toy data", ("l2",))
 DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
 

@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 
 from signs_sweep.records import Parameters
+from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
-from signs_sweep.trainer.network import DenseNetwork
 from signs_sweep.trainer.randomness import dropout_mask, sample_order
 
 pytestmark = pytest.mark.slow
@@ -168,7 +168,7 @@ def test_averages_are_those_that_fit_reports_with_the_penalty_in_val_loss_too() 
     assert set(ours) == set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     for name, values in history.items():
         np.testing.assert_allclose(ours[name], values, rtol=LOSS_TOLERANCE, err_msg=name)
-    penalty = parameters.l2 * float(loop.network.penalty())
+    penalty = parameters.l2 * float(loop.network.penalty(1.0))
     without_penalty, _ = evaluate(loop.network, held_out)
     assert penalty > 0.1
     assert ours["val_loss"][0] == pytest.approx(without_penalty + penalty, rel=LOSS_TOLERANCE)

@@ -16,9 +16,9 @@ import pytest
 
 from signs_sweep.data import DataSource
 from signs_sweep.errors import DataError, DivergedError
-from signs_sweep.records import Event, Finished, Parameters, Progress, Run
+from signs_sweep.records import Dense, Event, Finished, Parameters, Progress, Run
+from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages
-from signs_sweep.trainer.network import DenseNetwork
 from signs_sweep.trainer.training import Trainer
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def trainer(source: DataSource, make_source: MakeSource) -> Trainer:
 
 def run_on(source: DataSource, validation: float = 0.0, **changes: object) -> Run:
     parameters = replace(PARAMETERS, **changes)
-    return Run(parameters, (6, 4), validation, source.load().fingerprint)
+    return Run(parameters, Dense((6, 4)), validation, source.load().fingerprint)
 
 
 def trainer_for(*sources: DataSource) -> Trainer:

@@ -25,7 +25,7 @@ def address(finished) -> Iterator[str]:
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", line)
     yield line
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=15) == 0
+    assert process.wait(timeout=60) == 0
     command = ["pgrep", "-f", line.rpartition(":")[2]]
     left = subprocess.run(command, capture_output=True, text=True, check=False)
     assert left.stdout == ""

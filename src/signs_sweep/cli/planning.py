@@ -8,7 +8,7 @@ from signs_sweep.cli.text import count, duration
 from signs_sweep.executors import default_workers
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
-from signs_sweep.records import Result
+from signs_sweep.records import Dense, Result
 from signs_sweep.running import Store
 
 _ON_A_TERMINAL = 200
@@ -22,8 +22,10 @@ def show_plan(prepared: Prepared, store: Store) -> None:
         experiment = part.experiment
         dataset = prepared.datasets[experiment.name]
         runs, trials = count(len(part.runs), "run"), count(len(part.trials), "trial")
-        shape = " > ".join(map(str, (*experiment.hidden, len(dataset.classes))))
-        print(f"{experiment.name}   {runs} in {trials}   data: {dataset.describe()}   net: {shape}")
+        net = str(experiment.model)
+        if isinstance(experiment.model, Dense):
+            net += f" > {len(dataset.classes)}"
+        print(f"{experiment.name}   {runs} in {trials}   data: {dataset.describe()}   net: {net}")
         lines = plan_lines(part, known)
         if sys.stdout.isatty() and len(lines) > _ON_A_TERMINAL:
             hidden = len(lines) - _ON_A_TERMINAL

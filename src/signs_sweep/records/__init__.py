@@ -4,6 +4,7 @@ Everything above imports from here, nothing here imports from above.
 """
 
 from signs_sweep.records.event import Event, Failed, Finished, Progress, Started, Stopped
+from signs_sweep.records.model import Argument, Built, Dense, Model
 from signs_sweep.records.parameters import PARAMETER_NAMES, SEED_NAMES, Parameters
 from signs_sweep.records.result import History, Result, State
 from signs_sweep.records.run import TRAINING_VERSION, Run
@@ -13,10 +14,14 @@ __all__ = [
     "PARAMETER_NAMES",
     "SEED_NAMES",
     "TRAINING_VERSION",
+    "Argument",
+    "Built",
+    "Dense",
     "Event",
     "Failed",
     "Finished",
     "History",
+    "Model",
     "Parameters",
     "Progress",
     "Result",

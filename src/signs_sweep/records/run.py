@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
+from signs_sweep.records.model import Model
 from signs_sweep.records.parameters import Parameters
 
 TRAINING_VERSION = 1
@@ -15,14 +16,14 @@ class Run:
 
     Attributes:
         parameters: hyperparameters and seeds.
-        hidden: units of each hidden layer, input side first.
+        model: the network.
         validation: share of the training set that is held out, in [0, 1).
         data: fingerprint of the dataset.
         training_version: version of the training semantics.
     """
 
     parameters: Parameters
-    hidden: tuple[int, ...]
+    model: Model
     validation: float
     data: str
     training_version: int = TRAINING_VERSION
@@ -39,7 +40,7 @@ class Run:
             self.training_version,
             self.data,
             float(self.validation),
-            tuple(map(int, self.hidden)),
+            self.model.identity,
             float(parameters.learning_rate),
             int(parameters.batch_size),
             float(parameters.l2),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.errors import SpecError
-from signs_sweep.records import Parameters
+from signs_sweep.records import Dense, Model, Parameters
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Factor
 from signs_sweep.spec.problems import Place, Problems
@@ -39,7 +39,7 @@ class Experiment:
         description: what it is for, or an empty string.
         data: name of a dataset, a folder, or the paths of `train` and `test`.
         validation: share of the training set that is held out, in [0, 1).
-        hidden: units of each hidden layer, input side first.
+        model: the network; of one that a function builds, without the fingerprint of its source.
         base: what every run starts from.
         factors: what is combined by product, in the order written.
         seeds: pairs of global and init seed, one a replicate, each once.
@@ -55,7 +55,7 @@ class Experiment:
     description: str
     data: str | Mapping[str, str]
     validation: float
-    hidden: tuple[int, ...]
+    model: Model
     base: Parameters
     factors: tuple[Factor, ...]
     seeds: tuple[tuple[int, int], ...]
@@ -131,16 +131,37 @@ class Experiment:
                 )
             return
         problems = Problems(self.path, self.text)
-        for place, size, is_default in self._batch_sizes():
+        for place, size, is_default in self._values_of("batch_size"):
             if size > training_samples:
                 which = " by default, which" if is_default else ""
                 problems.add(place, f"batch_size is {size:,}{which}, larger than the data", hint)
         if problems:
             raise problems.error()
 
-    def _batch_sizes(self) -> Iterator[tuple[Place, int, bool]]:
-        """Yield every batch size that a run has, its place, and whether it is the default."""
-        name, document = "batch_size", self.document
+    def check_model(self) -> None:
+        """Check that every parameter has a meaning for the model.
+
+        Raises:
+            SpecError: a keep_prob other than 1, for a model that a function builds.
+        """
+        if isinstance(self.model, Dense):
+            return
+        hint = "put keras.layers.Dropout into the function that builds it"
+        if self.forced.get("keep_prob", 1) != 1:
+            raise SpecError(
+                f"{self.path}: --set keep_prob={self.forced['keep_prob']}: this model has its own "
+                f"dropout; {hint}"
+            )
+        problems = Problems(self.path, self.text)
+        for place, value, _ in self._values_of("keep_prob"):
+            if value != 1 and "keep_prob" not in self.forced:
+                problems.add(place, f"keep_prob is {value:g}, but this model has its own", hint)
+        if problems:
+            raise problems.error()
+
+    def _values_of(self, name: str) -> Iterator[tuple[Place, Any, bool]]:
+        """Yield every value that a parameter takes, its place, and whether it is the default."""
+        document = self.document
         sections = [document.mapping("grid"), document.mapping("zip")]
         nodes = [item for section in sections if section for item in section.items(name)]
         cases = [item for item in document.items("cases") if isinstance(item, documents.Mapping)]
@@ -151,4 +172,4 @@ class Experiment:
             base = document.mapping("base")
             is_default = base is None or name not in base.values
             place = documents.find(document, () if is_default else ("base", name)).place
-            yield place, self.base.batch_size, is_default
+            yield place, getattr(self.base, name), is_default

@@ -54,7 +54,7 @@ def _validate(values: Any) -> tuple[Spec | None, list[tuple[Path, Any]]]:
 
 def _path(location: Path) -> Path:
     """Leave out the name that pydantic gives to one form of a value that has two."""
-    if location[0] in ("data", "seeds"):
+    if location[0] in ("data", "seeds", "model"):
         return (location[0], *location[2:])
     return location
 
@@ -93,6 +93,8 @@ def _key(path: Path) -> str:
 def _expected(path: Path) -> str:
     """Return what should stand at a path."""
     key, in_list = _key(path), isinstance(path[-1], int)
+    if path[0] == "model" and len(path) > 1 and path[1] not in ("hidden", "build"):
+        return EXPECTED["argument"]
     if key == "hidden" and in_list:
         return EXPECTED["units"]
     if key in PARAMETER_NAMES and path[0] in ("grid", "zip") and not in_list:

@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Parameters
+from signs_sweep.records import (
+    PARAMETER_NAMES,
+    SEED_NAMES,
+    Argument,
+    Built,
+    Dense,
+    Model,
+    Parameters,
+)
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Alternative, Factor, mark_baseline
 from signs_sweep.spec.checks import check
@@ -14,7 +22,7 @@ from signs_sweep.spec.file import read_text
 from signs_sweep.spec.overrides import parse_overrides
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.reader import parse
-from signs_sweep.spec.schema import Files, Spec
+from signs_sweep.spec.schema import BuiltModel, DenseModel, Files, Spec
 
 
 def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
@@ -39,7 +47,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         description=spec.description,
         data=dict(spec.data) if isinstance(spec.data, Files) else spec.data,
         validation=spec.validation,
-        hidden=tuple(spec.model.hidden),
+        model=_model(spec.model),
         base=base,
         factors=tuple(factors),
         seeds=_seeds(spec, base, forced),
@@ -50,6 +58,17 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         text=text,
         document=document,
     )
+
+
+def _model(section: DenseModel | BuiltModel) -> Model:
+    if isinstance(section, DenseModel):
+        return Dense(tuple(section.hidden))
+    given = section.model_extra or {}
+    return Built(section.build, tuple((name, _frozen(value)) for name, value in given.items()), "")
+
+
+def _frozen(value: Any) -> Argument:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _given(section: Any) -> dict[str, Any]:

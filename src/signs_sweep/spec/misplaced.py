@@ -13,7 +13,7 @@ _VALID: dict[str, tuple[str, ...]] = {
     "zip": VARIED_NAMES,
     "cases": ("label", *VARIED_NAMES),
     "baseline": ("label", *VARIED_NAMES),
-    "model": ("hidden",),
+    "model": ("hidden", "build"),
     "data": ("train", "test"),
     "seeds": SEED_NAMES,
 }

@@ -17,6 +17,7 @@ _MOST_FACTOR = 1e38
 """What a float32 can hold."""
 _NAME = r"^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,98}[A-Za-z0-9_])?$"
 _LABEL = r"^[^\x00-\x20](?:[^\x00-\x1f]{0,58}[^\x00-\x20])?$"
+_FUNCTION = r"^[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*$"
 _DEFAULT = Parameters()
 _SEED = f"a whole number from 0 to {MOST_SEED}"
 
@@ -28,6 +29,8 @@ EXPECTED = {
     "test": "the path of a file",
     "validation": "a share from 0 to below 1, such as 0.2",
     "hidden": "a list of unit counts, such as [25, 12]",
+    "build": "module:function, such as networks:small_cnn",
+    "argument": "a number, a text, true, false, or a list of them",
     "units": f"a whole number from 1 to {_MOST_UNITS:,}",
     "learning_rate": "a number above 0 (up to 1e38), such as 1e-4",
     "batch_size": f"a whole number from 1 to {_MOST_BATCH:,}",
@@ -143,13 +146,41 @@ class Files(_Section):
     test: Annotated[str, Field(min_length=1, description="File with the test set.")]
 
 
-class Model(_Section):
-    """The network."""
+class DenseModel(_Section):
+    """The built-in dense network."""
 
     hidden: Annotated[
         list[Units],
         _described("hidden", "Hidden layers", min_length=1, max_length=_MOST_LAYERS),
     ] = [25, 12]
+
+
+def _argument(value: Any) -> Any:
+    """Refuse what is neither a single value nor a list of such."""
+    if isinstance(value, list):
+        return [_argument(item) for item in value]
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError  # noqa: TRY004 - what pydantic turns into a problem
+    return value
+
+
+class BuiltModel(_Section):
+    """A Keras model that a function of yours returns; all other keys are its arguments."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_argument)]]
+
+    build: Annotated[str, _described("build", "The function", pattern=_FUNCTION)]
+
+
+def _is_built(value: Any) -> str:
+    return "built" if isinstance(value, dict) and "build" in value else "dense"
+
+
+Model = Annotated[
+    Annotated[DenseModel, Tag("dense")] | Annotated[BuiltModel, Tag("built")],
+    Discriminator(_is_built),
+]
 
 
 def _kind(value: Any) -> str:
@@ -181,7 +212,7 @@ class Spec(_Section):
         _number("validation", "Share of the training set held out", ge=0, lt=1),
         AfterValidator(_without_sign),
     ] = 0.0
-    model: Model = Model()
+    model: Annotated[Model, Field(description="The network.")] = DenseModel()
     base: Base = Base()
     grid: Annotated[Lists | None, Field(description="Every combination of these values.")] = None
     zip: Annotated[Lists | None, Field(description="Lists of one length, taken in parallel.")] = (

@@ -1,21 +1,28 @@
 """Whole epochs as one compiled function.
 
-One compilation serves every run of the same structure: sizes decide the program, while learning
-rate, L2, keep_prob and the seeds are its inputs.
+Compiled by XLA, or where that is slower, by TensorFlow alone: even then nothing returns to Python
+between two steps. One compilation serves every run of the same structure: sizes decide the program,
+while learning rate, L2, keep_prob and the seeds are its inputs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from signs_sweep.errors import TrainingError
 from signs_sweep.records import Parameters
-from signs_sweep.trainer.network import DenseNetwork
-from signs_sweep.trainer.randomness import dropout_mask, sample_order
+from signs_sweep.trainer.network import Network
+from signs_sweep.trainer.randomness import sample_order
 
-CAPACITY = 32
-"""Most epochs in one call: the size of the arrays of orders and masks that go in."""
+_MOST_EPOCHS = 32
+_MOST_BYTES = 2**25
+"""Limits of what is drawn for one call: for large data a call has fewer epochs."""
+
+_EVALUATED_AT_ONCE = 256
+"""Samples in a step of an evaluation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +46,15 @@ class EpochLoop:
 
     `start` begins a run, `advance` trains. The state between calls is in the variables of the
     network and of the optimizer.
+
+    Attributes:
+        network: what is trained.
+        capacity: most epochs in one call: the size of the arrays of what is drawn.
     """
 
     def __init__(
         self,
-        network: DenseNetwork,
+        network: Network,
         training: LabelledImages,
         validation: LabelledImages | None,
         batch_size: int,
@@ -56,12 +67,15 @@ class EpochLoop:
         self._training = _to_tensors(network, training)
         self._validation = None if validation is None else _to_tensors(network, validation)
         self._samples = len(training)
-        self._units = sum(network.hidden)
+        drawn = network.draw(0, 0, len(training), 1)
+        an_epoch = drawn.nbytes + 4 * len(training)
+        self.capacity = int(np.clip(_MOST_BYTES // an_epoch, 1, _MOST_EPOCHS))
+        self._drawn_like = drawn
         self._optimizer = keras.optimizers.Adam()
         self._optimizer.build(network.variables)
         self._parameters = Parameters()
         self._epoch = 0
-        self._compiled = tf.function(self._epochs, jit_compile=True)
+        self._compiled = tf.function(self._epochs, jit_compile=network.suits_xla)
 
     def start(self, parameters: Parameters) -> None:
         """Go to the beginning of a run: initial weights, a fresh optimizer, epoch 0."""
@@ -73,125 +87,152 @@ class EpochLoop:
         self._epoch = 0
 
     def advance(self, epochs: int) -> dict[str, NDArray[np.float64]]:
-        """Train some more epochs, at most CAPACITY, and return their metrics.
+        """Train some more epochs, at most `capacity`, and return their metrics.
 
         Returns:
             `loss` and `accuracy` as Keras's `fit` defines them (averages over the epoch weighted
             by batch size, penalty included, dropout active), and with validation data `val_loss`
             (penalty included, as in Keras) and `val_accuracy`; float64 of (epochs,).
+
+        Raises:
+            TrainingError: the network cannot be compiled.
         """
         import tensorflow as tf
 
         seed, keep_prob = self._parameters.global_seed, self._parameters.keep_prob
-        order = np.zeros((CAPACITY, self._samples), np.int32)
-        mask = np.zeros((CAPACITY, self._samples, self._units), np.uint8)
+        order = np.zeros((self.capacity, self._samples), np.int32)
+        drawn = np.zeros((self.capacity, *self._drawn_like.shape), self._drawn_like.dtype)
         for row in range(epochs):
             epoch = self._epoch + row
             order[row] = sample_order(seed, epoch, self._samples)
-            mask[row] = dropout_mask(seed, epoch, self._samples, self._units, keep_prob)
-        table = self._compiled(
-            tf.constant(epochs),
-            tf.constant(order),
-            tf.constant(mask),
-            tf.constant(self._parameters.keep_prob, tf.float32),
-            tf.constant(self._parameters.l2, tf.float32),
-        )
+            drawn[row] = self.network.draw(seed, epoch, self._samples, keep_prob)
+        try:
+            table = self._compiled(
+                tf.constant(epochs),
+                tf.constant(order),
+                tf.constant(drawn),
+                tf.constant(self._parameters.keep_prob, tf.float32),
+                tf.constant(self._parameters.l2, tf.float32),
+            )
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            reason = error.message.strip().splitlines()[0][:300]
+            raise TrainingError(f"this network cannot be compiled: {reason}") from error
         self._epoch += epochs
         names = ("loss", "accuracy", "val_loss", "val_accuracy")
         columns = np.asarray(table, np.float64)[:epochs].T
         return dict(zip(names, columns, strict=False))
 
-    def _epochs(self, epochs: Any, order: Any, mask: Any, keep_prob: Any, l2: Any) -> Any:
-        """Train `epochs` epochs; return the table of their metrics, float32 (CAPACITY, columns)."""
+    def _epochs(self, epochs: Any, order: Any, drawn: Any, keep_prob: Any, l2: Any) -> Any:
+        """Train `epochs` epochs; return the table of their metrics, float32 (capacity, columns)."""
         import tensorflow as tf
 
         columns = 2 if self._validation is None else 4
 
         def epoch(row: Any, table: Any) -> Any:
-            metrics = self._train_epoch(order[row], mask[row], keep_prob, l2)
+            metrics = self._train_epoch(order[row], drawn[row], keep_prob, l2)
             if self._validation is not None:
                 metrics += self._validate(l2)
             return row + 1, tf.tensor_scatter_nd_update(table, [[row]], [tf.stack(metrics)])
 
-        table = tf.zeros((CAPACITY, columns))
-        return tf.while_loop(lambda row, _: row < epochs, epoch, (0, table))[1]
+        table = tf.zeros((self.capacity, columns))
+        return _loop(lambda row, _: row < epochs, epoch, (0, table))[1]
 
-    def _train_epoch(self, order: Any, mask: Any, keep_prob: Any, l2: Any) -> list[Any]:
+    def _train_epoch(self, order: Any, drawn: Any, keep_prob: Any, l2: Any) -> list[Any]:
         """Train one epoch; return loss and accuracy. The last batch may be a smaller one."""
         import tensorflow as tf
 
         size, samples = self._batch_size, self._samples
         steps, rest = divmod(samples, size)
+        self.network.begin_epoch(drawn)
+
+        def train(first: Any, count: int) -> tuple[Any, Any]:
+            rows = tf.slice(order, [first], [count])
+            return self._step(
+                rows, l2, lambda images: self.network.train(images, drawn, first, count, keep_prob)
+            )
 
         def step(number: Any, loss_sum: Any, correct_sum: Any) -> Any:
-            first = number * size
-            rows = tf.slice(order, [first], [size])
-            kept = tf.slice(mask, [first, 0], [size, self._units])
-            loss, correct = self._step(rows, kept, keep_prob, l2)
+            loss, correct = train(number * size, size)
             return number + 1, loss_sum + loss * size, correct_sum + correct
 
         start = (0, tf.constant(0.0), tf.constant(0.0))
-        _, loss_sum, correct_sum = tf.while_loop(lambda number, *_: number < steps, step, start)
+        _, loss_sum, correct_sum = _loop(lambda number, *_: number < steps, step, start)
         if rest:
-            first = steps * size
-            loss, correct = self._step(order[first:], mask[first:], keep_prob, l2)
+            loss, correct = train(steps * size, rest)
             loss_sum, correct_sum = loss_sum + loss * rest, correct_sum + correct
         return [loss_sum / samples, correct_sum / samples]
 
-    def _step(self, rows: Any, mask: Any, keep_prob: Any, l2: Any) -> tuple[Any, Any]:
+    def _step(self, rows: Any, l2: Any, outputs_of: Callable[[Any], Any]) -> tuple[Any, Any]:
         """Update the variables from one batch; return its loss and how many were right."""
         import tensorflow as tf
 
-        tiles, all_labels = self._training
+        all_images, all_labels = self._training
         labels = tf.gather(all_labels, rows)
         variables = self.network.variables
         with tf.GradientTape() as tape:
-            logits = self.network.logits(
-                tf.gather(tiles, rows, axis=1), tf.cast(mask, tf.float32), keep_prob
-            )
-            loss = _cross_entropy(labels, logits) + l2 * self.network.penalty()
+            outputs = outputs_of(self.network.take(all_images, rows))
+            loss = tf.reduce_mean(self.network.cross_entropy(labels, outputs))
+            loss += self.network.penalty(l2)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self._optimizer.apply(gradients, variables)
-        return loss, _count_correct(labels, logits)
+        return loss, _count_correct(labels, outputs)
 
     def _validate(self, l2: Any) -> list[Any]:
+        """Return loss, penalty included, and accuracy on the validation data."""
         import tensorflow as tf
 
         assert self._validation is not None
-        tiles, labels = self._validation
-        logits = self.network.logits(tiles)
-        loss = _cross_entropy(labels, logits) + l2 * self.network.penalty()
-        return [loss, _count_correct(labels, logits) / tf.cast(len(labels), tf.float32)]
+        images, all_labels = self._validation
+        samples = len(all_labels)
+        steps, rest = divmod(samples, _EVALUATED_AT_ONCE)
+
+        def judge(first: Any, count: int) -> tuple[Any, Any]:
+            rows = first + tf.range(count)
+            labels = tf.gather(all_labels, rows)
+            outputs = self.network.predict(self.network.take(images, rows))
+            losses = self.network.cross_entropy(labels, outputs)
+            return tf.reduce_sum(losses), _count_correct(labels, outputs)
+
+        def step(number: Any, loss_sum: Any, correct_sum: Any) -> Any:
+            loss, correct = judge(number * _EVALUATED_AT_ONCE, _EVALUATED_AT_ONCE)
+            return number + 1, loss_sum + loss, correct_sum + correct
+
+        start = (0, tf.constant(0.0), tf.constant(0.0))
+        _, loss_sum, correct_sum = _loop(lambda number, *_: number < steps, step, start)
+        if rest:
+            loss, correct = judge(steps * _EVALUATED_AT_ONCE, rest)
+            loss_sum, correct_sum = loss_sum + loss, correct_sum + correct
+        return [loss_sum / samples + self.network.penalty(l2), correct_sum / samples]
 
 
-def evaluate(network: DenseNetwork, data: LabelledImages) -> tuple[float, NDArray[np.int64]]:
+def evaluate(network: Network, data: LabelledImages) -> tuple[float, NDArray[np.int64]]:
     """Return the mean cross-entropy without penalty, and the predicted classes, int64 of (n,)."""
     import tensorflow as tf
 
     losses, predicted = [], []
-    for first in range(0, len(data), 256):
-        tiles = network.arrange(data.images[first : first + 256])
-        logits = network.logits(tf.constant(tiles))
-        labels = data.labels[first : first + 256]
-        losses.append(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits).numpy())
-        predicted.append(np.argmax(logits.numpy(), axis=1))
+    for first in range(0, len(data), _EVALUATED_AT_ONCE):
+        chosen = slice(first, first + _EVALUATED_AT_ONCE)
+        outputs = network.predict(tf.constant(network.arrange(data.images[chosen])))
+        losses.append(np.asarray(network.cross_entropy(data.labels[chosen], outputs)))
+        predicted.append(np.argmax(np.asarray(outputs), axis=1))
     return float(np.concatenate(losses).mean(dtype=np.float64)), np.concatenate(predicted)
 
 
-def _to_tensors(network: DenseNetwork, data: LabelledImages) -> tuple[Any, Any]:
+def _loop(condition: Callable[..., Any], body: Callable[..., Any], start: Any) -> Any:
+    """Return what `tf.while_loop` does, one round after the other: each changes the variables."""
+    import tensorflow as tf
+
+    return tf.while_loop(condition, body, start, parallel_iterations=1)
+
+
+def _to_tensors(network: Network, data: LabelledImages) -> tuple[Any, Any]:
     import tensorflow as tf
 
     return tf.constant(network.arrange(data.images)), tf.constant(data.labels.astype(np.int32))
 
 
-def _cross_entropy(labels: Any, logits: Any) -> Any:
+def _count_correct(labels: Any, outputs: Any) -> Any:
     import tensorflow as tf
 
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-
-
-def _count_correct(labels: Any, logits: Any) -> Any:
-    import tensorflow as tf
-
-    right = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels)
+    right = tf.equal(tf.argmax(outputs, axis=1, output_type=tf.int32), labels)
     return tf.reduce_sum(tf.cast(right, tf.float32))

@@ -1,166 +1,85 @@
-"""The dense network: its variables in the layout that trains fast, and as plain Keras.
-
-The layout of the first kernel decides the speed: XLA on CPU multiplies a (12288, 25) matrix 2 to 3
-times slower than the same numbers in tiles of (24, 25, 512), with the products of the tiles added
-up. Images are kept in the same tiles, as uint8, and scaled to [0, 1] where they are used.
-"""
+"""What the compiled loop needs of a network. `dense` and `built` are the two there are."""
 
 import tempfile
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-_TILE_WIDTH = 512
-_SCALE = np.float32(1 / 255)
 
+class Network(Protocol):
+    """A classifier of images with variables that are trained.
 
-def tile_count(features: int) -> int:
-    """Return into how many tiles the first kernel is cut; 1 where the features do not divide."""
-    return features // _TILE_WIDTH if features % _TILE_WIDTH == 0 else 1
-
-
-def glorot_uniform(seed: int, shape: tuple[int, int], repeats: int) -> NDArray[np.float32]:
-    """Return the initial kernel of a dense layer, float32 of (inputs, units).
-
-    It is the kernel of `keras.initializers.GlorotUniform(seed)`, as in the published series: what
-    becomes of some of its runs is decided there. That initializer depends on seed and shape alone,
-    so that layers of equal shape would start with equal weights; each repeat of a shape gets a seed
-    of its own instead.
-
-    Args:
-        seed: the run's `init_seed`.
-        shape: inputs and units.
-        repeats: how many earlier layers have the same shape.
-    """
-    import keras
-
-    if repeats:
-        seed = int(np.random.SeedSequence([repeats, seed]).generate_state(1)[0] >> 1)
-    return np.asarray(keras.initializers.GlorotUniform(seed=seed)(shape), np.float32)
-
-
-class DenseNetwork:
-    """`features -> hidden[0] relu -> ... -> classes softmax`, with trainable variables.
-
-    Attributes:
-        variables: Keras variables: kernel and bias of each layer, input side first. The first
-            kernel is float32 of (tiles, units, features / tiles), the others (inputs, units).
+    `take`, `begin_epoch`, `train`, `predict`, `cross_entropy` and `penalty` are called while the
+    loop is traced: they add to the program that is compiled. The others compute at once.
     """
 
-    def __init__(
-        self, image_shape: tuple[int, int, int], hidden: tuple[int, ...], classes: int
-    ) -> None:
-        """Create the variables, all zero; `initialise` gives them a run's first values.
+    @property
+    def variables(self) -> Sequence[Any]:
+        """The Keras variables that training changes."""
 
-        Args:
-            image_shape: height, width and channels of an image.
-            hidden: units of each hidden layer.
-            classes: units of the output layer.
-        """
-        import keras
-
-        self.image_shape = image_shape
-        self.hidden = hidden
-        self._features = int(np.prod(image_shape))
-        self._tiles = tile_count(self._features)
-        self._sizes = (self._features, *hidden, classes)
-        self.variables: list[Any] = []
-        for number, (inputs, outputs) in enumerate(pairwise(self._sizes)):
-            kernel = np.zeros((inputs, outputs), np.float32)
-            values = self._to_tiles(kernel) if number == 0 else kernel
-            self.variables += [
-                keras.Variable(values, name=f"kernel_{number}"),
-                keras.Variable(np.zeros(outputs, np.float32), name=f"bias_{number}"),
-            ]
+    @property
+    def suits_xla(self) -> bool:
+        """Whether XLA computes it faster than TensorFlow's own kernels do."""
 
     def initialise(self, seed: int) -> None:
-        """Give the variables the initial values of a run: Glorot-uniform kernels, zero biases."""
-        weights: list[NDArray[np.float32]] = []
-        shapes = list(pairwise(self._sizes))
-        for number, shape in enumerate(shapes):
-            repeats = shapes[:number].count(shape)
-            weights += [glorot_uniform(seed, shape, repeats), np.zeros(shape[1], np.float32)]
-        self.set_weights(weights)
-
-    def set_weights(self, weights: Sequence[NDArray[np.float32]]) -> None:
-        """Set the variables from arrays in Keras's layout: kernels (inputs, units), biases."""
-        for position, (variable, value) in enumerate(zip(self.variables, weights, strict=True)):
-            variable.assign(self._to_tiles(value) if position == 0 else value)
-
-    def weights(self) -> list[NDArray[np.float32]]:
-        """Return the variables as arrays in Keras's layout."""
-        values = [np.asarray(variable.value) for variable in self.variables]
-        values[0] = values[0].transpose(0, 2, 1).reshape(self._features, -1)
-        return values
+        """Give all variables the initial values of a run; they depend on the seed alone."""
 
     def arrange(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return images of (n, height, width, channels) as tiles of (tiles, n, width)."""
-        flat = images.reshape(len(images), self._tiles, -1)
-        return np.ascontiguousarray(flat.transpose(1, 0, 2))
+        """Return images of (n, height, width, channels) in the layout that `take` wants."""
 
-    def logits(self, tiles: Any, mask: Any = None, keep_prob: Any = None) -> Any:
-        """Return the outputs before the softmax, float32 of (n, classes).
+    def take(self, images: Any, rows: Any) -> Any:
+        """Return some of the images that `arrange` gave, by their numbers, int32 of (size,)."""
+
+    def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[Any]:
+        """Return all that is random in an epoch beside the order: an array of a fixed shape."""
+
+    def begin_epoch(self, drawn: Any) -> None:
+        """Take what was drawn for an epoch, before its first step."""
+
+    def train(self, images: Any, drawn: Any, first: Any, size: int, keep_prob: Any) -> Any:
+        """Return the outputs for a batch in training mode, float32 of (size, classes).
 
         Args:
-            tiles: images as `arrange` gives them, uint8 of (tiles, n, width).
-            mask: which outputs of the hidden layers are kept, float32 of (n, sum(hidden)); None in
-                inference mode. Kept outputs are divided by `keep_prob`, as in Keras's Dropout.
-            keep_prob: share that is kept.
+            images: as `take` gives them.
+            drawn: what was drawn for the epoch.
+            first: how many samples the epoch has had before this batch.
+            size: samples in the batch.
+            keep_prob: share of a hidden layer's outputs that dropout keeps.
         """
-        import tensorflow as tf
 
-        values = [variable.value for variable in self.variables]
-        pixels = tf.cast(tiles, tf.float32) * _SCALE
-        outputs = tf.reduce_sum(tf.matmul(pixels, values[0], transpose_b=True), axis=0) + values[1]
-        start = 0
-        for number, units in enumerate(self.hidden, start=1):
-            outputs = tf.nn.relu(outputs)
-            if mask is not None:
-                outputs = outputs * mask[:, start : start + units] / keep_prob
-            start += units
-            outputs = outputs @ values[2 * number] + values[2 * number + 1]
-        return outputs
+    def predict(self, images: Any) -> Any:
+        """Return the outputs in inference mode for images as `take` gives them."""
 
-    def penalty(self) -> Any:
-        """Return the sum of the squares of all hidden kernels: the L2 penalty for a factor of 1.
+    def cross_entropy(self, labels: Any, outputs: Any) -> Any:
+        """Return the cross-entropy of each sample, float32 of (n,)."""
 
-        Summed over the tiles first: one sum over everything does not vectorise.
-        """
-        import tensorflow as tf
-
-        kernels = [self.variables[2 * number].value for number in range(len(self.hidden))]
-        first = tf.reduce_sum(tf.reduce_sum(tf.square(kernels[0]), axis=0))
-        return tf.add_n([first, *(tf.reduce_sum(tf.square(kernel)) for kernel in kernels[1:])])
-
-    def to_keras(self) -> Any:
-        """Return the network as a Keras model of ordinary layers with the current weights.
-
-        It takes float32 images of (n, height, width, channels) scaled to [0, 1] and returns
-        probabilities of (n, classes).
-        """
-        import keras
-
-        layers = [keras.layers.Input(self.image_shape, name="image"), keras.layers.Flatten()]
-        layers += [keras.layers.Dense(units, activation="relu") for units in self.hidden]
-        layers += [keras.layers.Dense(self._sizes[-1], activation="softmax")]
-        model = keras.Sequential(layers)
-        model.set_weights(self.weights())
-        return model
+    def penalty(self, l2: Any) -> Any:
+        """Return what is added to the mean cross-entropy, where `l2` is the factor of L2."""
 
     def to_bytes(self) -> bytes:
-        """Return `to_keras()` as the content of a `.keras` file.
+        """Return the network as the content of a `.keras` file.
 
-        Keras writes to a path only; the file is gone when this returns.
+        The model in it takes float32 images of (n, height, width, channels) scaled to [0, 1] and
+        returns probabilities of (n, classes).
         """
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "model.keras")
-            self.to_keras().save(path)
-            return path.read_bytes()
 
-    def _to_tiles(self, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-        cut = kernel.reshape(self._tiles, self._features // self._tiles, -1)
-        return np.ascontiguousarray(cut.transpose(0, 2, 1))
+
+def scaled(images: Any) -> Any:
+    """Return uint8 images as float32 in [0, 1]; traced."""
+    import tensorflow as tf
+
+    return tf.cast(images, tf.float32) * np.float32(1 / 255)
+
+
+def saved(model: Any) -> bytes:
+    """Return a Keras model as the content of a `.keras` file.
+
+    Keras writes to a path only; the file is gone when this returns.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        model.save(path)
+        return path.read_bytes()

@@ -15,6 +15,7 @@ class Purpose(IntEnum):
 
     ORDER = 0
     DROPOUT = 1
+    LAYERS = 2
 
 
 def generator(seed: int, purpose: Purpose, epoch: int) -> np.random.Generator:

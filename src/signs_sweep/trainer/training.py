@@ -1,17 +1,19 @@
 """A run through its epochs: events come out."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from signs_sweep.building import ModelSource
 from signs_sweep.data import Dataset, DataSource, stratified_split
 from signs_sweep.errors import DataError, DivergedError
-from signs_sweep.records import Event, Finished, Progress, Run
+from signs_sweep.records import Dense, Event, Finished, Model, Progress, Run
 from signs_sweep.trainer import runtime
-from signs_sweep.trainer.loop import CAPACITY, EpochLoop, LabelledImages, evaluate
-from signs_sweep.trainer.network import DenseNetwork
+from signs_sweep.trainer.built import BuiltNetwork
+from signs_sweep.trainer.dense import DenseNetwork
+from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
+from signs_sweep.trainer.network import Network
 
 _SECONDS_A_CALL = 0.4
 """How long a call of the compiled loop should take: the pace of progress and of a stop."""
@@ -23,14 +25,18 @@ class Trainer:
     Not safe for several threads. The same run gives the same bits, whatever was trained before.
     """
 
-    def __init__(self, sources: Mapping[str, DataSource]) -> None:
+    def __init__(
+        self, sources: Mapping[str, DataSource], models: Mapping[str, ModelSource] | None = None
+    ) -> None:
         """Set TensorFlow up; nothing is loaded yet.
 
         Args:
             sources: where the datasets are, by fingerprint.
+            models: where the functions that build models are, by fingerprint.
         """
         runtime.prepare()
         self._sources = sources
+        self._models = models or {}
         self._datasets: dict[str, Dataset] = {}
         self._loops: dict[tuple[object, ...], tuple[EpochLoop, LabelledImages]] = {}
 
@@ -49,7 +55,7 @@ class Trainer:
         dataset = self._dataset(run.data)
         loop, training = self._loop(run, dataset)
         loop.start(run.parameters)
-        yield from _epochs(run, loop.advance)
+        yield from _epochs(run, loop)
         yield _finish(run, loop.network, training, dataset, started)
 
     def _dataset(self, fingerprint: str) -> Dataset:
@@ -66,13 +72,13 @@ class Trainer:
         return self._datasets[fingerprint]
 
     def _loop(self, run: Run, dataset: Dataset) -> tuple[EpochLoop, LabelledImages]:
-        structure = (run.data, run.validation, run.hidden, run.parameters.batch_size)
+        structure = (run.data, run.validation, run.model, run.parameters.batch_size)
         if structure not in self._loops:
             chosen, held_out = stratified_split(dataset.train_labels, run.validation)
             images, labels = dataset.train_images, dataset.train_labels
             training = LabelledImages(images[chosen], labels[chosen])
             validation = LabelledImages(images[held_out], labels[held_out])
-            network = DenseNetwork(dataset.image_shape, run.hidden, len(dataset.classes))
+            network = self._network(run.model, dataset)
             self._loops[structure] = (
                 EpochLoop(
                     network,
@@ -84,17 +90,22 @@ class Trainer:
             )
         return self._loops[structure]
 
+    def _network(self, model: Model, dataset: Dataset) -> Network:
+        shape, classes = dataset.image_shape, len(dataset.classes)
+        if isinstance(model, Dense):
+            return DenseNetwork(shape, model.hidden, classes)
+        builder = self._models[model.source].load()
+        return BuiltNetwork(builder, model.arguments, shape, classes)
 
-def _epochs(
-    run: Run, advance: Callable[[int], Mapping[str, NDArray[np.float64]]]
-) -> Iterator[Progress]:
+
+def _epochs(run: Run, loop: EpochLoop) -> Iterator[Progress]:
     """Train all epochs of a run, in calls of about the same duration."""
     done, size = 0, 1
     total = run.parameters.epochs
     while done < total:
         count = min(size, total - done)
         began = time.time()
-        metrics = advance(count)
+        metrics = loop.advance(count)
         duration = time.time() - began
         ends = (began + duration * np.arange(1, count + 1) / count) * 1000
         losses = metrics["loss"] + metrics.get("val_loss", 0)
@@ -110,11 +121,11 @@ def _epochs(
         if len(broken):
             raise DivergedError(done + finite + 1, float(losses[finite]))
         done += count
-        size = int(np.clip(_SECONDS_A_CALL * count / max(duration, 1e-6), 1, CAPACITY))
+        size = int(np.clip(_SECONDS_A_CALL * count / max(duration, 1e-6), 1, loop.capacity))
 
 
 def _finish(
-    run: Run, network: DenseNetwork, training: LabelledImages, dataset: Dataset, started: float
+    run: Run, network: Network, training: LabelledImages, dataset: Dataset, started: float
 ) -> Finished:
     """Evaluate a trained network in inference mode and pack it up.
 

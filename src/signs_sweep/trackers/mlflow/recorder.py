@@ -168,10 +168,8 @@ class RunRecorder:
 def params_of(run: Run) -> dict[str, str]:
     """Return the parameters as MLflow keeps them: text, numbers as in a spec."""
     values = {name: run.parameters.text(name) for name in PARAMETER_NAMES}
-    return values | {
-        "hidden": str(list(run.hidden)),
-        "validation": str(run.validation).removesuffix(".0"),
-    }
+    validation = str(run.validation).removesuffix(".0")
+    return values | run.model.values | {"validation": validation}
 
 
 def _csv(history: History) -> bytes:

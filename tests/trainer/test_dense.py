@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from signs_sweep.trainer.network import DenseNetwork, glorot_uniform, tile_count
+from signs_sweep.trainer.dense import DenseNetwork, glorot_uniform, tile_count
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_penalty_is_the_sum_of_squares_of_the_hidden_kernels() -> None:
     network.initialise(5)
     hidden = network.weights()[0:4:2]
     expected = sum(float((kernel.astype(np.float64) ** 2).sum()) for kernel in hidden)
-    assert float(network.penalty()) == pytest.approx(expected, rel=1e-6)
+    assert float(network.penalty(1.0)) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_the_plain_keras_model_computes_the_same() -> None:
     network = DenseNetwork((32, 32, 3), (5, 4), 3)
     network.initialise(5)
     images = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3)).astype(np.uint8)
-    logits = network.logits(network.arrange(images)).numpy()
+    logits = network.predict(network.arrange(images)).numpy()
     softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     probabilities = network.to_keras().predict(images / np.float32(255), verbose=0)
     np.testing.assert_allclose(probabilities, softmax, rtol=1e-5)

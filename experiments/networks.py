@@ -1,0 +1,38 @@
+"""Keras models for specs that say `model: {build: "networks:FUNCTION"}`.
+
+A function gets the shape of an image and the number of classes, and by name what else the spec
+says beside `build`. It returns a Keras model, not compiled, that takes images scaled to [0, 1] and
+returns a probability for each class.
+"""
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+
+def small_cnn(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    filters: Sequence[int] = (8, 16, 32),
+    dropout: float = 0.3,
+) -> keras.Model:
+    """Return a convolutional network: convolution, normalisation and pooling, then a dense layer.
+
+    Args:
+        input_shape: height, width and channels of an image.
+        classes: how many classes there are.
+        filters: of each convolution; each halves height and width.
+        dropout: share of the features that is dropped before the last layer.
+    """
+    image = keras.Input(input_shape)
+    features = layers.AveragePooling2D(2)(image)
+    for count in filters:
+        features = layers.Conv2D(count, 3, padding="same", use_bias=False)(features)
+        features = layers.BatchNormalization(momentum=0.9)(features)
+        features = layers.ReLU()(features)
+        features = layers.MaxPooling2D(2)(features)
+    features = layers.Flatten()(features)
+    features = layers.Dropout(dropout)(features)
+    return keras.Model(image, layers.Dense(classes, activation="softmax")(features))

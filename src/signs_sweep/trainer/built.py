@@ -1,0 +1,171 @@
+"""A Keras model of the user's, as a network that the compiled loop trains."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signs_sweep.errors import TrainingError
+from signs_sweep.records import Argument
+from signs_sweep.trainer.network import saved, scaled
+from signs_sweep.trainer.randomness import Purpose, generator
+
+Builder = Callable[..., Any]
+"""Called with the shape of an image, the number of classes, and the arguments of the spec."""
+
+
+class BuiltNetwork:
+    """Implements `Network` on any Keras model that maps images to probabilities.
+
+    Layers that draw random numbers (Dropout, augmentation) have a state that says where in its
+    stream each of them is. It is set anew for every epoch, from the run's global seed and the
+    number of the epoch, so that an epoch depends on nothing before it but the weights.
+    """
+
+    def __init__(
+        self,
+        builder: Builder,
+        arguments: Sequence[tuple[str, Argument]],
+        image_shape: tuple[int, int, int],
+        classes: int,
+    ) -> None:
+        """Build the model once, to look at it.
+
+        Args:
+            builder: the user's function.
+            arguments: what it gets by name.
+            image_shape: height, width and channels of an image.
+            classes: how many probabilities it must return.
+
+        Raises:
+            TrainingError: what it returns is no model, or not one of images to probabilities.
+        """
+        self._builder = builder
+        self._arguments = {name: _plain(value) for name, value in arguments}
+        self._image_shape = image_shape
+        self._classes = classes
+        self._model = self._build(0)
+        _check(self._model, image_shape, classes)
+        kept = {id(variable) for variable in self._model.weights}
+        self._random = [one for one in self._model.variables if id(one) not in kept]
+        kernels = [one for one in self._model.trainable_variables if "kernel" in one.name]
+        self._hidden_kernels = kernels[:-1]
+
+    @property
+    def variables(self) -> Sequence[Any]:
+        """The trainable variables of the model."""
+        return list(self._model.trainable_variables)
+
+    @property
+    def suits_xla(self) -> bool:
+        """Whether it has no convolution: on a processor, XLA's gradients of those are slow.
+
+        Measured on `experiments/networks.py`: 4.2 s an epoch with XLA, 0.7 s without.
+        """
+        import tensorflow as tf
+
+        names = {type(layer).__name__ for layer in _layers(self._model)}
+        has_gpu = bool(tf.config.list_logical_devices("GPU"))
+        return has_gpu or not any("Conv" in name for name in names)
+
+    def initialise(self, seed: int) -> None:
+        """Build the model anew, with Keras's random seed, and take over its initial values."""
+        fresh = self._build(seed)
+        self._model.set_weights(fresh.get_weights())
+
+    def arrange(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the images as they are."""
+        return images
+
+    def take(self, images: Any, rows: Any) -> Any:
+        """Return some images, by their numbers."""
+        import tensorflow as tf
+
+        return tf.gather(images, rows)
+
+    def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[np.uint32]:
+        """Return the seeds of an epoch, one for each layer that draws, uint32 of (layers, 2)."""
+        del samples, keep_prob
+        layers = max(len(self._random), 1)  # XLA wants no empty arrays.
+        draws = generator(seed, Purpose.LAYERS, epoch).integers(0, 2**31, (layers, 2))
+        return draws.astype(np.uint32)
+
+    def begin_epoch(self, drawn: Any) -> None:
+        """Set the state of every layer that draws random numbers."""
+        import tensorflow as tf
+
+        for number, state in enumerate(self._random):
+            state.assign(tf.cast(drawn[number], state.dtype))
+
+    def train(self, images: Any, drawn: Any, first: Any, size: int, keep_prob: Any) -> Any:
+        """Return the probabilities for a batch in training mode."""
+        del drawn, first, size, keep_prob
+        return self._model(scaled(images), training=True)
+
+    def predict(self, images: Any) -> Any:
+        """Return the probabilities in inference mode."""
+        return self._model(scaled(images), training=False)
+
+    def cross_entropy(self, labels: Any, outputs: Any) -> Any:
+        """Return the cross-entropy of each sample, as Keras computes it from probabilities."""
+        import keras
+
+        return keras.losses.sparse_categorical_crossentropy(labels, outputs)
+
+    def penalty(self, l2: Any) -> Any:
+        """Return L2 on all kernels but the last, and what the layers themselves add to the loss."""
+        import tensorflow as tf
+
+        squares = [tf.reduce_sum(tf.square(one.value)) for one in self._hidden_kernels]
+        return l2 * tf.add_n([tf.constant(0.0), *squares]) + tf.add_n(
+            [tf.constant(0.0), *self._model.losses]
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the model as the content of a `.keras` file."""
+        return saved(self._model)
+
+    def _build(self, seed: int) -> Any:
+        import keras
+
+        keras.utils.set_random_seed(seed)
+        return self._builder(self._image_shape, self._classes, **self._arguments)
+
+
+def _check(model: Any, image_shape: tuple[int, int, int], classes: int) -> None:
+    """Raise TrainingError unless a model maps images to probabilities."""
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise TrainingError(
+            f"the function that builds the model returned {type(model).__name__}, not a keras.Model"
+        )
+    try:
+        outputs = np.asarray(model(np.full((2, *image_shape), 0.5, np.float32), training=False))
+    except ValueError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise TrainingError(f"the model does not take images of {image_shape}: {reason}") from error
+    if outputs.shape != (2, classes):
+        raise TrainingError(
+            f"the model returns {outputs.shape[1:]} for an image, and not a probability for each "
+            f"of {classes} classes"
+        )
+    if outputs.min() < 0 or not np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
+        raise TrainingError(
+            "the model does not return probabilities: give its last layer activation='softmax'"
+        )
+    if not model.trainable_variables:
+        raise TrainingError("the model has nothing to train")
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """Yield all layers of a model, those of models within it included."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from _layers(layer)
+
+
+def _plain(value: Argument) -> Any:
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
