@@ -5,7 +5,7 @@ VENV ?= .venv
 SPEC ?= experiments/regularization.yaml
 BIN := $(VENV)/bin
 
-.PHONY: run test fast check format clean
+.PHONY: run test fast check format bench clean
 
 run: $(VENV)/installed  ## Train the main experiment, or SPEC=...
 	$(BIN)/signs-sweep run $(SPEC)
@@ -24,6 +24,9 @@ check: $(VENV)/installed-dev  ## Linters and types.
 format: $(VENV)/installed-dev  ## Bring all files into form.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(VENV)/installed-dev  ## Measure speed and memory beside other ways to train; see docs/benchmarks.md.
+	$(BIN)/python bench/bench.py
 
 clean:  ## Remove the set-up and caches; results in mlruns/ stay.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

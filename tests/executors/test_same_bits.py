@@ -12,7 +12,7 @@ import pytest
 from signs_sweep.data import TEST_FILE, TRAIN_FILE, Dataset, DataSource, write_dataset
 from signs_sweep.executors import InlineExecutor, LocalExecutor
 from signs_sweep.protocols import Executor
-from signs_sweep.records import Finished, Parameters, Progress, Run, Started
+from signs_sweep.records import Dense, Finished, Parameters, Progress, Run, Started
 from signs_sweep.trainer.runtime import training_environment
 from signs_sweep.trainer.training import Trainer
 
@@ -74,7 +74,7 @@ def test_two_workers_one_worker_and_no_worker_give_the_same_bits(tmp_path: Path)
     runs = [
         Run(
             Parameters(1e-3, 16, 12, l2=0.01, keep_prob=0.8, global_seed=seed, init_seed=seed),
-            (6, 4),
+            Dense((6, 4)),
             0.2,
             dataset.fingerprint,
         )

@@ -19,16 +19,28 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def address(finished) -> Iterator[str]:
     """Address of the pages, served by `signs-sweep ui`."""
-    process = finished.start("ui", "--no-browser")
+    process, line = serve(finished)
+    yield line
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+
+
+def serve(project) -> tuple[subprocess.Popen[str], str]:
+    process = project.start("ui", "--no-browser")
     assert process.stdout is not None
     line = process.stdout.readline().strip()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", line)
-    yield line
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 0
-    command = ["pgrep", "-f", line.rpartition(":")[2]]
-    left = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert left.stdout == ""
+    return process, line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_no_server_is_left_when_it_is_ended(finished, number) -> None:
+    process, line = serve(finished)
+    process.send_signal(number)
+    assert process.wait(timeout=30) == 0
+    port = line.rpartition(":")[2]
+    left = subprocess.run(["pgrep", "-f", f"--port {port}"], capture_output=True, check=False)
+    assert left.stdout == b""
 
 
 @pytest.fixture(scope="module")

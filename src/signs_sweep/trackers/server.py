@@ -6,12 +6,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from signs_sweep.errors import StoreError, UsageError
@@ -53,7 +54,7 @@ def serve(
     address = f"http://{_HOST}:{_choose_port(port)}"
     with opening_lock(uri):
         pass  # The server must not meet a database that another process is just making.
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, _signals_as_interrupts():
         process = _start(uri, artifact_root, address, output.fileno())
         try:
             _wait_until_there(process, address)
@@ -68,6 +69,27 @@ def serve(
         output.seek(0)
         words = output.read().decode(errors="replace").strip().splitlines()[-5:]
     raise StoreError(f"MLflow's server ended by itself: {' '.join(words)[-800:]}")
+
+
+@contextmanager
+def _signals_as_interrupts() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt, so that the server is ended before we are.
+
+    Also where SIGINT was ignored, as in what a script starts in the background.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _choose_port(port: int | None) -> int:
