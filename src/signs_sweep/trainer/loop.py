@@ -75,7 +75,8 @@ class EpochLoop:
         self._optimizer.build(network.variables)
         self._parameters = Parameters()
         self._epoch = 0
-        self._compiled = tf.function(self._epochs, jit_compile=network.suits_xla)
+        # Our loops are tensors' own; to look for others in the code takes a second.
+        self._compiled = tf.function(self._epochs, autograph=False, jit_compile=network.suits_xla)
 
     def start(self, parameters: Parameters) -> None:
         """Go to the beginning of a run: initial weights, a fresh optimizer, epoch 0."""
