@@ -129,7 +129,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
     """
     many = len(classes)
     side = min(max(4.8, 0.32 * many + 2.0), 12.0)
-    figure, axes = _canvas(side, side)
+    figure, axes = _canvas(side, side, fitted=True)
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -150,12 +150,22 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
     return figure
 
 
-def _canvas(width: float = 6.4, height: float = 4.0) -> tuple["Figure", "Axes"]:
-    """Make an empty figure with one pair of axes in the style of all of them."""
+def _canvas(
+    width: float = 6.4, height: float = 4.0, *, fitted: bool = False
+) -> tuple["Figure", "Axes"]:
+    """Make an empty figure with one pair of axes in the style of all of them.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        fitted: whether to make room for labels of any size, which doubles the time.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained" if fitted else None)
+    if not fitted:
+        figure.subplots_adjust(left=0.12, right=0.98, bottom=0.125, top=0.92)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.grid(visible=True, color=_GRID, linewidth=0.8)
