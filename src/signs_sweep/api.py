@@ -66,6 +66,7 @@ def run(
     data: SpecPath | None = None,
     tracking_uri: str | None = None,
     workers: int | None = None,
+    workers_per_gpu: int = 1,
     force: bool = False,
 ) -> Outcome:
     """Train the runs of specs and record them in MLflow. Finished runs are not trained again.
@@ -75,7 +76,9 @@ def run(
         overrides: values of parameters for every run.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
         tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
-        workers: processes that train; None for one per core, 0 to train in this process.
+        workers: processes that train; None for one per graphics processor or, without one, per
+            core; 0 to train in this process.
+        workers_per_gpu: how many workers share a graphics processor.
         force: train finished runs again.
 
     Returns:
@@ -89,7 +92,13 @@ def run(
         KeyboardInterrupt: it was interrupted; what was done is recorded.
     """
     prepared = prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data))
-    running = begin(prepared, tracking_uri=tracking_uri, workers=workers, force=force)
+    running = begin(
+        prepared,
+        tracking_uri=tracking_uri,
+        workers=workers,
+        workers_per_gpu=workers_per_gpu,
+        force=force,
+    )
     outcome = running.execute(lambda _: None)
     if outcome.was_interrupted:
         raise KeyboardInterrupt

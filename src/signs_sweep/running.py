@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -18,7 +18,13 @@ import numpy as np
 
 from signs_sweep.analysis.table import Row, build_table
 from signs_sweep.errors import UsageError
-from signs_sweep.executors import InlineExecutor, LocalExecutor, default_workers
+from signs_sweep.executors import (
+    InlineExecutor,
+    LocalExecutor,
+    choose_devices,
+    find_gpus,
+    on_device,
+)
 from signs_sweep.planning import Part, Plan
 from signs_sweep.preparation import Prepared
 from signs_sweep.protocols import Executor, SweepRecord
@@ -117,14 +123,20 @@ class Running:
         prepared: the plan and its data.
         store: where it is recorded.
         known: results that need no training.
-        workers: processes that train; 0 for none beside this one.
+        devices: for each worker process, the graphics processor that it uses, or None; empty to
+            train in this process.
     """
 
     prepared: Prepared
     store: Store
     known: Mapping[str, Result]
-    workers: int
+    devices: Sequence[str | None]
     _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def workers(self) -> int:
+        """How many processes train; 0 for none beside this one."""
+        return len(self.devices)
 
     def execute(self, listener: Listener) -> Outcome:
         """Train what is not known.
@@ -138,7 +150,7 @@ class Running:
         plan = self.prepared.plan
         if all(run_id in self.known for run_id in plan.runs):
             return self._outcome(self.known, was_interrupted=False)
-        executor = _executor(self.prepared, self.workers, len(plan.runs) - len(self.known))
+        executor = _executor(self.prepared, self.devices, len(plan.runs) - len(self.known))
         tracker = BackgroundTracker(self.store.tracker)
         owner = {id(trial): part.experiment.name for part, trial in plan.trials()}
         scheduler = FixedScheduler(trial for _, trial in plan.trials())
@@ -178,14 +190,21 @@ class Running:
 
 
 def begin(
-    prepared: Prepared, *, tracking_uri: str | None, workers: int | None, force: bool
+    prepared: Prepared,
+    *,
+    tracking_uri: str | None = None,
+    workers: int | None = None,
+    workers_per_gpu: int = 1,
+    force: bool = False,
 ) -> Running:
     """Look up what is known, and decide on the number of workers.
 
     Args:
         prepared: what to train.
         tracking_uri: where to record it, as given by the user.
-        workers: processes; None for one per core, 0 to train in this process.
+        workers: processes; None for one per graphics processor or, without one, per core; 0 to
+            train in this process.
+        workers_per_gpu: how many share a graphics processor.
         force: whether to train finished runs again.
 
     Raises:
@@ -194,10 +213,15 @@ def begin(
     """
     if workers is not None and not 0 <= workers <= _MOST_WORKERS:
         raise UsageError(f"--workers {workers}: a number from 0 to {_MOST_WORKERS} was expected")
+    if not 1 <= workers_per_gpu <= _MOST_WORKERS:
+        raise UsageError(
+            f"--workers-per-gpu {workers_per_gpu}: a number from 1 to {_MOST_WORKERS} was expected"
+        )
     store = Store(tracking_uri, prepared)
     found = {} if force else store.find(prepared.plan)
     known = {run_id: result for run_id, result in found.items() if result.state.is_finished}
-    return Running(prepared, store, known, default_workers() if workers is None else workers)
+    devices = choose_devices(workers, find_gpus(os.environ), workers_per_gpu)
+    return Running(prepared, store, known, devices)
 
 
 def rows_of(part: Part, results: Mapping[str, Result]) -> list[Row]:
@@ -218,14 +242,15 @@ def plan_text(part: Part) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _executor(prepared: Prepared, workers: int, runs: int) -> Executor:
+def _executor(prepared: Prepared, devices: Sequence[str | None], runs: int) -> Executor:
     from signs_sweep.trainer.runtime import training_environment
     from signs_sweep.trainer.training import Trainer
 
     make_trainer = partial(Trainer, prepared.sources, prepared.models)
-    if workers == 0:
+    if not devices:
         return InlineExecutor(make_trainer)
-    return LocalExecutor(min(workers, runs), make_trainer, training_environment(os.environ))
+    common = training_environment(os.environ)
+    return LocalExecutor(make_trainer, [on_device(common, gpu) for gpu in devices[:runs]])
 
 
 def _carry_out(sweep: Sweep) -> bool:

@@ -16,7 +16,7 @@ def make_local() -> Iterator[MakeLocal]:
     made: list[LocalExecutor] = []
 
     def make(workers: int = 1, make_trainer: Callable = toys.ToyTrainer) -> LocalExecutor:
-        made.append(LocalExecutor(workers, make_trainer, toys.worker_environment()))
+        made.append(LocalExecutor(make_trainer, [toys.worker_environment()] * workers))
         return made[-1]
 
     yield make

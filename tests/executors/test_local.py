@@ -179,7 +179,7 @@ import toys
 from signs_sweep.executors import LocalExecutor
 from signs_sweep.records import Started
 
-executor = LocalExecutor(2, toys.ToyTrainer, toys.worker_environment())
+executor = LocalExecutor(toys.ToyTrainer, [toys.worker_environment()] * 2)
 for seed in range(2):
     executor.submit(toys.toy_run("slow", epochs=100_000, seed=seed))
     print(toys.process_of(toys.events_until(executor, Started)), flush=True)

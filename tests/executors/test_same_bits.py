@@ -83,8 +83,8 @@ def test_two_workers_one_worker_and_no_worker_give_the_same_bits(tmp_path: Path)
     environment = training_environment(os.environ)
     found = {}
     for name, executor in {
-        "two workers": LocalExecutor(2, make_trainer, environment),
-        "one worker": LocalExecutor(1, make_trainer, environment),
+        "two workers": LocalExecutor(make_trainer, [environment] * 2),
+        "one worker": LocalExecutor(make_trainer, [environment]),
         "no worker": InlineExecutor(make_trainer),
     }.items():
         try:

@@ -23,7 +23,7 @@ def make_inline(make_trainer: Callable) -> Executor:
 
 
 def make_local(make_trainer: Callable) -> Executor:
-    return LocalExecutor(2, make_trainer, toys.worker_environment())
+    return LocalExecutor(make_trainer, [toys.worker_environment()] * 2)
 
 
 @pytest.fixture(params=[make_inline, make_local])

@@ -7,7 +7,8 @@ from signs_sweep.trainer.dense import DenseNetwork, glorot_uniform, tile_count
 
 
 @pytest.mark.parametrize(
-    ("features", "tiles"), [(12288, 24), (3072, 6), (512, 1), (1024, 2), (768, 1), (7, 1), (513, 1)]
+    ("features", "tiles"),
+    [(12288, 24), (3072, 6), (512, 1), (1024, 1), (7500, 15), (7203, 21), (7919, 1), (7, 1)],
 )
 def test_the_first_kernel_is_cut_where_it_divides(features: int, tiles: int) -> None:
     assert tile_count(features) == tiles

@@ -50,9 +50,12 @@ def run(
         typer.Option(
             metavar="N",
             help="Processes that train; 0 trains in this one, for a debugger. "
-            "[default: one per core]",
+            "[default: one per GPU, else one per core]",
         ),
     ] = None,
+    workers_per_gpu: Annotated[
+        int, typer.Option(metavar="N", help="Processes that share a GPU.")
+    ] = 1,
     force: Annotated[bool, typer.Option("--force", help="Train finished runs again.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")
@@ -67,7 +70,13 @@ def run(
     from signs_sweep.running import begin
 
     prepared = prepare(specs, overrides=overrides or [], data_dir=data)
-    running = begin(prepared, tracking_uri=tracking_uri, workers=workers, force=force)
+    running = begin(
+        prepared,
+        tracking_uri=tracking_uri,
+        workers=workers,
+        workers_per_gpu=workers_per_gpu,
+        force=force,
+    )
     raise typer.Exit(run_specs(running, specs, quiet=quiet))
 
 

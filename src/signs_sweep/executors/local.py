@@ -1,6 +1,5 @@
 """Worker processes on this machine."""
 
-import os
 import pickle
 import signal
 import subprocess
@@ -52,20 +51,18 @@ class LocalExecutor:
     `if __name__ == "__main__"`, and so that each gets its own environment variables.
 
     Attributes:
-        workers: most processes at once.
         make_trainer: makes the trainer in each worker; must pickle by reference.
-        environment: environment variables of the workers.
+        environments: for each worker, its environment variables; as many workers at once at most.
     """
 
-    workers: int
     make_trainer: TrainerFactory
-    environment: Mapping[str, str]
+    environments: Sequence[Mapping[str, str]]
     _pool: list[_Worker] = field(default_factory=list, init=False)
 
     @property
     def slots(self) -> int:
         """The number of workers."""
-        return self.workers
+        return len(self.environments)
 
     def submit(self, run: Run) -> None:
         """Send a run to an idle worker, or to a new one."""
@@ -73,7 +70,7 @@ class LocalExecutor:
             if worker.process.poll() is not None:
                 self._bury(worker)
         idle = [worker for worker in self._pool if worker.run_id is None]
-        assert idle or len(self._pool) < self.workers, "all workers are busy"
+        assert idle or len(self._pool) < self.slots, "all workers are busy"
         worker = idle[0] if idle else self._start()
         worker.run_id = run.run_id
         with suppress(OSError):  # A worker that dies just now is noticed by `events`.
@@ -110,7 +107,7 @@ class LocalExecutor:
 
     def _start(self) -> _Worker:
         factory = pickle.dumps(self.make_trainer)
-        index = min(set(range(self.workers)) - {worker.index for worker in self._pool})
+        index = min(set(range(self.slots)) - {worker.index for worker in self._pool})
         ours, theirs = Pipe()
         output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
         with theirs, _interrupts_blocked():
@@ -122,7 +119,7 @@ class LocalExecutor:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=dict(self.environment),
+                env=dict(self.environments[index]),
             )
         with suppress(OSError):  # A worker that could not begin is noticed by `events`.
             ours.send_bytes(factory)
@@ -168,8 +165,3 @@ def _cause_of_death(code: int) -> str:
     if -code == signal.SIGKILL:
         cause += ", by someone or because memory ran out"
     return f"{cause}. {again}"
-
-
-def default_workers() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

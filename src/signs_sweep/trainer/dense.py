@@ -7,6 +7,7 @@ up. Images are kept in the same tiles, as uint8, and scaled to [0, 1] where they
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import log
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,20 @@ from numpy.typing import NDArray
 from signs_sweep.trainer.network import saved, scaled
 from signs_sweep.trainer.randomness import dropout_mask
 
-_TILE_WIDTH = 512
+_BEST, _NARROWEST, _WIDEST = 512, 64, 1024
+"""Widths of a tile, in features."""
 
 
 def tile_count(features: int) -> int:
-    """Return into how many tiles the first kernel is cut; 1 where the features do not divide."""
-    return features // _TILE_WIDTH if features % _TILE_WIDTH == 0 else 1
+    """Return into how many tiles of equal width the first kernel is cut.
+
+    The width is the divisor nearest to 512, of those from 64 to 1,024. Where there is none, and up
+    to 1,024 features, the kernel stays whole.
+    """
+    if features <= _WIDEST:
+        return 1
+    widths = [width for width in range(_NARROWEST, _WIDEST + 1) if features % width == 0]
+    return features // min(widths, key=lambda width: abs(log(width / _BEST)), default=features)
 
 
 def glorot_uniform(seed: int, shape: tuple[int, int], repeats: int) -> NDArray[np.float32]:

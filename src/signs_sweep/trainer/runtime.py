@@ -54,7 +54,7 @@ def training_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def prepare(environment: MutableMapping[str, str] | None = None) -> None:
-    """Set TensorFlow up for training in this process: one thread, no GPU, quiet.
+    """Set TensorFlow up for training in this process: one thread, and quiet.
 
     A process that has used TensorFlow before keeps its threads, which TensorFlow does not let us
     change any more.
@@ -67,7 +67,9 @@ def prepare(environment: MutableMapping[str, str] | None = None) -> None:
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.set_visible_devices([], "GPU")
+        for gpu in tf.config.list_physical_devices("GPU"):
+            # Several workers can then share one; by default the first takes all of its memory.
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
     except RuntimeError:
         return
 
@@ -85,6 +87,17 @@ def _without(packages: Sequence[str]) -> Iterator[None]:
             sys.modules.pop(name, None)
 
 
+def _device() -> str:
+    """Return the name of the graphics processor that TensorFlow uses, or `CPU`."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return "CPU"
+    details = tf.config.experimental.get_device_details(gpus[0])
+    return str(details.get("device_name", "GPU"))
+
+
 def describe() -> dict[str, str]:
     """Return what the bits of a result depend on beside the run, for the record."""
     name, flags = processor()
@@ -98,5 +111,6 @@ def describe() -> dict[str, str]:
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": name,
         "vectors": vectors,
+        "device": _device(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }

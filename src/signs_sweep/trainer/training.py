@@ -15,6 +15,9 @@ from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.network import Network
 
+_MOST_LOOPS = 8
+"""Compiled programs that are kept, each with its copy of the training data: the latest used."""
+
 _SECONDS_A_CALL = 0.4
 """How long a call of the compiled loop should take: the pace of progress and of a stop."""
 
@@ -88,6 +91,9 @@ class Trainer:
                 ),
                 training,
             )
+            if len(self._loops) > _MOST_LOOPS:
+                del self._loops[next(iter(self._loops))]
+        self._loops[structure] = self._loops.pop(structure)  # The latest used is the last.
         return self._loops[structure]
 
     def _network(self, model: Model, dataset: Dataset) -> Network:
