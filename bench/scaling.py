@@ -89,7 +89,9 @@ def theirs(size: Size, data: LabelledImages) -> Callable[[int], object]:
         for units in size.hidden
     ]
     model = keras.Sequential([*layers, keras.layers.Dense(CLASSES, "softmax")])
-    model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     return lambda epochs: model.fit(
         images, data.labels, batch_size=size.batch, epochs=epochs, verbose=0
     )

@@ -250,7 +250,9 @@ def _executor(prepared: Prepared, devices: Sequence[str | None], runs: int) -> E
     if not devices:
         return InlineExecutor(make_trainer)
     common = training_environment(os.environ)
-    return LocalExecutor(make_trainer, [on_device(common, gpu) for gpu in devices[:runs]])
+    return LocalExecutor(
+        partial(make_trainer, is_worker=True), [on_device(common, gpu) for gpu in devices[:runs]]
+    )
 
 
 def _carry_out(sweep: Sweep) -> bool:

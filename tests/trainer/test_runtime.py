@@ -56,12 +56,31 @@ def test_an_older_processor_gets_no_flag(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "XLA_FLAGS" not in runtime.training_environment({})
 
 
+@pytest.mark.slow
 def test_what_the_bits_depend_on_is_described() -> None:
     described = runtime.describe()
-    assert {"python", "tensorflow", "keras", "numpy", "processor", "vectors", "xla_flags"} <= set(
-        described
-    )
+    assert {
+        "device",
+        "python",
+        "tensorflow",
+        "keras",
+        "numpy",
+        "processor",
+        "vectors",
+        "xla_flags",
+    } <= set(described)
     assert all(isinstance(value, str) for value in described.values())
+
+
+@pytest.mark.slow
+def test_what_keras_imports_for_others_is_left_out_and_can_still_be_imported() -> None:
+    code = (
+        "import sys; from signs_sweep.trainer import runtime; runtime.prepare(is_worker=True)\n"
+        "names = {'pandas', 'sklearn', 'matplotlib', 'pyarrow'} & set(sys.modules); import pandas\n"
+        "print(len(names), pandas.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout == "0 pandas\n"
 
 
 @pytest.mark.slow

@@ -1,12 +1,16 @@
 """`signs-sweep run` as a user runs it: real processes, real TensorFlow, a real store."""
 
+import io
 import json
 import os
 import re
 import signal
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
+import h5py
 import pytest
 from looking import children, processes_in, runs_in, wait_until
 
@@ -139,6 +143,39 @@ def test_a_run_that_diverges_fails_alone(project) -> None:
     assert sorted(states.values()) == ["FAILED", "FINISHED"]
     again = project.run("run", "wild.yaml")
     assert "2 runs, 1 cached" in again.stderr
+
+
+def test_the_command_and_python_give_the_same_bits(finished, project) -> None:
+    """Two workers of the command, one process of Python, and another order of the runs."""
+    lines = (project.folder / "toy.yaml").read_text().replace("[0, 0.01]", "[0.01, 0]")
+    project.write("toy.yaml", lines)
+    code = "import signs_sweep; signs_sweep.run('toy.yaml', workers=0)"
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=project.folder, env=project.environment(), check=True
+    )
+    assert len(recorded_bits(finished)) == 4
+    assert recorded_bits(project) == recorded_bits(finished)
+
+
+def recorded_bits(project) -> dict[str, tuple]:
+    """By run, its whole history, its final metrics and its weights as they are recorded."""
+    client, runs = children(project)
+    result = {}
+    for run in runs:
+        folder = Path(client.download_artifacts(run.info.run_id, "", str(project.folder)))
+        with zipfile.ZipFile(folder / "model" / "data" / "model.keras") as model:
+            weights = model.read("model.weights.h5")
+        with h5py.File(io.BytesIO(weights)) as file:
+            values: list[bytes] = []
+            file.visititems(
+                lambda _, item: (
+                    values.append(item[()].tobytes()) if hasattr(item, "shape") else None
+                )
+            )
+        final = {name: value for name, value in run.data.metrics.items() if name != "seconds"}
+        history = (folder / "history.csv").read_text()
+        result[run.data.tags["signs_sweep.run_id"]] = (history, final, values)
+    return result
 
 
 LONG = "name: long\nmodel: {hidden: [3]}\nbase: {epochs: 10000000}\ngrid: {l2: [0, 0.1, 0.2]}\n"

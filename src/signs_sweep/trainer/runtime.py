@@ -53,15 +53,22 @@ def training_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return result
 
 
-def prepare(environment: MutableMapping[str, str] | None = None) -> None:
+def prepare(
+    environment: MutableMapping[str, str] | None = None, *, is_worker: bool = False
+) -> None:
     """Set TensorFlow up for training in this process: one thread, and quiet.
 
     A process that has used TensorFlow before keeps its threads, which TensorFlow does not let us
     change any more.
+
+    Args:
+        environment: where to set environment variables; those of this process by default.
+        is_worker: whether nobody but us imports anything here now. Packages that Keras would import
+            for uses that are not ours are left out then.
     """
     target = os.environ if environment is None else environment
     target.update(training_environment(target))
-    with _without(_NOT_NEEDED):
+    with _without(_NOT_NEEDED if is_worker else ()):
         import tensorflow as tf
 
     try:

@@ -29,15 +29,20 @@ class Trainer:
     """
 
     def __init__(
-        self, sources: Mapping[str, DataSource], models: Mapping[str, ModelSource] | None = None
+        self,
+        sources: Mapping[str, DataSource],
+        models: Mapping[str, ModelSource] | None = None,
+        *,
+        is_worker: bool = False,
     ) -> None:
         """Set TensorFlow up; nothing is loaded yet.
 
         Args:
             sources: where the datasets are, by fingerprint.
             models: where the functions that build models are, by fingerprint.
+            is_worker: whether it has the process for itself.
         """
-        runtime.prepare()
+        runtime.prepare(is_worker=is_worker)
         self._sources = sources
         self._models = models or {}
         self._datasets: dict[str, Dataset] = {}
