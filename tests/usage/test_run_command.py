@@ -157,6 +157,16 @@ def test_the_command_and_python_give_the_same_bits(finished, project) -> None:
     assert recorded_bits(project) == recorded_bits(finished)
 
 
+def arrays_in(content: bytes) -> list[bytes]:
+    """All arrays of an HDF5 file, given its content."""
+    found: list[bytes] = []
+    with h5py.File(io.BytesIO(content)) as file:
+        file.visititems(
+            lambda _, item: found.append(item[()].tobytes()) if hasattr(item, "shape") else None
+        )
+    return found
+
+
 def recorded_bits(project) -> dict[str, tuple]:
     """By run, its whole history, its final metrics and its weights as they are recorded."""
     client, runs = children(project)
@@ -164,14 +174,7 @@ def recorded_bits(project) -> dict[str, tuple]:
     for run in runs:
         folder = Path(client.download_artifacts(run.info.run_id, "", str(project.folder)))
         with zipfile.ZipFile(folder / "model" / "data" / "model.keras") as model:
-            weights = model.read("model.weights.h5")
-        with h5py.File(io.BytesIO(weights)) as file:
-            values: list[bytes] = []
-            file.visititems(
-                lambda _, item: (
-                    values.append(item[()].tobytes()) if hasattr(item, "shape") else None
-                )
-            )
+            values = arrays_in(model.read("model.weights.h5"))
         final = {name: value for name, value in run.data.metrics.items() if name != "seconds"}
         history = (folder / "history.csv").read_text()
         result[run.data.tags["signs_sweep.run_id"]] = (history, final, values)
