@@ -5,7 +5,7 @@ VENV ?= .venv
 SPEC ?= experiments/regularization.yaml
 BIN := $(VENV)/bin
 
-.PHONY: run test fast check format bench clean
+.PHONY: run test fast check format bench torture clean
 
 run: $(VENV)/installed  ## Train the main experiment, or SPEC=...
 	$(BIN)/signs-sweep run $(SPEC)
@@ -27,6 +27,9 @@ format: $(VENV)/installed-dev  ## Bring all files into form.
 
 bench: $(VENV)/installed-dev  ## Measure speed and memory beside other ways to train; see docs/benchmarks.md.
 	$(BIN)/python bench/bench.py
+
+torture: $(VENV)/installed-dev  ## Kill sweeps fifty times and compare with undisturbed ones (an hour).
+	SIGNS_SWEEP_KILLS=50 $(BIN)/pytest -s tests/usage/test_interrupted.py
 
 clean:  ## Remove the set-up and caches; results in mlruns/ stay.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

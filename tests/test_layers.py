@@ -14,7 +14,7 @@ LAYERS = (
     {"errors", "records"},
     {"data", "spec", "building", "planning", "preparation"},
     {"protocols"},
-    {"executors", "schedulers", "trackers", "trainer"},
+    {"executors", "schedulers", "trackers", "trainer", "checkpoints"},
     {"sweep", "analysis"},
     {"running", "api"},
     {"cli"},
@@ -30,7 +30,7 @@ HEAVY = {
     "optuna": set(),
     "matplotlib": {"trackers"},
     "pandas": {"analysis", "cli", "running", "api"},
-    "h5py": {"data"},
+    "h5py": {"data", "trainer"},
     "PIL": {"data"},
 }
 

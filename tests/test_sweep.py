@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 
+from signs_sweep.checkpoints import MemoryCheckpoints
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.records import (
+    Checkpoint,
     Dense,
     Event,
     Failed,
@@ -15,6 +17,7 @@ from signs_sweep.records import (
     Parameters,
     Progress,
     Result,
+    Retried,
     Run,
     Started,
     State,
@@ -22,7 +25,7 @@ from signs_sweep.records import (
     Trial,
 )
 from signs_sweep.schedulers import FixedScheduler
-from signs_sweep.sweep import Sweep
+from signs_sweep.sweep import Recovery, Sweep
 from signs_sweep.trackers import MemoryTracker
 
 
@@ -57,10 +60,12 @@ class ToyExecutor:
         self.ends = ends or {}
         self.submitted: list[Run] = []
         self.stopped: list[str] = []
+        self.begun_from: list[bytes | None] = []
         self.is_closed = False
         self._queues: dict[str, deque[Event]] = {}
 
-    def submit(self, run: Run) -> None:
+    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
+        self.begun_from.append(checkpoint)
         assert len(self._queues) < self.slots
         self.submitted.append(run)
         end = self.ends.get(run.parameters.l2, finished)(run)
@@ -95,10 +100,11 @@ class Recording(FixedScheduler):
         self.told.append((trial.number, [result.state for result in results]))
 
 
-def make_sweep(scheduler, executor, known=None, listener=lambda _: None):
+def make_sweep(scheduler, executor, known=None, listener=lambda _: None, recovery=None):
     tracker = MemoryTracker()
     tracker.open([SweepRecord("toy", "", "", "", "data", ())])
-    sweep = Sweep(scheduler, executor, tracker, known or {}, lambda _: "toy", listener)
+    recovery = recovery or Recovery(MemoryCheckpoints())
+    sweep = Sweep(scheduler, executor, tracker, known or {}, lambda _: "toy", listener, recovery)
     return sweep, tracker
 
 
@@ -197,3 +203,72 @@ def test_a_second_interruption_does_not_wait() -> None:
     sweep.interrupt()
     with pytest.raises(KeyboardInterrupt):
         sweep.interrupt()
+
+
+def crashed(run: Run) -> Failed:
+    return Failed(run.run_id, 2.0, "its worker process was killed.", is_crash=True)
+
+
+class Crashing(ToyExecutor):
+    """Lets the process of a run die a number of times, after a checkpoint of its first epoch."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(1)
+        self.times = times
+
+    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
+        super().submit(run, checkpoint)
+        if len(self.begun_from) <= self.times:
+            state = Checkpoint(run.run_id, 1, b"after 1", is_end=False)
+            queue = [Started(run.run_id, 0, 1.0, {}), progress(run, 1), state, crashed(run)]
+            self._queues[run.run_id] = deque(queue)
+
+
+def test_a_run_whose_process_dies_goes_on_from_its_checkpoint() -> None:
+    heard: list[Event | None] = []
+    executor = Crashing(2)
+    sweep, tracker = make_sweep(Recording([make_trial(1, 0.1)]), executor, listener=heard.append)
+    sweep.run()
+    assert executor.begun_from == [None, b"after 1", b"after 1"]
+    (result,) = sweep.results.values()
+    assert result.state is State.FINISHED
+    assert list(result.history["loss"]) == [1, 0.5]
+    assert [event.epoch for event in heard if isinstance(event, Retried)] == [1, 1]
+    assert len(tracker.find()) == 1
+
+
+def test_a_run_whose_process_dies_too_often_fails_and_says_how_to_go_on() -> None:
+    executor = Crashing(9)
+    sweep, _ = make_sweep(Recording([make_trial(1, 0.1)]), executor)
+    sweep.run()
+    (result,) = sweep.results.values()
+    assert len(executor.begun_from) == 3
+    assert result.state is State.FAILED
+    assert result.message == (
+        "its worker process was killed. Run the same command again to go on with this run; "
+        "finished runs are kept."
+    )
+
+
+def test_a_run_begins_where_an_earlier_sweep_left_it() -> None:
+    checkpoints = MemoryCheckpoints()
+    run = make_run(0.1)
+    checkpoints.keep(run, Checkpoint(run.run_id, 1, b"after 1", is_end=False))
+    for is_wanted, expected in ((True, b"after 1"), (False, None)):
+        executor = ToyExecutor(1)
+        recovery = Recovery(checkpoints, is_wanted=is_wanted)
+        make_sweep(Recording([make_trial(1, 0.1)]), executor, recovery=recovery)[0].run()
+        assert executor.begun_from == [expected]
+
+
+def test_runs_on_one_trajectory_are_trained_one_after_the_other() -> None:
+    trials = [
+        Trial(number, None, (make_run(l2, epochs),))
+        for number, (l2, epochs) in enumerate([(0.1, 2), (0.1, 4), (0.2, 2)], start=1)
+    ]
+    executor = ToyExecutor(2)
+    sweep, _ = make_sweep(Recording(trials), executor)
+    sweep.run()
+    order = [(run.parameters.l2, run.parameters.epochs) for run in executor.submitted]
+    assert order == [(0.1, 2), (0.2, 2), (0.1, 4)]
+    assert len(sweep.results) == 3

@@ -12,7 +12,7 @@ from signs_sweep.analysis.table import Row, build_table
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import load_all, prepare
-from signs_sweep.running import Outcome, Store, begin, rows_of
+from signs_sweep.running import Options, Outcome, Store, begin, rows_of
 from signs_sweep.spec import Experiment
 from signs_sweep.trackers import store_exists
 
@@ -68,6 +68,8 @@ def run(
     workers: int | None = None,
     workers_per_gpu: int = 1,
     force: bool = False,
+    retries: int = 2,
+    checkpoint_seconds: float = 10,
 ) -> Outcome:
     """Train the runs of specs and record them in MLflow. Finished runs are not trained again.
 
@@ -79,7 +81,9 @@ def run(
         workers: processes that train; None for one per graphics processor or, without one, per
             core; 0 to train in this process.
         workers_per_gpu: how many workers share a graphics processor.
-        force: train finished runs again.
+        force: train finished runs again, from their beginning.
+        retries: how often a run whose process died goes on in another one.
+        checkpoint_seconds: time between two checkpoints of a run.
 
     Returns:
         The results; runs that failed are among them.
@@ -92,13 +96,8 @@ def run(
         KeyboardInterrupt: it was interrupted; what was done is recorded.
     """
     prepared = prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data))
-    running = begin(
-        prepared,
-        tracking_uri=tracking_uri,
-        workers=workers,
-        workers_per_gpu=workers_per_gpu,
-        force=force,
-    )
+    options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds)
+    running = begin(prepared, tracking_uri, options)
     outcome = running.execute(lambda _: None)
     if outcome.was_interrupted:
         raise KeyboardInterrupt

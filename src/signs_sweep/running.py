@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from signs_sweep.analysis.table import Row, build_table
+from signs_sweep.checkpoints import FileCheckpoints
 from signs_sweep.errors import UsageError
 from signs_sweep.executors import (
     InlineExecutor,
@@ -28,13 +29,14 @@ from signs_sweep.executors import (
 from signs_sweep.planning import Part, Plan
 from signs_sweep.preparation import Prepared
 from signs_sweep.protocols import Executor, SweepRecord
-from signs_sweep.records import Result, State
+from signs_sweep.records import Result, State, Trial
 from signs_sweep.schedulers import FixedScheduler
-from signs_sweep.sweep import Listener, Sweep
+from signs_sweep.sweep import Listener, Recovery, Sweep
 from signs_sweep.trackers import (
     BackgroundTracker,
     DatasetInfo,
     MlflowTracker,
+    default_checkpoint_folder,
     resolve_uri,
     store_exists,
 )
@@ -43,6 +45,42 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_WORKERS = 256
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train.
+
+    Attributes:
+        workers: processes; None for one per graphics processor or, without one, per core; 0 to
+            train in this process.
+        workers_per_gpu: how many share a graphics processor.
+        force: whether to train finished runs again, from their beginning.
+        retries: how often a run whose process died goes on in another one.
+        checkpoint_seconds: time between two checkpoints of a run.
+
+    Raises:
+        UsageError: one of them is out of range.
+    """
+
+    workers: int | None = None
+    workers_per_gpu: int = 1
+    force: bool = False
+    retries: int = 2
+    checkpoint_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, low, high in (
+            ("workers", 0, _MOST_WORKERS),
+            ("workers_per_gpu", 1, _MOST_WORKERS),
+            ("retries", 0, 1000),
+            ("checkpoint_seconds", 0, 86400),
+        ):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} {value}: a number from {low} to {high} was expected")
 
 
 class Store:
@@ -59,6 +97,7 @@ class Store:
             StoreError: the URI cannot be one of a store.
         """
         self.uri = resolve_uri(tracking_uri, Path.cwd())
+        self.checkpoints = FileCheckpoints(default_checkpoint_folder(self.uri))
         self.tracker = MlflowTracker(self.uri, {} if prepared is None else _describe(prepared))
 
     def find(self, plan: Plan) -> Mapping[str, Result]:
@@ -123,6 +162,8 @@ class Running:
         prepared: the plan and its data.
         store: where it is recorded.
         known: results that need no training.
+        unfinished: by run_id, where the store has records of runs that did not finish.
+        options: how to train.
         devices: for each worker process, the graphics processor that it uses, or None; empty to
             train in this process.
     """
@@ -130,6 +171,8 @@ class Running:
     prepared: Prepared
     store: Store
     known: Mapping[str, Result]
+    unfinished: Mapping[str, str]
+    options: Options
     devices: Sequence[str | None]
     _started: float = field(default_factory=time.monotonic)
 
@@ -150,12 +193,24 @@ class Running:
         plan = self.prepared.plan
         if all(run_id in self.known for run_id in plan.runs):
             return self._outcome(self.known, was_interrupted=False)
-        executor = _executor(self.prepared, self.devices, len(plan.runs) - len(self.known))
+        executor = self._executor(len(plan.runs) - len(self.known))
         tracker = BackgroundTracker(self.store.tracker)
         owner = {id(trial): part.experiment.name for part, trial in plan.trials()}
-        scheduler = FixedScheduler(trial for _, trial in plan.trials())
+        scheduler = FixedScheduler(_in_order_of_training([trial for _, trial in plan.trials()]))
+        recovery = Recovery(
+            checkpoints=self.store.checkpoints,
+            records=self.unfinished,
+            retries=self.options.retries,
+            is_wanted=not self.options.force,
+        )
         sweep = Sweep(
-            scheduler, executor, tracker, self.known, lambda trial: owner[id(trial)], listener
+            scheduler,
+            executor,
+            tracker,
+            self.known,
+            lambda trial: owner[id(trial)],
+            listener,
+            recovery,
         )
         with _interrupting(sweep.interrupt):
             try:
@@ -170,6 +225,22 @@ class Running:
                     tracker.close(State.FAILED, _tables(plan, sweep.results))
                 raise
         return outcome
+
+    def _executor(self, runs: int) -> Executor:
+        from signs_sweep.trainer.runtime import training_environment
+        from signs_sweep.trainer.training import Trainer
+
+        make_trainer = partial(
+            Trainer,
+            self.prepared.sources,
+            self.prepared.models,
+            checkpoint_seconds=self.options.checkpoint_seconds,
+        )
+        if not self.devices:
+            return InlineExecutor(make_trainer)
+        common = training_environment(os.environ)
+        environments = [on_device(common, gpu) for gpu in self.devices[:runs]]
+        return LocalExecutor(partial(make_trainer, is_worker=True), environments)
 
     def _parts_to_train(self) -> list[Part]:
         """Return the experiments that have a run to train; nothing is recorded for the others."""
@@ -189,39 +260,27 @@ class Running:
         )
 
 
-def begin(
-    prepared: Prepared,
-    *,
-    tracking_uri: str | None = None,
-    workers: int | None = None,
-    workers_per_gpu: int = 1,
-    force: bool = False,
-) -> Running:
-    """Look up what is known, and decide on the number of workers.
+def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Running:
+    """Look up what is known, and decide where to train.
 
     Args:
         prepared: what to train.
         tracking_uri: where to record it, as given by the user.
-        workers: processes; None for one per graphics processor or, without one, per core; 0 to
-            train in this process.
-        workers_per_gpu: how many share a graphics processor.
-        force: whether to train finished runs again.
+        options: how to train it.
 
     Raises:
-        UsageError: the number of workers is out of range.
         StoreError: the store cannot be read.
     """
-    if workers is not None and not 0 <= workers <= _MOST_WORKERS:
-        raise UsageError(f"--workers {workers}: a number from 0 to {_MOST_WORKERS} was expected")
-    if not 1 <= workers_per_gpu <= _MOST_WORKERS:
-        raise UsageError(
-            f"--workers-per-gpu {workers_per_gpu}: a number from 1 to {_MOST_WORKERS} was expected"
-        )
     store = Store(tracking_uri, prepared)
-    found = {} if force else store.find(prepared.plan)
+    found = {} if options.force else store.find(prepared.plan)
     known = {run_id: result for run_id, result in found.items() if result.state.is_finished}
-    devices = choose_devices(workers, find_gpus(os.environ), workers_per_gpu)
-    return Running(prepared, store, known, devices)
+    unfinished = {
+        run_id: result.location
+        for run_id, result in found.items()
+        if run_id not in known and result.location is not None
+    }
+    devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
+    return Running(prepared, store, known, unfinished, options, devices)
 
 
 def rows_of(part: Part, results: Mapping[str, Result]) -> list[Row]:
@@ -242,17 +301,20 @@ def plan_text(part: Part) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _executor(prepared: Prepared, devices: Sequence[str | None], runs: int) -> Executor:
-    from signs_sweep.trainer.runtime import training_environment
-    from signs_sweep.trainer.training import Trainer
+def _in_order_of_training(trials: Sequence[Trial]) -> list[Trial]:
+    """Return trials such that of those that differ in epochs alone the shorter ones come first.
 
-    make_trainer = partial(Trainer, prepared.sources, prepared.models)
-    if not devices:
-        return InlineExecutor(make_trainer)
-    common = training_environment(os.environ)
-    return LocalExecutor(
-        partial(make_trainer, is_worker=True), [on_device(common, gpu) for gpu in devices[:runs]]
+    The longer ones then go on where those end. All else is in the order of the plan.
+    """
+    paths = [tuple(run.trajectory_id for run in trial.runs) for trial in trials]
+    first: dict[tuple[str, ...], int] = {}
+    for position, path in enumerate(paths):
+        first.setdefault(path, position)
+    ordered = sorted(
+        zip(paths, trials, strict=True),
+        key=lambda pair: (first[pair[0]], pair[1].runs[0].parameters.epochs),
     )
+    return [trial for _, trial in ordered]
 
 
 def _carry_out(sweep: Sweep) -> bool:

@@ -8,18 +8,20 @@ the scheduler when all runs of a trial have ended.
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from signs_sweep.protocols import Executor, Scheduler, Tracker
+from signs_sweep.protocols import CheckpointStore, Executor, Scheduler, Tracker
 from signs_sweep.records import (
+    Checkpoint,
     Event,
     Failed,
     Finished,
     History,
     Progress,
     Result,
+    Retried,
     Run,
     State,
     Stopped,
@@ -28,6 +30,11 @@ from signs_sweep.records import (
 
 _POLL_SECONDS = 0.2
 """How long to wait for events: the pace of the clock on the terminal when nothing happens."""
+
+_GRACE_SECONDS = 5
+"""How long runs may take to make a last checkpoint after an interruption."""
+
+_AGAIN = "Run the same command again to go on with this run; finished runs are kept."
 
 Listener = Callable[[Event | None], None]
 """Hears every event after it was recorded, and None when there was none for a while."""
@@ -39,6 +46,7 @@ class _Underway:
 
     run: Run
     progress: list[Progress] = field(default_factory=list)
+    retries: int = 0
 
     def result(self, event: Finished | Failed | Stopped) -> Result:
         history = _join(self.progress)
@@ -53,6 +61,27 @@ class _Underway:
             message=event.message if isinstance(event, Failed) else None,
             history=history,
         )
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How runs go on that were begun before, in this sweep or in an earlier one.
+
+    Attributes:
+        checkpoints: where the states of runs are kept.
+        records: by run_id, where the tracker has the unfinished record of an earlier sweep.
+        retries: how often a run whose process died goes on in another one.
+        is_wanted: whether to go on from checkpoints; they are made in any case.
+    """
+
+    checkpoints: CheckpointStore
+    records: Mapping[str, str] = field(default_factory=dict)
+    retries: int = 2
+    is_wanted: bool = True
+
+    def checkpoint(self, run: Run) -> bytes | None:
+        """Return what a run can go on from."""
+        return self.checkpoints.latest(run) if self.is_wanted else None
 
 
 class Sweep:
@@ -71,6 +100,7 @@ class Sweep:
         known: Mapping[str, Result],
         experiment_of: Callable[[Trial], str],
         listener: Listener,
+        recovery: Recovery,
     ) -> None:
         """Prepare a sweep; nothing is started.
 
@@ -81,7 +111,9 @@ class Sweep:
             known: results that need no training, by run_id.
             experiment_of: name of the experiment that a trial belongs to.
             listener: hears of everything.
+            recovery: how runs go on that were begun before.
         """
+        self._recovery = recovery
         self._scheduler = scheduler
         self._executor = executor
         self._tracker = tracker
@@ -121,8 +153,15 @@ class Sweep:
             self._listener(None)
 
     def _break_off(self) -> None:
-        """Record what has arrived, end the rest as stopped, and raise KeyboardInterrupt."""
-        self._hear(0)
+        """Let every run make a checkpoint and stop, and raise KeyboardInterrupt.
+
+        What does not answer within seconds, because it imports or compiles, is ended.
+        """
+        for run_id in self._underway:
+            self._executor.stop(run_id)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while self._underway and time.monotonic() < deadline:
+            self._hear(_POLL_SECONDS)
         self._executor.close()
         for run_id in list(self._underway):
             self._handle(Stopped(run_id, time.time()))
@@ -131,14 +170,28 @@ class Sweep:
     def _fill(self) -> None:
         """Give every free place in the executor a run."""
         while len(self._underway) < self._executor.slots:
-            if not self._waiting and not self._take_trial():
+            run = self._next()
+            if run is None:
                 return
-            if self._waiting:
-                run = self._waiting.popleft()
-                trial = self._owners[run.run_id][0]
-                self._tracker.start(self._experiment_of(trial), trial, run)
-                self._underway[run.run_id] = _Underway(run)
-                self._executor.submit(run)
+            trial = self._owners[run.run_id][0]
+            record = self._recovery.records.get(run.run_id)
+            self._tracker.start(self._experiment_of(trial), trial, run, record)
+            self._underway[run.run_id] = _Underway(run)
+            self._executor.submit(run, self._recovery.checkpoint(run))
+
+    def _next(self) -> Run | None:
+        """Return the next run to train.
+
+        A run waits while another one is on the same trajectory: it goes on where that one ends.
+        """
+        while True:
+            busy = {entry.run.trajectory_id for entry in self._underway.values()}
+            for run in self._waiting:
+                if run.trajectory_id not in busy:
+                    self._waiting.remove(run)
+                    return run
+            if not self._take_trial():
+                return None
 
     def _take_trial(self) -> bool:
         """Ask for a trial and queue its runs that need training; False when there is none.
@@ -160,6 +213,14 @@ class Sweep:
 
     def _handle(self, event: Event) -> None:
         entry = self._underway[event.run_id]
+        if isinstance(event, Checkpoint):
+            self._recovery.checkpoints.keep(entry.run, event)
+            return
+        if isinstance(event, Failed) and event.is_crash:
+            if entry.retries < self._recovery.retries and not self._is_interrupted:
+                self._retry(entry, event)
+                return
+            event = replace(event, message=f"{event.message} {_AGAIN}")
         self._tracker.record(event)
         if isinstance(event, Progress):
             entry.progress.append(event)
@@ -173,6 +234,18 @@ class Sweep:
             for trial in self._owners[event.run_id]:
                 self._tell_if_complete(trial)
         self._listener(event)
+
+    def _retry(self, entry: _Underway, crash: Failed) -> None:
+        """Go on with a run whose process died, in another one, from its last checkpoint."""
+        run = entry.run
+        entry.retries += 1
+        entry.progress.clear()
+        checkpoint = self._recovery.checkpoint(run)
+        epoch = self._recovery.checkpoints.latest_epoch(run) if checkpoint else 0
+        event = Retried(run.run_id, crash.time, crash.message, epoch)
+        self._tracker.record(event)
+        self._listener(event)
+        self._executor.submit(run, checkpoint)
 
     def _tell_if_complete(self, trial: Trial) -> None:
         results = [self.results.get(run.run_id) for run in trial.runs]

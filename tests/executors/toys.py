@@ -15,6 +15,7 @@ import numpy as np
 from signs_sweep.errors import TrainingError
 from signs_sweep.protocols import Executor
 from signs_sweep.records import (
+    Checkpoint,
     Dense,
     Event,
     Failed,
@@ -46,9 +47,13 @@ class ToyTrainer:
     def environment(self) -> Mapping[str, str]:
         return {"pid": str(os.getpid()), "tensorflow": str("tensorflow" in sys.modules)}
 
-    def train(self, run: Run) -> Iterator[Event]:
+    def checkpoint(self) -> Checkpoint | None:
+        return None
+
+    def train(self, run: Run, checkpoint: bytes | None = None) -> Iterator[Event]:
         behaviour = run.data
-        for epoch in range(1, run.parameters.epochs + 1):
+        first = 1 if checkpoint is None else int(checkpoint) + 1
+        for epoch in range(first, run.parameters.epochs + 1):
             loss = np.array([1 / epoch])
             yield Progress(run.run_id, epoch, {"loss": loss}, np.array([epoch * 1000]))
             if behaviour == "slow":

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -166,3 +167,30 @@ def test_a_finished_record_wins_over_a_later_one_that_is_not(make_tracker) -> No
     second.close(State.KILLED, {})
     result = make_tracker().find()[RUN.run_id]
     assert (result.state, result.epochs) == (State.FINISHED, 4)
+
+
+def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(make_tracker) -> None:
+    tracker = make_tracker()
+    begin(tracker)
+    tracker.record(progress(1, 3))
+    tracker.record(Failed(RUN.run_id, 1_700_000_009.0, "its process died"))
+    tracker.close(State.FAILED, {})
+    location = make_tracker().find()[RUN.run_id].location
+
+    again = make_tracker()
+    again.open([SWEEP])
+    again.start("toy", TRIAL, RUN, location)
+    assert again.find()[RUN.run_id].state is State.RUNNING
+    again.record(started())
+    again.record(replace(progress(1, 2), is_replay=True))
+    again.record(progress(3, 2))
+    again.record(finished())
+    again.close(State.FINISHED, {})
+
+    result = make_tracker().find()[RUN.run_id]
+    assert result.location == location
+    assert result.state is State.FINISHED
+    assert result.message is None
+    assert result.epochs == 4
+    assert result.metrics["loss"] == 0.25
+    assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]

@@ -169,6 +169,40 @@ def test_the_runs_of_an_experiment_come_with_their_parameters(store) -> None:
     ]
 
 
+def test_a_continued_record_has_every_step_of_every_metric_once(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    epochs = np.arange(1, 31)
+    metrics = {"loss": 1 / epochs, "accuracy": epochs / 30}
+
+    def part(first: int, last: int, later: int) -> Progress:
+        chosen = slice(first - 1, last)
+        values = {name: all_of_it[chosen] for name, all_of_it in metrics.items()}
+        return Progress(RUN.run_id, first, values, epochs[chosen] * 1000 + later)
+
+    final = {"final_train_accuracy": 0.9, "test_accuracy": 0.8}
+    for number in (1, 2, 3):
+        tracker = MlflowTracker(uri, {"abcd": DATASET})
+        earlier = tracker.find().get(RUN.run_id)
+        tracker.open([SWEEP])
+        tracker.start("toy", Trial(1, None, (RUN,)), RUN, earlier and earlier.location)
+        if number > 1:  # Goes on from a checkpoint that is older than what was recorded.
+            tracker.record(part(1, 10 * number - 15, 0))
+        tracker.record(part(max(1, 10 * number - 14), 10 * number, number))
+        if number == 3:
+            tracker.record(Finished(RUN.run_id, 1.0, 8.5, final, np.eye(2, dtype=int), b"model"))
+        tracker.close(State.KILLED, {})
+    client, run = record(uri, RUN)
+    assert run.info.status == "FINISHED"
+    for name, values in metrics.items():
+        points = client.get_metric_history(run.info.run_id, name)
+        assert [point.step for point in points] == list(range(1, 31))
+        assert [point.value for point in points] == list(values)
+    assert len(client.get_metric_history(run.info.run_id, "test_accuracy")) == 1
+    experiment = client.get_experiment_by_name("toy").experiment_id
+    children = client.search_runs([experiment], f"tags.`signs_sweep.run_id` = '{RUN.run_id}'")
+    assert len(children) == 1
+
+
 def test_the_file_says_what_mlflow_says(store) -> None:
     uri, folder = store
     for experiment in (None, "toy"):

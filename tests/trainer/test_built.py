@@ -11,7 +11,7 @@ from test_training import bits, history, run_on, weights
 from signs_sweep.building import find_model
 from signs_sweep.data import DataSource
 from signs_sweep.errors import TrainingError
-from signs_sweep.records import Built, Parameters, Run
+from signs_sweep.records import Built, Checkpoint, Parameters, Run
 from signs_sweep.trainer.built import BuiltNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages
 from signs_sweep.trainer.randomness import sample_order
@@ -120,6 +120,19 @@ def test_a_longer_run_begins_with_the_shorter_one(
     long = history(list(trainer.train(built_run(source, folder, "rich", epochs=9))))
     for name, values in short.items():
         assert np.array_equal(long[name][:3], values)
+
+
+def test_a_rich_model_that_goes_on_gives_the_bits_of_one_that_was_never_interrupted(
+    source: DataSource, folder: Path, trainer: Trainer
+) -> None:
+    run = built_run(source, folder, "rich", epochs=12)
+    expected = bits(list(trainer.train(run)))
+    trainer._checkpoint_seconds = 0
+    events = trainer.train(run)
+    checkpoint = next(event for event in events if isinstance(event, Checkpoint))
+    trainer._checkpoint_seconds = None
+    assert 0 < checkpoint.epoch < 12
+    assert bits(list(trainer.train(run, checkpoint.content))) == expected
 
 
 def test_what_is_kept_predicts_as_the_run_says(

@@ -16,7 +16,7 @@ import pytest
 
 from signs_sweep.data import DataSource
 from signs_sweep.errors import DataError, DivergedError
-from signs_sweep.records import Dense, Event, Finished, Parameters, Progress, Run
+from signs_sweep.records import Checkpoint, Dense, Event, Finished, Parameters, Progress, Run
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages
 from signs_sweep.trainer.training import Trainer
@@ -226,3 +226,68 @@ class TestBreakingOff:
             list(trainer.train(run))
         assert run.data in str(caught.value)
         assert source.load().fingerprint in str(caught.value)
+
+
+class TestCheckpoints:
+    @pytest.fixture(scope="class")
+    def keeping(self, source: DataSource) -> Trainer:
+        """A trainer that makes a checkpoint whenever it can."""
+        return Trainer({source.load().fingerprint: source}, checkpoint_seconds=0)
+
+    def test_there_is_one_after_every_progress_and_one_at_the_end(
+        self, source: DataSource, keeping: Trainer
+    ) -> None:
+        events = list(keeping.train(run_on(source, epochs=40)))
+        made = [event for event in events if isinstance(event, Checkpoint)]
+        assert len(made) > 2
+        assert [one.is_end for one in made[-2:]] == [True, True]
+        assert not any(one.is_end for one in made[:-2])
+        assert made[-1].epoch == 40
+
+    def test_a_run_that_goes_on_gives_the_bits_of_one_that_was_never_interrupted(
+        self, source: DataSource, keeping: Trainer, trainer: Trainer
+    ) -> None:
+        run = run_on(source, epochs=40, validation=0.2)
+        expected = bits(list(trainer.train(run)))
+        events = keeping.train(run)
+        first = next(event for event in events if isinstance(event, Checkpoint))
+        events.close()
+        for checkpoint in (first, keeping.checkpoint()):
+            resumed = list(trainer.train(run, checkpoint.content))
+            assert resumed[0].is_replay
+            assert resumed[0].last_epoch == checkpoint.epoch < 40
+            assert bits(resumed) == expected
+
+    def test_a_longer_run_goes_on_from_the_end_of_a_shorter_one(
+        self, source: DataSource, keeping: Trainer, trainer: Trainer
+    ) -> None:
+        end = list(keeping.train(run_on(source, epochs=5)))[-2]
+        long = run_on(source, epochs=12)
+        resumed = list(trainer.train(long, end.content))
+        assert [part.first_epoch for part in resumed[:2]] == [1, 6]
+        assert bits(resumed) == bits(list(trainer.train(long)))
+
+    def test_a_run_whose_last_epoch_is_in_the_checkpoint_is_only_read_off(
+        self, source: DataSource, keeping: Trainer, trainer: Trainer
+    ) -> None:
+        run = run_on(source, epochs=5)
+        end = list(keeping.train(run))[-2]
+        before, finished = trainer.train(run, end.content)
+        assert before.last_epoch == 5
+        assert bits([before, finished]) == bits(list(trainer.train(run)))
+
+    @pytest.mark.parametrize("kind", ["nonsense", "another run"])
+    def test_what_is_no_checkpoint_of_the_run_is_not_used(
+        self, source: DataSource, keeping: Trainer, trainer: Trainer, kind: str
+    ) -> None:
+        run = run_on(source, epochs=5)
+        other = list(keeping.train(run_on(source, epochs=3, l2=0.5)))[-2].content
+        content = b"nonsense" if kind == "nonsense" else other
+        assert bits(list(trainer.train(run, content))) == bits(list(trainer.train(run)))
+
+    def test_without_the_wish_for_them_there_are_none(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        events = list(trainer.train(run_on(source, epochs=3)))
+        assert not any(isinstance(event, Checkpoint) for event in events)
+        assert trainer.checkpoint() is None

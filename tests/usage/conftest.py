@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,23 +82,29 @@ class Project:
         return f"sqlite:///{self.folder}/mlruns/mlflow.db"
 
 
-def make_project(folder: Path) -> Project:
+def new_project(folder: Path) -> Project:
     write_dataset(small_dataset(), folder / "data")
     project = Project(folder)
     project.write("toy.yaml", SPEC)
     return project
 
 
+@pytest.fixture(scope="session")
+def make_project() -> Callable[[Path], Project]:
+    """Make an empty project in a folder."""
+    return new_project
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """An empty project: nothing has been run in it."""
-    return make_project(tmp_path)
+    return new_project(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose spec has been run. Tests look at it and change nothing."""
-    project = make_project(tmp_path_factory.mktemp("finished"))
+    project = new_project(tmp_path_factory.mktemp("finished"))
     done = project.run("run", "toy.yaml")
     assert done.returncode == 0, done.stderr
     (project.folder / "stdout.txt").write_text(done.stdout, encoding="utf-8")

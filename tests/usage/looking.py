@@ -1,7 +1,11 @@
 """Looking from outside at what a command does: its store and its processes."""
 
+import io
 import time
+import zipfile
 from pathlib import Path
+
+import h5py
 
 from signs_sweep.trackers import MlflowTracker
 
@@ -41,3 +45,27 @@ def wait_until(condition, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.1)
+
+
+def arrays_in(content: bytes) -> list[bytes]:
+    """All arrays of an HDF5 file, given its content."""
+    found: list[bytes] = []
+    with h5py.File(io.BytesIO(content)) as file:
+        file.visititems(
+            lambda _, item: found.append(item[()].tobytes()) if hasattr(item, "shape") else None
+        )
+    return found
+
+
+def recorded_bits(project) -> dict[str, tuple]:
+    """By run, its whole history, its final metrics and its weights as they are recorded."""
+    client, runs = children(project)
+    result = {}
+    for run in runs:
+        folder = Path(client.download_artifacts(run.info.run_id, "", str(project.folder)))
+        with zipfile.ZipFile(folder / "model" / "data" / "model.keras") as model:
+            values = arrays_in(model.read("model.weights.h5"))
+        final = {name: value for name, value in run.data.metrics.items() if name != "seconds"}
+        history = (folder / "history.csv").read_text()
+        result[run.data.tags["signs_sweep.run_id"]] = (history, final, values)
+    return result

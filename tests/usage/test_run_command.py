@@ -1,18 +1,15 @@
 """`signs-sweep run` as a user runs it: real processes, real TensorFlow, a real store."""
 
-import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
-import h5py
 import pytest
-from looking import children, processes_in, runs_in, wait_until
+from looking import children, processes_in, recorded_bits, runs_in, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -155,30 +152,6 @@ def test_the_command_and_python_give_the_same_bits(finished, project) -> None:
     )
     assert len(recorded_bits(finished)) == 4
     assert recorded_bits(project) == recorded_bits(finished)
-
-
-def arrays_in(content: bytes) -> list[bytes]:
-    """All arrays of an HDF5 file, given its content."""
-    found: list[bytes] = []
-    with h5py.File(io.BytesIO(content)) as file:
-        file.visititems(
-            lambda _, item: found.append(item[()].tobytes()) if hasattr(item, "shape") else None
-        )
-    return found
-
-
-def recorded_bits(project) -> dict[str, tuple]:
-    """By run, its whole history, its final metrics and its weights as they are recorded."""
-    client, runs = children(project)
-    result = {}
-    for run in runs:
-        folder = Path(client.download_artifacts(run.info.run_id, "", str(project.folder)))
-        with zipfile.ZipFile(folder / "model" / "data" / "model.keras") as model:
-            values = arrays_in(model.read("model.weights.h5"))
-        final = {name: value for name, value in run.data.metrics.items() if name != "seconds"}
-        history = (folder / "history.csv").read_text()
-        result[run.data.tags["signs_sweep.run_id"]] = (history, final, values)
-    return result
 
 
 LONG = "name: long\nmodel: {hidden: [3]}\nbase: {epochs: 10000000}\ngrid: {l2: [0, 0.1, 0.2]}\n"

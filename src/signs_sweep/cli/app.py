@@ -56,7 +56,16 @@ def run(
     workers_per_gpu: Annotated[
         int, typer.Option(metavar="N", help="Processes that share a GPU.")
     ] = 1,
-    force: Annotated[bool, typer.Option("--force", help="Train finished runs again.")] = False,
+    retries: Annotated[
+        int,
+        typer.Option(metavar="N", help="How often a run goes on after its process died."),
+    ] = 2,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(metavar="S", help="Seconds between two checkpoints of a run.")
+    ] = 10,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train finished runs again, from their beginning.")
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")
     ] = False,
@@ -67,16 +76,11 @@ def run(
     """Train the runs of specs, and record them in MLflow. Finished runs are not trained again."""
     from signs_sweep.cli.running import run_specs
     from signs_sweep.preparation import prepare
-    from signs_sweep.running import begin
+    from signs_sweep.running import Options, begin
 
+    options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds)
     prepared = prepare(specs, overrides=overrides or [], data_dir=data)
-    running = begin(
-        prepared,
-        tracking_uri=tracking_uri,
-        workers=workers,
-        workers_per_gpu=workers_per_gpu,
-        force=force,
-    )
+    running = begin(prepared, tracking_uri, options)
     raise typer.Exit(run_specs(running, specs, quiet=quiet))
 
 

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Self
 
 from signs_sweep.cli.text import duration, measure
 from signs_sweep.planning import Plan
-from signs_sweep.records import Event, Failed, Finished, Progress, Result, Started, Stopped
+from signs_sweep.records import (
+    Checkpoint,
+    Event,
+    Failed,
+    Finished,
+    Progress,
+    Result,
+    Retried,
+    Started,
+    Stopped,
+)
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -52,6 +62,11 @@ class Pace:
         self.done = 0
         self._marks: deque[tuple[float, int]] = deque()
 
+    def skip(self, epochs: int) -> None:
+        """Count epochs that were trained before."""
+        self.done += epochs
+        self._marks = deque((then, done + epochs) for then, done in self._marks)
+
     def add(self, epochs: int, now: float) -> None:
         """Count some more epochs."""
         if not self._marks:
@@ -88,7 +103,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
 
     def hear(self, event: Event | None) -> None:
         """Say what happened; of epochs, only every now and then."""
-        if event is None:
+        if event is None or isinstance(event, Checkpoint):
             return
         line = self._epochs(event) if isinstance(event, Progress) else _ending(event)
         if line is not None:
@@ -100,6 +115,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
     def _epochs(self, event: Progress) -> str | None:
         now = time.monotonic()
         pace = self._pace[event.run_id]
+        if event.is_replay:
+            return f"goes on from epoch {event.last_epoch:,}"
         pace.add(len(event.times), now)
         if now - self._said[event.run_id] < _PLAIN_SECONDS:
             return None
@@ -120,6 +137,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         self._lines = [("waiting", "", "")] * workers
         self._worker_of: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
+        self._epochs: dict[str, int] = {}
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -144,7 +162,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
 
     def hear(self, event: Event | None) -> None:
         """Take an event into the picture."""
-        if event is None:
+        if event is None or isinstance(event, Checkpoint):
             return
         title = self._titles.names[event.run_id]
         if isinstance(event, Started):
@@ -152,8 +170,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
             self._paces[event.run_id] = Pace()
             self._lines[event.worker] = (title, "preparing", "")
         elif isinstance(event, Progress):
-            self._pace.add(len(event.times), time.monotonic())
-            self._paces[event.run_id].add(len(event.times), time.monotonic())
+            self._count(event)
             total = self._titles.epochs[event.run_id]
             where = f"epoch {event.last_epoch:,} / {total:,}"
             figures = _figures(event, self._paces[event.run_id])
@@ -161,8 +178,19 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         else:
             if event.run_id in self._worker_of:
                 self._lines[self._worker_of[event.run_id]] = ("idle", "", "")
-            if isinstance(event, Failed):
+            if isinstance(event, Failed | Retried):
                 self._console.print(f"{title}: {_ending(event)}", style="red", markup=False)
+
+    def _count(self, event: Progress) -> None:
+        """Count each epoch of a run once, also where a worker had to begin it again."""
+        known = self._epochs.get(event.run_id, 0)
+        new = max(event.last_epoch - known, 0)
+        self._epochs[event.run_id] = known + new
+        if event.is_replay:
+            self._pace.skip(new)
+        else:
+            self._pace.add(new, time.monotonic())
+            self._paces[event.run_id].add(len(event.times), time.monotonic())
 
     def _draw(self) -> "Group":
         from rich.console import Group
@@ -191,7 +219,7 @@ def _figures(event: Progress, pace: Pace) -> str:
     return "  ".join(words)
 
 
-def _ending(event: Started | Finished | Failed | Stopped) -> str:
+def _ending(event: Started | Finished | Failed | Retried | Stopped) -> str:
     match event:
         case Started():
             return f"started by worker {event.worker + 1}"
@@ -204,5 +232,8 @@ def _ending(event: Started | Finished | Failed | Stopped) -> str:
             )
         case Failed():
             return f"failed: {event.message}"
+        case Retried():
+            where = f"goes on from epoch {event.epoch:,}" if event.epoch else "begins again"
+            return f"{event.message} It {where} in a new one."
         case Stopped():
             return "stopped"

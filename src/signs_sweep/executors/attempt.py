@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from signs_sweep.errors import SignsSweepError
-from signs_sweep.records import Event, Failed, Finished, Run, Started, Stopped
+from signs_sweep.records import Checkpoint, Event, Failed, Finished, Progress, Run, Started, Stopped
 
 
 class RunTrainer(Protocol):
@@ -15,8 +15,11 @@ class RunTrainer(Protocol):
     def environment(self) -> Mapping[str, str]:
         """Return what the bits of a result depend on beside the run."""
 
-    def train(self, run: Run) -> Iterator[Event]:
-        """Yield any number of `Progress` and one `Finished`, or raise what ends the run."""
+    def train(self, run: Run, checkpoint: bytes | None = None) -> Iterator[Event]:
+        """Yield `Progress` and `Checkpoint`, and one `Finished`, or raise what ends the run."""
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the state of the run under way, after the epochs it has told of; or None."""
 
 
 TrainerFactory = Callable[[], RunTrainer]
@@ -24,7 +27,11 @@ TrainerFactory = Callable[[], RunTrainer]
 
 
 def attempt(
-    trainer: TrainerFactory, run: Run, worker: int, is_stopped: Callable[[], bool]
+    trainer: TrainerFactory,
+    run: Run,
+    worker: int,
+    is_stopped: Callable[[], bool],
+    checkpoint: bytes | None = None,
 ) -> Iterator[Event]:
     """Yield the events of a run, from the first to the one that ends it.
 
@@ -33,20 +40,25 @@ def attempt(
         run: what to train.
         worker: index of the worker, for `Started`.
         is_stopped: whether the run should end; asked after every event.
+        checkpoint: what the run goes on from, if anything.
     """
-    for event in _events(trainer, run, worker):
+    for event in _events(trainer, run, worker, checkpoint):
         yield event
         if not isinstance(event, Finished | Failed) and is_stopped():
+            if isinstance(event, Progress) and (last := trainer().checkpoint()):
+                yield last
             yield Stopped(run.run_id, time.time())
             return
 
 
-def _events(trainer: TrainerFactory, run: Run, worker: int) -> Iterator[Event]:
+def _events(
+    trainer: TrainerFactory, run: Run, worker: int, checkpoint: bytes | None
+) -> Iterator[Event]:
     """Yield `Started`, the events of the trainer, and `Failed` if anything raises."""
     try:
         its_trainer = trainer()
         yield Started(run.run_id, worker, time.time(), its_trainer.environment())
-        yield from its_trainer.train(run)
+        yield from its_trainer.train(run, checkpoint)
     except Exception as error:  # noqa: BLE001  # whatever ends a run ends that run alone
         yield _failure(run.run_id, error)
 

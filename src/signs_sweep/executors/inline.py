@@ -20,11 +20,11 @@ class InlineExecutor:
         """One."""
         return 1
 
-    def submit(self, run: Run) -> None:
+    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
         """Take a run; it is trained as `events` is called."""
         assert self._current is None, "a run is under way"
         self._is_stopped = False
-        events = attempt(self._trainer, run, worker=0, is_stopped=lambda: self._is_stopped)
+        events = attempt(self._trainer, run, 0, lambda: self._is_stopped, checkpoint)
         self._current = (run.run_id, events)
 
     def events(self, timeout: float) -> Sequence[Event]:

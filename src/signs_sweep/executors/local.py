@@ -64,7 +64,7 @@ class LocalExecutor:
         """The number of workers."""
         return len(self.environments)
 
-    def submit(self, run: Run) -> None:
+    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
         """Send a run to an idle worker, or to a new one."""
         for worker in [worker for worker in self._pool if worker.run_id is None]:
             if worker.process.poll() is not None:
@@ -74,7 +74,7 @@ class LocalExecutor:
         worker = idle[0] if idle else self._start()
         worker.run_id = run.run_id
         with suppress(OSError):  # A worker that dies just now is noticed by `events`.
-            worker.connection.send(run)
+            worker.connection.send((run, checkpoint))
 
     def events(self, timeout: float) -> Sequence[Event]:
         """Return what the workers have sent; see the protocol."""
@@ -138,7 +138,7 @@ class LocalExecutor:
         worker.kill()
         if worker.run_id is None:
             return []
-        return [Failed(worker.run_id, time.time(), message, words or None)]
+        return [Failed(worker.run_id, time.time(), message, words or None, is_crash=True)]
 
 
 @contextmanager
@@ -157,11 +157,10 @@ def _interrupts_blocked() -> Iterator[None]:
 
 def _cause_of_death(code: int) -> str:
     """Say how a worker ended, from the exit code that `subprocess` gives."""
-    again = "Run the same command again to train this run; finished runs are kept."
     if code >= 0:
-        return f"its worker process ended by itself with exit code {code}. {again}"
+        return f"its worker process ended by itself with exit code {code}."
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
     cause = f"its worker process was killed ({name})"
     if -code == signal.SIGKILL:
         cause += ", by someone or because memory ran out"
-    return f"{cause}. {again}"
+    return f"{cause}."

@@ -1,11 +1,12 @@
-"""The three interfaces between the sweep loop and the world.
+"""The interfaces between the sweep loop and the world.
 
 The loop knows these and nothing behind them. Each has a contract test in
 `tests/protocols/` that every implementation passes.
 """
 
+from signs_sweep.protocols.checkpoints import CheckpointStore
 from signs_sweep.protocols.executor import Executor
 from signs_sweep.protocols.scheduler import Scheduler
 from signs_sweep.protocols.tracker import SweepRecord, Tracker
 
-__all__ = ["Executor", "Scheduler", "SweepRecord", "Tracker"]
+__all__ = ["CheckpointStore", "Executor", "Scheduler", "SweepRecord", "Tracker"]

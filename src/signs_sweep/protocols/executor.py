@@ -17,8 +17,11 @@ class Executor(Protocol):
     def slots(self) -> int:
         """How many runs can be under way at once."""
 
-    def submit(self, run: Run) -> None:
-        """Start a run. At most `slots` runs may be under way."""
+    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
+        """Start a run, from its beginning or from a checkpoint.
+
+        At most `slots` runs may be under way.
+        """
 
     def events(self, timeout: float) -> Sequence[Event]:
         """Return what has happened since the last call.
@@ -29,6 +32,8 @@ class Executor(Protocol):
 
     def stop(self, run_id: str) -> None:
         """Ask for a run to end; it does so within about a second, with `Stopped`.
+
+        Where the trainer makes checkpoints, one comes before, so that nothing is lost.
 
         A run that has ended, or ends by itself first, is left as it is.
         """

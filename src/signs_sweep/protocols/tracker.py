@@ -46,8 +46,16 @@ class Tracker(Protocol):
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """Begin an invocation over one or more experiments."""
 
-    def start(self, experiment: str, trial: Trial, run: Run) -> None:
-        """Announce a run; its events follow. It belongs to the sweep of that experiment."""
+    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+        """Announce a run; its events follow. It belongs to the sweep of that experiment.
+
+        Args:
+            experiment: name of the experiment.
+            trial: what the run is part of.
+            run: what will be trained.
+            continues: location of an unfinished record of this run; it is continued, and what is in
+                it already is not recorded a second time.
+        """
 
     def record(self, event: Event) -> None:
         """Record what happened to a started run. The event that ends it decides its state."""

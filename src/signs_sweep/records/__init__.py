@@ -3,7 +3,16 @@
 Everything above imports from here, nothing here imports from above.
 """
 
-from signs_sweep.records.event import Event, Failed, Finished, Progress, Started, Stopped
+from signs_sweep.records.event import (
+    Checkpoint,
+    Event,
+    Failed,
+    Finished,
+    Progress,
+    Retried,
+    Started,
+    Stopped,
+)
 from signs_sweep.records.model import Argument, Built, Dense, Model
 from signs_sweep.records.parameters import PARAMETER_NAMES, SEED_NAMES, Parameters
 from signs_sweep.records.result import History, Result, State
@@ -16,6 +25,7 @@ __all__ = [
     "TRAINING_VERSION",
     "Argument",
     "Built",
+    "Checkpoint",
     "Dense",
     "Event",
     "Failed",
@@ -25,6 +35,7 @@ __all__ = [
     "Parameters",
     "Progress",
     "Result",
+    "Retried",
     "Run",
     "Started",
     "State",

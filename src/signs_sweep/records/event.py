@@ -1,8 +1,9 @@
 """What comes back from an executor while it trains.
 
-A run begins with one `Started`, goes on with any number of `Progress`, and ends with exactly one
-of `Finished`, `Failed` and `Stopped`. A run whose worker dies before it began ends with `Failed`
-alone. Epochs arrive in order, each exactly once.
+A run begins with one `Started`, goes on with any number of `Progress` and `Checkpoint`, and ends
+with exactly one of `Finished`, `Failed` and `Stopped`. A run whose worker dies before it began ends
+with `Failed` alone. Epochs arrive in order, each exactly once, from the first: a run that goes on
+from a checkpoint tells again what was before it.
 """
 
 from collections.abc import Mapping
@@ -42,17 +43,38 @@ class Progress:
         metrics: by name (`loss`, `accuracy`, and with a validation share `val_loss` and
             `val_accuracy`), one float64 an epoch.
         times: milliseconds since the epoch of Unix at which each epoch ended, int64.
+        is_replay: whether they were trained before, and come from the checkpoint from which the run
+            goes on.
     """
 
     run_id: str
     first_epoch: int
     metrics: "Mapping[str, NDArray[np.float64]]"
     times: "NDArray[np.int64]"
+    is_replay: bool = False
 
     @property
     def last_epoch(self) -> int:
         """Number (1-based) of the last epoch in the arrays."""
         return self.first_epoch + len(self.times) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """All that decides how a run goes on after an epoch.
+
+    Attributes:
+        run_id: the run.
+        epoch: how many epochs have been trained.
+        content: the state, in the trainer's own format.
+        is_end: whether it is the state after the last epoch of the run, with which longer runs
+            begin.
+    """
+
+    run_id: str
+    epoch: int
+    content: bytes
+    is_end: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +110,31 @@ class Failed:
         time: seconds since the epoch of Unix.
         message: what happened and what to do, in a sentence or two.
         traceback: where it happened, when an exception ended the run.
+        is_crash: whether its process died, so that it may well go on in another one.
     """
 
     run_id: str
     time: float
     message: str
     traceback: str | None = None
+    is_crash: bool = False
+
+
+@dataclass(frozen=True)
+class Retried:
+    """The process of a run died; the run goes on in another one. Comes from the sweep loop.
+
+    Attributes:
+        run_id: the run.
+        time: seconds since the epoch of Unix.
+        message: what happened.
+        epoch: the epoch after which it goes on; 0 for the beginning.
+    """
+
+    run_id: str
+    time: float
+    message: str
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -109,4 +150,4 @@ class Stopped:
     time: float
 
 
-Event = Started | Progress | Finished | Failed | Stopped
+Event = Started | Progress | Checkpoint | Finished | Failed | Retried | Stopped

@@ -10,7 +10,12 @@ from signs_sweep.trackers.dataset import DatasetInfo
 from signs_sweep.trackers.memory import MemoryTracker
 from signs_sweep.trackers.mlflow import MlflowTracker
 from signs_sweep.trackers.server import serve
-from signs_sweep.trackers.store import default_artifact_root, resolve_uri, store_exists
+from signs_sweep.trackers.store import (
+    default_artifact_root,
+    default_checkpoint_folder,
+    resolve_uri,
+    store_exists,
+)
 
 __all__ = [
     "BackgroundTracker",
@@ -18,6 +23,7 @@ __all__ = [
     "MemoryTracker",
     "MlflowTracker",
     "default_artifact_root",
+    "default_checkpoint_folder",
     "resolve_uri",
     "serve",
     "store_exists",

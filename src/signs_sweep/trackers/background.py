@@ -51,9 +51,9 @@ class BackgroundTracker:
         """See `Tracker.open`."""
         self._later(lambda: self._inner.open(sweeps))
 
-    def start(self, experiment: str, trial: Trial, run: Run) -> None:
+    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
-        self._later(lambda: self._inner.start(experiment, trial, run))
+        self._later(lambda: self._inner.start(experiment, trial, run, continues))
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""

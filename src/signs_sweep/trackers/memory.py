@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.records import (
+    Checkpoint,
     Event,
     Failed,
     Finished,
     Progress,
     Result,
+    Retried,
     Run,
     Started,
     State,
@@ -62,15 +64,19 @@ class MemoryTracker:
         """See `Tracker.open`."""
         self.sweeps.update({sweep.experiment: sweep for sweep in sweeps})
 
-    def start(self, experiment: str, trial: Trial, run: Run) -> None:
+    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
         if experiment not in self.sweeps:
             raise KeyError(experiment)
         self.started.append((experiment, trial, run))
-        record = _Record(
-            Result(run.run_id, State.RUNNING, location=f"memory/{len(self._records) + 1}")
-        )
-        self._records.append(record)
+        earlier = [one for one in self._records if one.result.location == continues]
+        if continues is not None and earlier:
+            (record,) = earlier
+            record.result = replace(record.result, state=State.RUNNING, message=None)
+        else:
+            location = f"memory/{len(self._records) + 1}"
+            record = _Record(Result(run.run_id, State.RUNNING, location=location))
+            self._records.append(record)
         self._current[run.run_id] = record
 
     def record(self, event: Event) -> None:
@@ -79,7 +85,7 @@ class MemoryTracker:
         if record.result.state.has_ended:
             return
         match event:
-            case Started():
+            case Started() | Checkpoint() | Retried():
                 pass
             case Progress():
                 record.curves.add(event)

@@ -78,6 +78,13 @@ def default_artifact_root(uri: str) -> str | None:
     return (folder.absolute() / "artifacts").as_uri()
 
 
+def default_checkpoint_folder(uri: str) -> Path:
+    """Return where checkpoints go: beside a SQLite file, else in `mlruns` in the current folder."""
+    path = sqlite_path(uri)
+    folder = Path("mlruns") if path is None else path.parent
+    return folder.absolute() / "checkpoints"
+
+
 def shown(uri: str) -> str:
     """Return a URI as it may be shown: a SQLite store as its path, others without password."""
     path = sqlite_path(uri)

@@ -58,6 +58,11 @@ class BuiltNetwork:
         return list(self._model.trainable_variables)
 
     @property
+    def state(self) -> Sequence[Any]:
+        """All weights, those included that are not trained, such as moving averages."""
+        return list(self._model.weights)
+
+    @property
     def suits_xla(self) -> bool:
         """Whether it has no convolution: on a processor, XLA's gradients of those are slow.
 

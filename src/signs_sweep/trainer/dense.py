@@ -87,6 +87,11 @@ class DenseNetwork:
             ]
 
     @property
+    def state(self) -> Sequence[Any]:
+        """The trainable variables: there are no others."""
+        return self.variables
+
+    @property
     def suits_xla(self) -> bool:
         """Yes: 5 times faster."""
         return True

@@ -5,7 +5,7 @@ between two steps. One compilation serves every run of the same structure: sizes
 while learning rate, L2, keep_prob and the seeds are its inputs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +86,27 @@ class EpochLoop:
         self._optimizer.learning_rate.assign(parameters.learning_rate)
         self._parameters = parameters
         self._epoch = 0
+
+    def state(self) -> list[NDArray[np.generic]]:
+        """Return all that decides what the next epochs do, beside the parameters of the run."""
+        return [one.value.numpy() for one in self._variables()]
+
+    def resume(self, state: Sequence[NDArray[np.generic]], epoch: int) -> None:
+        """Go on, after `start`, from the state after an epoch.
+
+        Raises:
+            TrainingError: it is the state of another network.
+        """
+        variables = self._variables()
+        shapes = [tuple(one.shape) for one in variables]
+        if [values.shape for values in state] != shapes:
+            raise TrainingError("the checkpoint belongs to another network")
+        for variable, values in zip(variables, state, strict=True):
+            variable.assign(values)
+        self._epoch = epoch
+
+    def _variables(self) -> list[Any]:
+        return [*self.network.state, *self._optimizer.variables]
 
     def advance(self, epochs: int) -> dict[str, NDArray[np.float64]]:
         """Train some more epochs, at most `capacity`, and return their metrics.

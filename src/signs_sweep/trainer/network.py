@@ -21,6 +21,10 @@ class Network(Protocol):
         """The Keras variables that training changes."""
 
     @property
+    def state(self) -> Sequence[Any]:
+        """All Keras variables that an epoch changes and the next one reads."""
+
+    @property
     def suits_xla(self) -> bool:
         """Whether XLA computes it faster than TensorFlow's own kernels do."""
 

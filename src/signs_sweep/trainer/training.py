@@ -7,10 +7,11 @@ import numpy as np
 
 from signs_sweep.building import ModelSource
 from signs_sweep.data import Dataset, DataSource, stratified_split
-from signs_sweep.errors import DataError, DivergedError
-from signs_sweep.records import Dense, Event, Finished, Model, Progress, Run
+from signs_sweep.errors import DataError, DivergedError, TrainingError
+from signs_sweep.records import Checkpoint, Dense, Event, Finished, Model, Progress, Run
 from signs_sweep.trainer import runtime
 from signs_sweep.trainer.built import BuiltNetwork
+from signs_sweep.trainer.checkpoint import Snapshot
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.network import Network
@@ -34,6 +35,7 @@ class Trainer:
         models: Mapping[str, ModelSource] | None = None,
         *,
         is_worker: bool = False,
+        checkpoint_seconds: float | None = None,
     ) -> None:
         """Set TensorFlow up; nothing is loaded yet.
 
@@ -41,19 +43,27 @@ class Trainer:
             sources: where the datasets are, by fingerprint.
             models: where the functions that build models are, by fingerprint.
             is_worker: whether it has the process for itself.
+            checkpoint_seconds: time between two checkpoints of a run; None makes none.
         """
         runtime.prepare(is_worker=is_worker)
         self._sources = sources
         self._models = models or {}
         self._datasets: dict[str, Dataset] = {}
+        self._checkpoint_seconds = checkpoint_seconds
+        self._course: _Course | None = None
         self._loops: dict[tuple[object, ...], tuple[EpochLoop, LabelledImages]] = {}
 
     def environment(self) -> Mapping[str, str]:
         """Return what the bits of a result depend on beside the run."""
         return runtime.describe()
 
-    def train(self, run: Run) -> Iterator[Event]:
+    def train(self, run: Run, checkpoint: bytes | None = None) -> Iterator[Event]:
         """Train a run; yield `Progress` as epochs are done, and `Finished` at the end.
+
+        Args:
+            run: what to train.
+            checkpoint: content of a `Checkpoint` of its trajectory to go on from. One that an older
+                version made is of no use, and the run begins at its beginning.
 
         Raises:
             DivergedError: the loss is no longer finite; the epochs before have been yielded.
@@ -63,8 +73,24 @@ class Trainer:
         dataset = self._dataset(run.data)
         loop, training = self._loop(run, dataset)
         loop.start(run.parameters)
-        yield from _epochs(run, loop)
-        yield _finish(run, loop.network, training, dataset, started)
+        course = self._course = _Course(run, loop, started)
+        if checkpoint is not None and (before := course.resume(checkpoint)):
+            yield before
+        every = self._checkpoint_seconds
+        for progress in _epochs(run, loop, course.epoch):
+            course.add(progress)
+            yield progress
+            if every is not None and course.seconds_since_checkpoint >= every:
+                yield course.checkpoint()
+        if every is not None:
+            yield course.checkpoint()
+        yield _finish(run, loop.network, training, dataset, course)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the state of the run under way; None where no checkpoints are wanted."""
+        if self._checkpoint_seconds is None or self._course is None or not self._course.epoch:
+            return None
+        return self._course.checkpoint()
 
     def _dataset(self, fingerprint: str) -> Dataset:
         if fingerprint not in self._datasets:
@@ -109,9 +135,69 @@ class Trainer:
         return BuiltNetwork(builder, model.arguments, shape, classes)
 
 
-def _epochs(run: Run, loop: EpochLoop) -> Iterator[Progress]:
-    """Train all epochs of a run, in calls of about the same duration."""
-    done, size = 0, 1
+class _Course:
+    """What a run has been through, for its checkpoints."""
+
+    def __init__(self, run: Run, loop: EpochLoop, started: float) -> None:
+        self._run = run
+        self._loop = loop
+        self._started = started
+        self._spent_before = 0.0
+        self._parts: list[Progress] = []
+        self._last_checkpoint = time.monotonic()
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs there are."""
+        return self._parts[-1].last_epoch if self._parts else 0
+
+    @property
+    def seconds(self) -> float:
+        """Time that workers have spent on the run."""
+        return self._spent_before + time.perf_counter() - self._started
+
+    @property
+    def seconds_since_checkpoint(self) -> float:
+        """Time since the last checkpoint, or since the start."""
+        return time.monotonic() - self._last_checkpoint
+
+    def add(self, progress: Progress) -> None:
+        """Take in some more epochs."""
+        self._parts.append(progress)
+
+    def resume(self, content: bytes) -> Progress | None:
+        """Go on from a checkpoint; return the epochs before it, or None where it is of no use."""
+        try:
+            snapshot = Snapshot.from_bytes(content, self._run.trajectory_id)
+            self._loop.resume(snapshot.state, snapshot.epoch)
+        except TrainingError:
+            self._loop.start(self._run.parameters)
+            return None
+        self._spent_before = snapshot.seconds
+        before = Progress(self._run.run_id, 1, snapshot.history, snapshot.times, is_replay=True)
+        self._parts.append(before)
+        return before
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the state after the last epoch."""
+        names = self._parts[0].metrics
+        snapshot = Snapshot(
+            trajectory=self._run.trajectory_id,
+            state=self._loop.state(),
+            history={
+                name: np.concatenate([part.metrics[name] for part in self._parts]) for name in names
+            },
+            times=np.concatenate([part.times for part in self._parts]),
+            seconds=self.seconds,
+        )
+        self._last_checkpoint = time.monotonic()
+        is_end = self.epoch == self._run.parameters.epochs
+        return Checkpoint(self._run.run_id, self.epoch, snapshot.to_bytes(), is_end)
+
+
+def _epochs(run: Run, loop: EpochLoop, done: int) -> Iterator[Progress]:
+    """Train what is left of a run after `done` epochs, in calls of about the same duration."""
+    size = 1
     total = run.parameters.epochs
     while done < total:
         count = min(size, total - done)
@@ -136,7 +222,7 @@ def _epochs(run: Run, loop: EpochLoop) -> Iterator[Progress]:
 
 
 def _finish(
-    run: Run, network: Network, training: LabelledImages, dataset: Dataset, started: float
+    run: Run, network: Network, training: LabelledImages, dataset: Dataset, course: _Course
 ) -> Finished:
     """Evaluate a trained network in inference mode and pack it up.
 
@@ -160,6 +246,6 @@ def _finish(
         },
         confusion=confusion.reshape(classes, classes).astype(np.int64),
         model=network.to_bytes(),
-        seconds=time.perf_counter() - started,
+        seconds=course.seconds,
         time=time.time(),
     )

@@ -4,16 +4,19 @@ import csv
 import io
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from signs_sweep.records import (
     PARAMETER_NAMES,
+    Checkpoint,
     Event,
     Failed,
     Finished,
     History,
     Progress,
+    Retried,
     Run,
     Started,
     State,
@@ -40,9 +43,15 @@ class RunRecorder:
     """Writes the events of one run to its record."""
 
     def __init__(
-        self, client: "MlflowClient", location: str, run: Run, dataset: DatasetInfo, spec: str
+        self,
+        client: "MlflowClient",
+        location: str,
+        run: Run,
+        dataset: DatasetInfo,
+        spec: str,
+        recorded: Mapping[str, int],
     ) -> None:
-        """Take over a record that was just made.
+        """Take over a record.
 
         Args:
             client: the store.
@@ -50,7 +59,9 @@ class RunRecorder:
             run: what is recorded.
             dataset: what it is trained on.
             spec: text of the spec.
+            recorded: by metric, the last epoch that the record has already.
         """
+        self._recorded = recorded
         self._client = client
         self._location = location
         self._run = run
@@ -78,6 +89,8 @@ class RunRecorder:
                 self._fail(event)
             case Stopped():
                 self.stop(event.time)
+            case Checkpoint() | Retried():
+                pass
 
     def stop(self, when: float) -> None:
         """End the record as killed, with what there is."""
@@ -95,6 +108,7 @@ class RunRecorder:
             for step, (value, moment) in enumerate(
                 zip(values, new.times, strict=True), start=new.first_epoch
             )
+            if step > self._recorded.get(name, 0)
         ]
         if time.monotonic() - self._written > _SECONDS:
             self._write()
@@ -116,7 +130,9 @@ class RunRecorder:
         moment = int(event.time * 1000)
         final = {**event.metrics, "seconds": event.seconds}
         self._waiting += [
-            Metric(name, value, moment, self._curves.epochs) for name, value in final.items()
+            Metric(name, value, moment, self._curves.epochs)
+            for name, value in final.items()
+            if name not in self._recorded
         ]
         pictures = draw_run(
             self._run.parameters.learning_rate,

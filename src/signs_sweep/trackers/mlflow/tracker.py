@@ -103,7 +103,7 @@ class MlflowTracker:
                 client.log_text(parent, sweep.plan, "plan.txt")
                 self._sweeps[sweep.experiment] = _OpenSweep(sweep, experiment_id, parent)
 
-    def start(self, experiment: str, trial: Trial, run: Run) -> None:
+    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
         from mlflow.entities import Param
 
@@ -119,14 +119,35 @@ class MlflowTracker:
             **_source(),
         }
         with store_errors(self._uri):
-            made = client.create_run(
-                sweep.experiment_id, run_name=_name(sweep.record, trial, run), tags=values
-            )
-            params = [Param(name, value) for name, value in params_of(run).items()]
-            client.log_batch(made.info.run_id, params=params)
+            if continues is None:
+                made = client.create_run(
+                    sweep.experiment_id, run_name=_name(sweep.record, trial, run), tags=values
+                )
+                location = made.info.run_id
+                params = [Param(name, value) for name, value in params_of(run).items()]
+                client.log_batch(location, params=params)
+                recorded: Mapping[str, int] = {}
+            else:
+                location = continues
+                recorded = self._reopen(location, sweep)
         self._recorders[run.run_id] = RunRecorder(
-            client, made.info.run_id, run, dataset, sweep.record.spec
+            client, location, run, dataset, sweep.record.spec, recorded
         )
+
+    def _reopen(self, location: str, sweep: _OpenSweep) -> Mapping[str, int]:
+        """Continue an unfinished record; return how far each of its metrics is recorded."""
+        client = self._client
+        earlier = client.get_run(location)
+        client.update_run(location, status="RUNNING")
+        if earlier.info.experiment_id == sweep.experiment_id:
+            client.set_tag(location, tags.PARENT, sweep.parent)
+        for name in (tags.MESSAGE, tags.NOTE):
+            if name in earlier.data.tags:
+                client.delete_tag(location, name)
+        return {
+            name: max(point.step for point in client.get_metric_history(location, name))
+            for name in earlier.data.metrics
+        }
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""

@@ -1,0 +1,92 @@
+"""Checkpoints as files: `FOLDER/TRAJECTORY/EPOCH.h5`.
+
+A file is written aside, forced to the disk and renamed, so that a name stands for a whole file or
+for none. It is HDF5 with a line at its end that holds the SHA-256 of what is before it (HDF5 does
+not mind what follows). Of a run under way the last two are kept; the one at the end of a finished
+run stays for longer runs that begin with it.
+"""
+
+import os
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from signs_sweep.errors import StoreError
+from signs_sweep.records import Checkpoint, Run
+
+_MARK = b"\nsha256:"
+_TAIL = len(_MARK) + 64
+_KEPT = 2
+_END = ".end.h5"
+"""Ending of the name of a checkpoint at the end of a run."""
+
+
+class FileCheckpoints:
+    """Implements `CheckpointStore` in a folder, which is made with the first file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, run: Run, checkpoint: Checkpoint) -> None:
+        """See `CheckpointStore.keep`."""
+        folder = self._folder / run.trajectory_id
+        ending = _END if checkpoint.is_end else ".h5"
+        path = folder / f"{checkpoint.epoch:08}{ending}"
+        content = checkpoint.content
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(path, content + _MARK + sha256(content).hexdigest().encode())
+        except OSError as error:
+            raise StoreError(
+                f"cannot write the checkpoint {path}: {error.strerror}. Earlier checkpoints and "
+                "all finished runs are kept; the same command goes on from there."
+            ) from error
+        passing = [file for _, file in self._files(run) if not file.name.endswith(_END)]
+        for old in passing[:-_KEPT]:
+            with suppress(OSError):
+                old.unlink()
+
+    def latest(self, run: Run) -> bytes | None:
+        """See `CheckpointStore.latest`. A damaged file gets `.damaged` at the end of its name."""
+        for epoch, path in reversed(self._files(run)):
+            if epoch > run.parameters.epochs:
+                continue
+            try:
+                whole = path.read_bytes()
+            except OSError:
+                continue
+            content, tail = whole[:-_TAIL], whole[-_TAIL:]
+            if tail == _MARK + sha256(content).hexdigest().encode():
+                return content
+            with suppress(OSError):
+                path.rename(path.with_name(f"{path.name}.damaged"))
+        return None
+
+    def latest_epoch(self, run: Run) -> int:
+        """See `CheckpointStore.latest_epoch`."""
+        epochs = [epoch for epoch, _ in self._files(run) if epoch <= run.parameters.epochs]
+        return max(epochs, default=0)
+
+    def _files(self, run: Run) -> list[tuple[int, Path]]:
+        """Return the checkpoints of a trajectory with their epochs, first epoch first."""
+        try:
+            files = list((self._folder / run.trajectory_id).iterdir())
+        except OSError:
+            return []
+        named = [(file.name.partition(".")[0], file) for file in files if file.suffix == ".h5"]
+        return sorted((int(name), file) for name, file in named if name.isdigit())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file such that it is there as a whole and durably, or not at all."""
+    aside = path.with_name(f"{path.name}.part")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

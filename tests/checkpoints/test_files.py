@@ -1,0 +1,68 @@
+"""Checkpoints as files: whole, checked, and no more than needed."""
+
+from pathlib import Path
+
+import pytest
+
+from signs_sweep.checkpoints import FileCheckpoints
+from signs_sweep.errors import StoreError
+from signs_sweep.records import Checkpoint, Dense, Parameters, Run
+
+RUN = Run(Parameters(epochs=10), Dense((2,)), 0.0, "data")
+
+
+def keep(store: FileCheckpoints, *epochs: int) -> None:
+    for epoch in epochs:
+        content = b"state %d" % epoch
+        store.keep(RUN, Checkpoint(RUN.run_id, epoch, content, is_end=epoch == 10))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in (folder / RUN.trajectory_id).iterdir())
+
+
+def test_of_a_run_under_way_two_are_kept_and_the_end_stays(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 1, 2, 3)
+    assert names(tmp_path) == ["00000002.h5", "00000003.h5"]
+    keep(store, 10)
+    longer = Run(Parameters(epochs=30), Dense((2,)), 0.0, "data")
+    for epoch in (15, 20, 25):
+        store.keep(longer, Checkpoint(longer.run_id, epoch, b"x", is_end=False))
+    assert names(tmp_path) == ["00000010.end.h5", "00000020.h5", "00000025.h5"]
+    assert store.latest(RUN) == b"state 10"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole[:-1],
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: b"",
+        lambda whole: b"X" + whole[1:],
+        lambda whole: whole + b"\n",
+    ],
+    ids=["last byte", "half", "empty", "other byte", "longer"],
+)
+def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(tmp_path: Path, damage) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 3, 6)
+    file = tmp_path / RUN.trajectory_id / "00000006.h5"
+    file.write_bytes(damage(file.read_bytes()))
+    assert store.latest(RUN) == b"state 3"
+    assert names(tmp_path) == ["00000003.h5", "00000006.h5.damaged"]
+    assert store.latest_epoch(RUN) == 3
+
+
+def test_what_was_not_written_to_its_end_counts_for_nothing(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 3)
+    (tmp_path / RUN.trajectory_id / "00000006.h5.part").write_bytes(b"half of it")
+    (tmp_path / RUN.trajectory_id / "notes.h5").write_bytes(b"of somebody else")
+    assert store.latest(RUN) == b"state 3"
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(StoreError, match="cannot write the checkpoint"):
+        keep(FileCheckpoints(tmp_path / "taken"), 1)
