@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 
-from signs_sweep.checkpoints import MemoryCheckpoints
+from signs_sweep.checkpoints import MemoryCheckpoints, NoClaims
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.records import (
     Checkpoint,
@@ -23,6 +23,7 @@ from signs_sweep.records import (
     State,
     Stopped,
     Trial,
+    Waiting,
 )
 from signs_sweep.schedulers import FixedScheduler
 from signs_sweep.sweep import Recovery, Sweep
@@ -103,7 +104,7 @@ class Recording(FixedScheduler):
 def make_sweep(scheduler, executor, known=None, listener=lambda _: None, recovery=None):
     tracker = MemoryTracker()
     tracker.open([SweepRecord("toy", "", "", "", "data", ())])
-    recovery = recovery or Recovery(MemoryCheckpoints())
+    recovery = recovery or Recovery(MemoryCheckpoints(), NoClaims())
     sweep = Sweep(scheduler, executor, tracker, known or {}, lambda _: "toy", listener, recovery)
     return sweep, tracker
 
@@ -256,7 +257,7 @@ def test_a_run_begins_where_an_earlier_sweep_left_it() -> None:
     checkpoints.keep(run, Checkpoint(run.run_id, 1, b"after 1", is_end=False))
     for is_wanted, expected in ((True, b"after 1"), (False, None)):
         executor = ToyExecutor(1)
-        recovery = Recovery(checkpoints, is_wanted=is_wanted)
+        recovery = Recovery(checkpoints, NoClaims(), is_wanted=is_wanted)
         make_sweep(Recording([make_trial(1, 0.1)]), executor, recovery=recovery)[0].run()
         assert executor.begun_from == [expected]
 
@@ -272,3 +273,39 @@ def test_runs_on_one_trajectory_are_trained_one_after_the_other() -> None:
     order = [(run.parameters.l2, run.parameters.epochs) for run in executor.submitted]
     assert order == [(0.1, 2), (0.2, 2), (0.1, 4)]
     assert len(sweep.results) == 3
+
+
+class OtherSweep(NoClaims):
+    """Holds a trajectory for a while, as another sweep does that trains it."""
+
+    def __init__(self, run: Run, refusals: int) -> None:
+        super().__init__()
+        self.run = run
+        self.refusals = refusals
+
+    def take(self, trajectory: str) -> bool:
+        if trajectory == self.run.trajectory_id and self.refusals:
+            self.refusals -= 1
+            return False
+        return super().take(trajectory)
+
+
+@pytest.mark.parametrize("has_finished", [True, False])
+def test_what_another_sweep_trains_is_waited_for_and_taken_over_if_it_did_not_finish(
+    has_finished: bool,
+) -> None:
+    trials = [make_trial(1, 0.1), make_trial(2, 0.2)]
+    theirs = trials[0].runs[0]
+    state = State.FINISHED if has_finished else State.KILLED
+    result = Result(theirs.run_id, state, location="memory/9")
+    found = {theirs.run_id: result}
+    recovery = Recovery(
+        MemoryCheckpoints(), OtherSweep(theirs, 4), lambda run: found.get(run.run_id)
+    )
+    heard: list[Event | None] = []
+    scheduler, executor = Recording(trials), ToyExecutor(2)
+    make_sweep(scheduler, executor, listener=heard.append, recovery=recovery)[0].run()
+    trained = [run.parameters.l2 for run in executor.submitted]
+    assert trained == ([0.2] if has_finished else [0.2, 0.1])
+    assert sorted(scheduler.told) == [(1, [State.FINISHED]), (2, [State.FINISHED])]
+    assert [event.run_id for event in heard if isinstance(event, Waiting)] == [theirs.run_id]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from signs_sweep.analysis.table import Row, build_table
-from signs_sweep.checkpoints import FileCheckpoints
+from signs_sweep.checkpoints import FileCheckpoints, FileClaims
 from signs_sweep.errors import UsageError
 from signs_sweep.executors import (
     InlineExecutor,
@@ -29,7 +29,7 @@ from signs_sweep.executors import (
 from signs_sweep.planning import Part, Plan
 from signs_sweep.preparation import Prepared
 from signs_sweep.protocols import Executor, SweepRecord
-from signs_sweep.records import Result, State, Trial
+from signs_sweep.records import Result, Run, State, Trial
 from signs_sweep.schedulers import FixedScheduler
 from signs_sweep.sweep import Listener, Recovery, Sweep
 from signs_sweep.trackers import (
@@ -97,7 +97,9 @@ class Store:
             StoreError: the URI cannot be one of a store.
         """
         self.uri = resolve_uri(tracking_uri, Path.cwd())
-        self.checkpoints = FileCheckpoints(default_checkpoint_folder(self.uri))
+        folder = default_checkpoint_folder(self.uri)
+        self.checkpoints = FileCheckpoints(folder)
+        self.claims = FileClaims(folder / "claims")
         self.tracker = MlflowTracker(self.uri, {} if prepared is None else _describe(prepared))
 
     def find(self, plan: Plan) -> Mapping[str, Result]:
@@ -162,7 +164,6 @@ class Running:
         prepared: the plan and its data.
         store: where it is recorded.
         known: results that need no training.
-        unfinished: by run_id, where the store has records of runs that did not finish.
         options: how to train.
         devices: for each worker process, the graphics processor that it uses, or None; empty to
             train in this process.
@@ -171,7 +172,6 @@ class Running:
     prepared: Prepared
     store: Store
     known: Mapping[str, Result]
-    unfinished: Mapping[str, str]
     options: Options
     devices: Sequence[str | None]
     _started: float = field(default_factory=time.monotonic)
@@ -199,7 +199,8 @@ class Running:
         scheduler = FixedScheduler(_in_order_of_training([trial for _, trial in plan.trials()]))
         recovery = Recovery(
             checkpoints=self.store.checkpoints,
-            records=self.unfinished,
+            claims=self.store.claims,
+            look_up=self._look_up,
             retries=self.options.retries,
             is_wanted=not self.options.force,
         )
@@ -225,6 +226,13 @@ class Running:
                     tracker.close(State.FAILED, _tables(plan, sweep.results))
                 raise
         return outcome
+
+    def _look_up(self, run: Run) -> Result | None:
+        """Return what the store knows of a run now; nothing where all is to be trained anew.
+
+        Asked beside the writer: it reads only, and must not wait for what is being written.
+        """
+        return None if self.options.force else self.store.tracker.find([run.run_id]).get(run.run_id)
 
     def _executor(self, runs: int) -> Executor:
         from signs_sweep.trainer.runtime import training_environment
@@ -274,13 +282,8 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     store = Store(tracking_uri, prepared)
     found = {} if options.force else store.find(prepared.plan)
     known = {run_id: result for run_id, result in found.items() if result.state.is_finished}
-    unfinished = {
-        run_id: result.location
-        for run_id, result in found.items()
-        if run_id not in known and result.location is not None
-    }
     devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
-    return Running(prepared, store, known, unfinished, options, devices)
+    return Running(prepared, store, known, options, devices)
 
 
 def rows_of(part: Part, results: Mapping[str, Result]) -> list[Row]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from signs_sweep.protocols import CheckpointStore, Executor, Scheduler, Tracker
+from signs_sweep.protocols import CheckpointStore, Claims, Executor, Scheduler, Tracker
 from signs_sweep.records import (
     Checkpoint,
     Event,
@@ -26,6 +26,7 @@ from signs_sweep.records import (
     State,
     Stopped,
     Trial,
+    Waiting,
 )
 
 _POLL_SECONDS = 0.2
@@ -69,13 +70,15 @@ class Recovery:
 
     Attributes:
         checkpoints: where the states of runs are kept.
-        records: by run_id, where the tracker has the unfinished record of an earlier sweep.
+        claims: keep other sweeps from training the same at the same time.
+        look_up: returns what the store knows of a run now; another sweep may have trained it.
         retries: how often a run whose process died goes on in another one.
         is_wanted: whether to go on from checkpoints; they are made in any case.
     """
 
     checkpoints: CheckpointStore
-    records: Mapping[str, str] = field(default_factory=dict)
+    claims: Claims
+    look_up: Callable[[Run], Result | None] = lambda _: None
     retries: int = 2
     is_wanted: bool = True
 
@@ -123,6 +126,8 @@ class Sweep:
         self._waiting: deque[Run] = deque()
         self._underway: dict[str, _Underway] = {}
         self._owners: dict[str, list[Trial]] = {}
+        self._told_of: set[str] = set()
+        self._ours: set[str] = set()
         self._is_interrupted = False
         self.results: dict[str, Result] = {}
 
@@ -133,8 +138,10 @@ class Sweep:
             KeyboardInterrupt: `interrupt` was called; the runs under way are recorded as stopped.
         """
         self._fill()
-        while self._underway:
+        while self._underway or self._waiting:
             self._hear(_POLL_SECONDS)
+            if not self._underway:
+                time.sleep(_POLL_SECONDS)
             if self._is_interrupted:
                 self._break_off()
             self._fill()
@@ -173,25 +180,39 @@ class Sweep:
             run = self._next()
             if run is None:
                 return
+            known = self._recovery.look_up(run)
+            if known is not None and known.state.is_finished:
+                self._recovery.claims.release(run.trajectory_id)
+                self._end(run.run_id, known)
+                continue
             trial = self._owners[run.run_id][0]
-            record = self._recovery.records.get(run.run_id)
+            record = None if known is None else known.location
+            self._ours.add(run.trajectory_id)
             self._tracker.start(self._experiment_of(trial), trial, run, record)
             self._underway[run.run_id] = _Underway(run)
             self._executor.submit(run, self._recovery.checkpoint(run))
 
     def _next(self) -> Run | None:
-        """Return the next run to train.
+        """Return the next run whose trajectory could be claimed.
 
-        A run waits while another one is on the same trajectory: it goes on where that one ends.
+        A run waits while another one is on the same trajectory, in this sweep or in another: it
+        goes on where that one ends.
         """
         while True:
-            busy = {entry.run.trajectory_id for entry in self._underway.values()}
             for run in self._waiting:
-                if run.trajectory_id not in busy:
+                if self._recovery.claims.take(run.trajectory_id):
                     self._waiting.remove(run)
                     return run
             if not self._take_trial():
+                self._tell_of_waiting()
                 return None
+
+    def _tell_of_waiting(self) -> None:
+        """Say once of a run that another sweep is on it."""
+        for run in self._waiting:
+            if run.trajectory_id not in self._ours and run.run_id not in self._told_of:
+                self._told_of.add(run.run_id)
+                self._listener(Waiting(run.run_id))
 
     def _take_trial(self) -> bool:
         """Ask for a trial and queue its runs that need training; False when there is none.
@@ -230,10 +251,24 @@ class Sweep:
                 self._executor.stop(event.run_id)
         elif isinstance(event, Finished | Failed | Stopped):
             del self._underway[event.run_id]
-            self.results[event.run_id] = entry.result(event)
-            for trial in self._owners[event.run_id]:
-                self._tell_if_complete(trial)
+            self._release(entry.run.trajectory_id)
+            self._end(event.run_id, entry.result(event))
         self._listener(event)
+
+    def _release(self, trajectory: str) -> None:
+        """Let others have a trajectory, once they would find how it ended."""
+
+        def release() -> None:
+            self._ours.discard(trajectory)
+            self._recovery.claims.release(trajectory)
+
+        self._tracker.then(release)
+
+    def _end(self, run_id: str, result: Result) -> None:
+        """Take in how a run ended, here or in another sweep."""
+        self.results[run_id] = result
+        for trial in self._owners[run_id]:
+            self._tell_if_complete(trial)
 
     def _retry(self, entry: _Underway, crash: Failed) -> None:
         """Go on with a run whose process died, in another one, from its last checkpoint."""

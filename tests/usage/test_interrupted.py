@@ -127,3 +127,16 @@ def test_ctrl_c_keeps_what_was_trained(project, undisturbed) -> None:
     assert "goes on from epoch" in again.stderr
     assert recorded_bits(project) == undisturbed
     assert len(children(project, "long")[1]) == 3
+
+
+def test_two_sweeps_at_once_train_each_run_once_and_both_have_all_results(
+    project, undisturbed
+) -> None:
+    project.write("long.yaml", SPEC)
+    both = [project.start(*COMMAND) for _ in range(2)]
+    for process in both:
+        out, err = process.communicate(timeout=240)
+        assert process.returncode == 0, err
+        assert len(out.splitlines()) == 4
+    assert recorded_bits(project) == undisturbed
+    check_that_everything_is_recorded_once(project)

@@ -197,7 +197,7 @@ def test_a_worker_that_is_killed_fails_its_own_run_only(project) -> None:
         "name: two\nmodel: {hidden: [3]}\n"
         "cases: [{label: endless, epochs: 10000000}, {label: short, epochs: 3}]\n",
     )
-    process = project.start("run", "two.yaml", "--workers", "1")
+    process = project.start("run", "two.yaml", "--workers", "1", "--retries", "0")
     wait_until(lambda: _trains(project, "two") == 1, seconds=120)
     (worker,) = workers_of(project)
     os.kill(worker, signal.SIGKILL)

@@ -21,6 +21,7 @@ from signs_sweep.records import (
     Retried,
     Started,
     Stopped,
+    Waiting,
 )
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         else:
             if event.run_id in self._worker_of:
                 self._lines[self._worker_of[event.run_id]] = ("idle", "", "")
-            if isinstance(event, Failed | Retried):
+            if isinstance(event, Failed | Retried | Waiting):
                 self._console.print(f"{title}: {_ending(event)}", style="red", markup=False)
 
     def _count(self, event: Progress) -> None:
@@ -219,7 +220,7 @@ def _figures(event: Progress, pace: Pace) -> str:
     return "  ".join(words)
 
 
-def _ending(event: Started | Finished | Failed | Retried | Stopped) -> str:
+def _ending(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> str:
     match event:
         case Started():
             return f"started by worker {event.worker + 1}"
@@ -235,5 +236,7 @@ def _ending(event: Started | Finished | Failed | Retried | Stopped) -> str:
         case Retried():
             where = f"goes on from epoch {event.epoch:,}" if event.epoch else "begins again"
             return f"{event.message} It {where} in a new one."
+        case Waiting():
+            return "another sweep is on it; this one waits for the result"
         case Stopped():
             return "stopped"

@@ -5,8 +5,9 @@ The loop knows these and nothing behind them. Each has a contract test in
 """
 
 from signs_sweep.protocols.checkpoints import CheckpointStore
+from signs_sweep.protocols.claims import Claims
 from signs_sweep.protocols.executor import Executor
 from signs_sweep.protocols.scheduler import Scheduler
 from signs_sweep.protocols.tracker import SweepRecord, Tracker
 
-__all__ = ["CheckpointStore", "Executor", "Scheduler", "SweepRecord", "Tracker"]
+__all__ = ["CheckpointStore", "Claims", "Executor", "Scheduler", "SweepRecord", "Tracker"]

@@ -1,6 +1,6 @@
 """Where what happens is recorded, and found again."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,6 +59,9 @@ class Tracker(Protocol):
 
     def record(self, event: Event) -> None:
         """Record what happened to a started run. The event that ends it decides its state."""
+
+    def then(self, job: Callable[[], None]) -> None:
+        """Do something once all that was given before is written; perhaps in another thread."""
 
     def close(self, state: State, tables: Mapping[str, str]) -> None:
         """End the invocation and write everything that is still on its way.

@@ -12,6 +12,7 @@ from signs_sweep.records.event import (
     Retried,
     Started,
     Stopped,
+    Waiting,
 )
 from signs_sweep.records.model import Argument, Built, Dense, Model
 from signs_sweep.records.parameters import PARAMETER_NAMES, SEED_NAMES, Parameters
@@ -41,4 +42,5 @@ __all__ = [
     "State",
     "Stopped",
     "Trial",
+    "Waiting",
 ]

@@ -138,6 +138,17 @@ class Retried:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Another sweep trains a run, or one that it goes on from. Comes from the sweep loop.
+
+    Attributes:
+        run_id: the run.
+    """
+
+    run_id: str
+
+
+@dataclass(frozen=True)
 class Stopped:
     """A run was stopped on request before its last epoch.
 
@@ -150,4 +161,4 @@ class Stopped:
     time: float
 
 
-Event = Started | Progress | Checkpoint | Finished | Failed | Retried | Stopped
+Event = Started | Progress | Checkpoint | Finished | Failed | Retried | Waiting | Stopped

@@ -61,6 +61,10 @@ class BackgroundTracker:
         self._room.acquire()
         self._later(lambda: self._inner.record(event), then=self._room.release)
 
+    def then(self, job: Callable[[], None]) -> None:
+        """See `Tracker.then`. Not done if something went wrong before."""
+        self._later(lambda: self._inner.then(job))
+
     def close(self, state: State, tables: Mapping[str, str]) -> None:
         """See `Tracker.close`. Waits until everything is written; the thread has ended then."""
         self._writer.submit(self._attempt, lambda: self._inner.close(state, tables))

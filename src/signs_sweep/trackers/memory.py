@@ -1,6 +1,6 @@
 """A tracker that keeps everything in memory: the fake for tests."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from signs_sweep.protocols import SweepRecord
@@ -17,6 +17,7 @@ from signs_sweep.records import (
     State,
     Stopped,
     Trial,
+    Waiting,
 )
 from signs_sweep.trackers.curves import Curves
 
@@ -85,7 +86,7 @@ class MemoryTracker:
         if record.result.state.has_ended:
             return
         match event:
-            case Started() | Checkpoint() | Retried():
+            case Started() | Checkpoint() | Retried() | Waiting():
                 pass
             case Progress():
                 record.curves.add(event)
@@ -100,6 +101,10 @@ class MemoryTracker:
                 record.result = replace(record.result, state=State.FAILED, message=event.message)
             case Stopped():
                 record.result = replace(record.result, state=State.KILLED)
+
+    def then(self, job: Callable[[], None]) -> None:
+        """See `Tracker.then`."""
+        job()
 
     def close(self, state: State, tables: Mapping[str, str]) -> None:
         """See `Tracker.close`."""

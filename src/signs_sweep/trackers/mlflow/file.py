@@ -18,18 +18,23 @@ _RUNS = """
     FROM runs JOIN experiments USING (experiment_id)
     WHERE runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active'
     AND (:experiment IS NULL OR experiments.name = :experiment)
-    AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = :mark)
+    AND run_uuid IN (
+        SELECT run_uuid FROM tags WHERE key = :mark AND (:run_id IS NULL OR value = :run_id)
+    )
 """
 _ACTIVE = "SELECT name FROM experiments WHERE lifecycle_stage = 'active'"
 
 
-def read_records(path: Path, uri: str, experiment: str | None) -> list[Record]:
-    """Return the records of an experiment, or of all, oldest first.
+def read_records(
+    path: Path, uri: str, experiment: str | None, run_id: str | None = None
+) -> list[Record]:
+    """Return the records of an experiment, or of all, or of one run, oldest first.
 
     Args:
         path: the file.
         uri: the store, for messages.
         experiment: name of an experiment, or None for all.
+        run_id: the run, or None for all.
 
     Raises:
         StoreError: there is no such experiment.
@@ -42,11 +47,11 @@ def read_records(path: Path, uri: str, experiment: str | None) -> list[Record]:
             names = [name for (name,) in database.execute(_ACTIVE)]
             if experiment not in names:
                 raise unknown_experiment(experiment, names, uri)
-        return _read(database, experiment)
+        return _read(database, experiment, run_id)
 
 
-def _read(database: sqlite3.Connection, experiment: str | None) -> list[Record]:
-    chosen = {"experiment": experiment, "mark": tags.RUN_ID}
+def _read(database: sqlite3.Connection, experiment: str | None, run_id: str | None) -> list[Record]:
+    chosen = {"experiment": experiment, "mark": tags.RUN_ID, "run_id": run_id}
     runs = database.execute(
         f"SELECT run_uuid, status {_RUNS} ORDER BY start_time, run_uuid", chosen
     ).fetchall()

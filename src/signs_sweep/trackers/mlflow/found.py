@@ -37,8 +37,10 @@ class Record:
     metrics: Mapping[str, float]
 
 
-def ask_for_records(client: "MlflowClient", uri: str, experiment: str | None) -> list[Record]:
-    """Ask MLflow for the records of an experiment, or of all, oldest first.
+def ask_for_records(
+    client: "MlflowClient", uri: str, experiment: str | None, run_id: str | None = None
+) -> list[Record]:
+    """Ask MLflow for the records of an experiment, or of all, or of one run, oldest first.
 
     Raises:
         StoreError: there is no such experiment.
@@ -53,7 +55,7 @@ def ask_for_records(client: "MlflowClient", uri: str, experiment: str | None) ->
     while True:
         page = client.search_runs(
             list(experiments.values()),
-            filter_string=f"tags.`{tags.RUN_ID}` LIKE '%'",
+            filter_string=f"tags.`{tags.RUN_ID}` LIKE '{run_id or '%'}'",
             max_results=_PAGE,
             order_by=["attributes.start_time ASC"],
             page_token=token,

@@ -21,6 +21,7 @@ from signs_sweep.records import (
     Started,
     State,
     Stopped,
+    Waiting,
 )
 from signs_sweep.trackers.curves import Curves
 from signs_sweep.trackers.dataset import DatasetInfo
@@ -89,7 +90,7 @@ class RunRecorder:
                 self._fail(event)
             case Stopped():
                 self.stop(event.time)
-            case Checkpoint() | Retried():
+            case Checkpoint() | Retried() | Waiting():
                 pass
 
     def stop(self, when: float) -> None:

@@ -4,7 +4,7 @@ import getpass
 import sqlite3
 import subprocess
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +62,8 @@ class MlflowTracker:
 
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
         """See `Tracker.find`."""
-        best = best_records(self._records(None))
+        only = next(iter(run_ids)) if run_ids is not None and len(run_ids) == 1 else None
+        best = best_records(self._records(None, only))
         wanted = best if run_ids is None else set(run_ids)
         return {run_id: result_of(one) for run_id, one in best.items() if run_id in wanted}
 
@@ -74,18 +75,18 @@ class MlflowTracker:
         """
         return [recorded_run(one) for one in best_records(self._records(experiment)).values()]
 
-    def _records(self, experiment: str | None) -> list[Record]:
-        """Return the records of an experiment, or of all, oldest first.
+    def _records(self, experiment: str | None, run_id: str | None = None) -> list[Record]:
+        """Return the records of an experiment, or of all, or of one run, oldest first.
 
         Read from the file where the store is one, and where that cannot be, through MLflow.
         """
         path = sqlite_path(self._uri)
         if path is not None and path.exists():
             with suppress(sqlite3.Error):
-                return read_records(path, self._uri, experiment)
+                return read_records(path, self._uri, experiment, run_id)
         client = self._client
         with store_errors(self._uri):
-            return ask_for_records(client, self._uri, experiment)
+            return ask_for_records(client, self._uri, experiment, run_id)
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""
@@ -153,6 +154,10 @@ class MlflowTracker:
         """See `Tracker.record`."""
         with store_errors(self._uri):
             self._recorders[event.run_id].record(event)
+
+    def then(self, job: Callable[[], None]) -> None:
+        """See `Tracker.then`."""
+        job()
 
     def close(self, state: State, tables: Mapping[str, str]) -> None:
         """See `Tracker.close`."""

@@ -1,0 +1,17 @@
+"""Who trains what, where several sweeps work on one store."""
+
+from typing import Protocol
+
+
+class Claims(Protocol):
+    """The right to train a trajectory: at any moment one sweep has it.
+
+    `take` is called from one thread, `release` from any. What a process holds is free as soon as it
+    ends, however it ends.
+    """
+
+    def take(self, trajectory: str) -> bool:
+        """Take the right, without waiting; return whether it could be had."""
+
+    def release(self, trajectory: str) -> None:
+        """Give the right back."""
