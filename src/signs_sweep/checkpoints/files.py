@@ -7,6 +7,7 @@ run stays for longer runs that begin with it.
 """
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -66,6 +67,15 @@ class FileCheckpoints:
         """See `CheckpointStore.latest_epoch`."""
         epochs = [epoch for epoch, _ in self._files(run) if epoch <= run.parameters.epochs]
         return max(epochs, default=0)
+
+    def begun(self, runs: Iterable[Run]) -> dict[str, int]:
+        """Return, by run_id, the epoch from which each run can go on, of those that can."""
+        try:
+            known = {folder.name for folder in self._folder.iterdir()}
+        except OSError:
+            return {}
+        epochs = {run.run_id: self.latest_epoch(run) for run in runs if run.trajectory_id in known}
+        return {run_id: epoch for run_id, epoch in epochs.items() if epoch}
 
     def _files(self, run: Run) -> list[tuple[int, Path]]:
         """Return the checkpoints of a trajectory with their epochs, first epoch first."""

@@ -1,14 +1,14 @@
 """What `plan` prints."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from signs_sweep.cli.tables import plan_lines
 from signs_sweep.cli.text import count, duration
 from signs_sweep.executors import default_workers
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
-from signs_sweep.records import Dense, Result
+from signs_sweep.records import Dense, Result, Run
 from signs_sweep.running import Store
 
 _ON_A_TERMINAL = 200
@@ -18,6 +18,7 @@ _ON_A_TERMINAL = 200
 def show_plan(prepared: Prepared, store: Store) -> None:
     """Print the runs of a plan and a summary."""
     known = store.find(prepared.plan)
+    begun = store.checkpoints.begun(prepared.plan.runs.values())
     for part in prepared.plan.parts:
         experiment = part.experiment
         dataset = prepared.datasets[experiment.name]
@@ -26,15 +27,20 @@ def show_plan(prepared: Prepared, store: Store) -> None:
         if isinstance(experiment.model, Dense):
             net += f" > {len(dataset.classes)}"
         print(f"{experiment.name}   {runs} in {trials}   data: {dataset.describe()}   net: {net}")
-        lines = plan_lines(part, known)
+        lines = plan_lines(part, known, begun)
         if sys.stdout.isatty() and len(lines) > _ON_A_TERMINAL:
             hidden = len(lines) - _ON_A_TERMINAL
             lines[_ON_A_TERMINAL - 3 : -3] = [f"  ... {hidden:,} more; pipe to see all"]
         print("\n".join(lines), end="\n\n")
-    print(summary(prepared.plan, known, store.seconds_an_epoch()))
+    print(summary(prepared.plan, known, begun, store.seconds_an_epoch()))
 
 
-def summary(plan: Plan, known: Mapping[str, Result], seconds_an_epoch: float | None) -> str:
+def summary(
+    plan: Plan,
+    known: Mapping[str, Result],
+    begun: Mapping[str, int],
+    seconds_an_epoch: float | None,
+) -> str:
     """Return how much there is to do, and how long it takes where there is experience."""
     new = [
         run
@@ -44,11 +50,28 @@ def summary(plan: Plan, known: Mapping[str, Result], seconds_an_epoch: float | N
     cached = len(plan.runs) - len(new)
     if not new:
         return f"{count(cached, 'run')}, all cached: nothing to train"
-    epochs = sum(run.parameters.epochs for run in new)
+    left = epochs_left(new, begun)
+    epochs = sum(left)
     workers = min(default_workers(), len(new))
     words = f"{count(len(new), 'run')} to train, {cached:,} cached   {epochs:,} epochs"
     if seconds_an_epoch is None:
         return f"{words}   time: not known before a first run"
-    longest = max(run.parameters.epochs for run in new)
+    longest = max(left)
     seconds = max(epochs / workers, longest) * seconds_an_epoch
     return f"{words}   about {duration(seconds)} with {count(workers, 'worker')}"
+
+
+def epochs_left(runs: Sequence[Run], begun: Mapping[str, int]) -> list[int]:
+    """Return how many epochs each run has to train.
+
+    A run goes on from its checkpoint, or from the end of a shorter one on the same trajectory,
+    which is trained before it.
+    """
+    reached: dict[str, int] = {}
+    left: dict[str, int] = {}
+    for run in sorted(runs, key=lambda one: one.parameters.epochs):
+        epochs, trajectory = run.parameters.epochs, run.trajectory_id
+        start = max(begun.get(run.run_id, 0), reached.get(trajectory, 0))
+        left[run.run_id] = epochs - start
+        reached[trajectory] = epochs
+    return [left[run.run_id] for run in runs]

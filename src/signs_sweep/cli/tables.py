@@ -37,13 +37,26 @@ class Format(Enum):
     MD = "md"
 
 
-def plan_lines(part: Part, known: Mapping[str, Result]) -> list[str]:
-    """Return the runs of an experiment: what differs between them, and whether each is known."""
+def plan_lines(part: Part, known: Mapping[str, Result], begun: Mapping[str, int]) -> list[str]:
+    """Return the runs of an experiment: what differs between them, and whether each is known.
+
+    Args:
+        part: the experiment.
+        known: by run_id, what the store knows.
+        begun: by run_id, the epoch from which a run can go on.
+    """
     has_labels = any(trial.label for trial in part.trials)
     varying = [name for name in part.varying if name != "epochs"]
     header = ["", *(["label"] if has_labels else []), *varying, "seeds", "epochs", "run", "state"]
     rows = [
-        _plan_row(part, trial, run, known.get(run.run_id), varying, has_label=has_labels)
+        _plan_row(
+            part,
+            trial,
+            run,
+            _state_in_plan(known.get(run.run_id), begun.get(run.run_id)),
+            varying,
+            has_label=has_labels,
+        )
         for trial, run in part.runs
     ]
     return columns(header, rows)
@@ -53,13 +66,12 @@ def _plan_row(
     part: Part,
     trial: Trial,
     run: Run,
-    result: Result | None,
+    state: str,
     varying: Collection[str],
     *,
     has_label: bool,
 ) -> list[str]:
     parameters = run.parameters
-    state = _STATE_IN_PLAN[result.state if result else None]
     if trial.number in part.baselines:
         state += ", baseline"
     return [
@@ -71,6 +83,13 @@ def _plan_row(
         run.run_id,
         state,
     ]
+
+
+def _state_in_plan(result: Result | None, epoch: int | None) -> str:
+    state = _STATE_IN_PLAN[result.state if result else None]
+    if epoch is None or (result is not None and result.state.is_finished):
+        return state
+    return f"{state}, goes on from epoch {epoch:,}"
 
 
 def outcome_lines(table: "pd.DataFrame", cached: Collection[str]) -> list[str]:

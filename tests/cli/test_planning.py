@@ -1,0 +1,15 @@
+"""How much there is left to do."""
+
+from signs_sweep.cli.planning import epochs_left
+from signs_sweep.records import Dense, Parameters, Run
+
+
+def run(epochs: int, l2: float) -> Run:
+    return Run(Parameters(epochs=epochs, l2=l2), Dense((2,)), 0.0, "data")
+
+
+def test_a_longer_run_is_counted_from_where_the_shorter_one_ends() -> None:
+    runs = [run(2000, 0), run(1500, 0), run(1500, 0.1)]
+    assert epochs_left(runs, {}) == [500, 1500, 1500]
+    assert epochs_left(runs, {runs[0].run_id: 1200, runs[1].run_id: 1200}) == [500, 300, 1500]
+    assert epochs_left(runs[:1], {runs[0].run_id: 1500}) == [500]
