@@ -66,3 +66,26 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_loses_nothing(tmp_path
     (tmp_path / "taken").touch()
     with pytest.raises(StoreError, match="cannot write the checkpoint"):
         keep(FileCheckpoints(tmp_path / "taken"), 1)
+
+
+def test_what_nothing_needs_is_what_is_broken_and_what_is_before_an_end(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 4, 8)
+    trajectory = RUN.trajectory_id
+    (tmp_path / "claims").mkdir()
+    assert store.trajectories() == [trajectory]
+    assert store.unneeded(trajectory, ends=True) == []  # An interrupted run goes on from them.
+    keep(store, 10)
+    longer = Run(Parameters(epochs=30), Dense((2,)), 0.0, "data")
+    store.keep(longer, Checkpoint(longer.run_id, 20, b"x", is_end=False))
+    folder = tmp_path / trajectory
+    (folder / "00000030.h5.part").touch()
+    (folder / "00000025.h5.damaged").touch()
+
+    def found(*, ends: bool) -> list[str]:
+        return [file.name for file in store.unneeded(trajectory, ends=ends)]
+
+    broken = ["00000025.h5.damaged", "00000030.h5.part"]
+    assert found(ends=False) == ["00000008.h5", *broken]
+    assert found(ends=True) == ["00000008.h5", "00000010.end.h5", *broken]
+    assert store.latest(longer) == b"x"

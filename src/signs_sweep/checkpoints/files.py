@@ -7,6 +7,7 @@ run stays for longer runs that begin with it.
 """
 
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
@@ -18,6 +19,7 @@ from signs_sweep.records import Checkpoint, Run
 _MARK = b"\nsha256:"
 _TAIL = len(_MARK) + 64
 _KEPT = 2
+_ID = re.compile("[0-9a-f]{12}")
 _END = ".end.h5"
 """Ending of the name of a checkpoint at the end of a run."""
 
@@ -76,6 +78,34 @@ class FileCheckpoints:
             return {}
         epochs = {run.run_id: self.latest_epoch(run) for run in runs if run.trajectory_id in known}
         return {run_id: epoch for run_id, epoch in epochs.items() if epoch}
+
+    def trajectories(self) -> list[str]:
+        """Return the trajectories of which there is anything."""
+        try:
+            return sorted(one.name for one in self._folder.iterdir() if _ID.fullmatch(one.name))
+        except OSError:
+            return []
+
+    def unneeded(self, trajectory: str, *, ends: bool) -> list[Path]:
+        """Return the files of a trajectory that no run needs to go on.
+
+        These are damaged and half-written ones, and those before the end of a finished run.
+
+        Args:
+            trajectory: nobody may be training it.
+            ends: whether the ends of finished runs are not needed either: a longer run would then
+                begin at its beginning.
+        """
+        files = sorted(file for file in (self._folder / trajectory).iterdir() if file.is_file())
+        finished = [file.name for file in files if file.name.endswith(_END)]
+        last = max(finished, default="")
+        return [
+            file
+            for file in files
+            if file.suffix in (".damaged", ".part")
+            or (file.name.endswith(_END) and ends)
+            or (file.suffix == ".h5" and not file.name.endswith(_END) and file.name < last)
+        ]
 
     def _files(self, run: Run) -> list[tuple[int, Path]]:
         """Return the checkpoints of a trajectory with their epochs, first epoch first."""

@@ -166,6 +166,24 @@ def ui(
 
 
 @app.command()
+def clean(
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Also the ends of finished runs, with which longer runs would begin."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Remove checkpoints that nothing needs any more. Lists them first, and asks."""
+    from signs_sweep.cli.cleaning import clean_store
+    from signs_sweep.running import Store
+
+    clean_store(Store(tracking_uri), ends=everything, is_agreed=yes)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of a spec, for editors."""
     from signs_sweep.spec import schema_json

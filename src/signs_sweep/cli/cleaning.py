@@ -1,0 +1,58 @@
+"""What `clean` does: list the checkpoints that nothing needs, ask, and remove them."""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from rich.filesize import decimal
+
+from signs_sweep.cli.text import count
+from signs_sweep.errors import StoreError
+from signs_sweep.running import Store
+
+
+def clean_store(store: Store, *, ends: bool, is_agreed: bool) -> None:
+    """Remove checkpoints; those of runs that a sweep is training now are left alone.
+
+    Args:
+        store: whose checkpoints.
+        ends: whether to remove the ends of finished runs as well.
+        is_agreed: whether the user need not be asked.
+
+    Raises:
+        StoreError: a file cannot be removed.
+    """
+    checkpoints, claims = store.checkpoints, store.claims
+    free = [one for one in checkpoints.trajectories() if claims.take(one)]
+    try:
+        files = [file for one in free for file in checkpoints.unneeded(one, ends=ends)]
+        if not files:
+            print("nothing to remove")
+            return
+        for file in files:
+            print(f"  {decimal(file.stat().st_size):>9}  {file}")
+        print(f"{count(len(files), 'file')}, {decimal(sum(file.stat().st_size for file in files))}")
+        if is_agreed or _is_confirmed():
+            _remove(files)
+            print("removed")
+    finally:
+        for one in free:
+            claims.release(one)
+
+
+def _is_confirmed() -> bool:
+    if not sys.stdin.isatty():
+        print("nothing was removed: say --yes to remove them", file=sys.stderr)
+        return False
+    return input("Remove them? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _remove(files: list[Path]) -> None:
+    for file in files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot remove {file}: {error.strerror}") from error
+    for folder in {file.parent for file in files}:
+        with suppress(OSError):  # It has other files.
+            folder.rmdir()
