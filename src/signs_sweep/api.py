@@ -70,6 +70,7 @@ def run(
     force: bool = False,
     retries: int = 2,
     checkpoint_seconds: float = 10,
+    stall_seconds: float = 600,
 ) -> Outcome:
     """Train the runs of specs and record them in MLflow. Finished runs are not trained again.
 
@@ -84,6 +85,7 @@ def run(
         force: train finished runs again, from their beginning.
         retries: how often a run whose process died goes on in another one.
         checkpoint_seconds: time between two checkpoints of a run.
+        stall_seconds: how long a worker may send nothing before it is killed.
 
     Returns:
         The results; runs that failed are among them.
@@ -96,7 +98,7 @@ def run(
         KeyboardInterrupt: it was interrupted; what was done is recorded.
     """
     prepared = prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data))
-    options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds)
+    options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds, stall_seconds)
     running = begin(prepared, tracking_uri, options)
     outcome = running.execute(lambda _: None)
     if outcome.was_interrupted:

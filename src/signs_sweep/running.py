@@ -58,6 +58,7 @@ class Options:
         force: whether to train finished runs again, from their beginning.
         retries: how often a run whose process died goes on in another one.
         checkpoint_seconds: time between two checkpoints of a run.
+        stall_seconds: how long a worker may send nothing before it is killed.
 
     Raises:
         UsageError: one of them is out of range.
@@ -68,6 +69,7 @@ class Options:
     force: bool = False
     retries: int = 2
     checkpoint_seconds: float = 10.0
+    stall_seconds: float = 600.0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -76,6 +78,7 @@ class Options:
             ("workers_per_gpu", 1, _MOST_WORKERS),
             ("retries", 0, 1000),
             ("checkpoint_seconds", 0, 86400),
+            ("stall_seconds", 1, 86400),
         ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -248,7 +251,9 @@ class Running:
             return InlineExecutor(make_trainer)
         common = training_environment(os.environ)
         environments = [on_device(common, gpu) for gpu in self.devices[:runs]]
-        return LocalExecutor(partial(make_trainer, is_worker=True), environments)
+        return LocalExecutor(
+            partial(make_trainer, is_worker=True), environments, self.options.stall_seconds
+        )
 
     def _parts_to_train(self) -> list[Part]:
         """Return the experiments that have a run to train; nothing is recorded for the others."""

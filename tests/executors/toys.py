@@ -83,6 +83,8 @@ def _misbehave(behaviour: str) -> None:
         for stream in (sys.stdout, sys.stderr):
             stream.buffer.write(b"\xff\x00 noise \n" * 50_000)
             stream.flush()
+    if behaviour == "hang":
+        time.sleep(60)
     if behaviour == "interrupt":
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -63,6 +63,10 @@ def run(
     checkpoint_seconds: Annotated[
         float, typer.Option(metavar="S", help="Seconds between two checkpoints of a run.")
     ] = 10,
+    stall_seconds: Annotated[
+        float,
+        typer.Option(metavar="S", help="A worker that sends nothing for so long is killed."),
+    ] = 600,
     force: Annotated[
         bool, typer.Option("--force", help="Train finished runs again, from their beginning.")
     ] = False,
@@ -78,7 +82,7 @@ def run(
     from signs_sweep.preparation import prepare
     from signs_sweep.running import Options, begin
 
-    options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds)
+    options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds, stall_seconds)
     prepared = prepare(specs, overrides=overrides or [], data_dir=data)
     running = begin(prepared, tracking_uri, options)
     raise typer.Exit(run_specs(running, specs, quiet=quiet))

@@ -29,6 +29,7 @@ class _Worker:
     connection: Connection
     output: IO[bytes]
     run_id: str | None = None
+    heard: float = 0.0
 
     def kill(self) -> None:
         self.connection.close()
@@ -53,10 +54,13 @@ class LocalExecutor:
     Attributes:
         make_trainer: makes the trainer in each worker; must pickle by reference.
         environments: for each worker, its environment variables; as many workers at once at most.
+        stall_seconds: how long a worker with a run may send nothing before it counts as hanging and
+            is killed; None for any time.
     """
 
     make_trainer: TrainerFactory
     environments: Sequence[Mapping[str, str]]
+    stall_seconds: float | None = None
     _pool: list[_Worker] = field(default_factory=list, init=False)
 
     @property
@@ -73,6 +77,7 @@ class LocalExecutor:
         assert idle or len(self._pool) < self.slots, "all workers are busy"
         worker = idle[0] if idle else self._start()
         worker.run_id = run.run_id
+        worker.heard = time.monotonic()
         with suppress(OSError):  # A worker that dies just now is noticed by `events`.
             worker.connection.send((run, checkpoint))
 
@@ -87,10 +92,11 @@ class LocalExecutor:
             except (EOFError, OSError):
                 received += self._bury(worker)
                 continue
+            worker.heard = time.monotonic()
             if isinstance(event, Finished | Failed | Stopped):
                 worker.run_id = None
             received.append(event)
-        return received
+        return received + self._end_hanging()
 
     def stop(self, run_id: str) -> None:
         """Ask the worker that has the run to end it."""
@@ -127,12 +133,23 @@ class LocalExecutor:
         self._pool.append(worker)
         return worker
 
-    def _bury(self, worker: _Worker) -> list[Event]:
+    def _end_hanging(self) -> list[Event]:
+        """Kill workers that have sent nothing for too long; return the failures of their runs."""
+        if self.stall_seconds is None:
+            return []
+        before = time.monotonic() - self.stall_seconds
+        hanging = [one for one in self._pool if one.run_id is not None and one.heard < before]
+        for worker in hanging:
+            worker.process.kill()
+        message = f"its worker process sent nothing for {self.stall_seconds:g} s and was ended."
+        return [event for worker in hanging for event in self._bury(worker, message)]
+
+    def _bury(self, worker: _Worker, message: str | None = None) -> list[Event]:
         """Remove a dead worker; return the failure of its run, if it had one."""
         with suppress(subprocess.TimeoutExpired):
             worker.process.wait(timeout=1)
         worker.process.kill()
-        message = _cause_of_death(worker.process.wait())
+        message = message or _cause_of_death(worker.process.wait())
         words = worker.last_words()
         self._pool.remove(worker)
         worker.kill()
