@@ -195,7 +195,7 @@ def test_a_worker_that_is_killed_fails_its_own_run_only(project) -> None:
     project.write(
         "two.yaml",
         "name: two\nmodel: {hidden: [3]}\n"
-        "cases: [{label: endless, epochs: 10000000}, {label: short, epochs: 3}]\n",
+        "cases: [{label: endless, epochs: 10000000}, {label: short, epochs: 3, l2: 0.1}]\n",
     )
     process = project.start("run", "two.yaml", "--workers", "1", "--retries", "0")
     wait_until(lambda: _trains(project, "two") == 1, seconds=120)
@@ -203,7 +203,7 @@ def test_a_worker_that_is_killed_fails_its_own_run_only(project) -> None:
     os.kill(worker, signal.SIGKILL)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
-    assert "failed: endless epochs=10000000: its worker process was killed (SIGKILL)" in err
+    assert "failed: endless epochs=10000000 l2=0: its worker process was killed (SIGKILL)" in err
     assert "Traceback" not in err
     assert out.splitlines()[1].split()[-1] == "failed"
     _, runs = children(project, "two")
