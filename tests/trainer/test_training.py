@@ -291,3 +291,26 @@ class TestCheckpoints:
         events = list(trainer.train(run_on(source, epochs=3)))
         assert not any(isinstance(event, Checkpoint) for event in events)
         assert trainer.checkpoint() is None
+
+    def test_a_state_beyond_the_epochs_that_were_told_of_is_never_kept(
+        self, source: DataSource, keeping: Trainer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A call of several epochs that diverges in the middle has told of the first of them only."""
+        run = run_on(source, epochs=40)
+        made: list[Checkpoint] = []
+        advance = EpochLoop.advance
+
+        def broken(loop: EpochLoop, epochs: int) -> dict[str, np.ndarray]:
+            metrics = advance(loop, epochs)
+            if epochs > 2:
+                metrics["loss"][2:] = np.nan
+            return metrics
+
+        monkeypatch.setattr(EpochLoop, "advance", broken)
+        with pytest.raises(DivergedError) as caught:
+            for event in keeping.train(run):
+                if isinstance(event, Checkpoint):
+                    made.append(event)
+        assert made
+        assert made[-1].epoch == caught.value.epoch - 3
+        assert keeping.checkpoint() is None

@@ -50,6 +50,7 @@ class EpochLoop:
     Attributes:
         network: what is trained.
         capacity: most epochs in one call: the size of the arrays of what is drawn.
+        epoch: how many epochs of the run have been trained.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class EpochLoop:
         self._optimizer = keras.optimizers.Adam()
         self._optimizer.build(network.variables)
         self._parameters = Parameters()
-        self._epoch = 0
+        self.epoch = 0
         # Our loops are tensors' own; to look for others in the code takes a second.
         self._compiled = tf.function(self._epochs, autograph=False, jit_compile=network.suits_xla)
 
@@ -85,7 +86,7 @@ class EpochLoop:
             variable.assign(np.zeros(variable.shape, variable.dtype))
         self._optimizer.learning_rate.assign(parameters.learning_rate)
         self._parameters = parameters
-        self._epoch = 0
+        self.epoch = 0
 
     def state(self) -> list[NDArray[np.generic]]:
         """Return all that decides what the next epochs do, beside the parameters of the run."""
@@ -103,7 +104,7 @@ class EpochLoop:
             raise TrainingError("the checkpoint belongs to another network")
         for variable, values in zip(variables, state, strict=True):
             variable.assign(values)
-        self._epoch = epoch
+        self.epoch = epoch
 
     def _variables(self) -> list[Any]:
         return [*self.network.state, *self._optimizer.variables]
@@ -125,7 +126,7 @@ class EpochLoop:
         order = np.zeros((self.capacity, self._samples), np.int32)
         drawn = np.zeros((self.capacity, *self._drawn_like.shape), self._drawn_like.dtype)
         for row in range(epochs):
-            epoch = self._epoch + row
+            epoch = self.epoch + row
             order[row] = sample_order(seed, epoch, self._samples)
             drawn[row] = self.network.draw(seed, epoch, self._samples, keep_prob)
         try:
@@ -139,7 +140,7 @@ class EpochLoop:
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
             reason = error.message.strip().splitlines()[0][:300]
             raise TrainingError(f"this network cannot be compiled: {reason}") from error
-        self._epoch += epochs
+        self.epoch += epochs
         names = ("loss", "accuracy", "val_loss", "val_accuracy")
         columns = np.asarray(table, np.float64)[:epochs].T
         return dict(zip(names, columns, strict=False))

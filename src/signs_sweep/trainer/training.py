@@ -80,17 +80,18 @@ class Trainer:
         for progress in _epochs(run, loop, course.epoch):
             course.add(progress)
             yield progress
-            if every is not None and course.seconds_since_checkpoint >= every:
+            if every is not None and course.seconds_since_checkpoint >= every and course.is_whole:
                 yield course.checkpoint()
         if every is not None:
             yield course.checkpoint()
         yield _finish(run, loop.network, training, dataset, course)
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return the state of the run under way; None where no checkpoints are wanted."""
-        if self._checkpoint_seconds is None or self._course is None or not self._course.epoch:
+        """Return the state of the run under way; None where there is none to be kept."""
+        course = self._course
+        if self._checkpoint_seconds is None or course is None or not course.is_whole:
             return None
-        return self._course.checkpoint()
+        return course.checkpoint()
 
     def _dataset(self, fingerprint: str) -> Dataset:
         if fingerprint not in self._datasets:
@@ -150,6 +151,14 @@ class _Course:
     def epoch(self) -> int:
         """How many epochs there are."""
         return self._parts[-1].last_epoch if self._parts else 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the state is that after the last epoch told of.
+
+        It is not where a call diverged in the middle: the network has gone on with broken numbers.
+        """
+        return 0 < self.epoch == self._loop.epoch
 
     @property
     def seconds(self) -> float:
