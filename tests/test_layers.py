@@ -12,11 +12,11 @@ ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 
 LAYERS = (
     {"errors", "records"},
-    {"data", "spec", "building", "planning", "preparation"},
+    {"data", "spec", "building", "planning", "preparation", "options"},
     {"protocols"},
     {"executors", "schedulers", "trackers", "trainer", "checkpoints"},
-    {"sweep", "analysis"},
-    {"running", "api"},
+    {"recovery", "sweep", "analysis"},
+    {"store", "outcome", "running", "api"},
     {"cli"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -29,7 +29,7 @@ HEAVY = {
     "mlflow": {"trackers"},
     "optuna": set(),
     "matplotlib": {"trackers"},
-    "pandas": {"analysis", "cli", "running", "api"},
+    "pandas": {"analysis", "cli", "outcome", "api"},
     "h5py": {"data", "trainer"},
     "PIL": {"data"},
 }
@@ -81,7 +81,7 @@ def test_imports_point_down(path: Path) -> None:
         assert LEVEL[other] <= LEVEL[own], f"{own} imports {other} from a layer above"
         if own in ADAPTERS:
             assert other not in ADAPTERS, f"the adapter {own} imports the adapter {other}"
-        if own in {"sweep", "analysis"}:
+        if own in {"recovery", "sweep", "analysis"}:
             assert other not in ADAPTERS, f"{own} knows an adapter: {other}"
 
 

@@ -25,8 +25,9 @@ from signs_sweep.records import (
     Trial,
     Waiting,
 )
+from signs_sweep.recovery import Recovery
 from signs_sweep.schedulers import FixedScheduler
-from signs_sweep.sweep import Recovery, Sweep
+from signs_sweep.sweep import Sweep
 from signs_sweep.trackers import MemoryTracker
 
 

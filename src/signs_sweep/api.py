@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from signs_sweep.analysis.table import Row, build_table
 from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.options import Options
+from signs_sweep.outcome import Outcome, rows_of
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import load_all, prepare
-from signs_sweep.running import Options, Outcome, Store, begin, rows_of
+from signs_sweep.running import begin
 from signs_sweep.spec import Experiment
+from signs_sweep.store import Store
 from signs_sweep.trackers import store_exists
 
 if TYPE_CHECKING:

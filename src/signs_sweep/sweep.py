@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from signs_sweep.protocols import CheckpointStore, Claims, Executor, Scheduler, Tracker
+from signs_sweep.protocols import Executor, Scheduler, Tracker
 from signs_sweep.records import (
     Checkpoint,
     Event,
@@ -28,6 +28,7 @@ from signs_sweep.records import (
     Trial,
     Waiting,
 )
+from signs_sweep.recovery import Recovery
 
 _POLL_SECONDS = 0.2
 """How long to wait for events: the pace of the clock on the terminal when nothing happens."""
@@ -62,29 +63,6 @@ class _Underway:
             message=event.message if isinstance(event, Failed) else None,
             history=history,
         )
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """How runs go on that were begun before, in this sweep or in an earlier one.
-
-    Attributes:
-        checkpoints: where the states of runs are kept.
-        claims: keep other sweeps from training the same at the same time.
-        look_up: returns what the store knows of a run now; another sweep may have trained it.
-        retries: how often a run whose process died goes on in another one.
-        is_wanted: whether to go on from checkpoints; they are made in any case.
-    """
-
-    checkpoints: CheckpointStore
-    claims: Claims
-    look_up: Callable[[Run], Result | None] = lambda _: None
-    retries: int = 2
-    is_wanted: bool = True
-
-    def checkpoint(self, run: Run) -> bytes | None:
-        """Return what a run can go on from."""
-        return self.checkpoints.latest(run) if self.is_wanted else None
 
 
 class Sweep:

@@ -7,7 +7,7 @@ import pytest
 from signs_sweep.checkpoints import FileClaims
 from signs_sweep.cli.cleaning import clean_store
 from signs_sweep.records import Checkpoint, Dense, Parameters, Run
-from signs_sweep.running import Store
+from signs_sweep.store import Store
 
 RUN = Run(Parameters(epochs=10), Dense((2,)), 0.0, "data")
 

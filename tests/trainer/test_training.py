@@ -295,9 +295,9 @@ class TestCheckpoints:
     def test_a_state_beyond_the_epochs_that_were_told_of_is_never_kept(
         self, source: DataSource, keeping: Trainer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A call of several epochs that diverges in the middle has told of the first of them only."""
+        """A call that diverges in the middle has told of its first epochs only."""
         run = run_on(source, epochs=40)
-        made: list[Checkpoint] = []
+        events: list[Event] = []
         advance = EpochLoop.advance
 
         def broken(loop: EpochLoop, epochs: int) -> dict[str, np.ndarray]:
@@ -308,9 +308,7 @@ class TestCheckpoints:
 
         monkeypatch.setattr(EpochLoop, "advance", broken)
         with pytest.raises(DivergedError) as caught:
-            for event in keeping.train(run):
-                if isinstance(event, Checkpoint):
-                    made.append(event)
-        assert made
+            events.extend(keeping.train(run))
+        made = [event for event in events if isinstance(event, Checkpoint)]
         assert made[-1].epoch == caught.value.epoch - 3
         assert keeping.checkpoint() is None

@@ -79,8 +79,9 @@ def run(
 ) -> None:
     """Train the runs of specs, and record them in MLflow. Finished runs are not trained again."""
     from signs_sweep.cli.running import run_specs
+    from signs_sweep.options import Options
     from signs_sweep.preparation import prepare
-    from signs_sweep.running import Options, begin
+    from signs_sweep.running import begin
 
     options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds, stall_seconds)
     prepared = prepare(specs, overrides=overrides or [], data_dir=data)
@@ -98,7 +99,7 @@ def plan(
     """Show what `run` would train: runs, whether they are cached, and how long it would take."""
     from signs_sweep.cli.planning import show_plan
     from signs_sweep.preparation import prepare
-    from signs_sweep.running import Store
+    from signs_sweep.store import Store
 
     prepared = prepare(specs, overrides=overrides or [], data_dir=data)
     show_plan(prepared, Store(tracking_uri))
@@ -182,7 +183,7 @@ def clean(
 ) -> None:
     """Remove checkpoints that nothing needs any more. Lists them first, and asks."""
     from signs_sweep.cli.cleaning import clean_store
-    from signs_sweep.running import Store
+    from signs_sweep.store import Store
 
     clean_store(Store(tracking_uri), ends=everything, is_agreed=yes)
 

@@ -9,7 +9,7 @@ from signs_sweep.executors import default_workers
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
 from signs_sweep.records import Dense, Result, Run
-from signs_sweep.running import Store
+from signs_sweep.store import Store
 
 _ON_A_TERMINAL = 200
 """Most lines of an experiment that are shown on a terminal; a pipe gets all."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
 from signs_sweep.cli.tables import outcome_lines
 from signs_sweep.cli.text import count, duration
+from signs_sweep.outcome import Outcome
 from signs_sweep.records import State
-from signs_sweep.running import Outcome, Running
+from signs_sweep.running import Running
 
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
 

@@ -1,0 +1,69 @@
+"""What came of carrying out a plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from signs_sweep.analysis.table import Row, build_table
+from signs_sweep.planning import Part, Plan
+from signs_sweep.records import Result, State
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(eq=False)
+class Outcome:
+    """What came of running a plan.
+
+    Attributes:
+        plan: what was asked for.
+        results: by run_id, what is known of each run that was started or found.
+        cached: the runs that were found in the store, finished, and not trained again.
+        seconds: time it took.
+        was_interrupted: whether it was stopped before the end.
+    """
+
+    plan: Plan
+    results: Mapping[str, Result]
+    cached: frozenset[str]
+    seconds: float
+    was_interrupted: bool
+
+    @property
+    def failures(self) -> list[Result]:
+        """The runs that failed, in the order of the plan."""
+        ended = [self.results[run_id] for run_id in self.plan.runs if run_id in self.results]
+        return [result for result in ended if result.state is State.FAILED]
+
+    @property
+    def state(self) -> State:
+        """FINISHED if all runs are, KILLED after an interruption, else FAILED."""
+        if self.was_interrupted:
+            return State.KILLED
+        is_finished = all(
+            run_id in self.results and self.results[run_id].state.is_finished
+            for run_id in self.plan.runs
+        )
+        return State.FINISHED if is_finished else State.FAILED
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """One line a run; see `signs_sweep.compare`."""
+        return build_table([row for part in self.plan.parts for row in rows_of(part, self.results)])
+
+
+def rows_of(part: Part, results: Mapping[str, Result]) -> list[Row]:
+    """Return the rows of an experiment's runs, in order."""
+    return [
+        Row(part.experiment.name, run.run_id, trial.label, run.parameters, results.get(run.run_id))
+        for trial, run in part.runs
+    ]
+
+
+def tables_of(plan: Plan, results: Mapping[str, Result]) -> dict[str, str]:
+    """Return the table of each experiment as CSV, by name."""
+    return {
+        part.experiment.name: build_table(rows_of(part, results)).to_csv() for part in plan.parts
+    }
