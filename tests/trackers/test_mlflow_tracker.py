@@ -260,3 +260,32 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
 def test_a_server_that_is_away_is_said_to_be_away() -> None:
     with pytest.raises(StoreError, match="does not answer"):
         MlflowTracker("http://127.0.0.1:9", {}).find()
+
+
+def test_what_goes_wrong_in_the_store_is_raised_and_not_printed_as_well(tmp_path: Path) -> None:
+    """A full database is simulated by a trigger that refuses metrics."""
+    code = (
+        "import sqlite3, sys\nimport numpy as np\n"
+        "import test_mlflow_tracker as t\n"
+        "uri, file = sys.argv[1:]\n"
+        "tracker = t.MlflowTracker(uri, {'abcd': t.DATASET})\n"
+        "tracker.open([t.SWEEP])\n"
+        "tracker.start('toy', t.Trial(1, None, (t.RUN,)), t.RUN)\n"
+        'refuse = "CREATE TRIGGER full BEFORE INSERT ON metrics BEGIN '
+        "SELECT RAISE(ABORT, 'database or disk is full'); END\"\n"
+        "sqlite3.connect(file).execute(refuse)\n"
+        "one = np.ones(1)\n"
+        "tracker.record(t.Progress(t.RUN.run_id, 1, {'loss': one}, one.astype(int)))\n"
+        "try:\n    tracker.close(t.State.KILLED, {})\n"
+        "except t.StoreError as error:\n    print(error)\n"
+    )
+    file = tmp_path / "mlflow.db"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, f"sqlite:///{file}", str(file)],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"the tracking store {file} cannot be used: the disk is full\n"
+    assert done.stderr == ""

@@ -120,11 +120,16 @@ class FileCheckpoints:
 def _write(path: Path, content: bytes) -> None:
     """Write a file such that it is there as a whole and durably, or not at all."""
     aside = path.with_name(f"{path.name}.part")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        with suppress(OSError):  # A full disk needs the space.
+            aside.unlink()
+        raise
     descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -34,8 +34,9 @@ def connect(uri: str) -> "MlflowClient":
     with opening_lock(uri), store_errors(uri):
         from mlflow import MlflowClient
 
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        # MLflow logs the traceback of what it raises; the user hears of it from us.
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)  # A fresh database gets its tables here.
     return client
