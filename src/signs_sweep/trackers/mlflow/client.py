@@ -103,7 +103,9 @@ def _is_of_the_store(error: Exception) -> bool:
 
 def _explain(uri: str, error: Exception) -> str:
     text = str(error)
-    reason = text.strip().splitlines()[0] if text.strip() else type(error).__name__
+    # SQLAlchemy says how a statement came about before it says what is wrong with it.
+    lines = [line for line in text.strip().splitlines() if not line.startswith("(raised as a")]
+    reason = lines[0] if lines else type(error).__name__
     store = shown(uri)
     if is_server(uri):
         if "Max retries" in text or "Connection" in text:
