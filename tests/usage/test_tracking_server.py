@@ -58,6 +58,7 @@ def test_a_server_keeps_runs_metrics_and_artifacts_and_answers_for_them(project,
     project.write("served.yaml", SPEC)
     done = project.run("run", "served.yaml", MLFLOW_TRACKING_URI=server)
     assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 3, done.stdout
     assert [file.name for file in (project.folder / "mlruns").iterdir()] == ["checkpoints"]
 
     client = MlflowClient(server)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Stdout is for results.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # The defaults let a server that is away block for minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
