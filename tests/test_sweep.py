@@ -310,3 +310,25 @@ def test_what_another_sweep_trains_is_waited_for_and_taken_over_if_it_did_not_fi
     assert trained == ([0.2] if has_finished else [0.2, 0.1])
     assert sorted(scheduler.told) == [(1, [State.FINISHED]), (2, [State.FINISHED])]
     assert [event.run_id for event in heard if isinstance(event, Waiting)] == [theirs.run_id]
+
+
+class Importing(ToyExecutor):
+    """Starts runs and never tells of an epoch, as a worker that imports or compiles."""
+
+    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
+        super().submit(run, checkpoint)
+        self._queues[run.run_id] = deque([Started(run.run_id, 0, 1.0, {})] * 10_000)
+
+    def stop(self, run_id: str) -> None:
+        self.stopped.append(run_id)
+
+
+def test_an_interruption_does_not_wait_for_a_run_that_has_nothing_to_keep() -> None:
+    executor = Importing(1)
+    sweep, _ = make_sweep(Recording([make_trial(1, 0.1)]), executor)
+    sweep.interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert executor.is_closed
+    assert len(executor._queues[make_run(0.1).run_id]) > 9_990
+    assert [result.state for result in sweep.results.values()] == [State.KILLED]

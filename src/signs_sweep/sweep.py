@@ -140,12 +140,15 @@ class Sweep:
     def _break_off(self) -> None:
         """Let every run make a checkpoint and stop, and raise KeyboardInterrupt.
 
-        What does not answer within seconds, because it imports or compiles, is ended.
+        A run that has no epoch yet, because its worker imports or compiles, has nothing to keep and
+        is ended at once; so is what does not answer within seconds.
         """
         for run_id in self._underway:
             self._executor.stop(run_id)
         deadline = time.monotonic() + _GRACE_SECONDS
-        while self._underway and time.monotonic() < deadline:
+        while time.monotonic() < deadline and any(
+            entry.progress for entry in self._underway.values()
+        ):
             self._hear(_POLL_SECONDS)
         self._executor.close()
         for run_id in list(self._underway):
