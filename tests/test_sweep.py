@@ -14,6 +14,7 @@ from signs_sweep.records import (
     Event,
     Failed,
     Finished,
+    Notice,
     Parameters,
     Progress,
     Result,
@@ -332,3 +333,25 @@ def test_an_interruption_does_not_wait_for_a_run_that_has_nothing_to_keep() -> N
     assert executor.is_closed
     assert len(executor._queues[make_run(0.1).run_id]) > 9_990
     assert [result.state for result in sweep.results.values()] == [State.KILLED]
+
+
+def test_a_run_that_is_shorter_than_a_finished_one_says_why_it_is_trained() -> None:
+    checkpoints = MemoryCheckpoints()
+    longer = make_run(0.1, epochs=9)
+    checkpoints.keep(longer, Checkpoint(longer.run_id, 9, b"end", is_end=True))
+    heard = []
+    executor = ToyExecutor(1)
+    sweep, _ = make_sweep(
+        Recording([make_trial(1, 0.1), make_trial(2, 0.2)]),
+        executor,
+        listener=heard.append,
+        recovery=Recovery(checkpoints, NoClaims()),
+    )
+    sweep.run()
+    (notice,) = [event for event in heard if isinstance(event, Notice)]
+    assert notice.run_id == make_run(0.1).run_id
+    assert notice.message == (
+        "a run of 9 epochs is finished, but of its epoch 2 only the curve is known, not the "
+        "weights; so this one is trained from epoch 0 on"
+    )
+    assert executor.begun_from == [None, None]

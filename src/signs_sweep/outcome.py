@@ -23,6 +23,7 @@ class Outcome:
         cached: the runs that were found in the store, finished, and not trained again.
         seconds: time it took.
         was_interrupted: whether it was stopped before the end.
+        unwritten: what the store did not take and where it is kept, in words, or None.
     """
 
     plan: Plan
@@ -30,6 +31,7 @@ class Outcome:
     cached: frozenset[str]
     seconds: float
     was_interrupted: bool
+    unwritten: str | None = None
 
     @property
     def failures(self) -> list[Result]:

@@ -9,9 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from uuid import uuid4
 
+from signs_sweep.errors import StoreError
 from signs_sweep.executors import (
     InlineExecutor,
     LocalExecutor,
@@ -24,12 +26,12 @@ from signs_sweep.outcome import Outcome, tables_of
 from signs_sweep.planning import Part
 from signs_sweep.preparation import Prepared
 from signs_sweep.protocols import Executor, SweepRecord
-from signs_sweep.records import Result, State, Trial
+from signs_sweep.records import Notice, Result, Run, State, Trial
 from signs_sweep.recovery import Recovery
 from signs_sweep.schedulers import FixedScheduler
 from signs_sweep.store import Store
 from signs_sweep.sweep import Listener, Sweep
-from signs_sweep.trackers import BackgroundTracker
+from signs_sweep.trackers import BackgroundTracker, SpoolingTracker
 
 
 @dataclass(eq=False)
@@ -43,6 +45,7 @@ class Running:
         options: how to train.
         devices: for each worker process, the graphics processor that it uses, or None; empty to
             train in this process.
+        sweep_id: tells this invocation from others.
     """
 
     prepared: Prepared
@@ -50,6 +53,7 @@ class Running:
     known: Mapping[str, Result]
     options: Options
     devices: Sequence[str | None]
+    sweep_id: str = field(default_factory=lambda: uuid4().hex)
     _started: float = field(default_factory=time.monotonic)
 
     @property
@@ -70,15 +74,27 @@ class Running:
         if all(run_id in self.known for run_id in plan.runs):
             return self._outcome(self.known, was_interrupted=False)
         executor = self._executor(len(plan.runs) - len(self.known))
-        tracker = BackgroundTracker(self.store.tracker)
+
+        def tell(message: str) -> None:
+            listener(Notice(message))
+
+        spool = SpoolingTracker(
+            self.store.tracker,
+            self.store.journal(self.sweep_id),
+            self.store.datasets,
+            tell,
+            is_forced=self.options.force,
+        )
+        tracker = BackgroundTracker(spool)
         owner = {id(trial): part.experiment.name for part, trial in plan.trials()}
         scheduler = FixedScheduler(_in_order_of_training([trial for _, trial in plan.trials()]))
         recovery = Recovery(
             checkpoints=self.store.checkpoints,
             claims=self.store.claims,
-            look_up=(lambda _: None) if self.options.force else self.store.look_up,
+            look_up=lambda run: self._look_up(run, spool),
             retries=self.options.retries,
             is_wanted=not self.options.force,
+            tell=tell,
         )
         sweep = Sweep(
             scheduler,
@@ -89,9 +105,10 @@ class Running:
             listener,
             recovery,
         )
+        self.store.claims.take(self.sweep_id)
         with _interrupting(sweep.interrupt):
             try:
-                tracker.open([_record(part, self.prepared) for part in self._parts_to_train()])
+                tracker.open([self._record(part) for part in self._parts_to_train()])
                 was_interrupted = _carry_out(sweep)
                 executor.close()
                 outcome = self._outcome(sweep.results, was_interrupted=was_interrupted)
@@ -101,7 +118,30 @@ class Running:
                 with suppress(Exception):  # What went wrong first is what the user must hear.
                     tracker.close(State.FAILED, tables_of(plan, sweep.results))
                 raise
-        return outcome
+            finally:
+                self.store.claims.retire(self.sweep_id)
+        return replace(outcome, unwritten=spool.unwritten)
+
+    def _look_up(self, run: Run, spool: SpoolingTracker) -> Result | None:
+        """Return what the store knows of a run now; nothing where it does not answer."""
+        if self.options.force or spool.is_away:
+            return None
+        try:
+            return self.store.look_up(run)
+        except StoreError:
+            return None
+
+    def _record(self, part: Part) -> SweepRecord:
+        return SweepRecord(
+            experiment=part.experiment.name,
+            description=part.experiment.description,
+            spec=part.experiment.text,
+            plan=plan_text(part),
+            data=self.prepared.datasets[part.experiment.name].describe(),
+            varying=part.varying,
+            sweep_id=self.sweep_id,
+            origin=self.store.origin,
+        )
 
     def _executor(self, runs: int) -> Executor:
         from signs_sweep.trainer.runtime import training_environment
@@ -151,6 +191,7 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
         StoreError: the store cannot be read.
     """
     store = Store(tracking_uri, prepared)
+    store.write_leftovers()
     found = {} if options.force else store.find(prepared.plan)
     known = {run_id: result for run_id, result in found.items() if result.state.is_finished}
     devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
@@ -205,14 +246,3 @@ def _interrupting(interrupt: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _record(part: Part, prepared: Prepared) -> SweepRecord:
-    return SweepRecord(
-        experiment=part.experiment.name,
-        description=part.experiment.description,
-        spec=part.experiment.text,
-        plan=plan_text(part),
-        data=prepared.datasets[part.experiment.name].describe(),
-        varying=part.varying,
-    )

@@ -1,6 +1,8 @@
 """What is kept of a project: records, checkpoints, and who trains what."""
 
+import platform
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,10 @@ from signs_sweep.preparation import Prepared
 from signs_sweep.records import Result, Run
 from signs_sweep.trackers import (
     DatasetInfo,
+    Journal,
     MlflowTracker,
     default_checkpoint_folder,
+    finish_journal,
     resolve_uri,
     store_exists,
 )
@@ -25,7 +29,8 @@ class Store:
         uri: the store.
         tracker: reads and writes it.
         checkpoints: the states of runs.
-        claims: who trains what.
+        claims: who trains what, and which sweeps are alive.
+        datasets: by fingerprint, what will be recorded of the data.
     """
 
     def __init__(self, tracking_uri: str | None, prepared: Prepared | None = None) -> None:
@@ -42,7 +47,44 @@ class Store:
         folder = default_checkpoint_folder(self.uri)
         self.checkpoints = FileCheckpoints(folder)
         self.claims = FileClaims(folder / "claims")
-        self.tracker = MlflowTracker(self.uri, {} if prepared is None else _describe(prepared))
+        self.datasets = {} if prepared is None else _describe(prepared)
+        self.tracker = self._tracker(self.datasets)
+        self._spool = folder.parent / "spool"
+
+    @property
+    def origin(self) -> str:
+        """Machine and folder of the claims: where it can be seen whether a sweep is alive."""
+        return f"{platform.node()}:{self.checkpoints.folder}"
+
+    def journal(self, sweep_id: str) -> Journal:
+        """Return where a sweep keeps what the store cannot take."""
+        store = sha256(self.uri.encode()).hexdigest()[:8]
+        return Journal(self._spool / f"{store}-{sweep_id}.jsonl")
+
+    def write_leftovers(self) -> int:
+        """Write what earlier sweeps could not, those excepted that are alive; return how many.
+
+        Raises:
+            StoreError: the store still cannot be written.
+        """
+        done = 0
+        for path in sorted(self._spool.glob(self.journal("*").path.name)):
+            sweep_id = path.stem.partition("-")[2]
+            if self.claims.take(sweep_id):
+                finish_journal(Journal(path), self._tracker)
+                self.claims.retire(sweep_id)
+                done += 1
+        return done
+
+    def _tracker(self, datasets: Mapping[str, DatasetInfo]) -> MlflowTracker:
+        return MlflowTracker(self.uri, datasets, self._is_dead)
+
+    def _is_dead(self, sweep_id: str) -> bool:
+        """Whether the process of a sweep that began here has ended."""
+        if not self.claims.take(sweep_id):
+            return False
+        self.claims.retire(sweep_id)
+        return True
 
     def find(self, plan: Plan) -> Mapping[str, Result]:
         """Return what is known of the runs of a plan, by run_id."""

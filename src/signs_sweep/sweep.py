@@ -19,6 +19,7 @@ from signs_sweep.records import (
     Failed,
     Finished,
     History,
+    Notice,
     Progress,
     Result,
     Retried,
@@ -38,8 +39,11 @@ _GRACE_SECONDS = 5
 
 _AGAIN = "Run the same command again to go on with this run; finished runs are kept."
 
-Listener = Callable[[Event | None], None]
-"""Hears every event after it was recorded, and None when there was none for a while."""
+Listener = Callable[[Event | Notice | None], None]
+"""Hears every event after it was recorded, and None when there was none for a while.
+
+A Notice may come from another thread.
+"""
 
 
 @dataclass(eq=False)
@@ -168,6 +172,8 @@ class Sweep:
                 continue
             trial = self._owners[run.run_id][0]
             record = None if known is None else known.location
+            if remark := self._recovery.remark(run):
+                self._listener(Notice(remark, run.run_id))
             self._ours.add(run.trajectory_id)
             self._tracker.start(self._experiment_of(trial), trial, run, record)
             self._underway[run.run_id] = _Underway(run)

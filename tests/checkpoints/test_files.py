@@ -1,5 +1,7 @@
 """Checkpoints as files: whole, checked, and no more than needed."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,55 @@ def test_what_nothing_needs_is_what_is_broken_and_what_is_before_an_end(tmp_path
     assert found(ends=False) == ["00000008.h5", *broken]
     assert found(ends=True) == ["00000008.h5", "00000010.end.h5", *broken]
     assert store.latest(longer) == b"x"
+
+
+def test_a_damaged_one_is_named(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 3)
+    file = tmp_path / RUN.trajectory_id / "00000003.h5"
+    file.write_bytes(file.read_bytes()[:-1])
+    said: list[str] = []
+    assert store.latest(RUN, said.append) is None
+    assert len(said) == 1
+    assert f"{file} is damaged and was set aside as {file.name}.damaged" in said[0]
+
+
+def test_a_longer_finished_run_is_known(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 3, 10)
+    shorter = Run(Parameters(epochs=6), Dense((2,)), 0.0, "data")
+    assert store.finished_beyond(shorter) == 10
+    assert store.latest_epoch(shorter) == 3
+    assert store.finished_beyond(RUN) == 0
+
+
+WRITE_TOO_MUCH = """
+import resource, sys
+from pathlib import Path
+from signs_sweep.checkpoints import FileCheckpoints
+from signs_sweep.errors import StoreError
+from signs_sweep.records import Checkpoint, Dense, Parameters, Run
+
+run = Run(Parameters(epochs=10), Dense((2,)), 0.0, "data")
+store = FileCheckpoints(Path(sys.argv[1]))
+store.keep(run, Checkpoint(run.run_id, 1, b"x" * 1000, is_end=False))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    store.keep(run, Checkpoint(run.run_id, 2, b"y" * 1_000_000, is_end=False))
+except StoreError as error:
+    print(error)
+assert store.latest(run) == b"x" * 1000
+"""
+
+
+def test_a_disk_that_takes_no_more_is_an_error_and_earlier_ones_stay(tmp_path: Path) -> None:
+    """The system refuses to write in the middle of the file, as a full disk does."""
+    done = subprocess.run(
+        [sys.executable, "-c", WRITE_TOO_MUCH, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "cannot write the checkpoint" in done.stdout
+    assert "Earlier checkpoints and all finished runs are kept" in done.stdout
+    assert names(tmp_path) == ["00000001.h5"], "nothing half-written is left"

@@ -21,7 +21,14 @@ from signs_sweep.records import (
     Stopped,
     Trial,
 )
-from signs_sweep.trackers import BackgroundTracker, DatasetInfo, MemoryTracker, MlflowTracker
+from signs_sweep.trackers import (
+    BackgroundTracker,
+    DatasetInfo,
+    Journal,
+    MemoryTracker,
+    MlflowTracker,
+    SpoolingTracker,
+)
 
 RUN = Run(Parameters(epochs=4, l2=0.01, global_seed=3), Dense((5,)), 0.0, "abcd")
 TRIAL = Trial(1, "m3", (RUN,))
@@ -63,6 +70,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params=[
         "memory",
         "background memory",
+        "spooling memory",
         pytest.param("mlflow", marks=pytest.mark.slow),
         pytest.param("background mlflow", marks=pytest.mark.slow),
     ]
@@ -77,6 +85,9 @@ def make_tracker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cal
         inner: Tracker = memory
         if "mlflow" in request.param:
             inner = MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db", {RUN.data: DATASET})
+        if "spooling" in request.param:
+            journal = Journal(tmp_path / "spool" / "one.jsonl")
+            return SpoolingTracker(inner, journal, {RUN.data: DATASET}, pytest.fail)
         return BackgroundTracker(inner) if "background" in request.param else inner
 
     return make

@@ -9,7 +9,17 @@ import pytest
 
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.records import Dense, Event, Parameters, Progress, Run, Started, State, Trial
+from signs_sweep.records import (
+    Dense,
+    Event,
+    Parameters,
+    Progress,
+    Run,
+    Started,
+    State,
+    Stopped,
+    Trial,
+)
 from signs_sweep.trackers import BackgroundTracker, MemoryTracker
 from signs_sweep.trackers.background import _MOST_WAITING
 
@@ -82,25 +92,29 @@ def test_find_sees_what_was_given_before() -> None:
     tracker.close(State.KILLED, {})
 
 
-def test_only_so_much_may_wait() -> None:
+def test_only_so_many_ended_runs_may_wait() -> None:
     inner = SlowTracker()
     tracker = BackgroundTracker(inner)
-    begin(tracker)
+    tracker.open([SWEEP])
     given = []
 
     def give() -> None:
-        for number in range(1, 2 * _MOST_WAITING):
-            tracker.record(epoch(number))
+        for number in range(2 * _MOST_WAITING):
+            run = Run(Parameters(epochs=3, init_seed=number), Dense((4,)), 0.0, "data")
+            tracker.start("toy", Trial(number, None, (run,)), run)
+            for _ in range(20):  # Epochs may wait without end: they are small.
+                tracker.record(Started(run.run_id, 0, 0.0, {}))
+            tracker.record(Stopped(run.run_id, 1.0))
             given.append(number)
 
-    thread = threading.Thread(target=give)
+    thread = threading.Thread(target=give, daemon=True)
     thread.start()
-    time.sleep(0.3)
-    assert len(given) <= _MOST_WAITING
+    time.sleep(0.5)
+    assert len(given) == _MOST_WAITING
     inner.may_write.set()
     thread.join(20)
     tracker.close(State.KILLED, {})
-    assert inner.find()[RUN.run_id].epochs == 2 * _MOST_WAITING - 1
+    assert len(inner.find()) == 2 * _MOST_WAITING
 
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), RuntimeError("a bug")])

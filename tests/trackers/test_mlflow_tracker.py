@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -290,3 +291,42 @@ def test_what_goes_wrong_in_the_store_is_raised_and_not_printed_as_well(tmp_path
     assert done.stdout.startswith(f"the tracking store {file} cannot be used: ")
     assert "no such table: main.nowhere" in done.stdout
     assert done.stderr == ""
+
+
+def test_the_record_of_a_sweep_that_was_killed_is_ended_by_the_next_one(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    first, second, third, elsewhere = (
+        replace(SWEEP, sweep_id=name, origin=place)
+        for name, place in (("1", "here"), ("2", "here"), ("3", "here"), ("4", "there"))
+    )
+    MlflowTracker(uri, {}).open([first])  # Alive.
+    MlflowTracker(uri, {}).open([second])  # Killed.
+    MlflowTracker(uri, {}).open([elsewhere])  # Nobody here can tell.
+    asked: list[str] = []
+
+    def is_dead(sweep_id: str) -> bool:
+        asked.append(sweep_id)
+        return sweep_id == "2"
+
+    MlflowTracker(uri, {}, is_dead).open([third])
+    client = connect(uri)
+    experiment = client.get_experiment_by_name("toy")
+    states = {
+        run.data.tags["signs_sweep.sweep"]: run.info.status
+        for run in client.search_runs([experiment.experiment_id])
+    }
+    assert states == {"1": "RUNNING", "2": "KILLED", "3": "RUNNING", "4": "RUNNING"}
+    assert sorted(asked) == ["1", "2"]
+
+
+def test_a_sweep_that_is_opened_again_goes_on_in_its_record(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    sweep = replace(SWEEP, sweep_id="1", origin="here")
+    MlflowTracker(uri, {}).open([sweep])
+    again = MlflowTracker(uri, {})
+    again.open([sweep])
+    again.close(State.FINISHED, {"toy": "table"})
+    client = connect(uri)
+    experiment = client.get_experiment_by_name("toy")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"

@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,30 +27,51 @@ def is_up(address: str) -> bool:
         return False
 
 
+class Server:
+    """A tracking server that somebody else has started, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.folder = folder
+        self.address = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        folder = self.folder
+        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+        command += ["--port", str(self.port)]
+        command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+        command += ["--artifacts-destination", str(folder / "artifacts")]
+        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | quiet,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_until(lambda: is_up(self.address), seconds=90)
+
+    def stop(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a server that somebody else has started, in a folder of its own."""
-    folder: Path = tmp_path_factory.mktemp("server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=os.environ | quiet,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    address = f"http://127.0.0.1:{port}"
-    wait_until(lambda: is_up(address), seconds=90)
-    yield address
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    with suppress(ProcessLookupError):
+        server.stop()
+
+
+@pytest.fixture
+def server(running_server: Server) -> str:
+    """Address of a server that answers."""
+    return running_server.address
 
 
 def test_a_server_keeps_runs_metrics_and_artifacts_and_answers_for_them(project, server) -> None:
@@ -87,3 +109,61 @@ def test_a_server_that_is_away_is_an_error_before_anything_is_trained(project) -
     assert "the tracking server http://127.0.0.1:9 does not answer" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+# One sample a step makes the epochs slow enough for a server to go and come back.
+LONG = """\
+name: long
+model: {hidden: [200, 100]}
+base: {batch_size: 1, learning_rate: 1e-4}
+cases: [{label: short, epochs: 200}, {label: long, epochs: 400, l2: 0.01}]
+"""
+
+
+@pytest.mark.parametrize("comes_back", ["meanwhile", "afterwards"])
+def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
+    project, running_server, comes_back
+) -> None:
+    from mlflow import MlflowClient
+
+    address = running_server.address
+    project.write("long.yaml", LONG)
+    command = ("run", "long.yaml", "--workers", "2", "--tracking-uri", address)
+    process = project.start(*command, "--checkpoint-seconds", "0.5")
+    wait_until(lambda: any((project.folder / "mlruns" / "checkpoints").rglob("*.h5")), seconds=120)
+    running_server.stop()
+    spool = project.folder / "mlruns" / "spool"
+    wait_until(lambda: list(spool.glob("*.jsonl")), seconds=120)
+    if comes_back == "meanwhile":
+        running_server.start()
+    else:
+        os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=240)
+    assert "does not answer" in err
+    assert "Training goes on" in err
+    assert "Traceback" not in err
+    assert len(out.splitlines()) == 3
+    if comes_back == "meanwhile":
+        assert process.returncode == 0, err
+        assert "the tracking store answers again" in err
+    else:
+        assert process.returncode in (1, 130), "1 if its runs had ended by then"
+        assert "the next `run` writes it" in err
+        running_server.start()
+        again = project.run(*command)
+        assert again.returncode == 0, again.stderr
+    assert not list(spool.iterdir())
+
+    client = MlflowClient(address)
+    experiment = client.get_experiment_by_name("long")
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 3, "a sweep and its two runs"
+    trained = [run for run in runs if "signs_sweep.run_id" in run.data.tags]
+    for run in trained:
+        history = client.get_metric_history(run.info.run_id, "loss")
+        steps = list(range(1, int(run.data.params["epochs"]) + 1))
+        assert [point.step for point in history] == steps
+        assert len(client.get_metric_history(run.info.run_id, "test_accuracy")) == 1
+        assert {"model", "history.csv"} <= {
+            item.path for item in client.list_artifacts(run.info.run_id)
+        }

@@ -46,6 +46,12 @@ class FileClaims:
         """See `Claims.release`."""
         self._held.pop(trajectory).release()
 
+    def retire(self, name: str) -> None:
+        """Give back a right that nobody will ask for again; nothing is left of it."""
+        lock = self._held.pop(name)
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
 
 class NoClaims:
     """Implements `Claims` for a sweep that is alone."""

@@ -8,7 +8,7 @@ run stays for longer runs that begin with it.
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -25,14 +25,18 @@ _END = ".end.h5"
 
 
 class FileCheckpoints:
-    """Implements `CheckpointStore` in a folder, which is made with the first file."""
+    """Implements `CheckpointStore` in a folder, which is made with the first file.
+
+    Attributes:
+        folder: where they are.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def keep(self, run: Run, checkpoint: Checkpoint) -> None:
         """See `CheckpointStore.keep`."""
-        folder = self._folder / run.trajectory_id
+        folder = self.folder / run.trajectory_id
         ending = _END if checkpoint.is_end else ".h5"
         path = folder / f"{checkpoint.epoch:08}{ending}"
         content = checkpoint.content
@@ -49,7 +53,7 @@ class FileCheckpoints:
             with suppress(OSError):
                 old.unlink()
 
-    def latest(self, run: Run) -> bytes | None:
+    def latest(self, run: Run, tell: Callable[[str], None] = lambda _: None) -> bytes | None:
         """See `CheckpointStore.latest`. A damaged file gets `.damaged` at the end of its name."""
         for epoch, path in reversed(self._files(run)):
             if epoch > run.parameters.epochs:
@@ -63,6 +67,10 @@ class FileCheckpoints:
                 return content
             with suppress(OSError):
                 path.rename(path.with_name(f"{path.name}.damaged"))
+            tell(
+                f"the checkpoint {path} is damaged and was set aside as {path.name}.damaged; the "
+                "one before it is used, if there is one."
+            )
         return None
 
     def latest_epoch(self, run: Run) -> int:
@@ -70,10 +78,15 @@ class FileCheckpoints:
         epochs = [epoch for epoch, _ in self._files(run) if epoch <= run.parameters.epochs]
         return max(epochs, default=0)
 
+    def finished_beyond(self, run: Run) -> int:
+        """See `CheckpointStore.finished_beyond`."""
+        ends = [epoch for epoch, file in self._files(run) if file.name.endswith(_END)]
+        return min((epoch for epoch in ends if epoch > run.parameters.epochs), default=0)
+
     def begun(self, runs: Iterable[Run]) -> dict[str, int]:
         """Return, by run_id, the epoch from which each run can go on, of those that can."""
         try:
-            known = {folder.name for folder in self._folder.iterdir()}
+            known = {folder.name for folder in self.folder.iterdir()}
         except OSError:
             return {}
         epochs = {run.run_id: self.latest_epoch(run) for run in runs if run.trajectory_id in known}
@@ -82,7 +95,7 @@ class FileCheckpoints:
     def trajectories(self) -> list[str]:
         """Return the trajectories of which there is anything."""
         try:
-            return sorted(one.name for one in self._folder.iterdir() if _ID.fullmatch(one.name))
+            return sorted(one.name for one in self.folder.iterdir() if _ID.fullmatch(one.name))
         except OSError:
             return []
 
@@ -96,7 +109,7 @@ class FileCheckpoints:
             ends: whether the ends of finished runs are not needed either: a longer run would then
                 begin at its beginning.
         """
-        files = sorted(file for file in (self._folder / trajectory).iterdir() if file.is_file())
+        files = sorted(file for file in (self.folder / trajectory).iterdir() if file.is_file())
         finished = [file.name for file in files if file.name.endswith(_END)]
         last = max(finished, default="")
         return [
@@ -110,7 +123,7 @@ class FileCheckpoints:
     def _files(self, run: Run) -> list[tuple[int, Path]]:
         """Return the checkpoints of a trajectory with their epochs, first epoch first."""
         try:
-            files = list((self._folder / run.trajectory_id).iterdir())
+            files = list((self.folder / run.trajectory_id).iterdir())
         except OSError:
             return []
         named = [(file.name.partition(".")[0], file) for file in files if file.suffix == ".h5"]

@@ -27,7 +27,8 @@ def show_plan(prepared: Prepared, store: Store) -> None:
         if isinstance(experiment.model, Dense):
             net += f" > {len(dataset.classes)}"
         print(f"{experiment.name}   {runs} in {trials}   data: {dataset.describe()}   net: {net}")
-        lines = plan_lines(part, known, begun)
+        beyond = {run.run_id: store.checkpoints.finished_beyond(run) for _, run in part.runs}
+        lines = plan_lines(part, known, begun, beyond)
         if sys.stdout.isatty() and len(lines) > _ON_A_TERMINAL:
             hidden = len(lines) - _ON_A_TERMINAL
             lines[_ON_A_TERMINAL - 3 : -3] = [f"  ... {hidden:,} more; pipe to see all"]

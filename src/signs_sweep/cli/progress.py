@@ -16,6 +16,7 @@ from signs_sweep.records import (
     Event,
     Failed,
     Finished,
+    Notice,
     Progress,
     Result,
     Retried,
@@ -102,8 +103,11 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
     ) -> None:
         """Leave everything as it is: the lines stay."""
 
-    def hear(self, event: Event | None) -> None:
+    def hear(self, event: Event | Notice | None) -> None:
         """Say what happened; of epochs, only every now and then."""
+        if isinstance(event, Notice):
+            print(_notice(event, self._titles), file=sys.stderr, flush=True)
+            return
         if event is None or isinstance(event, Checkpoint):
             return
         line = self._epochs(event) if isinstance(event, Progress) else _ending(event)
@@ -161,8 +165,11 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         assert self._live is not None
         self._live.stop()
 
-    def hear(self, event: Event | None) -> None:
+    def hear(self, event: Event | Notice | None) -> None:
         """Take an event into the picture."""
+        if isinstance(event, Notice):
+            self._console.print(_notice(event, self._titles), style="yellow", markup=False)
+            return
         if event is None or isinstance(event, Checkpoint):
             return
         title = self._titles.names[event.run_id]
@@ -211,6 +218,11 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         for index, line in enumerate(self._lines, start=1):
             workers.add_row(Text(f"  {index}", style="dim"), *map(Text, line))
         return Group(bar, workers)
+
+
+def _notice(notice: Notice, titles: Titles) -> str:
+    what = "warning" if notice.run_id is None else titles.names[notice.run_id]
+    return f"{what}: {notice.message}"
 
 
 def _figures(event: Progress, pace: Pace) -> str:

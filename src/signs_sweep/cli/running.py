@@ -9,7 +9,7 @@ from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
 from signs_sweep.cli.tables import outcome_lines
 from signs_sweep.cli.text import count, duration
 from signs_sweep.outcome import Outcome
-from signs_sweep.records import State
+from signs_sweep.records import Event, Notice, State
 from signs_sweep.running import Running
 
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
@@ -21,19 +21,27 @@ def run_specs(running: Running, specs: Sequence[Path], *, quiet: bool) -> int:
         _say(*_header(running))
     progress = _progress(running, quiet=quiet)
     with progress as watcher:
-        outcome = running.execute((lambda _: None) if watcher is None else watcher.hear)
+        outcome = running.execute(_say_notices if watcher is None else watcher.hear)
     print("\n".join(_results(outcome)))
     for failure in outcome.failures:
         title = Titles.of(outcome.plan, {}).names[failure.run_id]
         print(f"failed: {title}: {failure.message}", file=sys.stderr)
+    if outcome.unwritten:
+        _say(f"warning: {outcome.unwritten}")
     if not quiet:
         _say(_footer(outcome, specs))
-    return _EXIT_CODES[outcome.state]
+    code = _EXIT_CODES[outcome.state]
+    return code or int(outcome.unwritten is not None)
 
 
 def _say(*lines: str) -> None:
     for line in lines:
         print(line, file=sys.stderr, flush=True)
+
+
+def _say_notices(event: Event | Notice | None) -> None:
+    if isinstance(event, Notice) and event.run_id is None:
+        _say(f"warning: {event.message}")
 
 
 def _progress(

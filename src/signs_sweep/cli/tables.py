@@ -37,13 +37,16 @@ class Format(Enum):
     MD = "md"
 
 
-def plan_lines(part: Part, known: Mapping[str, Result], begun: Mapping[str, int]) -> list[str]:
+def plan_lines(
+    part: Part, known: Mapping[str, Result], begun: Mapping[str, int], beyond: Mapping[str, int]
+) -> list[str]:
     """Return the runs of an experiment: what differs between them, and whether each is known.
 
     Args:
         part: the experiment.
         known: by run_id, what the store knows.
         begun: by run_id, the epoch from which a run can go on.
+        beyond: by run_id, the epochs of a longer run that is finished; 0 for none.
     """
     has_labels = any(trial.label for trial in part.trials)
     varying = [name for name in part.varying if name != "epochs"]
@@ -53,7 +56,7 @@ def plan_lines(part: Part, known: Mapping[str, Result], begun: Mapping[str, int]
             part,
             trial,
             run,
-            _state_in_plan(known.get(run.run_id), begun.get(run.run_id)),
+            _state_in_plan(known.get(run.run_id), begun.get(run.run_id), beyond.get(run.run_id, 0)),
             varying,
             has_label=has_labels,
         )
@@ -85,11 +88,13 @@ def _plan_row(
     ]
 
 
-def _state_in_plan(result: Result | None, epoch: int | None) -> str:
+def _state_in_plan(result: Result | None, epoch: int | None, beyond: int) -> str:
     state = _STATE_IN_PLAN[result.state if result else None]
-    if epoch is None or (result is not None and result.state.is_finished):
+    if result is not None and result.state.is_finished:
         return state
-    return f"{state}, goes on from epoch {epoch:,}"
+    if epoch is not None:
+        state += f", goes on from epoch {epoch:,}"
+    return state + (f" (of {beyond:,} epochs only the curve is known)" if beyond else "")
 
 
 def outcome_lines(table: "pd.DataFrame", cached: Collection[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Where checkpoints are kept."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from signs_sweep.records import Checkpoint, Run
@@ -18,10 +19,20 @@ class CheckpointStore(Protocol):
             StoreError: it cannot be written; those before are as they were.
         """
 
-    def latest(self, run: Run) -> bytes | None:
+    def latest(self, run: Run, tell: Callable[[str], None] = lambda _: None) -> bytes | None:
         """Return the content of the checkpoint nearest to the end of a run, and not beyond it.
 
         One that is damaged is set aside, and the one before it is returned.
+
+        Args:
+            run: the run.
+            tell: hears, in words, of one that is damaged.
+        """
+
+    def finished_beyond(self, run: Run) -> int:
+        """Return the epochs of the shortest finished run that goes beyond this one; 0 for none.
+
+        The curve of that one holds this run's, but its weights are those of a later epoch.
         """
 
     def latest_epoch(self, run: Run) -> int:

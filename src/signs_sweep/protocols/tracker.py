@@ -18,6 +18,8 @@ class SweepRecord:
         plan: the plan in words, for a person.
         data: name of the dataset, with a remark when it is the built-in drawn one.
         varying: names of the parameters that differ between its runs.
+        sweep_id: tells it from other invocations; one that is opened again goes on.
+        origin: machine and folder of the process that it belongs to.
     """
 
     experiment: str
@@ -26,6 +28,8 @@ class SweepRecord:
     plan: str
     data: str
     varying: Sequence[str]
+    sweep_id: str = ""
+    origin: str = ""
 
 
 class Tracker(Protocol):

@@ -149,6 +149,19 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something that the user should know; not recorded.
+
+    Attributes:
+        message: a sentence or two.
+        run_id: the run that it is about, or None.
+    """
+
+    message: str
+    run_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Stopped:
     """A run was stopped on request before its last epoch.
 

@@ -11,14 +11,14 @@ from threading import BoundedSemaphore
 
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord, Tracker
-from signs_sweep.records import Event, Result, Run, State, Trial
+from signs_sweep.records import Event, Failed, Finished, Result, Run, State, Stopped, Trial
 
-_MOST_WAITING = 64
-"""Events (a finished run with its model is one of about a megabyte) that may wait to be written.
+_MOST_WAITING = 16
+"""Ended runs (about a megabyte each, with the model) that may wait to be written.
 
 Only runs that take less time than their records ever get there: a few epochs, or a tiny network.
 The loop then goes on at the pace of the store, instead of filling the memory and, after Ctrl-C,
-writing for minutes.
+writing for minutes. Epochs are small, and many of them are written at once.
 """
 
 
@@ -57,6 +57,9 @@ class BackgroundTracker:
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
+        if not isinstance(event, Finished | Failed | Stopped):
+            self._later(lambda: self._inner.record(event))
+            return
         self._raise_failure()
         self._room.acquire()
         self._later(lambda: self._inner.record(event), then=self._room.release)

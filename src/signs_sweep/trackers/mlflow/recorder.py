@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _SECONDS = 2.0
 """Between two writes of a run's epochs: often enough to watch, seldom enough to cost little."""
 
+_REST = 10
+"""How many times as long as a write took to wait for the next one, where the store is slow."""
+
 _AT_ONCE = 900
 """Metrics in a call; MLflow takes 1,000."""
 
@@ -64,14 +67,14 @@ class RunRecorder:
         """
         self._recorded = recorded
         self._client = client
-        self._location = location
+        self.location = location
         self._run = run
         self._dataset = dataset
         self._spec = spec
         self._environment: dict[str, str] = {}
         self._curves = Curves()
         self._waiting: list[Metric] = []
-        self._written = time.monotonic()
+        self._next_write = time.monotonic() + _SECONDS
         self.has_ended = False
 
     def record(self, event: Event) -> None:
@@ -111,19 +114,21 @@ class RunRecorder:
             )
             if step > self._recorded.get(name, 0)
         ]
-        if time.monotonic() - self._written > _SECONDS:
+        if time.monotonic() > self._next_write:
             self._write()
 
     def _write(self) -> None:
         """Write the epochs that wait, and how many there are now."""
         from mlflow.entities import RunTag
 
+        began = time.monotonic()
         waiting, self._waiting = self._waiting, []
         for first in range(0, len(waiting), _AT_ONCE):
-            self._client.log_batch(self._location, metrics=waiting[first : first + _AT_ONCE])
+            self._client.log_batch(self.location, metrics=waiting[first : first + _AT_ONCE])
         epochs = RunTag(tags.EPOCHS, str(self._curves.epochs))
-        self._client.log_batch(self._location, tags=[epochs])
-        self._written = time.monotonic()
+        self._client.log_batch(self.location, tags=[epochs])
+        now = time.monotonic()
+        self._next_write = now + max(_SECONDS, _REST * (now - began))
 
     def _finish(self, event: Finished) -> None:
         from mlflow.entities import Metric
@@ -170,15 +175,15 @@ class RunRecorder:
             if model is not None:
                 example, classes = self._dataset.example, len(self._dataset.classes)
                 write_model(folder / "model", model, example, classes, self._environment)
-            self._client.log_artifacts(self._location, str(folder))
-        self._client.set_terminated(self._location, state.value, end_time=int(when * 1000))
+            self._client.log_artifacts(self.location, str(folder))
+        self._client.set_terminated(self.location, state.value, end_time=int(when * 1000))
         self.has_ended = True
 
     def _tag(self, values: dict[str, str]) -> None:
         from mlflow.entities import RunTag
 
         self._client.log_batch(
-            self._location, tags=[RunTag(name, value) for name, value in values.items()]
+            self.location, tags=[RunTag(name, value) for name, value in values.items()]
         )
 
 

@@ -6,6 +6,8 @@ LABEL = "signs_sweep.label"
 DATA = "signs_sweep.data"
 DATASET = "signs_sweep.dataset"
 EPOCHS = "signs_sweep.epochs"
+SWEEP = "signs_sweep.sweep"
+ORIGIN = "signs_sweep.origin"
 MESSAGE = "signs_sweep.message"
 ENVIRONMENT = "signs_sweep.env."
 

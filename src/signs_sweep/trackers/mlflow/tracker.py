@@ -30,6 +30,7 @@ from signs_sweep.trackers.store import sqlite_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,22 @@ class _OpenSweep:
 class MlflowTracker:
     """Implements `Tracker` on an MLflow store: a database or a server."""
 
-    def __init__(self, uri: str, datasets: Mapping[str, DatasetInfo]) -> None:
+    def __init__(
+        self,
+        uri: str,
+        datasets: Mapping[str, DatasetInfo],
+        is_dead: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         """Remember what to use; the store is opened by the first call.
 
         Args:
             uri: the store, as `resolve_uri` gives it.
             datasets: what runs are trained on, by fingerprint.
+            is_dead: whether the process of a sweep, by its id, of the same origin, has ended.
         """
         self._uri = uri
         self._datasets = datasets
+        self._is_dead = is_dead
         self._sweeps: dict[str, _OpenSweep] = {}
         self._recorders: dict[str, RunRecorder] = {}
 
@@ -94,21 +102,57 @@ class MlflowTracker:
         with store_errors(self._uri):
             for sweep in sweeps:
                 experiment_id = experiment_for(client, self._uri, sweep.experiment)
-                now = datetime.now().astimezone()
-                parent = client.create_run(
-                    experiment_id,
-                    run_name=f"sweep {now:%Y-%m-%d %H:%M}",
-                    tags={tags.NOTE: sweep.description, tags.DATASET: sweep.data, **_source()},
-                ).info.run_id
+                self._end_abandoned(experiment_id, sweep)
+                parent = self._parent(experiment_id, sweep)
                 client.log_text(parent, sweep.spec, "spec.yaml")
                 client.log_text(parent, sweep.plan, "plan.txt")
                 self._sweeps[sweep.experiment] = _OpenSweep(sweep, experiment_id, parent)
+
+    def _parent(self, experiment_id: str, sweep: SweepRecord) -> str:
+        """Return the record of a sweep, which is made if it is not there."""
+        if sweep.sweep_id:
+            for known in self._parents(experiment_id, f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"):
+                self._client.update_run(known.info.run_id, status="RUNNING")
+                return str(known.info.run_id)
+        now = datetime.now().astimezone()
+        made = self._client.create_run(
+            experiment_id,
+            run_name=f"sweep {now:%Y-%m-%d %H:%M}",
+            tags={
+                tags.NOTE: sweep.description,
+                tags.DATASET: sweep.data,
+                tags.SWEEP: sweep.sweep_id,
+                tags.ORIGIN: sweep.origin,
+                **_source(),
+            },
+        )
+        return str(made.info.run_id)
+
+    def _end_abandoned(self, experiment_id: str, sweep: SweepRecord) -> None:
+        """Mark the records of sweeps that were killed, as nobody else will."""
+        if not sweep.origin:
+            return
+        same_place = f"tags.`{tags.ORIGIN}` = '{sweep.origin}'"
+        for other in self._parents(
+            experiment_id, f"{same_place} AND attributes.status = 'RUNNING'"
+        ):
+            sweep_id = other.data.tags[tags.SWEEP]
+            location = other.info.run_id
+            if sweep_id == sweep.sweep_id or not self._is_dead(sweep_id):
+                continue
+            if self._client.get_run(location).info.status == "RUNNING":  # It may just have ended.
+                self._client.set_terminated(location, State.KILLED.value)
+
+    def _parents(self, experiment_id: str, condition: str) -> "Sequence[MlflowRun]":
+        return list(self._client.search_runs([experiment_id], condition, max_results=100))
 
     def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
         from mlflow.entities import Param
 
         sweep, client = self._sweeps[experiment], self._client
+        if continues is None and run.run_id in self._recorders:  # Begun here, and told once more.
+            continues = self._recorders[run.run_id].location
         dataset = self._datasets[run.data]
         values = {
             tags.PARENT: sweep.parent,

@@ -1,0 +1,315 @@
+"""What happens while the store is away, and afterwards."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signs_sweep.errors import StoreError
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.records import (
+    Built,
+    Dense,
+    Event,
+    Failed,
+    Finished,
+    Parameters,
+    Progress,
+    Result,
+    Run,
+    Started,
+    State,
+    Stopped,
+    Trial,
+)
+from signs_sweep.trackers import (
+    DatasetInfo,
+    Journal,
+    MemoryTracker,
+    SpoolingTracker,
+    finish_journal,
+)
+
+SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", ("l2",), "one", "here")
+RUNS = [Run(Parameters(epochs=3, l2=l2), Dense((4,)), 0.0, "data") for l2 in (0.0, 0.1)]
+TRIALS = [Trial(number, None, (run,)) for number, run in enumerate(RUNS, start=1)]
+DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
+
+
+def epoch(run: Run, number: int) -> Progress:
+    return Progress(
+        run.run_id, number, {"loss": np.array([1 / number])}, np.array([number], np.int64)
+    )
+
+
+def finished(run: Run) -> Finished:
+    metrics = {"test_accuracy": 0.5}
+    return Finished(run.run_id, 9.0, 1.5, metrics, np.eye(2, dtype=np.int64), b"\x00model")
+
+
+class Flaky(MemoryTracker):
+    """Cannot be written while it is away, and does half of what it is asked then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_away = False
+        self.attempts = 0
+
+    def _check(self) -> None:
+        self.attempts += 1
+        if self.is_away:
+            raise StoreError("the store does not answer.")
+
+    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
+        self._check()
+        return super().find(run_ids)
+
+    def open(self, sweeps: Sequence[SweepRecord]) -> None:
+        self._check()
+        super().open(sweeps)
+
+    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+        self._check()
+        super().start(experiment, trial, run, continues)
+
+    def record(self, event: Event) -> None:
+        if self.is_away and isinstance(event, Progress):
+            super().record(event)  # Written, but the answer is lost.
+        self._check()
+        super().record(event)
+
+    def close(self, state: State, tables: Mapping[str, str]) -> None:
+        self._check()
+        super().close(state, tables)
+
+
+class Story:
+    """A sweep of two runs, told to a spooling tracker."""
+
+    def __init__(self, folder: Path, *, retry_seconds: float = 0.0, is_forced: bool = False):
+        self.store = Flaky()
+        self.journal = Journal(folder / "spool" / "one.jsonl")
+        self.said: list[str] = []
+        self.tracker = SpoolingTracker(
+            self.store,
+            self.journal,
+            {"data": DATASET},
+            self.said.append,
+            retry_seconds=retry_seconds,
+            patience_seconds=0,
+            is_forced=is_forced,
+        )
+        self.tracker.open([SWEEP])
+
+    def start(self, number: int) -> None:
+        run = RUNS[number]
+        self.tracker.start("toy", TRIALS[number], run)
+        self.tracker.record(Started(run.run_id, 0, 0.0, {"python": "3"}))
+
+    def epochs(self, number: int, *epochs: int) -> None:
+        for one in epochs:
+            self.tracker.record(epoch(RUNS[number], one))
+
+    def finish(self, number: int) -> None:
+        self.tracker.record(finished(RUNS[number]))
+
+
+def check_everything_is_there(store: MemoryTracker) -> None:
+    found = store.find()
+    assert set(found) == {run.run_id for run in RUNS}
+    for result in found.values():
+        assert result.state is State.FINISHED
+        assert result.metrics["test_accuracy"] == 0.5
+        assert result.history is not None
+        assert result.history["loss"].tolist() == [1, 1 / 2, 1 / 3]
+    assert len(store._records) == 2, "each run has one record"
+
+
+def test_a_store_that_is_never_away_leaves_no_file(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    for number in (0, 1):
+        story.start(number)
+        story.epochs(number, 1, 2, 3)
+        story.finish(number)
+    story.tracker.close(State.FINISHED, {"toy": "table"})
+    check_everything_is_there(story.store)
+    assert story.said == []
+    assert story.tracker.unwritten is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["start", "epoch", "finish", "close"])
+def test_what_was_kept_is_written_when_the_store_is_back(tmp_path: Path, moment: str) -> None:
+    story = Story(tmp_path)
+    away = lambda what: setattr(story.store, "is_away", moment == what)  # noqa: E731
+    story.start(0)
+    story.epochs(0, 1)
+    away("start")
+    story.start(1)
+    story.store.is_away = False
+    story.epochs(1, 1)
+    away("epoch")
+    story.epochs(0, 2)
+    story.epochs(1, 2)
+    assert story.journal.path.exists() == (moment == "epoch")
+    story.store.is_away = False
+    story.epochs(0, 3)
+    away("finish")
+    story.finish(0)
+    story.store.is_away = False
+    story.epochs(1, 3)
+    story.finish(1)
+    away("close")
+    story.tracker.then(lambda: setattr(story.store, "is_away", story.store.is_away))
+    if moment != "close":
+        story.tracker.close(State.FINISHED, {"toy": "table"})
+        assert story.tracker.unwritten is None
+        assert not story.journal.path.exists()
+        assert [words[:30] for words in story.said] == [
+            "the store does not answer. Tra",
+            "the tracking store answers aga",
+        ]
+        assert story.store.closed == [State.FINISHED]
+        assert story.store.tables == {"toy": "table"}
+    else:
+        story.tracker.close(State.FINISHED, {"toy": "table"})
+        assert str(story.journal.path) in story.tracker.unwritten
+        story.store.is_away = False
+        finish_journal(story.journal, lambda _: story.store)
+        assert story.store.closed == [State.FINISHED]
+    check_everything_is_there(story.store)
+
+
+def test_the_next_start_writes_what_was_left_with_its_data(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    story.start(0)
+    story.epochs(0, 1)
+    story.store.is_away = True
+    story.epochs(0, 2, 3)
+    story.finish(0)
+    story.start(1)
+    story.epochs(1, 1, 2, 3)
+    story.finish(1)
+    story.tracker.close(State.FINISHED, {"toy": "table"})
+    assert story.tracker.unwritten is not None
+    story.store.is_away = False
+    given = {}
+
+    def make_tracker(datasets: Mapping[str, DatasetInfo]) -> Flaky:
+        given.update(datasets)
+        return story.store
+
+    finish_journal(story.journal, make_tracker)
+    check_everything_is_there(story.store)
+    assert given["data"].drawn
+    assert given["data"].classes == ("a", "b")
+    assert given["data"].example.dtype == np.float32
+    assert story.store.tables == {"toy": "table"}
+    assert not story.journal.path.exists()
+
+
+def test_a_sweep_that_was_killed_meanwhile_leaves_its_runs_stopped_not_running(
+    tmp_path: Path,
+) -> None:
+    story = Story(tmp_path)
+    story.start(0)
+    story.store.is_away = True
+    story.epochs(0, 1, 2)
+    whole = story.journal.path.read_bytes()
+    story.journal.path.write_bytes(whole + whole[-40:].rstrip(b"\n"))  # Killed while it wrote.
+    story.store.is_away = False
+    finish_journal(story.journal, lambda _: story.store)
+    result = story.store.find()[RUNS[0].run_id]
+    assert (result.state, result.epochs) == (State.KILLED, 2)
+    assert story.store.closed == [State.KILLED]
+
+
+def test_a_journal_without_a_whole_line_is_forgotten(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "one.jsonl")
+    journal.path.write_bytes(b'["open", [[')
+    finish_journal(journal, lambda _: pytest.fail("there is nothing to write"))
+    assert not journal.path.exists()
+
+
+def test_a_run_that_another_sweep_finished_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    story = Story(tmp_path, retry_seconds=1000)
+    story.start(0)
+    story.store.is_away = True
+    story.epochs(0, 1)
+    story.store.is_away = False
+    MemoryTracker.record(story.store, epoch(RUNS[0], 2))
+    MemoryTracker.record(story.store, finished(RUNS[0]))
+    starts = len(story.store.started)
+    story.tracker.close(State.FINISHED, {})
+    assert len(story.store.started) == starts
+    assert story.store.find()[RUNS[0].run_id].state is State.FINISHED
+
+
+def test_the_store_is_left_alone_for_a_while_after_a_failure(tmp_path: Path) -> None:
+    story = Story(tmp_path, retry_seconds=1000)
+    story.start(0)
+    story.store.is_away = True
+    story.epochs(0, 1)
+    before = story.store.attempts
+    story.epochs(0, 2, 3)
+    assert story.store.attempts == before
+    assert story.tracker.is_away
+
+
+def test_a_store_that_cannot_be_written_at_the_start_is_an_error(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    story.store.is_away = True
+    with pytest.raises(StoreError, match="does not answer"):
+        story.tracker.open([SWEEP])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_neither_the_store_nor_the_disk_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("in the way")
+    story = Story(tmp_path)
+    story.start(0)
+    story.store.is_away = True
+    with pytest.raises(StoreError, match=r"cannot be written, and neither can .*one\.jsonl"):
+        story.epochs(0, 1)
+
+
+def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "one.jsonl")
+    built = Run(
+        Parameters(), Built("networks:cnn", (("units", (1, 2)), ("rate", 0.5)), "f"), 0.2, "d"
+    )
+    calls = [
+        ("open", ((SWEEP,), {"data": DATASET})),
+        ("start", ("toy", Trial(2, "m3", (built, RUNS[0])), built, None)),
+        ("record", (Started("r", 1, 2.5, {"python": "3"}),)),
+        ("record", (Progress("r", 1, {"loss": np.array([np.nan, np.inf])}, np.array([5, 6])),)),
+        ("record", (finished(RUNS[0]),)),
+        ("record", (Failed("r", 1.0, "why", "where", is_crash=True),)),
+        ("record", (Stopped("r", 1.0),)),
+        ("close", (State.KILLED, {"toy": "a,b\n"})),
+    ]
+    journal.append(*calls[:3])
+    journal.append(*calls[3:])
+    read = journal.read()
+    assert [name for name, _ in read] == [name for name, _ in calls]
+    assert read[1] == calls[1]
+    assert read[1][1][2].run_id == built.run_id
+    assert [read[n][1] for n in (2, 5, 6, 7)] == [calls[n][1] for n in (2, 5, 6, 7)]
+    (progress,) = read[3][1]
+    assert np.isnan(progress.metrics["loss"][0])
+    assert progress.metrics["loss"][1] == np.inf
+    assert progress.times.tolist() == [5, 6]
+    assert progress.last_epoch == 2
+    (end,) = read[4][1]
+    assert end.model == b"\x00model"
+    assert end.confusion.dtype == np.int64
+    assert end.confusion.tolist() == [[1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("content", ['{"no": 1}\n', "nonsense\n", '["record", [{"Popen": []}]]\n'])
+def test_a_file_that_is_no_journal_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
+    journal = Journal(tmp_path / "one.jsonl")
+    journal.path.write_text(content)
+    with pytest.raises(StoreError, match=r"one\.jsonl .* cannot be read"):
+        journal.read()
