@@ -2,7 +2,9 @@
 
 import pytest
 
-NAMES = "base, baseline, cases, data, description, grid, model, name, seeds, validation, zip"
+NAMES = (
+    "base, baseline, cases, data, description, grid, model, name, search, seeds, validation, zip"
+)
 WHOLE = "a whole number from 1 to 10,000,000"
 
 # By behaviour: the spec below its name, and every problem of it as
@@ -11,7 +13,6 @@ WRONG = {
     # Unknown keys
     "unknown key": ("datset: x", [("2:1", "datset", "unknown key 'datset'", "mean 'data'?")]),
     "unknown key names all": ("foo: x", [("2:1", "foo", "unknown key 'foo'", f"Keys: {NAMES}")]),
-    "search is of a later version": ("search: {trials: 5}", [("2:1", "search", "unknown key", "")]),
     "null under an unknown key": ("foo:", [("2:1", "foo", "unknown key 'foo'", "")]),
     "key of another case": ("Grid: {l2: [1]}", [("2:1", "Grid", "unknown key", "mean 'grid'?")]),
     "unknown key in model": (

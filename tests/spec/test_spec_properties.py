@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signs_sweep.errors import SpecError
-from signs_sweep.spec import Experiment, load
+from signs_sweep.spec import Categories, Experiment, load
 
 # One file is written over and over, in the folder of the one test.
 quick = settings(
@@ -35,6 +35,8 @@ keys = st.sampled_from(
         *("name", "description", "data", "validation", "model", "base", "grid", "zip", "cases"),
         *("seeds", "baseline", "hidden", "l2", "epochs", "keep_prob", "init_seed", "label", "one"),
         *("train", "test", "seed", "lr", "batch_size", "x"),
+        *("search", "space", "low", "high", "log", "step", "sampler", "pruner", "objective"),
+        *("trials", "metric", "startup", "p"),
     ]
 )
 anything = st.recursive(
@@ -54,6 +56,9 @@ def load_or_refuse(path, content: bytes) -> Experiment | None:
         assert all(character.isprintable() or character in "\n\t" for character in message)
         return None
     assert experiment.point_count == len(experiment.points)
+    for dimension in experiment.search.space:
+        if isinstance(dimension, Categories):
+            assert len({choice.text for choice in dimension.choices}) == len(dimension.choices) > 0
     return experiment
 
 
@@ -87,6 +92,27 @@ def as_yaml(value: Any) -> str:
 @settings(quick, max_examples=60)
 def test_any_values_are_a_spec_or_refused(tmp_path, spec: dict[str, Any]) -> None:
     load_or_refuse(tmp_path / "spec.yaml", as_yaml({"name": "x"} | spec).encode())
+
+
+sections = st.fixed_dictionaries(
+    {},
+    optional={
+        "space": st.dictionaries(
+            st.sampled_from(["l2", "epochs", "keep_prob", "hidden"]),
+            st.dictionaries(st.sampled_from(["low", "high", "log", "step"]), anything) | anything,
+        ),
+        **dict.fromkeys(("sampler", "pruner", "objective", "trials", "confirm"), anything),
+    },
+)
+
+
+@given(sections)
+@settings(quick, max_examples=100)
+def test_any_search_is_a_search_or_refused(tmp_path, search: dict[str, Any]) -> None:
+    text = as_yaml({"name": "x", "search": search})
+    experiment = load_or_refuse(tmp_path / "spec.yaml", text.encode())
+    if experiment is not None:
+        assert experiment.search.trials >= 1
 
 
 def some(values: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[list[Any]]:

@@ -9,17 +9,18 @@ import pytest
 
 from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Parameters
 from signs_sweep.spec import schema_json
+from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 
 SCHEMA = json.loads(schema_json())
 TOP = (
     *("name", "description", "data", "validation", "model", "base", "grid", "zip", "cases"),
-    *("seeds", "baseline"),
+    *("seeds", "baseline", "search"),
 )
 KEYWORDS = {
     *("$schema", "$defs", "$ref", "type", "title", "description", "default", "properties", "items"),
     *("required", "additionalProperties", "minProperties", "anyOf", "oneOf", "pattern"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
-    *("minLength", "maxLength", "minItems", "maxItems"),
+    *("minLength", "maxLength", "minItems", "maxItems", "enum"),
 }
 TYPES = {"object", "array", "string", "integer", "number", "boolean"}
 
@@ -104,3 +105,41 @@ def test_data_model_and_seeds_have_two_forms() -> None:
     assert [resolved(form)["type"] for form in data] == ["string", "object"]
     assert [resolved(form)["type"] for form in seeds] == ["integer", "array"]
     assert list(resolved(seeds[1]["items"])["properties"]) == list(SEED_NAMES)
+
+
+def inner(node: dict[str, Any]) -> dict[str, Any]:
+    """The properties of a section, or of its form that is a mapping."""
+    return resolved(node["oneOf"][1] if "oneOf" in node else node)["properties"]
+
+
+def test_the_search_section_is_in_it_and_described() -> None:
+    search = inner(SCHEMA["properties"]["search"])
+    assert list(search) == [
+        *("trials", "timeout", "sampler", "pruner", "objective", "space", "storage", "confirm")
+    ]
+    sections = [search, *(inner(search[name]) for name in ("sampler", "pruner", "objective"))]
+    for node in (node for section in sections for node in section.values()):
+        assert node["description"]
+    assert search["sampler"]["oneOf"][0]["enum"] == list(SAMPLER_OPTIONS)
+    assert search["pruner"]["oneOf"][0]["enum"] == list(PRUNER_OPTIONS)
+    assert inner(search["sampler"])["name"]["enum"] == list(SAMPLER_OPTIONS)
+
+
+@pytest.mark.parametrize("name", [name for name in PARAMETER_NAMES if name not in SEED_NAMES])
+def test_bounds_of_the_space_are_those_of_the_parameter(name: str) -> None:
+    base = resolved(SCHEMA["properties"]["base"])["properties"][name]
+    dimension = inner(inner(SCHEMA["properties"]["search"])["space"])[name]
+    values, interval = dimension["oneOf"]
+    properties = resolved(interval)["properties"]
+    assert list(properties) == ["low", "high", "log", "step"]
+    limits = {key: base[key] for key in base if key.startswith(("type", "min", "max", "excl"))}
+    for node in (values["items"], properties["low"], properties["high"]):
+        assert node.items() >= limits.items()
+    assert properties["step"]["type"] == base["type"]
+
+
+def test_the_space_of_hidden_is_lists_alone() -> None:
+    hidden = inner(inner(SCHEMA["properties"]["search"])["space"])["hidden"]
+    model = SCHEMA["$defs"]["DenseModel"]["properties"]["hidden"]
+    assert hidden["items"]["items"] == model["items"]
+    assert hidden["minItems"] == 1

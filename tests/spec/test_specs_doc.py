@@ -3,21 +3,24 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from signs_sweep.errors import SpecError
 from signs_sweep.records import PARAMETER_NAMES, Parameters
 from signs_sweep.spec import load, schema_json
+from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 
 DOC = (Path(__file__).parents[2] / "docs" / "specs.md").read_text(encoding="utf-8")
 SCHEMA = json.loads(schema_json())
+SEARCH = re.search(r"^### search\n(.*?)^## ", DOC, re.MULTILINE | re.DOTALL).group(1)
 BLOCKS = re.findall(r"```yaml\n(.*?)```", DOC, re.DOTALL)
 
 
 def row(name: str) -> list[str]:
     """The cells of the line of a table that begins with a name."""
-    (line,) = re.findall(rf"^\| \[?`{name}`.*$", DOC, re.MULTILINE)
+    (line,) = re.findall(rf"^\| \[?`{re.escape(name)}`.*$", DOC, re.MULTILINE)
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -35,7 +38,8 @@ def test_every_key_has_a_heading_a_row_and_an_example(key: str) -> None:
 
 def test_no_other_key_is_described() -> None:
     assert re.findall(r"^### (.+)$", DOC, re.MULTILINE) == list(SCHEMA["properties"])
-    assert re.findall(r"^\| `(\w+)`", DOC, re.MULTILINE) == list(PARAMETER_NAMES)
+    elsewhere = DOC.replace(SEARCH, "")
+    assert re.findall(r"^\| `(\w+)`", elsewhere, re.MULTILINE) == list(PARAMETER_NAMES)
 
 
 @pytest.mark.parametrize("name", PARAMETER_NAMES)
@@ -62,14 +66,61 @@ def test_defaults_of_the_keys_are_right() -> None:
     assert row("name")[2] == "required"
 
 
+def search_keys() -> dict[str, dict[str, Any]]:
+    """The keys of the search section by their way, and what the schema says of each."""
+    definitions, keys = SCHEMA["$defs"], {}
+    for name, node in definitions["SearchSection"]["properties"].items():
+        keys[name] = node
+        if "oneOf" in node:
+            form = node["oneOf"][1]["$ref"].removeprefix("#/$defs/")
+            inner = definitions[form]["properties"]
+            keys |= {f"{name}.{key}": value for key, value in inner.items()}
+    return keys
+
+
+def test_every_key_of_a_search_has_a_row() -> None:
+    assert re.findall(r"^\| `([\w.]+)`", SEARCH, re.MULTILINE) == list(search_keys())
+
+
+@pytest.mark.parametrize("name", search_keys())
+def test_default_and_range_of_every_key_of_a_search_are_right(name: str) -> None:
+    node = search_keys()[name]
+    _, default, said, meaning = row(name)
+    if "default" in node:
+        assert default == f"`{json.dumps(node['default'])}`".replace('"', "").replace(".0`", "`")
+    else:
+        assert "`" not in default.replace("`wilcoxon`", "").replace("`grid`, `zip` and `cases`", "")
+    words = node.get("oneOf", [node])[0].get("enum")
+    if words and not said.startswith("as "):
+        assert re.findall(r"`(\w+)`", said) == words
+    bounds = [limit(number) for number in re.findall(r"\d[\d,]*", said)]
+    kinds = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+    limits = [node[kind] for kind in kinds if kind in node]
+    assert [bound for bound in bounds if bound != 2 or name != "confirm"] == limits
+    assert said.startswith("above") == ("exclusiveMinimum" in node)
+    assert meaning
+
+
+def test_the_options_of_samplers_and_pruners_are_those_of_the_code() -> None:
+    for section, options in (("sampler", SAMPLER_OPTIONS), ("pruner", PRUNER_OPTIONS)):
+        for key in {option for its in options.values() for option in its}:
+            said = set(re.findall(r"`(\w+)`", row(f"{section}.{key}")[3]))
+            assert said == {name for name, its in options.items() if key in its}
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_example_is_a_spec(load_text, block: str) -> None:
-    text = block if "name:" in block else f"name: example\n{block}"
+    text = block if "\nname:" in f"\n{block}" else f"name: example\n{block}"
     if block.startswith("baseline"):
         text += "grid: {l2: [0, 1]}\n"
     experiment = load_text(text)
     for count in re.findall(r"# (?:\d+ x \d+ = )?(\d+) points", block):
         assert experiment.point_count == int(count)
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", SEARCH, re.DOTALL))
+def test_every_search_that_is_shown_can_be_made(load_text, block: str) -> None:
+    load_text(f"name: example\nvalidation: 0.2\n{block}").check_search()
 
 
 def test_the_order_of_points_is_as_said(load_text) -> None:

@@ -8,8 +8,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signs_sweep.spec.experiment import Experiment, Point
+from signs_sweep.spec.search import (
+    EPOCHWISE_PRUNERS,
+    Categories,
+    Choice,
+    Objective,
+    Pruner,
+    Range,
+    Sampler,
+    Search,
+)
 
-__all__ = ["Experiment", "Point", "load", "schema_json"]
+__all__ = [
+    "EPOCHWISE_PRUNERS",
+    "Categories",
+    "Choice",
+    "Experiment",
+    "Objective",
+    "Point",
+    "Pruner",
+    "Range",
+    "Sampler",
+    "Search",
+    "load",
+    "schema_json",
+]
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Experiment:

@@ -2,22 +2,20 @@
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
-from contextlib import suppress
 from math import prod
 
 from signs_sweep.records import SEED_NAMES, Parameters
-from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence
+from signs_sweep.spec.document import Mapping, Scalar, Sequence
+from signs_sweep.spec.fields import MOST_REPLICATES
 from signs_sweep.spec.names import VARIED_NAMES, shorten
 from signs_sweep.spec.problems import Place, Problems
-from signs_sweep.spec.schema import MOST_REPLICATES
+from signs_sweep.spec.repeats import USE_SEEDS, check_duplicates, number_of, repeated
+from signs_sweep.spec.search_checks import check_search_section
 
 MOST_RUNS = 1_000_000
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that no file can have on Windows."""
-
-_USE_SEEDS = "remove one. To repeat a point, use seeds"
 
 
 def check(document: Mapping, problems: Problems) -> None:
@@ -27,7 +25,7 @@ def check(document: Mapping, problems: Problems) -> None:
     pairs = paired.lists() if paired else {}
     cases = [item for item in document.items("cases") if isinstance(item, Mapping)]
     _check_name(document, problems)
-    _check_duplicates(lists, problems)
+    check_duplicates(lists, problems)
     _check_lengths(pairs, problems)
     _check_pairs(list(pairs.values()), problems)
     _check_cases(cases, document.mapping("base"), problems)
@@ -35,25 +33,7 @@ def check(document: Mapping, problems: Problems) -> None:
     _check_places([("grid", grid), ("zip", paired), *(("cases", row) for row in cases)], problems)
     _check_seeds(document, problems)
     _check_size(document, lists, pairs, problems)
-
-
-def _number(node: Node | None, default: Hashable = None) -> Hashable:
-    """Return what to compare a value by: a number by its value, all else by itself."""
-    if node is None:
-        return default
-    if isinstance(node, Scalar) and type(node.value) in (int, float):
-        with suppress(OverflowError):  # An integer of hundreds of digits; noted before.
-            return float(node.value)
-    return id(node)
-
-
-def _repeated(keys: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
-    """Yield the index of every repeated key, and where it was first."""
-    seen: dict[Hashable, int] = {}
-    for index, key in enumerate(keys):
-        first = seen.setdefault(key, index)
-        if first != index:
-            yield index, first
+    check_search_section(document.mapping("search"), problems)
 
 
 def _check_name(document: Mapping, problems: Problems) -> None:
@@ -62,19 +42,6 @@ def _check_name(document: Mapping, problems: Problems) -> None:
         problems.add(
             node.place, f"{node.value} is no name for files on Windows", "choose another name"
         )
-
-
-def _check_duplicates(lists: dict[str, Sequence], problems: Problems) -> None:
-    for name, node in lists.items():
-        items = node.items
-        for index, first in _repeated(map(_number, items)):
-            item = items[index]
-            source = shorten(item.source) if isinstance(item, Scalar) else "this"
-            problems.add(
-                item.place,
-                f"{source} is in {shorten(name)} twice",
-                f"it stands at {items[first].place} already; {_USE_SEEDS}",
-            )
 
 
 def _check_lengths(lists: dict[str, Sequence], problems: Problems) -> None:
@@ -92,28 +59,29 @@ def _check_lengths(lists: dict[str, Sequence], problems: Problems) -> None:
 
 def _check_pairs(lists: list[Sequence], problems: Problems) -> None:
     rows = zip(*(node.items for node in lists), strict=False)
-    for index, first in _repeated(tuple(map(_number, row)) for row in rows):
+    for index, first in repeated(tuple(map(number_of, row)) for row in rows):
         problems.add(
             lists[0].items[index].place,
             f"the entries {first + 1} and {index + 1} of zip are the same",
-            _USE_SEEDS,
+            USE_SEEDS,
         )
 
 
 def _check_cases(cases: list[Mapping], base: Mapping | None, problems: Problems) -> None:
     common = {
-        name: _number(base.values.get(name) if base else None, getattr(Parameters(), name))
+        name: number_of(base.values.get(name) if base else None, getattr(Parameters(), name))
         for name in VARIED_NAMES
     }
     rows = [
-        tuple(_number(row.values.get(name), common[name]) for name in VARIED_NAMES) for row in cases
+        tuple(number_of(row.values.get(name), common[name]) for name in VARIED_NAMES)
+        for row in cases
     ]
-    for index, first in _repeated(rows):
+    for index, first in repeated(rows):
         if cases[index].values:
             problems.add(
                 cases[index].place,
                 f"the cases {first + 1} and {index + 1} are the same",
-                _USE_SEEDS,
+                USE_SEEDS,
             )
 
 
@@ -150,15 +118,15 @@ def _check_seeds(document: Mapping, problems: Problems) -> None:
     """Compare the pairs of seeds with each other. What one leaves out is as in `base`."""
     base = document.mapping("base")
     common = {
-        name: _number(base.values.get(name) if base else None, getattr(Parameters(), name))
+        name: number_of(base.values.get(name) if base else None, getattr(Parameters(), name))
         for name in SEED_NAMES
     }
     entries = [item for item in document.items("seeds") if isinstance(item, Mapping)]
     pairs = [
-        tuple(_number(entry.values.get(name), common[name]) for name in SEED_NAMES)
+        tuple(number_of(entry.values.get(name), common[name]) for name in SEED_NAMES)
         for entry in entries
     ]
-    for index, first in _repeated(pairs):
+    for index, first in repeated(pairs):
         if entries[index].values:
             problems.add(
                 entries[index].place,

@@ -13,6 +13,8 @@ from signs_sweep.records import Dense, Model, Parameters
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Factor
 from signs_sweep.spec.problems import Place, Problems
+from signs_sweep.spec.search import Search
+from signs_sweep.spec.search_fit import note_unfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Experiment:
         factors: what is combined by product, in the order written.
         seeds: pairs of global and init seed, one a replicate, each once.
         has_baseline: whether some points are those that the others are compared with.
+        search: how the best is searched, from the section or its defaults; of no concern to runs.
         overrides: what was set for every run, as `KEY=VALUE`.
         forced: the same, as values by parameter.
         path: the spec file.
@@ -60,6 +63,7 @@ class Experiment:
     factors: tuple[Factor, ...]
     seeds: tuple[tuple[int, int], ...]
     has_baseline: bool
+    search: Search
     overrides: tuple[str, ...]
     forced: Mapping[str, Any]
     path: Path
@@ -156,6 +160,18 @@ class Experiment:
         for place, value, _ in self._values_of("keep_prob"):
             if value != 1 and "keep_prob" not in self.forced:
                 problems.add(place, f"keep_prob is {value:g}, but this model has its own", hint)
+        if problems:
+            raise problems.error()
+
+    def check_search(self) -> None:
+        """Check that the search can be made: what its section, which may be absent, needs.
+
+        Raises:
+            SpecError: nothing is held out or varied, or parts of the section do not fit to each
+                other or to the rest of the spec.
+        """
+        problems = Problems(self.path, self.text)
+        note_unfit(self, problems)
         if problems:
             raise problems.error()
 

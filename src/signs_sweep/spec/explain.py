@@ -9,10 +9,18 @@ from pydantic import ValidationError
 
 from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES
 from signs_sweep.spec.document import WRONG, Mapping, Node, Scalar, Sequence, find
+from signs_sweep.spec.fields import EXPECTED
 from signs_sweep.spec.misplaced import note_unknown_key
 from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Problems
-from signs_sweep.spec.schema import EXPECTED, Spec
+from signs_sweep.spec.schema import Spec
+from signs_sweep.spec.search_words import (
+    advice_in_search,
+    expected_in_search,
+    name_in_search,
+    path_in_search,
+    unknown_word,
+)
 
 _EXAMPLES = {
     "model": "{hidden: [25, 12]}",
@@ -23,6 +31,7 @@ _EXAMPLES = {
     "seeds": "{global_seed: 3, init_seed: 0}",
     "baseline": "{l2: 0}",
     "data": "{train: a.h5, test: b.h5}",
+    "search": "{trials: 50, objective: val_accuracy}",
 }
 """By key, a mapping that may stand there, or in the list that does."""
 
@@ -56,7 +65,7 @@ def _path(location: Path) -> Path:
     """Leave out the name that pydantic gives to one form of a value that has two."""
     if location[0] in ("data", "seeds", "model"):
         return (location[0], *location[2:])
-    return location
+    return path_in_search(location) if location[0] == "search" else location
 
 
 def _note_nothings(node: Node, path: Path, skipped: Container[Path], problems: Problems) -> None:
@@ -82,7 +91,7 @@ def _name(path: Path) -> str:
     key = _key(path)
     if isinstance(path[-1], int) and key in _ITEMS:
         return f"{_ITEMS[key]} {path[-1] + 1}"
-    return shorten(key)
+    return name_in_search(path) if path[0] == "search" else shorten(key)
 
 
 def _key(path: Path) -> str:
@@ -93,10 +102,12 @@ def _key(path: Path) -> str:
 def _expected(path: Path) -> str:
     """Return what should stand at a path."""
     key, in_list = _key(path), isinstance(path[-1], int)
+    if path[0] == "search" and len(path) > 1:
+        return expected_in_search(path)
     if path[0] == "model" and len(path) > 1 and path[1] not in ("hidden", "build"):
-        return EXPECTED["argument"]
-    if key == "hidden" and in_list:
-        return EXPECTED["units"]
+        key = "argument"
+    elif key == "hidden" and in_list:
+        key = "units"
     if key in PARAMETER_NAMES and path[0] in ("grid", "zip") and not in_list:
         return f"a list, each {EXPECTED[key]}"
     if key == "cases" and not in_list:
@@ -120,8 +131,7 @@ def _explain(
     elif item["type"] == "missing":
         parent = find(document, path[:-1])
         if parent is document or parent.plain():
-            name = _key(path)
-            problems.add(parent.place, f"{name} is missing", f"expected {EXPECTED[name]}")
+            problems.add(parent.place, f"{_name(path)} is missing", f"expected {_expected(path)}")
     else:
         node = find(document, path)
         if not _is_noted(node):
@@ -147,6 +157,8 @@ def wrong_value(path: Path, node: Node, item: MappingType[str, Any]) -> tuple[st
         return f"{name} has too many entries", f"at most {item['ctx']['max_length']:,}"
     if kind == "string_too_long":
         return f"{name} is too long", f"at most {item['ctx']['max_length']:,} characters"
+    if kind == "literal_error" and isinstance(node.plain(), str):
+        return unknown_word(path, node.plain(), _expected(path))
     return f"{name} is {_shown(node)}", f"expected {_expected(path)}{_advice(path, node, kind)}"
 
 
@@ -163,6 +175,8 @@ def _shown(node: Node) -> str:
 def _advice(path: Path, node: Node, kind: str) -> str:
     """Say how to mend a value that is nearly right."""
     key, in_list = _key(path), isinstance(path[-1], int)
+    if path[:2] == ("search", "space") and (advice := advice_in_search(path, node)):
+        return advice
     if isinstance(node, Sequence):
         return "; values to try stand under grid" if path[0] in ("base", "cases") else ""
     if isinstance(node, Mapping):

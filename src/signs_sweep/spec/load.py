@@ -23,6 +23,8 @@ from signs_sweep.spec.overrides import parse_overrides
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.reader import parse
 from signs_sweep.spec.schema import BuiltModel, DenseModel, Files, Spec
+from signs_sweep.spec.search import Search
+from signs_sweep.spec.search_space import read_search
 
 
 def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
@@ -36,7 +38,8 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     if problems or spec is None:
         raise problems.error()
     base = Parameters(**dict(spec.base))
-    factors = _factors(spec, document)
+    named = _factors(spec, document)
+    factors = list(named.values())
     baseline = document.mapping("baseline")
     if baseline is not None:
         factors = mark_baseline(factors, base, baseline, problems)
@@ -52,6 +55,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         factors=tuple(factors),
         seeds=_seeds(spec, base, forced),
         has_baseline=baseline is not None,
+        search=_search(spec, document, named, base, forced),
         overrides=tuple(overrides),
         forced=forced,
         path=path,
@@ -76,27 +80,40 @@ def _given(section: Any) -> dict[str, Any]:
     return {name: value for name, value in section if value is not None}
 
 
-def _factors(spec: Spec, document: documents.Mapping) -> list[Factor]:
-    """Return what is combined, in the order in which it is written in the file."""
-    factors: list[Factor] = []
+def _factors(spec: Spec, document: documents.Mapping) -> dict[str, Factor]:
+    """Return what is combined, by name, in the order in which it is written in the file."""
+    factors: dict[str, Factor] = {}
     for section, node in document.values.items():
         if section == "grid" and spec.grid and isinstance(node, documents.Mapping):
             lists = _given(spec.grid)
-            factors += [
-                tuple(Alternative({name: value}) for value in lists[name]) for name in node.values
-            ]
+            for name in node.values:
+                factors[name] = tuple(Alternative({name: value}) for value in lists[name])
         elif section == "zip" and spec.zip:
             lists = _given(spec.zip)
             rows = zip(*lists.values(), strict=True)
-            factors.append(tuple(Alternative(dict(zip(lists, row, strict=True))) for row in rows))
+            factors[", ".join(lists)] = tuple(
+                Alternative(dict(zip(lists, row, strict=True))) for row in rows
+            )
         elif section == "cases" and spec.cases:
-            factors.append(tuple(_case(_given(case)) for case in spec.cases))
+            factors["cases"] = tuple(_case(_given(case)) for case in spec.cases)
     return factors
 
 
 def _case(given: Mapping[str, Any]) -> Alternative:
     values = {name: value for name, value in given.items() if name in PARAMETER_NAMES}
     return Alternative(values, given.get("label"))
+
+
+def _search(
+    spec: Spec,
+    document: documents.Mapping,
+    factors: Mapping[str, Factor],
+    base: Parameters,
+    forced: Mapping[str, Any],
+) -> Search:
+    space = documents.find(document, ("search", "space"))
+    order = space.values if isinstance(space, documents.Mapping) else ()
+    return read_search(spec.search, factors, base, forced, order)
 
 
 def _seeds(spec: Spec, base: Parameters, forced: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:

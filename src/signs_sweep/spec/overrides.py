@@ -8,10 +8,11 @@ from pydantic import ValidationError
 from signs_sweep.errors import UsageError
 from signs_sweep.records import PARAMETER_NAMES
 from signs_sweep.spec.explain import wrong_value
+from signs_sweep.spec.fields import EXPECTED
 from signs_sweep.spec.names import shorten, suggestion
 from signs_sweep.spec.problems import printable
 from signs_sweep.spec.reader import parse_scalar
-from signs_sweep.spec.schema import EXPECTED, Base
+from signs_sweep.spec.schema import Base
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:

@@ -1,0 +1,163 @@
+"""From the `search` section, and what else a spec varies, to a Search."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from signs_sweep.records import Parameters
+from signs_sweep.spec.baseline import Alternative, Factor
+from signs_sweep.spec.names import VARIED_NAMES
+from signs_sweep.spec.search import (
+    Categories,
+    Choice,
+    Objective,
+    Pruner,
+    Range,
+    Sampler,
+    Search,
+)
+from signs_sweep.spec.search_schema import (
+    ObjectiveSection,
+    PrunerSection,
+    SamplerSection,
+    SearchSection,
+    SpaceSection,
+)
+
+_CASES = "cases"
+
+
+def read_search(
+    section: SearchSection | None,
+    factors: Mapping[str, Factor],
+    base: Parameters,
+    forced: Mapping[str, Any],
+    order: Iterable[str],
+) -> Search:
+    """Return what `search` does, with defaults for what the section leaves out.
+
+    Args:
+        section: the section as validated, or None where there is none.
+        factors: what the spec varies, by the parameters of each; of `cases` by that name.
+        base: values of what a case leaves out.
+        forced: by parameter, values that `--set` gives to every run.
+        order: the parameters of the section's space, as written.
+    """
+    section = section or SearchSection()
+    space = (
+        [_factor(name, factor, base, forced) for name, factor in factors.items()]
+        if section.space is None
+        else [_dimension(section.space, name) for name in order if name not in forced]
+    )
+    return Search(
+        trials=section.trials,
+        timeout=section.timeout,
+        sampler=_sampler(section.sampler),
+        pruner=_pruner(section.pruner),
+        objective=_objective(section.objective),
+        space=tuple(one for one in space if one is not None),
+        storage=section.storage,
+        confirm=section.confirm,
+    )
+
+
+def _sampler(written: str | SamplerSection) -> Sampler:
+    given = (
+        SamplerSection.model_validate({"name": written}) if isinstance(written, str) else written
+    )
+    return Sampler(given.name, given.seed, given.startup)
+
+
+def _pruner(written: str | PrunerSection) -> Pruner:
+    given = PrunerSection.model_validate({"name": written}) if isinstance(written, str) else written
+    startup = given.startup
+    if startup is None:
+        startup = 2 if given.name == "wilcoxon" else 5
+    return Pruner(
+        name=given.name,
+        dead=given.dead,
+        startup=startup,
+        warmup=given.warmup,
+        percentile=given.percentile,
+        interval=given.interval,
+        p=given.p,
+    )
+
+
+def _objective(written: str | ObjectiveSection) -> Objective:
+    given = (
+        ObjectiveSection.model_validate({"metric": written})
+        if isinstance(written, str)
+        else written
+    )
+    more_is_better = given.metric.endswith("accuracy")
+    maximize = given.direction == "maximize" if given.direction else more_is_better
+    return Objective(given.metric, maximize, given.aggregate)
+
+
+def _dimension(space: SpaceSection, name: str) -> Categories | Range:
+    """Return a dimension that the section writes out."""
+    written = getattr(space, name)
+    if name == "hidden":
+        return Categories(
+            name,
+            tuple(Choice(", ".join(map(str, layers)), {name: tuple(layers)}) for layers in written),
+        )
+    if isinstance(written, list):
+        return Categories(
+            name, tuple(Choice(_text(name, value), {name: value}) for value in written)
+        )
+    is_integer = isinstance(written.low, int)
+    high = written.high
+    if written.step is not None:  # Exact: 0.1 + 0.1 + 0.1 is 0.3.
+        low, step = Fraction(str(written.low)), Fraction(str(written.step))
+        last = low + (Fraction(str(high)) - low) // step * step
+        high = int(last) if is_integer else float(last)
+    return Range(name, written.low, high, written.log, written.step, is_integer)
+
+
+def _factor(
+    name: str, factor: Factor, base: Parameters, forced: Mapping[str, Any]
+) -> Categories | None:
+    """Return a factor of the spec as a dimension, or None where `--set` leaves none of it."""
+    varied = {parameter for one in factor for parameter in one.values} - set(forced)
+    names = [parameter for parameter in VARIED_NAMES if parameter in varied]
+    if not names:
+        return None
+    equal: dict[tuple[Any, ...], list[Alternative]] = {}
+    for one in factor:
+        complete = tuple(one.values.get(key, getattr(base, key)) for key in names)
+        equal.setdefault(complete, []).append(one)
+    choices = []
+    for complete, alternatives in equal.items():
+        values = {key: value for key, value in alternatives[0].values.items() if key in varied}
+        if name == _CASES:
+            text = _case_text(alternatives, values or dict(zip(names, complete, strict=True)))
+        else:
+            text = ", ".join(map(_text, names, complete))
+        choices.append(Choice(text, values))
+    return Categories(name if name == _CASES else ", ".join(names), tuple(_distinct(choices)))
+
+
+def _case_text(cases: Sequence[Alternative], values: Mapping[str, Any]) -> str:
+    """Return the labels of cases that are equal, or else their values."""
+    labels = [one.label for one in cases if one.label]
+    return ", ".join(labels or [f"{name}={_text(name, value)}" for name, value in values.items()])
+
+
+def _text(name: str, value: Any) -> str:
+    """Return the value of a parameter as a person writes it."""
+    return Parameters(**{name: value}).text(name)
+
+
+def _distinct(choices: Iterable[Choice]) -> Iterator[Choice]:
+    """Number the choices whose text is that of one before, as a label may be."""
+    taken: set[str] = set()
+    for choice in choices:
+        text, number = choice.text, 1
+        while text in taken:
+            number += 1
+            text = f"{choice.text} ({number})"
+        taken.add(text)
+        yield replace(choice, text=text)

@@ -1,0 +1,390 @@
+"""What a search does: its section, the defaults, what `--set` leaves, and what it needs."""
+
+import re
+from collections.abc import Sequence
+from typing import get_args
+
+import pytest
+
+from signs_sweep.errors import SpecError
+from signs_sweep.records import Parameters
+from signs_sweep.spec import (
+    Categories,
+    Choice,
+    Experiment,
+    Objective,
+    Pruner,
+    Range,
+    Sampler,
+    Search,
+)
+from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS, PrunerName, SamplerName
+
+
+def dimensions(experiment: Experiment) -> dict[str, list[str] | tuple[float, float]]:
+    """The space: texts of each choice, or bounds."""
+    return {
+        one.name: (one.low, one.high)
+        if isinstance(one, Range)
+        else [choice.text for choice in one.choices]
+        for one in experiment.search.space
+    }
+
+
+def pruner(name: str, startup: int = 5) -> Pruner:
+    """A pruner with defaults for the rest."""
+    return Pruner(
+        name, dead=False, startup=startup, warmup=0, percentile=25.0, interval=None, p=0.1
+    )
+
+
+def refusals(experiment: Experiment) -> list[tuple[str, str, str]]:
+    """The place, message and hint of everything for which the search cannot be made."""
+    with pytest.raises(SpecError) as caught:
+        experiment.check_search()
+    lines = str(caught.value).splitlines()
+    heads = [re.fullmatch(r".*spec\.yaml:(\d+:\d+): (.+)", line) for line in lines[::3]]
+    hints = [re.fullmatch(r" +\| +\^+ ?(.*)", line) for line in lines[2::3]]
+    return [(*head.groups(), hint[1]) for head, hint in zip(heads, hints, strict=True)]
+
+
+# The section
+
+
+def test_without_a_section_there_are_defaults(load_text) -> None:
+    assert load_text("name: x\n").search == Search(
+        trials=50,
+        timeout=None,
+        sampler=Sampler("tpe", seed=0, startup=10),
+        pruner=pruner("none"),
+        objective=Objective("val_accuracy", maximize=True, aggregate="mean"),
+        space=(),
+        storage=None,
+        confirm=5,
+    )
+
+
+def test_everything_that_is_written_arrives(load_text) -> None:
+    text = """\
+name: x
+search:
+  trials: 7
+  timeout: 60
+  sampler: {name: gp, seed: 3, startup: 4}
+  pruner: {name: percentile, dead: true, startup: 1, warmup: 20, percentile: 30, interval: 5}
+  objective: {metric: val_loss, direction: maximize, aggregate: median}
+  space:
+    l2: {low: 1e-4, high: 0.3, log: true}
+    learning_rate: [1e-4, 5e-4]
+    batch_size: {low: 16, high: 64, step: 16}
+    hidden: [[25, 12], [50]]
+  storage: sqlite:///mlruns/optuna.db
+  confirm: 0
+"""
+    assert load_text(text).search == Search(
+        trials=7,
+        timeout=60.0,
+        sampler=Sampler("gp", 3, 4),
+        pruner=Pruner(
+            "percentile", dead=True, startup=1, warmup=20, percentile=30.0, interval=5, p=0.1
+        ),
+        objective=Objective("val_loss", maximize=True, aggregate="median"),
+        space=(
+            Range("l2", 1e-4, 0.3, log=True, step=None, is_integer=False),
+            Categories(
+                "learning_rate",
+                (
+                    Choice("0.0001", {"learning_rate": 1e-4}),
+                    Choice("0.0005", {"learning_rate": 5e-4}),
+                ),
+            ),
+            Range("batch_size", 16, 64, log=False, step=16, is_integer=True),
+            Categories(
+                "hidden",
+                (Choice("25, 12", {"hidden": (25, 12)}), Choice("50", {"hidden": (50,)})),
+            ),
+        ),
+        storage="sqlite:///mlruns/optuna.db",
+        confirm=0,
+    )
+
+
+@pytest.mark.parametrize("name", get_args(SamplerName))
+def test_a_sampler_is_a_name_or_keys(load_text, name: str) -> None:
+    short, long = (
+        load_text(f"name: x\nsearch: {{sampler: {form}}}\n").search.sampler
+        for form in (name, f"{{name: {name}}}")
+    )
+    assert short == long == Sampler(name, 0, 10)
+
+
+@pytest.mark.parametrize("name", get_args(PrunerName))
+def test_a_pruner_is_a_name_or_keys(load_text, name: str) -> None:
+    short, long = (
+        load_text(f"name: x\nsearch: {{pruner: {form}}}\n").search.pruner
+        for form in (name, f"{{name: {name}}}")
+    )
+    assert short == long == pruner(name, startup=2 if name == "wilcoxon" else 5)
+
+
+def test_every_sampler_and_pruner_has_its_options() -> None:
+    assert tuple(SAMPLER_OPTIONS) == get_args(SamplerName)
+    assert tuple(PRUNER_OPTIONS) == get_args(PrunerName)
+
+
+@pytest.mark.parametrize(
+    ("objective", "maximize"),
+    [
+        ("val_accuracy", True),
+        ("final_train_accuracy", True),
+        ("val_loss", False),
+        ("loss", False),
+        ("{metric: val_loss, aggregate: min}", False),
+        ("{metric: val_loss, direction: maximize}", True),
+        ("{direction: minimize}", False),
+    ],
+)
+def test_more_accuracy_and_less_loss_is_better(load_text, objective: str, maximize: bool) -> None:
+    experiment = load_text(f"name: x\nsearch: {{objective: {objective}}}\n")
+    assert experiment.search.objective.maximize is maximize
+
+
+@pytest.mark.parametrize(
+    ("interval", "high"),
+    [
+        ("keep_prob: {low: 0.1, high: 0.75, step: 0.2}", 0.7),
+        ("l2: {low: 0, high: 0.3, step: 0.1}", 0.3),
+        ("epochs: {low: 10, high: 64, step: 16}", 58),
+        ("l2: {low: 0, high: 1e38, step: 1e-300}", 1e38),
+    ],
+)
+def test_the_high_of_steps_is_one_that_they_reach(load_text, interval: str, high: float) -> None:
+    experiment = load_text(f"name: x\nsearch: {{space: {{{interval}}}}}\n")
+    (dimension,) = experiment.search.space
+    assert isinstance(dimension, Range)
+    assert dimension.high == high
+    assert type(dimension.high) is (int if dimension.is_integer else float)
+
+
+def test_the_section_changes_nothing_of_the_runs(load_text) -> None:
+    text = "name: x\ngrid: {l2: [0, 1]}\nseeds: 3\n"
+    plain, searched = load_text(text), load_text(f"{text}search: {{space: {{l2: [5]}}}}\n")
+    assert plain.points == searched.points
+    assert plain.seeds == searched.seeds
+
+
+# The space of a spec that has none of its own
+
+
+def test_by_default_the_space_is_what_the_spec_varies(load_text) -> None:
+    experiment = load_text(
+        "name: x\n"
+        "cases: [{label: m6, keep_prob: 0.8}, {keep_prob: 0.8, l2: 0.01}, {l2: 1}]\n"
+        "zip: {learning_rate: [1e-4, 1e-5], epochs: [1500, 3000]}\n"
+        "grid: {batch_size: [16, 32]}\n"
+    )
+    assert dimensions(experiment) == {
+        "cases": ["m6", "l2=0.01, keep_prob=0.8", "l2=1"],
+        "learning_rate, epochs": ["0.0001, 1500", "1e-05, 3000"],
+        "batch_size": ["16", "32"],
+    }
+    cases, pairs, _ = experiment.search.space
+    assert isinstance(cases, Categories)
+    assert isinstance(pairs, Categories)
+    assert [choice.values for choice in cases.choices] == [
+        {"keep_prob": 0.8},
+        {"l2": 0.01, "keep_prob": 0.8},
+        {"l2": 1.0},
+    ]
+    assert pairs.choices[1].values == {"learning_rate": 1e-5, "epochs": 3000}
+
+
+def test_a_space_replaces_all_that(load_text) -> None:
+    experiment = load_text(
+        "name: x\ngrid: {l2: [0, 1], epochs: [5, 6]}\nsearch: {space: {l2: [2, 3]}}\n"
+    )
+    assert dimensions(experiment) == {"l2": ["2", "3"]}
+
+
+def test_a_section_without_a_space_leaves_it_to_the_grid(load_text) -> None:
+    experiment = load_text("name: x\ngrid: {l2: [0, 1]}\nsearch: {trials: 2}\n")
+    assert dimensions(experiment) == {"l2": ["0", "1"]}
+
+
+def test_a_choice_is_called_as_no_other_is(load_text) -> None:
+    experiment = load_text("name: x\ncases: [{label: l2=0, l2: 1}, {l2: 0}]\n")
+    assert dimensions(experiment) == {"cases": ["l2=0", "l2=0 (2)"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "expected"),
+    [
+        ("grid: {l2: [0, 1], epochs: [5, 6]}", ["epochs=9"], {"l2": ["0", "1"]}),
+        ("grid: {l2: [0, 1]}", ["l2=0"], {}),
+        (
+            "zip: {l2: [0, 1, 0], epochs: [5, 5, 6]}",
+            ["epochs=9"],
+            {"l2": ["0", "1"]},
+        ),
+        ("zip: {l2: [1, 1], epochs: [5, 6]}", ["epochs=9"], {"l2": ["1"]}),
+        ("zip: {l2: [0, 1], epochs: [5, 6]}", ["epochs=9", "l2=2"], {}),
+        (
+            "cases: [{label: a}, {label: b, epochs: 9}, {l2: 1}, {l2: 1, epochs: 3}, {epochs: 2}]",
+            ["epochs=20"],
+            {"cases": ["a, b", "l2=1"]},
+        ),
+        ("cases: [{epochs: 2}, {l2: 1}]", ["epochs=20"], {"cases": ["l2=0", "l2=1"]}),
+        ("cases: [{label: a}, {label: b, epochs: 2}]", ["epochs=20"], {}),
+        (
+            "search: {space: {l2: {low: 0, high: 1}, epochs: [5, 6], hidden: [[5], [6]]}}",
+            ["l2=1"],
+            {"epochs": ["5", "6"], "hidden": ["5", "6"]},
+        ),
+        ("search: {space: {l2: {low: 0, high: 1}}}", ["epochs=1"], {"l2": (0, 1)}),
+    ],
+)
+def test_what_is_set_is_not_searched(
+    load_text, text: str, overrides: Sequence[str], expected: dict[str, list[str]]
+) -> None:
+    experiment = load_text(f"name: x\n{text}\n", overrides)
+    assert dimensions(experiment) == expected
+    for one in experiment.search.space:
+        if isinstance(one, Categories):
+            for choice in one.choices:
+                assert not set(choice.values) & set(experiment.forced)
+
+
+def test_every_choice_gives_parameters(load_text) -> None:
+    experiment = load_text("name: x\ncases: [{label: a}, {l2: 1}]\n")
+    (cases,) = experiment.search.space
+    assert isinstance(cases, Categories)
+    assert [Parameters(**choice.values).l2 for choice in cases.choices] == [0, 1]
+
+
+# What a search needs
+
+GOOD = "name: x\nvalidation: 0.2\n"
+L2 = "space: {l2: {low: 0, high: 1}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message", "hint"),
+    [
+        ("search: {trials: 5}", "3:1", "nothing to search", "write search: {space: {l2: {low"),
+        ("description: x", "1:1", "nothing to search", ", or a grid"),
+        (
+            "search: {sampler: grid, space: {epochs: [1], l2: {low: 0, high: 1}}}",
+            "3:50",
+            "the sampler grid takes every value, and l2 has no end of them",
+            "write a list, or a range with a step",
+        ),
+        (
+            "search: {sampler: {name: grid}, space: {l2: {low: 0.1, high: 1, log: true}}}",
+            "3:45",
+            "l2 has no end of them",
+            "without log",
+        ),
+        (
+            "grid: {l2: [0, 1]}\nsearch: {sampler: cmaes}",
+            "4:19",
+            "the sampler cmaes knows ranges of numbers only",
+            "choose tpe, or write a range",
+        ),
+        *(
+            (
+                f"seeds: 5\nsearch: {{pruner: {pruner}, {L2}}}",
+                "4:18",
+                f"{pruner} prunes by epoch, for one seed a trial; here are 5",
+                "for several use wilcoxon",
+            )
+            for pruner in ("median", "hyperband", "percentile")
+        ),
+        (
+            f"search: {{pruner: {{dead: true, name: wilcoxon}}, {L2}}}",
+            "3:37",
+            "wilcoxon prunes by seed, and a trial has one",
+            "write seeds: 5, or choose median",
+        ),
+        (
+            f"search: {{pruner: median, objective: final_train_loss, {L2}}}",
+            "3:37",
+            "final_train_loss is known at the end only, and median prunes by epoch",
+            "choose val_accuracy or val_loss",
+        ),
+        (
+            f"search: {{objective: {{aggregate: lower_bound}}, {L2}}}",
+            "3:33",
+            "lower_bound is of several seeds, and a trial has one",
+            "write seeds: 5, or choose mean",
+        ),
+        (
+            'model: {build: "networks:cnn"}\nsearch: {space: {hidden: [[25], [50]]}}',
+            "4:18",
+            "hidden has no meaning for a model that a function builds",
+            "remove it",
+        ),
+        (
+            'model: {build: "networks:cnn"}\nsearch: {space: {keep_prob: [0.5, 1]}}',
+            "4:18",
+            "keep_prob has no meaning for a model that a function builds",
+            "Dropout",
+        ),
+    ],
+)
+def test_a_search_that_cannot_be_made_is_told_at_its_place(
+    load_text, text: str, place: str, message: str, hint: str
+) -> None:
+    ((at, said, advice),) = refusals(load_text(f"{GOOD}{text}\n"))
+    assert at == place
+    assert message in said
+    assert hint in advice
+
+
+@pytest.mark.parametrize(
+    ("text", "place"), [("validation: 0", "2:13"), ("description: none is written", "1:1")]
+)
+def test_a_search_needs_samples_that_are_held_out(load_text, text: str, place: str) -> None:
+    experiment = load_text(f"name: x\n{text}\ngrid: {{l2: [0, 1]}}\n")
+    assert refusals(experiment) == [
+        (
+            place,
+            "no samples are held out",
+            "search chooses by held-out samples: write validation: 0.2",
+        )
+    ]
+
+
+def test_what_set_leaves_empty_is_told(load_text) -> None:
+    ((place, _, hint),) = refusals(load_text(f"{GOOD}grid: {{l2: [0, 1]}}\n", ["l2=0"]))
+    assert place == "1:1"
+    assert "--set leaves nothing of l2 to vary" in hint
+
+
+def test_all_that_a_search_needs_is_told_at_once(load_text) -> None:
+    experiment = load_text("name: x\nseeds: 2\nsearch: {pruner: median, sampler: cmaes}\n")
+    assert [place for place, *_ in refusals(experiment)] == ["1:1", "3:1", "3:18"]
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        f"{{pruner: median, {L2}}}",
+        f"{{sampler: cmaes, {L2}}}",
+        "{sampler: grid, space: {l2: [0, 1], epochs: {low: 5, high: 10, step: 5}}}",
+        "{sampler: qmc, space: {l2: [0, 1]}}",
+        f"{{objective: final_train_loss, {L2}}}",
+        "{space: {hidden: [[25], [50]]}}",
+    ],
+)
+def test_a_search_that_can_be_made_is_not_refused(load_text, search: str) -> None:
+    load_text(f"{GOOD}search: {search}\n").check_search()
+
+
+def test_several_seeds_suit_wilcoxon_and_lower_bound(load_text) -> None:
+    text = f"seeds: 5\nsearch: {{pruner: wilcoxon, objective: {{aggregate: lower_bound}}, {L2}}}\n"
+    load_text(GOOD + text).check_search()
+
+
+def test_seeds_that_set_makes_one_are_one(load_text) -> None:
+    text = f"{GOOD}seeds: 5\nsearch: {{pruner: median, {L2}}}\n"
+    load_text(text, ["global_seed=1", "init_seed=1"]).check_search()
