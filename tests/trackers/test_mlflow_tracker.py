@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -330,3 +331,22 @@ def test_a_sweep_that_is_opened_again_goes_on_in_its_record(tmp_path: Path) -> N
     experiment = client.get_experiment_by_name("toy")
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
+
+
+def test_a_process_that_is_killed_while_it_makes_the_store_leaves_none_behind(
+    tmp_path: Path,
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    code = (
+        "import sys; from signs_sweep.trackers.mlflow.client import connect; connect(sys.argv[1])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, uri])
+    aside = tmp_path / "mlflow.db.part"
+    while not (aside.exists() and aside.stat().st_size > 50_000):  # In the middle of its tables.
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "mlflow.db").exists()
+    assert connect(uri).get_experiment_by_name("Default") is not None
+    assert not aside.exists()

@@ -4,12 +4,19 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from signs_sweep.errors import StoreError
 from signs_sweep.trackers.mlflow import tags
-from signs_sweep.trackers.store import default_artifact_root, is_server, opening_lock, shown
+from signs_sweep.trackers.store import (
+    default_artifact_root,
+    is_server,
+    opening_lock,
+    shown,
+    sqlite_path,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,9 +46,27 @@ def connect(uri: str) -> "MlflowClient":
         # MLflow logs the traceback of what it raises; the user hears of it from us.
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         logging.getLogger("alembic").setLevel(logging.WARNING)
+        path = sqlite_path(uri)
+        if path is not None and not path.exists():
+            _make_database(path)
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)  # A fresh database gets its tables here.
     return client
+
+
+def _make_database(path: Path) -> None:
+    """Make a SQLite store aside, and give it its name when it is whole.
+
+    MLflow makes the tables in some forty steps. If it is killed in between, it can neither go on
+    from there nor begin again, and the file is lost.
+    """
+    from mlflow import MlflowClient
+
+    aside = path.with_name(f"{path.name}.part")
+    for left in (aside, aside.with_name(f"{aside.name}-journal")):
+        left.unlink(missing_ok=True)
+    MlflowClient(tracking_uri=f"sqlite:///{aside}").search_experiments(max_results=1)
+    aside.replace(path)
 
 
 @contextmanager
