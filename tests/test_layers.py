@@ -15,8 +15,8 @@ LAYERS = (
     {"data", "spec", "building", "planning", "preparation", "options"},
     {"protocols"},
     {"executors", "schedulers", "trackers", "trainer", "checkpoints", "studies"},
-    {"recovery", "sweep", "analysis"},
-    {"store", "outcome", "running", "api"},
+    {"recovery", "underway", "sweep", "analysis"},
+    {"store", "outcome", "session", "running", "searching", "api"},
     {"cli"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -27,11 +27,12 @@ HEAVY = {
     "tensorflow": {"trainer"},
     "keras": {"trainer"},
     "mlflow": {"trackers"},
-    "optuna": {"studies"},
+    "optuna": {"studies", "searching"},  # the latter for types alone
     "plotly": {"studies"},
     "sklearn": set(),  # by Optuna alone
     "matplotlib": {"trackers", "studies"},
-    "pandas": {"analysis", "cli", "outcome", "api"},
+    "pandas": {"analysis", "cli", "outcome", "searching", "api"},
+    "scipy": {"analysis", "studies"},
     "h5py": {"data", "trainer"},
     "PIL": {"data"},
 }
@@ -83,7 +84,7 @@ def test_imports_point_down(path: Path) -> None:
         assert LEVEL[other] <= LEVEL[own], f"{own} imports {other} from a layer above"
         if own in ADAPTERS:
             assert other not in ADAPTERS, f"the adapter {own} imports the adapter {other}"
-        if own in {"recovery", "sweep", "analysis"}:
+        if own in {"recovery", "underway", "sweep", "analysis"}:
             assert other not in ADAPTERS, f"{own} knows an adapter: {other}"
 
 

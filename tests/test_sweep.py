@@ -62,15 +62,17 @@ class ToyExecutor:
         self.slots = slots
         self.ends = ends or {}
         self.submitted: list[Run] = []
+        self.tested: list[bool] = []
         self.stopped: list[str] = []
         self.begun_from: list[bytes | None] = []
         self.is_closed = False
         self._queues: dict[str, deque[Event]] = {}
 
-    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
+    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
         self.begun_from.append(checkpoint)
         assert len(self._queues) < self.slots
         self.submitted.append(run)
+        self.tested.append(is_tested)
         end = self.ends.get(run.parameters.l2, finished)(run)
         events = [Started(run.run_id, 0, 1.0, {}), progress(run, 1), progress(run, 2), end]
         self._queues[run.run_id] = deque(events)
@@ -91,10 +93,21 @@ class ToyExecutor:
 class Recording(FixedScheduler):
     """A fixed list that remembers what it was told."""
 
-    def __init__(self, trials: Sequence[Trial], goes_on: Callable[[Trial], bool] = lambda _: True):
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        goes_on: Callable[[Trial], bool] = lambda _: True,
+        wants_rest: Callable[[Trial], bool] = lambda _: True,
+    ):
         super().__init__(trials)
         self.told: list[tuple[int, list[State]]] = []
         self.goes_on = goes_on
+        self.wants_rest = wants_rest
+        self.ended: list[tuple[int, State]] = []
+
+    def end(self, trial: Trial, result: Result) -> bool:
+        self.ended.append((trial.number, result.state))
+        return self.wants_rest(trial)
 
     def report(self, trial: Trial, progress: Progress) -> bool:
         return self.goes_on(trial)
@@ -219,8 +232,8 @@ class Crashing(ToyExecutor):
         super().__init__(1)
         self.times = times
 
-    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
-        super().submit(run, checkpoint)
+    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+        super().submit(run, checkpoint, is_tested=is_tested)
         if len(self.begun_from) <= self.times:
             state = Checkpoint(run.run_id, 1, b"after 1", is_end=False)
             queue = [Started(run.run_id, 0, 1.0, {}), progress(run, 1), state, crashed(run)]
@@ -299,7 +312,7 @@ def test_what_another_sweep_trains_is_waited_for_and_taken_over_if_it_did_not_fi
     trials = [make_trial(1, 0.1), make_trial(2, 0.2)]
     theirs = trials[0].runs[0]
     state = State.FINISHED if has_finished else State.KILLED
-    result = Result(theirs.run_id, state, location="memory/9")
+    result = Result(theirs.run_id, state, {"test_accuracy": 0.5}, location="memory/9")
     found = {theirs.run_id: result}
     recovery = Recovery(
         MemoryCheckpoints(), OtherSweep(theirs, 4), lambda run: found.get(run.run_id)
@@ -316,8 +329,8 @@ def test_what_another_sweep_trains_is_waited_for_and_taken_over_if_it_did_not_fi
 class Importing(ToyExecutor):
     """Starts runs and never tells of an epoch, as a worker that imports or compiles."""
 
-    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
-        super().submit(run, checkpoint)
+    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+        super().submit(run, checkpoint, is_tested=is_tested)
         self._queues[run.run_id] = deque([Started(run.run_id, 0, 1.0, {})] * 10_000)
 
     def stop(self, run_id: str) -> None:
@@ -355,3 +368,81 @@ def test_a_run_that_is_shorter_than_a_finished_one_says_why_it_is_trained() -> N
         "weights; so this one is trained from epoch 0 on"
     )
     assert executor.begun_from == [None, None]
+
+
+def test_a_run_that_was_stopped_goes_on_when_a_later_trial_wants_it() -> None:
+    calls = {1: 0, 2: 0}
+
+    def goes_on(trial: Trial) -> bool:
+        calls[trial.number] += 1
+        return trial.number == 2
+
+    scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.1)], goes_on)
+    executor = ToyExecutor(1)
+    sweep, tracker = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.1]
+    assert scheduler.told == [(1, [State.KILLED]), (2, [State.FINISHED])]
+    assert tracker.find()[make_run(0.1).run_id].state is State.FINISHED
+
+
+def test_runs_of_a_trial_that_are_not_wanted_any_more_do_not_begin() -> None:
+    trials = [make_trial(1, 0.1, 0.2, 0.3, 0.4), make_trial(2, 0.5)]
+    scheduler = Recording(trials, wants_rest=lambda trial: trial.number == 2)
+    executor = ToyExecutor(1)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.5]
+    killed = [State.KILLED] * 3
+    assert scheduler.told == [(1, [State.FINISHED, *killed]), (2, [State.FINISHED])]
+
+
+def test_runs_that_are_not_wanted_any_more_are_stopped_where_they_are() -> None:
+    scheduler = Recording([make_trial(1, 0.1, 0.2)], wants_rest=lambda _: False)
+    slow = {0.2: lambda run: progress(run, 3)}  # It does not end by itself.
+    executor = ToyExecutor(2, slow)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert executor.stopped == [make_run(0.2).run_id]
+    assert scheduler.told == [(1, [State.FINISHED, State.KILLED])]
+
+
+def test_a_run_that_another_trial_wants_too_is_not_given_up() -> None:
+    trials = [make_trial(1, 0.1, 0.2), make_trial(2, 0.2)]
+    scheduler = Recording(trials, wants_rest=lambda trial: trial.number == 2)
+    executor = ToyExecutor(1)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep._take_trial()
+    sweep._take_trial()
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
+    assert (2, [State.FINISHED]) in scheduler.told
+
+
+def test_a_trial_whose_runs_are_all_known_hears_of_each() -> None:
+    run = make_run(0.1)
+    scheduler = Recording([make_trial(1, 0.1)])
+    sweep, _ = make_sweep(
+        scheduler, ToyExecutor(1), {run.run_id: Result(run.run_id, State.FINISHED)}
+    )
+    sweep.run()
+    assert scheduler.ended == [(1, State.FINISHED)]
+    assert scheduler.told == [(1, [State.FINISHED])]
+
+
+@pytest.mark.parametrize("is_tested", [True, False])
+def test_a_run_that_was_trained_and_not_tested_is_tested_where_that_is_wanted(
+    is_tested: bool,
+) -> None:
+    run = make_run(0.1)
+    untested = Result(run.run_id, State.FINISHED, {"loss": 0.5})
+    recovery = Recovery(MemoryCheckpoints(), NoClaims(), lambda _: untested)
+    scheduler, executor = Recording([make_trial(1, 0.1)]), ToyExecutor(1)
+    tracker = MemoryTracker()
+    tracker.open([SweepRecord("toy", "", "", "", "data", ())])
+    Sweep(
+        *(scheduler, executor, tracker, {}, lambda _: "toy", lambda _: None, recovery),
+        is_tested=is_tested,
+    ).run()
+    assert executor.tested == ([True] if is_tested else [])
+    assert scheduler.told == [(1, [State.FINISHED])]

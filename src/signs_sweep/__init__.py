@@ -8,9 +8,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from signs_sweep.api import compare, load, plan, run
+    from signs_sweep.api import compare, load, plan, run, search
 
-__all__ = ["compare", "load", "plan", "run"]
+__all__ = ["compare", "load", "plan", "run", "search"]
 
 
 def __getattr__(name: str) -> Any:

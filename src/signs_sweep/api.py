@@ -15,6 +15,7 @@ from signs_sweep.outcome import Outcome, rows_of
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import load_all, prepare
 from signs_sweep.running import begin
+from signs_sweep.searching import SearchOutcome, begin_search
 from signs_sweep.spec import Experiment
 from signs_sweep.store import Store
 from signs_sweep.trackers import store_exists
@@ -104,6 +105,64 @@ def run(
     options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds, stall_seconds)
     running = begin(prepared, tracking_uri, options)
     outcome = running.execute(lambda _: None)
+    if outcome.was_interrupted:
+        raise KeyboardInterrupt
+    return outcome
+
+
+def search(
+    spec: SpecPath,
+    *,
+    trials: int | None = None,
+    timeout: float | None = None,
+    overrides: Overrides = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+    workers: int | None = None,
+    workers_per_gpu: int = 1,
+    retries: int = 2,
+    checkpoint_seconds: float = 10,
+    stall_seconds: float = 600,
+) -> SearchOutcome:
+    """Search the space of a spec with Optuna, and confirm the winner over fresh seeds.
+
+    A search that was begun before goes on; one that is finished is only read.
+
+    Args:
+        spec: path of the file.
+        trials: how many in all, earlier ones included; None for what the spec says.
+        timeout: seconds after which no trial begins; None for what the spec says.
+        overrides: values of parameters for every run; they are not searched then.
+        data: folder of the photos; else `SIGNS_DATA`, else `data`.
+        tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
+        workers: processes that train; None for one per graphics processor or, without one, per
+            core; 0 to train in this process.
+        workers_per_gpu: how many workers share a graphics processor.
+        retries: how often a run whose process died goes on in another one.
+        checkpoint_seconds: time between two checkpoints of a run.
+        stall_seconds: how long a worker may send nothing before it is killed.
+
+    Returns:
+        The Optuna study and what came of it: `best`, `runs(number)` for the runs of a trial,
+        `confirmation`, `importances`.
+
+    Raises:
+        SpecError: the spec has problems, or cannot be searched.
+        DataError: the data cannot be used.
+        StoreError: the store or the study's database cannot be used.
+        UsageError: an argument cannot be followed, or the study is that of another spec.
+        KeyboardInterrupt: it was interrupted; what was done is recorded.
+    """
+    prepared = prepare([Path(spec)], overrides=_arguments(overrides), data_dir=_path(data))
+    options = Options(
+        workers,
+        workers_per_gpu,
+        retries=retries,
+        checkpoint_seconds=checkpoint_seconds,
+        stall_seconds=stall_seconds,
+    )
+    searching = begin_search(prepared, tracking_uri, options, trials=trials, timeout=timeout)
+    outcome = searching.execute(lambda _: None)
     if outcome.was_interrupted:
         raise KeyboardInterrupt
     return outcome

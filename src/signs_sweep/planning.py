@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from signs_sweep.errors import UsageError
-from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Parameters, Run, Trial
-from signs_sweep.spec import Experiment, Point
+from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Model, Parameters, Run, Trial
+from signs_sweep.spec import Experiment
 
 
 @dataclass(frozen=True)
@@ -95,22 +95,38 @@ def varying_parameters(parameters: Sequence[Parameters]) -> tuple[str, ...]:
 def _expand(experiment: Experiment, data: str) -> Part:
     trials, baselines = [], []
     for number, point in enumerate(experiment.points, start=1):
-        runs = _replicates(experiment, point, data)
+        runs = replicates(experiment, point.parameters, data)
         trials.append(Trial(number, point.label, runs))
         if point.is_baseline:
             baselines.append(number)
     return Part(experiment, tuple(trials), frozenset(baselines))
 
 
-def _replicates(experiment: Experiment, point: Point, data: str) -> tuple[Run, ...]:
+def replicates(
+    experiment: Experiment,
+    parameters: Parameters,
+    data: str,
+    *,
+    model: Model | None = None,
+    seeds: Sequence[tuple[int, int]] | None = None,
+) -> tuple[Run, ...]:
+    """Return the runs of a point, one for each pair of seeds.
+
+    Args:
+        experiment: the experiment.
+        parameters: the point.
+        data: fingerprint of the data.
+        model: the network, where it is not that of the experiment.
+        seeds: pairs of global and init seed, where they are not those of the experiment.
+    """
     return tuple(
         Run(
-            parameters=_with_seeds(point.parameters, *seeds),
-            model=experiment.model,
+            parameters=_with_seeds(parameters, *pair),
+            model=model or experiment.model,
             validation=experiment.validation,
             data=data,
         )
-        for seeds in experiment.seeds
+        for pair in (experiment.seeds if seeds is None else seeds)
     )
 
 

@@ -1,37 +1,25 @@
-"""Carrying out a plan: store, workers and sweep put together.
-
-Where the adapters meet: which tracker, which executor, which scheduler.
-"""
+"""Carrying out a plan: what is known of it, and a session for the rest."""
 
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from uuid import uuid4
 
-from signs_sweep.errors import StoreError
 from signs_sweep.executors import (
-    InlineExecutor,
-    LocalExecutor,
     choose_devices,
     find_gpus,
-    on_device,
 )
 from signs_sweep.options import Options
 from signs_sweep.outcome import Outcome, tables_of
 from signs_sweep.planning import Part
 from signs_sweep.preparation import Prepared
-from signs_sweep.protocols import Executor, SweepRecord
-from signs_sweep.records import Notice, Result, Run, State, Trial
-from signs_sweep.recovery import Recovery
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.records import Result, Trial
 from signs_sweep.schedulers import FixedScheduler
+from signs_sweep.session import Session
 from signs_sweep.store import Store
-from signs_sweep.sweep import Listener, Sweep
-from signs_sweep.trackers import BackgroundTracker, SpoolingTracker
+from signs_sweep.sweep import Listener
 
 
 @dataclass(eq=False)
@@ -73,63 +61,20 @@ class Running:
         plan = self.prepared.plan
         if all(run_id in self.known for run_id in plan.runs):
             return self._outcome(self.known, was_interrupted=False)
-        executor = self._executor(len(plan.runs) - len(self.known))
-
-        def tell(message: str) -> None:
-            listener(Notice(message))
-
-        spool = SpoolingTracker(
-            self.store.tracker,
-            self.store.journal(self.sweep_id),
-            self.store.datasets,
-            tell,
-            is_forced=self.options.force,
+        most = len(plan.runs) - len(self.known)
+        session = Session(
+            *(self.prepared, self.store, self.options, self.devices[:most]),
+            *(self.sweep_id, listener),
         )
-        tracker = BackgroundTracker(spool)
         owner = {id(trial): part.experiment.name for part, trial in plan.trials()}
         scheduler = FixedScheduler(_in_order_of_training([trial for _, trial in plan.trials()]))
-        recovery = Recovery(
-            checkpoints=self.store.checkpoints,
-            claims=self.store.claims,
-            look_up=lambda run: self._look_up(run, spool),
-            retries=self.options.retries,
-            is_wanted=not self.options.force,
-            tell=tell,
-        )
-        sweep = Sweep(
-            scheduler,
-            executor,
-            tracker,
-            self.known,
-            lambda trial: owner[id(trial)],
-            listener,
-            recovery,
-        )
-        self.store.claims.take(self.sweep_id)
-        with _interrupting(sweep.interrupt):
-            try:
-                tracker.open([self._record(part) for part in self._parts_to_train()])
-                was_interrupted = _carry_out(sweep)
-                executor.close()
-                outcome = self._outcome(sweep.results, was_interrupted=was_interrupted)
-                tracker.close(outcome.state, tables_of(plan, outcome.results))
-            except BaseException:
-                executor.close()
-                with suppress(Exception):  # What went wrong first is what the user must hear.
-                    tracker.close(State.FAILED, tables_of(plan, sweep.results))
-                raise
-            finally:
-                self.store.claims.retire(self.sweep_id)
-        return replace(outcome, unwritten=spool.unwritten)
-
-    def _look_up(self, run: Run, spool: SpoolingTracker) -> Result | None:
-        """Return what the store knows of a run now; nothing where it does not answer."""
-        if self.options.force or spool.is_away:
-            return None
-        try:
-            return self.store.look_up(run)
-        except StoreError:
-            return None
+        records = [self._record(part) for part in self._parts_to_train()]
+        with session.opened(records, lambda: tables_of(plan, session.results)):
+            was_interrupted = session.sweep(scheduler, lambda one: owner[id(one)], self.known)
+            session.executor.close()
+            outcome = self._outcome(session.results, was_interrupted=was_interrupted)
+            session.tracker.close(outcome.state, tables_of(plan, outcome.results))
+        return replace(outcome, unwritten=session.unwritten)
 
     def _record(self, part: Part) -> SweepRecord:
         return SweepRecord(
@@ -141,24 +86,6 @@ class Running:
             varying=part.varying,
             sweep_id=self.sweep_id,
             origin=self.store.origin,
-        )
-
-    def _executor(self, runs: int) -> Executor:
-        from signs_sweep.trainer.runtime import training_environment
-        from signs_sweep.trainer.training import Trainer
-
-        make_trainer = partial(
-            Trainer,
-            self.prepared.sources,
-            self.prepared.models,
-            checkpoint_seconds=self.options.checkpoint_seconds,
-        )
-        if not self.devices:
-            return InlineExecutor(make_trainer)
-        common = training_environment(os.environ)
-        environments = [on_device(common, gpu) for gpu in self.devices[:runs]]
-        return LocalExecutor(
-            partial(make_trainer, is_worker=True), environments, self.options.stall_seconds
         )
 
     def _parts_to_train(self) -> list[Part]:
@@ -193,7 +120,7 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     store = Store(tracking_uri, prepared)
     store.write_leftovers()
     found = {} if options.force else store.find(prepared.plan)
-    known = {run_id: result for run_id, result in found.items() if result.state.is_finished}
+    known = {run_id: result for run_id, result in found.items() if result.is_tested}
     devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
     return Running(prepared, store, known, options, devices)
 
@@ -222,27 +149,3 @@ def _in_order_of_training(trials: Sequence[Trial]) -> list[Trial]:
         key=lambda pair: (first[pair[0]], pair[1].runs[0].parameters.epochs),
     )
     return [trial for _, trial in ordered]
-
-
-def _carry_out(sweep: Sweep) -> bool:
-    """Run a sweep; return whether it was interrupted."""
-    try:
-        sweep.run()
-    except KeyboardInterrupt:
-        return True
-    return False
-
-
-@contextmanager
-def _interrupting(interrupt: Callable[[], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM interrupt, where signals can be handled: in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: interrupt()) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

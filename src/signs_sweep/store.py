@@ -1,7 +1,7 @@
 """What is kept of a project: records, checkpoints, and who trains what."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -88,7 +88,11 @@ class Store:
 
     def find(self, plan: Plan) -> Mapping[str, Result]:
         """Return what is known of the runs of a plan, by run_id."""
-        return self.tracker.find(plan.runs) if store_exists(self.uri) else {}
+        return self.find_runs(plan.runs)
+
+    def find_runs(self, run_ids: Collection[str]) -> Mapping[str, Result]:
+        """Return what is known of some runs, by run_id."""
+        return self.tracker.find(run_ids) if store_exists(self.uri) else {}
 
     def look_up(self, run: Run) -> Result | None:
         """Return what is known of one run now.
@@ -96,7 +100,7 @@ class Store:
         Asked beside the writer: it reads only, and does not wait for what is being written, nor
         for a store that is just being made.
         """
-        return self.tracker.find([run.run_id]).get(run.run_id) if store_exists(self.uri) else None
+        return self.find_runs([run.run_id]).get(run.run_id)
 
     def seconds_an_epoch(self) -> float | None:
         """Return the average over all finished runs of the store; None where there are none."""

@@ -8,9 +8,7 @@ the scheduler when all runs of a trial have ended.
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-
-import numpy as np
+from dataclasses import replace
 
 from signs_sweep.protocols import Executor, Scheduler, Tracker
 from signs_sweep.records import (
@@ -18,7 +16,7 @@ from signs_sweep.records import (
     Event,
     Failed,
     Finished,
-    History,
+    News,
     Notice,
     Progress,
     Result,
@@ -30,6 +28,7 @@ from signs_sweep.records import (
     Waiting,
 )
 from signs_sweep.recovery import Recovery
+from signs_sweep.underway import Underway
 
 _POLL_SECONDS = 0.2
 """How long to wait for events: the pace of the clock on the terminal when nothing happens."""
@@ -39,34 +38,11 @@ _GRACE_SECONDS = 5
 
 _AGAIN = "Run the same command again to go on with this run; finished runs are kept."
 
-Listener = Callable[[Event | Notice | None], None]
+Listener = Callable[[News | None], None]
 """Hears every event after it was recorded, and None when there was none for a while.
 
 A Notice may come from another thread.
 """
-
-
-@dataclass(eq=False)
-class _Underway:
-    """A run in the executor, and what has come of it so far."""
-
-    run: Run
-    progress: list[Progress] = field(default_factory=list)
-    retries: int = 0
-
-    def result(self, event: Finished | Failed | Stopped) -> Result:
-        history = _join(self.progress)
-        metrics = {name: float(values[-1]) for name, values in history.items()}
-        epochs = self.progress[-1].last_epoch if self.progress else 0
-        return Result(
-            run_id=self.run.run_id,
-            state=_state_after(event),
-            metrics=metrics | dict(event.metrics) if isinstance(event, Finished) else metrics,
-            epochs=epochs,
-            seconds=event.seconds if isinstance(event, Finished) else None,
-            message=event.message if isinstance(event, Failed) else None,
-            history=history,
-        )
 
 
 class Sweep:
@@ -86,6 +62,8 @@ class Sweep:
         experiment_of: Callable[[Trial], str],
         listener: Listener,
         recovery: Recovery,
+        *,
+        is_tested: bool = True,
     ) -> None:
         """Prepare a sweep; nothing is started.
 
@@ -97,7 +75,10 @@ class Sweep:
             experiment_of: name of the experiment that a trial belongs to.
             listener: hears of everything.
             recovery: how runs go on that were begun before.
+            is_tested: whether runs are evaluated on the test set at their end; one that was trained
+                and not tested is then tested, without being trained again.
         """
+        self._is_tested = is_tested
         self._recovery = recovery
         self._scheduler = scheduler
         self._executor = executor
@@ -106,10 +87,11 @@ class Sweep:
         self._experiment_of = experiment_of
         self._listener = listener
         self._waiting: deque[Run] = deque()
-        self._underway: dict[str, _Underway] = {}
+        self._underway: dict[str, Underway] = {}
         self._owners: dict[str, list[Trial]] = {}
         self._told_of: set[str] = set()
         self._ours: set[str] = set()
+        self._told: set[int] = set()
         self._is_interrupted = False
         self.results: dict[str, Result] = {}
 
@@ -166,7 +148,7 @@ class Sweep:
             if run is None:
                 return
             known = self._recovery.look_up(run)
-            if known is not None and known.state.is_finished:
+            if known is not None and self._suffices(known):
                 self._recovery.claims.release(run.trajectory_id)
                 self._end(run.run_id, known)
                 continue
@@ -176,8 +158,15 @@ class Sweep:
                 self._listener(Notice(remark, run.run_id))
             self._ours.add(run.trajectory_id)
             self._tracker.start(self._experiment_of(trial), trial, run, record)
-            self._underway[run.run_id] = _Underway(run)
-            self._executor.submit(run, self._recovery.checkpoint(run))
+            self._underway[run.run_id] = Underway(run)
+            self._submit(run)
+
+    def _submit(self, run: Run) -> None:
+        self._executor.submit(run, self._recovery.checkpoint(run), is_tested=self._is_tested)
+
+    def _suffices(self, known: Result) -> bool:
+        """Whether there is nothing left to do for a run."""
+        return known.is_tested if self._is_tested else known.state.is_finished
 
     def _next(self) -> Run | None:
         """Return the next run whose trajectory could be claimed.
@@ -210,13 +199,18 @@ class Sweep:
         if trial is None:
             return False
         for run in trial.runs:
-            owners = self._owners.setdefault(run.run_id, [])
-            owners.append(trial)
             if run.run_id in self._known:
                 self.results[run.run_id] = self._known[run.run_id]
-            elif len(owners) == 1:
+            elif run.run_id in self.results and self.results[run.run_id].state is State.KILLED:
+                # Stopped for an earlier trial, and wanted again: it goes on where it was.
+                del self.results[run.run_id], self._owners[run.run_id]
+            owners = self._owners.setdefault(run.run_id, [])
+            owners.append(trial)
+            if run.run_id not in self.results and len(owners) == 1:
                 self._waiting.append(run)
-        self._tell_if_complete(trial)
+        known = [self.results[run.run_id] for run in trial.runs if run.run_id in self.results]
+        for result in known:
+            self._tell_of_end(trial, result)
         return True
 
     def _handle(self, event: Event) -> None:
@@ -254,35 +248,37 @@ class Sweep:
     def _end(self, run_id: str, result: Result) -> None:
         """Take in how a run ended, here or in another sweep."""
         self.results[run_id] = result
-        for trial in self._owners[run_id]:
-            self._tell_if_complete(trial)
+        for trial in list(self._owners[run_id]):
+            self._tell_of_end(trial, result)
 
-    def _retry(self, entry: _Underway, crash: Failed) -> None:
+    def _tell_of_end(self, trial: Trial, result: Result) -> None:
+        """Let the scheduler hear how a run ended, and of the trial if that was the last."""
+        if not self._scheduler.end(trial, result):
+            self._drop_rest(trial)
+        ended = [self.results.get(run.run_id) for run in trial.runs]
+        if all(one is not None for one in ended) and id(trial) not in self._told:
+            self._told.add(id(trial))
+            self._scheduler.tell(trial, [one for one in ended if one is not None])
+
+    def _drop_rest(self, trial: Trial) -> None:
+        """Give up the runs of a trial that have not ended, and that no other trial wants."""
+        for run in trial.runs:
+            if run.run_id in self.results or len(self._owners[run.run_id]) > 1:
+                continue
+            if run.run_id in self._underway:
+                self._executor.stop(run.run_id)
+            else:
+                self._waiting.remove(run)
+                self.results[run.run_id] = Result(run.run_id, State.KILLED)
+
+    def _retry(self, entry: Underway, crash: Failed) -> None:
         """Go on with a run whose process died, in another one, from its last checkpoint."""
         run = entry.run
         entry.retries += 1
         entry.progress.clear()
-        checkpoint = self._recovery.checkpoint(run)
-        epoch = self._recovery.checkpoints.latest_epoch(run) if checkpoint else 0
+        is_wanted = self._recovery.is_wanted
+        epoch = self._recovery.checkpoints.latest_epoch(run) if is_wanted else 0
         event = Retried(run.run_id, crash.time, crash.message, epoch)
         self._tracker.record(event)
         self._listener(event)
-        self._executor.submit(run, checkpoint)
-
-    def _tell_if_complete(self, trial: Trial) -> None:
-        results = [self.results.get(run.run_id) for run in trial.runs]
-        ended = [result for result in results if result is not None]
-        if len(ended) == len(trial.runs):
-            self._scheduler.tell(trial, ended)
-
-
-def _join(parts: list[Progress]) -> History:
-    if not parts:
-        return {}
-    return {name: np.concatenate([p.metrics[name] for p in parts]) for name in parts[0].metrics}
-
-
-def _state_after(event: Finished | Failed | Stopped) -> State:
-    if isinstance(event, Finished):
-        return State.FINISHED
-    return State.FAILED if isinstance(event, Failed) else State.KILLED
+        self._submit(run)

@@ -50,7 +50,9 @@ class ToyTrainer:
     def checkpoint(self) -> Checkpoint | None:
         return None
 
-    def train(self, run: Run, checkpoint: bytes | None = None) -> Iterator[Event]:
+    def train(
+        self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True
+    ) -> Iterator[Event]:
         behaviour = run.data
         first = 1 if checkpoint is None else int(checkpoint) + 1
         for epoch in range(first, run.parameters.epochs + 1):

@@ -1,14 +1,15 @@
 """What every tracker promises."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from signs_sweep.protocols import SweepRecord, Tracker
+from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
 from signs_sweep.records import (
     Dense,
     Failed,
@@ -29,10 +30,26 @@ from signs_sweep.trackers import (
     MlflowTracker,
     SpoolingTracker,
 )
+from signs_sweep.trackers.mlflow.client import connect
 
 RUN = Run(Parameters(epochs=4, l2=0.01, global_seed=3), Dense((5,)), 0.0, "abcd")
 TRIAL = Trial(1, "m3", (RUN,))
 SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "1 run\n", "toy data", ("l2",))
+SEARCH = replace(SWEEP, sweep_id="one", is_search=True)
+OTHER = replace(RUN, parameters=replace(RUN.parameters, global_seed=4))
+REPLICATED = Trial(1, "t1", (RUN, OTHER))
+END = TrialEnd(
+    "t1",
+    1,
+    "COMPLETE",
+    0.75,
+    {"3, 0": 0.5, "4, 0": 1.0},
+    {"l2": "0.01"},
+    (RUN.run_id, OTHER.run_id),
+)
+FINDINGS = Findings(
+    {"l2": "0.01"}, {"best_value": 0.75}, "**l2** mattered.", {"history.png": b"\x00picture"}
+)
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
 FINAL = {
     "final_train_loss": 0.25,
@@ -75,22 +92,92 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param("background mlflow", marks=pytest.mark.slow),
     ]
 )
-def make_tracker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Tracker]]:
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def memory() -> MemoryTracker:
+    return MemoryTracker()
+
+
+@pytest.fixture
+def make_tracker(
+    request: pytest.FixtureRequest, kind: str, memory: MemoryTracker, tmp_path: Path
+) -> Callable[[], Tracker]:
     """Make trackers on one and the same store."""
-    memory = MemoryTracker()
-    if "mlflow" in request.param:
+    if "mlflow" in kind:
         shutil.copy(request.getfixturevalue("empty_store"), tmp_path / "mlflow.db")
 
     def make() -> Tracker:
         inner: Tracker = memory
-        if "mlflow" in request.param:
+        if "mlflow" in kind:
             inner = MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db", {RUN.data: DATASET})
-        if "spooling" in request.param:
+        if "spooling" in kind:
             journal = Journal(tmp_path / "spool" / "one.jsonl")
             return SpoolingTracker(inner, journal, {RUN.data: DATASET}, pytest.fail)
-        return BackgroundTracker(inner) if "background" in request.param else inner
+        return BackgroundTracker(inner) if "background" in kind else inner
 
     return make
+
+
+@pytest.fixture
+def search(kind: str, memory: MemoryTracker, tmp_path: Path) -> "RecordedSearch":
+    """What the store has of the search."""
+    if "mlflow" in kind:
+        return RecordedSearch(*from_mlflow(f"sqlite:///{tmp_path}/mlflow.db"))
+    return RecordedSearch(lambda: memory.trial_ends, lambda: memory.findings.get("toy"))
+
+
+@dataclass(frozen=True)
+class RecordedSearch:
+    ends: Callable[[], Sequence[TrialEnd]]
+    findings: Callable[[], Findings | None]
+
+
+def from_mlflow(uri: str) -> tuple[Callable[[], list[TrialEnd]], Callable[[], Findings]]:
+    """Read back what was given to the tracker."""
+
+    def runs(condition: str) -> Sequence[Any]:
+        client = connect(uri)
+        experiment = client.get_experiment_by_name("toy").experiment_id
+        return client.search_runs([experiment], condition, order_by=["attributes.start_time ASC"])
+
+    def ends() -> list[TrialEnd]:
+        return [
+            TrialEnd(
+                run.data.tags["signs_sweep.label"],
+                int(run.data.tags["signs_sweep.trial"]),
+                run.data.tags["signs_sweep.state"],
+                run.data.metrics.get("value"),
+                {
+                    name.removeprefix("value/seeds ").replace(" ", ", "): value
+                    for name, value in run.data.metrics.items()
+                    if "/" in name
+                },
+                run.data.params,
+                tuple(run.data.tags["signs_sweep.run_ids"].split(",")),
+            )
+            for run in runs("tags.`signs_sweep.kind` = 'trial'")
+            if "signs_sweep.state" in run.data.tags
+        ]
+
+    def findings() -> Findings:
+        (run,) = runs("tags.`signs_sweep.sweep` = 'one'")
+        client, location, prefix = connect(uri), run.info.run_id, "signs_sweep.best."
+        best = {
+            name.removeprefix(prefix): value
+            for name, value in run.data.tags.items()
+            if name.startswith(prefix)
+        }
+        names = {one.path for one in client.list_artifacts(location)} - {"spec.yaml", "plan.txt"}
+        files = {
+            name: Path(client.download_artifacts(location, name)).read_bytes() for name in names
+        }
+        note = run.data.tags["mlflow.note.content"].removeprefix("Why.\n\n")
+        return Findings(best, run.data.metrics, note, files)
+
+    return ends, findings
 
 
 def begin(tracker: Tracker) -> None:
@@ -205,3 +292,73 @@ def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(make_track
     assert result.epochs == 4
     assert result.metrics["loss"] == 0.25
     assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]
+
+
+def search_once(tracker: Tracker, end: TrialEnd, findings: Findings) -> None:
+    """Search with one trial, of which one replicate is trained and the other was known."""
+    tracker.open([SEARCH])
+    tracker.start("toy", REPLICATED, RUN)
+    tracker.record(started())
+    tracker.record(progress(1, 4))
+    tracker.record(finished())
+    tracker.end_trial("toy", end)
+    tracker.close(State.FINISHED, {}, {"toy": findings})
+
+
+def test_how_a_trial_ended_and_what_was_found_are_kept(make_tracker, search) -> None:
+    search_once(make_tracker(), END, FINDINGS)
+    assert search.ends() == [END]
+    assert search.findings() == FINDINGS
+
+
+def test_a_trial_is_no_run(make_tracker) -> None:
+    search_once(make_tracker(), END, FINDINGS)
+    assert set(make_tracker().find()) == {RUN.run_id}
+    result = make_tracker().find()[RUN.run_id]
+    assert (result.state, result.epochs) == (State.FINISHED, 4)
+    assert result.metrics == {"loss": 0.25, "accuracy": 0.4, **FINAL}
+
+
+@pytest.mark.parametrize(("state", "value"), [("PRUNED", 0.5), ("PRUNED", None), ("FAIL", None)])
+def test_a_trial_may_end_without_success(make_tracker, search, state, value) -> None:
+    end = replace(END, state=state, value=value, values={})
+    search_once(make_tracker(), end, FINDINGS)
+    assert search.ends() == [end]
+
+
+def test_a_trial_whose_runs_are_all_known_needs_no_start(make_tracker, search) -> None:
+    tracker = make_tracker()
+    tracker.open([SEARCH])
+    tracker.end_trial("toy", END)
+    tracker.close(State.FINISHED, {})
+    assert search.ends() == [END]
+    assert make_tracker().find() == {}
+
+
+def test_an_end_told_twice_is_kept_once(make_tracker, search) -> None:
+    tracker = make_tracker()
+    tracker.open([SEARCH])
+    tracker.end_trial("toy", END)
+    tracker.end_trial("toy", END)
+    tracker.close(State.KILLED, {})
+    again = make_tracker()
+    again.open([SEARCH])
+    again.end_trial("toy", END)
+    again.close(State.FINISHED, {})
+    assert search.ends() == [END]
+
+
+def test_a_search_that_goes_on_keeps_its_trials_and_what_it_finds_last(
+    make_tracker, search
+) -> None:
+    search_once(make_tracker(), END, FINDINGS)
+    second = TrialEnd("t2", 2, "COMPLETE", 0.875, {}, {"l2": "0.03"}, (OTHER.run_id,))
+    better = Findings({"keep_prob": "0.5"}, {"best_value": 0.875}, "Better.", FINDINGS.files)
+    tracker = make_tracker()
+    tracker.open([SEARCH])
+    tracker.start("toy", Trial(2, "t2", (OTHER,)), OTHER)
+    tracker.record(replace(finished(), run_id=OTHER.run_id))
+    tracker.end_trial("toy", second)
+    tracker.close(State.FINISHED, {}, {"toy": better})
+    assert search.ends() == [END, second]
+    assert search.findings() == better

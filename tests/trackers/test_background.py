@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import SweepRecord
+from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.records import (
     Dense,
     Event,
@@ -59,9 +59,14 @@ class BrokenTracker(MemoryTracker):
             self.was_asked.set()
             raise self.error
 
-    def close(self, state: State, tables: Mapping[str, str]) -> None:
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
         self.calls.append("close")
-        super().close(state, tables)
+        super().close(state, tables, findings)
 
 
 def begin(tracker: BackgroundTracker, sweeps: Sequence[SweepRecord] = (SWEEP,)) -> None:

@@ -1,13 +1,14 @@
 """What happens while the store is away, and afterwards."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import SweepRecord
+from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
 from signs_sweep.records import (
     Built,
     Dense,
@@ -34,6 +35,10 @@ from signs_sweep.trackers import (
 SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", ("l2",), "one", "here")
 RUNS = [Run(Parameters(epochs=3, l2=l2), Dense((4,)), 0.0, "data") for l2 in (0.0, 0.1)]
 TRIALS = [Trial(number, None, (run,)) for number, run in enumerate(RUNS, start=1)]
+SEARCH = replace(SWEEP, is_search=True)
+END = TrialEnd("t1", 1, "COMPLETE", 0.5, {"0, 0": 0.5}, {"l2": "0"}, (RUNS[0].run_id,))
+ENDS = [END, replace(END, label="t2", number=2, params={"l2": "0.1"}, run_ids=(RUNS[1].run_id,))]
+FINDINGS = Findings({"l2": "0"}, {"best_value": 0.5}, "It *did* help.", {"a.png": b"\xffpng"})
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
 
 
@@ -55,6 +60,8 @@ class Flaky(MemoryTracker):
         super().__init__()
         self.is_away = False
         self.attempts = 0
+        self.calls: list[tuple[str, set[str]]] = []
+        """The trials that were ended, in order, with those of their runs that had ended then."""
 
     def _check(self) -> None:
         self.attempts += 1
@@ -79,9 +86,24 @@ class Flaky(MemoryTracker):
         self._check()
         super().record(event)
 
-    def close(self, state: State, tables: Mapping[str, str]) -> None:
+    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+        if self.is_away:
+            super().end_trial(experiment, end)  # As above.
         self._check()
-        super().close(state, tables)
+        self.calls.append((end.label, {run_id for run_id in end.run_ids if self._ended(run_id)}))
+        super().end_trial(experiment, end)
+
+    def _ended(self, run_id: str) -> bool:
+        return MemoryTracker.find(self)[run_id].state.has_ended
+
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
+        self._check()
+        super().close(state, tables, findings)
 
 
 class Story:
@@ -113,6 +135,13 @@ class Story:
 
     def finish(self, number: int) -> None:
         self.tracker.record(finished(RUNS[number]))
+
+    def trial(self, number: int) -> None:
+        """Train the run of a trial and end that."""
+        self.start(number)
+        self.epochs(number, 1, 2, 3)
+        self.finish(number)
+        self.tracker.end_trial("toy", ENDS[number])
 
 
 def check_everything_is_there(store: MemoryTracker) -> None:
@@ -287,7 +316,10 @@ def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
         ("record", (finished(RUNS[0]),)),
         ("record", (Failed("r", 1.0, "why", "where", is_crash=True),)),
         ("record", (Stopped("r", 1.0),)),
-        ("close", (State.KILLED, {"toy": "a,b\n"})),
+        ("close", (State.KILLED, {"toy": "a,b\n"}, None)),
+        ("end_trial", ("toy", END)),
+        ("end_trial", ("toy", replace(END, value=None, values={}))),
+        ("close", (State.FINISHED, {}, {"toy": FINDINGS})),
     ]
     journal.append(*calls[:3])
     journal.append(*calls[3:])
@@ -295,7 +327,8 @@ def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
     assert [name for name, _ in read] == [name for name, _ in calls]
     assert read[1] == calls[1]
     assert read[1][1][2].run_id == built.run_id
-    assert [read[n][1] for n in (2, 5, 6, 7)] == [calls[n][1] for n in (2, 5, 6, 7)]
+    compared = (2, 5, 6, 7, 8, 9, 10)
+    assert [read[n][1] for n in compared] == [calls[n][1] for n in compared]
     (progress,) = read[3][1]
     assert np.isnan(progress.metrics["loss"][0])
     assert progress.metrics["loss"][1] == np.inf
@@ -313,3 +346,96 @@ def test_a_file_that_is_no_journal_is_an_error_that_names_it(tmp_path: Path, con
     journal.path.write_text(content)
     with pytest.raises(StoreError, match=r"one\.jsonl .* cannot be read"):
         journal.read()
+
+
+def check_the_ends_are_there(store: Flaky) -> None:
+    check_everything_is_there(store)
+    assert store.trial_ends == ENDS
+    # Each was told once, after its runs.
+    assert store.calls == [(end.label, set(end.run_ids)) for end in ENDS]
+
+
+def search(folder: Path) -> Story:
+    story = Story(folder, retry_seconds=1000)
+    story.tracker.open([SEARCH])
+    return story
+
+
+def test_trials_that_end_while_the_store_is_away_are_written_after_their_runs(
+    tmp_path: Path,
+) -> None:
+    story = search(tmp_path)
+    story.start(0)
+    story.store.is_away = True
+    story.epochs(0, 1, 2, 3)
+    story.finish(0)
+    story.tracker.end_trial("toy", ENDS[0])
+    story.trial(1)
+    assert story.store.trial_ends == []
+    story.store.is_away = False
+    story.tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
+    check_the_ends_are_there(story.store)
+    assert story.store.findings == {"toy": FINDINGS}
+    assert story.tracker.unwritten is None
+    assert not story.journal.path.exists()
+
+
+def test_the_end_of_a_trial_may_be_what_cannot_be_written_first(tmp_path: Path) -> None:
+    story = search(tmp_path)
+    story.start(0)
+    story.epochs(0, 1, 2, 3)
+    story.finish(0)
+    story.store.is_away = True
+    story.tracker.end_trial("toy", ENDS[0])
+    story.store.is_away = False
+    story.trial(1)
+    story.tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
+    check_the_ends_are_there(story.store)
+    assert [words[:30] for words in story.said] == [
+        "the store does not answer. Tra",
+        "the tracking store answers aga",
+    ]
+
+
+def test_a_trial_that_ended_before_the_store_went_away_is_not_told_again(tmp_path: Path) -> None:
+    story = search(tmp_path)
+    story.trial(0)
+    story.start(1)
+    story.store.is_away = True
+    story.epochs(1, 1, 2, 3)
+    story.finish(1)
+    story.tracker.end_trial("toy", ENDS[1])
+    assert [name for name, _ in story.journal.read()].count("end_trial") == 1
+    story.store.is_away = False
+    story.tracker.close(State.FINISHED, {})
+    check_the_ends_are_there(story.store)
+
+
+def test_the_next_start_writes_how_trials_ended_and_what_was_found(tmp_path: Path) -> None:
+    story = search(tmp_path)
+    story.trial(0)
+    story.start(1)
+    story.store.is_away = True
+    story.epochs(1, 1, 2, 3)
+    story.finish(1)
+    story.tracker.end_trial("toy", ENDS[1])
+    story.tracker.close(State.KILLED, {}, {"toy": FINDINGS})
+    assert story.tracker.unwritten is not None
+    story.store.is_away = False
+    finish_journal(story.journal, lambda _: story.store)
+    check_the_ends_are_there(story.store)
+    assert story.store.sweeps == {"toy": SEARCH}
+    assert story.store.findings == {"toy": FINDINGS}
+    assert story.store.closed == [State.KILLED]
+
+
+def test_what_was_found_waits_when_only_the_end_cannot_be_written(tmp_path: Path) -> None:
+    story = search(tmp_path)
+    story.trial(0)
+    story.trial(1)
+    story.store.is_away = True
+    story.tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
+    story.store.is_away = False
+    finish_journal(story.journal, lambda _: story.store)
+    check_the_ends_are_there(story.store)
+    assert story.store.findings == {"toy": FINDINGS}

@@ -40,39 +40,39 @@ TrackingUri = Annotated[
         help="MLflow store. [default: $MLFLOW_TRACKING_URI, else sqlite:///mlruns/mlflow.db]",
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Processes that train; 0 trains in this one, for a debugger. "
+        "[default: one per GPU, else one per core]",
+    ),
+]
+WorkersPerGpu = Annotated[int, typer.Option(metavar="N", help="Processes that share a GPU.")]
+Retries = Annotated[
+    int, typer.Option(metavar="N", help="How often a run goes on after its process died.")
+]
+CheckpointSeconds = Annotated[
+    float, typer.Option(metavar="S", help="Seconds between two checkpoints of a run.")
+]
+StallSeconds = Annotated[
+    float, typer.Option(metavar="S", help="A worker that sends nothing for so long is killed.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 
 
 @app.command()
 def run(
     specs: Specs,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Processes that train; 0 trains in this one, for a debugger. "
-            "[default: one per GPU, else one per core]",
-        ),
-    ] = None,
-    workers_per_gpu: Annotated[
-        int, typer.Option(metavar="N", help="Processes that share a GPU.")
-    ] = 1,
-    retries: Annotated[
-        int,
-        typer.Option(metavar="N", help="How often a run goes on after its process died."),
-    ] = 2,
-    checkpoint_seconds: Annotated[
-        float, typer.Option(metavar="S", help="Seconds between two checkpoints of a run.")
-    ] = 10,
-    stall_seconds: Annotated[
-        float,
-        typer.Option(metavar="S", help="A worker that sends nothing for so long is killed."),
-    ] = 600,
+    workers: Workers = None,
+    workers_per_gpu: WorkersPerGpu = 1,
+    retries: Retries = 2,
+    checkpoint_seconds: CheckpointSeconds = 10,
+    stall_seconds: StallSeconds = 600,
     force: Annotated[
         bool, typer.Option("--force", help="Train finished runs again, from their beginning.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")
-    ] = False,
+    quiet: Quiet = False,
     overrides: Overrides = None,
     data: Data = None,
     tracking_uri: TrackingUri = None,
@@ -103,6 +103,51 @@ def plan(
 
     prepared = prepare(specs, overrides=overrides or [], data_dir=data)
     show_plan(prepared, Store(tracking_uri))
+
+
+@app.command()
+def search(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="Spec file.")],
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Trials in all, with those of before. [default: the spec's]"
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Seconds after which none begins. [default: the spec's]"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the best trial as a spec."),
+    ] = None,
+    workers: Workers = None,
+    workers_per_gpu: WorkersPerGpu = 1,
+    retries: Retries = 2,
+    checkpoint_seconds: CheckpointSeconds = 10,
+    stall_seconds: StallSeconds = 600,
+    quiet: Quiet = False,
+    overrides: Overrides = None,
+    data: Data = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Search the space of a spec with Optuna, and confirm the winner over fresh seeds."""
+    from signs_sweep.cli.searching import run_search
+    from signs_sweep.options import Options
+    from signs_sweep.preparation import prepare
+    from signs_sweep.searching import begin_search
+
+    options = Options(
+        workers,
+        workers_per_gpu,
+        retries=retries,
+        checkpoint_seconds=checkpoint_seconds,
+        stall_seconds=stall_seconds,
+    )
+    prepared = prepare([spec], overrides=overrides or [], data_dir=data)
+    searching = begin_search(prepared, tracking_uri, options, trials=trials, timeout=timeout)
+    raise typer.Exit(run_search(searching, spec, output, quiet=quiet))
 
 
 @app.command()

@@ -46,7 +46,7 @@ def summary(
     new = [
         run
         for run_id, run in plan.runs.items()
-        if run_id not in known or not known[run_id].state.is_finished
+        if run_id not in known or not known[run_id].is_tested
     ]
     cached = len(plan.runs) - len(new)
     if not new:

@@ -13,11 +13,13 @@ from signs_sweep.cli.text import duration, measure
 from signs_sweep.planning import Plan
 from signs_sweep.records import (
     Checkpoint,
-    Event,
     Failed,
     Finished,
+    Judged,
+    News,
     Notice,
     Progress,
+    Proposed,
     Result,
     Retried,
     Started,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.live import Live
 
-_PLAIN_SECONDS = 15
+PLAIN_SECONDS = 15
 """Seconds between two plain lines about the epochs of a run."""
 
 _RATE_SECONDS = 20
@@ -103,14 +105,14 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
     ) -> None:
         """Leave everything as it is: the lines stay."""
 
-    def hear(self, event: Event | Notice | None) -> None:
+    def hear(self, event: News | None) -> None:
         """Say what happened; of epochs, only every now and then."""
         if isinstance(event, Notice):
             print(_notice(event, self._titles), file=sys.stderr, flush=True)
             return
-        if event is None or isinstance(event, Checkpoint):
+        if event is None or isinstance(event, Checkpoint | Proposed | Judged):
             return
-        line = self._epochs(event) if isinstance(event, Progress) else _ending(event)
+        line = self._epochs(event) if isinstance(event, Progress) else ending(event)
         if line is not None:
             if isinstance(event, Started):
                 self._said[event.run_id] = time.monotonic()
@@ -123,11 +125,11 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         if event.is_replay:
             return f"goes on from epoch {event.last_epoch:,}"
         pace.add(len(event.times), now)
-        if now - self._said[event.run_id] < _PLAIN_SECONDS:
+        if now - self._said[event.run_id] < PLAIN_SECONDS:
             return None
         self._said[event.run_id] = now
         total = self._titles.epochs[event.run_id]
-        return f"epoch {event.last_epoch:,} of {total:,}  {_figures(event, pace)}"
+        return f"epoch {event.last_epoch:,} of {total:,}  {figures(event, pace)}"
 
 
 class LiveProgress(AbstractContextManager["LiveProgress"]):
@@ -165,12 +167,12 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         assert self._live is not None
         self._live.stop()
 
-    def hear(self, event: Event | Notice | None) -> None:
+    def hear(self, event: News | None) -> None:
         """Take an event into the picture."""
         if isinstance(event, Notice):
             self._console.print(_notice(event, self._titles), style="yellow", markup=False)
             return
-        if event is None or isinstance(event, Checkpoint):
+        if event is None or isinstance(event, Checkpoint | Proposed | Judged):
             return
         title = self._titles.names[event.run_id]
         if isinstance(event, Started):
@@ -181,13 +183,13 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
             self._count(event)
             total = self._titles.epochs[event.run_id]
             where = f"epoch {event.last_epoch:,} / {total:,}"
-            figures = _figures(event, self._paces[event.run_id])
-            self._lines[self._worker_of[event.run_id]] = (title, where, figures)
+            words = figures(event, self._paces[event.run_id])
+            self._lines[self._worker_of[event.run_id]] = (title, where, words)
         else:
             if event.run_id in self._worker_of:
                 self._lines[self._worker_of[event.run_id]] = ("idle", "", "")
             if isinstance(event, Failed | Retried | Waiting):
-                self._console.print(f"{title}: {_ending(event)}", style="red", markup=False)
+                self._console.print(f"{title}: {ending(event)}", style="red", markup=False)
 
     def _count(self, event: Progress) -> None:
         """Count each epoch of a run once, also where a worker had to begin it again."""
@@ -225,24 +227,27 @@ def _notice(notice: Notice, titles: Titles) -> str:
     return f"{what}: {notice.message}"
 
 
-def _figures(event: Progress, pace: Pace) -> str:
+def figures(event: Progress, pace: Pace) -> str:
+    """Return the last values of some epochs, and how fast they come."""
     words = [f"{name} {measure(float(values[-1]))}" for name, values in event.metrics.items()]
     if pace.rate:
         words.append(f"{pace.rate:.1f}/s")
     return "  ".join(words)
 
 
-def _ending(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> str:
+def ending(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> str:
+    """Return what happened to a run, in words."""
     match event:
         case Started():
             return f"started by worker {event.worker + 1}"
         case Finished():
-            metrics = event.metrics
-            return (
-                f"finished in {duration(event.seconds)}  "
-                f"train accuracy {measure(metrics['final_train_accuracy'])}  "
-                f"test accuracy {measure(metrics['test_accuracy'])}"
-            )
+            words = [f"finished in {duration(event.seconds)}"]
+            words += [
+                f"{words} accuracy {measure(event.metrics[name])}"
+                for words, name in (("train", "final_train_accuracy"), ("test", "test_accuracy"))
+                if name in event.metrics
+            ]
+            return "  ".join(words)
         case Failed():
             return f"failed: {event.message}"
         case Retried():

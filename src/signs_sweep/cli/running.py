@@ -9,7 +9,7 @@ from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
 from signs_sweep.cli.tables import outcome_lines
 from signs_sweep.cli.text import count, duration
 from signs_sweep.outcome import Outcome
-from signs_sweep.records import Event, Notice, State
+from signs_sweep.records import News, Notice, State
 from signs_sweep.running import Running
 
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
@@ -39,7 +39,7 @@ def _say(*lines: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _say_notices(event: Event | Notice | None) -> None:
+def _say_notices(event: News | None) -> None:
     if isinstance(event, Notice) and event.run_id is None:
         _say(f"warning: {event.message}")
 

@@ -91,7 +91,7 @@ def _plan_row(
 def _state_in_plan(result: Result | None, epoch: int | None, beyond: int) -> str:
     state = _STATE_IN_PLAN[result.state if result else None]
     if result is not None and result.state.is_finished:
-        return state
+        return state if result.is_tested else "trained, its test set is still to be evaluated"
     if epoch is not None:
         state += f", goes on from epoch {epoch:,}"
     return state + (f" (of {beyond:,} epochs only the curve is known)" if beyond else "")

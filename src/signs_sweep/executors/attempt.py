@@ -3,10 +3,26 @@
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from signs_sweep.errors import SignsSweepError
 from signs_sweep.records import Checkpoint, Event, Failed, Finished, Progress, Run, Started, Stopped
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an executor is asked to do.
+
+    Attributes:
+        run: what to train.
+        checkpoint: what it goes on from, if anything.
+        is_tested: whether it is evaluated on the test set at its end.
+    """
+
+    run: Run
+    checkpoint: bytes | None = None
+    is_tested: bool = True
 
 
 class RunTrainer(Protocol):
@@ -15,7 +31,9 @@ class RunTrainer(Protocol):
     def environment(self) -> Mapping[str, str]:
         """Return what the bits of a result depend on beside the run."""
 
-    def train(self, run: Run, checkpoint: bytes | None = None) -> Iterator[Event]:
+    def train(
+        self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True
+    ) -> Iterator[Event]:
         """Yield `Progress` and `Checkpoint`, and one `Finished`, or raise what ends the run."""
 
     def checkpoint(self) -> Checkpoint | None:
@@ -28,37 +46,34 @@ TrainerFactory = Callable[[], RunTrainer]
 
 def attempt(
     trainer: TrainerFactory,
-    run: Run,
+    task: Task,
     worker: int,
     is_stopped: Callable[[], bool],
-    checkpoint: bytes | None = None,
 ) -> Iterator[Event]:
     """Yield the events of a run, from the first to the one that ends it.
 
     Args:
         trainer: gives the trainer. Where it raises, the run fails without having started.
-        run: what to train.
+        task: what to do.
         worker: index of the worker, for `Started`.
         is_stopped: whether the run should end; asked after every event.
-        checkpoint: what the run goes on from, if anything.
     """
-    for event in _events(trainer, run, worker, checkpoint):
+    for event in _events(trainer, task, worker):
         yield event
         if not isinstance(event, Finished | Failed) and is_stopped():
             if isinstance(event, Progress) and (last := trainer().checkpoint()):
                 yield last
-            yield Stopped(run.run_id, time.time())
+            yield Stopped(task.run.run_id, time.time())
             return
 
 
-def _events(
-    trainer: TrainerFactory, run: Run, worker: int, checkpoint: bytes | None
-) -> Iterator[Event]:
+def _events(trainer: TrainerFactory, task: Task, worker: int) -> Iterator[Event]:
     """Yield `Started`, the events of the trainer, and `Failed` if anything raises."""
+    run = task.run
     try:
         its_trainer = trainer()
         yield Started(run.run_id, worker, time.time(), its_trainer.environment())
-        yield from its_trainer.train(run, checkpoint)
+        yield from its_trainer.train(run, task.checkpoint, is_tested=task.is_tested)
     except Exception as error:  # noqa: BLE001  # whatever ends a run ends that run alone
         yield _failure(run.run_id, error)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from signs_sweep.executors.attempt import TrainerFactory, attempt
+from signs_sweep.executors.attempt import Task, TrainerFactory, attempt
 from signs_sweep.records import Event, Failed, Finished, Run, Stopped
 
 
@@ -20,11 +20,12 @@ class InlineExecutor:
         """One."""
         return 1
 
-    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
+    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
         """Take a run; it is trained as `events` is called."""
         assert self._current is None, "a run is under way"
         self._is_stopped = False
-        events = attempt(self._trainer, run, 0, lambda: self._is_stopped, checkpoint)
+        task = Task(run, checkpoint, is_tested)
+        events = attempt(self._trainer, task, 0, lambda: self._is_stopped)
         self._current = (run.run_id, events)
 
     def events(self, timeout: float) -> Sequence[Event]:

@@ -13,7 +13,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import IO
 
-from signs_sweep.executors.attempt import TrainerFactory
+from signs_sweep.executors.attempt import Task, TrainerFactory
 from signs_sweep.records import Event, Failed, Finished, Run, Stopped
 
 _LAST_WORDS = 2000
@@ -68,7 +68,7 @@ class LocalExecutor:
         """The number of workers."""
         return len(self.environments)
 
-    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
+    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
         """Send a run to an idle worker, or to a new one."""
         for worker in [worker for worker in self._pool if worker.run_id is None]:
             if worker.process.poll() is not None:
@@ -79,7 +79,7 @@ class LocalExecutor:
         worker.run_id = run.run_id
         worker.heard = time.monotonic()
         with suppress(OSError):  # A worker that dies just now is noticed by `events`.
-            worker.connection.send((run, checkpoint))
+            worker.connection.send(Task(run, checkpoint, is_tested))
 
     def events(self, timeout: float) -> Sequence[Event]:
         """Return what the workers have sent; see the protocol."""

@@ -1,10 +1,9 @@
 """The process that trains: `python -m signs_sweep.executors.worker FD INDEX`.
 
 It reads messages from the orchestrator on a pipe and sends events back; it writes no file and opens
-no database. First comes the pickled factory of the trainer, then for each run a `Run` with the
-checkpoint it goes on from or None, and at any time the `run_id` of a run to stop. When the pipe
-closes, because the orchestrator closed it or died, the process ends at once, in the middle of
-whatever it does.
+no database. First comes the pickled factory of the trainer, then for each run a `Task`, and at
+any time the `run_id` of a run to stop. When the pipe closes, because the orchestrator closed it or
+died, the process ends at once, in the middle of whatever it does.
 """
 
 import os
@@ -16,8 +15,7 @@ import traceback
 from functools import cache, partial
 from multiprocessing.connection import Connection
 
-from signs_sweep.executors.attempt import RunTrainer, attempt
-from signs_sweep.records import Run  # noqa: TC001 - a worker unpickles it
+from signs_sweep.executors.attempt import RunTrainer, Task, attempt
 
 
 class _Inbox:
@@ -25,7 +23,7 @@ class _Inbox:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.runs: queue.SimpleQueue[tuple[Run, bytes | None]] = queue.SimpleQueue()
+        self.tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self._stopped: set[str] = set()
         threading.Thread(target=self._receive, daemon=True).start()
 
@@ -42,10 +40,10 @@ class _Inbox:
             except Exception:  # noqa: BLE001  # without this thread the process would wait for ever
                 traceback.print_exc()
                 os._exit(1)
-            if isinstance(message, tuple):
+            if isinstance(message, Task):
                 # A stop that came after its run had ended must not end the same run's next attempt.
                 self._stopped.clear()
-                self.runs.put(message)
+                self.tasks.put(message)
             else:
                 self._stopped.add(message)
 
@@ -67,9 +65,9 @@ def main() -> None:
         return made
 
     while True:
-        run, checkpoint = inbox.runs.get()
-        is_stopped = partial(inbox.is_stopped, run.run_id)
-        for event in attempt(trainer, run, index, is_stopped, checkpoint):
+        task = inbox.tasks.get()
+        is_stopped = partial(inbox.is_stopped, task.run.run_id)
+        for event in attempt(trainer, task, index, is_stopped):
             connection.send(event)
 
 

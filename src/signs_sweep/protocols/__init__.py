@@ -8,6 +8,15 @@ from signs_sweep.protocols.checkpoints import CheckpointStore
 from signs_sweep.protocols.claims import Claims
 from signs_sweep.protocols.executor import Executor
 from signs_sweep.protocols.scheduler import Scheduler
-from signs_sweep.protocols.tracker import SweepRecord, Tracker
+from signs_sweep.protocols.tracker import Findings, SweepRecord, Tracker, TrialEnd
 
-__all__ = ["CheckpointStore", "Claims", "Executor", "Scheduler", "SweepRecord", "Tracker"]
+__all__ = [
+    "CheckpointStore",
+    "Claims",
+    "Executor",
+    "Findings",
+    "Scheduler",
+    "SweepRecord",
+    "Tracker",
+    "TrialEnd",
+]

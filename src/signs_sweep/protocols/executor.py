@@ -17,10 +17,15 @@ class Executor(Protocol):
     def slots(self) -> int:
         """How many runs can be under way at once."""
 
-    def submit(self, run: Run, checkpoint: bytes | None = None) -> None:
+    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
         """Start a run, from its beginning or from a checkpoint.
 
         At most `slots` runs may be under way.
+
+        Args:
+            run: what to train.
+            checkpoint: what it goes on from, if anything.
+            is_tested: whether it is evaluated on the test set at its end.
         """
 
     def events(self, timeout: float) -> Sequence[Event]:

@@ -23,6 +23,12 @@ class Scheduler(Protocol):
     def report(self, trial: Trial, progress: Progress) -> bool:
         """Hear of new epochs of one of the trial's runs; return whether that run should go on."""
 
+    def end(self, trial: Trial, result: Result) -> bool:
+        """Hear how one run of a trial ended; return whether its other runs are still wanted.
+
+        Where they are not, those under way are stopped, and those that wait do not begin.
+        """
+
     def tell(self, trial: Trial, results: Sequence[Result]) -> None:
         """Hear how all runs of a trial ended, in the order of `trial.runs`.
 

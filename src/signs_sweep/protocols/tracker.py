@@ -20,6 +20,7 @@ class SweepRecord:
         varying: names of the parameters that differ between its runs.
         sweep_id: tells it from other invocations; one that is opened again goes on.
         origin: machine and folder of the process that it belongs to.
+        is_search: whether its trials have records of their own, each with a label.
     """
 
     experiment: str
@@ -30,14 +31,56 @@ class SweepRecord:
     varying: Sequence[str]
     sweep_id: str = ""
     origin: str = ""
+    is_search: bool = False
+
+
+@dataclass(frozen=True)
+class TrialEnd:
+    """How a trial of a search ended.
+
+    Attributes:
+        label: its label, which names its record.
+        number: its number in the study.
+        state: COMPLETE, PRUNED or FAIL.
+        value: what the search goes by, over all replicates; None where there is none.
+        values: the same of each replicate that has one, by its seeds, as in `3, 0`.
+        params: what was chosen, by name, as text.
+        run_ids: its runs, also those that were found in the store.
+    """
+
+    label: str
+    number: int
+    state: str
+    value: float | None
+    values: Mapping[str, float]
+    params: Mapping[str, str]
+    run_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What came of a search.
+
+    Attributes:
+        params: the best trial's choices, by name, as text.
+        metrics: numbers of the search, by name.
+        note: the same for a person, in Markdown.
+        files: artifacts, by file name.
+    """
+
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    note: str
+    files: Mapping[str, bytes]
 
 
 class Tracker(Protocol):
     """Records sweeps and their runs.
 
     The order is: `open`, then for each run `start`, its events through `record` (from `Started` to
-    the one that ends it), then `close`. A tracker has one caller at a time. Recording an event
-    twice changes nothing. Raises StoreError when the store cannot be opened or written.
+    the one that ends it), in a search `end_trial` after the runs of each trial, then `close`. A
+    tracker has one caller at a time. Recording an event or the end of a trial twice changes
+    nothing. Raises StoreError when the store cannot be opened or written.
     """
 
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
@@ -67,12 +110,24 @@ class Tracker(Protocol):
     def then(self, job: Callable[[], None]) -> None:
         """Do something once all that was given before is written; perhaps in another thread."""
 
-    def close(self, state: State, tables: Mapping[str, str]) -> None:
+    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+        """Record how a trial of a search ended. Its runs have ended before.
+
+        It need not have begun: all of its runs may have been found in the store.
+        """
+
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
         """End the invocation and write everything that is still on its way.
 
-        Runs that have not ended are marked KILLED.
+        Runs and trials that have not ended are marked KILLED.
 
         Args:
             state: FINISHED, FAILED or KILLED.
             tables: by experiment, the table of its runs as CSV.
+            findings: by experiment, what came of its search.
         """

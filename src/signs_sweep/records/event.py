@@ -86,9 +86,9 @@ class Finished:
         time: seconds since the epoch of Unix.
         seconds: time that the worker spent on the run, compilation included.
         metrics: in inference mode and without penalty: `final_train_loss`,
-            `final_train_accuracy`, `test_loss`, `test_accuracy`.
+            `final_train_accuracy`, and where the run was tested `test_loss`, `test_accuracy`.
         confusion: counts on the test set, int64 of shape (classes, classes): row the true
-            class, column the predicted one.
+            class, column the predicted one; None where the run was not tested.
         model: the trained network as the bytes of a `.keras` file of ordinary Keras layers, for
             float32 images scaled to [0, 1] of shape (n, height, width, channels).
     """
@@ -97,7 +97,7 @@ class Finished:
     time: float
     seconds: float
     metrics: Mapping[str, float]
-    confusion: "NDArray[np.int64]"
+    confusion: "NDArray[np.int64] | None"
     model: bytes
 
 
@@ -174,4 +174,45 @@ class Stopped:
     time: float
 
 
+@dataclass(frozen=True)
+class Proposed:
+    """A search has chosen what to train next. Comes from the search.
+
+    Attributes:
+        names: by run_id, what its runs are called.
+        epochs: of each run.
+    """
+
+    names: Mapping[str, str]
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A trial of a search has ended. Comes from the search.
+
+    Attributes:
+        name: what the trial is called.
+        state: COMPLETE, PRUNED or FAIL.
+        value: what the search goes by, over all replicates, or None.
+        why: why it was pruned or failed, in words, or an empty string.
+        best: what the best trial so far is called, or None.
+        best_value: its value.
+        counts: how many trials there are, by state.
+        total: how many there will be.
+    """
+
+    name: str
+    state: str
+    value: float | None
+    why: str
+    best: str | None
+    best_value: float | None
+    counts: Mapping[str, int]
+    total: int
+
+
 Event = Started | Progress | Checkpoint | Finished | Failed | Retried | Waiting | Stopped
+
+News = Event | Notice | Proposed | Judged
+"""What whoever watches an invocation hears of."""

@@ -57,3 +57,8 @@ class Result:
     message: str | None = None
     history: History | None = None
     location: str | None = None
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether it is finished, and was evaluated on the test set."""
+        return self.state.is_finished and "test_accuracy" in self.metrics

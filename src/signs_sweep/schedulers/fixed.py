@@ -21,5 +21,10 @@ class FixedScheduler:
         del trial, progress
         return True
 
+    def end(self, trial: Trial, result: Result) -> bool:
+        """Let the other runs go on."""
+        del trial, result
+        return True
+
     def tell(self, trial: Trial, results: Sequence[Result]) -> None:
         """Take note: a fixed list does not change with what comes out."""

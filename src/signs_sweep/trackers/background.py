@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import SweepRecord, Tracker
+from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
 from signs_sweep.records import Event, Failed, Finished, Result, Run, State, Stopped, Trial
 
 _MOST_WAITING = 16
@@ -68,9 +68,18 @@ class BackgroundTracker:
         """See `Tracker.then`. Not done if something went wrong before."""
         self._later(lambda: self._inner.then(job))
 
-    def close(self, state: State, tables: Mapping[str, str]) -> None:
+    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+        """See `Tracker.end_trial`."""
+        self._later(lambda: self._inner.end_trial(experiment, end))
+
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
         """See `Tracker.close`. Waits until everything is written; the thread has ended then."""
-        self._writer.submit(self._attempt, lambda: self._inner.close(state, tables))
+        self._writer.submit(self._attempt, lambda: self._inner.close(state, tables, findings))
         self._writer.shutdown(wait=True)
         self._raise_failure()
 

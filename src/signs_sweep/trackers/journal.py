@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import SweepRecord
+from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
 from signs_sweep.records import (
     Built,
     Dense,
@@ -36,7 +36,7 @@ _RECORDS = {
     kind.__name__: kind
     for kind in (
         *(Built, DatasetInfo, Dense, Failed, Finished, Parameters, Progress, Run, Started),
-        *(Stopped, SweepRecord, Trial),
+        *(Findings, Stopped, SweepRecord, Trial, TrialEnd),
     )
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from signs_sweep.protocols import SweepRecord
+from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
 from signs_sweep.records import (
     Checkpoint,
     Event,
@@ -38,6 +38,8 @@ class MemoryTracker:
         started: the experiment, trial and run of every `start`, in order.
         closed: the state of every `close`, in order.
         tables: by experiment, the table that the last `close` brought.
+        trial_ends: how trials ended, in order, each once.
+        findings: by experiment, what the last `close` brought of its search.
     """
 
     def __init__(self) -> None:
@@ -45,6 +47,8 @@ class MemoryTracker:
         self.started: list[tuple[str, Trial, Run]] = []
         self.closed: list[State] = []
         self.tables: dict[str, str] = {}
+        self.trial_ends: list[TrialEnd] = []
+        self.findings: dict[str, Findings] = {}
         self._records: list[_Record] = []
         self._current: dict[str, _Record] = {}
 
@@ -106,7 +110,19 @@ class MemoryTracker:
         """See `Tracker.then`."""
         job()
 
-    def close(self, state: State, tables: Mapping[str, str]) -> None:
+    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+        """See `Tracker.end_trial`."""
+        if not self.sweeps[experiment].is_search:
+            raise KeyError(experiment)
+        if end not in self.trial_ends:
+            self.trial_ends.append(end)
+
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
         """See `Tracker.close`."""
         for record in self._current.values():
             if not record.result.state.has_ended:
@@ -114,6 +130,7 @@ class MemoryTracker:
         self._current.clear()
         self.closed.append(state)
         self.tables = dict(tables)
+        self.findings = dict(findings or {})
 
 
 def _with_history(record: _Record) -> Result:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import SweepRecord, Tracker
+from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
 from signs_sweep.records import Event, Failed, Finished, Result, Run, State, Stopped, Trial
 from signs_sweep.trackers.dataset import DatasetInfo
 from signs_sweep.trackers.journal import Call, Journal
@@ -84,13 +84,13 @@ class SpoolingTracker:
     def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
         self._underway[run.run_id] = []
-        self._do(run.run_id, ("start", (experiment, trial, run, continues)))
+        self._do_for_run(run.run_id, ("start", (experiment, trial, run, continues)))
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
         if event.run_id not in self._underway:  # It has ended.
             return
-        self._do(event.run_id, ("record", (event,)))
+        self._do_for_run(event.run_id, ("record", (event,)))
         if isinstance(event, Finished | Failed | Stopped):
             del self._underway[event.run_id]
 
@@ -98,16 +98,26 @@ class SpoolingTracker:
         """See `Tracker.then`. What is in the journal counts as written."""
         job()
 
-    def close(self, state: State, tables: Mapping[str, str]) -> None:
+    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+        """See `Tracker.end_trial`."""
+        call = ("end_trial", (experiment, end))
+        self._do(call, keep=[call])
+
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
         """See `Tracker.close`. Never fails; what could not be written is told of in `unwritten`."""
         self._wait_for_store(0 if state is State.KILLED else self._patience_seconds)
         try:
             if not self._is_away:
-                self._inner.close(state, tables)
+                self._inner.close(state, tables, findings)
                 return
         except StoreError as error:
             self._go_away(error)
-        self._journal.append(("close", (state, tables)))
+        self._journal.append(("close", (state, tables, findings)))
         self.unwritten = (
             f"the tracking store did not take everything. What is missing waits in "
             f"{self._journal.path}; the next `run` writes it."
@@ -122,24 +132,32 @@ class SpoolingTracker:
                 return
             time.sleep(_PAUSE_SECONDS)
 
-    def _do(self, run_id: str, call: Call) -> None:
-        """Do a call, or keep it in the journal."""
-        calls = self._underway[run_id]
-        calls.append(call)
+    def _do_for_run(self, run_id: str, call: Call) -> None:
+        """Do a call, which belongs to a run under way, or keep it in the journal."""
+        self._underway[run_id].append(call)
+        self._do(call, keep=[])
+
+    def _do(self, call: Call, keep: Sequence[Call]) -> None:
+        """Do a call, or keep it in the journal.
+
+        Args:
+            call: what to do.
+            keep: what to keep if it fails, besides the runs under way.
+        """
         if not self._is_away:
             try:
                 _apply(self._inner, call)
             except StoreError as error:
-                self._go_away(error)
+                self._go_away(error, keep)
             return
         self._journal.append(call)
         if time.monotonic() >= self._next_try:
             self._try_again()
 
-    def _go_away(self, error: StoreError) -> None:
+    def _go_away(self, error: StoreError, keep: Sequence[Call] = ()) -> None:
         """Begin a journal, with all of the runs under way: their records may be incomplete."""
         calls = [call for calls in self._underway.values() for call in calls]
-        self._journal.append(("open", (self._sweeps, self._datasets)), *calls)
+        self._journal.append(("open", (self._sweeps, self._datasets)), *calls, *keep)
         self._is_away = True
         self._next_try = time.monotonic() + self._retry_seconds
         self._tell(
@@ -160,7 +178,9 @@ class SpoolingTracker:
 
 
 def replay(calls: Sequence[Call], tracker: Tracker, *, is_forced: bool = False) -> None:
-    """Do what a journal holds of runs, in an open tracker; what is recorded already stays.
+    """Do what a journal holds of runs and trials, in an open tracker.
+
+    What is recorded already stays. Trials end after all of the runs, in the order of the journal.
 
     Args:
         calls: those of the journal.
@@ -185,6 +205,9 @@ def replay(calls: Sequence[Call], tracker: Tracker, *, is_forced: bool = False) 
         tracker.start(experiment, trial, run, known.location if known else continues)
         for event in events:
             _apply(tracker, event)
+    for name, arguments in calls:
+        if name == "end_trial":
+            _apply(tracker, (name, arguments))
 
 
 def finish_journal(journal: Journal, make_tracker: Callable[..., Tracker]) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from signs_sweep.building import ModelSource
 from signs_sweep.data import Dataset, DataSource, stratified_split
@@ -57,13 +58,16 @@ class Trainer:
         """Return what the bits of a result depend on beside the run."""
         return runtime.describe()
 
-    def train(self, run: Run, checkpoint: bytes | None = None) -> Iterator[Event]:
+    def train(
+        self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True
+    ) -> Iterator[Event]:
         """Train a run; yield `Progress` as epochs are done, and `Finished` at the end.
 
         Args:
             run: what to train.
             checkpoint: content of a `Checkpoint` of its trajectory to go on from. One that an older
                 version made is of no use, and the run begins at its beginning.
+            is_tested: whether to evaluate it on the test set at its end.
 
         Raises:
             DivergedError: the loss is no longer finite; the epochs before have been yielded.
@@ -84,7 +88,7 @@ class Trainer:
                 yield course.checkpoint()
         if every is not None:
             yield course.checkpoint()
-        yield _finish(run, loop.network, training, dataset, course)
+        yield _finish(loop.network, training, dataset, course, is_tested=is_tested)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the state of the run under way; None where there is none to be kept."""
@@ -140,7 +144,7 @@ class _Course:
     """What a run has been through, for its checkpoints."""
 
     def __init__(self, run: Run, loop: EpochLoop, started: float) -> None:
-        self._run = run
+        self.run = run
         self._loop = loop
         self._started = started
         self._spent_before = 0.0
@@ -177,13 +181,13 @@ class _Course:
     def resume(self, content: bytes) -> Progress | None:
         """Go on from a checkpoint; return the epochs before it, or None where it is of no use."""
         try:
-            snapshot = Snapshot.from_bytes(content, self._run.trajectory_id)
+            snapshot = Snapshot.from_bytes(content, self.run.trajectory_id)
             self._loop.resume(snapshot.state, snapshot.epoch)
         except TrainingError:
-            self._loop.start(self._run.parameters)
+            self._loop.start(self.run.parameters)
             return None
         self._spent_before = snapshot.seconds
-        before = Progress(self._run.run_id, 1, snapshot.history, snapshot.times, is_replay=True)
+        before = Progress(self.run.run_id, 1, snapshot.history, snapshot.times, is_replay=True)
         self._parts.append(before)
         return before
 
@@ -191,7 +195,7 @@ class _Course:
         """Return the state after the last epoch."""
         names = self._parts[0].metrics
         snapshot = Snapshot(
-            trajectory=self._run.trajectory_id,
+            trajectory=self.run.trajectory_id,
             state=self._loop.state(),
             history={
                 name: np.concatenate([part.metrics[name] for part in self._parts]) for name in names
@@ -200,8 +204,8 @@ class _Course:
             seconds=self.seconds,
         )
         self._last_checkpoint = time.monotonic()
-        is_end = self.epoch == self._run.parameters.epochs
-        return Checkpoint(self._run.run_id, self.epoch, snapshot.to_bytes(), is_end)
+        is_end = self.epoch == self.run.parameters.epochs
+        return Checkpoint(self.run.run_id, self.epoch, snapshot.to_bytes(), is_end)
 
 
 def _epochs(run: Run, loop: EpochLoop, done: int) -> Iterator[Progress]:
@@ -231,30 +235,45 @@ def _epochs(run: Run, loop: EpochLoop, done: int) -> Iterator[Progress]:
 
 
 def _finish(
-    run: Run, network: Network, training: LabelledImages, dataset: Dataset, course: _Course
+    network: Network,
+    training: LabelledImages,
+    dataset: Dataset,
+    course: _Course,
+    *,
+    is_tested: bool,
 ) -> Finished:
     """Evaluate a trained network in inference mode and pack it up.
 
     Raises:
         DivergedError: the last steps broke the weights, after the loss of their epoch was taken.
     """
-    test = LabelledImages(dataset.test_images, dataset.test_labels)
-    train_loss, train_predicted = evaluate(network, training)
-    if not np.isfinite(train_loss):
-        raise DivergedError(run.parameters.epochs, train_loss)
-    test_loss, test_predicted = evaluate(network, test)
-    classes = len(dataset.classes)
-    confusion = np.bincount(test.labels * classes + test_predicted, minlength=classes * classes)
+    loss, predicted = evaluate(network, training)
+    if not np.isfinite(loss):
+        raise DivergedError(course.run.parameters.epochs, loss)
+    metrics = {
+        "final_train_loss": loss,
+        "final_train_accuracy": float((predicted == training.labels).mean()),
+    }
+    confusion = None
+    if is_tested:
+        test = LabelledImages(dataset.test_images, dataset.test_labels)
+        test_loss, predicted = evaluate(network, test)
+        metrics["test_loss"] = test_loss
+        metrics["test_accuracy"] = float((predicted == test.labels).mean())
+        confusion = _confusion(test.labels, predicted, len(dataset.classes))
     return Finished(
-        run_id=run.run_id,
-        metrics={
-            "final_train_loss": train_loss,
-            "final_train_accuracy": float((train_predicted == training.labels).mean()),
-            "test_loss": test_loss,
-            "test_accuracy": float((test_predicted == test.labels).mean()),
-        },
-        confusion=confusion.reshape(classes, classes).astype(np.int64),
+        run_id=course.run.run_id,
+        metrics=metrics,
+        confusion=confusion,
         model=network.to_bytes(),
         seconds=course.seconds,
         time=time.time(),
     )
+
+
+def _confusion(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
+) -> NDArray[np.int64]:
+    """Count: row the true class, column the predicted one."""
+    counts = np.bincount(labels * classes + predicted, minlength=classes * classes)
+    return counts.reshape(classes, classes).astype(np.int64)

@@ -1,7 +1,8 @@
 """Recording in MLflow. The library is imported when a store is first used.
 
 `tracker` implements the protocol, `recorder` writes what happens to one run, `model` makes the
-folder of its model, `found` turns what the store answers into results, `client` opens the store.
+folder of its model, `search` writes the trials of a search and what came of it, `found` turns what
+the store answers into results, `client` opens the store.
 """
 
 from signs_sweep.trackers.mlflow.tracker import MlflowTracker

@@ -11,6 +11,13 @@ ORIGIN = "signs_sweep.origin"
 MESSAGE = "signs_sweep.message"
 ENVIRONMENT = "signs_sweep.env."
 
+RECORD = "signs_sweep.kind"
+"""What a record is of, where that is not a run."""
+OF_TRIAL = "trial"
+RUN_IDS = "signs_sweep.run_ids"
+STATE = "signs_sweep.state"
+BEST = "signs_sweep.best."
+
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
 

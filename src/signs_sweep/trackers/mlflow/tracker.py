@@ -1,8 +1,6 @@
-"""The tracker: sweeps as parent runs, runs as their children."""
+"""The tracker: sweeps as parent runs, runs as their children; in a search, trials in between."""
 
-import getpass
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from signs_sweep.protocols import SweepRecord
+from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
 from signs_sweep.records import Event, Result, Run, State, Trial
 from signs_sweep.trackers.dataset import DatasetInfo
 from signs_sweep.trackers.mlflow import tags
@@ -25,6 +23,8 @@ from signs_sweep.trackers.mlflow.found import (
     result_of,
 )
 from signs_sweep.trackers.mlflow.recorder import RunRecorder, params_of
+from signs_sweep.trackers.mlflow.search import SearchRecorder
+from signs_sweep.trackers.mlflow.source import source_tags
 from signs_sweep.trackers.recorded import RecordedRun
 from signs_sweep.trackers.store import sqlite_path
 
@@ -40,6 +40,7 @@ class _OpenSweep:
     record: SweepRecord
     experiment_id: str
     parent: str
+    search: SearchRecorder | None
 
 
 class MlflowTracker:
@@ -106,7 +107,8 @@ class MlflowTracker:
                 parent = self._parent(experiment_id, sweep)
                 client.log_text(parent, sweep.spec, "spec.yaml")
                 client.log_text(parent, sweep.plan, "plan.txt")
-                self._sweeps[sweep.experiment] = _OpenSweep(sweep, experiment_id, parent)
+                search = SearchRecorder(client, experiment_id, parent) if sweep.is_search else None
+                self._sweeps[sweep.experiment] = _OpenSweep(sweep, experiment_id, parent, search)
 
     def _parent(self, experiment_id: str, sweep: SweepRecord) -> str:
         """Return the record of a sweep, which is made if it is not there."""
@@ -115,15 +117,16 @@ class MlflowTracker:
                 self._client.update_run(known.info.run_id, status="RUNNING")
                 return str(known.info.run_id)
         now = datetime.now().astimezone()
+        name = f"search {sweep.experiment}" if sweep.is_search else f"sweep {now:%Y-%m-%d %H:%M}"
         made = self._client.create_run(
             experiment_id,
-            run_name=f"sweep {now:%Y-%m-%d %H:%M}",
+            run_name=name,
             tags={
                 tags.NOTE: sweep.description,
                 tags.DATASET: sweep.data,
                 tags.SWEEP: sweep.sweep_id,
                 tags.ORIGIN: sweep.origin,
-                **_source(),
+                **source_tags(),
             },
         )
         return str(made.info.run_id)
@@ -141,6 +144,7 @@ class MlflowTracker:
             if sweep_id == sweep.sweep_id or not self._is_dead(sweep_id):
                 continue
             if self._client.get_run(location).info.status == "RUNNING":  # It may just have ended.
+                SearchRecorder(self._client, experiment_id, location).stop_trials()
                 self._client.set_terminated(location, State.KILLED.value)
 
     def _parents(self, experiment_id: str, condition: str) -> "Sequence[MlflowRun]":
@@ -155,18 +159,23 @@ class MlflowTracker:
             continues = self._recorders[run.run_id].location
         dataset = self._datasets[run.data]
         values = {
-            tags.PARENT: sweep.parent,
             tags.RUN_ID: run.run_id,
             tags.TRIAL: str(trial.number),
             tags.DATA: run.data,
             tags.DATASET: dataset.title,
             **({tags.LABEL: trial.label} if trial.label else {}),
-            **_source(),
+            **source_tags(),
         }
         with store_errors(self._uri):
+            parent = sweep.parent
+            if sweep.search is not None:
+                assert trial.label, "a trial of a search has a label"
+                parent = sweep.search.begin_trial(trial.label, trial.number)
             if continues is None:
                 made = client.create_run(
-                    sweep.experiment_id, run_name=_name(sweep.record, trial, run), tags=values
+                    sweep.experiment_id,
+                    run_name=_name(sweep.record, trial, run),
+                    tags={tags.PARENT: parent, **values},
                 )
                 location = made.info.run_id
                 params = [Param(name, value) for name, value in params_of(run).items()]
@@ -174,18 +183,18 @@ class MlflowTracker:
                 recorded: Mapping[str, int] = {}
             else:
                 location = continues
-                recorded = self._reopen(location, sweep)
+                recorded = self._reopen(location, sweep.experiment_id, parent)
         self._recorders[run.run_id] = RunRecorder(
             client, location, run, dataset, sweep.record.spec, recorded
         )
 
-    def _reopen(self, location: str, sweep: _OpenSweep) -> Mapping[str, int]:
+    def _reopen(self, location: str, experiment_id: str, parent: str) -> Mapping[str, int]:
         """Continue an unfinished record; return how far each of its metrics is recorded."""
         client = self._client
         earlier = client.get_run(location)
         client.update_run(location, status="RUNNING")
-        if earlier.info.experiment_id == sweep.experiment_id:
-            client.set_tag(location, tags.PARENT, sweep.parent)
+        if earlier.info.experiment_id == experiment_id:
+            client.set_tag(location, tags.PARENT, parent)
         for name in (tags.MESSAGE, tags.NOTE):
             if name in earlier.data.tags:
                 client.delete_tag(location, name)
@@ -203,7 +212,19 @@ class MlflowTracker:
         """See `Tracker.then`."""
         job()
 
-    def close(self, state: State, tables: Mapping[str, str]) -> None:
+    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+        """See `Tracker.end_trial`."""
+        search = self._sweeps[experiment].search
+        assert search is not None, f"{experiment} is no search"
+        with store_errors(self._uri):
+            search.end_trial(end)
+
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
         """See `Tracker.close`."""
         with store_errors(self._uri):
             for recorder in self._recorders.values():
@@ -212,6 +233,11 @@ class MlflowTracker:
             for experiment, sweep in self._sweeps.items():
                 if experiment in tables:
                     self._client.log_text(sweep.parent, tables[experiment], "table.csv")
+                if sweep.search is not None:
+                    sweep.search.stop_trials()
+                    found = (findings or {}).get(experiment)
+                    if found is not None:
+                        sweep.search.conclude(found, sweep.record.description)
                 self._client.set_terminated(sweep.parent, state.value)
         self._recorders.clear()
         self._sweeps.clear()
@@ -225,22 +251,3 @@ def _name(sweep: SweepRecord, trial: Trial, run: Run) -> str:
     if len(trial.runs) > 1 or not words:
         words.append(f"seeds {parameters.global_seed}, {parameters.init_seed}")
     return " ".join(words)
-
-
-def _source() -> dict[str, str]:
-    """Return where a run comes from, in MLflow's own tags."""
-    values = {"mlflow.source.name": "signs-sweep", "mlflow.source.type": "LOCAL"}
-    with suppress(KeyError, OSError):  # A container may have no name for its user.
-        values["mlflow.user"] = getpass.getuser()
-    commit = _commit()
-    return values | ({"mlflow.source.git.commit": commit} if commit else {})
-
-
-def _commit() -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=5
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

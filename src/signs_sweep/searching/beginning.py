@@ -1,0 +1,144 @@
+"""From a spec to a search that can be carried out."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from signs_sweep.data import stratified_split
+from signs_sweep.errors import UsageError
+from signs_sweep.executors import choose_devices, find_gpus
+from signs_sweep.options import Options
+from signs_sweep.preparation import Prepared
+from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, TRAINING_VERSION
+from signs_sweep.searching.confirming import candidate
+from signs_sweep.searching.execution import Searching, search_id
+from signs_sweep.spec import Categories, Experiment, Range
+from signs_sweep.store import Store
+from signs_sweep.studies import (
+    default_storage,
+    missing_package,
+    open_study,
+    quiet_optuna,
+    recover,
+    resolve_storage,
+    storage_errors,
+)
+
+
+def begin_search(
+    prepared: Prepared,
+    tracking_uri: str | None,
+    options: Options,
+    *,
+    trials: int | None = None,
+    timeout: float | None = None,
+) -> Searching:
+    """Open the study of an experiment.
+
+    Args:
+        prepared: what to search: one experiment.
+        tracking_uri: where to record it, as given by the user.
+        options: how to train.
+        trials: how many in all, where not as in the spec.
+        timeout: seconds after which no trial begins, where not as in the spec.
+
+    Raises:
+        SpecError: the spec cannot be searched.
+        StoreError: the store or the study's database cannot be used.
+        UsageError: the study is another one's, or another process is at work on it.
+    """
+    (part,) = prepared.plan.parts
+    experiment = part.experiment
+    experiment.check_search()
+    dataset = prepared.datasets[experiment.name]
+    _check_batches(
+        experiment, len(stratified_split(dataset.train_labels, experiment.validation)[0])
+    )
+    search = experiment.search
+    if trials is not None and trials < 1:
+        raise UsageError(f"--trials {trials}: a whole number from 1 was expected")
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"--timeout {timeout:g}: a number of seconds above 0 was expected")
+    if trials is not None:
+        search = replace(search, trials=trials)
+    if timeout is not None:
+        search = replace(search, timeout=timeout)
+    if package := missing_package(search.sampler):
+        message = f"the sampler {search.sampler.name} needs a package: pip install {package}"
+        raise experiment.problem("search", "sampler", "name", message=message)
+    store = Store(tracking_uri, prepared)
+    store.write_leftovers()
+    storage = search.storage or default_storage(store.checkpoints.folder.parent)
+    storage = resolve_storage(storage, Path.cwd())
+    claim = search_id(storage, experiment.name)
+    if not store.claims.take(claim):
+        raise UsageError(
+            f"another process is at work on the search '{experiment.name}'. Wait for it, or stop "
+            "it: what it has done is kept."
+        )
+    try:
+        with storage_errors(storage), quiet_optuna():
+            study = open_study(
+                storage,
+                experiment.name,
+                meaning(experiment, dataset.fingerprint),
+                maximize=search.objective.maximize,
+                metric=search.objective.metric,
+            )
+            recovered = recover(study)
+    finally:
+        store.claims.retire(claim)
+    devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
+    return Searching(
+        *(prepared, experiment, search, store, study, storage, options, devices, recovered)
+    )
+
+
+def _check_batches(experiment: Experiment, samples: int) -> None:
+    """Check that the largest batch of the space is not larger than the training set."""
+    for one in experiment.search.space:
+        if isinstance(one, Range):
+            largest = one.high if one.name == "batch_size" else 0
+        else:
+            largest = max(choice.values.get("batch_size", 0) for choice in one.choices)
+        if largest > samples:
+            message = f"batch_size goes up to {largest:,}, and the training set has {samples:,}"
+            raise experiment.problem("search", "space", "batch_size", message=message)
+
+
+def meaning(experiment: Experiment, data: str) -> dict[str, object]:
+    """Return all that the values of a search depend on beside the point, by what it is called."""
+    default = candidate(experiment, "", {})
+    parameters = default.parameters
+    searched = {name for one in experiment.search.space for name in _parameters_of(one)}
+    base = {
+        name: parameters.text(name)
+        for name in PARAMETER_NAMES
+        if name not in searched and name not in SEED_NAMES
+    }
+    return {
+        "space": [_meaning_of(one) for one in experiment.search.space],
+        "objective": [
+            experiment.search.objective.metric,
+            experiment.search.objective.maximize,
+            experiment.search.objective.aggregate,
+        ],
+        "base": base,
+        "model": None if "hidden" in searched else repr(default.model.identity),
+        "seeds": list(experiment.seeds),
+        "validation": experiment.validation,
+        "data": data,
+        "version of the training": TRAINING_VERSION,
+    }
+
+
+def _parameters_of(dimension: Categories | Range) -> set[str]:
+    if isinstance(dimension, Range):
+        return {dimension.name}
+    return {name for choice in dimension.choices for name in choice.values}
+
+
+def _meaning_of(dimension: Categories | Range) -> list[object]:
+    if isinstance(dimension, Categories):
+        return [dimension.name, [choice.text for choice in dimension.choices]]
+    return [dimension.name, dimension.low, dimension.high, dimension.log, dimension.step]

@@ -1,0 +1,257 @@
+"""A search as a scheduler: Optuna proposes, the loop trains, Optuna hears what came of it."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from signs_sweep.records import Progress, Result, State, Trial
+from signs_sweep.spec import EPOCHWISE_PRUNERS, Objective, Search
+from signs_sweep.studies.dead import DeadWatch
+from signs_sweep.studies.methods import decision_interval, make_pruner, make_sampler
+from signs_sweep.studies.space import distributions, grid, values_of
+from signs_sweep.studies.storage import AGAIN, FAILED
+
+if TYPE_CHECKING:
+    import optuna
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a trial ended, for the record and for the terminal.
+
+    Attributes:
+        trial: the trial.
+        state: COMPLETE, PRUNED or FAIL.
+        value: over all replicates, or None.
+        values: of each replicate that has one, by run_id.
+        params: what was chosen, in Optuna's terms.
+        why: why it was pruned or failed, in words, or an empty string.
+    """
+
+    trial: Trial
+    state: str
+    value: float | None
+    values: Mapping[str, float]
+    params: Mapping[str, Any]
+    why: str
+
+
+@dataclass(eq=False)
+class _Open:
+    """A trial that was asked for and not yet told."""
+
+    handle: "optuna.Trial"
+    reported: int = 0
+    values: dict[str, float] = field(default_factory=dict)
+    watches: dict[str, DeadWatch] = field(default_factory=dict)
+    pruned: str = ""
+
+
+class StudyScheduler:
+    """Implements `Scheduler` on an Optuna study that nobody else works on.
+
+    A trial is a point, its runs are replicates: the value is over them. Everything it decides
+    depends on the epochs of a run, not on when they arrive.
+
+    Attributes:
+        seconds_asking: time spent on proposals, in all.
+        asked: how many proposals there were.
+    """
+
+    def __init__(
+        self,
+        study: "optuna.Study",
+        search: Search,
+        make_trial: Callable[[int, Mapping[str, Any]], Trial],
+        classes: int,
+        epochs: int,
+        listener: Callable[[Told], None],
+        deadline: float = math.inf,
+    ) -> None:
+        """Prepare; nothing is asked.
+
+        Args:
+            study: open.
+            search: what to search, and how.
+            make_trial: makes a trial from a number and from values by parameter.
+            classes: how many there are.
+            epochs: of a run, as far as the spec says.
+            listener: hears of every trial that ends.
+            deadline: by `time.monotonic`, when to stop asking.
+        """
+        self._study = study
+        self._search = search
+        self._make_trial = make_trial
+        self._classes = classes
+        self._interval = decision_interval(search.pruner, epochs)
+        self._listener = listener
+        self._deadline = deadline
+        self._distributions = distributions(search.space)
+        self._open: dict[int, _Open] = {}
+        self._is_exhausted = False
+        self.seconds_asking = 0.0
+        self.asked = 0
+        study.pruner = make_pruner(search.pruner, epochs)
+
+    def ask(self) -> Trial | None:
+        """Return a point that Optuna proposes, or None when there are enough or time is over."""
+        if self._is_exhausted or time.monotonic() >= self._deadline:
+            return None
+        if count_done(self._study) + len(self._open) >= self._search.trials:
+            return None
+        began = time.monotonic()
+        handle = self._propose()
+        self.seconds_asking += time.monotonic() - began
+        if handle is None:
+            self._is_exhausted = True
+            return None
+        self.asked += 1
+        trial = self._make_trial(handle.number, values_of(self._search.space, handle.params))
+        handle.set_user_attr("runs", [run.run_id for run in trial.runs])
+        self._open[handle.number] = _Open(handle)
+        return trial
+
+    def report(self, trial: Trial, progress: Progress) -> bool:
+        """Hear of new epochs; return False for a run that is pruned."""
+        opened = self._open[trial.number]
+        if opened.pruned:
+            return False
+        if self._search.pruner.dead:
+            watch = opened.watches.setdefault(progress.run_id, DeadWatch(self._classes))
+            if epoch := watch.dies_at(progress):
+                opened.pruned = f"cannot learn any more since about epoch {epoch:,}"
+                opened.handle.set_user_attr("dead", value=True)
+                return False
+        if self._search.pruner.name in EPOCHWISE_PRUNERS:
+            self._prune_by_epoch(opened, trial, progress)
+        return not opened.pruned
+
+    def end(self, trial: Trial, result: Result) -> bool:
+        """Hear how a replicate ended; return whether the others are worth training."""
+        opened = self._open.get(trial.number)
+        if opened is None or opened.pruned or result.state is State.FAILED:
+            return False
+        if not result.state.is_finished:
+            return True
+        opened.values[result.run_id] = value = result.metrics[self._search.objective.metric]
+        step = [run.run_id for run in trial.runs].index(result.run_id)
+        if self._search.pruner.name == "wilcoxon" and len(opened.values) < len(trial.runs):
+            opened.handle.report(value, step)
+            if opened.handle.should_prune():
+                count = len(opened.values)
+                opened.pruned = f"worse than the best after {count} of {len(trial.runs)} seeds"
+        return not opened.pruned
+
+    def tell(self, trial: Trial, results: Sequence[Result]) -> None:
+        """Tell Optuna the value of a point, or why there is none."""
+        from optuna.trial import TrialState
+
+        opened = self._open.pop(trial.number)
+        failed = [one.message or "" for one in results if one.state is State.FAILED]
+        value, why = None, opened.pruned
+        opened.handle.set_user_attr("values", opened.values)
+        if failed:
+            state, why = TrialState.FAIL, failed[0]
+            opened.handle.set_user_attr(FAILED, why)
+            self._study.tell(opened.handle, state=state)
+        elif all(one.state.is_finished for one in results):
+            state, why = TrialState.COMPLETE, ""
+            value = aggregate(
+                [opened.values[run.run_id] for run in trial.runs], self._search.objective
+            )
+            self._study.tell(opened.handle, value)
+        else:
+            state = TrialState.PRUNED
+            opened.handle.set_user_attr("pruned", why)
+            self._study.tell(opened.handle, state=state)
+        params = dict(opened.handle.params)
+        self._listener(Told(trial, state.name, value, dict(opened.values), params, why))
+
+    def _propose(self) -> "optuna.Trial | None":
+        """Ask Optuna; None when the grid has no more points."""
+        from optuna.trial import TrialState
+
+        study, search = self._study, self._search
+        waits = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
+        if search.sampler.name == "grid" and not waits:
+            point = self._next_of_grid()
+            if point is None:
+                return None
+            study.enqueue_trial(point)
+        study.sampler = make_sampler(search.sampler, count_proposals(study))
+        return study.ask(self._distributions)
+
+    def _next_of_grid(self) -> dict[str, Any] | None:
+        """Return the first point of the grid that no trial has."""
+        taken = [trial.params for trial in self._study.get_trials(deepcopy=False)]
+        return next((point for point in grid(self._search.space) if point not in taken), None)
+
+    def _prune_by_epoch(self, opened: _Open, trial: Trial, progress: Progress) -> None:
+        """Report the epochs at which decisions are made, and stop at the first that says so.
+
+        Each is asked about by itself, so that the answer does not depend on how many epochs came
+        together.
+        """
+        last = trial.runs[0].parameters.epochs
+        for epoch, value in self._decisions(progress):
+            if epoch <= opened.reported or epoch >= last:
+                continue
+            opened.handle.report(value, epoch)
+            opened.reported = epoch
+            if epoch > self._search.pruner.warmup and opened.handle.should_prune():
+                opened.pruned = f"worse than others at epoch {epoch:,}"
+                return
+
+    def _decisions(self, progress: Progress) -> Iterator[tuple[int, float]]:
+        """Yield the epochs at which a decision is made, with the objective there."""
+        values = progress.metrics[self._search.objective.metric].tolist()
+        for epoch, value in enumerate(values, start=progress.first_epoch):
+            if epoch % self._interval == 0:
+                yield epoch, value
+
+
+def aggregate(values: Sequence[float], objective: Objective) -> float:
+    """Return one number for the replicates of a point.
+
+    Args:
+        values: one a replicate, at least one; two for `lower_bound`.
+        objective: says how. `min` is the worst of them, the largest where less is better;
+            `lower_bound` the end of the 95 % t-interval of the mean on the side of the worse.
+    """
+    sign = 1 if objective.maximize else -1
+    match objective.aggregate:
+        case "median":
+            return statistics.median(values)
+        case "min":
+            return sign * min(sign * value for value in values)
+        case "lower_bound":
+            from scipy.stats import t
+
+            width = t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+            return statistics.fmean(values) - sign * float(width)
+        case _:
+            return statistics.fmean(values)
+
+
+def count_done(study: "optuna.Study") -> int:
+    """Return how many trials count: complete, pruned, or failed by themselves."""
+    from optuna.trial import TrialState
+
+    return sum(
+        trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or FAILED in trial.user_attrs
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state is not TrialState.RUNNING
+    )
+
+
+def count_proposals(study: "optuna.Study") -> int:
+    """Return how many points were proposed, those asked again counted once."""
+    from optuna.trial import TrialState
+
+    trials = [
+        trial for trial in study.get_trials(deepcopy=False) if trial.state is not TrialState.WAITING
+    ]
+    return len(trials) - sum(AGAIN in trial.user_attrs for trial in trials)

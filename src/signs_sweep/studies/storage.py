@@ -1,0 +1,182 @@
+"""Where a study is kept: opened, checked, and put in order after a crash."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from signs_sweep.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    import optuna
+
+_SQLITE = "sqlite:///"
+_MEANING = "signs_sweep.meaning"
+AGAIN = "signs_sweep.again"
+"""Attribute of a trial that was asked again: number of the one that was left behind."""
+FAILED = "signs_sweep.message"
+"""Attribute of a trial that failed: why."""
+
+
+def default_storage(folder: Path) -> str:
+    """Return the URL of the database that is used unless told otherwise."""
+    return f"{_SQLITE}{folder / 'optuna.db'}"
+
+
+def resolve_storage(url: str, folder: Path) -> str:
+    """Return a URL with the path of a SQLite file made absolute."""
+    if not url.startswith(_SQLITE):
+        return url
+    return f"{_SQLITE}{folder.absolute() / url.removeprefix(_SQLITE)}"
+
+
+def shown_storage(url: str) -> str:
+    """Return a URL as it may be shown: without password, a SQLite file as its path."""
+    from sqlalchemy.engine import make_url
+
+    if url.startswith(_SQLITE):
+        return url.removeprefix(_SQLITE)
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def open_study(
+    url: str, name: str, meaning: Mapping[str, object], *, maximize: bool, metric: str
+) -> "optuna.Study":
+    """Open a study, or make it.
+
+    Args:
+        url: of the database.
+        name: of the study.
+        meaning: by what it is called, all that its values depend on beside the point.
+        maximize: whether more is better.
+        metric: name of the objective.
+
+    Raises:
+        StoreError: the database cannot be used.
+        UsageError: there is a study of this name that means something else.
+    """
+    import optuna
+
+    with storage_errors(url), quiet_optuna(), _opening(url):
+        storage = _open(url)
+        study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            direction="maximize" if maximize else "minimize",
+            load_if_exists=True,
+        )
+        known = study.user_attrs.get(_MEANING)
+        if known is None:
+            study.set_user_attr(_MEANING, _plain(meaning))
+            study.set_metric_names([metric])
+            return study
+    _check_meaning(known, _plain(meaning), url, name)
+    return study
+
+
+def _open(url: str) -> "optuna.storages.RDBStorage":
+    """Open a database; a SQLite file is made aside, so that it is there whole or not at all."""
+    from optuna.storages import RDBStorage
+
+    path = Path(url.removeprefix(_SQLITE))
+    if url.startswith(_SQLITE) and not path.exists():
+        aside = path.with_name(f"{path.name}.part")
+        aside.unlink(missing_ok=True)
+        RDBStorage(f"{_SQLITE}{aside}").engine.dispose()
+        aside.replace(path)
+    return RDBStorage(url)
+
+
+def recover(study: "optuna.Study") -> int:
+    """Fail the trials that a dead process left running, and ask for them again; return how many.
+
+    Nobody else may be at work on the study.
+    """
+    from optuna.trial import TrialState
+
+    left = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+    for trial in left:
+        study.tell(trial.number, state=TrialState.FAIL)
+        if set(trial.params) == set(trial.distributions) and trial.params:
+            study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
+    return len(left)
+
+
+def _plain(meaning: Mapping[str, object]) -> dict[str, object]:
+    """Return what a database gives back: lists for tuples."""
+    plain: dict[str, object] = json.loads(json.dumps(meaning))
+    return plain
+
+
+def _check_meaning(
+    known: Mapping[str, object], wanted: Mapping[str, object], url: str, name: str
+) -> None:
+    """Raise UsageError where a study was made with other settings."""
+    other = [what for what in wanted if known.get(what) != wanted[what]]
+    if other:
+        raise UsageError(
+            f"the study '{name}' in {shown_storage(url)} was made with another "
+            f"{', '.join(other)}, so its values cannot be compared with new ones. Give the spec "
+            "another name, or name another search.storage."
+        )
+
+
+@contextmanager
+def storage_errors(url: str) -> Iterator[None]:
+    """Turn whatever a database answers into a StoreError."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"the study's database {shown_storage(url)} needs the package {error.name}: "
+            f"pip install {'psycopg2-binary' if error.name == 'psycopg2' else error.name}"
+        ) from error
+    except Exception as error:
+        names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+        if not names & {
+            "sqlalchemy.exc.SQLAlchemyError",
+            "optuna.exceptions.StorageInternalError",
+            "alembic.util.exc.CommandError",
+        } and not isinstance(error, OSError):
+            raise
+        cause = error.__cause__ or error
+        reason = str(cause).strip().splitlines()
+        raise StoreError(
+            f"the study's database {shown_storage(url)} cannot be used: "
+            f"{(reason or [type(error).__name__])[0][:300]}"
+        ) from error
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Keep Optuna from logging what the user is told by us, and from warning of what is new."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+@contextmanager
+def _opening(url: str) -> Iterator[None]:
+    """Hold the right to make a SQLite file: two processes at once would fail in its migration."""
+    if not url.startswith(_SQLITE):
+        yield
+        return
+    from filelock import FileLock
+
+    path = Path(url.removeprefix(_SQLITE))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=120)
+    with lock:
+        yield
+    with suppress(OSError):
+        Path(lock.lock_file).unlink()

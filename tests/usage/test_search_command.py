@@ -1,0 +1,236 @@
+"""`signs-sweep search` as a user runs it: a small space on small data."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from looking import processes_in, runs_in, wait_until
+
+pytestmark = pytest.mark.slow
+
+SPEC = """\
+name: small
+data: signs
+validation: 0.2
+model: {hidden: [4]}
+base: {learning_rate: 1e-2, batch_size: 8, epochs: 20}
+seeds: 2
+search:
+  trials: 5
+  sampler: {name: random, seed: 1}
+  space:
+    l2: {low: 1e-4, high: 0.1, log: true}
+    hidden: [[4], [6, 3]]
+  confirm: 2
+"""
+
+
+def trained(stderr: str) -> int:
+    return stderr.count("finished in")
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory, make_project):
+    """A project in which a search was made, and what it said."""
+    project = make_project(tmp_path_factory.mktemp("searched"))
+    project.write("small.yaml", SPEC)
+    done = project.run("search", "small.yaml", "--workers", "2", "-o", "best.yaml")
+    assert done.returncode == 0, done.stderr
+    return project, done
+
+
+def test_it_says_which_is_best_and_whether_it_beats_the_default(searched) -> None:
+    _, done = searched
+    assert "Traceback" not in done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["trial", "val_accuracy", "l2", "hidden"]
+    assert len([line for line in lines if line.strip()[:1].isdigit()]) >= 5
+    assert "5 trials: 5 complete." in done.stdout
+    assert "Best: trial " in done.stdout
+    assert "Over 2 fresh seeds (2 to 3): val_accuracy" in done.stdout
+    assert "Over 2 fresh seeds (2 to 3): test_accuracy" in done.stdout
+    assert "Of the 5 candidates it judged the winner alone" in done.stdout
+
+
+def test_mlflow_has_the_search_its_trials_and_their_runs(searched) -> None:
+    project, _ = searched
+    client, runs = runs_in(project, "small")
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    trials = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    labels = {run.info.run_name for run in trials}
+    assert {f"trial {number}" for number in range(5)} <= labels
+    assert "default, fresh seeds" in labels
+    assert len(trials) == 7, "five trials, the winner and the default"
+    for trial in trials:
+        replicates = [
+            run for run in runs if run.data.tags.get("mlflow.parentRunId") == trial.info.run_id
+        ]
+        assert len(replicates) == 2
+        is_fresh = "fresh" in trial.info.run_name
+        for run in replicates:
+            assert run.info.status == "FINISHED"
+            assert ("test_accuracy" in run.data.metrics) == is_fresh
+            assert "val_accuracy" in run.data.metrics
+    assert parent.info.status == "FINISHED"
+    files = {item.path for item in client.list_artifacts(parent.info.run_id)}
+    assert {"best.yaml", "trials.csv", "search.html", "history.png"} <= files
+
+
+def test_the_study_can_be_read_with_optuna(searched) -> None:
+    import optuna
+
+    project, _ = searched
+    url = f"sqlite:///{project.folder}/mlruns/optuna.db"
+    study = optuna.load_study(study_name="small", storage=url)
+    assert len(study.trials) == 5
+    for trial in study.trials:
+        values = list(trial.user_attrs["values"].values())
+        assert trial.value == pytest.approx(sum(values) / 2)
+        assert len(trial.user_attrs["runs"]) == 2
+
+
+def test_a_finished_search_says_so_and_more_trials_are_added(searched) -> None:
+    project, first = searched
+    again = project.run("search", "small.yaml")
+    assert again.returncode == 0, again.stderr
+    assert "this search has 5 trials and is finished; --trials 35 adds 30." in again.stderr
+    assert again.stdout == first.stdout
+    more = project.run("search", "small.yaml", "--trials", "6", "--workers", "2")
+    assert more.returncode == 0, more.stderr
+    assert "5 trials are done; 1 are left" in more.stderr
+    assert "6 trials: 6 complete." in more.stdout
+    _, runs = runs_in(project, "small")
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert len(parents) == 1, "the search goes on in its record"
+
+
+def test_what_a_search_trained_is_not_trained_again_but_tested(searched) -> None:
+    project, _ = searched
+    project.write("points.yaml", SPEC.partition("search:")[0].replace("small", "points"))
+    ran = project.run("run", "points.yaml")
+    assert ran.returncode == 0, ran.stderr
+    assert "0 cached" in ran.stderr
+    best = project.run("run", "best.yaml")
+    assert best.returncode == 0, best.stderr
+    assert "2 runs, 2 cached" in best.stderr
+
+
+def test_the_runs_of_a_trial_are_evaluated_when_a_run_wants_them(make_project, tmp_path) -> None:
+    project = make_project(tmp_path)
+    spec = SPEC.replace("seeds: 2\n", "grid: {l2: [0, 0.01]}\n").partition("  sampler")[0]
+    project.write(
+        "small.yaml", spec.replace("trials: 5", "trials: 2\n  sampler: grid\n  confirm: 0")
+    )
+    searched = project.run("search", "small.yaml", "--workers", "1")
+    assert searched.returncode == 0, searched.stderr
+    planned = project.run("plan", "small.yaml")
+    assert planned.stdout.count("its test set is still to be evaluated") == 2
+    assert "2 runs to train, 0 cached   0 epochs" in planned.stdout
+    ran = project.run("run", "small.yaml", "--workers", "1")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.count("goes on from epoch 20") == 2
+    client, runs = runs_in(project, "small")
+    trained = [run for run in runs if "signs_sweep.run_id" in run.data.tags]
+    assert len(trained) == 2, "no second record"
+    for run in trained:
+        assert "test_accuracy" in run.data.metrics
+        for name in ("loss", "val_loss"):
+            points = client.get_metric_history(run.info.run_id, name)
+            assert [point.step for point in points] == list(range(1, 21))
+
+
+SLOW = (
+    SPEC.replace("[4], [6, 3]", "[200, 100]")
+    .replace("batch_size: 8", "batch_size: 1")
+    .replace("epochs: 20", "epochs: 120")
+)
+
+
+@pytest.mark.parametrize("how", ["kill", "interrupt"])
+def test_a_search_that_was_stopped_goes_on_to_the_same_points(project, how) -> None:
+    project.write("small.yaml", SLOW)
+    command = ("search", "small.yaml", "--workers", "1", "--checkpoint-seconds", "0.3")
+    process = project.start(*command)
+    database = project.folder / "mlruns" / "optuna.db"
+
+    def one_is_done_and_one_is_not() -> bool:
+        if not database.exists():
+            return False
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as opened:
+            states = {state for (state,) in opened.execute("SELECT state FROM trials")}
+        return states >= {"COMPLETE", "RUNNING"}
+
+    wait_until(one_is_done_and_one_is_not, seconds=120)
+    if how == "kill":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (-9 if how == "kill" else 130), err
+    wait_until(lambda: not processes_in(project), seconds=30)
+    again = project.run(*command)
+    assert again.returncode == 0, again.stderr
+    assert "asked again: 1 trial" in again.stderr
+    assert "5 trials: 5 complete." in again.stdout
+    _, runs = runs_in(project, "small")
+    by_run: dict[str, int] = {}
+    for run in runs:
+        if name := run.data.tags.get("signs_sweep.run_id"):
+            by_run[name] = by_run.get(name, 0) + 1
+    assert set(by_run.values()) == {1}, "each run has one record"
+    assert {run.info.status for run in runs} <= {"FINISHED"}
+
+
+def test_from_python_the_runs_of_a_trial_can_be_found(searched) -> None:
+    project, _ = searched
+    code = (
+        "import signs_sweep\n"
+        "found = signs_sweep.search('small.yaml')\n"
+        "print(len(found.study.trials), found.best.number, len(found.runs(found.best.number)))\n"
+        "print(sorted(found.runs(0)[0].metrics))\n"
+    )
+    project.write("use.py", code)
+    done = subprocess.run(
+        [sys.executable, "use.py"],
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    count, _, runs = done.stdout.splitlines()[0].split()
+    assert int(count) in (5, 6)
+    assert runs == "2"
+    assert "val_accuracy" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("validation: 0.2\n", ""), "search chooses by held-out samples"),
+        (("trials: 5", "trials: 5\n  objective: test_accuracy"), "the test set is for the winner"),
+        (("trials: 5", "trials: 5\n  pruner: median"), "for several use wilcoxon"),
+        (("name: random", "name: gp"), "needs a package"),
+        (("l2: {low: 1e-4", "batch_size: {low: 8, high: 64}\n    l2: {low: 1e-4"), "goes up to 64"),
+    ],
+)
+def test_a_spec_that_cannot_be_searched_is_an_error_at_its_line(project, change, message) -> None:
+    project.write("small.yaml", SPEC.replace(*change))
+    done = project.run("search", "small.yaml")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("small.yaml:"), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project.folder / "mlruns").exists()
+
+
+def test_another_space_under_the_same_name_is_an_error(searched) -> None:
+    project, _ = searched
+    project.write("other.yaml", SPEC.replace("high: 0.1", "high: 0.2"))
+    done = project.run("search", "other.yaml")
+    assert done.returncode == 2
+    assert "was made with another space" in done.stderr
