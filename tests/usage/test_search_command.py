@@ -100,7 +100,7 @@ def test_a_finished_search_says_so_and_more_trials_are_added(searched) -> None:
     assert again.stdout == first.stdout
     more = project.run("search", "small.yaml", "--trials", "6", "--workers", "2")
     assert more.returncode == 0, more.stderr
-    assert "5 trials are done; 1 are left" in more.stderr
+    assert "done before: 5 trials; 1 left" in more.stderr
     assert "6 trials: 6 complete." in more.stdout
     _, runs = runs_in(project, "small")
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
@@ -142,6 +142,21 @@ def test_the_runs_of_a_trial_are_evaluated_when_a_run_wants_them(make_project, t
             assert [point.step for point in points] == list(range(1, 21))
 
 
+def test_a_point_that_is_proposed_twice_is_not_trained_twice(project) -> None:
+    two_points = "  space: {l2: [0, 0.01]}\n  confirm: 0\n"
+    project.write("small.yaml", SPEC.replace("seeds: 2\n", "").partition("  space")[0] + two_points)
+    done = project.run("search", "small.yaml", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert "5 trials: 5 complete." in done.stdout
+    _, runs = runs_in(project, "small")
+    trained = [run for run in runs if "signs_sweep.run_id" in run.data.tags]
+    trials = [run for run in runs if run.data.tags.get("signs_sweep.kind") == "trial"]
+    assert (len(trained), len(trials)) == (2, 5)
+    assert all("value" in trial.data.metrics for trial in trials)
+    again = project.run("search", "small.yaml")
+    assert "is finished" in again.stderr, "also without a confirmation"
+
+
 SLOW = (
     SPEC.replace("[4], [6, 3]", "[200, 100]")
     .replace("batch_size: 8", "batch_size: 1")
@@ -181,7 +196,8 @@ def test_a_search_that_was_stopped_goes_on_to_the_same_points(project, how) -> N
         if name := run.data.tags.get("signs_sweep.run_id"):
             by_run[name] = by_run.get(name, 0) + 1
     assert set(by_run.values()) == {1}, "each run has one record"
-    assert {run.info.status for run in runs} <= {"FINISHED"}
+    ends = {run.info.status for run in runs if "signs_sweep.run_id" in run.data.tags}
+    assert ends == {"FINISHED"}
 
 
 def test_from_python_the_runs_of_a_trial_can_be_found(searched) -> None:

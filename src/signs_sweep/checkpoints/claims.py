@@ -47,10 +47,11 @@ class FileClaims:
         self._held.pop(trajectory).release()
 
     def retire(self, name: str) -> None:
-        """Give back a right that nobody will ask for again; nothing is left of it."""
-        lock = self._held.pop(name)
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
+        """Give back a right that nobody waits for, if it is held; nothing is left of it."""
+        lock = self._held.pop(name, None)
+        if lock is not None:
+            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
 
 
 class NoClaims:

@@ -82,7 +82,7 @@ def _header(searching: Searching) -> list[str]:
     lines = [f"{what}   study: {shown_storage(searching.storage)}"]
     done = search.trials - searching.left
     if done and searching.left:
-        lines.append(f"{count(done, 'trial')} are done; {searching.left:,} are left")
+        lines.append(f"done before: {count(done, 'trial')}; {searching.left:,} left")
     if searching.recovered:
         many = count(searching.recovered, "trial")
         lines.append(f"asked again: {many} that had begun when the last process ended")

@@ -33,7 +33,7 @@ def begin_search(
     trials: int | None = None,
     timeout: float | None = None,
 ) -> Searching:
-    """Open the study of an experiment.
+    """Open the study of an experiment, and keep other processes from it.
 
     Args:
         prepared: what to search: one experiment.
@@ -86,8 +86,9 @@ def begin_search(
                 metric=search.objective.metric,
             )
             recovered = recover(study)
-    finally:
+    except BaseException:
         store.claims.retire(claim)
+        raise
     devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
     return Searching(
         *(prepared, experiment, search, store, study, storage, options, devices, recovered)

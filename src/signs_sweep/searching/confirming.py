@@ -52,12 +52,18 @@ class Confirmation:
 
     def values(self, trial: Trial, metric: str, results: Mapping[str, Result]) -> list[float]:
         """Return a metric of every run of a trial that is finished, in the order of the seeds."""
-        found = [results.get(run.run_id) for run in trial.runs]
-        return [
-            one.metrics[metric]
+        return list(self.values_by_run(trial, metric, results).values())
+
+    def values_by_run(
+        self, trial: Trial, metric: str, results: Mapping[str, Result]
+    ) -> dict[str, float]:
+        """Return the same by run_id."""
+        found = [results[run.run_id] for run in trial.runs if run.run_id in results]
+        return {
+            one.run_id: one.metrics[metric]
             for one in found
-            if one is not None and one.state.is_finished and metric in one.metrics
-        ]
+            if one.state.is_finished and metric in one.metrics
+        }
 
     def difference(self, metric: str, results: Mapping[str, Result]) -> Difference | None:
         """Return by how much the winner exceeds the default; None where runs are missing."""

@@ -12,8 +12,8 @@ from signs_sweep.errors import StoreError
 from signs_sweep.options import Options
 from signs_sweep.planning import replicates
 from signs_sweep.preparation import Prepared
-from signs_sweep.protocols import SweepRecord, TrialEnd
-from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Judged, Proposed, Result, Run, Trial
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.records import Proposed, Result, Trial
 from signs_sweep.schedulers import FixedScheduler
 from signs_sweep.searching.confirming import (
     Candidate,
@@ -23,7 +23,8 @@ from signs_sweep.searching.confirming import (
     fresh_seeds,
 )
 from signs_sweep.searching.outcome import SearchOutcome, best_of, summaries
-from signs_sweep.searching.words import describe, findings
+from signs_sweep.searching.recording import judged, params_of, title, trial_end
+from signs_sweep.searching.words import findings
 from signs_sweep.session import Session
 from signs_sweep.spec import Experiment, Search
 from signs_sweep.store import Store
@@ -96,13 +97,16 @@ class Searching:
             StoreError: the store or the study's database cannot be written.
         """
         self._listener = listener
-        with storage_errors(self.storage), quiet_optuna():
-            known = self._known_confirmation()
-            if not self.left and known is not None:
-                return self._outcome(known, {}, pictures={}, was_done=True)
-            return self._train()
+        try:
+            with storage_errors(self.storage), quiet_optuna():
+                half, confirmed = self._half_recorded(), self._confirmation()
+                if not self.left and not half and self._is_known(confirmed):
+                    return self._outcome(confirmed, {}, pictures={}, was_done=True)
+                return self._train(half)
+        finally:
+            self.store.claims.retire(self.sweep_id)
 
-    def _train(self) -> SearchOutcome:
+    def _train(self, half: Sequence[Trial]) -> SearchOutcome:
         session = Session(
             *(self.prepared, self.store, self.options, self.devices, self.sweep_id),
             self._listener,
@@ -114,7 +118,9 @@ class Searching:
             ThreadPoolExecutor(1, thread_name_prefix="pictures") as pool,
         ):
             name = self.experiment.name
-            was_interrupted = session.sweep(scheduler, lambda _: name, {}, is_tested=False)
+            was_interrupted = self._mend(half, session)
+            if not was_interrupted:
+                was_interrupted = session.sweep(scheduler, lambda _: name, {}, is_tested=False)
             drawn: Future[Mapping[str, bytes]] | None = None
             if not was_interrupted:
                 drawn = pool.submit(draw_study, self.study, self.search.objective.metric)
@@ -161,60 +167,58 @@ class Searching:
     def _propose(self, trials: Iterable[Trial]) -> None:
         """Let the listener hear what the runs of some trials are called."""
         for trial in trials:
-            names = {run.run_id: _title(trial, run) for run in trial.runs}
+            names = {run.run_id: title(trial, run) for run in trial.runs}
             self._listener(Proposed(names, trial.runs[0].parameters.epochs))
 
     def _hear(self, told: Told, session: Session) -> None:
         """Record how a trial ended, and let the listener hear of it."""
-        label = told.trial.label or ""
-        seeds = {run.run_id: _seeds(run) for run in told.trial.runs}
-        end = TrialEnd(
-            label=label,
-            number=told.trial.number,
-            state=told.state,
-            value=told.value,
-            values={seeds[run_id]: value for run_id, value in told.values.items()},
-            params={name: str(value) for name, value in told.params.items()},
-            run_ids=tuple(seeds),
-        )
+        end = trial_end(told.trial, told.state, told.value, told.values, told.params)
         session.tracker.end_trial(self.experiment.name, end)
-        trials = summaries(self.study)
-        best = best_of(trials, maximize=self.search.objective.maximize)
-        counts = {
-            state: sum(one.state == state for one in trials)
-            for state in ("COMPLETE", "PRUNED", "FAIL")
+        self._listener(judged(told, summaries(self.study), self.search))
+
+    def _mend(self, trials: Sequence[Trial], session: Session) -> bool:
+        """Complete the records of trials whose process was killed before they were written.
+
+        The study knew of their end already. Returns whether it was interrupted.
+        """
+        name = self.experiment.name
+        fixed = FixedScheduler(trials)
+        was_interrupted = session.sweep(fixed, lambda _: name, {}, is_tested=False)
+        for one in summaries(self.study):
+            if one.state != "RUNNING":
+                trial = self._trial(one.number, values_of(self.search.space, one.params))
+                end = trial_end(trial, one.state, one.value, one.values, one.params)
+                session.tracker.end_trial(name, end)
+        return was_interrupted
+
+    def _half_recorded(self) -> list[Trial]:
+        """Return the completed trials with runs whose records are not finished."""
+        trials = [
+            self._trial(one.number, values_of(self.search.space, one.params))
+            for one in summaries(self.study)
+            if one.state == "COMPLETE"
+        ]
+        runs = [run for trial in trials for run in trial.runs]
+        known = self.store.find_runs([run.run_id for run in runs])
+        checkpoints = self.store.checkpoints
+        broken = {
+            run.run_id
+            for run in runs
+            if (run.run_id in known and not known[run.run_id].state.is_finished)
+            or (run.run_id not in known and checkpoints.latest_epoch(run) == run.parameters.epochs)
         }
-        self._listener(
-            Judged(
-                name=describe(label, told.params),
-                state=told.state,
-                value=told.value,
-                why=told.why,
-                best=None if best is None else f"trial {best.number}",
-                best_value=None if best is None else best.value,
-                counts=counts,
-                total=self.search.trials,
-            )
-        )
+        return [one for one in trials if any(run.run_id in broken for run in one.runs)]
 
     def _record_ends(self, confirmed: Confirmation, session: Session) -> None:
         """Record what came of the winner and the default over fresh seeds."""
         metric = self.search.objective.metric
         for trial in confirmed.trials:
-            values = confirmed.values(trial, metric, session.results)
+            values = confirmed.values_by_run(trial, metric, session.results)
             is_complete = len(values) == len(trial.runs)
-            session.tracker.end_trial(
-                self.experiment.name,
-                TrialEnd(
-                    label=trial.label or "",
-                    number=trial.number,
-                    state="COMPLETE" if is_complete else "FAIL",
-                    value=sum(values) / len(values) if is_complete else None,
-                    values=dict(zip(map(_seeds, trial.runs), values, strict=False)),
-                    params=_params(trial.runs[0]),
-                    run_ids=tuple(run.run_id for run in trial.runs),
-                ),
-            )
+            value = sum(values.values()) / len(values) if is_complete else None
+            state = "COMPLETE" if is_complete else "FAIL"
+            end = trial_end(trial, state, value, values, params_of(trial.runs[0]))
+            session.tracker.end_trial(self.experiment.name, end)
 
     def _winner(self) -> Candidate | None:
         best = best_of(summaries(self.study), maximize=self.search.objective.maximize)
@@ -231,14 +235,12 @@ class Searching:
         seeds = fresh_seeds(self.experiment, self.search.confirm)
         return confirmation(self.experiment, winner, seeds, self.data)
 
-    def _known_confirmation(self) -> Confirmation | None:
-        """Return the confirmation of the winner if all of it is in the store."""
-        confirmed = self._confirmation()
+    def _is_known(self, confirmed: Confirmation | None) -> bool:
+        """Whether all of a confirmation is in the store, or there is none to be made."""
         if confirmed is None:
-            return None
+            return True
         known = self.store.find_runs(confirmed.run_ids)
-        is_known = all(run_id in known and known[run_id].is_tested for run_id in confirmed.run_ids)
-        return confirmed if is_known else None
+        return all(run_id in known and known[run_id].is_tested for run_id in confirmed.run_ids)
 
     def _outcome(
         self,
@@ -285,23 +287,6 @@ class Searching:
             origin=self.store.origin,
             is_search=True,
         )
-
-
-def _title(trial: Trial, run: Run) -> str:
-    """Return what a run of a trial is called: with its seeds where there are several."""
-    if len(trial.runs) == 1:
-        return f"{trial.label}"
-    return f"{trial.label} {'' if trial.number < 0 else 'seeds '}{_seeds(run)}"
-
-
-def _params(run: Run) -> dict[str, str]:
-    """Return what a run trains with, its seeds left out."""
-    names = [name for name in PARAMETER_NAMES if name not in SEED_NAMES]
-    return {name: run.parameters.text(name) for name in names} | run.model.values
-
-
-def _seeds(run: Run) -> str:
-    return f"{run.parameters.global_seed}, {run.parameters.init_seed}"
 
 
 def search_id(storage: str, name: str) -> str:

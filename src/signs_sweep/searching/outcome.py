@@ -1,7 +1,7 @@
 """What came of a search."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from signs_sweep.records import Result, State
 from signs_sweep.searching.confirming import Candidate, Confirmation
 from signs_sweep.spec import Experiment, Search
+from signs_sweep.studies import FAILED, proposed
 
 if TYPE_CHECKING:
     import optuna
@@ -28,6 +29,7 @@ class Summary:
         params: what was chosen, by dimension, a choice as its text.
         run_ids: its runs.
         why: why it was pruned or failed, or an empty string.
+        values: of each replicate that has one, by run_id.
     """
 
     number: int
@@ -36,6 +38,7 @@ class Summary:
     params: Mapping[str, Any]
     run_ids: tuple[str, ...]
     why: str
+    values: Mapping[str, float]
 
 
 @dataclass(eq=False)
@@ -116,11 +119,7 @@ class SearchOutcome:
 
 
 def summaries(study: "optuna.Study") -> list[Summary]:
-    """Return the trials of a study that were proposed, without those asked again later."""
-    from signs_sweep.studies import AGAIN
-
-    trials = [one for one in study.get_trials(deepcopy=False) if one.state.name != "WAITING"]
-    again = {one.user_attrs.get(AGAIN) for one in trials}
+    """Return the trials of a study, without those that a process left behind."""
     return [
         Summary(
             number=one.number,
@@ -128,14 +127,14 @@ def summaries(study: "optuna.Study") -> list[Summary]:
             value=one.value if one.state.name == "COMPLETE" else None,
             params=one.params,
             run_ids=tuple(one.user_attrs.get("runs", ())),
-            why=one.user_attrs.get("pruned") or one.user_attrs.get("signs_sweep.message", ""),
+            why=one.user_attrs.get("pruned") or one.user_attrs.get(FAILED, ""),
+            values=one.user_attrs.get("values", {}),
         )
-        for one in trials
-        if one.number not in again
+        for one in proposed(study)
     ]
 
 
-def best_of(trials: list[Summary], *, maximize: bool) -> Summary | None:
+def best_of(trials: Sequence[Summary], *, maximize: bool) -> Summary | None:
     """Return the best of the completed trials, or None; of equal ones the first."""
     done = [one for one in trials if one.value is not None]
     sign = -1 if maximize else 1

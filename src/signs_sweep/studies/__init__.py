@@ -3,10 +3,10 @@
 from signs_sweep.studies.importances import importances, in_words
 from signs_sweep.studies.methods import missing_package
 from signs_sweep.studies.pictures import draw_study
-from signs_sweep.studies.scheduler import StudyScheduler, Told, count_done
+from signs_sweep.studies.scheduler import StudyScheduler, Told, count_done, proposed
 from signs_sweep.studies.space import distributions, values_of
 from signs_sweep.studies.storage import (
-    AGAIN,
+    FAILED,
     default_storage,
     open_study,
     quiet_optuna,
@@ -17,7 +17,7 @@ from signs_sweep.studies.storage import (
 )
 
 __all__ = [
-    "AGAIN",
+    "FAILED",
     "StudyScheduler",
     "Told",
     "count_done",
@@ -28,6 +28,7 @@ __all__ = [
     "in_words",
     "missing_package",
     "open_study",
+    "proposed",
     "quiet_optuna",
     "recover",
     "resolve_storage",

@@ -12,7 +12,7 @@ from signs_sweep.spec import EPOCHWISE_PRUNERS, Objective, Search
 from signs_sweep.studies.dead import DeadWatch
 from signs_sweep.studies.methods import decision_interval, make_pruner, make_sampler
 from signs_sweep.studies.space import distributions, grid, values_of
-from signs_sweep.studies.storage import AGAIN, FAILED
+from signs_sweep.studies.storage import FAILED
 
 if TYPE_CHECKING:
     import optuna
@@ -181,7 +181,7 @@ class StudyScheduler:
             if point is None:
                 return None
             study.enqueue_trial(point)
-        study.sampler = make_sampler(search.sampler, count_proposals(study))
+        study.sampler = make_sampler(search.sampler, len(proposed(study)))
         return study.ask(self._distributions)
 
     def _next_of_grid(self) -> dict[str, Any] | None:
@@ -238,20 +238,16 @@ def aggregate(values: Sequence[float], objective: Objective) -> float:
 
 def count_done(study: "optuna.Study") -> int:
     """Return how many trials count: complete, pruned, or failed by themselves."""
+    return sum(trial.state.is_finished() for trial in proposed(study))
+
+
+def proposed(study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
+    """Return the trials that have begun, without those that a process left behind."""
     from optuna.trial import TrialState
 
-    return sum(
-        trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or FAILED in trial.user_attrs
+    return [
+        trial
         for trial in study.get_trials(deepcopy=False)
-        if trial.state is not TrialState.RUNNING
-    )
-
-
-def count_proposals(study: "optuna.Study") -> int:
-    """Return how many points were proposed, those asked again counted once."""
-    from optuna.trial import TrialState
-
-    trials = [
-        trial for trial in study.get_trials(deepcopy=False) if trial.state is not TrialState.WAITING
+        if trial.state is not TrialState.WAITING
+        and (trial.state is not TrialState.FAIL or FAILED in trial.user_attrs)
     ]
-    return len(trials) - sum(AGAIN in trial.user_attrs for trial in trials)

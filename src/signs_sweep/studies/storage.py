@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _SQLITE = "sqlite:///"
 _MEANING = "signs_sweep.meaning"
-AGAIN = "signs_sweep.again"
+_AGAIN = "signs_sweep.again"
 """Attribute of a trial that was asked again: number of the one that was left behind."""
 FAILED = "signs_sweep.message"
-"""Attribute of a trial that failed: why."""
+"""Attribute of a trial that failed by itself: why. One without was left behind by its process."""
 
 
 def default_storage(folder: Path) -> str:
@@ -101,7 +101,7 @@ def recover(study: "optuna.Study") -> int:
     for trial in left:
         study.tell(trial.number, state=TrialState.FAIL)
         if set(trial.params) == set(trial.distributions) and trial.params:
-            study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
+            study.enqueue_trial(trial.params, user_attrs={_AGAIN: trial.number})
     return len(left)
 
 
