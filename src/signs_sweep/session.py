@@ -6,9 +6,11 @@ Which tracker, which executor, and what happens to them when something ends the 
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 
 from signs_sweep.errors import StoreError
 from signs_sweep.executors import InlineExecutor, LocalExecutor, on_device
@@ -20,6 +22,12 @@ from signs_sweep.recovery import Recovery
 from signs_sweep.store import Store
 from signs_sweep.sweep import Listener, Sweep
 from signs_sweep.trackers import BackgroundTracker, SpoolingTracker
+
+_LOOK_UP_SECONDS = 5.0
+"""How long to wait for the store to say whether a run is finished already."""
+
+_LOOK_UP_PAUSE = 60.0
+"""How long not to ask again after it did not answer."""
 
 
 class Session:
@@ -67,6 +75,7 @@ class Session:
         self.results: dict[str, Result] = {}
         self._sweep: Sweep | None = None
         self._is_interrupted = False
+        self._no_look_up_before = 0.0
 
     @property
     def unwritten(self) -> str | None:
@@ -178,13 +187,33 @@ class Session:
         )
 
     def _look_up(self, run: Run) -> Result | None:
-        """Return what the store knows of a run now; nothing where it does not answer."""
-        if self._options.force or self._spool.is_away:
+        """Return what the store knows of a run now; nothing where it does not answer soon.
+
+        Workers wait meanwhile, and whether another sweep has trained the run is not worth more
+        than some seconds.
+        """
+        now = time.monotonic()
+        if self._options.force or self._spool.is_away or now < self._no_look_up_before:
             return None
+        answers: SimpleQueue[Result | Exception | None] = SimpleQueue()
+
+        def ask() -> None:
+            try:
+                answers.put(self._store.look_up(run))
+            except Exception as error:  # noqa: BLE001 - raised below, in the thread that asked
+                answers.put(error)
+
+        threading.Thread(target=ask, daemon=True).start()
         try:
-            return self._store.look_up(run)
-        except StoreError:
+            answer = answers.get(timeout=_LOOK_UP_SECONDS)
+        except Empty:
+            self._no_look_up_before = now + _LOOK_UP_PAUSE
             return None
+        if isinstance(answer, StoreError):
+            return None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def _tell(self, message: str) -> None:
         self._listener(Notice(message))

@@ -209,4 +209,4 @@ def test_the_record_has_the_numbers(tmp_path: Path) -> None:
     assert found.metrics["trials_pruned"] == 1
     assert found.metrics["winner_test_accuracy"] == pytest.approx(0.81)
     assert found.metrics["difference_test_accuracy"] == pytest.approx(0.1)
-    assert set(found.files) == {"history.png", "trials.csv", "best.yaml"}
+    assert set(found.files) == {"history.png", "best.yaml"}

@@ -76,7 +76,7 @@ def test_mlflow_has_the_search_its_trials_and_their_runs(searched) -> None:
             assert "val_accuracy" in run.data.metrics
     assert parent.info.status == "FINISHED"
     files = {item.path for item in client.list_artifacts(parent.info.run_id)}
-    assert {"best.yaml", "trials.csv", "search.html", "history.png"} <= files
+    assert {"best.yaml", "table.csv", "search.html", "history.png"} <= files
 
 
 def test_the_study_can_be_read_with_optuna(searched) -> None:

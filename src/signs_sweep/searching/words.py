@@ -42,7 +42,6 @@ def findings(outcome: SearchOutcome) -> Findings:
             metrics[f"difference_{metric}_low"] = difference.low
             metrics[f"difference_{metric}_high"] = difference.high
     files = dict(outcome.files)
-    files["trials.csv"] = outcome.table.to_csv().encode()
     if outcome.winner is not None:
         files["best.yaml"] = best_spec(outcome, outcome.experiment.path.parent).encode()
     params = {} if best is None else {name: str(value) for name, value in best.params.items()}

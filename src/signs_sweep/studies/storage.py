@@ -17,6 +17,8 @@ _SQLITE = "sqlite:///"
 _MEANING = "signs_sweep.meaning"
 _AGAIN = "signs_sweep.again"
 """Attribute of a trial that was asked again: number of the one that was left behind."""
+_PACKAGES = {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary"}
+"""By module of a database driver, what to install."""
 FAILED = "signs_sweep.message"
 """Attribute of a trial that failed by itself: why. One without was left behind by its process."""
 
@@ -36,10 +38,14 @@ def resolve_storage(url: str, folder: Path) -> str:
 def shown_storage(url: str) -> str:
     """Return a URL as it may be shown: without password, a SQLite file as its path."""
     from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
 
     if url.startswith(_SQLITE):
         return url.removeprefix(_SQLITE)
-    return make_url(url).render_as_string(hide_password=True)
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url.partition(":")[0] + "://..."
 
 
 def open_study(
@@ -129,10 +135,12 @@ def storage_errors(url: str) -> Iterator[None]:
     """Turn whatever a database answers into a StoreError."""
     try:
         yield
-    except ModuleNotFoundError as error:
+    except ImportError as error:  # Optuna raises its own in place of the one that has the name.
+        missing = error if isinstance(error, ModuleNotFoundError) else error.__context__
+        module = getattr(missing, "name", None) or "of its driver"
+        package = _PACKAGES.get(module, module)
         raise StoreError(
-            f"the study's database {shown_storage(url)} needs the package {error.name}: "
-            f"pip install {'psycopg2-binary' if error.name == 'psycopg2' else error.name}"
+            f"the study's database {shown_storage(url)} needs a package: pip install {package}"
         ) from error
     except Exception as error:
         names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}

@@ -1,0 +1,68 @@
+"""What a session asks the store, and how long it waits for the answer."""
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from signs_sweep import session as sessions
+from signs_sweep.errors import StoreError
+from signs_sweep.options import Options
+from signs_sweep.records import Dense, Parameters, Result, Run, State
+from signs_sweep.session import Session
+from signs_sweep.trackers import Journal, MemoryTracker
+
+RUN = Run(Parameters(epochs=3), Dense((2,)), 0.0, "data")
+KNOWN = Result(RUN.run_id, State.FINISHED)
+
+
+def make_session(folder: Path, look_up, **options) -> Session:
+    prepared = SimpleNamespace(sources={}, models={})
+    store = SimpleNamespace(
+        tracker=MemoryTracker(),
+        journal=lambda name: Journal(folder / name),
+        datasets={},
+        look_up=look_up,
+    )
+    return Session(prepared, store, Options(**options), [], "one", lambda _: None)
+
+
+def test_a_run_that_is_known_by_now_is_found(tmp_path: Path) -> None:
+    assert make_session(tmp_path, lambda _: KNOWN)._look_up(RUN) is KNOWN
+
+
+def test_with_force_the_store_is_not_asked(tmp_path: Path) -> None:
+    assert make_session(tmp_path, pytest.fail, force=True)._look_up(RUN) is None
+
+
+def test_a_store_that_fails_is_no_reason_not_to_train(tmp_path: Path) -> None:
+    def fail(run: Run) -> None:
+        raise StoreError("it is away")
+
+    assert make_session(tmp_path, fail)._look_up(RUN) is None
+
+
+def test_a_bug_is_not_hidden(tmp_path: Path) -> None:
+    def fail(run: Run) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        make_session(tmp_path, fail)._look_up(RUN)
+
+
+def test_a_store_that_hangs_is_not_waited_for_and_not_asked_again(tmp_path: Path, monkeypatch):
+    asked = []
+
+    def hang(run: Run) -> Result:
+        asked.append(run)
+        time.sleep(1)
+        return KNOWN
+
+    monkeypatch.setattr(sessions, "_LOOK_UP_SECONDS", 0.1)
+    session = make_session(tmp_path, hang)
+    began = time.monotonic()
+    assert session._look_up(RUN) is None
+    assert session._look_up(RUN) is None
+    assert time.monotonic() - began < 0.9
+    assert len(asked) == 1
