@@ -89,7 +89,7 @@ class SearchState:
     def _seconds_left(self) -> float | None:
         """Estimate from the trials of this invocation when the last one begins to be the last."""
         passed = time.monotonic() - self._started
-        if self._judged < 2 or self.confirming is not None:
+        if self._judged < 2 or self.confirming is not None or self.done >= self._total:
             return None
         left = passed / self._judged * max(self._total - self.done, 0)
         return left if self._timeout is None else min(left, max(self._timeout - passed, 0))
@@ -227,7 +227,7 @@ class LiveSearch(AbstractContextManager["LiveSearch"]):
         state = self._state
         bar = Table.grid(padding=(0, 2))
         bar.add_row(
-            "search" if state.confirming is None else "confirming the winner over fresh seeds",
+            "search" if state.confirming is None else "fresh seeds",
             ProgressBar(total=max(state.total, 1), completed=state.done, width=24),
             Text(state.headline()),
         )
