@@ -1,6 +1,7 @@
 """Which graphics processor a worker sees."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -52,14 +53,20 @@ def test_there_is_a_worker_for_each_gpu_or_for_each_core() -> None:
     assert choose_devices(0, ["0"], 1) == []
 
 
+def environment_of(pid: int) -> list[bytes]:
+    """Environment variables of a process; there are none for a moment while it starts."""
+    while not (content := Path(f"/proc/{pid}/environ").read_bytes()):
+        time.sleep(0.01)
+    return content.split(b"\0")
+
+
 def test_each_worker_sees_its_own_gpu() -> None:
     environments = [on_device(toys.worker_environment(), gpu) for gpu in ("4", None)]
     executor = LocalExecutor(toys.ToyTrainer, environments)
     try:
         for seed in (0, 1):
             executor.submit(toys.toy_run("slow", seed=seed))
-        pids = [worker.process.pid for worker in executor._pool]
-        seen = [Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") for pid in pids]
+        seen = [environment_of(worker.process.pid) for worker in executor._pool]
     finally:
         executor.close()
     assert b"CUDA_VISIBLE_DEVICES=4" in seen[0]
