@@ -446,3 +446,49 @@ def test_a_run_that_was_trained_and_not_tested_is_tested_where_that_is_wanted(
     ).run()
     assert executor.tested == ([True] if is_tested else [])
     assert scheduler.told == [(1, [State.FINISHED])]
+
+
+def test_every_trial_is_told_of_however_often_points_come_again() -> None:
+    """Trials come and go, so that Python gives a new one the address of an old one."""
+
+    class Repeating:
+        """Proposes the same point again and again, and stops each run."""
+
+        def __init__(self) -> None:
+            self.asked: list[int] = []
+            self.told: list[int] = []
+
+        def ask(self) -> Trial | None:
+            if len(self.asked) == 60:
+                return None
+            self.asked.append(len(self.asked))
+            return Trial(self.asked[-1], None, RUNS_OF_REPEATING)
+
+        def report(self, trial: Trial, progress: Progress) -> bool:
+            return False
+
+        def end(self, trial: Trial, result: Result) -> bool:
+            return True
+
+        def tell(self, trial: Trial, results: Sequence[Result]) -> None:
+            self.told.append(trial.number)
+
+    scheduler = Repeating()
+    sweep, tracker = make_sweep(scheduler, ToyExecutor(1))
+    sweep._tracker = Forgetful(tracker)
+    sweep.run()
+    assert sorted(scheduler.told) == scheduler.asked
+
+
+RUNS_OF_REPEATING = (make_run(0.1),)
+
+
+class Forgetful:
+    """A tracker that keeps nothing, so that nothing is kept alive by it."""
+
+    def __init__(self, inner: MemoryTracker) -> None:
+        self.then = inner.then
+
+    def start(self, *_: object) -> None: ...
+
+    def record(self, event: Event) -> None: ...

@@ -78,6 +78,11 @@ class Session:
         self._no_look_up_before = 0.0
 
     @property
+    def is_away(self) -> bool:
+        """Whether the store did not answer of late."""
+        return self._spool.is_away
+
+    @property
     def unwritten(self) -> str | None:
         """What the store did not take by the end, in words, or None."""
         return self._spool.unwritten

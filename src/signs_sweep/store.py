@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from signs_sweep.checkpoints import FileCheckpoints, FileClaims
+from signs_sweep.errors import StoreError
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
 from signs_sweep.records import Result, Run
@@ -71,8 +72,15 @@ class Store:
         for path in sorted(self._spool.glob(self.journal("*").path.name)):
             sweep_id = path.stem.partition("-")[2]
             if self.claims.take(sweep_id):
-                finish_journal(Journal(path), self._tracker)
-                self.claims.retire(sweep_id)
+                try:
+                    finish_journal(Journal(path), self._tracker)
+                except StoreError as error:
+                    raise StoreError(
+                        f"{error} What an earlier sweep could not write waits in {path}; move that "
+                        "file away to go on without it."
+                    ) from error
+                finally:
+                    self.claims.retire(sweep_id)
                 done += 1
         return done
 

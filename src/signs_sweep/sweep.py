@@ -91,7 +91,7 @@ class Sweep:
         self._owners: dict[str, list[Trial]] = {}
         self._told_of: set[str] = set()
         self._ours: set[str] = set()
-        self._told: set[int] = set()
+        self._told: dict[int, Trial] = {}
         self._is_interrupted = False
         self.results: dict[str, Result] = {}
 
@@ -103,9 +103,9 @@ class Sweep:
         """
         self._fill()
         while self._underway or self._waiting:
-            self._hear(_POLL_SECONDS)
-            if not self._underway:
+            if not self._underway:  # What waits, waits for another sweep.
                 time.sleep(_POLL_SECONDS)
+            self._hear(_POLL_SECONDS)
             if self._is_interrupted:
                 self._break_off()
             self._fill()
@@ -179,9 +179,19 @@ class Sweep:
                 if self._recovery.claims.take(run.trajectory_id):
                     self._waiting.remove(run)
                     return run
-            if not self._take_trial():
+            if self._is_about_to_be_free() or not self._take_trial():
                 self._tell_of_waiting()
                 return None
+
+    def _is_about_to_be_free(self) -> bool:
+        """Whether a run waits for the record of this sweep's last one on its trajectory.
+
+        With one place for runs the next trial is asked for when the last one has ended, however
+        long the store takes, so that the same search asks for the same points.
+        """
+        return self._executor.slots == 1 and any(
+            run.trajectory_id in self._ours for run in self._waiting
+        )
 
     def _tell_of_waiting(self) -> None:
         """Say once of a run that another sweep is on it."""
@@ -257,7 +267,7 @@ class Sweep:
             self._drop_rest(trial)
         ended = [self.results.get(run.run_id) for run in trial.runs]
         if all(one is not None for one in ended) and id(trial) not in self._told:
-            self._told.add(id(trial))
+            self._told[id(trial)] = trial  # Kept, so that no other trial gets its id.
             self._scheduler.tell(trial, [one for one in ended if one is not None])
 
     def _drop_rest(self, trial: Trial) -> None:

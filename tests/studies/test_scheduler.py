@@ -11,6 +11,7 @@ import numpy as np
 import optuna
 import pytest
 
+from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.records import Dense, Parameters, Progress, Result, Run, State, Trial
 from signs_sweep.spec import Categories, Choice, Objective, Pruner, Range, Sampler, Search
 from signs_sweep.studies import StudyScheduler, Told, count_done, open_study, recover
@@ -32,6 +33,9 @@ SEARCH = Search(
     storage=None,
     confirm=5,
 )
+
+
+NAMES = [dimension.name for dimension in SPACE]
 
 
 class Story:
@@ -144,13 +148,13 @@ def test_a_search_that_was_killed_proposes_what_it_would_have_anyway(
     before = search_through(killed, most=killed_at)
     left = killed.scheduler.ask()
     study = opened()
-    assert recover(study) == 1
+    assert recover(study, NAMES) == 1
     assert count_done(study) == killed_at
     after = search_through(Story(search, study=study))
     assert after[0] == left.runs[0]
     assert before + after == undisturbed
     assert count_done(study) == 6
-    assert recover(study) == 0
+    assert recover(study, NAMES) == 0
 
 
 def test_more_trials_can_be_added_later() -> None:
@@ -317,3 +321,90 @@ def test_a_stepped_value_is_what_a_person_writes() -> None:
     values = {run.parameters.keep_prob for run in search_through(story)}
     assert values <= {0.7, 0.8, 0.9, 1.0}
     assert len(values) > 1
+
+
+@pytest.mark.parametrize("state", [State.FINISHED, State.FAILED])
+def test_a_pruned_run_is_pruned_whatever_becomes_of_it_until_it_hears_of_it(state: State) -> None:
+    story = Story(replace(SEARCH, pruner=MEDIAN))
+    for _ in range(2):
+        trial = story.scheduler.ask()
+        story.scheduler.report(trial, story.progress(trial, [0.5] * 90))
+        story.finish(trial, 0.5)
+    trial = story.scheduler.ask()
+    assert not story.scheduler.report(trial, story.progress(trial, [0.4] * 20))
+    story.finish(trial, 0.4, state=state)
+    assert story.told[-1].state == "PRUNED"
+    assert story.told[-1].why == "worse than others at epoch 10"
+
+
+@pytest.mark.parametrize("pieces", [[90], [1] * 90, [40, 50]])
+def test_which_reason_comes_first_does_not_depend_on_how_epochs_arrive(pieces: list[int]) -> None:
+    pruner = replace(MEDIAN, dead=True, startup=50)
+    story = Story(replace(SEARCH, pruner=pruner))
+    trial = story.scheduler.ask()
+    first = 1
+    for piece in pieces:
+        metrics = {
+            "loss": np.full(piece, GUESSING),
+            "val_loss": np.full(piece, GUESSING),
+            "val_accuracy": np.full(piece, SIXTH),
+        }
+        part = Progress(trial.runs[0].run_id, first, metrics, np.arange(piece))
+        if not story.scheduler.report(trial, part):
+            break
+        first += piece
+    assert list(story.study.trials[0].intermediate_values) == [10]
+
+
+def test_a_point_that_was_half_chosen_is_not_asked_again_but_proposed_again(tmp_path: Path) -> None:
+    search = replace(SEARCH, sampler=Sampler("random", seed=3, startup=2))
+    undisturbed = search_through(Story(search))
+    study = open_study(f"sqlite:///{tmp_path}/o.db", "toy", {}, maximize=True, metric="m")
+    story = Story(search, study=study)
+    search_through(story, most=2)
+    half = study.ask()
+    half.suggest_float("l2", 1e-4, 0.1, log=True)
+    assert recover(study, NAMES) == 1
+    assert count_done(study) == 2
+    assert search_through(Story(search, study=study)) == undisturbed[2:]
+
+
+def test_a_study_that_somebody_else_made_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    theirs = optuna.create_study(storage=url, study_name="toy")
+    theirs.ask()
+    with pytest.raises(UsageError, match="was not made by signs-sweep"):
+        open_study(url, "toy", {}, maximize=True, metric="m")
+    assert theirs.trials[0].state.name == "RUNNING"
+    assert theirs.user_attrs == {}
+
+
+def test_a_study_of_other_settings_is_an_error_that_says_which(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    open_study(url, "toy", {"space": [1], "seeds": [2]}, maximize=True, metric="m")
+    with pytest.raises(UsageError, match="made with another seeds"):
+        open_study(url, "toy", {"space": [1], "seeds": [3]}, maximize=True, metric="m")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("foo://bar", "cannot be used"),
+        ("postgresql://u:p@localhost:abc/db", "is not the URL of a database"),
+        ("postgresql://u:p@localhost/db", r"needs a package|cannot be used"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_an_error_without_its_password(
+    url: str, words: str
+) -> None:
+    with pytest.raises(StoreError, match=words) as raised:
+        open_study(url, "toy", {}, maximize=True, metric="m")
+    assert ":p@" not in str(raised.value)
+
+
+def test_a_database_may_have_options(tmp_path: Path) -> None:
+    study = open_study(
+        f"sqlite:///{tmp_path}/o.db?timeout=30", "toy", {}, maximize=True, metric="m"
+    )
+    assert study.study_name == "toy"
+    assert [file.name for file in tmp_path.iterdir()] == ["o.db"]

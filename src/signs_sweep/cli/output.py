@@ -1,5 +1,6 @@
 """Results: to stdout, or to a file."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,6 +17,19 @@ def write(text: str, file: Path | None) -> None:
         sys.stdout.write(text)
     else:
         write_bytes(text.encode(), file)
+
+
+def check_writable(file: Path) -> None:
+    """Check that a file can be written in the end, before much is done for it.
+
+    Raises:
+        UsageError: its folder is not there, or cannot be written.
+    """
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {file}: there is no folder {folder}")
+    if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
+        raise UsageError(f"cannot write {file}: it is not permitted")
 
 
 def write_bytes(content: bytes, file: Path) -> None:

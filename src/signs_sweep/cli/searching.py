@@ -4,7 +4,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from signs_sweep.cli.output import write
+from signs_sweep.cli.output import check_writable, write
 from signs_sweep.cli.search_progress import LiveSearch, PlainSearch, SearchState
 from signs_sweep.cli.text import columns, count, duration, measure, number
 from signs_sweep.records import News, Notice, State
@@ -18,6 +18,8 @@ _SHOWN = 10
 
 def run_search(searching: Searching, spec: Path, output: Path | None, *, quiet: bool) -> int:
     """Carry out a search while showing how it goes; return the exit code."""
+    if output is not None:
+        check_writable(output)
     if not quiet:
         _say(*_header(searching))
     with _progress(searching, quiet=quiet) as watcher:
@@ -25,7 +27,7 @@ def run_search(searching: Searching, spec: Path, output: Path | None, *, quiet: 
     print("\n".join(table_lines(outcome)))
     print()
     print("\n".join(sentences(outcome)))
-    if output is not None and outcome.winner is not None:
+    if output is not None and outcome.winner is not None and not outcome.was_interrupted:
         write(best_spec(outcome, output.absolute().parent), output)
     if outcome.unwritten:
         _say(f"warning: {outcome.unwritten}")
@@ -66,7 +68,7 @@ def _progress(
 ) -> AbstractContextManager[LiveSearch | PlainSearch | None]:
     if quiet:
         return nullcontext()
-    state = SearchState(searching.search.trials, searching.search.timeout)
+    state = SearchState(searching.total, searching.search.timeout)
     if sys.stderr.isatty():
         return LiveSearch(state, workers=max(len(searching.devices), 1))
     return PlainSearch(state)
@@ -77,10 +79,10 @@ def _header(searching: Searching) -> list[str]:
     experiment, search = searching.experiment, searching.search
     dataset = searching.prepared.datasets[experiment.name]
     replicates = count(len(experiment.seeds), "seed")
-    what = f"{experiment.name}   {count(search.trials, 'trial')} of {replicates}   "
+    what = f"{experiment.name}   {count(searching.total, 'trial')} of {replicates}   "
     what += f"{search.sampler.name}, pruner {search.pruner.name}   data: {dataset.describe()}"
     lines = [f"{what}   study: {shown_storage(searching.storage)}"]
-    done = search.trials - searching.left
+    done = searching.total - searching.left
     if done and searching.left:
         lines.append(f"done before: {count(done, 'trial')}; {searching.left:,} left")
     if searching.recovered:
@@ -93,11 +95,11 @@ def _footer(outcome: SearchOutcome, searching: Searching, spec: Path, output: Pa
     if outcome.was_interrupted:
         return "interrupted: the same command goes on."
     if outcome.was_done:
-        more = searching.search.trials + 30
-        return (
-            f"this search has {count(outcome.search.trials, 'trial')} and is finished; "
-            f"--trials {more} adds 30."
-        )
+        made = sum(outcome.counts.values())
+        words = f"this search has {count(made, 'trial')} and is finished"
+        if searching.search.sampler.name == "grid" and searching.total < searching.search.trials:
+            return f"{words}: that is the whole grid."
+        return f"{words}; --trials {made + 30} adds 30."
     words = f"searched in {duration(outcome.seconds)}"
     if outcome.seconds_per_ask is not None:
         words += f", {1000 * outcome.seconds_per_ask:.0f} ms a proposal"

@@ -2,17 +2,20 @@
 
 import os
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from signs_sweep.checkpoints import FileClaims
 from signs_sweep.data import stratified_split
-from signs_sweep.errors import UsageError
+from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.options import Options
 from signs_sweep.preparation import Prepared
 from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, TRAINING_VERSION
 from signs_sweep.searching.confirming import candidate
-from signs_sweep.searching.execution import Searching, search_id
-from signs_sweep.spec import Categories, Experiment, Range
+from signs_sweep.searching.execution import Searching
+from signs_sweep.spec import Categories, Experiment, Range, Search
 from signs_sweep.store import Store
 from signs_sweep.studies import (
     default_storage,
@@ -21,8 +24,13 @@ from signs_sweep.studies import (
     quiet_optuna,
     recover,
     resolve_storage,
+    shown_storage,
     storage_errors,
+    storage_file,
 )
+
+if TYPE_CHECKING:
+    import optuna
 
 
 def begin_search(
@@ -70,29 +78,57 @@ def begin_search(
     store.write_leftovers()
     storage = search.storage or default_storage(store.checkpoints.folder.parent)
     storage = resolve_storage(storage, Path.cwd())
-    claim = search_id(storage, experiment.name)
-    if not store.claims.take(claim):
+    claims, claim = _claim_of(storage, experiment.name, store)
+    try:
+        is_ours = claims.take(claim)
+    except StoreError as error:
+        message = f"the study's database {shown_storage(storage)} cannot be made: {error.__cause__}"
+        if search.storage is None:
+            raise StoreError(message) from error
+        raise experiment.problem("search", "storage", message=message) from error
+    if not is_ours:
         raise UsageError(
             f"another process is at work on the search '{experiment.name}'. Wait for it, or stop "
             "it: what it has done is kept."
         )
     try:
+        study, recovered = _open(experiment, search, storage, dataset.fingerprint)
+    except BaseException:
+        claims.retire(claim)
+        raise
+    devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
+    return Searching(
+        *(prepared, experiment, search, store, study, storage, options, devices, recovered),
+        release=lambda: claims.retire(claim),
+    )
+
+
+def _open(
+    experiment: Experiment, search: Search, storage: str, data: str
+) -> "tuple[optuna.Study, int]":
+    """Open the study and put it in order; return how many trials a dead process had left."""
+    try:
         with storage_errors(storage), quiet_optuna():
             study = open_study(
                 storage,
                 experiment.name,
-                meaning(experiment, dataset.fingerprint),
+                meaning(experiment, data),
                 maximize=search.objective.maximize,
                 metric=search.objective.metric,
             )
-            recovered = recover(study)
-    except BaseException:
-        store.claims.retire(claim)
-        raise
-    devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
-    return Searching(
-        *(prepared, experiment, search, store, study, storage, options, devices, recovered)
-    )
+            return study, recover(study, [one.name for one in search.space])
+    except StoreError as error:
+        if search.storage is None:
+            raise
+        raise experiment.problem("search", "storage", message=str(error)) from error
+
+
+def _claim_of(storage: str, name: str, store: Store) -> tuple[FileClaims, str]:
+    """Return whom to ask for the right to work on a study: beside its file, where it is one."""
+    path = storage_file(storage)
+    if path is None:
+        return store.claims, "search-" + sha256(f"{storage} {name}".encode()).hexdigest()[:24]
+    return FileClaims(path.parent), f"{path.name}.{name}"
 
 
 def _check_batches(experiment: Experiment, samples: int) -> None:

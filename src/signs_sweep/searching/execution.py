@@ -2,10 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.errors import StoreError
@@ -29,10 +27,12 @@ from signs_sweep.session import Session
 from signs_sweep.spec import Experiment, Search
 from signs_sweep.store import Store
 from signs_sweep.studies import (
+    Drawing,
     StudyScheduler,
     Told,
     count_done,
-    draw_study,
+    grid_size,
+    identity_of,
     importances,
     quiet_optuna,
     storage_errors,
@@ -58,6 +58,7 @@ class Searching:
         options: how to train.
         devices: for each worker process, the graphics processor that it uses, or None.
         recovered: how many trials a dead process had left.
+        release: lets other processes work on the study.
     """
 
     prepared: Prepared
@@ -69,13 +70,21 @@ class Searching:
     options: Options
     devices: Sequence[str | None]
     recovered: int = 0
+    release: Callable[[], None] = lambda: None
     _listener: Listener = field(default=lambda _: None)
     _started: float = field(default_factory=time.monotonic)
 
     @property
     def left(self) -> int:
         """How many trials are to be made."""
-        return max(0, self.search.trials - count_done(self.study))
+        return max(0, self.total - count_done(self.study))
+
+    @property
+    def total(self) -> int:
+        """How many there are in the end: a grid may have fewer points than trials are wanted."""
+        if self.search.sampler.name != "grid":
+            return self.search.trials
+        return min(self.search.trials, grid_size(self.search.space))
 
     @property
     def data(self) -> str:
@@ -85,7 +94,7 @@ class Searching:
     @property
     def sweep_id(self) -> str:
         """Tells this search from others; the same each time that it goes on."""
-        return search_id(self.storage, self.study.study_name)
+        return identity_of(self.study)
 
     def execute(self, listener: Listener) -> SearchOutcome:
         """Make the trials that are left, and confirm the winner over fresh seeds.
@@ -104,7 +113,7 @@ class Searching:
                     return self._outcome(confirmed, {}, pictures={}, was_done=True)
                 return self._train(half)
         finally:
-            self.store.claims.retire(self.sweep_id)
+            self.release()
 
     def _train(self, half: Sequence[Trial]) -> SearchOutcome:
         session = Session(
@@ -113,17 +122,14 @@ class Searching:
         )
         scheduler = self._scheduler(session)
         confirmed: Confirmation | None = None
-        with (
-            session.opened([self._record()], dict),
-            ThreadPoolExecutor(1, thread_name_prefix="pictures") as pool,
-        ):
+        drawing = Drawing(self.search.objective.metric)
+        with session.opened([self._record()], dict), drawing:
             name = self.experiment.name
             was_interrupted = self._mend(half, session)
             if not was_interrupted:
                 was_interrupted = session.sweep(scheduler, lambda _: name, {}, is_tested=False)
-            drawn: Future[Mapping[str, bytes]] | None = None
             if not was_interrupted:
-                drawn = pool.submit(draw_study, self.study, self.search.objective.metric)
+                drawing.start(self.study)
                 if confirmed := self._confirmation():
                     self._propose(confirmed.trials)
                     fixed = FixedScheduler(confirmed.trials)
@@ -134,8 +140,9 @@ class Searching:
             outcome = self._outcome(
                 confirmed,
                 session.results,
-                pictures=drawn.result() if drawn else {},
+                pictures={} if was_interrupted else drawing.result(),
                 was_interrupted=was_interrupted,
+                is_away=session.is_away,
                 seconds_per_ask=(
                     scheduler.seconds_asking / scheduler.asked if scheduler.asked else None
                 ),
@@ -250,13 +257,14 @@ class Searching:
         pictures: Mapping[str, bytes],
         was_interrupted: bool = False,
         was_done: bool = False,
+        is_away: bool = False,
         seconds_per_ask: float | None = None,
     ) -> SearchOutcome:
         wanted = [run_id for one in summaries(self.study) for run_id in one.run_ids]
         wanted += confirmed.run_ids if confirmed else []
         missing = [run_id for run_id in dict.fromkeys(wanted) if run_id not in results]
         try:
-            earlier = self.store.find_runs(missing) if missing else {}
+            earlier = self.store.find_runs(missing) if missing and not is_away else {}
         except StoreError:  # It is away; what is known of this time is enough to go on.
             earlier = {}
         return SearchOutcome(
@@ -287,8 +295,3 @@ class Searching:
             origin=self.store.origin,
             is_search=True,
         )
-
-
-def search_id(storage: str, name: str) -> str:
-    """Return what tells a search from others: that of the same study is the same."""
-    return sha256(f"{storage} {name}".encode()).hexdigest()[:32]

@@ -34,9 +34,14 @@ def trial_end(
         state=state,
         value=value,
         values={seeds[run_id]: one for run_id, one in values.items()},
-        params={name: str(one) for name, one in params.items()},
+        params={recorded_name(name): str(one) for name, one in params.items()},
         run_ids=tuple(seeds),
     )
+
+
+def recorded_name(dimension: str) -> str:
+    """Return a name that MLflow takes: that of a `zip` has commas, which it refuses."""
+    return dimension.replace(", ", "/")
 
 
 def judged(told: Told, trials: Sequence[Summary], search: Search) -> Judged:

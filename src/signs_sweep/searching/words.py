@@ -44,7 +44,8 @@ def findings(outcome: SearchOutcome) -> Findings:
     files = dict(outcome.files)
     if outcome.winner is not None:
         files["best.yaml"] = best_spec(outcome, outcome.experiment.path.parent).encode()
-    params = {} if best is None else {name: str(value) for name, value in best.params.items()}
+    chosen = {} if best is None else best.params
+    params = {name.replace(", ", "/"): str(value) for name, value in chosen.items()}
     return Findings(params, metrics, "\n\n".join(sentences(outcome)), files)
 
 
@@ -86,14 +87,15 @@ def _confirmed(outcome: SearchOutcome, candidates: int) -> list[str]:
     for metric in confirmed_metrics(outcome):
         ours = confirmed.values(confirmed.winner, metric, outcome.results)
         if len(ours) < len(seeds):
-            return [f"Of the {len(seeds)} runs with fresh seeds {len(seeds) - len(ours)} failed."]
+            missing = len(seeds) - len(ours)
+            return [f"Of the {len(seeds)} runs with fresh seeds {missing} failed or are not known."]
         mean = sum(ours) / len(ours)
         text = f"Over {len(seeds)} fresh seeds ({seeds[0]} to {seeds[-1]}): {metric} {mean:.4f}"
         difference = confirmed.difference(metric, outcome.results)
         if confirmed.default is None:
             text += "; it is the default itself"
         elif difference is None:
-            text += "; runs of the default failed, so that there is nothing to compare with"
+            text += "; runs of the default failed or are not known, so it cannot be compared"
         else:
             verdict = _verdict(difference, more_is_better=not metric.endswith("loss"))
             text += (
@@ -116,7 +118,7 @@ def _verdict(difference: Difference, *, more_is_better: bool) -> str:
 
 
 def best_spec(outcome: SearchOutcome, folder: Path) -> str:
-    """Return a spec that trains the winner, over the seeds that confirmed it.
+    """Return a spec that trains the winner, over the seeds that confirmed it, else the spec's.
 
     Args:
         outcome: with a winner.
@@ -129,9 +131,9 @@ def best_spec(outcome: SearchOutcome, folder: Path) -> str:
     of_all = f"{winner.name} of {sum(outcome.counts.values())}"
     lines = [
         f"# Winner of the search '{experiment.name}': {of_all}, {metric} {best.value}",
-        f"name: {experiment.name}-best",
+        f"name: {experiment.name[:95].rstrip(' .-')}-best",
         f"data: {json.dumps(_data(experiment.data, experiment.path.parent, folder))}",
-        f"validation: {experiment.validation:g}",
+        f"validation: {experiment.validation!r}",
         f"model: {json.dumps(_model(winner.model))}",
         "base:",
     ]
@@ -140,13 +142,12 @@ def best_spec(outcome: SearchOutcome, folder: Path) -> str:
         for name in PARAMETER_NAMES
         if name not in SEED_NAMES
     ]
+    seeds = experiment.seeds
     if outcome.confirmation is not None:
-        lines.append("seeds:")
-        lines += [
-            f"  - {{global_seed: {run.parameters.global_seed}, "
-            f"init_seed: {run.parameters.init_seed}}}"
-            for run in outcome.confirmation.winner.runs
-        ]
+        runs = [run.parameters for run in outcome.confirmation.winner.runs]
+        seeds = tuple((one.global_seed, one.init_seed) for one in runs)
+    lines.append("seeds:")
+    lines += [f"  - {{global_seed: {pair[0]}, init_seed: {pair[1]}}}" for pair in seeds]
     return "\n".join(lines) + "\n"
 
 

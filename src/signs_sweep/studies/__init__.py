@@ -2,28 +2,33 @@
 
 from signs_sweep.studies.importances import importances, in_words
 from signs_sweep.studies.methods import missing_package
-from signs_sweep.studies.pictures import draw_study
+from signs_sweep.studies.pictures import Drawing, draw_study
 from signs_sweep.studies.scheduler import StudyScheduler, Told, count_done, proposed
-from signs_sweep.studies.space import distributions, values_of
+from signs_sweep.studies.space import distributions, grid_size, values_of
 from signs_sweep.studies.storage import (
     FAILED,
     default_storage,
+    identity_of,
     open_study,
     quiet_optuna,
     recover,
     resolve_storage,
     shown_storage,
     storage_errors,
+    storage_file,
 )
 
 __all__ = [
     "FAILED",
+    "Drawing",
     "StudyScheduler",
     "Told",
     "count_done",
     "default_storage",
     "distributions",
     "draw_study",
+    "grid_size",
+    "identity_of",
     "importances",
     "in_words",
     "missing_package",
@@ -34,5 +39,6 @@ __all__ = [
     "resolve_storage",
     "shown_storage",
     "storage_errors",
+    "storage_file",
     "values_of",
 ]

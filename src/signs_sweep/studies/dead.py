@@ -7,8 +7,6 @@ logarithm of the number of classes where these are equally frequent, and the pen
 
 import math
 
-from signs_sweep.records import Progress
-
 _PATIENCE = 15
 """Epochs in a row that must look dead. Of 32 runs at 1e-5 and 3e-5 with and without penalty and
 dropout, none that learned later looked so for as long."""
@@ -38,20 +36,25 @@ class DeadWatch:
         """
         self._classes = classes
         self._accuracy: float | None = None
-        self._epochs = 0
+        self._alike = 0
+        self._last = 0
 
-    def dies_at(self, progress: Progress) -> int | None:
-        """Take in more epochs; return the first (1-based) at which it is dead, or None."""
-        curves = [progress.metrics[name].tolist() for name in ("loss", "val_loss", "val_accuracy")]
-        epochs = zip(*curves, strict=True)
-        for epoch, (loss, held_out, accuracy) in enumerate(epochs, start=progress.first_epoch):
+    def is_dead(self, epoch: int, loss: float, held_out: float, accuracy: float) -> bool:
+        """Take in an epoch, in order; return whether the network is dead. Repetitions are ignored.
+
+        Args:
+            epoch: number, from 1.
+            loss: on the training set, with the penalty.
+            held_out: the same on the held-out samples.
+            accuracy: on the held-out samples.
+        """
+        if epoch > self._last:
+            self._last = epoch
             is_guess = self._is_guess(loss, held_out, accuracy)
             is_same = accuracy == self._accuracy
-            self._epochs = self._epochs + 1 if is_guess and is_same else int(is_guess)
+            self._alike = self._alike + 1 if is_guess and is_same else int(is_guess)
             self._accuracy = accuracy
-            if self._epochs >= _PATIENCE:
-                return epoch
-        return None
+        return self._alike >= _PATIENCE
 
     def _is_guess(self, loss: float, held_out: float, accuracy: float) -> bool:
         return (

@@ -7,6 +7,8 @@ standard output. Being alone in its process, it may use pyplot and set the style
 import os
 import pickle
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -252,8 +254,15 @@ def _readable_categories(axes: "Axes") -> None:
             label.set(rotation=35, ha="right", rotation_mode="anchor")
 
 
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def main() -> None:
-    """Draw what the other end of the pipe asks for."""
+    """Draw what the other end of the pipe asks for; end with the process whose id was given."""
+    threading.Thread(target=_end_with, args=[int(sys.argv[1])], daemon=True).start()
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no picture
     plan: Sketch = pickle.load(sys.stdin.buffer)  # noqa: S301  # from our own parent

@@ -4,7 +4,8 @@ import os
 import pickle
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Self
 
 from signs_sweep.studies.sketch import sketch
 
@@ -17,39 +18,83 @@ _SECONDS = 120
 ERROR_FILE = "pictures_error.txt"
 
 
-def draw_study(study: "optuna.Study", objective: str) -> dict[str, bytes]:
-    """Draw what there is to see of a search.
+class Drawing:
+    """Draws what there is to see of a search, while other things go on.
 
     Optuna's matplotlib plots work on pyplot's global state: style, current figure, and with a
-    window toolkit windows, which only the main thread may open. This is called in a thread beside
-    a user's own figures, so another process draws, and nothing here changes or waits for the GIL.
-
-    Args:
-        study: with one objective, in any state; it is only read.
-        objective: name of the metric, for the axes.
-
-    Returns:
-        By file name, `search.html`, one page with all pictures that needs no network, and of
-        `history.png`, `importances.png`, `slice.png`, `parallel_coordinates.png` and
-        `intermediate_values.png` those in which there is something to see; nothing at all where
-        that holds for none. What went wrong with drawing, which is a bug, stands in
-        `pictures_error.txt` in place of the picture: no search ends for the sake of a picture.
+    window toolkit windows, which only the main thread may open. This may be beside a user's own
+    figures, so another process draws. It ends with this one, and when the context is left.
     """
-    plan = sketch(study, objective)
-    if not plan.pictures:
-        return {}
-    try:
-        done = subprocess.run(
+
+    def __init__(self, objective: str) -> None:
+        """Prepare.
+
+        Args:
+            objective: name of the metric, for the axes.
+        """
+        self._objective = objective
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+        self._files: dict[str, bytes] = {}
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process, if it is still at work."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def start(self, study: "optuna.Study") -> None:
+        """Begin to draw a study with one objective, in any state; it is only read."""
+        plan = sketch(study, self._objective)
+        if not plan.pictures:
+            return
+        self._process = subprocess.Popen(
             # -P: no module in the current folder can stand in for one of ours.
-            [sys.executable, "-P", "-m", "signs_sweep.studies.drawing"],
-            input=pickle.dumps(plan),
-            capture_output=True,
-            check=True,
-            timeout=_SECONDS,
+            [sys.executable, "-P", "-m", "signs_sweep.studies.drawing", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env={**os.environ, "MPLBACKEND": "agg"},
             start_new_session=True,  # Ctrl-C in the terminal is for this process to decide on
         )
-        files: dict[str, bytes] = pickle.loads(done.stdout)  # noqa: S301  # from our own child
-    except (OSError, subprocess.SubprocessError) as error:
-        return {ERROR_FILE: f"{error}\n\n".encode() + (getattr(error, "stderr", None) or b"")}
-    return files
+        arguments = [pickle.dumps(plan)]
+        self._thread = threading.Thread(target=self._collect, args=arguments, daemon=True)
+        self._thread.start()
+
+    def result(self) -> dict[str, bytes]:
+        """Wait for the pictures.
+
+        Returns:
+            By file name, `search.html`, one page with all pictures that needs no network, and of
+            `history.png`, `importances.png`, `slice.png`, `parallel_coordinates.png` and
+            `intermediate_values.png` those in which there is something to see; nothing at all where
+            that holds for none. What went wrong with drawing, which is a bug, stands in
+            `pictures_error.txt` in place of the picture: no search ends for the sake of a picture.
+        """
+        if self._thread is not None:
+            self._thread.join()
+        return self._files
+
+    def _collect(self, plan: bytes) -> None:
+        """Give the process what to draw, and take what it drew."""
+        assert self._process is not None
+        try:
+            output, words = self._process.communicate(plan, timeout=_SECONDS)
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            self._files = {ERROR_FILE: f"{error}\n".encode()}
+            return
+        if self._process.returncode == 0:
+            self._files = pickle.loads(output)  # noqa: S301  # from our own child
+        else:
+            self._files = {ERROR_FILE: words}
+
+
+def draw_study(study: "optuna.Study", objective: str) -> dict[str, bytes]:
+    """Draw a study and wait for the pictures; see `Drawing`."""
+    with Drawing(objective) as drawing:
+        drawing.start(study)
+        return drawing.result()

@@ -3,7 +3,7 @@
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -115,19 +115,36 @@ class StudyScheduler:
         return trial
 
     def report(self, trial: Trial, progress: Progress) -> bool:
-        """Hear of new epochs; return False for a run that is pruned."""
+        """Hear of new epochs; return False for a run that is pruned.
+
+        They are gone through one by one, so that the answer does not depend on how many came
+        together. At the last epoch nothing is decided any more.
+        """
         opened = self._open[trial.number]
-        if opened.pruned:
-            return False
-        if self._search.pruner.dead:
-            watch = opened.watches.setdefault(progress.run_id, DeadWatch(self._classes))
-            if epoch := watch.dies_at(progress):
+        last = trial.runs[0].parameters.epochs
+        for epoch in range(progress.first_epoch, min(progress.last_epoch, last - 1) + 1):
+            if opened.pruned:
+                break
+            place = epoch - progress.first_epoch
+            at = {name: float(values[place]) for name, values in progress.metrics.items()}
+            self._judge(opened, progress.run_id, epoch, at)
+        return not opened.pruned
+
+    def _judge(self, opened: _Open, run_id: str, epoch: int, at: Mapping[str, float]) -> None:
+        """Decide after an epoch, given its metrics, whether a run is pruned."""
+        pruner = self._search.pruner
+        if pruner.dead:
+            watch = opened.watches.setdefault(run_id, DeadWatch(self._classes))
+            if watch.is_dead(epoch, at["loss"], at["val_loss"], at["val_accuracy"]):
                 opened.pruned = f"cannot learn any more since about epoch {epoch:,}"
                 opened.handle.set_user_attr("dead", value=True)
-                return False
-        if self._search.pruner.name in EPOCHWISE_PRUNERS:
-            self._prune_by_epoch(opened, trial, progress)
-        return not opened.pruned
+                return
+        is_decision = pruner.name in EPOCHWISE_PRUNERS and epoch % self._interval == 0
+        if is_decision and epoch > opened.reported:
+            opened.handle.report(at[self._search.objective.metric], epoch)
+            opened.reported = epoch
+            if epoch > pruner.warmup and opened.handle.should_prune():
+                opened.pruned = f"worse than others at epoch {epoch:,}"
 
     def end(self, trial: Trial, result: Result) -> bool:
         """Hear how a replicate ended; return whether the others are worth training."""
@@ -138,11 +155,11 @@ class StudyScheduler:
             return True
         opened.values[result.run_id] = value = result.metrics[self._search.objective.metric]
         step = [run.run_id for run in trial.runs].index(result.run_id)
-        if self._search.pruner.name == "wilcoxon" and len(opened.values) < len(trial.runs):
+        if self._search.pruner.name == "wilcoxon":
             opened.handle.report(value, step)
-            if opened.handle.should_prune():
-                count = len(opened.values)
-                opened.pruned = f"worse than the best after {count} of {len(trial.runs)} seeds"
+            count, total = len(opened.values), len(trial.runs)
+            if count < total and opened.handle.should_prune():
+                opened.pruned = f"worse than the best after {count} of {total} seeds"
         return not opened.pruned
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> None:
@@ -153,20 +170,20 @@ class StudyScheduler:
         failed = [one.message or "" for one in results if one.state is State.FAILED]
         value, why = None, opened.pruned
         opened.handle.set_user_attr("values", opened.values)
-        if failed:
+        if opened.pruned:  # Whatever became of its runs until they heard of it.
+            state = TrialState.PRUNED
+            opened.handle.set_user_attr("pruned", why)
+            self._study.tell(opened.handle, state=state)
+        elif failed:
             state, why = TrialState.FAIL, failed[0]
             opened.handle.set_user_attr(FAILED, why)
             self._study.tell(opened.handle, state=state)
-        elif all(one.state.is_finished for one in results):
-            state, why = TrialState.COMPLETE, ""
+        else:
+            state = TrialState.COMPLETE
             value = aggregate(
                 [opened.values[run.run_id] for run in trial.runs], self._search.objective
             )
             self._study.tell(opened.handle, value)
-        else:
-            state = TrialState.PRUNED
-            opened.handle.set_user_attr("pruned", why)
-            self._study.tell(opened.handle, state=state)
         params = dict(opened.handle.params)
         self._listener(Told(trial, state.name, value, dict(opened.values), params, why))
 
@@ -188,29 +205,6 @@ class StudyScheduler:
         """Return the first point of the grid that no trial has."""
         taken = [trial.params for trial in self._study.get_trials(deepcopy=False)]
         return next((point for point in grid(self._search.space) if point not in taken), None)
-
-    def _prune_by_epoch(self, opened: _Open, trial: Trial, progress: Progress) -> None:
-        """Report the epochs at which decisions are made, and stop at the first that says so.
-
-        Each is asked about by itself, so that the answer does not depend on how many epochs came
-        together.
-        """
-        last = trial.runs[0].parameters.epochs
-        for epoch, value in self._decisions(progress):
-            if epoch <= opened.reported or epoch >= last:
-                continue
-            opened.handle.report(value, epoch)
-            opened.reported = epoch
-            if epoch > self._search.pruner.warmup and opened.handle.should_prune():
-                opened.pruned = f"worse than others at epoch {epoch:,}"
-                return
-
-    def _decisions(self, progress: Progress) -> Iterator[tuple[int, float]]:
-        """Yield the epochs at which a decision is made, with the objective there."""
-        values = progress.metrics[self._search.objective.metric].tolist()
-        for epoch, value in enumerate(values, start=progress.first_epoch):
-            if epoch % self._interval == 0:
-                yield epoch, value
 
 
 def aggregate(values: Sequence[float], objective: Objective) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.spec import Categories, Range
@@ -62,6 +63,13 @@ def grid(space: Space) -> Iterator[dict[str, Any]]:
     names = [one.name for one in space]
     for combination in product(*map(_all_of, space)):
         yield dict(zip(names, combination, strict=True))
+
+
+def grid_size(space: Space) -> int:
+    """Return how many points there are; 0 where a range has no end of them."""
+    if any(isinstance(one, Range) and one.step is None for one in space):
+        return 0
+    return prod(len(_all_of(one)) for one in space)
 
 
 def _all_of(dimension: Categories | Range) -> list[Any]:

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from signs_sweep.errors import StoreError, UsageError
 
@@ -15,9 +17,14 @@ if TYPE_CHECKING:
 
 _SQLITE = "sqlite:///"
 _MEANING = "signs_sweep.meaning"
+_IDENTITY = "signs_sweep.identity"
 _AGAIN = "signs_sweep.again"
 """Attribute of a trial that was asked again: number of the one that was left behind."""
-_PACKAGES = {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary"}
+_PACKAGES = {
+    "psycopg": "'psycopg[binary]'",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+}
 """By module of a database driver, what to install."""
 FAILED = "signs_sweep.message"
 """Attribute of a trial that failed by itself: why. One without was left behind by its process."""
@@ -35,16 +42,23 @@ def resolve_storage(url: str, folder: Path) -> str:
     return f"{_SQLITE}{folder.absolute() / url.removeprefix(_SQLITE)}"
 
 
+def storage_file(url: str) -> Path | None:
+    """Return the file of a SQLite database; None for any other."""
+    if not url.startswith(_SQLITE):
+        return None
+    return Path(url.removeprefix(_SQLITE).partition("?")[0])
+
+
 def shown_storage(url: str) -> str:
     """Return a URL as it may be shown: without password, a SQLite file as its path."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
-    if url.startswith(_SQLITE):
-        return url.removeprefix(_SQLITE)
+    if path := storage_file(url):
+        return str(path)
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return url.partition(":")[0] + "://..."
 
 
@@ -75,9 +89,15 @@ def open_study(
             load_if_exists=True,
         )
         known = study.user_attrs.get(_MEANING)
+        if known is None and study.get_trials(deepcopy=False):
+            raise UsageError(
+                f"the study '{name}' in {shown_storage(url)} was not made by signs-sweep. Give the "
+                "spec another name, or name another search.storage."
+            )
         if known is None:
-            study.set_user_attr(_MEANING, _plain(meaning))
+            study.set_user_attr(_IDENTITY, uuid4().hex)
             study.set_metric_names([metric])
+            study.set_user_attr(_MEANING, _plain(meaning))
             return study
     _check_meaning(known, _plain(meaning), url, name)
     return study
@@ -87,8 +107,8 @@ def _open(url: str) -> "optuna.storages.RDBStorage":
     """Open a database; a SQLite file is made aside, so that it is there whole or not at all."""
     from optuna.storages import RDBStorage
 
-    path = Path(url.removeprefix(_SQLITE))
-    if url.startswith(_SQLITE) and not path.exists():
+    path = storage_file(url)
+    if path is not None and not path.exists():
         aside = path.with_name(f"{path.name}.part")
         aside.unlink(missing_ok=True)
         RDBStorage(f"{_SQLITE}{aside}").engine.dispose()
@@ -96,17 +116,28 @@ def _open(url: str) -> "optuna.storages.RDBStorage":
     return RDBStorage(url)
 
 
-def recover(study: "optuna.Study") -> int:
+def identity_of(study: "optuna.Study") -> str:
+    """Return what tells a study of ours from all others, wherever its database is."""
+    identity: str = study.user_attrs[_IDENTITY]
+    return identity
+
+
+def recover(study: "optuna.Study", names: Collection[str]) -> int:
     """Fail the trials that a dead process left running, and ask for them again; return how many.
 
     Nobody else may be at work on the study.
+
+    Args:
+        study: the study.
+        names: what a trial chooses. One that had not chosen all of it is not asked again: the
+            next proposal is the same point.
     """
     from optuna.trial import TrialState
 
     left = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
     for trial in left:
         study.tell(trial.number, state=TrialState.FAIL)
-        if set(trial.params) == set(trial.distributions) and trial.params:
+        if set(trial.params) == set(names) and FAILED not in trial.user_attrs:
             study.enqueue_trial(trial.params, user_attrs={_AGAIN: trial.number})
     return len(left)
 
@@ -135,6 +166,10 @@ def storage_errors(url: str) -> Iterator[None]:
     """Turn whatever a database answers into a StoreError."""
     try:
         yield
+    except ValueError as error:
+        if "make_url" not in {frame.name for frame in traceback.extract_tb(error.__traceback__)}:
+            raise
+        raise StoreError(f"{shown_storage(url)} is not the URL of a database: {error}") from error
     except ImportError as error:  # Optuna raises its own in place of the one that has the name.
         missing = error if isinstance(error, ModuleNotFoundError) else error.__context__
         module = getattr(missing, "name", None) or "of its driver"
@@ -167,6 +202,7 @@ def quiet_optuna() -> Iterator[None]:
     optuna.logging.set_verbosity(logging.ERROR)
     try:
         with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="optuna")
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             yield
     finally:
@@ -176,12 +212,12 @@ def quiet_optuna() -> Iterator[None]:
 @contextmanager
 def _opening(url: str) -> Iterator[None]:
     """Hold the right to make a SQLite file: two processes at once would fail in its migration."""
-    if not url.startswith(_SQLITE):
+    path = storage_file(url)
+    if path is None:
         yield
         return
     from filelock import FileLock
 
-    path = Path(url.removeprefix(_SQLITE))
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=120)
     with lock:
