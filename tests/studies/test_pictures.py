@@ -1,6 +1,7 @@
 """The files made of a search, by a process of its own."""
 
 import re
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -12,7 +13,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from searches import add, searched
 
-from signs_sweep.studies import draw_study
+from signs_sweep.studies import Drawing, draw_study
 from signs_sweep.studies.pictures import ERROR_FILE
 from signs_sweep.studies.sketch import CAPTIONS
 
@@ -97,3 +98,16 @@ def test_a_failure_to_draw_is_told_in_a_file(monkeypatch: pytest.MonkeyPatch, pr
     files = draw_study(searched(1), "loss")
     assert set(files) == {ERROR_FILE}
     assert program in files[ERROR_FILE].decode()
+
+
+def test_no_process_is_left_where_nobody_waits_for_the_pictures() -> None:
+    with Drawing("loss") as drawing:
+        drawing.start(searched(2))
+        process = drawing._process
+    assert process.poll() is not None
+
+
+def test_the_process_ends_with_the_one_that_started_it() -> None:
+    command = [sys.executable, "-P", "-m", "signs_sweep.studies.drawing", "1"]  # Not our id.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.wait(timeout=60) == 1, "although nothing came through its pipe"

@@ -52,15 +52,19 @@ class Drawing:
         plan = sketch(study, self._objective)
         if not plan.pictures:
             return
-        self._process = subprocess.Popen(
-            # -P: no module in the current folder can stand in for one of ours.
-            [sys.executable, "-P", "-m", "signs_sweep.studies.drawing", str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "MPLBACKEND": "agg"},
-            start_new_session=True,  # Ctrl-C in the terminal is for this process to decide on
-        )
+        try:
+            self._process = subprocess.Popen(
+                # -P: no module in the current folder can stand in for one of ours.
+                [sys.executable, "-P", "-m", "signs_sweep.studies.drawing", str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "MPLBACKEND": "agg"},
+                start_new_session=True,  # Ctrl-C in the terminal is for this process to decide on
+            )
+        except OSError as error:
+            self._files = {ERROR_FILE: f"{error}\n".encode()}
+            return
         arguments = [pickle.dumps(plan)]
         self._thread = threading.Thread(target=self._collect, args=arguments, daemon=True)
         self._thread.start()
@@ -90,7 +94,8 @@ class Drawing:
         if self._process.returncode == 0:
             self._files = pickle.loads(output)  # noqa: S301  # from our own child
         else:
-            self._files = {ERROR_FILE: words}
+            end = f"{sys.executable} ended with exit code {self._process.returncode}\n\n"
+            self._files = {ERROR_FILE: end.encode() + words}
 
 
 def draw_study(study: "optuna.Study", objective: str) -> dict[str, bytes]:
