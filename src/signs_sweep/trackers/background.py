@@ -11,7 +11,17 @@ from threading import BoundedSemaphore
 
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
-from signs_sweep.records import Event, Failed, Finished, Result, Run, State, Stopped, Trial
+from signs_sweep.records import (
+    Event,
+    Failed,
+    Finished,
+    Progress,
+    Result,
+    Run,
+    State,
+    Stopped,
+    Trial,
+)
 
 _MOST_WAITING = 16
 """Ended runs (about a megabyte each, with the model) that may wait to be written.
@@ -20,6 +30,10 @@ Only runs that take less time than their records ever get there: a few epochs, o
 The loop then goes on at the pace of the store, instead of filling the memory and, after Ctrl-C,
 writing for minutes. Epochs are small, and many of them are written at once.
 """
+
+_MANY_EPOCHS = 200
+"""Epochs that came together from which on they count like an ended run: a tiny network trains
+more of them than a store can take."""
 
 
 class BackgroundTracker:
@@ -57,7 +71,8 @@ class BackgroundTracker:
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
-        if not isinstance(event, Finished | Failed | Stopped):
+        is_large = isinstance(event, Progress) and len(event.times) > _MANY_EPOCHS
+        if not is_large and not isinstance(event, Finished | Failed | Stopped):
             self._later(lambda: self._inner.record(event))
             return
         self._raise_failure()

@@ -114,7 +114,7 @@ class RunRecorder:
             )
             if step > self._recorded.get(name, 0)
         ]
-        if time.monotonic() > self._next_write:
+        if time.monotonic() > self._next_write or len(self._waiting) > _AT_ONCE:
             self._write()
 
     def _write(self) -> None:
@@ -128,7 +128,8 @@ class RunRecorder:
         epochs = RunTag(tags.EPOCHS, str(self._curves.epochs))
         self._client.log_batch(self.location, tags=[epochs])
         now = time.monotonic()
-        self._next_write = now + max(_SECONDS, _REST * (now - began))
+        rest = _REST * (now - began) if len(waiting) <= _AT_ONCE else 0
+        self._next_write = now + max(_SECONDS, rest)
 
     def _finish(self, event: Finished) -> None:
         from mlflow.entities import Metric
