@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from signs_sweep.cli.progress import LiveProgress, Pace, PlainProgress, Titles
+from signs_sweep.cli.pace import Pace
+from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
 from signs_sweep.records import Failed, Finished, Progress, Started, Stopped
 
 TITLES = Titles(names={"a": "l2=0", "b": "l2=0.1"}, epochs={"a": 10, "b": 10}, to_train=20)
@@ -73,13 +74,13 @@ def test_live_progress_shows_a_bar_and_a_line_per_worker(
     progress.hear(epochs("a", 1, 4))
     progress.hear(None)
     console = Console(width=120, force_terminal=False)
-    console.print(progress._draw())
+    console.print(progress._view.draw())
     text = capsys.readouterr().out
     assert "4 / 20 epochs" in text
     assert "waiting" in text
     assert "epoch 4 / 10  loss 0.5000  accuracy 0.7500" in text
     progress.hear(Stopped("a", 1.0))
-    console.print(progress._draw())
+    console.print(progress._view.draw())
     assert "idle" in capsys.readouterr().out
 
 

@@ -86,18 +86,18 @@ def test_a_log_has_a_line_per_trial_and_names_what_it_warns_of(capsys) -> None:
 
 def test_a_terminal_shows_what_each_worker_does() -> None:
     live = LiveSearch(SearchState(8, None), workers=2)
-    console = live._console = Console(file=io.StringIO(), width=120)
+    console = live._view.console = Console(file=io.StringIO(), width=120)
     for event in (PROPOSED, Started("r1", 1, 0.0, {}), progress(3), judged(0)):
         live.hear(event)
-    console.print(live._draw())
+    console.print(live._view.draw())
     shown = console.file.getvalue()
     assert "trial 0 l2=0.01: 0.5000" in shown
     assert "3 / 8 trials" in shown
     assert "1  waiting" in shown
     assert "2  trial 0 seeds 0, 0  epoch 3 / 90" in shown
     live.hear(Finished("r1", 2.0, 1.0, {}, None, b""))
-    console.print(live._draw())
+    console.print(live._view.draw())
     assert "2  idle" in console.file.getvalue()
     live.hear(Proposed({"r9": "default, fresh seeds 3, 3"}, 90))
-    console.print(live._draw())
+    console.print(live._view.draw())
     assert "fresh seeds" in console.file.getvalue()

@@ -4,9 +4,11 @@ import sys
 import time
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from signs_sweep.cli.progress import PLAIN_SECONDS, Pace, ending, figures
+from signs_sweep.cli.live import Bar, LiveView
+from signs_sweep.cli.pace import EpochLines
+from signs_sweep.cli.progress import ending
 from signs_sweep.cli.text import count, duration, measure
 from signs_sweep.records import (
     Failed,
@@ -21,10 +23,6 @@ from signs_sweep.records import (
     Stopped,
     Waiting,
 )
-
-if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.live import Live
 
 
 class SearchState:
@@ -100,8 +98,7 @@ class PlainSearch(AbstractContextManager["PlainSearch"]):
 
     def __init__(self, state: SearchState) -> None:
         self._state = state
-        self._said: dict[str, float] = {}
-        self._paces: dict[str, Pace] = {}
+        self._lines = EpochLines()
 
     def __exit__(
         self,
@@ -128,50 +125,27 @@ class PlainSearch(AbstractContextManager["PlainSearch"]):
                 state.take(event)
                 return f"{verdict(event)}   {state.headline()}"
             case Started():
-                self._said[event.run_id] = time.monotonic()
-                self._paces[event.run_id] = Pace()
+                self._lines.start(event.run_id)
             case Progress():
-                return self._epochs(event)
+                line = self._lines.line(event, state.epochs[event.run_id])
+                return None if line is None else f"{state.names[event.run_id]}: {line}"
             case Failed() | Retried() | Waiting():
                 return f"{state.names[event.run_id]}: {ending(event)}"
             case Finished() if "fresh seeds" in state.names[event.run_id]:
                 return f"{state.names[event.run_id]}: {ending(event)}"
         return None
 
-    def _epochs(self, event: Progress) -> str | None:
-        now, pace = time.monotonic(), self._paces[event.run_id]
-        if event.is_replay:
-            return f"{self._state.names[event.run_id]}: goes on from epoch {event.last_epoch:,}"
-        pace.add(len(event.times), now)
-        if now - self._said[event.run_id] < PLAIN_SECONDS:
-            return None
-        self._said[event.run_id] = now
-        total = self._state.epochs[event.run_id]
-        name = self._state.names[event.run_id]
-        return f"{name}: epoch {event.last_epoch:,} of {total:,}  {figures(event, pace)}"
-
 
 class LiveSearch(AbstractContextManager["LiveSearch"]):
     """A bar over all trials and a line per worker, redrawn in place on stderr."""
 
     def __init__(self, state: SearchState, workers: int) -> None:
-        from rich.console import Console
-
         self._state = state
-        self._console = Console(stderr=True)
-        self._lines = [("waiting", "", "")] * workers
-        self._worker_of: dict[str, int] = {}
-        self._paces: dict[str, Pace] = {}
-        self._live: Live | None = None
+        self._view = LiveView(self._bar, workers)
 
     def __enter__(self) -> Self:
         """Begin to draw."""
-        from rich.live import Live
-
-        self._live = Live(
-            get_renderable=self._draw, console=self._console, refresh_per_second=5, transient=True
-        )
-        self._live.start()
+        self._view.__enter__()
         return self
 
     def __exit__(
@@ -181,60 +155,33 @@ class LiveSearch(AbstractContextManager["LiveSearch"]):
         trace: TracebackType | None,
     ) -> None:
         """Take the picture away; what was said of trials stays."""
-        assert self._live is not None
-        self._live.stop()
+        self._view.__exit__(kind, error, trace)
 
     def hear(self, event: News | None) -> None:
         """Take an event into the picture."""
-        state = self._state
+        state, view = self._state, self._view
         match event:
             case Notice():
-                self._console.print(notice(event, state), style="yellow", markup=False)
+                view.say(notice(event, state), "yellow")
             case Proposed():
                 state.take(event)
             case Judged():
-                is_best = event.state == "COMPLETE" and event.name.startswith(f"{event.best} ")
                 state.take(event)
-                style = "bold" if is_best else "dim"
-                self._console.print(verdict(event), style=style, markup=False, highlight=False)
+                is_best = event.state == "COMPLETE" and event.name.startswith(f"{event.best} ")
+                view.say(verdict(event), "bold" if is_best else "dim")
             case Started():
-                self._worker_of[event.run_id] = event.worker
-                self._paces[event.run_id] = Pace()
-                self._lines[event.worker] = (state.names[event.run_id], "preparing", "")
+                view.start(event.run_id, event.worker, state.names[event.run_id])
             case Progress():
-                self._show(event)
+                view.progress(event, state.names[event.run_id], state.epochs[event.run_id])
             case Finished() | Stopped() | Failed() | Retried() | Waiting():
-                if event.run_id in self._worker_of:
-                    self._lines[self._worker_of[event.run_id]] = ("idle", "", "")
+                view.end(event.run_id)
                 if isinstance(event, Failed | Retried | Waiting):
-                    line = f"{state.names[event.run_id]}: {ending(event)}"
-                    self._console.print(line, style="red", markup=False)
+                    view.say(f"{state.names[event.run_id]}: {ending(event)}", "red")
 
-    def _show(self, event: Progress) -> None:
-        pace = self._paces[event.run_id]
-        if not event.is_replay:
-            pace.add(len(event.times), time.monotonic())
-        where = f"epoch {event.last_epoch:,} / {self._state.epochs[event.run_id]:,}"
-        name = self._state.names[event.run_id]
-        self._lines[self._worker_of[event.run_id]] = (name, where, figures(event, pace))
-
-    def _draw(self) -> "Group":
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
+    def _bar(self) -> Bar:
         state = self._state
-        bar = Table.grid(padding=(0, 2))
-        bar.add_row(
-            "search" if state.confirming is None else "fresh seeds",
-            ProgressBar(total=max(state.total, 1), completed=state.done, width=24),
-            Text(state.headline()),
-        )
-        workers = Table.grid(padding=(0, 2))
-        for index, line in enumerate(self._lines, start=1):
-            workers.add_row(Text(f"  {index}", style="dim"), *map(Text, line))
-        return Group(bar, workers)
+        name = "search" if state.confirming is None else "fresh seeds"
+        return Bar(name, state.done, state.total, state.headline())
 
 
 def notice(event: Notice, state: SearchState) -> str:
