@@ -34,6 +34,7 @@ class Running:
         devices: for each worker process, the graphics processor that it uses, or None; empty to
             train in this process.
         sweep_id: tells this invocation from others.
+        leftovers: how many earlier sweeps' records were written now that the store could not take.
     """
 
     prepared: Prepared
@@ -42,6 +43,7 @@ class Running:
     options: Options
     devices: Sequence[str | None]
     sweep_id: str = field(default_factory=lambda: uuid4().hex)
+    leftovers: int = 0
     _started: float = field(default_factory=time.monotonic)
 
     @property
@@ -118,11 +120,11 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
         StoreError: the store cannot be read.
     """
     store = Store(tracking_uri, prepared)
-    store.write_leftovers()
+    leftovers = store.write_leftovers()
     found = {} if options.force else store.find(prepared.plan)
     known = {run_id: result for run_id, result in found.items() if result.is_tested}
     devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
-    return Running(prepared, store, known, options, devices)
+    return Running(prepared, store, known, options, devices, leftovers=leftovers)
 
 
 def plan_text(part: Part) -> str:

@@ -14,7 +14,7 @@ PROPOSED = Proposed({"r1": "trial 0 seeds 0, 0", "r2": "trial 0 seeds 1, 1"}, 90
 
 def judged(number: int, state: str = "COMPLETE", value: float | None = 0.5, why: str = ""):
     counts = {"COMPLETE": number + 1, "PRUNED": 2, "FAIL": 0}
-    return Judged(f"trial {number} l2=0.01", state, value, why, "trial 0", 0.75, counts, 8)
+    return Judged(f"trial {number} l2=0.01", state, value, why, "trial 0", 0.75, counts)
 
 
 def progress(epochs: int) -> Progress:

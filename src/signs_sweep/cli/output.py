@@ -4,7 +4,9 @@ import os
 import sys
 from pathlib import Path
 
+from signs_sweep.cli.text import count
 from signs_sweep.errors import UsageError
+from signs_sweep.records import News, Notice
 
 
 def write(text: str, file: Path | None) -> None:
@@ -43,3 +45,22 @@ def write_bytes(content: bytes, file: Path) -> None:
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror or error}") from error
     print(f"wrote {file}", file=sys.stderr)
+
+
+def say(*lines: str) -> None:
+    """Write lines to stderr, for a person."""
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)
+
+
+def say_notices(event: News | None) -> None:
+    """Hear events and say of them what a user must know even with `--quiet`."""
+    if isinstance(event, Notice) and event.run_id is None:
+        say(f"warning: {event.message}")
+
+
+def leftovers_line(leftovers: int) -> list[str]:
+    """Return a line on records of earlier sweeps that were written only now; none without any."""
+    if not leftovers:
+        return []
+    return [f"written now: what the tracking store did not take of {count(leftovers, 'sweep')}"]

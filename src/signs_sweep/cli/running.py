@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from signs_sweep.cli.output import leftovers_line, say, say_notices
 from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
 from signs_sweep.cli.tables import outcome_lines
 from signs_sweep.cli.text import count, duration
 from signs_sweep.outcome import Outcome
-from signs_sweep.records import News, Notice, State
+from signs_sweep.records import State
 from signs_sweep.running import Running
 
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
@@ -18,30 +19,20 @@ _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
 def run_specs(running: Running, specs: Sequence[Path], *, quiet: bool) -> int:
     """Carry out a plan while showing how it goes; return the exit code."""
     if not quiet:
-        _say(*_header(running))
+        say(*_header(running))
     progress = _progress(running, quiet=quiet)
     with progress as watcher:
-        outcome = running.execute(_say_notices if watcher is None else watcher.hear)
+        outcome = running.execute(say_notices if watcher is None else watcher.hear)
     print("\n".join(_results(outcome)))
     for failure in outcome.failures:
         title = Titles.of(outcome.plan, {}).names[failure.run_id]
         print(f"failed: {title}: {failure.message}", file=sys.stderr)
     if outcome.unwritten:
-        _say(f"warning: {outcome.unwritten}")
+        say(f"warning: {outcome.unwritten}")
     if not quiet:
-        _say(_footer(outcome, specs))
+        say(_footer(outcome, specs))
     code = _EXIT_CODES[outcome.state]
     return code or int(outcome.unwritten is not None)
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        print(line, file=sys.stderr, flush=True)
-
-
-def _say_notices(event: News | None) -> None:
-    if isinstance(event, Notice) and event.run_id is None:
-        _say(f"warning: {event.message}")
 
 
 def _progress(
@@ -60,7 +51,7 @@ def _progress(
 def _header(running: Running) -> list[str]:
     """Return a line per experiment, and a remark where photos were expected and not found."""
     plan, datasets = running.prepared.plan, running.prepared.datasets
-    lines = []
+    lines = leftovers_line(running.leftovers)
     for part in plan.parts:
         experiment, runs = part.experiment, [run.run_id for _, run in part.runs]
         cached = sum(run_id in running.known for run_id in runs)

@@ -4,10 +4,10 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from signs_sweep.cli.output import check_writable, write
+from signs_sweep.cli.output import check_writable, leftovers_line, say, say_notices, write
 from signs_sweep.cli.search_progress import LiveSearch, PlainSearch, SearchState
 from signs_sweep.cli.text import columns, count, duration, measure, number
-from signs_sweep.records import News, Notice, State
+from signs_sweep.records import State
 from signs_sweep.searching import Searching, SearchOutcome, best_spec, sentences
 from signs_sweep.studies import shown_storage
 
@@ -21,18 +21,18 @@ def run_search(searching: Searching, spec: Path, output: Path | None, *, quiet: 
     if output is not None:
         check_writable(output)
     if not quiet:
-        _say(*_header(searching))
+        say(*_header(searching))
     with _progress(searching, quiet=quiet) as watcher:
-        outcome = searching.execute(_say_notices if watcher is None else watcher.hear)
+        outcome = searching.execute(say_notices if watcher is None else watcher.hear)
     print("\n".join(table_lines(outcome)))
     print()
     print("\n".join(sentences(outcome)))
     if output is not None and outcome.winner is not None and not outcome.was_interrupted:
         write(best_spec(outcome, output.absolute().parent), output)
     if outcome.unwritten:
-        _say(f"warning: {outcome.unwritten}")
+        say(f"warning: {outcome.unwritten}")
     if not quiet:
-        _say(_footer(outcome, searching, spec, output))
+        say(_footer(outcome, searching, spec, output))
     return _EXIT_CODES[outcome.state] or int(outcome.unwritten is not None)
 
 
@@ -53,16 +53,6 @@ def _cell(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else number(value)
 
 
-def _say(*lines: str) -> None:
-    for line in lines:
-        print(line, file=sys.stderr, flush=True)
-
-
-def _say_notices(event: News | None) -> None:
-    if isinstance(event, Notice) and event.run_id is None:
-        _say(f"warning: {event.message}")
-
-
 def _progress(
     searching: Searching, *, quiet: bool
 ) -> AbstractContextManager[LiveSearch | PlainSearch | None]:
@@ -81,7 +71,8 @@ def _header(searching: Searching) -> list[str]:
     replicates = count(len(experiment.seeds), "seed")
     what = f"{experiment.name}   {count(searching.total, 'trial')} of {replicates}   "
     what += f"{search.sampler.name}, pruner {search.pruner.name}   data: {dataset.describe()}"
-    lines = [f"{what}   study: {shown_storage(searching.storage)}"]
+    lines = leftovers_line(searching.leftovers)
+    lines.append(f"{what}   study: {shown_storage(searching.storage)}")
     done = searching.total - searching.left
     if done and searching.left:
         lines.append(f"done before: {count(done, 'trial')}; {searching.left:,} left")

@@ -199,7 +199,6 @@ class Judged:
         best: what the best trial so far is called, or None.
         best_value: its value.
         counts: how many trials there are, by state.
-        total: how many there will be.
     """
 
     name: str
@@ -209,7 +208,6 @@ class Judged:
     best: str | None
     best_value: float | None
     counts: Mapping[str, int]
-    total: int
 
 
 Event = Started | Progress | Checkpoint | Finished | Failed | Retried | Waiting | Stopped

@@ -75,7 +75,7 @@ def begin_search(
         message = f"the sampler {search.sampler.name} needs a package: pip install {package}"
         raise experiment.problem("search", "sampler", "name", message=message)
     store = Store(tracking_uri, prepared)
-    store.write_leftovers()
+    leftovers = store.write_leftovers()
     storage = search.storage or default_storage(store.checkpoints.folder.parent)
     storage = resolve_storage(storage, Path.cwd())
     claims, claim = _claim_of(storage, experiment.name, store)
@@ -99,6 +99,7 @@ def begin_search(
     devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
     return Searching(
         *(prepared, experiment, search, store, study, storage, options, devices, recovered),
+        leftovers=leftovers,
         release=lambda: claims.retire(claim),
     )
 
@@ -177,5 +178,5 @@ def _parameters_of(dimension: Categories | Range) -> set[str]:
 
 def _meaning_of(dimension: Categories | Range) -> list[object]:
     if isinstance(dimension, Categories):
-        return [dimension.name, [choice.text for choice in dimension.choices]]
+        return [dimension.name, [[one.text, dict(one.values)] for one in dimension.choices]]
     return [dimension.name, dimension.low, dimension.high, dimension.log, dimension.step]

@@ -58,6 +58,7 @@ class Searching:
         options: how to train.
         devices: for each worker process, the graphics processor that it uses, or None.
         recovered: how many trials a dead process had left.
+        leftovers: how many earlier sweeps' records were written now that the store could not take.
         release: lets other processes work on the study.
     """
 
@@ -70,6 +71,7 @@ class Searching:
     options: Options
     devices: Sequence[str | None]
     recovered: int = 0
+    leftovers: int = 0
     release: Callable[[], None] = lambda: None
     _listener: Listener = field(default=lambda _: None)
     _started: float = field(default_factory=time.monotonic)
@@ -181,7 +183,8 @@ class Searching:
         """Record how a trial ended, and let the listener hear of it."""
         end = trial_end(told.trial, told.state, told.value, told.values, told.params)
         session.tracker.end_trial(self.experiment.name, end)
-        self._listener(judged(told, summaries(self.study), self.search))
+        maximize = self.search.objective.maximize
+        self._listener(judged(told, summaries(self.study), maximize=maximize))
 
     def _mend(self, trials: Sequence[Trial], session: Session) -> bool:
         """Complete the records of trials whose process was killed before they were written.

@@ -6,8 +6,7 @@ from typing import Any
 from signs_sweep.protocols import TrialEnd
 from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Judged, Run, Trial
 from signs_sweep.searching.outcome import Summary, best_of
-from signs_sweep.searching.words import describe
-from signs_sweep.spec import Search
+from signs_sweep.searching.words import describe, recorded_name
 from signs_sweep.studies import Told
 
 
@@ -39,20 +38,15 @@ def trial_end(
     )
 
 
-def recorded_name(dimension: str) -> str:
-    """Return a name that MLflow takes: that of a `zip` has commas, which it refuses."""
-    return dimension.replace(", ", "/")
-
-
-def judged(told: Told, trials: Sequence[Summary], search: Search) -> Judged:
+def judged(told: Told, trials: Sequence[Summary], *, maximize: bool) -> Judged:
     """Return what whoever watches hears of the end of a trial.
 
     Args:
         told: how it ended.
         trials: all of the study so far.
-        search: how many there will be, and which is best.
+        maximize: whether the largest value is the best.
     """
-    best = best_of(trials, maximize=search.objective.maximize)
+    best = best_of(trials, maximize=maximize)
     states = ("COMPLETE", "PRUNED", "FAIL")
     return Judged(
         name=describe(told.trial.label or "", told.params),
@@ -62,7 +56,6 @@ def judged(told: Told, trials: Sequence[Summary], search: Search) -> Judged:
         best=None if best is None else f"trial {best.number}",
         best_value=None if best is None else best.value,
         counts={state: sum(one.state == state for one in trials) for state in states},
-        total=search.trials,
     )
 
 

@@ -19,6 +19,11 @@ def describe(name: str, params: Mapping[str, Any]) -> str:
     return " ".join([name, *(f"{key}={_short(value)}" for key, value in params.items())])
 
 
+def recorded_name(dimension: str) -> str:
+    """Return a name that MLflow takes: that of a `zip` has commas, which it refuses."""
+    return dimension.replace(", ", "/")
+
+
 def findings(outcome: SearchOutcome) -> Findings:
     """Return what the record of a search says of it."""
     best, counts = outcome.best, outcome.counts
@@ -45,7 +50,7 @@ def findings(outcome: SearchOutcome) -> Findings:
     if outcome.winner is not None:
         files["best.yaml"] = best_spec(outcome, outcome.experiment.path.parent).encode()
     chosen = {} if best is None else best.params
-    params = {name.replace(", ", "/"): str(value) for name, value in chosen.items()}
+    params = {recorded_name(name): str(value) for name, value in chosen.items()}
     return Findings(params, metrics, "\n\n".join(sentences(outcome)), files)
 
 
