@@ -63,7 +63,8 @@ def title(trial: Trial, run: Run) -> str:
     """Return what a run of a trial is called: with its seeds where there are several."""
     if len(trial.runs) == 1:
         return f"{trial.label}"
-    return f"{trial.label} {'' if trial.number < 0 else 'seeds '}{seeds_of(run)}"
+    is_said = trial.label is not None and trial.label.endswith("seeds")
+    return f"{trial.label} {'' if is_said else 'seeds '}{seeds_of(run)}"
 
 
 def params_of(run: Run) -> dict[str, str]:

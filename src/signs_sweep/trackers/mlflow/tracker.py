@@ -249,5 +249,7 @@ def _name(sweep: SweepRecord, trial: Trial, run: Run) -> str:
     words = [trial.label] if trial.label else []
     words += [f"{name}={parameters.text(name)}" for name in sweep.varying]
     if len(trial.runs) > 1 or not words:
-        words.append(f"seeds {parameters.global_seed}, {parameters.init_seed}")
+        pair = f"{parameters.global_seed}, {parameters.init_seed}"
+        is_said = trial.label is not None and trial.label.endswith("seeds")
+        words.append(pair if is_said else f"seeds {pair}")
     return " ".join(words)
