@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 
 LAYERS = (
     {"errors", "records"},
-    {"data", "spec", "building", "planning", "preparation", "options"},
+    {"data", "spec", "building", "planning", "preparation", "options", "statistics"},
     {"protocols"},
     {"executors", "schedulers", "trackers", "trainer", "checkpoints", "studies"},
     {"recovery", "underway", "sweep", "analysis"},
@@ -32,7 +32,7 @@ HEAVY = {
     "sklearn": set(),  # by Optuna alone
     "matplotlib": {"trackers", "studies"},
     "pandas": {"analysis", "cli", "outcome", "searching", "api"},
-    "scipy": {"analysis", "studies"},
+    "scipy": {"statistics", "studies"},
     "h5py": {"data", "trainer"},
     "PIL": {"data"},
 }

@@ -58,7 +58,10 @@ def test_the_trials_that_the_others_are_compared_with_are_known(tmp_path: Path) 
         tmp_path, "name: a\ngrid: {l2: [0, 0.1], keep_prob: [1, 0.8]}\nbaseline: {l2: 0}\n"
     )
     (part,) = make_plan([(experiment, "data")]).parts
-    assert part.baselines == {1, 2}
+    assert [trial.is_baseline for trial in part.trials] == [True, True, False, False]
+    assert [trial.baselines for trial in part.trials] == [
+        (part.trials[number].runs[0].run_id,) for number in (0, 1, 0, 1)
+    ]
     assert part.varying == ("l2", "keep_prob")
 
 

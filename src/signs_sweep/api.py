@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.analysis.table import Row, build_table
+from signs_sweep.analysis.settings import Row
+from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.options import Options
 from signs_sweep.outcome import Outcome, rows_of
@@ -175,8 +176,11 @@ def compare(
     tracking_uri: str | None = None,
     sort: str | None = None,
     metrics: Sequence[str] = (),
+    means: bool = False,
 ) -> "pd.DataFrame":
     """Return the runs of specs or experiments as a table.
+
+    Of a spec with a `search` section, the runs of its search are shown too.
 
     Args:
         targets: spec files, or names of experiments in the store.
@@ -185,18 +189,33 @@ def compare(
         tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
         sort: column to sort by, best first; else the order of the plan.
         metrics: further metrics to show.
+        means: one line a setting, with means over its seeds, in place of one line a run; see
+            `signs_sweep.analysis.table.build_settings` for its columns.
 
     Returns:
         One line a run, indexed by run_id: the parameters that vary, `global_seed` and `init_seed`,
-        `state` (NEW for a run that was never started), `loss` (training loss of the last epoch),
-        `final_train_accuracy`, `val_accuracy` where there is validation, `test_accuracy`,
-        `epochs`, and `seconds` of training.
+        `state` (NEW for a run that was never started, PRUNED for one that a search stopped),
+        `loss` (training loss of the last epoch), `final_train_accuracy`, `val_accuracy` where there
+        is validation, `test_accuracy`, `is_baseline` and `difference` where there is a baseline,
+        `epochs`, and `seconds` of training; `guessing_since` where a run learned nothing.
 
     Raises:
         SpecError: a spec has problems.
         StoreError: the store cannot be read, or has no such experiment.
         UsageError: `sort` or one of `metrics` is not known of any run.
     """
+    rows = find_rows(targets, overrides=overrides, data=data, tracking_uri=tracking_uri)
+    return (build_settings if means else build_table)(rows, sort=sort, metrics=metrics)
+
+
+def find_rows(
+    targets: Sequence[SpecPath],
+    *,
+    overrides: Overrides = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+) -> list[Row]:
+    """Return the runs of specs or experiments, in order; see `compare`."""
     if not targets:
         raise UsageError("nothing to compare: name a spec file or an experiment")
     rows: list[Row] = []
@@ -205,15 +224,25 @@ def compare(
             rows += _rows_of_spec(Path(target), _arguments(overrides), _path(data), tracking_uri)
         else:
             rows += _rows_of_experiment(str(target), tracking_uri)
-    return build_table(rows, sort=sort, metrics=metrics)
+    return rows
 
 
 def _rows_of_spec(
     spec: Path, overrides: Sequence[str], data: Path | None, tracking_uri: str | None
 ) -> list[Row]:
     prepared = prepare([spec], overrides=overrides, data_dir=data)
-    results = Store(tracking_uri).find(prepared.plan)
-    return [row for part in prepared.plan.parts for row in rows_of(part, results)]
+    store = Store(tracking_uri)
+    (part,) = prepared.plan.parts
+    rows = rows_of(part, store.find(prepared.plan))
+    if not part.experiment.has_search or not store_exists(store.uri):
+        return rows
+    try:
+        recorded = _recorded_rows(store, part.experiment.name)
+    except StoreError:  # Nothing has been recorded under that name.
+        return rows
+    planned = {row.run_id for row in rows}
+    known = [row for row in rows if row.result is not None]
+    return known + [row for row in recorded if row.run_id not in planned] or rows
 
 
 def _rows_of_experiment(name: str, tracking_uri: str | None) -> list[Row]:
@@ -223,8 +252,17 @@ def _rows_of_experiment(name: str, tracking_uri: str | None) -> list[Row]:
             f"there is neither a spec file '{name}' nor a tracking store with an experiment of "
             "that name: nothing has been run here yet"
         )
+    return _recorded_rows(store, name)
+
+
+def _recorded_rows(store: Store, name: str) -> list[Row]:
+    """Return all runs of an experiment in a store, in the order in which they began.
+
+    Raises:
+        StoreError: there is no such experiment, or the store cannot be read.
+    """
     return [
-        Row(name, one.run_id, one.label, one.parameters, one.result)
+        Row(name, one.result.run_id, one.label, one.parameters, one.result, one.model, one.baseline)
         for one in store.tracker.list_runs(name)
     ]
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from signs_sweep.analysis.table import Row, build_table
+from signs_sweep.analysis.answer import answer
+from signs_sweep.analysis.settings import Row
+from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.planning import Part, Plan
 from signs_sweep.records import Result, State
 
@@ -50,16 +52,45 @@ class Outcome:
         )
         return State.FINISHED if is_finished else State.FAILED
 
+    @property
+    def rows(self) -> list[Row]:
+        """The runs in the order of the plan, with what is known of them."""
+        return [row for part in self.plan.parts for row in rows_of(part, self.results)]
+
     @cached_property
     def table(self) -> "pd.DataFrame":
         """One line a run; see `signs_sweep.compare`."""
-        return build_table([row for part in self.plan.parts for row in rows_of(part, self.results)])
+        return build_table(self.rows)
+
+    @cached_property
+    def settings(self) -> "pd.DataFrame":
+        """One line a setting, with means over its seeds; see `signs_sweep.compare`."""
+        return build_settings(self.rows)
+
+    @cached_property
+    def answers(self) -> dict[str, str]:
+        """By experiment, which setting was best and by how much; left out without results."""
+        found = {part.experiment.name: rows_of(part, self.results) for part in self.plan.parts}
+        return {name: text for name, rows in found.items() if (text := answer(rows))}
+
+    def __repr__(self) -> str:
+        finished = sum(one.state.is_finished for one in self.results.values())
+        names = ", ".join(part.experiment.name for part in self.plan.parts)
+        return f"<Outcome of {names}: {finished} of {len(self.plan.runs)} runs finished>"
 
 
 def rows_of(part: Part, results: Mapping[str, Result]) -> list[Row]:
     """Return the rows of an experiment's runs, in order."""
     return [
-        Row(part.experiment.name, run.run_id, trial.label, run.parameters, results.get(run.run_id))
+        Row(
+            part.experiment.name,
+            run.run_id,
+            trial.label,
+            run.parameters,
+            results.get(run.run_id),
+            run.model.values,
+            trial.baseline_of(run),
+        )
         for trial, run in part.runs
     ]
 

@@ -16,12 +16,10 @@ class Part:
     Attributes:
         experiment: the experiment.
         trials: its trials in the order written.
-        baselines: numbers of the trials that the others are compared with.
     """
 
     experiment: Experiment
     trials: tuple[Trial, ...]
-    baselines: frozenset[int]
 
     @cached_property
     def runs(self) -> tuple[tuple[Trial, Run], ...]:
@@ -93,13 +91,24 @@ def varying_parameters(parameters: Sequence[Parameters]) -> tuple[str, ...]:
 
 
 def _expand(experiment: Experiment, data: str) -> Part:
-    trials, baselines = [], []
-    for number, point in enumerate(experiment.points, start=1):
-        runs = replicates(experiment, point.parameters, data)
-        trials.append(Trial(number, point.label, runs))
-        if point.is_baseline:
-            baselines.append(number)
-    return Part(experiment, tuple(trials), frozenset(baselines))
+    runs = {
+        point.parameters: replicates(experiment, point.parameters, data)
+        for point in experiment.points
+    }
+    ids = {
+        baseline: tuple(run.run_id for run in runs[baseline])
+        for baseline in {point.baseline for point in experiment.points if point.baseline}
+    }
+    trials = [
+        Trial(
+            number,
+            point.label,
+            runs[point.parameters],
+            ids[point.baseline] if point.baseline else (),
+        )
+        for number, point in enumerate(experiment.points, start=1)
+    ]
+    return Part(experiment, tuple(trials))
 
 
 def replicates(

@@ -34,6 +34,7 @@ class Underway:
             seconds=event.seconds if isinstance(event, Finished) else None,
             message=event.message if isinstance(event, Failed) else None,
             history=history,
+            guessing_since=event.guessing_since if isinstance(event, Finished) else None,
         )
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from signs_sweep.analysis.table import Row, build_table
+from signs_sweep.analysis.settings import Row
+from signs_sweep.analysis.table import build_table
 from signs_sweep.errors import UsageError
 from signs_sweep.records import Parameters, Result, State
 

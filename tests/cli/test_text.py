@@ -2,7 +2,7 @@
 
 import pytest
 
-from signs_sweep.cli.text import columns, count, duration, measure, number
+from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number, numbers
 
 
 def test_columns_align_numbers_to_the_right_and_words_to_the_left() -> None:
@@ -52,3 +52,53 @@ def test_numbers_read_as_in_a_spec() -> None:
 def test_nouns_follow_their_number() -> None:
     assert count(1, "run") == "1 run"
     assert count(1200, "run") == "1,200 runs"
+
+
+HEADER = ["label", "learning_rate", "hidden", "test", "vs baseline", "time"]
+ROWS = [
+    ["a name that is long", "0.0001", "[100, 50]", "0.8500", "baseline", "1:20"],
+    ["m4", "5e-05", "[25, 12]", "0.8583", "+0.0083", "cached"],
+]
+
+
+@pytest.mark.parametrize("width", range(40, 80))
+def test_a_table_fits_the_terminal_and_no_number_is_cut(width: int) -> None:
+    lines = columns(HEADER, ROWS, width, droppable=["time"], last=["hidden", "learning_rate"])
+    assert all(len(line) <= width for line in lines)
+    text = "\n".join(lines)
+    assert "0.8500" in text
+    assert "+0.0083" in text
+
+
+def test_what_a_narrow_terminal_does_not_show_is_named() -> None:
+    wide = columns(HEADER, ROWS)
+    assert columns(HEADER, ROWS, max(map(len, wide)), droppable=["time"]) == wide
+    narrow = columns(HEADER, ROWS, 60, droppable=["time"])
+    assert narrow[-1] == "  not shown on 60 columns: time"
+    assert narrow[0].split() == ["learning", "vs"]
+
+
+def test_wide_characters_take_two_columns() -> None:
+    assert columns(["label", "x"], [["\u624b", "1"], ["ab", "2"]])[1:] == [
+        "  \u624b     1",
+        "  ab     2",
+    ]
+
+
+def test_text_is_broken_between_words_and_never_within_one() -> None:
+    text = "write validation: 0.2 into /a/very-long/path/of-a-store.db, please"
+    lines = fill(text, 24).splitlines()
+    assert "/a/very-long/path/of-a-store.db," in lines
+    assert " ".join(lines) == text
+    assert fill(text, None) == text
+
+
+def test_parts_stay_whole_and_go_to_further_lines() -> None:
+    assert joined(["toy", "4 runs", "data: signs"], None) == "toy   4 runs   data: signs"
+    assert joined(["toy", "4 runs", "data: signs"], 16) == "toy   4 runs\n  data: signs"
+
+
+def test_a_column_of_numbers_keeps_the_digits_that_tell_them_apart() -> None:
+    assert numbers([3.412345678e-05, 0.1]) == ["3.412e-05", "0.1"]
+    assert numbers([0.123456, 0.123457]) == ["0.123456", "0.123457"]
+    assert numbers([1500, None, "x"]) == ["1,500", "", "x"]

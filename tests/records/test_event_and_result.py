@@ -23,7 +23,9 @@ def test_a_state_knows_whether_it_counts_and_whether_it_is_the_last(
 
 
 def test_there_are_no_states_but_these() -> None:
-    assert {state.value for state in State} == {"RUNNING", "FINISHED", "FAILED", "KILLED"}
+    assert {state.value for state in State} == {
+        *("RUNNING", "FINISHED", "FAILED", "KILLED", "PRUNED")
+    }
 
 
 @pytest.mark.parametrize(("first", "count", "last"), [(1, 1, 1), (1, 32, 32), (33, 7, 39)])

@@ -148,6 +148,16 @@ def test_the_baseline_is_found_among_cases(load_text, baseline: str, expected: l
     assert [point.is_baseline for point in experiment.points] == expected
 
 
+def test_a_point_is_compared_with_the_baseline_that_differs_least(load_text) -> None:
+    experiment = load_text(
+        "name: x\ngrid: {l2: [0, 1]}\n"
+        "cases: [{label: a, keep_prob: 0.8, epochs: 5}, {label: b, keep_prob: 0.8}, {epochs: 7}]\n"
+        "baseline: {keep_prob: 0.8}\n"
+    )
+    compared = [(point.baseline.l2, point.baseline.epochs) for point in experiment.points]
+    assert compared == [(0, 5), (0, 1500), (0, 5), (1, 5), (1, 1500), (1, 5)]
+
+
 def test_minus_zero_is_zero(load_text) -> None:
     experiment = load_text("name: x\nvalidation: -0.0\ngrid: {l2: [-0.0]}\n", ["l2=-0.0"])
     assert str(experiment.validation) == "0.0"

@@ -15,25 +15,31 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_run_ends_with_a_table_on_stdout_and_messages_on_stderr(finished) -> None:
-    lines = (finished.folder / "stdout.txt").read_text().splitlines()
-    assert lines[0].split() == ["l2", "keep_prob", "loss", "train", "test", "epochs", "time"]
-    assert [line.split()[:2] for line in lines[1:]] == [
+    table, answer = (finished.folder / "stdout.txt").read_text().split("\n\n")
+    header, *lines = table.splitlines()
+    assert header.split() == [
+        *("l2", "keep_prob", "loss", "train", "test", "vs", "baseline", "epochs", "time")
+    ]
+    assert [line.split()[:2] for line in lines] == [
         ["0", "1"],
         ["0", "0.8"],
         ["0.01", "1"],
         ["0.01", "0.8"],
     ]
+    assert lines[0].split()[5] == "baseline"
+    assert answer.startswith(("Best by test accuracy: ", "l2="))
     said = (finished.folder / "stderr.txt").read_text()
     assert "toy   4 runs, 0 cached   data: signs, 40 + 12 photos" in said
     assert "l2=0.01 keep_prob=0.8: finished in" in said
-    assert "Compare: signs-sweep compare toy.yaml" in said
+    assert "compare   signs-sweep compare toy.yaml" in said
 
 
 def test_what_is_finished_is_not_trained_again(finished) -> None:
     again = finished.run("run", "toy.yaml")
     assert again.returncode == 0, again.stderr
     assert "4 runs, 4 cached" in again.stderr
-    assert [line.split()[-1] for line in again.stdout.splitlines()[1:]] == ["cached"] * 4
+    table = again.stdout.split("\n\n")[0]
+    assert [line.split()[-1] for line in table.splitlines()[1:]] == ["cached"] * 4
     _, runs = children(finished)
     assert len(runs) == 4
 
@@ -42,9 +48,8 @@ def test_the_table_is_the_same_from_the_store_as_from_the_run(finished) -> None:
     compared = finished.run("compare", "toy.yaml", "--format", "json")
     rows = json.loads(compared.stdout)
     assert len(rows) == 4
-    for row, line in zip(
-        rows, (finished.folder / "stdout.txt").read_text().splitlines()[1:], strict=True
-    ):
+    table = (finished.folder / "stdout.txt").read_text().split("\n\n")[0]
+    for row, line in zip(rows, table.splitlines()[1:], strict=True):
         l2, keep_prob, loss, train, test, *_ = line.split()
         assert (row["l2"], row["keep_prob"]) == (float(l2), float(keep_prob))
         assert row["loss"] == pytest.approx(float(loss), abs=1e-4)
@@ -121,7 +126,7 @@ def test_specs_that_share_a_run_train_it_once(project) -> None:
     )
     done = project.run("run", "a.yaml", "b.yaml")
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 4
+    assert len(done.stdout.split("\n\n")[0].splitlines()) == 4
     assert len(children(project, "a")[1]) + len(children(project, "b")[1]) == 2
 
 

@@ -1,37 +1,25 @@
-"""The table of runs, as a pandas DataFrame."""
+"""The tables of runs and of settings, as pandas DataFrames."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from signs_sweep.analysis.settings import (
+    Row,
+    baseline_of,
+    chosen_metric,
+    difference,
+    settings_of,
+    varying_values,
+)
 from signs_sweep.errors import UsageError
-from signs_sweep.planning import varying_parameters
-from signs_sweep.records import SEED_NAMES, Parameters, Result
+from signs_sweep.records import SEED_NAMES
+from signs_sweep.statistics.difference import Difference
 
 if TYPE_CHECKING:
     import pandas as pd
 
 METRIC_COLUMNS = ("loss", "final_train_accuracy", "val_accuracy", "test_accuracy")
 """Shown for every run, where it has them; `loss` is the training loss of the last epoch."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A run in the table.
-
-    Attributes:
-        experiment: name of the experiment it is shown under.
-        run_id: the run.
-        label: the name its trial has in the spec, or None.
-        parameters: hyperparameters and seeds.
-        result: what is known of it; None for a run that was never started.
-    """
-
-    experiment: str
-    run_id: str
-    label: str | None
-    parameters: Parameters
-    result: Result | None
 
 
 def build_table(
@@ -47,47 +35,132 @@ def build_table(
     Returns:
         A DataFrame indexed by run_id. Columns that would be empty or the same everywhere
         (`experiment` of a single one, labels that nobody gave, parameters that do not vary) are
-        left out; `epochs` is the number trained, or asked for where there is no result.
+        left out; `epochs` is the number trained, or asked for where there is no result. With a
+        baseline, `is_baseline` marks it and `difference` is by how much a run exceeds the run of
+        the baseline with the same seeds, in validation accuracy where all runs have it, else in
+        test accuracy. `guessing_since` is there if some run has given every image the same class,
+        from that epoch to its end.
 
     Raises:
         UsageError: `sort` or one of `metrics` is not known of any run.
     """
     import pandas as pd
 
+    known = _known_metrics(rows, metrics)
+    shown = [name for name in (*METRIC_COLUMNS, *metrics) if name in known]
+    varying = [name for name in varying_values(rows) if name != "epochs"]
+    columns = ["experiment", "label", *varying, *SEED_NAMES, "state", *dict.fromkeys(shown)]
+    columns += ["is_baseline", "difference", "epochs", "seconds", "guessing_since"]
+    scores = {row.run_id: row.score(chosen_metric(rows)) for row in rows}
+    records = [_record(row, columns, scores) for row in rows]
+    index = pd.Index([row.run_id for row in rows], name="run_id")
+    table = pd.DataFrame(records, index=index, columns=columns)
+    table = table.drop(columns=_needless(rows))
+    if not any(row.result and row.result.guessing_since for row in rows):
+        table = table.drop(columns="guessing_since")
+    return _sorted(table, sort)
+
+
+def build_settings(
+    rows: Sequence[Row], *, sort: str | None = None, metrics: Sequence[str] = ()
+) -> "pd.DataFrame":
+    """Return one line a setting: what varies, and means over its seeds.
+
+    Args:
+        rows: the runs, in the order to show.
+        sort: a column to sort by, best first for accuracies and losses; the order given if None.
+        metrics: further metrics to show.
+
+    Returns:
+        A DataFrame indexed by `setting`, numbers from 1. `runs` is the number of finished runs,
+        metrics are means over them, `deviation` is the standard deviation of the one that settings
+        are compared by: validation accuracy where all runs have it, else test accuracy. With a
+        baseline, `is_baseline` marks it, and `difference` is the mean difference to it in that
+        metric over the seeds that both have, `difference_low` and `difference_high` the ends of
+        its 95 % interval (paired t-test), which takes two seeds. `guessing` counts runs that give
+        every image the same class, if there are any.
+
+    Raises:
+        UsageError: `sort` or one of `metrics` is not known of any run.
+    """
+    import pandas as pd
+
+    known, metric = _known_metrics(rows, metrics), chosen_metric(rows)
+    shown = [name for name in (*METRIC_COLUMNS, *metrics) if name in known]
+    settings = settings_of(rows)
+    records: list[dict[str, Any]] = []
+    for setting in settings:
+        first = setting.rows[0]
+        record: dict[str, Any] = {"experiment": first.experiment, "label": first.label}
+        record |= {name: first.params.get(name) for name in varying_values(rows)}
+        finished = [row for row in setting.rows if row.result and row.result.state.is_finished]
+        record |= {"runs": len(finished)} | {name: setting.mean(name) for name in shown}
+        record |= {"deviation": setting.deviation(metric), "is_baseline": setting.is_baseline}
+        baseline = baseline_of(setting, settings)
+        found = None if baseline is None else difference(setting, baseline, metric)
+        interval = (found.low, found.high) if isinstance(found, Difference) else (None, None)
+        record["difference"] = found.mean if isinstance(found, Difference) else found
+        record["difference_low"], record["difference_high"] = interval
+        record["guessing"] = sum(bool(row.result.guessing_since) for row in finished if row.result)
+        records.append(record)
+    index = pd.RangeIndex(1, len(records) + 1, name="setting")
+    table = pd.DataFrame(records, index=index).drop(columns=_needless(rows))
+    if not any(row.baseline for row in rows):
+        table = table.drop(columns=["difference_low", "difference_high"])
+    if not table["guessing"].any():
+        table = table.drop(columns="guessing")
+    return _sorted(table, sort)
+
+
+def _needless(rows: Sequence[Row]) -> list[str]:
+    """Return the columns that would be empty or the same everywhere."""
+    needless = []
+    if len({row.experiment for row in rows}) < 2:
+        needless.append("experiment")
+    if not any(row.label for row in rows):
+        needless.append("label")
+    if not any(row.baseline for row in rows):
+        needless += ["is_baseline", "difference"]
+    return needless
+
+
+def _known_metrics(rows: Sequence[Row], metrics: Sequence[str]) -> set[str]:
+    """Return the metrics that some run has.
+
+    Raises:
+        UsageError: one of `metrics` is not among them.
+    """
     known = {name for row in rows if row.result for name in row.result.metrics}
     for name in metrics:
         if name not in known:
             raise UsageError(_unknown("metric", name, known))
-    varying = varying_parameters([row.parameters for row in rows])
-    shown = [name for name in (*METRIC_COLUMNS, *metrics) if name in known]
-    columns = ["experiment", "label", *(name for name in varying if name != "epochs"), *SEED_NAMES]
-    columns += ["state", *dict.fromkeys(shown), "epochs", "seconds"]
-    records = [_record(row, columns) for row in rows]
-    index = pd.Index([row.run_id for row in rows], name="run_id")
-    table = pd.DataFrame(records, index=index, columns=columns)
-    if len({row.experiment for row in rows}) < 2:
-        table = table.drop(columns="experiment", errors="ignore")
-    if not any(row.label for row in rows):
-        table = table.drop(columns="label", errors="ignore")
+    return known
+
+
+def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":
     if sort is None:
         return table
     if sort not in table.columns:
         raise UsageError(_unknown("column to sort by", sort, table.columns))
-    is_better_high = sort.endswith("accuracy")
+    is_better_high = sort.endswith("accuracy") or sort == "difference"
     return table.sort_values(sort, ascending=not is_better_high, kind="stable")
 
 
-def _record(row: Row, columns: Iterable[str]) -> list[Any]:
+def _record(row: Row, columns: Iterable[str], scores: dict[str, float | None]) -> list[Any]:
     """Return the values of a run, column by column."""
     result = row.result
     known: dict[str, Any] = dict(result.metrics) if result else {}
-    known |= asdict(row.parameters)
+    known |= row.params
+    ours, theirs = scores[row.run_id], scores.get(row.baseline or "")
     known |= {
         "experiment": row.experiment,
         "label": row.label,
         "state": result.state.value if result else "NEW",
         "epochs": result.epochs if result else row.parameters.epochs,
         "seconds": result.seconds if result else None,
+        "is_baseline": row.baseline == row.run_id,
+        "difference": None if ours is None or theirs is None else ours - theirs,
+        "guessing_since": result.guessing_since if result else None,
     }
     return [known.get(name) for name in columns]
 

@@ -2,6 +2,10 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from signs_sweep.errors import SignsSweepError
 
 
 def main() -> None:
@@ -9,20 +13,46 @@ def main() -> None:
 
     What a person can mend is printed without a traceback, with exit code 2.
     """
+    from signs_sweep.cli.streams import discard_output, prepare_streams
     from signs_sweep.errors import SignsSweepError
 
+    prepare_streams()
     try:
+        _check_folder()
         from signs_sweep.cli.app import app
 
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except SignsSweepError as error:
-        from signs_sweep.cli.text import show_error
-
-        show_error(error)
-        sys.exit(2)
+        _end(error)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read our output has seen enough, as in `signs-sweep plan ... | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has seen enough, as in `signs-sweep plan ... | head`.
+        discard_output()
         sys.exit(0)
+
+
+def _check_folder() -> None:
+    """Check that there is a current folder: stores and specs are looked for in it.
+
+    Raises:
+        UsageError: it was deleted.
+    """
+    from signs_sweep.errors import UsageError
+
+    try:
+        os.getcwd()  # noqa: PTH109  # pathlib is not imported yet
+    except FileNotFoundError:
+        raise UsageError(
+            "the current folder has been deleted; change to another one with `cd`"
+        ) from None
+
+
+def _end(error: "SignsSweepError") -> None:
+    from signs_sweep.cli.text import show_error
+
+    show_error(error)
+    sys.exit(2)

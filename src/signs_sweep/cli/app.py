@@ -78,6 +78,7 @@ def run(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Train the runs of specs, and record them in MLflow. Finished runs are not trained again."""
+    from signs_sweep.cli.output import Given
     from signs_sweep.cli.running import run_specs
     from signs_sweep.options import Options
     from signs_sweep.preparation import prepare
@@ -86,7 +87,8 @@ def run(
     options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds, stall_seconds)
     prepared = prepare(specs, overrides=overrides or [], data_dir=data)
     running = begin(prepared, tracking_uri, options)
-    raise typer.Exit(run_specs(running, specs, quiet=quiet))
+    given = Given(overrides or [], data, tracking_uri)
+    raise typer.Exit(run_specs(running, specs, given, quiet=quiet))
 
 
 @app.command()
@@ -133,6 +135,7 @@ def search(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Search the space of a spec with Optuna, and confirm the winner over fresh seeds."""
+    from signs_sweep.cli.output import Given
     from signs_sweep.cli.searching import run_search
     from signs_sweep.options import Options
     from signs_sweep.preparation import prepare
@@ -147,7 +150,8 @@ def search(
     )
     prepared = prepare([spec], overrides=overrides or [], data_dir=data)
     searching = begin_search(prepared, tracking_uri, options, trials=trials, timeout=timeout)
-    raise typer.Exit(run_search(searching, spec, output, quiet=quiet))
+    given = Given(overrides or [], data, tracking_uri)
+    raise typer.Exit(run_search(searching, spec, output, given, quiet=quiet))
 
 
 @app.command()
@@ -164,6 +168,9 @@ def compare(
         list[str] | None,
         typer.Option(metavar="NAME", help="A further metric to show; may be repeated."),
     ] = None,
+    means: Annotated[
+        bool, typer.Option("--means", help="One line a setting: means over its seeds.")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TABLE,
     output: Annotated[
         Path | None,
@@ -173,20 +180,12 @@ def compare(
     data: Data = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Show the runs of specs or experiments in one table."""
-    from signs_sweep.api import compare as compare_runs
-    from signs_sweep.cli.output import write
-    from signs_sweep.cli.tables import render
+    """Show the runs of specs or experiments in one table, and means over seeds."""
+    from signs_sweep.api import find_rows
+    from signs_sweep.cli.comparing import show_comparison
 
-    table = compare_runs(
-        *targets,
-        overrides=overrides,
-        data=data,
-        tracking_uri=tracking_uri,
-        sort=sort,
-        metrics=metric or [],
-    )
-    write(render(table, form), output)
+    rows = find_rows(targets, overrides=overrides, data=data, tracking_uri=tracking_uri)
+    show_comparison(rows, form, output, sort=sort, metrics=metric or [], means=means)
 
 
 @app.command()

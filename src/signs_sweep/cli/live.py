@@ -101,14 +101,18 @@ class LiveView(AbstractContextManager["LiveView"]):
         from rich.table import Table
         from rich.text import Text
 
+        def cell(words: str, style: str = "") -> Text:
+            return Text(words, style, no_wrap=True, overflow="ellipsis")
+
         now = self._bar()
+        wide = min(28, max(8, self.console.width - 64))
         bar = Table.grid(padding=(0, 2))
         bar.add_row(
-            now.name,
-            ProgressBar(total=max(now.total, 1), completed=now.done, width=28),
-            Text(now.words),
+            cell(now.name),
+            ProgressBar(total=max(now.total, 1), completed=now.done, width=wide),
+            cell(now.words),
         )
         workers = Table.grid(padding=(0, 2))
         for index, line in enumerate(self._lines, start=1):
-            workers.add_row(Text(f"  {index}", style="dim"), *map(Text, line))
+            workers.add_row(cell(f"  {index}", "dim"), *map(cell, line))
         return Group(bar, workers)

@@ -1,12 +1,40 @@
-"""Results: to stdout, or to a file."""
+"""Results, to stdout or to a file; messages, to stderr; and commands to paste."""
 
 import os
+import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from signs_sweep.cli.text import count
+from signs_sweep.cli.streams import width_of
+from signs_sweep.cli.text import count, fill
 from signs_sweep.errors import UsageError
 from signs_sweep.records import News, Notice
+
+
+@dataclass(frozen=True)
+class Given:
+    """The options that a command was given and that the commands it shows need as well.
+
+    Attributes:
+        overrides: the values of `--set`.
+        data: that of `--data`, if any.
+        tracking_uri: that of `--tracking-uri`, if any.
+    """
+
+    overrides: Sequence[str] = ()
+    data: Path | None = None
+    tracking_uri: str | None = None
+
+    def command(self, name: str, *arguments: str | Path) -> str:
+        """Return a command with these options, as it can be pasted into a shell."""
+        words = ["signs-sweep", name, *map(str, arguments)]
+        if name != "ui":
+            words += [word for override in self.overrides for word in ("--set", override)]
+            words += ["--data", str(self.data)] if self.data is not None else []
+        words += ["--tracking-uri", self.tracking_uri] if self.tracking_uri is not None else []
+        return shlex.join(words)
 
 
 def write(text: str, file: Path | None) -> None:
@@ -47,10 +75,17 @@ def write_bytes(content: bytes, file: Path) -> None:
     print(f"wrote {file}", file=sys.stderr)
 
 
-def say(*lines: str) -> None:
-    """Write lines to stderr, for a person."""
+def say(*lines: str, indent: str = "") -> None:
+    """Write lines to stderr, for a person; those that are too long for the terminal are broken."""
     for line in lines:
-        print(line, file=sys.stderr, flush=True)
+        print(fill(line, width_of(sys.stderr), indent), file=sys.stderr, flush=True)
+
+
+def show_commands(commands: Sequence[tuple[str, str]]) -> None:
+    """Write commands to stderr, each on a line of its own with what it is good for before it."""
+    wide = max(len(purpose) for purpose, _ in commands)
+    for purpose, command in commands:
+        print(f"  {purpose.ljust(wide)}   {command}", file=sys.stderr, flush=True)
 
 
 def say_notices(event: News | None) -> None:

@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Mapping, Sequence
 
+from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.tables import plan_lines
-from signs_sweep.cli.text import count, duration
+from signs_sweep.cli.text import count, duration, joined
 from signs_sweep.executors import default_workers
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
@@ -17,6 +18,7 @@ _ON_A_TERMINAL = 200
 
 def show_plan(prepared: Prepared, store: Store) -> None:
     """Print the runs of a plan and a summary."""
+    width = width_of(sys.stdout)
     known = store.find(prepared.plan)
     begun = store.checkpoints.begun(prepared.plan.runs.values())
     for part in prepared.plan.parts:
@@ -26,14 +28,15 @@ def show_plan(prepared: Prepared, store: Store) -> None:
         net = str(experiment.model)
         if isinstance(experiment.model, Dense):
             net += f" > {len(dataset.classes)}"
-        print(f"{experiment.name}   {runs} in {trials}   data: {dataset.describe()}   net: {net}")
+        parts = [experiment.name, f"{runs} in {trials}", f"data: {dataset.describe()}"]
+        print(joined([*parts, f"net: {net}"], width))
         beyond = {run.run_id: store.checkpoints.finished_beyond(run) for _, run in part.runs}
-        lines = plan_lines(part, known, begun, beyond)
+        lines = plan_lines(part, known, begun, beyond, width)
         if sys.stdout.isatty() and len(lines) > _ON_A_TERMINAL:
             hidden = len(lines) - _ON_A_TERMINAL
             lines[_ON_A_TERMINAL - 3 : -3] = [f"  ... {hidden:,} more; pipe to see all"]
         print("\n".join(lines), end="\n\n")
-    print(summary(prepared.plan, known, begun, store.seconds_an_epoch()))
+    print(joined(summary(prepared.plan, known, begun, store.seconds_an_epoch()), width))
 
 
 def summary(
@@ -41,7 +44,7 @@ def summary(
     known: Mapping[str, Result],
     begun: Mapping[str, int],
     seconds_an_epoch: float | None,
-) -> str:
+) -> list[str]:
     """Return how much there is to do, and how long it takes where there is experience."""
     new = [
         run
@@ -50,16 +53,16 @@ def summary(
     ]
     cached = len(plan.runs) - len(new)
     if not new:
-        return f"{count(cached, 'run')}, all cached: nothing to train"
+        return [f"{count(cached, 'run')}, all cached: nothing to train"]
     left = epochs_left(new, begun)
     epochs = sum(left)
     workers = min(default_workers(), len(new))
-    words = f"{count(len(new), 'run')} to train, {cached:,} cached   {epochs:,} epochs"
+    words = [f"{count(len(new), 'run')} to train, {cached:,} cached", f"{epochs:,} epochs"]
     if seconds_an_epoch is None:
-        return f"{words}   time: not known before a first run"
+        return [*words, "time: not known before a first run"]
     longest = max(left)
     seconds = max(epochs / workers, longest) * seconds_an_epoch
-    return f"{words}   about {duration(seconds)} with {count(workers, 'worker')}"
+    return [*words, f"about {duration(seconds)} with {count(workers, 'worker')}"]
 
 
 def epochs_left(runs: Sequence[Run], begun: Mapping[str, int]) -> list[int]:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from signs_sweep.cli.output import leftovers_line, say, say_notices
+from signs_sweep.cli.output import Given, leftovers_line, say, say_notices, show_commands
 from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
-from signs_sweep.cli.tables import outcome_lines
-from signs_sweep.cli.text import count, duration
+from signs_sweep.cli.streams import has_cursor, width_of
+from signs_sweep.cli.tables import outcome_lines, settings_lines
+from signs_sweep.cli.text import count, duration, fill, joined
 from signs_sweep.outcome import Outcome
 from signs_sweep.records import State
 from signs_sweep.running import Running
@@ -16,21 +17,28 @@ from signs_sweep.running import Running
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
 
 
-def run_specs(running: Running, specs: Sequence[Path], *, quiet: bool) -> int:
-    """Carry out a plan while showing how it goes; return the exit code."""
+def run_specs(running: Running, specs: Sequence[Path], given: Given, *, quiet: bool) -> int:
+    """Carry out a plan while showing how it goes; return the exit code.
+
+    Args:
+        running: the plan.
+        specs: where it comes from.
+        given: the options of the command.
+        quiet: whether to show nothing but results and errors.
+    """
     if not quiet:
-        say(*_header(running))
+        print("\n".join(_header(running)), file=sys.stderr)
     progress = _progress(running, quiet=quiet)
     with progress as watcher:
         outcome = running.execute(say_notices if watcher is None else watcher.hear)
     print("\n".join(_results(outcome)))
+    names = Titles.of(outcome.plan, {}).names
     for failure in outcome.failures:
-        title = Titles.of(outcome.plan, {}).names[failure.run_id]
-        print(f"failed: {title}: {failure.message}", file=sys.stderr)
+        say(f"failed: {names[failure.run_id]}: {failure.message}")
     if outcome.unwritten:
         say(f"warning: {outcome.unwritten}")
     if not quiet:
-        say(_footer(outcome, specs))
+        _show_end(outcome, specs, given)
     code = _EXIT_CODES[outcome.state]
     return code or int(outcome.unwritten is not None)
 
@@ -43,7 +51,7 @@ def _progress(
     if quiet or not to_train:
         return nullcontext()
     titles = Titles.of(plan, running.known)
-    if sys.stderr.isatty():
+    if has_cursor(sys.stderr):
         return LiveProgress(titles, workers=min(max(running.workers, 1), to_train))
     return PlainProgress(titles)
 
@@ -51,39 +59,61 @@ def _progress(
 def _header(running: Running) -> list[str]:
     """Return a line per experiment, and a remark where photos were expected and not found."""
     plan, datasets = running.prepared.plan, running.prepared.datasets
+    width = width_of(sys.stderr)
     lines = leftovers_line(running.leftovers)
     for part in plan.parts:
         experiment, runs = part.experiment, [run.run_id for _, run in part.runs]
         cached = sum(run_id in running.known for run_id in runs)
-        lines.append(
-            f"{experiment.name}   {count(len(runs), 'run')}, {cached} cached   "
-            f"data: {datasets[experiment.name].describe()}"
-        )
+        parts = [
+            experiment.name,
+            f"{count(len(runs), 'run')}, {cached} cached",
+            f"data: {datasets[experiment.name].describe()}",
+        ]
+        lines.append(joined(parts, width))
     if any(
         part.experiment.data == "signs" and datasets[part.experiment.name].drawn
         for part in plan.parts
     ):
-        lines.append(
+        note = (
             "note: no photos were found, so the built-in drawn images are used. Put train_signs.h5 "
             "and test_signs.h5 into data/, or name their folder with --data or SIGNS_DATA."
         )
+        lines.append(fill(note, width))
     return lines
 
 
 def _results(outcome: Outcome) -> list[str]:
-    return outcome_lines(outcome.table, outcome.cached)
+    """Return the table of runs, that of settings with several seeds, and the answer."""
+    width = width_of(sys.stdout)
+    lines = outcome_lines(outcome.table, outcome.cached, width)
+    if any(len(trial.runs) > 1 for _, trial in outcome.plan.trials()):
+        lines += ["", "means over seeds", *settings_lines(outcome.settings, width)]
+    lines += ["", *_guessing(outcome, width)]
+    several = len(outcome.answers) > 1
+    for name, answer in outcome.answers.items():
+        lines.append(fill(f"{name}: {answer}" if several else answer, width))
+    return lines[:-1] if not lines[-1] else lines
 
 
-def _footer(outcome: Outcome, specs: Sequence[Path]) -> str:
-    names = " ".join(map(str, specs))
-    ended = [one for one in outcome.results.values() if one.state.is_finished]
-    if outcome.was_interrupted:
-        return (
-            f"interrupted: {len(ended)} of {count(len(outcome.plan.runs), 'run')} finished. "
-            "The same command trains the others."
-        )
-    time = duration(outcome.seconds)
-    return (
-        f"{count(len(outcome.plan.runs), 'run')} in {time}.   Look: signs-sweep ui   "
-        f"Compare: signs-sweep compare {names}"
+def _guessing(outcome: Outcome, width: int | None) -> list[str]:
+    """Return a sentence on runs that have learned nothing, if there are any."""
+    results = [outcome.results.get(run_id) for run_id in outcome.plan.runs]
+    found = [one for one in results if one is not None and one.guessing_since is not None]
+    if not found:
+        return []
+    which = f"{len(found)} of {count(len(results), 'run')} learned nothing"
+    text = (
+        f"{which}: the network gives every image the same class, as it does when its hidden units "
+        "are all dead. Try a smaller learning_rate, or other seeds."
     )
+    return [fill(text, width)]
+
+
+def _show_end(outcome: Outcome, specs: Sequence[Path], given: Given) -> None:
+    ended = [one for one in outcome.results.values() if one.state.is_finished]
+    runs = count(len(outcome.plan.runs), "run")
+    if outcome.was_interrupted:
+        say(f"interrupted: {len(ended)} of {runs} finished. The same command trains the others.")
+        return
+    say(f"{runs} in {duration(outcome.seconds)}")
+    show_commands([("look", given.command("ui")), ("compare", given.command("compare", *specs))])

@@ -2,11 +2,21 @@
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
-from signs_sweep.cli.output import check_writable, leftovers_line, say, say_notices, write
+from signs_sweep.cli.output import (
+    Given,
+    check_writable,
+    leftovers_line,
+    say,
+    say_notices,
+    show_commands,
+    write,
+)
 from signs_sweep.cli.search_progress import LiveSearch, PlainSearch, SearchState
-from signs_sweep.cli.text import columns, count, duration, measure, number
+from signs_sweep.cli.streams import has_cursor, width_of
+from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number
 from signs_sweep.records import State
 from signs_sweep.searching import Searching, SearchOutcome, best_spec, sentences
 from signs_sweep.studies import shown_storage
@@ -16,27 +26,38 @@ _SHOWN = 10
 """Trials in the table at the end: the best ones."""
 
 
-def run_search(searching: Searching, spec: Path, output: Path | None, *, quiet: bool) -> int:
-    """Carry out a search while showing how it goes; return the exit code."""
+def run_search(
+    searching: Searching, spec: Path, output: Path | None, given: Given, *, quiet: bool
+) -> int:
+    """Carry out a search while showing how it goes; return the exit code.
+
+    Args:
+        searching: the search.
+        spec: where it comes from.
+        output: where to write the best trial as a spec, if anywhere.
+        given: the options of the command.
+        quiet: whether to show nothing but results and errors.
+    """
     if output is not None:
         check_writable(output)
     if not quiet:
-        say(*_header(searching))
+        print("\n".join(_header(searching)), file=sys.stderr)
     with _progress(searching, quiet=quiet) as watcher:
         outcome = searching.execute(say_notices if watcher is None else watcher.hear)
-    print("\n".join(table_lines(outcome)))
+    width = width_of(sys.stdout)
+    print("\n".join(table_lines(outcome, width)))
     print()
-    print("\n".join(sentences(outcome)))
+    print("\n".join(fill(sentence, width) for sentence in sentences(outcome)))
     if output is not None and outcome.winner is not None and not outcome.was_interrupted:
         write(best_spec(outcome, output.absolute().parent), output)
     if outcome.unwritten:
         say(f"warning: {outcome.unwritten}")
     if not quiet:
-        say(_footer(outcome, searching, spec, output))
+        _show_end(outcome, searching, spec, output, given)
     return _EXIT_CODES[outcome.state] or int(outcome.unwritten is not None)
 
 
-def table_lines(outcome: SearchOutcome) -> list[str]:
+def table_lines(outcome: SearchOutcome, width: int | None = None) -> list[str]:
     """Return the best trials as a table."""
     done = [one for one in outcome.trials if one.value is not None]
     sign = -1 if outcome.search.objective.maximize else 1
@@ -46,7 +67,7 @@ def table_lines(outcome: SearchOutcome) -> list[str]:
         [str(one.number), measure(one.value), *(_cell(one.params.get(name)) for name in names)]
         for one in best
     ]
-    return columns(["trial", outcome.search.objective.metric, *names], rows)
+    return columns(["trial", outcome.search.objective.metric, *names], rows, width)
 
 
 def _cell(value: object) -> str:
@@ -59,7 +80,7 @@ def _progress(
     if quiet:
         return nullcontext()
     state = SearchState(searching.total, searching.search.timeout)
-    if sys.stderr.isatty():
+    if has_cursor(sys.stderr):
         return LiveSearch(state, workers=max(len(searching.devices), 1))
     return PlainSearch(state)
 
@@ -68,11 +89,15 @@ def _header(searching: Searching) -> list[str]:
     """Return what is searched, and what is there already."""
     experiment, search = searching.experiment, searching.search
     dataset = searching.prepared.datasets[experiment.name]
-    replicates = count(len(experiment.seeds), "seed")
-    what = f"{experiment.name}   {count(searching.total, 'trial')} of {replicates}   "
-    what += f"{search.sampler.name}, pruner {search.pruner.name}   data: {dataset.describe()}"
+    parts = [
+        experiment.name,
+        f"{count(searching.total, 'trial')} of {count(len(experiment.seeds), 'seed')}",
+        f"{search.sampler.name}, pruner {search.pruner.name}",
+        f"data: {dataset.describe()}",
+        f"study: {shown_storage(searching.storage)}",
+    ]
     lines = leftovers_line(searching.leftovers)
-    lines.append(f"{what}   study: {shown_storage(searching.storage)}")
+    lines.append(joined(parts, width_of(sys.stderr)))
     done = searching.total - searching.left
     if done and searching.left:
         lines.append(f"done before: {count(done, 'trial')}; {searching.left:,} left")
@@ -82,20 +107,29 @@ def _header(searching: Searching) -> list[str]:
     return lines
 
 
-def _footer(outcome: SearchOutcome, searching: Searching, spec: Path, output: Path | None) -> str:
+def _show_end(
+    outcome: SearchOutcome, searching: Searching, spec: Path, output: Path | None, given: Given
+) -> None:
     if outcome.was_interrupted:
-        return "interrupted: the same command goes on."
+        say("interrupted: the same command goes on.")
+        return
+    commands = [("look", given.command("ui"))]
     if outcome.was_done:
         made = sum(outcome.counts.values())
         words = f"this search has {count(made, 'trial')} and is finished"
         if searching.search.sampler.name == "grid" and searching.total < searching.search.trials:
-            return f"{words}: that is the whole grid."
-        return f"{words}; --trials {made + 30} adds 30."
-    words = f"searched in {duration(outcome.seconds)}"
-    if outcome.seconds_per_ask is not None:
-        words += f", {1000 * outcome.seconds_per_ask:.0f} ms a proposal"
-    if outcome.winner is None:
-        return f"{words}.   Look: signs-sweep ui"
-    if output is None:
-        return f"{words}.   Look: signs-sweep ui   Best as a spec: search {spec} -o best.yaml"
-    return f"{words}.   Look: signs-sweep ui   Train the best: signs-sweep run {output}"
+            words += ": that is the whole grid"
+        else:
+            more = given.command("search", spec, "--trials", str(made + 30))
+            commands.append(("30 trials more", more))
+    else:
+        words = f"searched in {duration(outcome.seconds)}"
+        if outcome.seconds_per_ask is not None:
+            words += f", {1000 * outcome.seconds_per_ask:.0f} ms a proposal"
+    say(f"{words}.")
+    if outcome.winner is not None and output is None:
+        commands.append(("best as a spec", given.command("search", spec, "-o", "best.yaml")))
+    elif outcome.winner is not None:
+        without = replace(given, overrides=())  # They are in the spec that was written.
+        commands.append(("train the best", without.command("run", str(output))))
+    show_commands(commands)

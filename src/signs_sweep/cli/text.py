@@ -2,9 +2,13 @@
 
 import math
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from signs_sweep.errors import SignsSweepError, SpecError
+
+_NARROWEST = 6
+"""Columns that a shortened text keeps at least."""
 
 
 def show_error(error: SignsSweepError) -> None:
@@ -13,22 +17,142 @@ def show_error(error: SignsSweepError) -> None:
     print(f"{prefix}{error}", file=sys.stderr)
 
 
-def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def columns(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int | None = None,
+    droppable: Sequence[str] = (),
+    last: Sequence[str] = (),
+) -> list[str]:
     """Return lines of text in which each column is as wide as its widest cell.
 
-    Columns of numbers are aligned to the right.
+    Columns of numbers are aligned to the right. Where the lines would be wider than the terminal,
+    the names of columns are broken at blanks and underscores, then columns are left out, of which
+    a last line tells, and at last texts are shortened. Numbers are never cut.
+
+    Args:
+        header: the names of the columns.
+        rows: their cells.
+        width: columns of the terminal, or None for any.
+        droppable: names of the columns that may be left out, the first one first.
+        last: the same of those that are left out only when shortened texts are not enough.
     """
-    cells_of = [[row[position] for row in rows] for position in range(len(header))]
-    widths = [max(map(len, [name, *cells])) for name, cells in zip(header, cells_of, strict=True)]
-    to_right = [bool(cells) and all(map(_is_number, cells)) for cells in cells_of]
-    lines = []
-    for row in (header, *rows):
-        cells = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, to_right, strict=True)
-        ]
-        lines.append("  " + "  ".join(cells).rstrip())
+    table = [_Column(name, [row[at] for row in rows]) for at, name in enumerate(header)]
+    dropped: list[str] = []
+    if width is not None and _width(table) > width:
+        for column in table:
+            column.break_name()
+        table, dropped = _without(table, droppable, width)
+        while _width(table) > width and (texts := [one for one in table if one.can_shrink]):
+            max(texts, key=lambda one: one.width).width -= 1
+        table, more = _without(table, last, width)
+        dropped += more
+    height = max((len(column.title) for column in table), default=0)
+    lines = [
+        "  " + "  ".join(column.line(at, height) for column in table).rstrip()
+        for at in range(height + len(rows))
+    ]
+    if dropped:
+        words = f"not shown on {width} columns: {', '.join(dropped)}"
+        lines += [f"  {line}" for line in textwrap.wrap(words, (width or 80) - 2)]
     return lines
+
+
+class _Column:
+    """A column of a table."""
+
+    def __init__(self, name: str, cells: Sequence[str]) -> None:
+        self.name = name
+        self.title = [name]
+        self._cells = cells
+        self._is_number = bool(cells) and all(map(_is_number, cells))
+        self._fit()
+
+    @property
+    def can_shrink(self) -> bool:
+        return self.width > _NARROWEST and not any(
+            cell and _is_number(cell) for cell in self._cells
+        )
+
+    def break_name(self) -> None:
+        """Spread the name over several lines, each of one word."""
+        self.title = self.name.replace("_", " ").split(" ")
+        self._fit()
+
+    def line(self, at: int, height: int) -> str:
+        """Return a line of the column: of its title, which has some height, or below it a cell."""
+        above = [""] * (height - len(self.title))
+        text = self._cells[at - height] if at >= height else [*above, *self.title][at]
+        return _fitted(text, self.width, to_right=self._is_number)
+
+    def _fit(self) -> None:
+        from rich.cells import cell_len
+
+        self.width = max(map(cell_len, [*self.title, *self._cells]))
+
+
+def _without(
+    table: list[_Column], names: Sequence[str], width: int
+) -> tuple[list[_Column], list[str]]:
+    """Leave out columns, the first names first, until the others fit; return those left out too."""
+    dropped: list[str] = []
+    for name in names:
+        if _width(table) > width and any(column.name == name for column in table):
+            table = [column for column in table if column.name != name]
+            dropped.append(name)
+    return table, dropped
+
+
+def _width(table: Sequence[_Column]) -> int:
+    return sum(column.width + 2 for column in table)
+
+
+def _fitted(cell: str, width: int, *, to_right: bool) -> str:
+    """Return a cell that takes so many columns of the terminal."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(cell) > width:
+        cell = set_cell_size(cell, width - 1).rstrip() + "\u2026"
+    blank = " " * (width - cell_len(cell))
+    return blank + cell if to_right else cell + blank
+
+
+def fill(text: str, width: int | None, indent: str = "") -> str:
+    """Break a text between words, never within one; return it as it is for a width of None."""
+    if width is None:
+        return text
+    return textwrap.fill(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def joined(parts: Sequence[str], width: int | None) -> str:
+    """Return parts side by side, in as many lines as they need; further lines are indented."""
+    from rich.cells import cell_len
+
+    lines: list[str] = []
+    for part in parts:
+        longer = f"{lines[-1]}   {part}" if lines else part
+        if lines and width is not None and cell_len(longer) > width:
+            lines.append(fill(f"  {part}", width, "  "))
+        else:
+            lines[-1:] = [longer]
+    return "\n".join(lines)
+
+
+def numbers(values: Sequence[object]) -> list[str]:
+    """Return the values of a column as `number` does, floats with as few digits as tell them apart.
+
+    At least four significant digits are kept.
+    """
+    floats = {value for value in values if isinstance(value, float) and math.isfinite(value)}
+    digits = next(
+        (one for one in range(4, 17) if len({f"{x:.{one}g}" for x in floats}) == len(floats)), 17
+    )
+    return [
+        f"{value:.{digits}g}" if isinstance(value, float) and value in floats else number(value)
+        for value in values
+    ]
 
 
 def number(value: object) -> str:

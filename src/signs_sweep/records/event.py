@@ -91,6 +91,8 @@ class Finished:
             class, column the predicted one; None where the run was not tested.
         model: the trained network as the bytes of a `.keras` file of ordinary Keras layers, for
             float32 images scaled to [0, 1] of shape (n, height, width, channels).
+        guessing_since: the epoch from which on the network has given every image the same class,
+            as one whose hidden units are dead does; None for a network that has learned.
     """
 
     run_id: str
@@ -99,6 +101,7 @@ class Finished:
     metrics: Mapping[str, float]
     confusion: "NDArray[np.int64] | None"
     model: bytes
+    guessing_since: int | None = None
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ History = Mapping[str, "NDArray[np.float64]"]
 
 
 class State(Enum):
-    """Where a run is in its life. The names are those of MLflow."""
+    """Where a run is in its life. The names are those of MLflow, which has PRUNED as KILLED."""
 
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     KILLED = "KILLED"
+    PRUNED = "PRUNED"
 
     @property
     def is_finished(self) -> bool:
@@ -47,6 +48,8 @@ class Result:
         history: the values of every epoch, where this process saw them; None for a run that
             was found in the store.
         location: where the tracker keeps it (for MLflow, the id of its run there).
+        guessing_since: the epoch from which on a finished run has given every image the same class;
+            None if it has learned.
     """
 
     run_id: str
@@ -57,6 +60,7 @@ class Result:
     message: str | None = None
     history: History | None = None
     location: str | None = None
+    guessing_since: int | None = None
 
     @property
     def is_tested(self) -> bool:

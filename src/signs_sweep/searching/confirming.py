@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from signs_sweep.analysis.difference import Difference, paired_difference
 from signs_sweep.planning import replicates
 from signs_sweep.records import SEED_NAMES, Dense, Model, Parameters, Result, Run, Trial
 from signs_sweep.spec import Experiment
+from signs_sweep.statistics.difference import Difference, paired_difference
 
 _WINNER, _DEFAULT = -1, -2
 """Numbers of their trials: those of the study begin at 0."""

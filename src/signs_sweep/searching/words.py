@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from signs_sweep.analysis.difference import Difference
 from signs_sweep.data import KNOWN_DATASETS
 from signs_sweep.protocols import Findings
 from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Dense, Model
 from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
+from signs_sweep.statistics.difference import Difference
 from signs_sweep.studies import in_words
 
 

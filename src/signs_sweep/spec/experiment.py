@@ -24,12 +24,18 @@ class Point:
     Attributes:
         label: the name that `cases` gave it, or None.
         parameters: hyperparameters, with the seeds of `base`.
-        is_baseline: whether the others are compared with it.
+        baseline: the point that it is compared with, itself for one of the baseline; None without
+            a baseline.
     """
 
     label: str | None
     parameters: Parameters
-    is_baseline: bool
+    baseline: Parameters | None = None
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether others are compared with it."""
+        return self.parameters == self.baseline
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +77,11 @@ class Experiment:
     document: documents.Mapping = field(repr=False)
 
     @property
+    def has_search(self) -> bool:
+        """Whether the spec has a `search` section."""
+        return "search" in self.document.keys
+
+    @property
     def point_count(self) -> int:
         """The number of points as written; overrides may make some of them equal."""
         return prod(len(factor) for factor in self.factors)
@@ -91,22 +102,33 @@ class Experiment:
             Point(
                 ", ".join(point.label for point in points if point.label) or None,
                 parameters,
-                any(point.is_baseline for point in points),
+                points[0].baseline and replace(points[0].baseline, **self.forced),
             )
             for parameters, points in equal.items()
         )
 
     def _written(self) -> Iterator[Point]:
-        """Yield the points as the spec has them, without overrides."""
+        """Yield the points as the spec has them, without overrides.
+
+        The baseline of a point differs from it only in the factors that the baseline restricts.
+        """
         base = asdict(self.base)
+        firsts = [next((one for one in factor if one.is_baseline), None) for factor in self.factors]
         for combination in product(*self.factors):
-            values = base.copy()
-            label, is_baseline = None, self.has_baseline
-            for part in combination:
+            values, baseline = base.copy(), base.copy()
+            label, is_baseline = None, True
+            for part, first in zip(combination, firsts, strict=True):
                 values.update(part.values)
+                baseline.update(part.values if part.is_baseline or first is None else first.values)
                 label = part.label or label
                 is_baseline = is_baseline and part.is_baseline
-            yield Point(label, Parameters(**values), is_baseline)
+            parameters = Parameters(**values)
+            if not self.has_baseline:
+                yield Point(label, parameters)
+            elif is_baseline:
+                yield Point(label, parameters, parameters)
+            else:
+                yield Point(label, parameters, Parameters(**baseline))
 
     def problem(self, *keys: str | int, message: str) -> SpecError:
         """Return an error that points at a value of the spec.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from signs_sweep.records import Progress, Result, State, Trial
 from signs_sweep.spec import EPOCHWISE_PRUNERS, Objective, Search
-from signs_sweep.studies.dead import DeadWatch
+from signs_sweep.statistics.guessing import DeadWatch
 from signs_sweep.studies.methods import decision_interval, make_pruner, make_sampler
 from signs_sweep.studies.space import distributions, grid, values_of
 from signs_sweep.studies.storage import FAILED

@@ -100,6 +100,7 @@ class MemoryTracker:
                     state=State.FINISHED,
                     metrics=dict(event.metrics),
                     seconds=event.seconds,
+                    guessing_since=event.guessing_since,
                 )
             case Failed():
                 record.result = replace(record.result, state=State.FAILED, message=event.message)

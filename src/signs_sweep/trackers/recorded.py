@@ -1,5 +1,6 @@
 """A run as a store has it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from signs_sweep.records import Parameters, Result
@@ -10,13 +11,15 @@ class RecordedRun:
     """A run that was found by the experiment it is recorded under.
 
     Attributes:
-        run_id: the run.
         label: the name of its trial, or None.
         parameters: hyperparameters and seeds.
+        model: what it trains, by name, as text.
+        baseline: run_id of the run that it is compared with: its own in the baseline; or None.
         result: what is known of it.
     """
 
-    run_id: str
     label: str | None
     parameters: Parameters
+    model: Mapping[str, str]
+    baseline: str | None
     result: Result

@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 from signs_sweep.building import ModelSource
 from signs_sweep.data import Dataset, DataSource, stratified_split
 from signs_sweep.errors import DataError, DivergedError, TrainingError
-from signs_sweep.records import Checkpoint, Dense, Event, Finished, Model, Progress, Run
+from signs_sweep.records import (
+    Checkpoint,
+    Dense,
+    Event,
+    Finished,
+    History,
+    Model,
+    Progress,
+    Run,
+)
+from signs_sweep.statistics.guessing import guessing_since
 from signs_sweep.trainer import runtime
 from signs_sweep.trainer.built import BuiltNetwork
 from signs_sweep.trainer.checkpoint import Snapshot
@@ -174,6 +184,13 @@ class _Course:
         """Time since the last checkpoint, or since the start."""
         return time.monotonic() - self._last_checkpoint
 
+    def history(self) -> History:
+        """Return the values of every epoch, by metric."""
+        names = self._parts[0].metrics
+        return {
+            name: np.concatenate([part.metrics[name] for part in self._parts]) for name in names
+        }
+
     def add(self, progress: Progress) -> None:
         """Take in some more epochs."""
         self._parts.append(progress)
@@ -193,13 +210,10 @@ class _Course:
 
     def checkpoint(self) -> Checkpoint:
         """Return the state after the last epoch."""
-        names = self._parts[0].metrics
         snapshot = Snapshot(
             trajectory=self.run.trajectory_id,
             state=self._loop.state(),
-            history={
-                name: np.concatenate([part.metrics[name] for part in self._parts]) for name in names
-            },
+            history=self.history(),
             times=np.concatenate([part.times for part in self._parts]),
             seconds=self.seconds,
         )
@@ -250,6 +264,7 @@ def _finish(
     loss, predicted = evaluate(network, training)
     if not np.isfinite(loss):
         raise DivergedError(course.run.parameters.epochs, loss)
+    since = guessing_since(course.history(), training.labels, predicted, loss)
     metrics = {
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),
@@ -268,6 +283,7 @@ def _finish(
         model=network.to_bytes(),
         seconds=course.seconds,
         time=time.time(),
+        guessing_since=since,
     )
 
 

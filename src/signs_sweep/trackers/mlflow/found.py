@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from signs_sweep.errors import StoreError
-from signs_sweep.records import Parameters, Result, State
+from signs_sweep.records import PARAMETER_NAMES, Parameters, Result, State
 from signs_sweep.trackers.mlflow import tags
 from signs_sweep.trackers.recorded import RecordedRun
 from signs_sweep.trackers.store import shown
@@ -96,12 +96,15 @@ def result_of(record: Record) -> Result:
     """Return what a record says of a run."""
     return Result(
         run_id=record.tags[tags.RUN_ID],
-        state=_state(record.status),
+        state=_state(record),
         metrics={name: value for name, value in record.metrics.items() if name != "seconds"},
         epochs=int(record.tags.get(tags.EPOCHS, 0)),
         seconds=record.metrics.get("seconds"),
         message=record.tags.get(tags.MESSAGE),
         location=record.location,
+        guessing_since=int(record.tags[tags.GUESSING_SINCE])
+        if tags.GUESSING_SINCE in record.tags
+        else None,
     )
 
 
@@ -117,10 +120,18 @@ def recorded_run(record: Record) -> RecordedRun:
         global_seed=int(given["global_seed"]),
         init_seed=int(given["init_seed"]),
     )
-    result = result_of(record)
-    return RecordedRun(result.run_id, record.tags.get(tags.LABEL), parameters, result)
+    known = {*PARAMETER_NAMES, "validation"}
+    return RecordedRun(
+        label=record.tags.get(tags.LABEL),
+        parameters=parameters,
+        model={name: value for name, value in given.items() if name not in known},
+        baseline=record.tags.get(tags.BASELINE),
+        result=result_of(record),
+    )
 
 
-def _state(status: str) -> State:
+def _state(record: Record) -> State:
     """Return the state; what MLflow calls SCHEDULED has not ended."""
-    return State(status) if status in State.__members__ else State.RUNNING
+    if record.status == State.KILLED.value and tags.PRUNED in record.tags:
+        return State.PRUNED
+    return State(record.status) if record.status in State.__members__ else State.RUNNING

@@ -23,6 +23,7 @@ from signs_sweep.records import (
     Stopped,
     Waiting,
 )
+from signs_sweep.statistics.guessing import describe_guessing
 from signs_sweep.trackers.curves import Curves
 from signs_sweep.trackers.dataset import DatasetInfo
 from signs_sweep.trackers.figures import draw_run
@@ -134,6 +135,9 @@ class RunRecorder:
     def _finish(self, event: Finished) -> None:
         from mlflow.entities import Metric
 
+        if event.guessing_since is not None:
+            words = describe_guessing(event.guessing_since)
+            self._tag({tags.GUESSING_SINCE: str(event.guessing_since), tags.NOTE: words})
         moment = int(event.time * 1000)
         final = {**event.metrics, "seconds": event.seconds}
         self._waiting += [

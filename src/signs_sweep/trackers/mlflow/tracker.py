@@ -158,12 +158,14 @@ class MlflowTracker:
         if continues is None and run.run_id in self._recorders:  # Begun here, and told once more.
             continues = self._recorders[run.run_id].location
         dataset = self._datasets[run.data]
+        baseline = trial.baseline_of(run)
         values = {
             tags.RUN_ID: run.run_id,
             tags.TRIAL: str(trial.number),
             tags.DATA: run.data,
             tags.DATASET: dataset.title,
             **({tags.LABEL: trial.label} if trial.label else {}),
+            **({tags.BASELINE: baseline} if baseline else {}),
             **source_tags(),
         }
         with store_errors(self._uri):
@@ -195,7 +197,7 @@ class MlflowTracker:
         client.update_run(location, status="RUNNING")
         if earlier.info.experiment_id == experiment_id:
             client.set_tag(location, tags.PARENT, parent)
-        for name in (tags.MESSAGE, tags.NOTE):
+        for name in (tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE):
             if name in earlier.data.tags:
                 client.delete_tag(location, name)
         return {

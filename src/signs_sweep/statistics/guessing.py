@@ -1,11 +1,16 @@
-"""Networks that cannot learn any more.
+"""Networks that only guess: every image gets the same class.
 
 Where no unit of a hidden layer answers to any sample, every sample gets the same probabilities,
-and nothing flows back to the layers below. What is left of the loss is that of guessing, the
-logarithm of the number of classes where these are equally frequent, and the penalty.
+and nothing flows back to the layers below. What is left of the loss is that of guessing (the
+entropy of the classes: the logarithm of their number where they are equally frequent) and the
+penalty.
 """
 
 import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 _PATIENCE = 15
 """Epochs in a row that must look dead. Of 32 runs at 1e-5 and 3e-5 with and without penalty and
@@ -62,3 +67,40 @@ class DeadWatch:
             and held_out > math.log(self._classes) - _CLOSE
             and accuracy < _GUESSES / self._classes
         )
+
+
+def guessing_since(
+    history: Mapping[str, NDArray[np.float64]],
+    labels: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    loss: float,
+) -> int | None:
+    """Return since which epoch a trained network has only guessed; None if it does not guess.
+
+    It guesses if every training image gets the same class, its loss is not below that of guessing,
+    and the loss of its last 15 epochs or more was not either. A network that has just begun to
+    learn slowly may look the same.
+
+    Args:
+        history: by metric (`loss`, and perhaps `val_loss`), one value an epoch, from the first on.
+        labels: class of each training image, int64 of shape (n,).
+        predicted: class that the trained network gives it, int64 of shape (n,).
+        loss: on the training set, in inference mode and without penalty.
+    """
+    shares = np.bincount(labels) / len(labels)
+    guess = -sum(share * math.log(share) for share in shares.tolist() if share) - _CLOSE
+    if loss < guess or (predicted != predicted[0]).any():
+        return None
+    learned = np.zeros(len(history["loss"]), dtype=bool)
+    for name in {"loss", "val_loss"} & set(history):
+        learned |= history[name] < guess
+    since = int(np.flatnonzero(learned)[-1]) + 2 if learned.any() else 1
+    return since if len(learned) - since + 1 >= _PATIENCE else None
+
+
+def describe_guessing(epoch: int) -> str:
+    """Return what a person should know of a network that has only guessed since an epoch."""
+    return (
+        f"It has only guessed since epoch {epoch:,}: every image gets the same class, as from a "
+        "network whose hidden units are all dead. Try a smaller learning_rate or another init_seed."
+    )

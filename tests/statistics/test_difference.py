@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from signs_sweep.analysis.difference import paired_difference
+from signs_sweep.statistics.difference import paired_difference
 
 
 def test_it_is_the_mean_of_the_pairs_with_the_interval_of_the_t_test() -> None:

@@ -1,0 +1,83 @@
+"""What the runs of an experiment say to its question, in a sentence or two."""
+
+from collections.abc import Sequence
+
+from signs_sweep.analysis.settings import (
+    Row,
+    Setting,
+    baseline_of,
+    chosen_metric,
+    difference,
+    settings_of,
+    varying_values,
+)
+
+_NAMES = {"val_accuracy": "validation accuracy", "test_accuracy": "test accuracy"}
+
+
+def answer(rows: Sequence[Row]) -> str | None:
+    """Return which setting was best, by how much and over how many seeds; None without results.
+
+    Args:
+        rows: the runs of one experiment.
+    """
+    metric = chosen_metric(rows)
+    settings = settings_of(rows)
+    means = [(one, mean) for one in settings if (mean := one.mean(metric)) is not None]
+    if not means:
+        return None
+    if len(settings) == 1:
+        return _spread(settings[0], metric)
+    ranked = sorted(means, key=lambda pair: -pair[1])
+    (best, mean), others = ranked[0], ranked[1:]
+    varying = varying_values(rows)
+    equal = [one for one, value in others if value == mean]
+    if equal:
+        names = [one.name(varying) for one in (best, *equal)]
+        listed = f"{', '.join(names[:-1])} and {names[-1]}"
+        return f"{listed} are equally good by {_NAMES[metric]}: {_mean(best, metric)}."
+    is_baseline = best.is_baseline
+    name = f"the baseline {best.name(varying)}" if is_baseline else best.name(varying)
+    text = f"Best by {_NAMES[metric]}: {name}, {_mean(best, metric)}"
+    other = None if is_baseline else baseline_of(best, settings)
+    if other is not None:
+        return text + _compared(best, other, metric, "the baseline ", varying)
+    if not others:
+        return f"{text}. No other setting has a finished run."
+    return text + _compared(best, others[0][0], metric, "the next best, ", varying)
+
+
+def _spread(setting: Setting, metric: str) -> str:
+    """Return how one setting did over its seeds."""
+    scores = setting.scores(metric).values()
+    text = f"{_NAMES[metric].capitalize()}: {_mean(setting, metric)}"
+    if len(scores) < 2:
+        return f"{text}."
+    spread = f"{min(scores):.4f} to {max(scores):.4f}"
+    return f"{text}, from {spread}, standard deviation {setting.deviation(metric):.4f}."
+
+
+def _mean(setting: Setting, metric: str) -> str:
+    count = len(setting.scores(metric))
+    over = "one seed" if count == 1 else f"mean over {count:,} seeds"
+    return f"{setting.mean(metric):.4f} ({over})"
+
+
+def _compared(best: Setting, other: Setting, metric: str, what: str, varying: Sequence[str]) -> str:
+    """Return by how much the best exceeds another setting, and whether that may be chance."""
+    name = f"{what}{other.name(varying)}"
+    found = difference(best, other, metric)
+    if found is None and not other.scores(metric):
+        return f". There is no finished run of {name}."
+    if found is None:
+        return f". It shares no seed with {name}: {_mean(other, metric)}."
+    if isinstance(found, float):
+        return (
+            f", {found:+.4f} against {name}. One seed cannot tell this from chance: write "
+            "`seeds: 10` in the spec."
+        )
+    text = (
+        f", {found.mean:+.4f} against {name} ({found.pairs:,} seeds, 95 % interval "
+        f"{found.low:+.4f} to {found.high:+.4f})"
+    )
+    return f"{text}." if found.is_clear else f"{text}. This may be chance."

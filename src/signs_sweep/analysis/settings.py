@@ -1,0 +1,132 @@
+"""Runs grouped by setting: means over seeds, and differences to the baseline."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from signs_sweep.records import SEED_NAMES, Parameters, Result
+from signs_sweep.statistics.difference import Difference, paired_difference
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run in a table.
+
+    Attributes:
+        experiment: name of the experiment it is shown under.
+        run_id: the run.
+        label: the name its trial has in the spec, or None.
+        parameters: hyperparameters and seeds.
+        result: what is known of it; None for a run that was never started.
+        model: what it trains, by name, as text.
+        baseline: run_id of the run that it is compared with: its own in the baseline; or None.
+    """
+
+    experiment: str
+    run_id: str
+    label: str | None
+    parameters: Parameters
+    result: Result | None
+    model: Mapping[str, str] = field(default_factory=dict)
+    baseline: str | None = None
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """What it was trained with, by name: parameters, seeds and model."""
+        return asdict(self.parameters) | dict(self.model)
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Its global and init seed."""
+        return self.parameters.global_seed, self.parameters.init_seed
+
+    def score(self, metric: str) -> float | None:
+        """Return a metric, if the run is finished and has it."""
+        if self.result is None or not self.result.state.is_finished:
+            return None
+        return self.result.metrics.get(metric)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The runs of an experiment that differ in their seeds alone.
+
+    Attributes:
+        rows: the runs, in order, at least one.
+    """
+
+    rows: tuple[Row, ...]
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether others are compared with it."""
+        return any(row.baseline == row.run_id for row in self.rows)
+
+    def scores(self, metric: str) -> dict[tuple[int, int], float]:
+        """Return a metric by seeds, of the runs that are finished and have it."""
+        found = {row.seeds: row.score(metric) for row in self.rows}
+        return {seeds: score for seeds, score in found.items() if score is not None}
+
+    def mean(self, metric: str) -> float | None:
+        """Return the mean of a metric over the seeds; None if no run has it."""
+        scores = self.scores(metric)
+        return statistics.fmean(scores.values()) if scores else None
+
+    def deviation(self, metric: str) -> float | None:
+        """Return the standard deviation of a metric over at least two seeds."""
+        scores = self.scores(metric)
+        return statistics.stdev(scores.values()) if len(scores) > 1 else None
+
+    def name(self, varying: Sequence[str]) -> str:
+        """Return what tells it from others: its label or else the values that vary."""
+        row = self.rows[0]
+        if row.label:
+            return row.label
+        parameters = row.parameters
+        values = {
+            name: parameters.text(name) if hasattr(parameters, name) else row.model.get(name)
+            for name in varying
+        }
+        return " ".join(f"{name}={value}" for name, value in values.items())
+
+
+def settings_of(rows: Sequence[Row]) -> list[Setting]:
+    """Group runs by experiment, label and all values but the seeds, in the order of the runs."""
+    groups: dict[object, list[Row]] = {}
+    for row in rows:
+        values = tuple(item for item in row.params.items() if item[0] not in SEED_NAMES)
+        groups.setdefault((row.experiment, row.label, values), []).append(row)
+    return [Setting(tuple(group)) for group in groups.values()]
+
+
+def baseline_of(setting: Setting, settings: Sequence[Setting]) -> Setting | None:
+    """Return the setting that a setting is compared with, if there is one among these."""
+    wanted = {row.baseline for row in setting.rows if row.baseline}
+    return next((one for one in settings if any(r.run_id in wanted for r in one.rows)), None)
+
+
+def difference(one: Setting, other: Setting, metric: str) -> Difference | float | None:
+    """Return by how much a setting exceeds another in a metric, over the seeds that both have.
+
+    With a single pair of runs it is a number without an interval, without any it is None.
+    """
+    ours, theirs = one.scores(metric), other.scores(metric)
+    shared = [seeds for seeds in ours if seeds in theirs]
+    if len(shared) < 2:
+        return ours[shared[0]] - theirs[shared[0]] if shared else None
+    return paired_difference([ours[seeds] for seeds in shared], [theirs[one] for one in shared])
+
+
+def varying_values(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the names of parameters and parts of the model that differ, seeds left out."""
+    names = dict.fromkeys(name for row in rows for name in row.params if name not in SEED_NAMES)
+    return tuple(name for name in names if len({row.params.get(name) for row in rows}) > 1)
+
+
+def chosen_metric(rows: Sequence[Row]) -> str:
+    """Return what settings are compared by: held-out samples where all runs have them."""
+    finished = [row for row in rows if row.result and row.result.state.is_finished]
+    is_validated = bool(finished) and all(row.score("val_accuracy") is not None for row in finished)
+    return "val_accuracy" if is_validated else "test_accuracy"

@@ -1,0 +1,44 @@
+"""What `compare` prints."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from signs_sweep.analysis.settings import Row, settings_of
+from signs_sweep.analysis.table import build_settings, build_table
+from signs_sweep.cli.output import write
+from signs_sweep.cli.streams import width_of
+from signs_sweep.cli.tables import Format, render
+
+
+def show_comparison(
+    rows: Sequence[Row],
+    form: Format,
+    output: Path | None,
+    *,
+    sort: str | None,
+    metrics: Sequence[str],
+    means: bool,
+) -> None:
+    """Write the table of runs or of settings; for people, both where settings have several seeds.
+
+    Args:
+        rows: the runs.
+        form: how to write it.
+        output: where to, or None for stdout.
+        sort: a column to sort by.
+        metrics: further metrics to show.
+        means: whether to write the table of settings alone.
+
+    Raises:
+        UsageError: `sort` or one of `metrics` is not known of any run, or the file cannot be
+            written.
+    """
+    width = width_of(sys.stdout) if output is None else None
+    build = build_settings if means else build_table
+    text = render(build(rows, sort=sort, metrics=metrics), form, width)
+    is_for_people = form in (Format.TABLE, Format.MD)
+    if is_for_people and not means and any(len(one.rows) > 1 for one in settings_of(rows)):
+        text += f"\nmeans over seeds\n{'' if form is Format.TABLE else chr(10)}"
+        text += render(build_settings(rows, metrics=metrics), form, width)
+    write(text, output)

@@ -1,0 +1,88 @@
+"""The standard streams of the process: closed ones, full disks, terminals that go away."""
+
+import io
+import os
+import sys
+from typing import Any, TextIO
+
+from signs_sweep.errors import UsageError
+
+_DEFAULT_WIDTH = 80
+
+
+class _Results(io.FileIO):
+    """A stream for results: that they cannot be written is an error of the user's to mend."""
+
+    def write(self, content: Any) -> int:
+        """Write.
+
+        Raises:
+            UsageError: the disk is full, or the terminal is gone.
+            BrokenPipeError: the reader has seen enough.
+        """
+        try:
+            return super().write(content) or 0
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            discard_output()
+            raise UsageError(f"cannot write to standard output: {error.strerror}") from error
+
+
+class _Lossy(io.FileIO):
+    """A stream for messages: what cannot be written is dropped."""
+
+    def write(self, content: Any) -> int:
+        """Write, and claim to have written where that fails."""
+        try:
+            return super().write(content) or 0
+        except OSError:
+            return memoryview(content).nbytes
+
+
+def prepare_streams() -> None:
+    """Open the standard streams that are closed, and let no lost message end the command.
+
+    A file that is opened while descriptor 1 or 2 is free would get that number, and whatever a
+    library prints would be written into it: into the database of the tracking store, for example.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    stdout, stderr = sys.stdout, sys.stderr
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_Results(1, "w", closefd=False)),
+        encoding="utf-8" if stdout is None else stdout.encoding,
+        errors="strict" if stdout is None else stdout.errors,
+        line_buffering=os.isatty(1),
+    )
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(_Lossy(2, "w", closefd=False)),
+        encoding="utf-8" if stderr is None else stderr.encoding,
+        errors="backslashreplace",
+        line_buffering=True,
+    )
+
+
+def discard_output() -> None:
+    """Let nothing more be written to stdout, whose other end does not take it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def has_cursor(stream: TextIO) -> bool:
+    """Whether a stream is a terminal on which lines can be drawn again."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Return how many columns the terminal has that a stream leads to; None if it is none."""
+    if not stream.isatty():
+        return None
+    if os.environ.get("COLUMNS", "").isdecimal():
+        return int(os.environ["COLUMNS"]) or _DEFAULT_WIDTH
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _DEFAULT_WIDTH
+    except (OSError, ValueError):
+        return _DEFAULT_WIDTH

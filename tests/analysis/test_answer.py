@@ -1,0 +1,158 @@
+"""The sentence that answers the question of an experiment."""
+
+from signs_sweep.analysis.answer import answer
+from signs_sweep.analysis.settings import Row, baseline_of, settings_of
+from signs_sweep.analysis.table import build_settings, build_table
+from signs_sweep.records import Parameters, Result, State
+
+
+def row(
+    l2: float, score: float | None, *, seed: int = 0, baseline: float | None = None, **more: object
+) -> Row:
+    """Return a run with a test accuracy, compared with the run of another l2 of the same seed."""
+    metrics = {} if score is None else {"test_accuracy": score} | dict(more.pop("metrics", {}))
+    state = State.FAILED if score is None else State.FINISHED
+    return Row(
+        "toy",
+        f"{l2}-{seed}",
+        more.pop("label", None),
+        Parameters(l2=l2, global_seed=seed),
+        Result(f"{l2}-{seed}", state, metrics, epochs=3, seconds=1.0, **more),
+        {"hidden": "[3]"},
+        None if baseline is None else f"{baseline}-{seed}",
+    )
+
+
+def test_the_best_setting_is_compared_with_the_baseline() -> None:
+    text = answer([row(0.0, 0.5, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.25)])
+    assert text == (
+        "Best by test accuracy: l2=0.1, 0.7500 (one seed), +0.2500 against the baseline l2=0. "
+        "One seed cannot tell this from chance: write `seeds: 10` in the spec."
+    )
+
+
+def test_a_baseline_that_is_best_is_compared_with_the_next() -> None:
+    text = answer([row(0.0, 0.75, baseline=0.0), row(0.1, 0.5, baseline=0.0)])
+    assert text is not None
+    assert "the baseline l2=0, 0.7500 (one seed), +0.2500 against the next best, l2=0.1" in text
+
+
+def test_without_a_baseline_the_best_is_compared_with_the_next() -> None:
+    text = answer([row(0.0, 0.25), row(0.1, 0.75), row(1.0, 0.5)])
+    assert text is not None
+    assert "l2=0.1, 0.7500 (one seed), +0.2500 against the next best, l2=1." in text
+
+
+def test_several_seeds_give_an_interval() -> None:
+    rows = [row(0.0, 0.50, seed=0), row(0.0, 0.52, seed=1), row(0.0, 0.51, seed=2)]
+    rows += [row(0.1, 0.70, seed=0), row(0.1, 0.72, seed=1), row(0.1, 0.72, seed=2)]
+    text = answer(rows)
+    assert text is not None
+    assert "l2=0.1, 0.7133 (mean over 3 seeds), +0.2033 against the next best, l2=0 (3" in text
+    assert "chance" not in text
+    rows[-1] = row(0.1, 0.1, seed=2)
+    rows[-2] = row(0.1, 0.9, seed=1)
+    unclear = answer(rows)
+    assert unclear is not None
+    assert unclear.endswith("This may be chance.")
+
+
+def test_settings_without_a_common_seed_are_not_subtracted() -> None:
+    text = answer([row(0.0, 0.5, seed=0), row(0.1, 0.75, seed=1)])
+    assert text is not None
+    assert "shares no seed with the next best, l2=0: 0.5000 (one seed)" in text
+    assert "+0.25" not in text
+
+
+def test_equal_settings_are_equally_good() -> None:
+    text = answer([row(0.0, 0.5), row(0.1, 0.75), row(1.0, 0.75)])
+    assert text == "l2=0.1 and l2=1 are equally good by test accuracy: 0.7500 (one seed)."
+
+
+def test_one_setting_over_several_seeds_gets_its_spread() -> None:
+    text = answer([row(0.0, 0.5, seed=0), row(0.0, 0.7, seed=1)])
+    assert text == (
+        "Test accuracy: 0.6000 (mean over 2 seeds), from 0.5000 to 0.7000, standard deviation "
+        "0.1414."
+    )
+    assert answer([row(0.0, 0.5)]) == "Test accuracy: 0.5000 (one seed)."
+
+
+def test_failed_runs_have_no_part_in_it() -> None:
+    assert answer([row(0.0, None)]) is None
+    text = answer([row(0.0, None, baseline=0.0), row(0.1, 0.75, baseline=0.0)])
+    assert text == (
+        "Best by test accuracy: l2=0.1, 0.7500 (one seed). "
+        "There is no finished run of the baseline l2=0."
+    )
+    alone = answer([row(0.0, None), row(0.1, 0.75)])
+    assert alone is not None
+    assert alone.endswith("No other setting has a finished run.")
+
+
+def test_held_out_samples_decide_where_all_runs_have_them() -> None:
+    rows = [
+        row(0.0, 0.9, metrics={"val_accuracy": 0.5}),
+        row(0.1, 0.1, metrics={"val_accuracy": 0.75}),
+    ]
+    text = answer(rows)
+    assert text is not None
+    assert text.startswith("Best by validation accuracy: l2=0.1, 0.7500")
+    mixed = answer([rows[0], row(0.1, 0.1)])
+    assert mixed is not None
+    assert mixed.startswith("Best by test accuracy: l2=0, 0.9000")
+
+
+def test_a_labelled_setting_is_called_by_its_label() -> None:
+    text = answer([row(0.0, 0.5, label="m3"), row(0.1, 0.75, label="m4")])
+    assert text is not None
+    assert "Best by test accuracy: m4, 0.7500" in text
+
+
+def test_the_table_of_settings_has_means_deviations_and_paired_differences() -> None:
+    rows = [row(0.0, 0.4, seed=0, baseline=0.0), row(0.0, 0.6, seed=1, baseline=0.0)]
+    rows += [row(0.1, 0.5, seed=0, baseline=0.0), row(0.1, 0.9, seed=1, baseline=0.0)]
+    table = build_settings(rows)
+    assert list(table.index) == [1, 2]
+    assert table["runs"].tolist() == [2, 2]
+    assert table["test_accuracy"].tolist() == [0.5, 0.7]
+    assert table["is_baseline"].tolist() == [True, False]
+    assert table.loc[2, "difference"] == 0.2
+    assert table.loc[2, "difference_low"] < 0 < table.loc[2, "difference_high"]
+    assert "hidden" not in table
+
+
+def test_the_table_of_runs_has_the_difference_to_the_run_with_the_same_seeds() -> None:
+    rows = [row(0.0, 0.4, seed=0, baseline=0.0), row(0.0, 0.6, seed=1, baseline=0.0)]
+    rows += [row(0.1, 0.5, seed=0, baseline=0.0), row(0.1, None, seed=1, baseline=0.0)]
+    table = build_table(rows)
+    assert table["difference"].round(9).tolist()[:3] == [0.0, 0.0, 0.1]
+    assert table["difference"].isna().tolist() == [False, False, False, True]
+    assert table["is_baseline"].tolist() == [True, True, False, False]
+
+
+def test_a_network_that_differs_is_a_column_and_another_setting() -> None:
+    wide = row(0.0, 0.9)
+    rows = [row(0.0, 0.5), Row(**{**vars_of(wide), "model": {"hidden": "[50]"}})]
+    assert build_table(rows)["hidden"].tolist() == ["[3]", "[50]"]
+    assert len(settings_of(rows)) == 2
+    text = answer(rows)
+    assert text is not None
+    assert "hidden=[50], 0.9000" in text
+
+
+def vars_of(one: Row) -> dict[str, object]:
+    names = ("experiment", "run_id", "label", "parameters", "result", "model", "baseline")
+    return {name: getattr(one, name) for name in names}
+
+
+def test_a_run_that_only_guesses_is_marked_in_both_tables() -> None:
+    rows = [row(0.0, 0.5), row(0.1, 0.2, guessing_since=3)]
+    assert build_table(rows)["guessing_since"].tolist()[1] == 3
+    assert build_settings(rows)["guessing"].tolist() == [0, 1]
+    assert "guessing_since" not in build_table(rows[:1])
+
+
+def test_a_baseline_that_is_not_among_the_runs_is_none() -> None:
+    settings = settings_of([row(0.1, 0.5, baseline=0.0)])
+    assert baseline_of(settings[0], settings) is None

@@ -1,0 +1,32 @@
+"""Commands that are shown can be pasted."""
+
+import shlex
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from signs_sweep.cli.app import app
+from signs_sweep.cli.output import Given
+
+
+def test_a_shown_command_has_the_options_that_were_given() -> None:
+    given = Given(["epochs=20", "l2=0.1"], Path("my photos"), "sqlite:///other/it's.db")
+    assert shlex.split(given.command("compare", Path("a b.yaml"))) == [
+        *("signs-sweep", "compare", "a b.yaml", "--set", "epochs=20", "--set", "l2=0.1"),
+        *("--data", "my photos", "--tracking-uri", "sqlite:///other/it's.db"),
+    ]
+
+
+def test_the_pages_need_the_store_alone() -> None:
+    given = Given(["epochs=20"], Path("photos"), "http://127.0.0.1:5000")
+    assert given.command("ui") == "signs-sweep ui --tracking-uri http://127.0.0.1:5000"
+
+
+def test_shown_commands_are_commands_with_options_that_exist() -> None:
+    """What is shown is parsed by the command line itself: an unknown option would be an error."""
+    given = Given(["epochs=20"], Path("nowhere"), "sqlite:///x.db")
+    for name in ("run", "compare", "search"):
+        words = shlex.split(given.command(name, "missing.yaml"))[1:]
+        done = CliRunner().invoke(app, words)
+        assert "No such option" not in done.output
+        assert "missing.yaml" in str(done.exception)
