@@ -118,3 +118,10 @@ def test_a_spec_that_is_named_twice_is_read_once(project: Path) -> None:
     prepared = prepare([project / "a.yaml", project / "a.yaml"])
     assert len(prepared.plan.parts) == 1
     assert [source.train.name for source in prepared.sources.values()] == ["train_signs.h5"]
+
+
+def test_a_plan_and_an_experiment_introduce_themselves_in_a_line(tmp_path: Path) -> None:
+    experiment = spec(tmp_path, f"name: a\ngrid: {{l2: {list(range(500))}}}\n")
+    plan = make_plan([(experiment, "data")])
+    assert repr(plan) == "<Plan of a: 500 runs>"
+    assert repr(experiment) == f"<Experiment a of {tmp_path / 'toy.yaml'}>"

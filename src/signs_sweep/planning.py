@@ -54,6 +54,10 @@ class Plan:
         """By run_id, every run once, in order."""
         return {run.run_id: run for part in self.parts for _, run in part.runs}
 
+    def __repr__(self) -> str:
+        names = ", ".join(part.experiment.name for part in self.parts)
+        return f"<Plan of {names}: {len(self.runs)} runs>"
+
     def trials(self) -> Iterator[tuple[Part, Trial]]:
         """Yield every trial with its part, in order."""
         for part in self.parts:

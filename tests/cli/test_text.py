@@ -99,6 +99,6 @@ def test_parts_stay_whole_and_go_to_further_lines() -> None:
 
 
 def test_a_column_of_numbers_keeps_the_digits_that_tell_them_apart() -> None:
-    assert numbers([3.412345678e-05, 0.1]) == ["3.412e-05", "0.1"]
+    assert numbers([3.412345678e-05, 0.1]) == ["3.41e-05", "0.1"]
     assert numbers([0.123456, 0.123457]) == ["0.123456", "0.123457"]
     assert numbers([1500, None, "x"]) == ["1,500", "", "x"]

@@ -71,7 +71,8 @@ def progress(first: int, count: int) -> Progress:
 
 def finished() -> Finished:
     return Finished(
-        RUN.run_id, 1_700_000_010.0, 8.5, FINAL, np.array([[3, 1], [2, 4]]), b"a keras file"
+        *(RUN.run_id, 1_700_000_010.0, 8.5, FINAL, np.array([[3, 1], [2, 4]]), b"a keras file"),
+        guessing_since=2,
     )
 
 
@@ -203,6 +204,7 @@ def test_a_finished_run_is_found_with_its_numbers(make_tracker) -> None:
     assert result.epochs == 4
     assert result.seconds == 8.5
     assert result.metrics == {"loss": 0.25, "accuracy": 0.4, **FINAL}
+    assert result.guessing_since == 2
     assert result.location
 
 

@@ -73,14 +73,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     tracker.open([SWEEP])
     epochs = np.arange(1, 31)
     for number, run in enumerate((RUN, BROKEN), start=1):
-        tracker.start("toy", Trial(number, f"case {number}", (run,)), run)
+        trial = Trial(number, f"case {number}", (run,), baselines=(BROKEN.run_id,))
+        tracker.start("toy", trial, run)
         tracker.record(Started(run.run_id, 0, 1_700_000_000.0, {"keras": "3.1", "numpy": "2.0"}))
         metrics = {"loss": 1 / epochs, "accuracy": epochs / 30}
         tracker.record(Progress(run.run_id, 1, metrics, 1_700_000_000_000 + epochs * 1000))
     model = (folder / "model.keras").read_bytes()
     final = {"final_train_accuracy": 0.9, "test_accuracy": 0.8}
     confusion = np.array([[3, 1], [2, 4]])
-    tracker.record(Finished(RUN.run_id, 1_700_000_040.0, 8.5, final, confusion, model))
+    tracker.record(Finished(RUN.run_id, 1_700_000_040.0, 8.5, final, confusion, model, 1))
     tracker.record(Failed(BROKEN.run_id, 1_700_000_041.0, "it diverged", "Traceback: here"))
     tracker.close(State.FAILED, {"toy": "a,b\n1,2\n"})
     return uri, folder
@@ -114,6 +115,7 @@ def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
     assert tags["signs_sweep.data"] == "abcd"
     assert "drawn" in tags["signs_sweep.dataset"]
     assert tags["signs_sweep.env.keras"] == "3.1"
+    assert tags["signs_sweep.baseline"] == BROKEN.run_id
     assert run.info.run_name == "case 1 l2=0.01"
     parent = client.get_run(tags["mlflow.parentRunId"])
     assert parent.info.status == "FAILED"
@@ -123,6 +125,18 @@ def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
         "plan.txt",
         "table.csv",
     }
+
+
+def test_a_run_that_only_guesses_says_so_on_its_page_and_when_it_is_found(store) -> None:
+    _, run = record(store[0], RUN)
+    assert "only guessed since epoch 1" in run.data.tags["mlflow.note.content"]
+    assert MlflowTracker(store[0], {}).find()[RUN.run_id].guessing_since == 1
+
+
+def test_runs_of_an_experiment_come_with_their_network_and_baseline(store) -> None:
+    first, second = MlflowTracker(store[0], {}).list_runs("toy")
+    assert first.model == second.model == {"hidden": "[5]"}
+    assert first.baseline == second.baseline == second.result.run_id
 
 
 def test_epochs_are_steps_from_1_at_the_time_they_were_trained(store) -> None:

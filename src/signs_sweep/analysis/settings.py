@@ -101,6 +101,14 @@ def settings_of(rows: Sequence[Row]) -> list[Setting]:
     return [Setting(tuple(group)) for group in groups.values()]
 
 
+def replicated(rows: Sequence[Row]) -> list[Row]:
+    """Return the runs of settings with several seeds, and of what those are compared with."""
+    settings = settings_of(rows)
+    wanted = [one for one in settings if len(one.rows) > 1]
+    wanted += [other for one in wanted if (other := baseline_of(one, settings))]
+    return [row for one in settings if one in wanted for row in one.rows]
+
+
 def baseline_of(setting: Setting, settings: Sequence[Setting]) -> Setting | None:
     """Return the setting that a setting is compared with, if there is one among these."""
     wanted = {row.baseline for row in setting.rows if row.baseline}

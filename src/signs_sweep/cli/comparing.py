@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from signs_sweep.analysis.settings import Row, settings_of
+from signs_sweep.analysis.settings import Row, replicated
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.cli.output import write
 from signs_sweep.cli.streams import width_of
@@ -38,7 +38,7 @@ def show_comparison(
     build = build_settings if means else build_table
     text = render(build(rows, sort=sort, metrics=metrics), form, width)
     is_for_people = form in (Format.TABLE, Format.MD)
-    if is_for_people and not means and any(len(one.rows) > 1 for one in settings_of(rows)):
-        text += f"\nmeans over seeds\n{'' if form is Format.TABLE else chr(10)}"
-        text += render(build_settings(rows, metrics=metrics), form, width)
+    if is_for_people and not means and (several := replicated(rows)):
+        title = "means over seeds\n" if form is Format.TABLE else "Means over seeds:\n\n"
+        text += f"\n{title}{render(build_settings(several, metrics=metrics), form, width)}"
     write(text, output)

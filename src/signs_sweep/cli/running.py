@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from signs_sweep.analysis.settings import replicated
+from signs_sweep.analysis.table import build_settings
 from signs_sweep.cli.output import Given, leftovers_line, say, say_notices, show_commands
 from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
 from signs_sweep.cli.streams import has_cursor, width_of
@@ -86,12 +88,12 @@ def _results(outcome: Outcome) -> list[str]:
     """Return the table of runs, that of settings with several seeds, and the answer."""
     width = width_of(sys.stdout)
     lines = outcome_lines(outcome.table, outcome.cached, width)
-    if any(len(trial.runs) > 1 for _, trial in outcome.plan.trials()):
-        lines += ["", "means over seeds", *settings_lines(outcome.settings, width)]
+    if several := replicated(outcome.rows):
+        lines += ["", "means over seeds", *settings_lines(build_settings(several), width)]
     lines += ["", *_guessing(outcome, width)]
-    several = len(outcome.answers) > 1
+    has_names = len(outcome.answers) > 1
     for name, answer in outcome.answers.items():
-        lines.append(fill(f"{name}: {answer}" if several else answer, width))
+        lines.append(fill(f"{name}: {answer}" if has_names else answer, width))
     return lines[:-1] if not lines[-1] else lines
 
 

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from signs_sweep.errors import SignsSweepError, SpecError
 
 _NARROWEST = 6
-"""Columns that a shortened text keeps at least."""
+"""Columns of the terminal that a shortened text keeps at least."""
+
+_NARROWEST_NAME = 16
+"""The same of a label, which tells rows apart."""
 
 
 def show_error(error: SignsSweepError) -> None:
@@ -70,9 +73,9 @@ class _Column:
 
     @property
     def can_shrink(self) -> bool:
-        return self.width > _NARROWEST and not any(
-            cell and _is_number(cell) for cell in self._cells
-        )
+        narrowest = _NARROWEST_NAME if self.name == "label" else _NARROWEST
+        has_number = any(cell and _is_number(cell) for cell in self._cells)
+        return self.width > narrowest and not has_number
 
     def break_name(self) -> None:
         """Spread the name over several lines, each of one word."""
@@ -143,11 +146,11 @@ def joined(parts: Sequence[str], width: int | None) -> str:
 def numbers(values: Sequence[object]) -> list[str]:
     """Return the values of a column as `number` does, floats with as few digits as tell them apart.
 
-    At least four significant digits are kept.
+    At least three significant digits are kept.
     """
     floats = {value for value in values if isinstance(value, float) and math.isfinite(value)}
     digits = next(
-        (one for one in range(4, 17) if len({f"{x:.{one}g}" for x in floats}) == len(floats)), 17
+        (one for one in range(3, 17) if len({f"{x:.{one}g}" for x in floats}) == len(floats)), 17
     )
     return [
         f"{value:.{digits}g}" if isinstance(value, float) and value in floats else number(value)

@@ -75,6 +75,11 @@ class SearchOutcome:
     was_done: bool = False
     unwritten: str | None = None
 
+    def __repr__(self) -> str:
+        best = self.best
+        found = "no best" if best is None else f"best trial {best.number}, value {best.value}"
+        return f"<SearchOutcome of {self.experiment.name}: {len(self.trials)} trials, {found}>"
+
     @cached_property
     def trials(self) -> list[Summary]:
         """All trials but those that a dead process left behind, by number."""

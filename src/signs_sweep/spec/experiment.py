@@ -1,7 +1,7 @@
 """An experiment: a spec that has been checked."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -73,8 +73,11 @@ class Experiment:
     overrides: tuple[str, ...]
     forced: Mapping[str, Any]
     path: Path
-    text: str = field(repr=False)
-    document: documents.Mapping = field(repr=False)
+    text: str
+    document: documents.Mapping
+
+    def __repr__(self) -> str:
+        return f"<Experiment {self.name} of {self.path}>"
 
     @property
     def has_search(self) -> bool:

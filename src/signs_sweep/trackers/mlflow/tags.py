@@ -27,6 +27,7 @@ BEST = "signs_sweep.best."
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
+NAME = "mlflow.runName"
 
 KIND = "mlflow.experimentKind"
 """Of an experiment: which pages MLflow shows for it."""

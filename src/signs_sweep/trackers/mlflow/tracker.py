@@ -185,18 +185,26 @@ class MlflowTracker:
                 recorded: Mapping[str, int] = {}
             else:
                 location = continues
-                recorded = self._reopen(location, sweep.experiment_id, parent)
+                values |= {tags.PARENT: parent, tags.NAME: _name(sweep.record, trial, run)}
+                recorded = self._reopen(location, sweep.experiment_id, values)
         self._recorders[run.run_id] = RunRecorder(
             client, location, run, dataset, sweep.record.spec, recorded
         )
 
-    def _reopen(self, location: str, experiment_id: str, parent: str) -> Mapping[str, int]:
-        """Continue an unfinished record; return how far each of its metrics is recorded."""
+    def _reopen(
+        self, location: str, experiment_id: str, values: Mapping[str, str]
+    ) -> Mapping[str, int]:
+        """Continue an unfinished record; return how far each of its metrics is recorded.
+
+        In its own experiment it gets the tags of the trial that now goes on with it.
+        """
+        from mlflow.entities import RunTag
+
         client = self._client
         earlier = client.get_run(location)
         client.update_run(location, status="RUNNING")
         if earlier.info.experiment_id == experiment_id:
-            client.set_tag(location, tags.PARENT, parent)
+            client.log_batch(location, tags=[RunTag(*item) for item in values.items()])
         for name in (tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE):
             if name in earlier.data.tags:
                 client.delete_tag(location, name)
