@@ -108,6 +108,16 @@ class TestEvents:
         correct = np.trace(finished.confusion) / 30
         assert finished.metrics["test_accuracy"] == pytest.approx(correct)
         assert finished.seconds > 0
+        assert finished.guessing_since is None
+
+    def test_the_end_tells_since_when_a_dead_network_has_only_guessed(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        """The first steps are so large that no hidden unit answers any more."""
+        finished = list(trainer.train(run_on(source, learning_rate=10, l2=0, epochs=100)))[-1]
+        assert finished.guessing_since is not None
+        assert finished.guessing_since <= 85
+        assert np.count_nonzero(finished.confusion.sum(axis=0)) == 1
 
     def test_a_validation_share_adds_its_metrics_and_is_not_trained_on(
         self, source: DataSource, trainer: Trainer

@@ -157,6 +157,8 @@ def ending(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> 
                 for words, name in (("train", "final_train_accuracy"), ("test", "test_accuracy"))
                 if name in event.metrics
             ]
+            if event.guessing_since is not None:
+                words.append(f"has only guessed since epoch {event.guessing_since:,}")
             return "  ".join(words)
         case Failed():
             return f"failed: {event.message}"
