@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 
 LAYERS = (
-    {"errors", "records"},
+    {"errors", "interrupts", "records"},
     {"data", "spec", "building", "planning", "preparation", "options"},
     {"protocols"},
     {"executors", "schedulers", "trackers", "trainer", "checkpoints", "studies"},

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import IO
 
 from signs_sweep.executors.attempt import Task, TrainerFactory
+from signs_sweep.interrupts import ENDING
 from signs_sweep.records import Event, Failed, Finished, Run, Stopped
 
 _LAST_WORDS = 2000
@@ -108,6 +109,8 @@ class LocalExecutor:
     def close(self) -> None:
         """Kill all workers. They own nothing, so nothing is lost."""
         for worker in self._pool:
+            worker.process.kill()
+        for worker in self._pool:
             worker.kill()
         self._pool.clear()
 
@@ -160,12 +163,13 @@ class LocalExecutor:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block SIGINT in this thread, and for good in processes started meanwhile.
+    """Block signals that ask for an end here, and for good in processes started meanwhile.
 
-    Ctrl-C reaches every process of the terminal; what follows is the orchestrator's decision. A
-    worker that ignored it by itself would still die of it while Python starts.
+    Ctrl-C and a closed terminal reach every process of the terminal, and who stops a service sends
+    SIGTERM to all of its processes; what follows is the orchestrator's decision. A worker that
+    ignored them by itself would still die of them while Python starts.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:
