@@ -289,11 +289,10 @@ class Sweep:
     def _retry(self, entry: Underway, crash: Failed) -> None:
         """Go on with a run whose process died, in another one, from its last checkpoint."""
         run = entry.run
-        entry.retries += 1
-        entry.progress.clear()
+        cause = entry.retry(crash.message)
         is_wanted = self._recovery.is_wanted
         epoch = self._recovery.checkpoints.latest_epoch(run) if is_wanted else 0
-        event = Retried(run.run_id, crash.time, crash.message, epoch)
+        event = Retried(run.run_id, crash.time, cause, epoch)
         self._tracker.record(event)
         self._listener(event)
         self._submit(run)
