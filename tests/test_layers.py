@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 
 LAYERS = (
     {"errors", "interrupts", "records"},
-    {"data", "spec", "building", "planning", "preparation", "options"},
+    {"data", "spec", "building", "planning", "preparation", "options", "disk"},
     {"protocols"},
     {"executors", "schedulers", "trackers", "trainer", "checkpoints", "studies"},
     {"recovery", "underway", "sweep", "analysis"},

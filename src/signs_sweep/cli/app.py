@@ -175,9 +175,11 @@ def compare(
 ) -> None:
     """Show the runs of specs or experiments in one table."""
     from signs_sweep.api import compare as compare_runs
-    from signs_sweep.cli.output import write
+    from signs_sweep.cli.output import say, waiting_line, write
     from signs_sweep.cli.tables import render
+    from signs_sweep.store import Store
 
+    say(*waiting_line(Store(tracking_uri).waiting()))
     table = compare_runs(
         *targets,
         overrides=overrides,

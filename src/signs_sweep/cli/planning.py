@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 
+from signs_sweep.cli.disk import disk_lines
 from signs_sweep.cli.tables import plan_lines
 from signs_sweep.cli.text import count, duration
 from signs_sweep.executors import default_workers
@@ -34,6 +35,8 @@ def show_plan(prepared: Prepared, store: Store) -> None:
             lines[_ON_A_TERMINAL - 3 : -3] = [f"  ... {hidden:,} more; pipe to see all"]
         print("\n".join(lines), end="\n\n")
     print(summary(prepared.plan, known, begun, store.seconds_an_epoch()))
+    for line in disk_lines(store.disk_need(prepared, known)):
+        print(line)
 
 
 def summary(

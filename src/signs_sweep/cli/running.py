@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from signs_sweep.cli.disk import disk_lines
 from signs_sweep.cli.output import leftovers_line, say, say_notices
 from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
 from signs_sweep.cli.tables import outcome_lines
@@ -59,6 +60,7 @@ def _header(running: Running) -> list[str]:
             f"{experiment.name}   {count(len(runs), 'run')}, {cached} cached   "
             f"data: {datasets[experiment.name].describe()}"
         )
+    lines += disk_lines(running.store.disk_need(running.prepared, running.known))
     if any(
         part.experiment.data == "signs" and datasets[part.experiment.name].drawn
         for part in plan.parts

@@ -87,5 +87,7 @@ def _failure(run_id: str, error: Exception) -> Failed:
     if isinstance(error, SignsSweepError):
         return Failed(run_id, time.time(), str(error))
     details = "".join(traceback.format_exception(error))
-    message = f"{type(error).__name__}: {error}"
-    return Failed(run_id, time.time(), message + hint(message), details)
+    message = f"{type(error).__name__}: {error}".rstrip(": ")
+    if advice := hint(message):
+        message = f"{message.rstrip('.')}.{advice}"
+    return Failed(run_id, time.time(), message, details)

@@ -29,6 +29,7 @@ _HINTS = {
 }
 """What a text says, and what to do; the first that fits counts."""
 
+_SIGNALS = frozenset(one.value for one in signal.Signals)
 _BY_SIGNAL: Mapping[int, str] = {
     signal.SIGILL: "the processor lacks instructions that a library needs, such as AVX",
     signal.SIGXCPU: "its limit of processor time is reached: see `ulimit -t`",
@@ -56,7 +57,7 @@ def cause_of_death(code: int, printed: str, *, is_out_of_memory: bool) -> str:
         advice = hint(printed)
     else:
         number = -code
-        known = number in set(signal.Signals)
+        name = signal.Signals(number).name if number in _SIGNALS else f"signal {number}"
         cause = (
             f"its worker process was killed ({signal.Signals(number).name if known else number})"
         )
