@@ -58,9 +58,7 @@ def cause_of_death(code: int, printed: str, *, is_out_of_memory: bool) -> str:
     else:
         number = -code
         name = signal.Signals(number).name if number in _SIGNALS else f"signal {number}"
-        cause = (
-            f"its worker process was killed ({signal.Signals(number).name if known else number})"
-        )
+        cause = f"its worker process was killed ({name})"
         advice = hint(printed) or (_sentence(_BY_SIGNAL[number]) if number in _BY_SIGNAL else "")
         if number == signal.SIGKILL and not advice:
             if is_out_of_memory:
