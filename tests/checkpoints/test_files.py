@@ -134,7 +134,7 @@ def test_a_damaged_one_is_named(tmp_path: Path) -> None:
 
 def test_a_longer_finished_run_is_known(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
-    keep(store, 3, 10)
+    keep(store, 10, 3)
     shorter = Run(Parameters(epochs=6), Dense((2,)), 0.0, "data")
     assert store.finished_beyond(shorter) == 10
     assert store.latest_epoch(shorter) == 3
