@@ -61,7 +61,9 @@ def start_on_terminal(folder: Path, before: Callable[[], None] = lambda: None):
     ours, its = pty.openpty()
     process = start(folder, its, before)
     os.close(its)
-    assert b"ready" in os.read(ours, 100)
+    said = b""
+    while b"ready\r\n" not in said:
+        said += os.read(ours, 100)
     return process, ours
 
 
