@@ -13,7 +13,7 @@ from signs_sweep.disk import DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.errors import StoreError
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
-from signs_sweep.records import Result, Run
+from signs_sweep.records import Model, Result, Run
 from signs_sweep.trackers import (
     DatasetInfo,
     Journal,
@@ -131,10 +131,10 @@ class Store:
             for run_id, run in prepared.plan.runs.items()
             if run_id not in known or not known[run_id].is_tested
         ]
-        sizes = {
-            run.model: self.checkpoints.latest_size(run) for run in prepared.plan.runs.values()
-        }
-        numbers = {model: numbers_in_checkpoint(size) for model, size in sizes.items() if size}
+        numbers: dict[Model, int] = {}
+        for run in prepared.plan.runs.values():
+            if size := self.checkpoints.latest_size(run):
+                numbers[run.model] = max(numbers_in_checkpoint(size), numbers.get(run.model, 0))
         datasets = {one.fingerprint: one for one in prepared.datasets.values()}
         folder = self.checkpoints.folder.parent
         while not folder.exists():
