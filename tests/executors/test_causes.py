@@ -53,6 +53,17 @@ def test_only_so_much_of_what_it_printed_is_shown() -> None:
     assert cause.endswith('x".')
 
 
+def test_what_tensorflow_prints_at_every_start_is_left_out() -> None:
+    remarks = (
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+        "I0000 00:00:1795559413.712644   25266 cudart_stub.cc:31] Could not find cuda drivers\n"
+        "2026-01-01 10:00:00.123456: I tensorflow/core/util/port.cc:153] oneDNN is on.\n"
+    )
+    assert "printed" not in cause_of_death(1, remarks, is_out_of_memory=False)
+    cause = cause_of_death(1, f"{remarks}what matters\n{remarks}", is_out_of_memory=False)
+    assert cause.endswith('It printed last: "what matters".')
+
+
 @pytest.mark.parametrize(
     ("number", "advice"),
     [

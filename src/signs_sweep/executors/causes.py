@@ -2,6 +2,7 @@
 
 import errno
 import re
+import resource
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,9 @@ _HINTS = {
     ),
 }
 """What a text says, and what to do; the first that fits counts."""
+
+_REMARK = re.compile(r"I\d{4} |\d{4}-\d\d-\d\d [\d:.]+: I |WARNING: All log messages before absl")
+"""What TensorFlow prints about itself at every start."""
 
 _SIGNALS = frozenset(one.value for one in signal.Signals)
 _BY_SIGNAL: Mapping[int, str] = {
@@ -60,6 +64,8 @@ def cause_of_death(code: int, printed: str, *, is_out_of_memory: bool) -> str:
         name = signal.Signals(number).name if number in _SIGNALS else f"signal {number}"
         cause = f"its worker process was killed ({name})"
         advice = hint(printed) or (_sentence(_BY_SIGNAL[number]) if number in _BY_SIGNAL else "")
+        if number in (signal.SIGSEGV, signal.SIGABRT) and not advice and _is_memory_limited():
+            advice = _sentence("`ulimit -v` limits its memory, which may be too little")
         if number == signal.SIGKILL and not advice:
             if is_out_of_memory:
                 advice = _sentence(_NO_MEMORY)
@@ -102,12 +108,17 @@ def memory_kills() -> int:
     return 0
 
 
+def _is_memory_limited() -> bool:
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
 def _sentence(words: str) -> str:
     return f" {words[0].upper()}{words[1:]}."
 
 
 def _last_lines(printed: str) -> str:
-    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    lines = [line.strip() for line in printed.splitlines()]
+    lines = [line for line in lines if line and not _REMARK.match(line)]
     words = " / ".join(lines[-_LAST_LINES:])
     if not words:
         return ""
