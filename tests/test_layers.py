@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 
 LAYERS = (
-    {"errors", "records"},
-    {"data", "spec", "building", "planning", "preparation", "options", "statistics"},
+    {"errors", "interrupts", "records"},
+    {"data", "spec", "building", "planning", "preparation", "options", "disk", "statistics"},
     {"protocols"},
     {"executors", "schedulers", "trackers", "trainer", "checkpoints", "studies"},
     {"recovery", "underway", "sweep", "analysis"},

@@ -1,5 +1,8 @@
 """What a session asks the store, and how long it waits for the answer."""
 
+import os
+import signal
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from signs_sweep import session as sessions
+from signs_sweep.checkpoints import FileClaims
 from signs_sweep.errors import StoreError
 from signs_sweep.options import Options
 from signs_sweep.records import Dense, Parameters, Result, Run, State
@@ -66,3 +70,29 @@ def test_a_store_that_hangs_is_not_waited_for_and_not_asked_again(tmp_path: Path
     assert session._look_up(RUN) is None
     assert time.monotonic() - began < 0.9
     assert len(asked) == 1
+
+
+def test_an_interruption_ends_the_wait_for_what_the_store_knows(tmp_path: Path) -> None:
+    is_over = threading.Event()
+    session = make_session(tmp_path, lambda _: is_over.wait())
+    threading.Timer(0.1, session._interrupt).start()
+    began = time.monotonic()
+    assert session._look_up(RUN) is None
+    assert time.monotonic() - began < sessions._LOOK_UP_SECONDS - 1
+    is_over.set()
+
+
+def test_a_second_interruption_outside_of_a_sweep_does_not_wait_and_is_no_failure(
+    tmp_path: Path,
+) -> None:
+    session = make_session(tmp_path, pytest.fail)
+    session._store.claims = FileClaims(tmp_path)
+
+    def interrupt_twice() -> None:
+        with session.opened([], dict):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_twice()
+    assert session._store.tracker.closed == [State.KILLED]

@@ -492,3 +492,20 @@ class Forgetful:
     def start(self, *_: object) -> None: ...
 
     def record(self, event: Event) -> None: ...
+
+
+def test_a_cause_of_death_that_comes_again_is_said_once() -> None:
+    causes = iter(["it died at 0x7f3a, 10:00.", "it died at 0x7f4b, 10:01.", "killed.", "killed."])
+    ends = {0.1: lambda run: Failed(run.run_id, 2.0, next(causes), is_crash=True)}
+    heard: list[Event | None] = []
+    recovery = Recovery(MemoryCheckpoints(), NoClaims(), retries=3)
+    sweep, _ = make_sweep(
+        Recording([make_trial(1, 0.1)]), ToyExecutor(1, ends), None, heard.append, recovery
+    )
+    sweep.run()
+    assert [event.message for event in heard if isinstance(event, Retried)] == [
+        "it died at 0x7f3a, 10:00.",
+        "its worker process died again in the same way.",
+        "killed.",
+    ]
+    assert heard[-1].message.startswith("killed. Run the same command again")

@@ -4,7 +4,6 @@ Which tracker, which executor, and what happens to them when something ends the 
 """
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from queue import Empty, SimpleQueue
 
 from signs_sweep.errors import StoreError
 from signs_sweep.executors import InlineExecutor, LocalExecutor, on_device
+from signs_sweep.interrupts import handling_signals, surviving_closed_terminal
 from signs_sweep.options import Options
 from signs_sweep.preparation import Prepared
 from signs_sweep.protocols import Executor, Scheduler, SweepRecord
@@ -28,6 +28,9 @@ _LOOK_UP_SECONDS = 5.0
 
 _LOOK_UP_PAUSE = 60.0
 """How long not to ask again after it did not answer."""
+
+_POLL_SECONDS = 0.1
+"""Between two looks meanwhile whether the sweep was interrupted."""
 
 
 class Session:
@@ -62,7 +65,7 @@ class Session:
         self._store = store
         self._options = options
         self._sweep_id = sweep_id
-        self._listener = listener
+        self._listener = surviving_closed_terminal()(listener)
         self.executor = self._make_executor(devices)
         self._spool = SpoolingTracker(
             store.tracker,
@@ -71,7 +74,7 @@ class Session:
             self._tell,
             is_forced=options.force,
         )
-        self.tracker = BackgroundTracker(self._spool)
+        self.tracker = BackgroundTracker(self._spool, self._spool.keep)
         self.results: dict[str, Result] = {}
         self._sweep: Sweep | None = None
         self._is_interrupted = False
@@ -103,18 +106,19 @@ class Session:
             StoreError: the store cannot be written.
         """
         self._store.claims.take(self._sweep_id)
-        try:
-            with _handling_signals(self._interrupt):
+        with handling_signals(self._interrupt):
+            try:
                 self.tracker.open(records)
                 yield
-        except BaseException:
-            self.executor.close()
-            with suppress(Exception):  # What went wrong first is what the user must hear.
-                self.tracker.close(State.FAILED, tables())
-            raise
-        finally:
-            self.executor.close()
-            self._store.claims.retire(self._sweep_id)
+            except BaseException as error:
+                self.executor.close()
+                state = State.KILLED if isinstance(error, KeyboardInterrupt) else State.FAILED
+                with suppress(Exception):  # What went wrong first is what the user must hear.
+                    self.tracker.close(state, tables())
+                raise
+            finally:
+                self.executor.close()
+                self._store.claims.retire(self._sweep_id)
 
     def sweep(
         self,
@@ -126,8 +130,8 @@ class Session:
     ) -> bool:
         """Train until the scheduler has nothing more; return whether it was interrupted.
 
-        SIGINT and SIGTERM end it between two events, with everything recorded; so do those that
-        came before it began.
+        SIGINT, SIGTERM and SIGHUP end it between two events, with everything recorded or kept to
+        be recorded; so do those that came before it began.
 
         Args:
             scheduler: hands out the trials.
@@ -166,10 +170,11 @@ class Session:
         return False
 
     def _interrupt(self) -> None:
-        """Let the sweep under way, or the next one, end between two events."""
+        """Let the sweep under way, or the next one, end between two events, and all else soon."""
+        self.tracker.hurry()
         if self._sweep is not None:
             self._sweep.interrupt()
-        elif self._is_interrupted:
+        elif self._is_interrupted and not self.tracker.is_closing:  # That ends within seconds.
             raise KeyboardInterrupt
         self._is_interrupted = True
 
@@ -209,11 +214,14 @@ class Session:
                 answers.put(error)
 
         threading.Thread(target=ask, daemon=True).start()
-        try:
-            answer = answers.get(timeout=_LOOK_UP_SECONDS)
-        except Empty:
-            self._no_look_up_before = now + _LOOK_UP_PAUSE
-            return None
+        while True:
+            try:
+                answer = answers.get(timeout=_POLL_SECONDS)
+                break
+            except Empty:
+                if self._is_interrupted or time.monotonic() >= now + _LOOK_UP_SECONDS:
+                    self._no_look_up_before = now + _LOOK_UP_PAUSE
+                    return None
         if isinstance(answer, StoreError):
             return None
         if isinstance(answer, Exception):
@@ -222,18 +230,3 @@ class Session:
 
     def _tell(self, message: str) -> None:
         self._listener(Notice(message))
-
-
-@contextmanager
-def _handling_signals(interrupt: Callable[[], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM interrupt, where signals can be handled: in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: interrupt()) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,6 +1,7 @@
 """What is kept of a project: records, checkpoints, and who trains what."""
 
 import platform
+import shutil
 from collections.abc import Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -8,16 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from signs_sweep.checkpoints import FileCheckpoints, FileClaims
+from signs_sweep.disk import DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.errors import StoreError
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
-from signs_sweep.records import Result, Run
+from signs_sweep.records import Model, Result, Run
 from signs_sweep.trackers import (
     DatasetInfo,
     Journal,
     MlflowTracker,
     default_checkpoint_folder,
     finish_journal,
+    is_server,
     resolve_uri,
     store_exists,
 )
@@ -109,6 +112,38 @@ class Store:
         for a store that is just being made.
         """
         return self.find_runs([run.run_id]).get(run.run_id)
+
+    def waiting(self) -> int:
+        """Return how many sweeps have records that wait to be written; see `write_leftovers`."""
+        return sum(1 for _ in self._spool.glob(self.journal("*").path.name))
+
+    def disk_need(self, prepared: Prepared, known: Mapping[str, Result]) -> DiskNeed:
+        """Return about how much of the disk a plan takes.
+
+        On a server that is the server's disk: only checkpoints are here, and nothing is known.
+
+        Args:
+            prepared: the plan and its data.
+            known: what is known of its runs, by run_id; those that are tested take nothing more.
+        """
+        new = [
+            run
+            for run_id, run in prepared.plan.runs.items()
+            if run_id not in known or not known[run_id].is_tested
+        ]
+        numbers: dict[Model, int] = {}
+        for run in prepared.plan.runs.values():
+            if size := self.checkpoints.latest_size(run):
+                numbers[run.model] = max(numbers_in_checkpoint(size), numbers.get(run.model, 0))
+        datasets = {one.fingerprint: one for one in prepared.datasets.values()}
+        folder = self.checkpoints.folder.parent
+        while not folder.exists():
+            folder = folder.parent
+        return DiskNeed(
+            None if is_server(self.uri) else bytes_of_runs(new, datasets, numbers),
+            shutil.disk_usage(folder).free,
+            str(folder),
+        )
 
     def seconds_an_epoch(self) -> float | None:
         """Return the average over all finished runs of the store; None where there are none."""

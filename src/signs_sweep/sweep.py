@@ -33,8 +33,11 @@ from signs_sweep.underway import Underway
 _POLL_SECONDS = 0.2
 """How long to wait for events: the pace of the clock on the terminal when nothing happens."""
 
-_GRACE_SECONDS = 5
-"""How long runs may take to make a last checkpoint after an interruption."""
+_GRACE_SECONDS = 2.5
+"""How long runs may take to make a last checkpoint after an interruption.
+
+They take half a second to hear of it; a checkpoint of 100 MB takes about a second.
+"""
 
 _AGAIN = "Run the same command again to go on with this run; finished runs are kept."
 
@@ -151,6 +154,8 @@ class Sweep:
             if known is not None and self._suffices(known):
                 self._recovery.claims.release(run.trajectory_id)
                 self._end(run.run_id, known)
+                if self._is_interrupted:
+                    return
                 continue
             trial = self._owners[run.run_id][0]
             record = None if known is None else known.location
@@ -284,11 +289,10 @@ class Sweep:
     def _retry(self, entry: Underway, crash: Failed) -> None:
         """Go on with a run whose process died, in another one, from its last checkpoint."""
         run = entry.run
-        entry.retries += 1
-        entry.progress.clear()
+        cause = entry.retry(crash.message)
         is_wanted = self._recovery.is_wanted
         epoch = self._recovery.checkpoints.latest_epoch(run) if is_wanted else 0
-        event = Retried(run.run_id, crash.time, crash.message, epoch)
+        event = Retried(run.run_id, crash.time, cause, epoch)
         self._tracker.record(event)
         self._listener(event)
         self._submit(run)

@@ -1,5 +1,6 @@
 """What has come of a run so far, while it is in the executor."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,11 +16,24 @@ class Underway:
         run: the run.
         progress: its epochs, in order.
         retries: how often its process died.
+        cause: how its process died the last time, in words.
     """
 
     run: Run
     progress: list[Progress] = field(default_factory=list)
     retries: int = 0
+    cause: str = ""
+
+    def retry(self, cause: str) -> str:
+        """Begin again after its process died; return the cause, the same one in full only once.
+
+        Causes are the same that differ in numbers alone: times, addresses, process ids.
+        """
+        is_the_same = _without_numbers(cause) == _without_numbers(self.cause)
+        self.retries += 1
+        self.progress.clear()
+        self.cause = cause
+        return "its worker process died again in the same way." if is_the_same else cause
 
     def result(self, event: Finished | Failed | Stopped) -> Result:
         """Return what came of it, given the event that ends it."""
@@ -36,6 +50,10 @@ class Underway:
             history=history,
             guessing_since=event.guessing_since if isinstance(event, Finished) else None,
         )
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"[0-9a-fx]*\d[0-9a-fx]*", "", text)
 
 
 def _join(parts: list[Progress]) -> History:

@@ -35,6 +35,33 @@ def test_of_a_run_under_way_two_are_kept_and_the_end_stays(tmp_path: Path) -> No
     assert store.latest(RUN) == b"state 10"
 
 
+def test_the_end_of_a_run_takes_the_place_of_what_was_before_it(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    longer = Run(Parameters(epochs=30), Dense((2,)), 0.0, "data")
+    for epoch in (19, 21):  # It was interrupted, and goes on from there.
+        store.keep(longer, Checkpoint(longer.run_id, epoch, b"x", is_end=False))
+    keep(store, 1, 2, 3)
+    assert names(tmp_path) == ["00000002.h5", "00000003.h5", "00000019.h5", "00000021.h5"]
+    keep(store, 10)
+    assert names(tmp_path) == ["00000010.end.h5", "00000019.h5", "00000021.h5"]
+
+
+def test_a_reader_finds_what_took_the_place_of_what_it_was_about_to_read(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 3, 6)
+
+    class Slow(FileCheckpoints):
+        """Another process writes the end after this one has looked what there is."""
+
+        def _files(self, run: Run) -> list[tuple[int, Path]]:
+            files = super()._files(run)
+            if not files[-1][1].name.endswith(".end.h5"):
+                keep(store, 10)
+            return files
+
+    assert Slow(tmp_path).latest(RUN) == b"state 10"
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -78,6 +105,7 @@ def test_what_nothing_needs_is_what_is_broken_and_what_is_before_an_end(tmp_path
     assert store.trajectories() == [trajectory]
     assert store.unneeded(trajectory, ends=True) == []  # An interrupted run goes on from them.
     keep(store, 10)
+    keep(store, 8)  # As an older version left it.
     longer = Run(Parameters(epochs=30), Dense((2,)), 0.0, "data")
     store.keep(longer, Checkpoint(longer.run_id, 20, b"x", is_end=False))
     folder = tmp_path / trajectory
@@ -106,7 +134,7 @@ def test_a_damaged_one_is_named(tmp_path: Path) -> None:
 
 def test_a_longer_finished_run_is_known(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
-    keep(store, 3, 10)
+    keep(store, 10, 3)
     shorter = Run(Parameters(epochs=6), Dense((2,)), 0.0, "data")
     assert store.finished_beyond(shorter) == 10
     assert store.latest_epoch(shorter) == 3

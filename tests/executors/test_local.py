@@ -2,9 +2,11 @@
 
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 import toys
 
+from signs_sweep.errors import UsageError
 from signs_sweep.executors import LocalExecutor, default_workers
 from signs_sweep.records import Failed, Finished, Progress, Started
 
@@ -92,6 +95,46 @@ def test_a_worker_that_exits_fails_its_run_with_its_last_words(
     assert words in failed.traceback
 
 
+def test_the_message_of_a_dead_worker_has_its_last_lines_and_what_to_do(
+    make_local: MakeLocal,
+) -> None:
+    words = "many\nlines\n" + "before\n" * 8 + "terminate called\n\n  what():  std::bad_alloc\n"
+    failed = toys.train(make_local(), toys.toy_run(f"die -6 {words}"))[-1]
+    assert failed.message == (
+        "its worker process was killed (SIGABRT). Memory ran out: use fewer workers with "
+        "--workers N, or a smaller network or batch. "
+        'It printed last: "before / before / before / terminate called / what():  std::bad_alloc".'
+    )
+
+
+def test_a_trainer_that_runs_out_of_memory_says_what_to_do(make_local: MakeLocal) -> None:
+    failed = toys.train(make_local(), toys.toy_run("no memory"))[-1]
+    assert failed.message.startswith("MemoryError. Memory ran out: use fewer workers")
+    assert not failed.is_crash
+
+
+def test_a_worker_that_the_system_does_not_let_begin_is_an_error_that_says_what_to_do(
+    make_local: MakeLocal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    executor = make_local()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, limits[1]))
+    try:
+        with pytest.raises(
+            UsageError, match=r"worker 1: Too many open files\. .*use fewer workers"
+        ):
+            executor.submit(toys.toy_run("quick"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match=r"No such file or directory\. Name a folder .* TMPDIR"):
+        executor.submit(toys.toy_run("quick"))
+    monkeypatch.undo()
+    assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
+
+
 def test_what_a_trainer_prints_disturbs_nobody(
     make_local: MakeLocal, capfd: pytest.CaptureFixture
 ) -> None:
@@ -113,7 +156,9 @@ def test_an_event_larger_than_the_pipe_waits_for_a_busy_orchestrator(
     assert toys.events_until_end(executor)[-1].model == toys.LARGE_MODEL
 
 
-def test_an_interrupt_from_the_terminal_does_not_reach_a_worker(make_local: MakeLocal) -> None:
+def test_what_asks_all_processes_of_a_terminal_to_end_does_not_reach_a_worker(
+    make_local: MakeLocal,
+) -> None:
     events = toys.train(make_local(), toys.toy_run("interrupt"))
     assert isinstance(events[-1], Finished)
 
@@ -171,6 +216,7 @@ def test_a_module_in_the_current_folder_does_not_stand_in_for_ours(
 ORCHESTRATOR = """
 import sys
 import toys
+from signs_sweep.errors import UsageError
 from signs_sweep.executors import LocalExecutor
 from signs_sweep.records import Started
 

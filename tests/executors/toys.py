@@ -60,6 +60,9 @@ class ToyTrainer:
             yield Progress(run.run_id, epoch, {"loss": loss}, np.array([epoch * 1000]))
             if behaviour == "slow":
                 time.sleep(0.02)
+            elif behaviour.startswith("die"):  # As in "die 127 last words".
+                _, code, words = behaviour.split(" ", 2)
+                _die(int(code), words)
             elif behaviour != "quick":
                 _misbehave(behaviour)
         model = LARGE_MODEL if behaviour == "large" else b"model"
@@ -68,11 +71,25 @@ class ToyTrainer:
         )
 
 
+_ERRORS = {
+    "bug": ZeroDivisionError("a bug in epoch 1"),
+    "known problem": TrainingError("this cannot be trained. Use other data."),
+    "no memory": MemoryError(),
+}
+
+
+def _die(code: int, words: str) -> None:
+    """End with an exit code, or for a negative one by a signal, after some words."""
+    sys.stderr.write(words)
+    sys.stderr.flush()
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
 def _misbehave(behaviour: str) -> None:
-    if behaviour == "bug":
-        raise ZeroDivisionError("a bug in epoch 1")
-    if behaviour == "known problem":
-        raise TrainingError("this cannot be trained. Use other data.")
+    if behaviour in _ERRORS:
+        raise _ERRORS[behaviour]
     if behaviour == "exit":
         sys.stdout.write("last words")
         sys.stdout.flush()
@@ -88,7 +105,8 @@ def _misbehave(behaviour: str) -> None:
     if behaviour == "hang":
         time.sleep(60)
     if behaviour == "interrupt":
-        os.kill(os.getpid(), signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)
 
 
 def failing_factory() -> ToyTrainer:

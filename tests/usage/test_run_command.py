@@ -4,12 +4,17 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from looking import children, processes_in, recorded_bits, runs_in, wait_until
+
+from signs_sweep.store import Store
 
 pytestmark = pytest.mark.slow
 
@@ -175,21 +180,51 @@ def _trains(project, experiment: str = "long") -> int:
     return sum(run.data.metrics.get("loss") is not None for run in runs)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
-def test_an_interruption_marks_what_was_under_way_and_leaves_no_process(project, number) -> None:
+# Two milliseconds for each value of a metric: what waits would take minutes to be written.
+SLOW = """
+CREATE TRIGGER slow AFTER INSERT ON metrics BEGIN SELECT count(*) FROM (
+    WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 20000)
+    SELECT n FROM counted
+); END
+"""
+
+
+def tell_database(project, statement: str) -> None:
+    with closing(sqlite3.connect(f"{project.folder}/mlruns/mlflow.db", timeout=60)) as database:
+        database.execute(statement)
+        database.commit()
+
+
+def test_an_interruption_does_not_wait_for_a_slow_store_and_the_next_command_writes_the_rest(
+    project, monkeypatch
+) -> None:
     process = start_long(project)
-    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    tell_database(project, SLOW)
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGTERM)  # As a service manager does, which tells workers too.
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted: 0 of 3 runs finished" in err
     assert "killed" in out
     assert "Traceback" not in err
-    _, runs = children(project, "long")
+    assert processes_in(project) == {}
+    (journal,) = (project.folder / "mlruns" / "spool").iterdir()
+    assert f"The rest is kept in {journal}; the next `run` or `search` writes it" in err
+
+    tell_database(project, "DROP TRIGGER slow")
+    compared = project.run("compare", "long.yaml")
+    assert "records of 1 sweep are not in the tracking store yet" in compared.stderr
+    monkeypatch.chdir(project.folder)
+    assert Store(project.uri).write_leftovers() == 1
+    assert not journal.exists()
+    client, runs = children(project, "long")
     assert [run.info.status for run in runs] == ["KILLED", "KILLED"]
-    assert all(run.data.metrics["loss"] > 0 for run in runs)
+    for run in runs:
+        steps = [point.step for point in client.get_metric_history(run.info.run_id, "loss")]
+        assert steps == list(range(1, len(steps) + 1))
+        assert len(steps) == int(run.data.tags["signs_sweep.epochs"])
     _, everything = runs_in(project, "long")
     assert {run.info.status for run in everything} == {"KILLED"}
-    assert processes_in(project) == {}
 
 
 def workers_of(project) -> list[int]:

@@ -2,8 +2,8 @@
 
 A file is written aside, forced to the disk and renamed, so that a name stands for a whole file or
 for none. It is HDF5 with a line at its end that holds the SHA-256 of what is before it (HDF5 does
-not mind what follows). Of a run under way the last two are kept; the one at the end of a finished
-run stays for longer runs that begin with it.
+not mind what follows). Of a run under way the last two are kept, until the one at its end is
+written, which stays for longer runs that begin with it.
 """
 
 import os
@@ -48,20 +48,28 @@ class FileCheckpoints:
                 f"cannot write the checkpoint {path}: {error.strerror}. Earlier checkpoints and "
                 "all finished runs are kept; the same command goes on from there."
             ) from error
-        passing = [file for _, file in self._files(run) if not file.name.endswith(_END)]
-        for old in passing[:-_KEPT]:
+        # Those of a longer run on the same trajectory, which was interrupted, are beyond this one.
+        passing = [
+            file
+            for epoch, file in self._files(run)
+            if epoch <= checkpoint.epoch and not file.name.endswith(_END)
+        ]
+        for old in passing if checkpoint.is_end else passing[:-_KEPT]:
             with suppress(OSError):
                 old.unlink()
 
     def latest(self, run: Run, tell: Callable[[str], None] = lambda _: None) -> bytes | None:
         """See `CheckpointStore.latest`. A damaged file gets `.damaged` at the end of its name."""
-        for epoch, path in reversed(self._files(run)):
+        files = self._files(run)
+        for epoch, path in reversed(files):
             if epoch > run.parameters.epochs:
                 continue
             try:
                 whole = path.read_bytes()
             except OSError:
-                continue
+                if self._files(run) == files:
+                    continue
+                return self.latest(run, tell)  # A later one has taken its place.
             content, tail = whole[:-_TAIL], whole[-_TAIL:]
             if tail == _MARK + sha256(content).hexdigest().encode():
                 return content
@@ -77,6 +85,13 @@ class FileCheckpoints:
         """See `CheckpointStore.latest_epoch`."""
         epochs = [epoch for epoch, _ in self._files(run) if epoch <= run.parameters.epochs]
         return max(epochs, default=0)
+
+    def latest_size(self, run: Run) -> int:
+        """Return the bytes of the last checkpoint on the trajectory of a run; 0 for none."""
+        for _, file in reversed(self._files(run)):
+            with suppress(OSError):
+                return file.stat().st_size
+        return 0
 
     def finished_beyond(self, run: Run) -> int:
         """See `CheckpointStore.finished_beyond`."""

@@ -183,7 +183,10 @@ def compare(
     """Show the runs of specs or experiments in one table, and means over seeds."""
     from signs_sweep.api import find_rows
     from signs_sweep.cli.comparing import show_comparison
+    from signs_sweep.cli.output import say, waiting_line
+    from signs_sweep.store import Store
 
+    say(*waiting_line(Store(tracking_uri).waiting()))
     rows = find_rows(targets, overrides=overrides, data=data, tracking_uri=tracking_uri)
     show_comparison(rows, form, output, sort=sort, metrics=metric or [], means=means)
 

@@ -99,3 +99,14 @@ def leftovers_line(leftovers: int) -> list[str]:
     if not leftovers:
         return []
     return [f"written now: what the tracking store did not take of {count(leftovers, 'sweep')}"]
+
+
+def waiting_line(sweeps: int) -> list[str]:
+    """Return a warning that records of sweeps wait to be written; none without any."""
+    if not sweeps:
+        return []
+    warning = (
+        f"warning: records of {count(sweeps, 'sweep')} are not in the tracking store yet, so "
+        "numbers may be missing. The next `run` or `search` writes them."
+    )
+    return [warning]

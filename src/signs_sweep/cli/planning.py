@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Mapping, Sequence
 
+from signs_sweep.cli.disk import disk_lines
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.tables import plan_lines
-from signs_sweep.cli.text import count, duration, joined
+from signs_sweep.cli.text import count, duration, fill, joined
 from signs_sweep.executors import default_workers
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
@@ -37,6 +38,8 @@ def show_plan(prepared: Prepared, store: Store) -> None:
             lines[_ON_A_TERMINAL - 3 : -3] = [f"  ... {hidden:,} more; pipe to see all"]
         print("\n".join(lines), end="\n\n")
     print(joined(summary(prepared.plan, known, begun, store.seconds_an_epoch()), width))
+    for line in disk_lines(store.disk_need(prepared, known)):
+        print(fill(line, width))
 
 
 def summary(

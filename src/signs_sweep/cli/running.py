@@ -7,6 +7,7 @@ from pathlib import Path
 
 from signs_sweep.analysis.settings import replicated
 from signs_sweep.analysis.table import build_settings
+from signs_sweep.cli.disk import disk_lines
 from signs_sweep.cli.output import Given, leftovers_line, say, say_notices, show_commands
 from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
 from signs_sweep.cli.streams import has_cursor, width_of
@@ -72,6 +73,10 @@ def _header(running: Running) -> list[str]:
             f"data: {datasets[experiment.name].describe()}",
         ]
         lines.append(joined(parts, width))
+    lines += [
+        fill(line, width)
+        for line in disk_lines(running.store.disk_need(running.prepared, running.known))
+    ]
     if any(
         part.experiment.data == "signs" and datasets[part.experiment.name].drawn
         for part in plan.parts

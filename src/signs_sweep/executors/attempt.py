@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from signs_sweep.errors import SignsSweepError
+from signs_sweep.executors.causes import hint
 from signs_sweep.records import Checkpoint, Event, Failed, Finished, Progress, Run, Started, Stopped
 
 
@@ -86,4 +87,7 @@ def _failure(run_id: str, error: Exception) -> Failed:
     if isinstance(error, SignsSweepError):
         return Failed(run_id, time.time(), str(error))
     details = "".join(traceback.format_exception(error))
-    return Failed(run_id, time.time(), f"{type(error).__name__}: {error}", details)
+    message = f"{type(error).__name__}: {error}".rstrip(": ")
+    if advice := hint(message):
+        message = f"{message.rstrip('.')}.{advice}"
+    return Failed(run_id, time.time(), message, details)

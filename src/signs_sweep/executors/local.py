@@ -1,5 +1,6 @@
 """Worker processes on this machine."""
 
+import os
 import pickle
 import signal
 import subprocess
@@ -7,17 +8,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import IO
 
 from signs_sweep.executors.attempt import Task, TrainerFactory
+from signs_sweep.executors.causes import cannot_start, cause_of_death, memory_kills
+from signs_sweep.interrupts import ENDING
 from signs_sweep.records import Event, Failed, Finished, Run, Stopped
 
 _LAST_WORDS = 2000
-"""Characters kept of what a dead worker printed."""
+"""Bytes kept of what a dead worker printed."""
 
 
 @dataclass(eq=False)
@@ -38,8 +41,9 @@ class _Worker:
         self.output.close()
 
     def last_words(self) -> str:
-        self.output.seek(0)
-        return self.output.read().decode(errors="replace")[-_LAST_WORDS:].strip()
+        length = self.output.seek(0, os.SEEK_END)
+        self.output.seek(max(0, length - _LAST_WORDS))
+        return self.output.read().decode(errors="replace").strip()
 
 
 @dataclass(eq=False)
@@ -62,6 +66,7 @@ class LocalExecutor:
     environments: Sequence[Mapping[str, str]]
     stall_seconds: float | None = None
     _pool: list[_Worker] = field(default_factory=list, init=False)
+    _memory_kills: int = field(default_factory=memory_kills, init=False)
 
     @property
     def slots(self) -> int:
@@ -69,7 +74,11 @@ class LocalExecutor:
         return len(self.environments)
 
     def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
-        """Send a run to an idle worker, or to a new one."""
+        """Send a run to an idle worker, or to a new one.
+
+        Raises:
+            UsageError: the system lets no further process begin.
+        """
         for worker in [worker for worker in self._pool if worker.run_id is None]:
             if worker.process.poll() is not None:
                 self._bury(worker)
@@ -108,30 +117,41 @@ class LocalExecutor:
     def close(self) -> None:
         """Kill all workers. They own nothing, so nothing is lost."""
         for worker in self._pool:
+            worker.process.kill()
+        for worker in self._pool:
             worker.kill()
         self._pool.clear()
 
     def _start(self) -> _Worker:
         factory = pickle.dumps(self.make_trainer)
         index = min(set(range(self.slots)) - {worker.index for worker in self._pool})
-        ours, theirs = Pipe()
-        output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
-        with theirs, _interrupts_blocked():
-            # -P: no module in the current folder can stand in for one of ours.
-            command = [sys.executable, "-P", "-m", "signs_sweep.executors.worker"]
-            process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(index)],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=dict(self.environments[index]),
-            )
+        try:
+            worker = self._start_process(index)
+        except OSError as error:
+            raise cannot_start(error, index) from error
         with suppress(OSError):  # A worker that could not begin is noticed by `events`.
-            ours.send_bytes(factory)
-        worker = _Worker(index, process, ours, output)
+            worker.connection.send_bytes(factory)
         self._pool.append(worker)
         return worker
+
+    def _start_process(self, index: int) -> _Worker:
+        with ExitStack() as on_failure:
+            ours, theirs = Pipe()
+            on_failure.enter_context(ours)
+            output = on_failure.enter_context(tempfile.TemporaryFile())
+            with theirs, _interrupts_blocked():
+                # -P: no module in the current folder can stand in for one of ours.
+                command = [sys.executable, "-P", "-m", "signs_sweep.executors.worker"]
+                process = subprocess.Popen(
+                    [*command, str(theirs.fileno()), str(index)],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=dict(self.environments[index]),
+                )
+            on_failure.pop_all()  # They live as long as the worker.
+        return _Worker(index, process, ours, output)
 
     def _end_hanging(self) -> list[Event]:
         """Kill workers that have sent nothing for too long; return the failures of their runs."""
@@ -149,8 +169,11 @@ class LocalExecutor:
         with suppress(subprocess.TimeoutExpired):
             worker.process.wait(timeout=1)
         worker.process.kill()
-        message = message or _cause_of_death(worker.process.wait())
-        words = worker.last_words()
+        code, words = worker.process.wait(), worker.last_words()
+        if message is None:
+            before, self._memory_kills = self._memory_kills, memory_kills()
+            is_out_of_memory = self._memory_kills > before
+            message = cause_of_death(code, words, is_out_of_memory=is_out_of_memory)
         self._pool.remove(worker)
         worker.kill()
         if worker.run_id is None:
@@ -160,24 +183,14 @@ class LocalExecutor:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block SIGINT in this thread, and for good in processes started meanwhile.
+    """Block signals that ask for an end here, and for good in processes started meanwhile.
 
-    Ctrl-C reaches every process of the terminal; what follows is the orchestrator's decision. A
-    worker that ignored it by itself would still die of it while Python starts.
+    Ctrl-C and a closed terminal reach every process of the terminal, and who stops a service sends
+    SIGTERM to all of its processes; what follows is the orchestrator's decision. A worker that
+    ignored them by itself would still die of them while Python starts.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _cause_of_death(code: int) -> str:
-    """Say how a worker ended, from the exit code that `subprocess` gives."""
-    if code >= 0:
-        return f"its worker process ended by itself with exit code {code}."
-    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    cause = f"its worker process was killed ({name})"
-    if -code == signal.SIGKILL:
-        cause += ", by someone or because memory ran out"
-    return f"{cause}."

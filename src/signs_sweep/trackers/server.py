@@ -6,16 +6,16 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.interrupts import handling_signals
 from signs_sweep.trackers.store import is_server, opening_lock, shown, store_exists
 
 _HOST = "127.0.0.1"
@@ -54,7 +54,7 @@ def serve(
     address = f"http://{_HOST}:{_choose_port(port)}"
     with opening_lock(uri):
         pass  # The server must not meet a database that another process is just making.
-    with tempfile.TemporaryFile() as output, _signals_as_interrupts():
+    with tempfile.TemporaryFile() as output, handling_signals(_interrupt):
         process = _start(uri, artifact_root, address, output.fileno())
         try:
             _wait_until_there(process, address)
@@ -71,25 +71,9 @@ def serve(
     raise StoreError(f"MLflow's server ended by itself: {' '.join(words)[-800:]}")
 
 
-@contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
-    """Let SIGINT and SIGTERM raise KeyboardInterrupt, so that the server is ended before we are.
-
-    Also where SIGINT was ignored, as in what a script starts in the background.
-    """
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _interrupt() -> None:
+    """Raise KeyboardInterrupt, so that the server is ended before we are."""
+    raise KeyboardInterrupt
 
 
 def _choose_port(port: int | None) -> int:

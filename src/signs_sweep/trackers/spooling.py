@@ -7,6 +7,7 @@ it answers again, at the end of the sweep, or at the start of the next one.
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from threading import Lock
 
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
@@ -65,6 +66,8 @@ class SpoolingTracker:
         self._underway: dict[str, list[Call]] = {}
         self._is_away = False
         self._next_try = 0.0
+        self._journal_lock = Lock()
+        self._is_left = False
         self.unwritten: str | None = None
 
     @property
@@ -117,16 +120,54 @@ class SpoolingTracker:
                 return
         except StoreError as error:
             self._go_away(error)
-        self._journal.append(("close", (state, tables, findings)))
+        self._append(("close", (state, tables, findings)))
+        self._say_what_waits()
+
+    def keep(self, calls: Sequence[Call]) -> None:
+        """Keep calls in the journal, with all of the runs under way, and write nothing more.
+
+        For a caller that cannot wait: the first of the calls, or `close`, may be under way in
+        another thread. Whether that is done does not matter, since doing it again changes nothing;
+        afterwards that thread leaves the journal alone.
+
+        Raises:
+            StoreError: the journal cannot be written.
+        """
+        with self._journal_lock:
+            self._is_left = True
+            underway = dict(self._underway)
+            begun = [call for of_run in underway.values() for call in of_run]
+            known = set(underway)
+            rest = []
+            for name, arguments in calls[1:] if calls and calls[0] in begun else calls:
+                if name == "open":
+                    self._sweeps = tuple(arguments[0])
+                    continue
+                if name == "start":
+                    known.add(arguments[2].run_id)
+                if name != "record" or arguments[0].run_id in known:  # Else it has just ended.
+                    rest.append((name, arguments))
+            if not self._is_away:
+                rest = [("open", (self._sweeps, self._datasets)), *begun, *rest]
+            self._journal.append(*rest)
+        self._say_what_waits()
+
+    def _say_what_waits(self) -> None:
         self.unwritten = (
-            f"the tracking store did not take everything. What is missing waits in "
-            f"{self._journal.path}; the next `run` writes it."
+            "the tracking store has not taken everything yet. The rest is kept in "
+            f"{self._journal.path}; the next `run` or `search` writes it."
         )
+
+    def _append(self, *calls: Call) -> None:
+        """Add to the journal, unless it was left as it is."""
+        with self._journal_lock:
+            if not self._is_left:
+                self._journal.append(*calls)
 
     def _wait_for_store(self, seconds: float) -> None:
         """Ask the store once, and again until so much time has passed."""
         end = time.monotonic() + seconds
-        while self._is_away:
+        while self._is_away and not self._is_left:
             self._try_again()
             if not self._is_away or time.monotonic() >= end:
                 return
@@ -150,15 +191,18 @@ class SpoolingTracker:
             except StoreError as error:
                 self._go_away(error, keep)
             return
-        self._journal.append(call)
+        self._append(call)
         if time.monotonic() >= self._next_try:
             self._try_again()
 
     def _go_away(self, error: StoreError, keep: Sequence[Call] = ()) -> None:
         """Begin a journal, with all of the runs under way: their records may be incomplete."""
         calls = [call for calls in self._underway.values() for call in calls]
-        self._journal.append(("open", (self._sweeps, self._datasets)), *calls, *keep)
-        self._is_away = True
+        with self._journal_lock:
+            if self._is_left:
+                return
+            self._journal.append(("open", (self._sweeps, self._datasets)), *calls, *keep)
+            self._is_away = True
         self._next_try = time.monotonic() + self._retry_seconds
         self._tell(
             f"{error} Training goes on, and what it brings is kept in {self._journal.path} until "
@@ -172,8 +216,11 @@ class SpoolingTracker:
         except StoreError:
             self._next_try = time.monotonic() + self._retry_seconds
             return
-        self._journal.remove()
-        self._is_away = False
+        with self._journal_lock:
+            if self._is_left:
+                return
+            self._journal.remove()
+            self._is_away = False
         self._tell("the tracking store answers again; what waited for it is written")
 
 

@@ -208,10 +208,8 @@ class MlflowTracker:
         for name in (tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE):
             if name in earlier.data.tags:
                 client.delete_tag(location, name)
-        return {
-            name: max(point.step for point in client.get_metric_history(location, name))
-            for name in earlier.data.metrics
-        }
+        # The whole history of a metric would take a second for each 10,000 epochs.
+        return {latest.key: latest.step for latest in earlier.data.to_proto().metrics}
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
