@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 
 LAYERS = (
-    {"errors", "records"},
-    {"data", "spec", "building", "planning", "preparation", "options"},
+    {"errors", "masking", "records"},
+    {"building", "data", "databases", "options", "planning", "preparation", "spec"},
     {"protocols"},
     {"executors", "schedulers", "trackers", "trainer", "checkpoints", "studies"},
     {"recovery", "underway", "sweep", "analysis"},

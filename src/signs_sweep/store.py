@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from signs_sweep.checkpoints import FileCheckpoints, FileClaims
+from signs_sweep.databases import without_password
 from signs_sweep.errors import StoreError
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
@@ -59,7 +60,7 @@ class Store:
 
     def journal(self, sweep_id: str) -> Journal:
         """Return where a sweep keeps what the store cannot take."""
-        store = sha256(self.uri.encode()).hexdigest()[:8]
+        store = sha256(without_password(self.uri).encode()).hexdigest()[:8]
         return Journal(self._spool / f"{store}-{sweep_id}.jsonl")
 
     def write_leftovers(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from signs_sweep.errors import StoreError
 from signs_sweep.trackers import MlflowTracker, default_artifact_root, resolve_uri, store_exists
-from signs_sweep.trackers.store import is_server, opening_lock, shown, sqlite_path
+from signs_sweep.databases import is_server, opening_lock, shown, sqlite_path
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_another_way(tmp_pat
     (tmp_path / "taken").touch()
     with (
         pytest.raises(StoreError, match="--tracking-uri"),
-        opening_lock(f"sqlite:///{tmp_path}/taken/mlflow.db"),
+        opening_lock(f"sqlite:///{tmp_path}/taken/mlflow.db", "with --tracking-uri"),
     ):
         pass
 
@@ -85,10 +85,10 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_another_way(tmp_pat
 def test_a_second_one_waits_until_the_first_has_opened_the_store(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
     code = (
-        "import sys\nfrom signs_sweep.trackers.store import opening_lock\n"
-        "print('asks', flush=True)\nwith opening_lock(sys.argv[1]): print('holds', flush=True)"
+        "import sys\nfrom signs_sweep.databases import opening_lock\n"
+        "print('asks', flush=True)\nwith opening_lock(sys.argv[1], str()): print('holds', flush=True)"
     )
-    with opening_lock(uri):
+    with opening_lock(uri, ""):
         other = subprocess.Popen(
             [sys.executable, "-c", code, uri], stdout=subprocess.PIPE, text=True
         )

@@ -2,15 +2,21 @@
 
 import os
 import sys
+from typing import TextIO, cast
 
 
 def main() -> None:
     """Run the command line; the entry point `signs-sweep`.
 
-    What a person can mend is printed without a traceback, with exit code 2.
+    What a person can mend is printed without a traceback, with exit code 2. Whatever goes to stderr
+    has its secrets masked, the words of libraries and the traceback of a bug included.
     """
     from signs_sweep.errors import SignsSweepError
+    from signs_sweep.masking import MaskedStream, learn
 
+    for argument in sys.argv:
+        learn(argument)
+    sys.stderr = cast("TextIO", MaskedStream(sys.stderr))
     try:
         from signs_sweep.cli.app import app
 
