@@ -5,7 +5,7 @@ By hand, as SQLAlchemy understands them: importing it takes 0.3 s.
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -50,9 +50,10 @@ def resolve(uri: str, folder: Path, example: str) -> str:
         return _resolve_sqlite(uri, folder, example)
     match = _ADDRESS.fullmatch(uri)
     if match is None or int(match["port"] or 1) not in range(1, 65536):
+        written = uri if uri.isprintable() else ascii(uri)
         raise StoreError(
-            f"{uri} is no valid address. Write SCHEME://USER:PASSWORD@HOST:PORT/..., with %XX for "
-            "spaces and signs such as @ / : in the user's name and the password"
+            f"{written} is no valid address. Write SCHEME://USER:PASSWORD@HOST:PORT/..., with %XX "
+            "for spaces and for signs such as @ / : in the user's name and the password"
         )
     if is_server(uri) and not match["host"]:
         raise StoreError(f"{uri} names no host. Write {scheme}://HOST:PORT")
@@ -67,10 +68,9 @@ def _resolve_sqlite(uri: str, folder: Path, example: str) -> str:
             f"{uri} is a database in memory, which keeps nothing. Name a file: {SQLITE}{example}"
         )
     if path is None:
-        name = text.partition(":")[2]
-        name = name.removeprefix("//") or example
+        name = re.sub("^//(/(?!/))?", "", text.partition(":")[2]) or example
         raise StoreError(f"{uri} does not name a database. Name a file: {SQLITE}{name}")
-    if path.parts[0].startswith("~"):
+    if "/~" in text[: len("sqlite+pysqlite:///~")]:
         raise StoreError(
             f"{uri}: ~ does not stand for a home folder here. Name the file in full, as in "
             f"{sqlite_uri(Path.home() / path.name)}, or write {SQLITE}./{path} for a folder ~"
@@ -83,11 +83,12 @@ def _resolve_sqlite(uri: str, folder: Path, example: str) -> str:
     path = folder.absolute() / path
     try:
         str(path).encode()
+        with suppress(FileNotFoundError):
+            Path(f"{path}.part-journal").stat()  # The longest name of what is made beside it.
         is_folder = path.is_dir()
     except UnicodeEncodeError:
         raise StoreError(
-            f"{str(path)!a} has bytes in its name that are no UTF-8, with which MLflow cannot "
-            "work. Rename the folder"
+            f"MLflow cannot work in {str(path)!a}: the name is not UTF-8. Rename the folder"
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

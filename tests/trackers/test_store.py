@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from signs_sweep.databases import is_server, opening_lock, shown, sqlite_path
 from signs_sweep.errors import StoreError
 from signs_sweep.trackers import MlflowTracker, default_artifact_root, resolve_uri, store_exists
-from signs_sweep.databases import is_server, opening_lock, shown, sqlite_path
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +86,8 @@ def test_a_second_one_waits_until_the_first_has_opened_the_store(tmp_path: Path)
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
     code = (
         "import sys\nfrom signs_sweep.databases import opening_lock\n"
-        "print('asks', flush=True)\nwith opening_lock(sys.argv[1], str()): print('holds', flush=True)"
+        "print('asks', flush=True)\n"
+        "with opening_lock(sys.argv[1], str()): print('holds', flush=True)"
     )
     with opening_lock(uri, ""):
         other = subprocess.Popen(

@@ -38,6 +38,8 @@ def resolve_uri(option: str | None, folder: Path) -> str:
         raise StoreError(f"the tracking URI is empty. Name a database, such as {SQLITE}{_DEFAULT}")
     scheme, separator, rest = option.partition(":")
     scheme = scheme.lower()
+    if re.fullmatch(r"[\w.-]+:\d+(/.*)?", option):
+        raise StoreError(f"{option} has no scheme. For a tracking server, write http://{option}")
     if scheme == "databricks":
         raise StoreError(f"{option}: Databricks is not supported. Name a database or a server")
     if not re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme) or not separator or scheme == "file":
@@ -48,9 +50,9 @@ def resolve_uri(option: str | None, folder: Path) -> str:
             f"Name a database in it: {sqlite_uri(path / 'mlflow.db')}"
         )
     if scheme.partition("+")[0] not in _KINDS and scheme not in _plugins():
-        advice = " Write postgresql:// for it" if scheme == "postgres" else ""
+        advice = "Write postgresql://. " if scheme == "postgres" else ""
         raise StoreError(
-            f"{option}: MLflow has no kind of store called {scheme}.{advice} "
+            f"{option}: MLflow has no kind of store called {scheme}. {advice}"
             f"It has {', '.join(_KINDS)}"
         )
     return resolve(option, folder, _DEFAULT)

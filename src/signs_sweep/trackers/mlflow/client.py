@@ -117,7 +117,8 @@ def _explain(uri: str, error: Exception) -> str:
     if is_server(uri):
         text = mask(str(error))
         if "Max retries" in text or "Connection" in text:
-            return f"the tracking server {store} does not answer. Is it running? ({reason[:200]})"
+            cause = text.rpartition("(Caused by ")[2].rpartition("): ")[2].rstrip('")')
+            return f"the tracking server {store} does not answer. Is it running? ({cause[:200]})"
         return f"the tracking server {store} refused: {reason}"
     for words, meaning in (
         ("out-of-date database schema", "an older MLflow made it; see `mlflow db upgrade`"),
