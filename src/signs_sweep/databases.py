@@ -70,7 +70,7 @@ def _resolve_sqlite(uri: str, folder: Path, example: str) -> str:
     if path is None:
         name = re.sub("^//(/(?!/))?", "", text.partition(":")[2]) or example
         raise StoreError(f"{uri} does not name a database. Name a file: {SQLITE}{name}")
-    if "/~" in text[: len("sqlite+pysqlite:///~")]:
+    if re.match(_IS_SQLITE_FILE.pattern + "~", text):
         raise StoreError(
             f"{uri}: ~ does not stand for a home folder here. Name the file in full, as in "
             f"{sqlite_uri(Path.home() / path.name)}, or write {SQLITE}./{path} for a folder ~"

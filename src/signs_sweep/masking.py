@@ -5,6 +5,7 @@ command line all that goes to stderr. What is masked is what the secret is, wher
 in the words of libraries, which quote an address in their own ways.
 """
 
+import json
 import os
 import re
 import traceback
@@ -35,7 +36,8 @@ def learn(uri: str) -> None:
 def _remember(secret: str, user: str = "") -> None:
     """Remember a secret in all ways of writing it; one that is the user's name hides nothing."""
     plain = unquote(secret)
-    forms = {secret, plain, unquote_plus(secret), quote(plain, safe=""), repr(plain)[1:-1]}
+    forms = {secret, plain, unquote_plus(secret), quote(plain, safe="")}
+    forms |= {repr(plain)[1:-1], json.dumps(plain)[1:-1]}
     is_short = len(plain) < _LEAST or plain == unquote(user)
     (_within_uris if is_short else _everywhere).update(forms - {""})
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from signs_sweep.databases import is_server, make_aside, opening_lock, shown, why
+from signs_sweep.databases import is_server, make_aside, opening_lock, shown, sqlite_path, why
 from signs_sweep.errors import StoreError
 from signs_sweep.masking import mask, shown_cause
 from signs_sweep.trackers.mlflow import tags
@@ -36,21 +36,31 @@ def connect(uri: str) -> "MlflowClient":
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     with opening_lock(uri, OTHERWISE), store_errors(uri):
-        import mlflow  # noqa: F401 - sets up its loggers
+        from mlflow import MlflowClient
+        from sqlalchemy import create_engine
 
         # MLflow logs the traceback of what it raises; the user hears of it from us.
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        make_aside(uri, _open)
-        return _open(uri)
-
-
-def _open(uri: str) -> "MlflowClient":
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=uri)
-    client.search_experiments(max_results=1)  # A fresh database gets its tables here.
+        if sqlite_path(uri) is not None:
+            make_aside(uri, _make)
+        elif not is_server(uri):
+            create_engine(uri).connect().close()  # MLflow would ask a dead one for 100 s.
+            _make(uri)
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)  # Whether it answers.
     return client
+
+
+def _make(uri: str) -> None:
+    """Give a database MLflow's tables, unless it has them.
+
+    A client would do that too, but write the name of the current folder into a statement as it is,
+    with its quotes and colons.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(uri, default_artifact_root(uri))
 
 
 @contextmanager
