@@ -64,6 +64,7 @@ def test_an_empty_variable_of_the_environment_is_none(
     assert resolve_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["postgresql+psycopg2", "mysql", "mssql"])
 def test_a_database_without_its_driver_says_what_to_install(kind: str) -> None:
     tracker = MlflowTracker(f"{kind}://me:s3cretpw@127.0.0.1:1/db", {})

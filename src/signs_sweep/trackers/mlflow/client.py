@@ -37,7 +37,7 @@ def connect(uri: str) -> "MlflowClient":
         os.environ.setdefault(name, value)
     with opening_lock(uri, OTHERWISE), store_errors(uri):
         from mlflow import MlflowClient
-        from sqlalchemy import create_engine
+        from mlflow.store.db.utils import create_sqlalchemy_engine
 
         # MLflow logs the traceback of what it raises; the user hears of it from us.
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
@@ -45,7 +45,8 @@ def connect(uri: str) -> "MlflowClient":
         if sqlite_path(uri) is not None:
             make_aside(uri, _make)
         elif not is_server(uri):
-            create_engine(uri).connect().close()  # MLflow would ask a dead one for 100 s.
+            # MLflow would ask one that is dead for 100 s.
+            create_sqlalchemy_engine(uri).connect().close()
             _make(uri)
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)  # Whether it answers.
