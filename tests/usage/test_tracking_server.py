@@ -174,7 +174,9 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
     client = MlflowClient(address)
     experiment = client.get_experiment_by_name("long")
     runs = client.search_runs([experiment.experiment_id])
-    assert [run.info.status for run in runs] == ["FINISHED"] * 3, "a sweep and its two runs"
+    killed = ["KILLED"] if process.returncode == 130 else []
+    states = sorted(run.info.status for run in runs)
+    assert states == ["FINISHED"] * 3 + killed, "a sweep and its two runs, and one interrupted"
     trained = [run for run in runs if "signs_sweep.run_id" in run.data.tags]
     for run in trained:
         history = client.get_metric_history(run.info.run_id, "loss")

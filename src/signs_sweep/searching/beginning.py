@@ -106,9 +106,17 @@ def _storage(experiment: Experiment, search: Search, store: Store) -> str:
     if search.storage is None:
         return default_storage(store.checkpoints.folder.parent)
     try:
-        return resolve(search.storage, Path.cwd(), "mlruns/optuna.db")
+        storage = resolve(search.storage, Path.cwd(), "mlruns/optuna.db")
     except StoreError as error:
         raise experiment.problem("search", "storage", message=str(error)) from error
+    if _is_one_database(storage, store.uri):
+        message = "this is the tracking store, and the study needs a database of its own"
+        raise experiment.problem("search", "storage", message=message)
+    return storage
+
+
+def _is_one_database(*uris: str) -> bool:
+    return len({without_password(uri).partition("?")[0] for uri in uris}) == 1
 
 
 def _open(

@@ -127,7 +127,10 @@ def storage_errors(url: str) -> Iterator[None]:
             "sqlalchemy.exc.SQLAlchemyError",
             "optuna.exceptions.StorageInternalError",
             "alembic.util.exc.CommandError",
-        } and not isinstance(error, OSError | ImportError):
+        } and not (
+            isinstance(error, OSError | ImportError)
+            or (isinstance(error, RuntimeError) and "table schema" in str(error))  # Of its version.
+        ):
             raise
         cause = error if isinstance(error, ImportError) else error.__cause__ or error
         raise StoreError(
