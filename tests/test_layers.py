@@ -11,8 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 
 LAYERS = (
-    {"errors", "interrupts", "records"},
-    {"data", "spec", "building", "planning", "preparation", "options", "disk", "statistics"},
+    {"errors", "interrupts", "masking", "records"},
+    {
+        *("building", "data", "databases", "disk", "options", "planning", "preparation"),
+        *("spec", "statistics"),
+    },
     {"protocols"},
     {"executors", "schedulers", "trackers", "trainer", "checkpoints", "studies"},
     {"recovery", "underway", "sweep", "analysis"},

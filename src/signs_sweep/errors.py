@@ -13,9 +13,17 @@
 Anything else that reaches the user is a bug and shows its traceback.
 """
 
+from signs_sweep.masking import mask
+
 
 class SignsSweepError(Exception):
-    """Base of all errors that are the user's to mend; `str(error)` is the whole message."""
+    """Base of all errors that are the user's to mend; `str(error)` is the whole message.
+
+    Secrets that are known by then are masked in it.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(mask(message))
 
 
 class UsageError(SignsSweepError):

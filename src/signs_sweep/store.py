@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from signs_sweep.checkpoints import FileCheckpoints, FileClaims
+from signs_sweep.databases import is_server, without_password
 from signs_sweep.disk import DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.errors import StoreError
 from signs_sweep.planning import Plan
@@ -20,7 +21,6 @@ from signs_sweep.trackers import (
     MlflowTracker,
     default_checkpoint_folder,
     finish_journal,
-    is_server,
     resolve_uri,
     store_exists,
 )
@@ -62,7 +62,7 @@ class Store:
 
     def journal(self, sweep_id: str) -> Journal:
         """Return where a sweep keeps what the store cannot take."""
-        store = sha256(self.uri.encode()).hexdigest()[:8]
+        store = sha256(without_password(self.uri).encode()).hexdigest()[:8]
         return Journal(self._spool / f"{store}-{sweep_id}.jsonl")
 
     def write_leftovers(self) -> int:

@@ -265,6 +265,26 @@ def test_a_problem_looks_like_this(message_of) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ('{storage: "postgresql://me:s3cretpw@host/db", trails: 5}', "trails"),
+        ("{storage: postgresql://me:s3cretpw@host/db, trials: [1}", "}"),
+        ('{storage: "postgresql://me:s3cretpw more@host/db"}', '"postgresql://me:***@host/db"'),
+        ("{storage: postgresql://me:s3cretpw@host/db, " + " " * 120 + "trails: 5}", "trails"),
+        ("{trials: postgresql://me:s3cretpw@host/" + "d" * 200 + "}", None),
+        ("{storage: //me:x, trials: postgresql://me:s3/cret@pw@host/db}", None),
+    ],
+)
+def test_a_password_is_not_shown_and_the_mark_stays_in_its_place(
+    told_of, text: str, marked: str | None
+) -> None:
+    for told in told_of(f"name: x\nsearch: {text}\n"):
+        assert "s3cret" not in f"{told}"
+        assert "pw" not in f"{told}"
+        assert marked is None or told.marked == marked
+
+
 def test_problems_of_the_section_are_told_with_those_of_the_rest(told_of) -> None:
     told = told_of("name: x\nsearch: {trials: 0}\ngrid: {l2: [-1]}\n")
     assert [one.place for one in told] == ["2:18", "3:13"]

@@ -390,7 +390,6 @@ def test_a_study_of_other_settings_is_an_error_that_says_which(tmp_path: Path) -
     ("url", "words"),
     [
         ("foo://bar", "cannot be used"),
-        ("postgresql://u:p@localhost:abc/db", "is not the URL of a database"),
         ("postgresql://u:p@localhost/db", r"needs a package|cannot be used"),
     ],
 )
@@ -407,4 +406,4 @@ def test_a_database_may_have_options(tmp_path: Path) -> None:
         f"sqlite:///{tmp_path}/o.db?timeout=30", "toy", {}, maximize=True, metric="m"
     )
     assert study.study_name == "toy"
-    assert [file.name for file in tmp_path.iterdir()] == ["o.db"]
+    assert {file.name for file in tmp_path.iterdir()} == {"o.db", "o.db.lock"}

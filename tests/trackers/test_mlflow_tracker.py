@@ -22,7 +22,8 @@ from signs_sweep.records import (
     State,
     Trial,
 )
-from signs_sweep.trackers import DatasetInfo, MlflowTracker
+from signs_sweep.studies import default_storage, open_study
+from signs_sweep.trackers import DatasetInfo, MlflowTracker, resolve_uri
 from signs_sweep.trackers.mlflow.client import connect
 from signs_sweep.trackers.mlflow.file import read_records
 from signs_sweep.trackers.mlflow.found import ask_for_records
@@ -33,6 +34,9 @@ RUN = Run(Parameters(epochs=30, l2=0.01, global_seed=3), Dense((5,)), 0.0, "abcd
 BROKEN = Run(Parameters(epochs=30, l2=0.1, global_seed=3), Dense((5,)), 0.0, "abcd")
 SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "2 runs\n", "toy data", ("l2",))
 DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
+
+ODD = 'it\'s 100% "odd"?#{x}[y]*;&~\\\n:b -é%20'
+"""Name of a folder."""
 
 MAKE_MODEL = """
 import sys, keras, numpy as np
@@ -364,3 +368,34 @@ def test_a_process_that_is_killed_while_it_makes_the_store_leaves_none_behind(
     assert not (tmp_path / "mlflow.db").exists()
     assert connect(uri).get_experiment_by_name("Default") is not None
     assert not aside.exists()
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ODD
+    folder.mkdir()
+    monkeypatch.chdir(folder)  # MLflow looks at it as well.
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    uri = resolve_uri(None, folder)
+    sweep = replace(SWEEP, sweep_id="one", origin=f"here:{folder}")
+    MlflowTracker(uri, {}).open([sweep])  # Its process dies.
+    tracker = MlflowTracker(uri, {}, is_dead=lambda sweep_id: sweep_id == "one")
+    tracker.open([replace(sweep, sweep_id="two")])
+    tracker.close(State.FINISHED, {"toy": "a,b"})
+
+    root = folder / "mlruns" / "artifacts" / "toy"
+    assert {file.name for file in root.rglob("*.*")} == {"spec.yaml", "plan.txt", "table.csv"}
+    assert [one.name for one in tmp_path.iterdir()] == [ODD]
+    assert [one.name for one in folder.iterdir()] == ["mlruns"]
+    assert {one.name for one in (folder / "mlruns").iterdir()} == {
+        "mlflow.db",
+        "mlflow.db.lock",
+        "artifacts",
+    }
+    client = connect(uri)
+    runs = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
+    assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
+    assert read_records(folder / "mlruns" / "mlflow.db", uri, "toy") == []
+
+    study = open_study(default_storage(folder / "mlruns"), "x", {}, maximize=True, metric="m")
+    assert study.study_name == "x"
+    assert (folder / "mlruns" / "optuna.db").is_file()

@@ -3,13 +3,14 @@
 import sqlite3
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
 
+from signs_sweep.databases import opening_lock
 from signs_sweep.errors import StoreError
 from signs_sweep.trackers import MlflowTracker, default_artifact_root, resolve_uri, store_exists
-from signs_sweep.trackers.store import is_server, opening_lock, shown, sqlite_path
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +32,20 @@ def test_the_option_wins_over_the_environment_and_that_over_the_default(
     ("uri", "advice"),
     [
         ("mlruns", "sqlite:///mlruns/mlflow.db"),
+        ("~/runs", f"sqlite:///{Path.home()}/runs/mlflow.db"),
         ("file:///tmp/my%20runs", "sqlite:////tmp/my runs/mlflow.db"),
+        ("file:runs", "sqlite:///runs/mlflow.db"),
         ("C:\\runs", "Name a database"),
-        ("sqlite://", "keeps nothing"),
-        ("sqlite:///", "keeps nothing"),
-        ("sqlite:///:memory:", "keeps nothing"),
+        ("127.0.0.1:5000", "write http://127.0.0.1:5000"),
+        ("localhost:5000/x", "write http://localhost:5000/x"),
+        ("databricks", "not supported"),
+        ("databricks://me", "not supported"),
+        ("postgres://host/db", "Write postgresql://"),
+        ("oracle://host/db", "It has sqlite, postgresql, mysql, mssql, http, https"),
+        ("sqlite://", "sqlite:///mlruns/mlflow.db"),
+        ("http://host:x", "is no valid address"),
+        ("", "is empty"),
+        (" ", "is empty"),
     ],
 )
 def test_what_can_be_no_store_is_refused_with_one_that_can(
@@ -43,15 +53,24 @@ def test_what_can_be_no_store_is_refused_with_one_that_can(
 ) -> None:
     with pytest.raises(StoreError) as caught:
         resolve_uri(uri, tmp_path)
-    assert uri in str(caught.value)
+    assert uri.strip() in str(caught.value)
     assert advice in str(caught.value)
 
 
-def test_a_database_file_is_told_from_a_server_and_from_other_databases() -> None:
-    assert sqlite_path("sqlite:////a/b.db?timeout=3") == Path("/a/b.db")
-    assert sqlite_path("postgresql://me@host/db") is None
-    assert is_server("https://host/mlflow")
-    assert not is_server("sqlite:///a.db")
+def test_an_empty_variable_of_the_environment_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    assert resolve_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["postgresql+psycopg2", "mysql", "mssql"])
+def test_a_database_without_its_driver_says_what_to_install(kind: str) -> None:
+    tracker = MlflowTracker(f"{kind}://me:s3cretpw@127.0.0.1:1/db", {})
+    with pytest.raises(StoreError, match=r"needs a package: pip install \w+") as caught:
+        tracker.find(["x"])
+    assert "s3cretpw" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_only_a_database_file_that_is_missing_is_known_to_hold_nothing(tmp_path: Path) -> None:
@@ -68,16 +87,11 @@ def test_artifacts_go_beside_the_database_and_where_a_server_says(tmp_path: Path
     assert default_artifact_root("http://127.0.0.1:5000") is None
 
 
-def test_a_password_is_never_shown() -> None:
-    assert shown("postgresql://me:geheim@host/db") == "postgresql://me:***@host/db"
-    assert shown("sqlite:////a/b.db") == "/a/b.db"
-
-
 def test_a_folder_that_cannot_be_made_is_an_error_that_names_another_way(tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     with (
         pytest.raises(StoreError, match="--tracking-uri"),
-        opening_lock(f"sqlite:///{tmp_path}/taken/mlflow.db"),
+        opening_lock(f"sqlite:///{tmp_path}/taken/mlflow.db", "with --tracking-uri"),
     ):
         pass
 
@@ -85,10 +99,11 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_another_way(tmp_pat
 def test_a_second_one_waits_until_the_first_has_opened_the_store(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
     code = (
-        "import sys\nfrom signs_sweep.trackers.store import opening_lock\n"
-        "print('asks', flush=True)\nwith opening_lock(sys.argv[1]): print('holds', flush=True)"
+        "import sys\nfrom signs_sweep.databases import opening_lock\n"
+        "print('asks', flush=True)\n"
+        "with opening_lock(sys.argv[1], str()): print('holds', flush=True)"
     )
-    with opening_lock(uri):
+    with opening_lock(uri, ""):
         other = subprocess.Popen(
             [sys.executable, "-c", code, uri], stdout=subprocess.PIPE, text=True
         )

@@ -36,6 +36,8 @@ def serve(project) -> tuple[subprocess.Popen[str], str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_no_server_is_left_when_it_is_ended(finished, number) -> None:
     process, line = serve(finished)
+    store = subprocess.run(["pgrep", "-f", "--", finished.uri], capture_output=True, check=False)
+    assert store.stdout == b"", "an address may hold a password, and all may read a command line"
     process.send_signal(number)
     assert process.wait(timeout=30) == 0
     port = line.rpartition(":")[2]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,18 @@ from looking import wait_until
 pytestmark = pytest.mark.slow
 
 SPEC = "name: served\nmodel: {hidden: [3]}\nbase: {epochs: 3}\ngrid: {l2: [0, 0.1]}\n"
+
+SECRET = "s3cret%40pw"
+OTHER_SECRET = "0ther-secret"
+
+
+def assert_no_secret(texts: Iterable[str], *folders: Path) -> None:
+    """Look for the secrets in texts and in all files of folders, and in the names of these."""
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    read = [file.read_bytes() for file in files if file.suffix != ".yaml" or "mlruns" in str(file)]
+    for secret in (SECRET, "s3cret@pw", OTHER_SECRET):
+        assert not any(secret in text for text in (*texts, *map(str, files)))
+        assert not any(secret.encode() in content for content in read)
 
 
 def is_up(address: str) -> bool:
@@ -36,6 +48,7 @@ class Server:
             self.port = probe.getsockname()[1]
         self.folder = folder
         self.address = f"http://127.0.0.1:{self.port}"
+        self.with_password = f"http://me:{SECRET}@127.0.0.1:{self.port}"
 
     def start(self) -> None:
         folder = self.folder
@@ -68,15 +81,12 @@ def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
         server.stop()
 
 
-@pytest.fixture
-def server(running_server: Server) -> str:
-    """Address of a server that answers."""
-    return running_server.address
-
-
-def test_a_server_keeps_runs_metrics_and_artifacts_and_answers_for_them(project, server) -> None:
+def test_a_server_keeps_runs_metrics_and_artifacts_and_answers_for_them(
+    project, running_server
+) -> None:
     from mlflow import MlflowClient
 
+    server = running_server.with_password
     project.write("served.yaml", SPEC)
     done = project.run("run", "served.yaml", MLFLOW_TRACKING_URI=server)
     assert done.returncode == 0, done.stderr
@@ -100,23 +110,27 @@ def test_a_server_keeps_runs_metrics_and_artifacts_and_answers_for_them(project,
     compared = project.run("compare", "served", "--format", "csv", "--tracking-uri", server)
     assert compared.stdout.count("FINISHED") == 2
     opened = project.run("ui", "--no-browser", "--tracking-uri", server)
-    assert (opened.returncode, opened.stdout.strip()) == (0, server)
+    assert (opened.returncode, opened.stdout.strip()) == (0, server.replace(f":{SECRET}@", "@"))
+    for one in (done, again, compared, opened):
+        assert_no_secret([one.stdout, one.stderr])
 
 
 def test_a_server_that_is_away_is_an_error_before_anything_is_trained(project) -> None:
-    done = project.run("run", "toy.yaml", "--tracking-uri", "http://127.0.0.1:9")
+    done = project.run("run", "toy.yaml", "--tracking-uri", f"http://me:{SECRET}@127.0.0.1:9")
     assert done.returncode == 2
-    assert "the tracking server http://127.0.0.1:9 does not answer" in done.stderr
+    assert "the tracking server http://me:***@127.0.0.1:9 does not answer" in done.stderr
+    assert_no_secret([done.stderr])
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
 
 # One sample a step makes the epochs slow enough for a server to go and come back.
-LONG = """\
+LONG = f"""\
 name: long
-model: {hidden: [200, 100]}
-base: {batch_size: 1, learning_rate: 1e-4}
-cases: [{label: short, epochs: 200}, {label: long, epochs: 400, l2: 0.01}]
+search: {{storage: "postgresql://me:{OTHER_SECRET}@127.0.0.1/db"}}
+model: {{hidden: [200, 100]}}
+base: {{batch_size: 1, learning_rate: 1e-4}}
+cases: [{{label: short, epochs: 200}}, {{label: long, epochs: 400, l2: 0.01}}]
 """
 
 
@@ -126,7 +140,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
 ) -> None:
     from mlflow import MlflowClient
 
-    address = running_server.address
+    address = running_server.with_password
     project.write("long.yaml", LONG)
     command = ("run", "long.yaml", "--workers", "2", "--tracking-uri", address)
     process = project.start(*command, "--checkpoint-seconds", "0.5")
@@ -134,6 +148,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
     running_server.stop()
     spool = project.folder / "mlruns" / "spool"
     wait_until(lambda: list(spool.glob("*.jsonl")), seconds=120)
+    assert_no_secret([], project.folder / "mlruns")
     if comes_back == "meanwhile":
         running_server.start()
     else:
@@ -154,11 +169,14 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
         assert again.returncode == 0, again.stderr
         assert "written now: what the tracking store did not take of 1 sweep" in again.stderr
     assert not list(spool.iterdir())
+    assert_no_secret([out, err], project.folder / "mlruns", running_server.folder)
 
     client = MlflowClient(address)
     experiment = client.get_experiment_by_name("long")
     runs = client.search_runs([experiment.experiment_id])
-    assert [run.info.status for run in runs] == ["FINISHED"] * 3, "a sweep and its two runs"
+    killed = ["KILLED"] if process.returncode == 130 else []
+    states = sorted(run.info.status for run in runs)
+    assert states == ["FINISHED"] * 3 + killed, "a sweep and its two runs, and one interrupted"
     trained = [run for run in runs if "signs_sweep.run_id" in run.data.tags]
     for run in trained:
         history = client.get_metric_history(run.info.run_id, "loss")

@@ -77,6 +77,22 @@ def test_options_that_cannot_be_followed(project, arguments: list[str], words: s
     assert words in refused(project, "run", "a.yaml", *arguments)
 
 
+@pytest.mark.parametrize(
+    ("storage", "words"),
+    [
+        ("sqlite:///./mlruns/mlflow.db?timeout=5", "this is the tracking store"),
+        ("postgresql://me:s3cretpw@[::1/db", "postgresql://me:***@[::1/db is no valid address"),
+    ],
+)
+def test_a_study_in_an_impossible_place_points_at_its_line(project, storage, words) -> None:
+    search = f'{{storage: "{storage}", space: {{l2: [0, 1]}}}}'
+    project.write("a.yaml", f"{SPEC}validation: 0.2\nsearch: {search}\n")
+    said = refused(project, "search", "a.yaml", "--set", "batch_size=8")
+    assert "a.yaml:5:19:" in said
+    assert words in said
+    assert "s3cretpw" not in said
+
+
 def test_two_specs_of_one_name(project) -> None:
     project.write("a.yaml", SPEC)
     project.write("b.yaml", SPEC)

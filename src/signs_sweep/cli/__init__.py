@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 if TYPE_CHECKING:
     from signs_sweep.errors import SignsSweepError
@@ -11,12 +11,17 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the command line; the entry point `signs-sweep`.
 
-    What a person can mend is printed without a traceback, with exit code 2.
+    What a person can mend is printed without a traceback, with exit code 2. Whatever goes to stderr
+    has its secrets masked, the words of libraries and the traceback of a bug included.
     """
     from signs_sweep.cli.streams import discard_output, prepare_streams
     from signs_sweep.errors import SignsSweepError
+    from signs_sweep.masking import MaskedStream, learn
 
     prepare_streams()
+    for argument in sys.argv:
+        learn(argument)
+    sys.stderr = cast("TextIO", MaskedStream(sys.stderr))
     try:
         _check_folder()
         from signs_sweep.cli.app import app

@@ -17,9 +17,9 @@ from signs_sweep.cli.output import (
 from signs_sweep.cli.search_progress import LiveSearch, PlainSearch, SearchState
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number
+from signs_sweep.databases import shown
 from signs_sweep.records import State
 from signs_sweep.searching import Searching, SearchOutcome, best_spec, sentences
-from signs_sweep.studies import shown_storage
 
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
 _SHOWN = 10
@@ -94,7 +94,7 @@ def _header(searching: Searching) -> list[str]:
         f"{count(searching.total, 'trial')} of {count(len(experiment.seeds), 'seed')}",
         f"{search.sampler.name}, pruner {search.pruner.name}",
         f"data: {dataset.describe()}",
-        f"study: {shown_storage(searching.storage)}",
+        f"study: {shown(searching.storage)}",
     ]
     lines = leftovers_line(searching.leftovers)
     lines.append(joined(parts, width_of(sys.stderr)))

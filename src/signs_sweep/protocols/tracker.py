@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from signs_sweep.masking import mask
 from signs_sweep.records import Event, Result, Run, State, Trial
 
 
@@ -21,6 +22,8 @@ class SweepRecord:
         sweep_id: tells it from other invocations; one that is opened again goes on.
         origin: machine and folder of the process that it belongs to.
         is_search: whether its trials have records of their own, each with a label.
+
+    Secrets are masked in its texts.
     """
 
     experiment: str
@@ -32,6 +35,10 @@ class SweepRecord:
     sweep_id: str = ""
     origin: str = ""
     is_search: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("description", "spec", "plan", "data"):
+            object.__setattr__(self, name, mask(getattr(self, name)))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from signs_sweep.masking import mask
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -114,6 +116,8 @@ class Failed:
         message: what happened and what to do, in a sentence or two.
         traceback: where it happened, when an exception ended the run.
         is_crash: whether its process died, so that it may well go on in another one.
+
+    Secrets are masked in its texts.
     """
 
     run_id: str
@@ -121,6 +125,11 @@ class Failed:
     message: str
     traceback: str | None = None
     is_crash: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", mask(self.message))
+        if self.traceback is not None:
+            object.__setattr__(self, "traceback", mask(self.traceback))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from signs_sweep.checkpoints import FileClaims
 from signs_sweep.data import stratified_split
+from signs_sweep.databases import resolve, shown, sqlite_path, without_password
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.options import Options
@@ -23,10 +24,7 @@ from signs_sweep.studies import (
     open_study,
     quiet_optuna,
     recover,
-    resolve_storage,
-    shown_storage,
     storage_errors,
-    storage_file,
 )
 
 if TYPE_CHECKING:
@@ -76,13 +74,12 @@ def begin_search(
         raise experiment.problem("search", "sampler", "name", message=message)
     store = Store(tracking_uri, prepared)
     leftovers = store.write_leftovers()
-    storage = search.storage or default_storage(store.checkpoints.folder.parent)
-    storage = resolve_storage(storage, Path.cwd())
+    storage = _storage(experiment, search, store)
     claims, claim = _claim_of(storage, experiment.name, store)
     try:
         is_ours = claims.take(claim)
     except StoreError as error:
-        message = f"the study's database {shown_storage(storage)} cannot be made: {error.__cause__}"
+        message = f"the study's database {shown(storage)} cannot be made: {error.__cause__}"
         if search.storage is None:
             raise StoreError(message) from error
         raise experiment.problem("search", "storage", message=message) from error
@@ -102,6 +99,24 @@ def begin_search(
         leftovers=leftovers,
         release=lambda: claims.retire(claim),
     )
+
+
+def _storage(experiment: Experiment, search: Search, store: Store) -> str:
+    """Return the address of the study's database."""
+    if search.storage is None:
+        return default_storage(store.checkpoints.folder.parent)
+    try:
+        storage = resolve(search.storage, Path.cwd(), "mlruns/optuna.db")
+    except StoreError as error:
+        raise experiment.problem("search", "storage", message=str(error)) from error
+    if _is_one_database(storage, store.uri):
+        message = "this is the tracking store, and the study needs a database of its own"
+        raise experiment.problem("search", "storage", message=message)
+    return storage
+
+
+def _is_one_database(*uris: str) -> bool:
+    return len({without_password(uri).partition("?")[0] for uri in uris}) == 1
 
 
 def _open(
@@ -126,9 +141,10 @@ def _open(
 
 def _claim_of(storage: str, name: str, store: Store) -> tuple[FileClaims, str]:
     """Return whom to ask for the right to work on a study: beside its file, where it is one."""
-    path = storage_file(storage)
+    path = sqlite_path(storage)
     if path is None:
-        return store.claims, "search-" + sha256(f"{storage} {name}".encode()).hexdigest()[:24]
+        place = f"{without_password(storage)} {name}"
+        return store.claims, "search-" + sha256(place.encode()).hexdigest()[:24]
     return FileClaims(path.parent), f"{path.name}.{name}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from signs_sweep.masking import learn
 from signs_sweep.records import (
     PARAMETER_NAMES,
     SEED_NAMES,
@@ -32,7 +33,11 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     forced = parse_overrides(overrides)
     problems = Problems(path)
     text = problems.text = read_text(path, problems)
+    for word in text.split():  # Also of a spec that cannot be read.
+        learn(word)
     document = parse(text, problems)
+    if (section := document.mapping("search")) and "storage" in section.values:
+        learn(str(section.values["storage"].plain()))
     spec = validate(document, problems)
     check(document, problems)
     if problems or spec is None:

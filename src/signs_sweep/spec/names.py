@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from difflib import get_close_matches
 
+from signs_sweep.masking import mask
 from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES
 
 VARIED_NAMES: tuple[str, ...] = tuple(name for name in PARAMETER_NAMES if name not in SEED_NAMES)
@@ -111,4 +112,5 @@ def suggestion(name: str, valid: Collection[str], title: str) -> str:
 
 def shorten(text: str, most: int = 40) -> str:
     """Return a text, or its beginning when it is long."""
+    text = mask(text)  # Half a secret would not be found later.
     return text if len(text) <= most else f"{text[: most - 3]}..."

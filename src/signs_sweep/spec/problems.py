@@ -7,6 +7,7 @@ from typing import Any
 from unicodedata import combining, east_asian_width
 
 from signs_sweep.errors import SpecError
+from signs_sweep.masking import mask
 
 _MOST_SHOWN = 50
 _WIDEST = 120
@@ -71,8 +72,11 @@ class Problems:
 
     def _render(self, place: Place, message: str, hint: str, lines: list[str]) -> str:
         line = lines[place.line - 1] if place.line <= len(lines) else ""
-        line, column = _window(line, place.column)
-        before, marked = line[: column - 1], line[column - 1 :][: place.length]
+        start, end = place.column - 1, place.column - 1 + place.length
+        # Masked piece by piece, so that the carets stay below what they mark.
+        before, marked, after = map(mask, (line[:start], line[start:end], line[end:]))
+        line, column = _window(before + marked + after, len(before) + 1)
+        before, marked = line[: column - 1], line[column - 1 :][: len(marked)]
         # Tabs are kept, so that the caret stands below its place whatever their width.
         blank = "".join(letter if letter == "\t" else " " * _width(letter) for letter in before)
         carets = "^" * max(sum(map(_width, marked)), 1)

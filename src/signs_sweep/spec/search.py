@@ -1,7 +1,7 @@
 """What `search` varies, how it chooses, and when it stops: the `search` section, checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 SamplerName = Literal["tpe", "random", "grid", "qmc", "cmaes", "gp"]
@@ -158,5 +158,5 @@ class Search:
     pruner: Pruner
     objective: Objective
     space: tuple[Categories | Range, ...]
-    storage: str | None
+    storage: str | None = field(repr=False)
     confirm: int

@@ -12,10 +12,7 @@ from signs_sweep.studies.storage import (
     open_study,
     quiet_optuna,
     recover,
-    resolve_storage,
-    shown_storage,
     storage_errors,
-    storage_file,
 )
 
 __all__ = [
@@ -36,9 +33,6 @@ __all__ = [
     "proposed",
     "quiet_optuna",
     "recover",
-    "resolve_storage",
-    "shown_storage",
     "storage_errors",
-    "storage_file",
     "values_of",
 ]

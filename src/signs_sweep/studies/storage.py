@@ -2,64 +2,31 @@
 
 import json
 import logging
-import traceback
 import warnings
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from signs_sweep.databases import make_aside, opening_lock, shown, sqlite_uri, why
 from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.masking import shown_cause
 
 if TYPE_CHECKING:
     import optuna
 
-_SQLITE = "sqlite:///"
 _MEANING = "signs_sweep.meaning"
 _IDENTITY = "signs_sweep.identity"
 _AGAIN = "signs_sweep.again"
 """Attribute of a trial that was asked again: number of the one that was left behind."""
-_PACKAGES = {
-    "psycopg": "'psycopg[binary]'",
-    "psycopg2": "psycopg2-binary",
-    "MySQLdb": "mysqlclient",
-}
-"""By module of a database driver, what to install."""
 FAILED = "signs_sweep.message"
 """Attribute of a trial that failed by itself: why. One without was left behind by its process."""
 
 
 def default_storage(folder: Path) -> str:
     """Return the URL of the database that is used unless told otherwise."""
-    return f"{_SQLITE}{folder / 'optuna.db'}"
-
-
-def resolve_storage(url: str, folder: Path) -> str:
-    """Return a URL with the path of a SQLite file made absolute."""
-    if not url.startswith(_SQLITE):
-        return url
-    return f"{_SQLITE}{folder.absolute() / url.removeprefix(_SQLITE)}"
-
-
-def storage_file(url: str) -> Path | None:
-    """Return the file of a SQLite database; None for any other."""
-    if not url.startswith(_SQLITE):
-        return None
-    return Path(url.removeprefix(_SQLITE).partition("?")[0])
-
-
-def shown_storage(url: str) -> str:
-    """Return a URL as it may be shown: without password, a SQLite file as its path."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    if path := storage_file(url):
-        return str(path)
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):
-        return url.partition(":")[0] + "://..."
+    return sqlite_uri(folder / "optuna.db")
 
 
 def open_study(
@@ -79,11 +46,12 @@ def open_study(
         UsageError: there is a study of this name that means something else.
     """
     import optuna
+    from optuna.storages import RDBStorage
 
-    with storage_errors(url), quiet_optuna(), _opening(url):
-        storage = _open(url)
+    with storage_errors(url), quiet_optuna(), opening_lock(url, "as search.storage"):
+        make_aside(url, lambda aside: RDBStorage(aside).engine.dispose())
         study = optuna.create_study(
-            storage=storage,
+            storage=RDBStorage(url),
             study_name=name,
             direction="maximize" if maximize else "minimize",
             load_if_exists=True,
@@ -91,7 +59,7 @@ def open_study(
         known = study.user_attrs.get(_MEANING)
         if known is None and study.get_trials(deepcopy=False):
             raise UsageError(
-                f"the study '{name}' in {shown_storage(url)} was not made by signs-sweep. Give the "
+                f"the study '{name}' in {shown(url)} was not made by signs-sweep. Give the "
                 "spec another name, or name another search.storage."
             )
         if known is None:
@@ -101,19 +69,6 @@ def open_study(
             return study
     _check_meaning(known, _plain(meaning), url, name)
     return study
-
-
-def _open(url: str) -> "optuna.storages.RDBStorage":
-    """Open a database; a SQLite file is made aside, so that it is there whole or not at all."""
-    from optuna.storages import RDBStorage
-
-    path = storage_file(url)
-    if path is not None and not path.exists():
-        aside = path.with_name(f"{path.name}.part")
-        aside.unlink(missing_ok=True)
-        RDBStorage(f"{_SQLITE}{aside}").engine.dispose()
-        aside.replace(path)
-    return RDBStorage(url)
 
 
 def identity_of(study: "optuna.Study") -> str:
@@ -155,7 +110,7 @@ def _check_meaning(
     other = [what for what in wanted if known.get(what) != wanted[what]]
     if other:
         raise UsageError(
-            f"the study '{name}' in {shown_storage(url)} was made with another "
+            f"the study '{name}' in {shown(url)} was made with another "
             f"{', '.join(other)}, so its values cannot be compared with new ones. Give the spec "
             "another name, or name another search.storage."
         )
@@ -166,31 +121,21 @@ def storage_errors(url: str) -> Iterator[None]:
     """Turn whatever a database answers into a StoreError."""
     try:
         yield
-    except ValueError as error:
-        if "make_url" not in {frame.name for frame in traceback.extract_tb(error.__traceback__)}:
-            raise
-        raise StoreError(f"{shown_storage(url)} is not the URL of a database: {error}") from error
-    except ImportError as error:  # Optuna raises its own in place of the one that has the name.
-        missing = error if isinstance(error, ModuleNotFoundError) else error.__context__
-        module = getattr(missing, "name", None) or "of its driver"
-        package = _PACKAGES.get(module, module)
-        raise StoreError(
-            f"the study's database {shown_storage(url)} needs a package: pip install {package}"
-        ) from error
     except Exception as error:
         names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
         if not names & {
             "sqlalchemy.exc.SQLAlchemyError",
             "optuna.exceptions.StorageInternalError",
             "alembic.util.exc.CommandError",
-        } and not isinstance(error, OSError):
+        } and not (
+            isinstance(error, OSError | ImportError)
+            or (isinstance(error, RuntimeError) and "table schema" in str(error))  # Of its version.
+        ):
             raise
-        cause = error.__cause__ or error
-        reason = str(cause).strip().splitlines()
+        cause = error if isinstance(error, ImportError) else error.__cause__ or error
         raise StoreError(
-            f"the study's database {shown_storage(url)} cannot be used: "
-            f"{(reason or [type(error).__name__])[0][:300]}"
-        ) from error
+            f"the study's database {shown(url)} cannot be used: {why(cause)}"
+        ) from shown_cause(error)
 
 
 @contextmanager
@@ -207,20 +152,3 @@ def quiet_optuna() -> Iterator[None]:
             yield
     finally:
         optuna.logging.set_verbosity(before)
-
-
-@contextmanager
-def _opening(url: str) -> Iterator[None]:
-    """Hold the right to make a SQLite file: two processes at once would fail in its migration."""
-    path = storage_file(url)
-    if path is None:
-        yield
-        return
-    from filelock import FileLock
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=120)
-    with lock:
-        yield
-    with suppress(OSError):
-        Path(lock.lock_file).unlink()

@@ -16,7 +16,6 @@ from signs_sweep.trackers.spooling import SpoolingTracker, finish_journal
 from signs_sweep.trackers.store import (
     default_artifact_root,
     default_checkpoint_folder,
-    is_server,
     resolve_uri,
     store_exists,
 )
@@ -31,7 +30,6 @@ __all__ = [
     "default_artifact_root",
     "default_checkpoint_folder",
     "finish_journal",
-    "is_server",
     "resolve_uri",
     "serve",
     "store_exists",

@@ -14,9 +14,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from signs_sweep.databases import is_server, opening_lock, shown, sqlite_path, without_password
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.interrupts import handling_signals
-from signs_sweep.trackers.store import is_server, opening_lock, shown, store_exists
+from signs_sweep.masking import mask
+from signs_sweep.trackers.mlflow.client import connect
+from signs_sweep.trackers.store import OTHERWISE, store_exists
 
 _HOST = "127.0.0.1"
 _PORT = 5000
@@ -45,6 +48,7 @@ def serve(
         StoreError: the store is not there, or the server does not start.
     """
     if is_server(uri):
+        uri = without_password(uri)  # A browser asks for it.
         announce(uri)
         if open_browser:
             webbrowser.open(uri)
@@ -52,7 +56,9 @@ def serve(
     if not store_exists(uri):
         raise StoreError(f"there is no store {shown(uri)} yet; run something first")
     address = f"http://{_HOST}:{_choose_port(port)}"
-    with opening_lock(uri):
+    if sqlite_path(uri) is None:
+        connect(uri)  # Says what is wrong with a database, which the server would do at length.
+    with opening_lock(uri, OTHERWISE):
         pass  # The server must not meet a database that another process is just making.
     with tempfile.TemporaryFile() as output, handling_signals(_interrupt):
         process = _start(uri, artifact_root, address, output.fileno())
@@ -67,7 +73,7 @@ def serve(
         finally:
             _stop(process)
         output.seek(0)
-        words = output.read().decode(errors="replace").strip().splitlines()[-5:]
+        words = mask(output.read().decode(errors="replace")).strip().splitlines()[-5:]
     raise StoreError(f"MLflow's server ended by itself: {' '.join(words)[-800:]}")
 
 
@@ -105,11 +111,12 @@ def _free_port() -> int:
 def _start(
     uri: str, artifact_root: str | None, address: str, output: int
 ) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--host", _HOST, "--port", address.rpartition(":")[2], "--workers", "1"]
     if artifact_root is not None:
         command += ["--artifacts-destination", artifact_root]
     environment = os.environ | {
+        "MLFLOW_BACKEND_STORE_URI": uri,  # Everybody may read a command line.
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # Without it 10 processes instead of 2, and twice the time to start.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

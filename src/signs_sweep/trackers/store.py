@@ -1,15 +1,20 @@
 """Which tracking store is meant, and whether it is there; without MLflow, which takes 2 s."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from importlib.metadata import entry_points
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from signs_sweep.databases import SQLITE, is_server, resolve, sqlite_path, sqlite_uri
 from signs_sweep.errors import StoreError
+from signs_sweep.masking import learn
 
-_SQLITE = "sqlite:///"
-_LOCK_SECONDS = 120
+_DEFAULT = "mlruns/mlflow.db"
+OTHERWISE = "with --tracking-uri or MLFLOW_TRACKING_URI"
+"""How to name another store, for messages."""
+_KINDS = ("sqlite", "postgresql", "mysql", "mssql", "http", "https")
+"""Schemes of MLflow's own stores of runs; the databases may have a driver after a `+`."""
 
 
 def resolve_uri(option: str | None, folder: Path) -> str:
@@ -24,40 +29,38 @@ def resolve_uri(option: str | None, folder: Path) -> str:
         is made absolute.
 
     Raises:
-        StoreError: it is one of MLflow's former file stores, or no URI.
+        StoreError: it is one of MLflow's former file stores, no kind of store, or no URI.
     """
-    uri = option or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlruns/mlflow.db"
-    check_uri(uri)
-    path = sqlite_path(uri)
-    return uri if path is None else f"{_SQLITE}{folder.absolute() / path}"
-
-
-def check_uri(uri: str) -> None:
-    """Raise StoreError for a URI that cannot be a store."""
-    scheme, separator, _ = uri.partition(":")
-    if not separator or scheme.lower() == "file" or len(scheme) == 1:
-        path = unquote(urlsplit(uri).path) if scheme.lower() == "file" else uri
+    if option is None:
+        option = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{_DEFAULT}"
+    learn(option)
+    if not option.strip():
+        raise StoreError(f"the tracking URI is empty. Name a database, such as {SQLITE}{_DEFAULT}")
+    scheme, separator, rest = option.partition(":")
+    scheme = scheme.lower()
+    if re.fullmatch(r"[\w.-]+:\d+(/.*)?", option):
+        raise StoreError(f"{option} has no scheme. For a tracking server, write http://{option}")
+    if scheme == "databricks":
+        raise StoreError(f"{option}: Databricks is not supported. Name a database or a server")
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme) or not separator or scheme == "file":
+        text = re.sub(r"^//[^/]*", "", unquote(rest)) if scheme == "file" else option
+        path = Path(text).expanduser() if text.startswith("~/") else Path(text)
         raise StoreError(
-            f"{uri} is a folder, and MLflow no longer keeps runs in plain folders. "
-            f"Name a database in it: {_SQLITE}{Path(path) / 'mlflow.db'}"
+            f"{option} is a folder, and MLflow no longer keeps runs in plain folders. "
+            f"Name a database in it: {sqlite_uri(path / 'mlflow.db')}"
         )
-    if scheme.startswith("sqlite") and sqlite_path(uri) in (None, Path(), Path(":memory:")):
+    if scheme.partition("+")[0] not in _KINDS and scheme not in _plugins():
+        advice = "Write postgresql://. " if scheme == "postgres" else ""
         raise StoreError(
-            f"{uri} is a database in memory, which keeps nothing. Name a file: "
-            f"{_SQLITE}mlruns/mlflow.db"
+            f"{option}: MLflow has no kind of store called {scheme}. {advice}"
+            f"It has {', '.join(_KINDS)}"
         )
+    return resolve(option, folder, _DEFAULT)
 
 
-def sqlite_path(uri: str) -> Path | None:
-    """Return the file of a SQLite store; None for any other store."""
-    if not uri.startswith(_SQLITE):
-        return None
-    return Path(uri.removeprefix(_SQLITE).partition("?")[0])
-
-
-def is_server(uri: str) -> bool:
-    """Whether the store is an MLflow server."""
-    return uri.startswith(("http://", "https://"))
+def _plugins() -> set[str]:
+    """Return the schemes of stores that other packages add to MLflow."""
+    return {one.name for one in entry_points(group="mlflow.tracking_store")}
 
 
 def store_exists(uri: str) -> bool:
@@ -73,60 +76,14 @@ def default_artifact_root(uri: str) -> str | None:
     """
     if is_server(uri):
         return None
-    path = sqlite_path(uri)
-    folder = Path("mlruns") if path is None else path.parent
-    return (folder.absolute() / "artifacts").as_uri()
+    return (_folder(uri) / "artifacts").as_uri()
 
 
 def default_checkpoint_folder(uri: str) -> Path:
     """Return where checkpoints go: beside a SQLite file, else in `mlruns` in the current folder."""
+    return _folder(uri) / "checkpoints"
+
+
+def _folder(uri: str) -> Path:
     path = sqlite_path(uri)
-    folder = Path("mlruns") if path is None else path.parent
-    return folder.absolute() / "checkpoints"
-
-
-def shown(uri: str) -> str:
-    """Return a URI as it may be shown: a SQLite store as its path, others without password."""
-    path = sqlite_path(uri)
-    if path is not None:
-        return str(path)
-    password = urlsplit(uri).password
-    return uri.replace(f":{password}@", ":***@") if password else uri
-
-
-@contextmanager
-def opening_lock(uri: str) -> Iterator[None]:
-    """Hold the right to open a SQLite store, and make its folder.
-
-    MLflow's migration of a fresh database fails when several processes begin it at once, and a
-    file that is there may be one that another process has just begun. A store that lives elsewhere
-    needs no lock. One in a folder that cannot be written needs none either: nobody is making it.
-
-    Raises:
-        StoreError: the folder cannot be made or written, or another process holds on for minutes.
-    """
-    path = sqlite_path(uri)
-    if path is None:
-        yield
-        return
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=_LOCK_SECONDS)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise StoreError(
-            f"another process has been opening {path} for {_LOCK_SECONDS} s. If none is "
-            f"running, delete {lock.lock_file}"
-        ) from None
-    except OSError as error:
-        if not path.exists():
-            raise StoreError(
-                f"cannot create the tracking store {path}: {error.strerror}. "
-                "Name another one with --tracking-uri or MLFLOW_TRACKING_URI."
-            ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    return (Path("mlruns") if path is None else path.parent).absolute()

@@ -4,19 +4,14 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from signs_sweep.databases import is_server, make_aside, opening_lock, shown, sqlite_path, why
 from signs_sweep.errors import StoreError
+from signs_sweep.masking import mask, shown_cause
 from signs_sweep.trackers.mlflow import tags
-from signs_sweep.trackers.store import (
-    default_artifact_root,
-    is_server,
-    opening_lock,
-    shown,
-    sqlite_path,
-)
+from signs_sweep.trackers.store import OTHERWISE, default_artifact_root
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,33 +35,33 @@ def connect(uri: str) -> "MlflowClient":
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    with opening_lock(uri), store_errors(uri):
+    with opening_lock(uri, OTHERWISE), store_errors(uri):
         from mlflow import MlflowClient
+        from mlflow.store.db.utils import create_sqlalchemy_engine
 
         # MLflow logs the traceback of what it raises; the user hears of it from us.
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        path = sqlite_path(uri)
-        if path is not None and not path.exists():
-            _make_database(path)
+        if sqlite_path(uri) is not None:
+            make_aside(uri, _make)
+        elif not is_server(uri):
+            # MLflow would ask one that is dead for 100 s.
+            create_sqlalchemy_engine(uri).connect().close()
+            _make(uri)
         client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)  # A fresh database gets its tables here.
+        client.search_experiments(max_results=1)  # Whether it answers.
     return client
 
 
-def _make_database(path: Path) -> None:
-    """Make a SQLite store aside, and give it its name when it is whole.
+def _make(uri: str) -> None:
+    """Give a database MLflow's tables, unless it has them.
 
-    MLflow makes the tables in some forty steps. If it is killed in between, it can neither go on
-    from there nor begin again, and the file is lost.
+    A client would do that too, but write the name of the current folder into a statement as it is,
+    with its quotes and colons.
     """
-    from mlflow import MlflowClient
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    aside = path.with_name(f"{path.name}.part")
-    for left in (aside, aside.with_name(f"{aside.name}-journal")):
-        left.unlink(missing_ok=True)
-    MlflowClient(tracking_uri=f"sqlite:///{aside}").search_experiments(max_results=1)
-    aside.replace(path)
+    SqlAlchemyStore(uri, default_artifact_root(uri))
 
 
 @contextmanager
@@ -77,7 +72,7 @@ def store_errors(uri: str) -> Iterator[None]:
     except Exception as error:
         if not _is_of_the_store(error):
             raise
-        raise StoreError(_explain(uri, error)) from error
+        raise StoreError(_explain(uri, error)) from shown_cause(error)
 
 
 def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
@@ -118,7 +113,7 @@ def _is_of_the_store(error: Exception) -> bool:
     if isinstance(error, StoreError):
         return False
     names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
-    return isinstance(error, OSError) or bool(
+    return isinstance(error, OSError | ImportError) or bool(
         names
         & {
             "mlflow.exceptions.MlflowException",
@@ -129,28 +124,17 @@ def _is_of_the_store(error: Exception) -> bool:
 
 
 def _explain(uri: str, error: Exception) -> str:
-    text = str(error)
-    # SQLAlchemy says how a statement came about before it says what is wrong with it.
-    lines = [line for line in text.strip().splitlines() if not line.startswith("(raised as a")]
-    reason = lines[0] if lines else type(error).__name__
-    store = shown(uri)
+    reason, store = why(error), shown(uri)
     if is_server(uri):
+        text = mask(str(error))
         if "Max retries" in text or "Connection" in text:
-            return f"the tracking server {store} does not answer. Is it running? ({reason[:200]})"
-        return f"the tracking server {store} refused: {reason[:300]}"
+            cause = text.rpartition("(Caused by ")[2].rpartition("): ")[2].rstrip('")')
+            return f"the tracking server {store} does not answer. Is it running? ({cause[:200]})"
+        return f"the tracking server {store} refused: {reason}"
     for words, meaning in (
-        ("file is not a database", "it is not a SQLite database"),
-        ("readonly database", "it cannot be written to"),
-        ("unable to open database file", "it cannot be opened; is its folder writable?"),
-        ("database or disk is full", "the disk is full"),
-        ("No space left", "the disk is full"),
-        (
-            "out-of-date database schema",
-            "an older MLflow made it; see `mlflow db upgrade`",
-        ),
+        ("out-of-date database schema", "an older MLflow made it; see `mlflow db upgrade`"),
         ("Can't locate revision", "a newer MLflow made it; upgrade mlflow to read it"),
-        ("database is locked", "another process keeps it locked"),
     ):
-        if words in text:
-            return f"the tracking store {store} cannot be used: {meaning}"
-    return f"the tracking store {store} cannot be used: {reason[:300]}"
+        if words in str(error):
+            reason = meaning
+    return f"the tracking store {store} cannot be used: {reason}"

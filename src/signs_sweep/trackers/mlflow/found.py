@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from signs_sweep.databases import shown
 from signs_sweep.errors import StoreError
 from signs_sweep.records import PARAMETER_NAMES, Parameters, Result, State
 from signs_sweep.trackers.mlflow import tags
 from signs_sweep.trackers.recorded import RecordedRun
-from signs_sweep.trackers.store import shown
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from signs_sweep.databases import sqlite_path
 from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
 from signs_sweep.records import Event, Result, Run, State, Trial
 from signs_sweep.trackers.dataset import DatasetInfo
@@ -26,7 +27,6 @@ from signs_sweep.trackers.mlflow.recorder import RunRecorder, params_of
 from signs_sweep.trackers.mlflow.search import SearchRecorder
 from signs_sweep.trackers.mlflow.source import source_tags
 from signs_sweep.trackers.recorded import RecordedRun
-from signs_sweep.trackers.store import sqlite_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -135,10 +135,11 @@ class MlflowTracker:
         """Mark the records of sweeps that were killed, as nobody else will."""
         if not sweep.origin:
             return
-        same_place = f"tags.`{tags.ORIGIN}` = '{sweep.origin}'"
-        for other in self._parents(
-            experiment_id, f"{same_place} AND attributes.status = 'RUNNING'"
-        ):
+        condition = f"tags.`{tags.ORIGIN}` LIKE '%' AND attributes.status = 'RUNNING'"
+        for other in self._parents(experiment_id, condition):
+            # Not in the condition: a folder may have a name with quotes.
+            if other.data.tags[tags.ORIGIN] != sweep.origin:
+                continue
             sweep_id = other.data.tags[tags.SWEEP]
             location = other.info.run_id
             if sweep_id == sweep.sweep_id or not self._is_dead(sweep_id):
@@ -148,7 +149,7 @@ class MlflowTracker:
                 self._client.set_terminated(location, State.KILLED.value)
 
     def _parents(self, experiment_id: str, condition: str) -> "Sequence[MlflowRun]":
-        return list(self._client.search_runs([experiment_id], condition, max_results=100))
+        return list(self._client.search_runs([experiment_id], condition, max_results=1000))
 
     def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""

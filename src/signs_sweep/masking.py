@@ -1,0 +1,84 @@
+"""Secrets that this process knows, masked by their value wherever text leaves it.
+
+Errors mask their message when they are made, records what they say when they are made, and the
+command line all that goes to stderr. What is masked is what the secret is, wherever it stands: also
+in the words of libraries, which quote an address in their own ways.
+"""
+
+import json
+import os
+import re
+import traceback
+from collections.abc import Iterable
+from typing import Any, TextIO
+from urllib.parse import quote, unquote, unquote_plus
+
+_SECRET_KEY = r"[\w.-]*(?:pass(?!file)|pwd|token|secret)[\w.-]*="  # noqa: S105 - a pattern
+_LEAST = 6
+"""Characters from which on a secret is masked everywhere; a shorter one would hit innocent text."""
+
+_everywhere: set[str] = set()
+_within_uris: set[str] = set()
+
+
+def learn(uri: str) -> None:
+    """Remember the secrets in a URI: its password, and those among its options."""
+    if match := re.search(r"://([^/:@]*):(.*)@", uri, re.DOTALL):
+        user, rest = match.groups()
+        # SQLAlchemy lets a password end at the first @, a browser at the last.
+        for password in (rest.partition("@")[0], rest):
+            _remember(password, user)
+    for text in (uri, unquote_plus(uri)):
+        for value in re.findall(rf"(?i)[?&;]{_SECRET_KEY}([^&;\s'\"]*)", text):
+            _remember(value)
+
+
+def _remember(secret: str, user: str = "") -> None:
+    """Remember a secret in all ways of writing it; one that is the user's name hides nothing."""
+    plain = unquote(secret)
+    forms = {secret, plain, unquote_plus(secret), quote(plain, safe="")}
+    forms |= {repr(plain)[1:-1], json.dumps(plain)[1:-1]}
+    is_short = len(plain) < _LEAST or plain == unquote(user)
+    (_within_uris if is_short else _everywhere).update(forms - {""})
+
+
+def mask(text: str) -> str:
+    """Return a text with `***` for each secret that is known.
+
+    Known are those that were learned, and the environment's tracking URI, password and token.
+    """
+    _remember(os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))
+    _remember(os.environ.get("MLFLOW_TRACKING_TOKEN", ""))
+    learn(os.environ.get("MLFLOW_TRACKING_URI", ""))
+    for secret in sorted(_everywhere, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    for secret in tuple(_within_uris):  # Another thread may learn one.
+        value = re.escape(secret)
+        text = re.sub(rf"(://[^\s/:@]*:){value}(?=@)", r"\1***", text)
+        text = re.sub(rf"(?i)({_SECRET_KEY}){value}(?=[&;\s]|$)", r"\1***", text)
+    return text
+
+
+def shown_cause(error: BaseException) -> BaseException | None:
+    """Return an exception as the cause of one of ours: None if its traceback tells a secret."""
+    text = "".join(traceback.format_exception(error))
+    return error if mask(text) == text else None
+
+
+class MaskedStream:
+    """A stream of text that masks secrets; in all else the stream that it wraps."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text without its secrets."""
+        return self._stream.write(mask(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
