@@ -16,6 +16,8 @@ RECORD = "signs_sweep.kind"
 OF_TRIAL = "trial"
 RUN_IDS = "signs_sweep.run_ids"
 STATE = "signs_sweep.state"
+PRUNED = "signs_sweep.pruned"
+"""Of a run that did not finish since its trial was pruned: why, in words."""
 BEST = "signs_sweep.best."
 
 PARENT = "mlflow.parentRunId"
