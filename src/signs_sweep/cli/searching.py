@@ -8,7 +8,7 @@ from signs_sweep.cli.output import check_writable, leftovers_line, say, say_noti
 from signs_sweep.cli.search_progress import LiveSearch, PlainSearch, SearchState
 from signs_sweep.cli.text import columns, count, duration, measure, number
 from signs_sweep.records import State
-from signs_sweep.searching import Searching, SearchOutcome, best_spec, sentences
+from signs_sweep.searching import Searching, SearchOutcome, best_spec, left_out, sentences
 from signs_sweep.studies import shown_storage
 
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
@@ -73,6 +73,7 @@ def _header(searching: Searching) -> list[str]:
     what += f"{search.sampler.name}, pruner {search.pruner.name}   data: {dataset.describe()}"
     lines = leftovers_line(searching.leftovers)
     lines.append(f"{what}   study: {shown_storage(searching.storage)}")
+    lines += left_out(searching.own.left_out())
     done = searching.total - searching.left
     if done and searching.left:
         lines.append(f"done before: {count(done, 'trial')}; {searching.left:,} left")

@@ -11,7 +11,8 @@ from signs_sweep.records import Progress, Result, State, Trial
 from signs_sweep.spec import EPOCHWISE_PRUNERS, Objective, Search
 from signs_sweep.studies.dead import DeadWatch
 from signs_sweep.studies.methods import decision_interval, make_pruner, make_sampler
-from signs_sweep.studies.space import distributions, grid, values_of
+from signs_sweep.studies.own import RUNS, OwnTrials
+from signs_sweep.studies.space import grid, values_of
 from signs_sweep.studies.storage import FAILED
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class StudyScheduler:
 
     def __init__(
         self,
-        study: "optuna.Study",
+        own: OwnTrials,
         search: Search,
         make_trial: Callable[[int, Mapping[str, Any]], Trial],
         classes: int,
@@ -74,7 +75,7 @@ class StudyScheduler:
         """Prepare; nothing is asked.
 
         Args:
-            study: open.
+            own: the trials of the search, in a study that is open.
             search: what to search, and how.
             make_trial: makes a trial from a number and from values by parameter.
             classes: how many there are.
@@ -82,19 +83,19 @@ class StudyScheduler:
             listener: hears of every trial that ends.
             deadline: by `time.monotonic`, when to stop asking.
         """
-        self._study = study
+        self._own = own
+        self._study = own.study
         self._search = search
         self._make_trial = make_trial
         self._classes = classes
         self._interval = decision_interval(search.pruner, epochs)
         self._listener = listener
         self._deadline = deadline
-        self._distributions = distributions(search.space)
         self._open: dict[int, _Open] = {}
         self._is_exhausted = False
         self.seconds_asking = 0.0
         self.asked = 0
-        study.pruner = make_pruner(search.pruner, epochs)
+        self._study.pruner = make_pruner(search.pruner, epochs)
 
     def ask(self) -> Trial | None:
         """Return a point that Optuna proposes, or None when there are enough or time is over."""
@@ -110,7 +111,7 @@ class StudyScheduler:
             return None
         self.asked += 1
         trial = self._make_trial(handle.number, values_of(self._search.space, handle.params))
-        handle.set_user_attr("runs", [run.run_id for run in trial.runs])
+        handle.set_user_attr(RUNS, [run.run_id for run in trial.runs])
         self._open[handle.number] = _Open(handle)
         return trial
 
@@ -168,6 +169,9 @@ class StudyScheduler:
 
         opened = self._open.pop(trial.number)
         failed = [one.message or "" for one in results if one.state is State.FAILED]
+        objective = self._search.objective
+        if not failed and not all(map(math.isfinite, opened.values.values())):
+            failed = [f"its {objective.metric} is not a finite number"]
         value, why = None, opened.pruned
         opened.handle.set_user_attr("values", opened.values)
         if opened.pruned:  # Whatever became of its runs until they heard of it.
@@ -180,9 +184,7 @@ class StudyScheduler:
             self._study.tell(opened.handle, state=state)
         else:
             state = TrialState.COMPLETE
-            value = aggregate(
-                [opened.values[run.run_id] for run in trial.runs], self._search.objective
-            )
+            value = aggregate([opened.values[run.run_id] for run in trial.runs], objective)
             self._study.tell(opened.handle, value)
         params = dict(opened.handle.params)
         self._listener(Told(trial, state.name, value, dict(opened.values), params, why))
@@ -192,19 +194,26 @@ class StudyScheduler:
         from optuna.trial import TrialState
 
         study, search = self._study, self._search
+        self._own.admit()
         waits = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
         if search.sampler.name == "grid" and not waits:
             point = self._next_of_grid()
             if point is None:
                 return None
             study.enqueue_trial(point)
+            self._own.admit()
         study.sampler = make_sampler(search.sampler, len(proposed(study)))
-        return study.ask(self._distributions)
+        return study.ask(self._own.distributions)
 
     def _next_of_grid(self) -> dict[str, Any] | None:
         """Return the first point of the grid that no trial has."""
-        taken = [trial.params for trial in self._study.get_trials(deepcopy=False)]
-        return next((point for point in grid(self._search.space) if point not in taken), None)
+        space = self._search.space
+        trials = self._study.get_trials(deepcopy=False)
+        taken = [
+            values_of(space, trial.params) for trial in trials if len(trial.params) == len(space)
+        ]
+        points = (point for point in grid(space) if values_of(space, point) not in taken)
+        return next(points, None)
 
 
 def aggregate(values: Sequence[float], objective: Objective) -> float:
