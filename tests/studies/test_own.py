@@ -152,14 +152,14 @@ def test_a_point_that_a_user_enqueues_is_trained_and_the_rest_of_it_is_proposed(
         ({"batch_size": 33}, "batch_size=33 is outside the space"),
         ({"batch_size": 32.5}, "batch_size=32.5 is outside the space"),
         ({"batch_size": -16}, "batch_size=-16 is outside the space"),
-        ({"batch_size": 10**400}, None),
+        ({"batch_size": 10**400}, f"batch_size={10**39} is outside the space"),
         ({"hidden": "7"}, "hidden=7 is outside the space"),
         ({"hidden": [50, {}]}, "hidden=[50, {}] is outside the space"),
         ({"dropout": 0.5}, "dropout is not searched"),
     ],
 )
 def test_a_point_that_a_user_enqueues_outside_the_space_is_refused(
-    enqueued: dict, why: str | None
+    enqueued: dict, why: str
 ) -> None:
     study = optuna.create_study(direction="maximize")
     study.enqueue_trial(enqueued)
@@ -171,7 +171,7 @@ def test_a_point_that_a_user_enqueues_outside_the_space_is_refused(
     assert refused.state is TrialState.FAIL
     ((number, said),) = Story(study=study).own.left_out()
     assert number == 0
-    assert said == (why or f"batch_size={10**400} is outside the space")
+    assert said == why
 
 
 NUMBERS = (
@@ -206,7 +206,8 @@ def test_a_study_of_an_earlier_version_with_numbers_as_text_goes_on(tmp_path: Pa
     }
     earlier = {"batch_size": "8", "l2": "0.01", "keep_prob, l2": "1, 0"}
     runs = Story(search).runs_of({"batch_size": 8, "l2": 0.01, "keep_prob": 1.0})
-    put(study, earlier, 0.5, distributions=texts, user_attrs={"runs": runs})
+    attributes = {"runs": runs, "values": {runs[0]: 0.5}}
+    put(study, earlier, 0.5, distributions=texts, user_attrs=attributes)
     study.enqueue_trial({"batch_size": 64, "l2": 0.01})
     story = Story(search, study=study)
     assert story.own.left_out() == []
@@ -254,6 +255,24 @@ def test_an_empty_study_of_somebody_else_with_other_directions_is_left_alone(
     with pytest.raises(UsageError, match="was not made by signs-sweep"):
         open_study(url, "toy", {}, maximize=True, metric="m")
     assert theirs.user_attrs == {}
+
+
+@pytest.mark.parametrize("state", [TrialState.COMPLETE, TrialState.FAIL])
+@pytest.mark.parametrize("pruner", ["none", "median"])
+def test_a_trial_under_way_that_somebody_else_ends_is_left_out(
+    pruner: str, state: TrialState
+) -> None:
+    story = Story(replace(SEARCH, pruner=replace(NO_PRUNER, name=pruner, interval=10), trials=2))
+    trial = story.scheduler.ask()
+    story.study.tell(trial.number, 0.99 if state is TrialState.COMPLETE else None, state)
+    goes_on = story.scheduler.report(trial, story.progress(trial, [0.5] * 40))
+    assert goes_on == (pruner == "none")
+    story.finish(trial, 0.5)
+    assert (story.told[0].state, story.told[0].value) == ("FAIL", None)
+    assert story.told[0].why == "somebody else ended it in the study"
+    assert len(search_through(story)) == 2
+    assert story.own.study.best_value < 0.99
+    assert len(story.own.left_out()) == (state is TrialState.COMPLETE)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

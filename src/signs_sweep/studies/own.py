@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 RUNS = "runs"
 """Attribute of a trial: the ids of its runs."""
 
+VALUES = "values"
+"""Attribute of a trial: by run, what its value is made of."""
+
 _REFUSED = "signs_sweep.refused"
 """Attribute of a trial that somebody enqueued and that is not trained: why."""
 
 _FIXED = "fixed_params"
 """Attribute that Optuna gives to a trial that is enqueued: what it fixes."""
+
+_LENGTH = 40
+"""How much is shown of what others wrote."""
 
 _LEFT_BEHIND = "left behind by its process"
 """Why a trial is none of the search's that nobody needs to hear of: it was asked again."""
@@ -38,7 +44,7 @@ class LeftOut(NamedTuple):
 
 
 class OwnTrials:
-    """Tells the trials of a search from what others put into its study.
+    """Separates the trials of a search from what others put into its study.
 
     A trial that has ended belongs to the search if it is a point of the space and has the runs of
     that point behind it. One that waits or runs does if what it has chosen so far is in the space:
@@ -80,11 +86,15 @@ class OwnTrials:
 
     def left_out(self) -> list[LeftOut]:
         """Return the trials that are not of the search, by number."""
-        told = [(one.number, self._objection(one)) for one in self._all.get_trials(deepcopy=False)]
-        return [LeftOut(number, why) for number, why in told if why not in {"", _LEFT_BEHIND}]
+        all_trials = self._all.get_trials(deepcopy=False)
+        found = [LeftOut(one.number, self._objection(one)) for one in all_trials]
+        return [one for one in found if one.why not in {"", _LEFT_BEHIND}]
 
     def admit(self) -> None:
-        """Refuse the trials that somebody enqueued outside of the space; write the others alike."""
+        """Fail the trials that are enqueued outside of the space, and say why in an attribute.
+
+        What the others fix is written as the study has it: a number or a text.
+        """
         from optuna.trial import TrialState
 
         storage = self._all._storage  # noqa: SLF001 - a trial that waits cannot be told
@@ -94,12 +104,12 @@ class OwnTrials:
                 storage.set_trial_user_attr(location, _REFUSED, why)
                 storage.set_trial_state_values(location, TrialState.FAIL)
                 continue
-            same = {
+            settled_ones = {
                 name: settled(self._space[name], self.distributions[name], chosen)
                 for name, chosen in fixed.items()
             }
-            if same != fixed:
-                storage.set_trial_system_attr(location, _FIXED, same)
+            if settled_ones != fixed:
+                storage.set_trial_system_attr(location, _FIXED, settled_ones)
 
     def _objection(self, trial: "FrozenTrial") -> str:
         """Return why a trial is not one of the search, or an empty string."""
@@ -117,23 +127,29 @@ class OwnTrials:
             return str(trial.user_attrs[_REFUSED])
         if trial.state is TrialState.FAIL and FAILED not in trial.user_attrs:
             return _LEFT_BEHIND
-        if why := self._outside(trial.params, trial):
-            return why
+        return self._outside(trial.params, trial) or self._unfounded(trial)
+
+    def _unfounded(self, trial: "FrozenTrial") -> str:
+        """Return what is missing behind a trial that has ended in the space, or an empty string."""
         missing = [name for name in self._space if name not in trial.params]
         if missing:
             return f"no {missing[0]}"
-        if not trial.user_attrs.get(RUNS):
+        runs = trial.user_attrs.get(RUNS)
+        if not runs:
             return "no runs"
-        runs = list(self._runs_of(values_of(tuple(self._space.values()), trial.params)))
-        return "" if trial.user_attrs[RUNS] == runs else "its runs are those of another search"
+        if runs != list(self._runs_of(values_of(tuple(self._space.values()), trial.params))):
+            return "its runs are those of another search"
+        if trial.state.name == "COMPLETE" and not trial.user_attrs.get(VALUES):
+            return "its value is not from its runs"
+        return ""
 
     def _outside(self, chosen: Mapping[str, Any], trial: "FrozenTrial") -> str:
         """Return what of the choices of a trial is not in the space, or an empty string."""
         for name, value in chosen.items():
             if name not in self._space:
-                return f"{name} is not searched"
+                return f"{name[:_LENGTH]} is not searched"
             if settled(self._space[name], self.distributions[name], value) is None:
-                return f"{name}={value} is outside the space"
+                return f"{name}={str(value)[:_LENGTH]} is outside the space"
         for name, distribution in trial.distributions.items():
             if distribution != self.distributions[name]:
                 return f"{name} was chosen from another range"

@@ -3,7 +3,8 @@
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,15 @@ from signs_sweep.records import Progress, Result, State, Trial
 from signs_sweep.spec import EPOCHWISE_PRUNERS, Objective, Search
 from signs_sweep.studies.dead import DeadWatch
 from signs_sweep.studies.methods import decision_interval, make_pruner, make_sampler
-from signs_sweep.studies.own import RUNS, OwnTrials
+from signs_sweep.studies.own import RUNS, VALUES, OwnTrials
 from signs_sweep.studies.space import grid, values_of
 from signs_sweep.studies.storage import FAILED
 
 if TYPE_CHECKING:
     import optuna
+
+
+_ENDED = "somebody else ended it in the study"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,17 @@ class _Open:
     values: dict[str, float] = field(default_factory=dict)
     watches: dict[str, DeadWatch] = field(default_factory=dict)
     pruned: str = ""
+
+
+@contextmanager
+def _giving_up_what_others_ended(opened: _Open) -> Iterator[None]:
+    """Prune a trial that cannot be written, since somebody else has ended it in the study."""
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    try:
+        yield
+    except UpdateFinishedTrialError:
+        opened.pruned = _ENDED
 
 
 class StudyScheduler:
@@ -128,7 +143,8 @@ class StudyScheduler:
                 break
             place = epoch - progress.first_epoch
             at = {name: float(values[place]) for name, values in progress.metrics.items()}
-            self._judge(opened, progress.run_id, epoch, at)
+            with _giving_up_what_others_ended(opened):
+                self._judge(opened, progress.run_id, epoch, at)
         return not opened.pruned
 
     def _judge(self, opened: _Open, run_id: str, epoch: int, at: Mapping[str, float]) -> None:
@@ -157,10 +173,11 @@ class StudyScheduler:
         opened.values[result.run_id] = value = result.metrics[self._search.objective.metric]
         step = [run.run_id for run in trial.runs].index(result.run_id)
         if self._search.pruner.name == "wilcoxon":
-            opened.handle.report(value, step)
-            count, total = len(opened.values), len(trial.runs)
-            if count < total and opened.handle.should_prune():
-                opened.pruned = f"worse than the best after {count} of {total} seeds"
+            with _giving_up_what_others_ended(opened):
+                opened.handle.report(value, step)
+                count, total = len(opened.values), len(trial.runs)
+                if count < total and opened.handle.should_prune():
+                    opened.pruned = f"worse than the best after {count} of {total} seeds"
         return not opened.pruned
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> None:
@@ -173,8 +190,11 @@ class StudyScheduler:
         if not failed and not all(map(math.isfinite, opened.values.values())):
             failed = [f"its {objective.metric} is not a finite number"]
         value, why = None, opened.pruned
-        opened.handle.set_user_attr("values", opened.values)
-        if opened.pruned:  # Whatever became of its runs until they heard of it.
+        with _giving_up_what_others_ended(opened):
+            opened.handle.set_user_attr(VALUES, opened.values)
+        if opened.pruned == _ENDED:  # The study has it as they ended it, and it is left out.
+            state, why = TrialState.FAIL, _ENDED
+        elif opened.pruned:  # Whatever became of its runs until they heard of it.
             state = TrialState.PRUNED
             opened.handle.set_user_attr("pruned", why)
             self._study.tell(opened.handle, state=state)
