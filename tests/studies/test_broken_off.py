@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from stories import MEDIAN, NAMES, NO_PRUNER, SEARCH, Story, value_of
+from stories import MEDIAN, NO_PRUNER, SEARCH, SPACE, Story, value_of
 
 from signs_sweep.checkpoints import MemoryCheckpoints
 from signs_sweep.protocols import Scheduler, SweepRecord
@@ -190,17 +190,20 @@ def found_by(story: Story) -> list[tuple[dict, str, float | None]]:
     return [(one.params, one.state.name, one.value) for one in proposed(story.own.study)]
 
 
-RANDOM = replace(SEARCH, trials=4, sampler=Sampler("random", seed=3, startup=1))
+RANDOM = replace(SEARCH, trials=3, sampler=Sampler("random", seed=3, startup=1))
 TPE = replace(SEARCH, trials=4, sampler=Sampler("tpe", seed=3, startup=1))
 LOSING = replace(RANDOM, trials=2, sampler=Sampler("random", seed=4, startup=1))
 WILCOXON = replace(NO_PRUNER, name="wilcoxon", startup=2, p=0.3)
 SEARCHES = {
     "one seed": (RANDOM, 1, 1, 0),
     "two seeds": (replace(RANDOM, trials=2), 2, 1, 0),
-    "two workers": (RANDOM, 1, 2, 0),
+    "two workers": pytest.param(RANDOM, 1, 2, 0, marks=pytest.mark.slow),
     "two seeds, two workers": (replace(RANDOM, trials=2), 2, 2, 0),
     "a worker that died": (replace(RANDOM, trials=2), 1, 1, 1),
-    "median": (replace(TPE, pruner=replace(MEDIAN, startup=1)), 1, 1, 0),
+    "trials that share runs": (replace(RANDOM, space=SPACE[2:], trials=5), 2, 2, 0),
+    "median": pytest.param(
+        *(replace(TPE, pruner=replace(MEDIAN, startup=1)), 1, 1, 0), marks=pytest.mark.slow
+    ),
     "wilcoxon, two workers": pytest.param(
         *(replace(LOSING, pruner=WILCOXON), 3, 2, 0), marks=pytest.mark.slow
     ),
@@ -214,6 +217,7 @@ def test_a_search_that_is_interrupted_at_any_moment_goes_on_as_one_that_was_not(
     interrupt_at_every_moment(search, seeds, slots, crashes, times=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["two seeds", "a worker that died"])
 def test_so_does_one_that_is_interrupted_a_second_time_in_the_middle_of_a_step(name: str) -> None:
     interrupt_at_every_moment(*SEARCHES[name], times=2)
@@ -232,7 +236,7 @@ def interrupt_at_every_moment(
     for moment in range(1, moments):
         world, first = World(slots, crashes), Story(search, seeds=seeds, epochs=EPOCHS)
         assert world.sweep(first.scheduler, at=moment, times=times)
-        recover(first.own.study, NAMES)
+        recover(first.own.study, [one.name for one in search.space])
         second = Story(search, seeds=seeds, epochs=EPOCHS, study=first.study)
         assert not world.sweep(second.scheduler)
         found = found_by(second)
@@ -246,7 +250,7 @@ def interrupt_at_every_moment(
 @pytest.mark.parametrize("slots", [1, 2])
 def test_a_fixed_list_that_is_interrupted_at_any_moment_goes_on_to_its_end(slots: int) -> None:
     story = Story(seeds=2, epochs=EPOCHS)
-    points = [{"l2": l2, "batch_size": 16} for l2 in (0.1, 0.01)]
+    points = [{"l2": l2, "batch_size": 16} for l2 in (0.1, 0.01, 0.1)]
     trials = [story.make_trial(number, values) for number, values in enumerate(points)]
     world = World(slots)
     assert not world.sweep(FixedScheduler(trials))

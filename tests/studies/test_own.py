@@ -17,7 +17,6 @@ from signs_sweep.studies import (
     OwnTrials,
     count_done,
     distributions,
-    importances,
     open_study,
     recover,
     values_of,
@@ -107,7 +106,6 @@ def test_proposals_pruning_and_pictures_do_not_depend_on_trials_that_are_left_ou
     assert [one.params for one in among.own.study.trials if one.state.is_finished()] == [
         one.params for one in alone.own.study.trials
     ]
-    assert importances(among.own.study) == importances(alone.own.study)
     plans = [sketch(story.own.study, "val_accuracy") for story in (alone, among)]
     assert plans[0].summary == plans[1].summary
     assert plans[0].pictures == plans[1].pictures
