@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -339,8 +340,9 @@ class Importing(ToyExecutor):
 
 def test_an_interruption_does_not_wait_for_a_run_that_has_nothing_to_keep() -> None:
     executor = Importing(1)
-    sweep, _ = make_sweep(Recording([make_trial(1, 0.1)]), executor)
-    sweep.interrupt()
+    sweep, _ = make_sweep(
+        Recording([make_trial(1, 0.1)]), executor, listener=lambda _: sweep.interrupt()
+    )
     with pytest.raises(KeyboardInterrupt):
         sweep.run()
     assert executor.is_closed
@@ -384,6 +386,91 @@ def test_a_run_that_was_stopped_goes_on_when_a_later_trial_wants_it() -> None:
     assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.1]
     assert scheduler.told == [(1, [State.KILLED]), (2, [State.FINISHED])]
     assert tracker.find()[make_run(0.1).run_id].state is State.FINISHED
+
+
+class Slow(ToyExecutor):
+    """Runs that are stopped take a while to hear of it, or end by themselves before they do."""
+
+    is_deaf = False
+
+    def stop(self, run_id: str) -> None:
+        self.stopped.append(run_id)
+        run = next(run for run in self.submitted if run.run_id == run_id)
+        end = finished(run) if self.is_deaf else Stopped(run_id, 3.0)
+        self._queues[run_id] = deque([progress(run, 3), progress(run, 4), end])
+
+
+@pytest.mark.parametrize("seeds", [(0.1,), (0.1, 0.3)])
+def test_a_run_that_is_asked_for_while_it_is_being_stopped_goes_on_afterwards(seeds) -> None:
+    trials = [make_trial(1, *seeds), make_trial(2, 0.2), make_trial(3, 0.1)]
+    scheduler = Recording(trials, goes_on=lambda trial: trial.number != 1)
+    executor = Slow(len(seeds) + 1)
+    sweep, tracker = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted].count(0.1) == 2
+    assert sorted(scheduler.told) == [
+        (1, [State.KILLED] * len(seeds)),
+        (2, [State.FINISHED]),
+        (3, [State.FINISHED]),
+    ]
+    assert tracker.find()[make_run(0.1).run_id].state is State.FINISHED
+
+
+def test_a_run_that_ends_although_it_is_being_stopped_has_ended_for_all_that_want_it() -> None:
+    trials = [make_trial(1, 0.1), make_trial(2, 0.2), make_trial(3, 0.1)]
+    scheduler = Recording(trials, goes_on=lambda trial: trial.number != 1)
+    executor = Slow(2)
+    executor.is_deaf = True
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
+    assert sorted(scheduler.told) == [(number, [State.FINISHED]) for number in (1, 2, 3)]
+
+
+def test_a_run_that_is_being_stopped_does_not_go_on_when_its_worker_dies() -> None:
+    class Dying(ToyExecutor):
+        def stop(self, run_id: str) -> None:
+            run = next(run for run in self.submitted if run.run_id == run_id)
+            self._queues[run_id] = deque([crashed(run)])
+
+    scheduler = Recording([make_trial(1, 0.1)], goes_on=lambda _: False)
+    executor = Dying(1)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert len(executor.submitted) == 1
+    assert scheduler.told == [(1, [State.KILLED])]
+
+
+def test_the_scheduler_does_not_hear_of_a_run_that_an_interruption_stopped() -> None:
+    scheduler = Recording([make_trial(1, 0.1)])
+    sweep, tracker = make_sweep(
+        scheduler, ToyExecutor(1), listener=lambda event: event and sweep.interrupt()
+    )
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert (scheduler.ended, scheduler.told) == ([], [])
+    assert tracker.find()[make_run(0.1).run_id].state is State.KILLED
+
+
+def test_an_interruption_is_heard_while_trials_are_answered_from_the_store() -> None:
+    asked = []
+
+    class Endless(Recording):
+        def ask(self) -> Trial | None:
+            asked.append(make_trial(len(asked), len(asked) / 100))
+            if len(asked) == 3:
+                sweep.interrupt()
+            assert len(asked) < 50
+            return asked[-1]
+
+    found = Result("", State.FINISHED, {"test_accuracy": 0.5})
+    recovery = Recovery(
+        MemoryCheckpoints(), NoClaims(), lambda run: replace(found, run_id=run.run_id)
+    )
+    sweep, _ = make_sweep(Endless([]), ToyExecutor(1), recovery=recovery)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert len(asked) == 3
 
 
 def test_runs_of_a_trial_that_are_not_wanted_any_more_do_not_begin() -> None:

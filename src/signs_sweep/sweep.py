@@ -8,7 +8,7 @@ the scheduler when all runs of a trial have ended.
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from signs_sweep.protocols import Executor, Scheduler, Tracker
 from signs_sweep.records import (
@@ -46,6 +46,19 @@ Listener = Callable[[News | None], None]
 
 A Notice may come from another thread.
 """
+
+
+@dataclass(eq=False)
+class _Open:
+    """A trial that the scheduler was asked for and not yet told of.
+
+    Attributes:
+        trial: the trial.
+        ended: by run_id, how its runs ended so far.
+    """
+
+    trial: Trial
+    ended: dict[str, Result] = field(default_factory=dict)
 
 
 class Sweep:
@@ -91,10 +104,12 @@ class Sweep:
         self._listener = listener
         self._waiting: deque[Run] = deque()
         self._underway: dict[str, Underway] = {}
-        self._owners: dict[str, list[Trial]] = {}
+        self._owners: dict[str, list[_Open]] = {}
+        """By run_id, the trials that want a run, in the order in which they asked for it."""
+        self._stopping: dict[str, list[_Open]] = {}
+        """By run_id, the trials that gave up a run, until it has stopped."""
         self._told_of: set[str] = set()
         self._ours: set[str] = set()
-        self._told: dict[int, Trial] = {}
         self._is_interrupted = False
         self.results: dict[str, Result] = {}
 
@@ -102,15 +117,16 @@ class Sweep:
         """Train until the scheduler has nothing more.
 
         Raises:
-            KeyboardInterrupt: `interrupt` was called; the runs under way are recorded as stopped.
+            KeyboardInterrupt: `interrupt` was called; the runs under way are recorded as stopped,
+                and the scheduler hears nothing of them: their trials have not ended.
         """
         self._fill()
-        while self._underway or self._waiting:
+        while self._underway or self._waiting or self._is_interrupted:
+            if self._is_interrupted:
+                self._break_off()
             if not self._underway:  # What waits, waits for another sweep.
                 time.sleep(_POLL_SECONDS)
             self._hear(_POLL_SECONDS)
-            if self._is_interrupted:
-                self._break_off()
             self._fill()
 
     def interrupt(self) -> None:
@@ -145,8 +161,8 @@ class Sweep:
         raise KeyboardInterrupt
 
     def _fill(self) -> None:
-        """Give every free place in the executor a run."""
-        while len(self._underway) < self._executor.slots:
+        """Give every free place in the executor a run; none after an interruption."""
+        while len(self._underway) < self._executor.slots and not self._is_interrupted:
             run = self._next()
             if run is None:
                 return
@@ -157,7 +173,7 @@ class Sweep:
                 if self._is_interrupted:
                     return
                 continue
-            trial = self._owners[run.run_id][0]
+            trial = self._owners[run.run_id][0].trial
             record = None if known is None else known.location
             if remark := self._recovery.remark(run):
                 self._listener(Notice(remark, run.run_id))
@@ -179,14 +195,15 @@ class Sweep:
         A run waits while another one is on the same trajectory, in this sweep or in another: it
         goes on where that one ends.
         """
-        while True:
+        while not self._is_interrupted:
             for run in self._waiting:
                 if self._recovery.claims.take(run.trajectory_id):
                     self._waiting.remove(run)
                     return run
             if self._is_about_to_be_free() or not self._take_trial():
                 self._tell_of_waiting()
-                return None
+                break
+        return None
 
     def _is_about_to_be_free(self) -> bool:
         """Whether a run waits for the record of this sweep's last one on its trajectory.
@@ -213,19 +230,20 @@ class Sweep:
         trial = self._scheduler.ask()
         if trial is None:
             return False
+        one, found = _Open(trial), []
         for run in trial.runs:
-            if run.run_id in self._known:
-                self.results[run.run_id] = self._known[run.run_id]
-            elif run.run_id in self.results and self.results[run.run_id].state is State.KILLED:
-                # Stopped for an earlier trial, and wanted again: it goes on where it was.
-                del self.results[run.run_id], self._owners[run.run_id]
+            result = self._known.get(run.run_id) or self.results.get(run.run_id)
+            if result is not None and result.state is not State.KILLED:
+                self.results[run.run_id] = result
+                found.append(result)
+                continue
+            # One that was stopped for an earlier trial, or is about to be, goes on where it was.
             owners = self._owners.setdefault(run.run_id, [])
-            owners.append(trial)
-            if run.run_id not in self.results and len(owners) == 1:
+            owners.append(one)
+            if len(owners) == 1:
                 self._waiting.append(run)
-        known = [self.results[run.run_id] for run in trial.runs if run.run_id in self.results]
-        for result in known:
-            self._tell_of_end(trial, result)
+        for result in found:
+            self._tell_of_end(one, result)
         return True
 
     def _handle(self, event: Event) -> None:
@@ -234,17 +252,22 @@ class Sweep:
             self._recovery.checkpoints.keep(entry.run, event)
             return
         if isinstance(event, Failed) and event.is_crash:
-            if entry.retries < self._recovery.retries and not self._is_interrupted:
+            is_last = entry.retries >= self._recovery.retries
+            if event.run_id in self._stopping or (self._is_interrupted and not is_last):
+                event = Stopped(event.run_id, event.time)
+            elif is_last:
+                event = replace(event, message=f"{event.message} {_AGAIN}")
+            else:
                 self._retry(entry, event)
                 return
-            event = replace(event, message=f"{event.message} {_AGAIN}")
         self._tracker.record(event)
         if isinstance(event, Progress):
             entry.progress.append(event)
             # Every trial that shares the run hears of it; one that wants it to go on is enough.
-            wanted = [self._scheduler.report(trial, event) for trial in self._owners[event.run_id]]
-            if not any(wanted):
-                self._executor.stop(event.run_id)
+            owners = [] if event.run_id in self._stopping else self._owners[event.run_id]
+            wanted = [self._scheduler.report(one.trial, event) for one in owners]
+            if owners and not any(wanted):
+                self._give_up(event.run_id)
         elif isinstance(event, Finished | Failed | Stopped):
             del self._underway[event.run_id]
             self._release(entry.run.trajectory_id)
@@ -261,30 +284,43 @@ class Sweep:
         self._tracker.then(release)
 
     def _end(self, run_id: str, result: Result) -> None:
-        """Take in how a run ended, here or in another sweep."""
+        """Take in how a run ended, here or in another sweep.
+
+        A run that was stopped has ended for those alone that gave it up. Any other trial that wants
+        it gets it later, in this sweep or, after an interruption, in the next one.
+        """
         self.results[run_id] = result
-        for trial in list(self._owners[run_id]):
-            self._tell_of_end(trial, result)
+        owners = self._stopping.pop(run_id, [])
+        if result.state is not State.KILLED:
+            owners += self._owners.pop(run_id, [])
+            self._waiting = deque(run for run in self._waiting if run.run_id != run_id)
+        for one in owners:
+            self._tell_of_end(one, result)
 
-    def _tell_of_end(self, trial: Trial, result: Result) -> None:
+    def _tell_of_end(self, one: _Open, result: Result) -> None:
         """Let the scheduler hear how a run ended, and of the trial if that was the last."""
-        if not self._scheduler.end(trial, result):
-            self._drop_rest(trial)
-        ended = [self.results.get(run.run_id) for run in trial.runs]
-        if all(one is not None for one in ended) and id(trial) not in self._told:
-            self._told[id(trial)] = trial  # Kept, so that no other trial gets its id.
-            self._scheduler.tell(trial, [one for one in ended if one is not None])
+        one.ended[result.run_id] = result
+        if not self._scheduler.end(one.trial, result):
+            self._drop_rest(one)
+        if len(one.ended) == len(one.trial.runs):
+            self._scheduler.tell(one.trial, [one.ended[run.run_id] for run in one.trial.runs])
 
-    def _drop_rest(self, trial: Trial) -> None:
+    def _drop_rest(self, one: _Open) -> None:
         """Give up the runs of a trial that have not ended, and that no other trial wants."""
-        for run in trial.runs:
-            if run.run_id in self.results or len(self._owners[run.run_id]) > 1:
+        for run in one.trial.runs:
+            if self._owners.get(run.run_id) != [one]:
                 continue
-            if run.run_id in self._underway:
-                self._executor.stop(run.run_id)
-            else:
+            if run in self._waiting:
                 self._waiting.remove(run)
-                self.results[run.run_id] = Result(run.run_id, State.KILLED)
+                del self._owners[run.run_id]
+                self.results[run.run_id] = one.ended[run.run_id] = Result(run.run_id, State.KILLED)
+            else:
+                self._give_up(run.run_id)
+
+    def _give_up(self, run_id: str) -> None:
+        """Stop a run that no trial wants any more."""
+        self._stopping[run_id] = self._owners.pop(run_id)
+        self._executor.stop(run_id)
 
     def _retry(self, entry: Underway, crash: Failed) -> None:
         """Go on with a run whose process died, in another one, from its last checkpoint."""

@@ -8,11 +8,11 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from signs_sweep.records import Dense, Result, State
-from signs_sweep.searching import SearchOutcome, best_spec, sentences
+from signs_sweep.searching import SearchOutcome, best_spec, left_out, sentences
 from signs_sweep.searching.confirming import candidate, confirmation, fresh_seeds
 from signs_sweep.searching.words import findings
 from signs_sweep.spec import Experiment, load
-from signs_sweep.studies import distributions, values_of
+from signs_sweep.studies import LeftOut, distributions, values_of
 
 SPEC = """\
 name: toy
@@ -170,6 +170,19 @@ def test_trials_that_a_process_left_behind_do_not_count(tmp_path: Path) -> None:
     assert outcome.counts == Counter(COMPLETE=2, PRUNED=1, FAIL=1)
     assert list(outcome.table.index) == [0, 1, 2, 4]
     assert outcome.trials[-1].why == "it broke"
+
+
+def test_trials_that_are_left_out_are_named_with_the_reason(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    outcome = make_outcome(experiment, make_study(experiment, *THREE))
+    assert "of the study" not in "\n".join(sentences(outcome))
+    outcome.left_out = [LeftOut(7, "no runs")]
+    assert sentences(outcome)[1] == (
+        "1 trial of the study is not one of this search and is left out: trial 7 (no runs)."
+    )
+    (line,) = left_out([LeftOut(number, "no runs") for number in range(2, 9)])
+    assert line.startswith("7 trials of the study are not of this search and are left out: trial 2")
+    assert line.endswith(", trial 6 (no runs) and 2 more.")
 
 
 def test_the_best_is_the_first_of_equal_ones_and_runs_are_found_from_it(tmp_path: Path) -> None:

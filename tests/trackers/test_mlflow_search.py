@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
-from signs_sweep.records import Dense, Finished, Parameters, Run, State, Trial
+from signs_sweep.records import Dense, Finished, Parameters, Run, State, Stopped, Trial
 from signs_sweep.trackers import DatasetInfo, MlflowTracker
 from signs_sweep.trackers.mlflow.client import connect
 from signs_sweep.trackers.spooling import replay
@@ -146,6 +146,44 @@ def test_a_trial_without_success_says_so(store, state: str, status: str, note: s
     assert trial.data.tags["signs_sweep.state"] == state
     assert trial.data.tags["mlflow.note.content"].startswith(note)
     assert trial.data.metrics == {}
+
+
+PRUNED = replace(END, state="PRUNED", value=None, values={}, why="worse than others at epoch 1")
+
+
+@pytest.mark.parametrize("other", ["toy", "elsewhere"])
+def test_of_a_pruned_trial_the_runs_that_did_not_finish_say_so_until_they_go_on(
+    store, other: str
+) -> None:
+    begun = MlflowTracker(store.uri, {"abcd": DATASET})
+    begun.open([replace(SWEEP, experiment=other, sweep_id="zero")])
+    begun.start(other, TRIAL, RUNS[1])
+    begun.close(State.KILLED, {})
+    tracker = store.tracker()
+    train(tracker, RUNS[0])
+    location = tracker.find()[RUNS[1].run_id].location
+    tracker.start("toy", TRIAL, RUNS[1], location)
+    tracker.record(Stopped(RUNS[1].run_id, 1.0))
+    tracker.end_trial("toy", PRUNED)
+    tracker.close(State.FINISHED, {})
+    client = connect(store.uri)
+    assert client.get_run(location).data.tags["signs_sweep.pruned"] == PRUNED.why
+    finished_run = client.get_run(tracker.find()[RUNS[0].run_id].location)
+    assert "signs_sweep.pruned" not in finished_run.data.tags
+    note = store.named("trial 1").data.tags["mlflow.note.content"]
+    assert note == "Pruned: worse than others at epoch 1."
+    store.tracker().start("toy", replace(TRIAL, number=2, label="trial 2"), RUNS[1], location)
+    assert "signs_sweep.pruned" not in client.get_run(location).data.tags
+
+
+@pytest.mark.parametrize("state", ["FAIL", "COMPLETE"])
+def test_of_another_trial_no_run_is_said_to_be_pruned(store, state: str) -> None:
+    tracker = store.tracker()
+    tracker.start("toy", TRIAL, RUNS[0])
+    tracker.record(Stopped(RUNS[0].run_id, 1.0))
+    tracker.end_trial("toy", replace(END, state=state, why="it broke"))
+    location = tracker.find()[RUNS[0].run_id].location
+    assert "signs_sweep.pruned" not in connect(store.uri).get_run(location).data.tags
 
 
 def test_a_trial_whose_runs_are_all_known_has_a_record_without_children(store) -> None:

@@ -19,7 +19,7 @@ from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number
 from signs_sweep.databases import shown
 from signs_sweep.records import State
-from signs_sweep.searching import Searching, SearchOutcome, best_spec, sentences
+from signs_sweep.searching import Searching, SearchOutcome, best_spec, left_out, sentences
 
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
 _SHOWN = 10
@@ -97,7 +97,9 @@ def _header(searching: Searching) -> list[str]:
         f"study: {shown(searching.storage)}",
     ]
     lines = leftovers_line(searching.leftovers)
-    lines.append(joined(parts, width_of(sys.stderr)))
+    width = width_of(sys.stderr)
+    lines.append(joined(parts, width))
+    lines += [fill(line, width) for line in left_out(searching.own.left_out())]
     done = searching.total - searching.left
     if done and searching.left:
         lines.append(f"done before: {count(done, 'trial')}; {searching.left:,} left")

@@ -53,6 +53,7 @@ class TrialEnd:
         values: the same of each replicate that has one, by its seeds, as in `3, 0`.
         params: what was chosen, by name, as text.
         run_ids: its runs, also those that were found in the store.
+        why: why it was pruned or failed, in words, or an empty string.
     """
 
     label: str
@@ -62,6 +63,7 @@ class TrialEnd:
     values: Mapping[str, float]
     params: Mapping[str, str]
     run_ids: tuple[str, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@
 from signs_sweep.searching.beginning import begin_search
 from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.outcome import SearchOutcome, Summary
-from signs_sweep.searching.words import best_spec, describe, sentences
+from signs_sweep.searching.words import best_spec, describe, left_out, sentences
 
 __all__ = [
     "SearchOutcome",
@@ -16,5 +16,6 @@ __all__ = [
     "begin_search",
     "best_spec",
     "describe",
+    "left_out",
     "sentences",
 ]

@@ -1,10 +1,11 @@
 """From a spec to a search that can be carried out."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from signs_sweep.checkpoints import FileClaims
 from signs_sweep.data import stratified_split
@@ -14,11 +15,12 @@ from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.options import Options
 from signs_sweep.preparation import Prepared
 from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, TRAINING_VERSION
-from signs_sweep.searching.confirming import candidate
+from signs_sweep.searching.confirming import candidate, runs_at
 from signs_sweep.searching.execution import Searching
 from signs_sweep.spec import Categories, Experiment, Range, Search
 from signs_sweep.store import Store
 from signs_sweep.studies import (
+    OwnTrials,
     default_storage,
     missing_package,
     open_study,
@@ -26,9 +28,6 @@ from signs_sweep.studies import (
     recover,
     storage_errors,
 )
-
-if TYPE_CHECKING:
-    import optuna
 
 
 def begin_search(
@@ -89,13 +88,13 @@ def begin_search(
             "it: what it has done is kept."
         )
     try:
-        study, recovered = _open(experiment, search, storage, dataset.fingerprint)
+        own, recovered = _open(experiment, search, storage, dataset.fingerprint)
     except BaseException:
         claims.retire(claim)
         raise
     devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
     return Searching(
-        *(prepared, experiment, search, store, study, storage, options, devices, recovered),
+        *(prepared, experiment, search, store, own, storage, options, devices, recovered),
         leftovers=leftovers,
         release=lambda: claims.retire(claim),
     )
@@ -119,10 +118,12 @@ def _is_one_database(*uris: str) -> bool:
     return len({without_password(uri).partition("?")[0] for uri in uris}) == 1
 
 
-def _open(
-    experiment: Experiment, search: Search, storage: str, data: str
-) -> "tuple[optuna.Study, int]":
+def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tuple[OwnTrials, int]:
     """Open the study and put it in order; return how many trials a dead process had left."""
+
+    def runs_of(values: Mapping[str, Any]) -> list[str]:
+        return [run.run_id for run in runs_at(experiment, candidate(experiment, "", values), data)]
+
     try:
         with storage_errors(storage), quiet_optuna():
             study = open_study(
@@ -132,7 +133,9 @@ def _open(
                 maximize=search.objective.maximize,
                 metric=search.objective.metric,
             )
-            return study, recover(study, [one.name for one in search.space])
+            own = OwnTrials(study, search.space, runs_of)
+            own.admit()
+            return own, recover(own.study, [one.name for one in search.space])
     except StoreError as error:
         if search.storage is None:
             raise

@@ -90,6 +90,17 @@ def candidate(experiment: Experiment, name: str, values: Mapping[str, Any]) -> C
     return Candidate(name, replace(experiment.base, **(parameters | forced)), model)
 
 
+def runs_at(experiment: Experiment, point: Candidate, data: str) -> tuple[Run, ...]:
+    """Return the runs of a point in a search: one for each pair of the spec's seeds.
+
+    Args:
+        experiment: the experiment.
+        point: the point.
+        data: fingerprint of the data.
+    """
+    return replicates(experiment, point.parameters, data, model=point.model)
+
+
 def fresh_seeds(experiment: Experiment, count: int) -> list[tuple[int, int]]:
     """Return pairs of seeds that are not those of the search, nor any smaller ones."""
     first = 1 + max(max(pair) for pair in experiment.seeds)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from signs_sweep.errors import StoreError
 from signs_sweep.options import Options
-from signs_sweep.planning import replicates
 from signs_sweep.preparation import Prepared
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.records import Proposed, Result, Trial
@@ -19,6 +18,7 @@ from signs_sweep.searching.confirming import (
     candidate,
     confirmation,
     fresh_seeds,
+    runs_at,
 )
 from signs_sweep.searching.outcome import SearchOutcome, best_of, summaries
 from signs_sweep.searching.recording import judged, params_of, title, trial_end
@@ -28,6 +28,7 @@ from signs_sweep.spec import Experiment, Search
 from signs_sweep.store import Store
 from signs_sweep.studies import (
     Drawing,
+    OwnTrials,
     StudyScheduler,
     Told,
     count_done,
@@ -53,7 +54,7 @@ class Searching:
         experiment: what is searched.
         search: how, with what the command line said.
         store: where runs are recorded.
-        study: the Optuna study.
+        own: the trials of the study that are this search's.
         storage: URL of its database.
         options: how to train.
         devices: for each worker process, the graphics processor that it uses, or None.
@@ -66,7 +67,7 @@ class Searching:
     experiment: Experiment
     search: Search
     store: Store
-    study: "optuna.Study"
+    own: OwnTrials
     storage: str
     options: Options
     devices: Sequence[str | None]
@@ -75,6 +76,11 @@ class Searching:
     release: Callable[[], None] = lambda: None
     _listener: Listener = field(default=lambda _: None)
     _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def study(self) -> "optuna.Study":
+        """The Optuna study, with the trials of this search alone."""
+        return self.own.study
 
     @property
     def left(self) -> int:
@@ -156,7 +162,7 @@ class Searching:
     def _scheduler(self, session: Session) -> StudyScheduler:
         timeout = self.search.timeout
         return StudyScheduler(
-            self.study,
+            self.own,
             self.search,
             self._trial,
             len(self.prepared.datasets[self.experiment.name].classes),
@@ -168,8 +174,7 @@ class Searching:
     def _trial(self, number: int, values: Mapping[str, Any]) -> Trial:
         """Make a trial of the study from its number and its values by parameter."""
         point = candidate(self.experiment, f"trial {number}", values)
-        runs = replicates(self.experiment, point.parameters, self.data, model=point.model)
-        trial = Trial(number, point.name, runs)
+        trial = Trial(number, point.name, runs_at(self.experiment, point, self.data))
         self._propose([trial])
         return trial
 
@@ -181,7 +186,9 @@ class Searching:
 
     def _hear(self, told: Told, session: Session) -> None:
         """Record how a trial ended, and let the listener hear of it."""
-        end = trial_end(told.trial, told.state, told.value, told.values, told.params)
+        end = trial_end(
+            *(told.trial, told.state, told.value, told.values, told.params), why=told.why
+        )
         session.tracker.end_trial(self.experiment.name, end)
         maximize = self.search.objective.maximize
         self._listener(judged(told, summaries(self.study), maximize=maximize))
@@ -197,7 +204,7 @@ class Searching:
         for one in summaries(self.study):
             if one.state != "RUNNING":
                 trial = self._trial(one.number, values_of(self.search.space, one.params))
-                end = trial_end(trial, one.state, one.value, one.values, one.params)
+                end = trial_end(*(trial, one.state, one.value, one.values, one.params), why=one.why)
                 session.tracker.end_trial(name, end)
         return was_interrupted
 
@@ -274,6 +281,7 @@ class Searching:
             experiment=self.experiment,
             search=self.search,
             study=self.study,
+            left_out=self.own.left_out(),
             winner=self._winner(),
             confirmation=confirmed,
             results={**earlier, **results},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from signs_sweep.records import Result, State
 from signs_sweep.searching.confirming import Candidate, Confirmation
 from signs_sweep.spec import Experiment, Search
-from signs_sweep.studies import FAILED, proposed
+from signs_sweep.studies import FAILED, LeftOut, proposed
 
 if TYPE_CHECKING:
     import optuna
@@ -26,7 +26,7 @@ class Summary:
         number: its number there, from 0.
         state: COMPLETE, PRUNED, FAIL, RUNNING or WAITING.
         value: over all replicates, or None.
-        params: what was chosen, by dimension, a choice as its text.
+        params: what was chosen, by dimension; of a choice its number or its text.
         run_ids: its runs.
         why: why it was pruned or failed, or an empty string.
         values: of each replicate that has one, by run_id.
@@ -48,7 +48,7 @@ class SearchOutcome:
     Attributes:
         experiment: what was searched.
         search: how, with what the command line said.
-        study: the Optuna study.
+        study: the Optuna study, with the trials of this search alone.
         winner: the best trial's point, or None where none was completed.
         confirmation: what was trained to confirm it, or None.
         results: by run_id, what is known of the runs of all trials and of the confirmation.
@@ -59,6 +59,7 @@ class SearchOutcome:
         was_interrupted: whether it was stopped before the end.
         was_done: whether nothing was left to do.
         unwritten: what the tracking store did not take, in words, or None.
+        left_out: trials of the study that are not this search's, and why.
     """
 
     experiment: Experiment
@@ -74,6 +75,7 @@ class SearchOutcome:
     was_interrupted: bool
     was_done: bool = False
     unwritten: str | None = None
+    left_out: Sequence[LeftOut] = ()
 
     def __repr__(self) -> str:
         best = self.best

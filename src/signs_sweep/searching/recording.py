@@ -6,7 +6,7 @@ from typing import Any
 from signs_sweep.protocols import TrialEnd
 from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Judged, Run, Trial
 from signs_sweep.searching.outcome import Summary, best_of
-from signs_sweep.searching.words import describe, recorded_name
+from signs_sweep.searching.words import describe, recorded
 from signs_sweep.studies import Told
 
 
@@ -16,6 +16,8 @@ def trial_end(
     value: float | None,
     values: Mapping[str, float],
     params: Mapping[str, Any],
+    *,
+    why: str = "",
 ) -> TrialEnd:
     """Return how a trial ended, as the tracker keeps it.
 
@@ -25,6 +27,7 @@ def trial_end(
         value: over all replicates, or None.
         values: of each replicate that has one, by run_id.
         params: what was chosen, by name.
+        why: why it was pruned or failed, in words, or an empty string.
     """
     seeds = {run.run_id: seeds_of(run) for run in trial.runs}
     return TrialEnd(
@@ -33,8 +36,9 @@ def trial_end(
         state=state,
         value=value,
         values={seeds[run_id]: one for run_id, one in values.items()},
-        params={recorded_name(name): str(one) for name, one in params.items()},
+        params=recorded(params),
         run_ids=tuple(seeds),
+        why=why,
     )
 
 

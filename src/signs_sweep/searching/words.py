@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ from signs_sweep.protocols import Findings
 from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Dense, Model
 from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
 from signs_sweep.statistics.difference import Difference
-from signs_sweep.studies import in_words
+from signs_sweep.studies import LeftOut, as_text, in_words
+
+_NAMED = 5
+"""Trials that are left out and named; others are counted."""
 
 
 def describe(name: str, params: Mapping[str, Any]) -> str:
@@ -19,9 +22,12 @@ def describe(name: str, params: Mapping[str, Any]) -> str:
     return " ".join([name, *(f"{key}={_short(value)}" for key, value in params.items())])
 
 
-def recorded_name(dimension: str) -> str:
-    """Return a name that MLflow takes: that of a `zip` has commas, which it refuses."""
-    return dimension.replace(", ", "/")
+def recorded(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was chosen as MLflow keeps it, numbers as in a spec.
+
+    It refuses the commas in the name of a `zip`.
+    """
+    return {name.replace(", ", "/"): as_text(value) for name, value in params.items()}
 
 
 def findings(outcome: SearchOutcome) -> Findings:
@@ -49,8 +55,7 @@ def findings(outcome: SearchOutcome) -> Findings:
     files = dict(outcome.files)
     if outcome.winner is not None:
         files["best.yaml"] = best_spec(outcome, outcome.experiment.path.parent).encode()
-    chosen = {} if best is None else best.params
-    params = {recorded_name(name): str(value) for name, value in chosen.items()}
+    params = recorded({} if best is None else best.params)
     return Findings(params, metrics, "\n\n".join(sentences(outcome)), files)
 
 
@@ -71,6 +76,7 @@ def sentences(outcome: SearchOutcome) -> list[str]:
     lines = [f"{told}."]
     if outcome.epochs_saved:
         lines[0] += f" Pruning left out {outcome.epochs_saved:,} epochs."
+    lines += left_out(outcome.left_out)
     if best is None:
         return [*lines, "No trial was completed, so there is no best one."]
     metric = outcome.search.objective.metric
@@ -80,6 +86,20 @@ def sentences(outcome: SearchOutcome) -> list[str]:
     if len(outcome.search.space) > 1:
         lines.append(in_words(outcome.importances, counts["COMPLETE"]))
     return lines
+
+
+def left_out(trials: Sequence[LeftOut]) -> list[str]:
+    """Say which trials of a study are not those of the search, in a sentence, if there are any."""
+    if not trials:
+        return []
+    names = [f"trial {one.number} ({one.why})" for one in trials[:_NAMED]]
+    more = len(trials) - len(names)
+    listed = ", ".join(names) + (f" and {more:,} more" if more else "")
+    if len(trials) == 1:
+        return [f"1 trial of the study is not one of this search and is left out: {listed}."]
+    return [
+        f"{len(trials):,} trials of the study are not of this search and are left out: {listed}."
+    ]
 
 
 def _confirmed(outcome: SearchOutcome, candidates: int) -> list[str]:

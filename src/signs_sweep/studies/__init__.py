@@ -2,9 +2,10 @@
 
 from signs_sweep.studies.importances import importances, in_words
 from signs_sweep.studies.methods import missing_package
+from signs_sweep.studies.own import LeftOut, OwnTrials
 from signs_sweep.studies.pictures import Drawing, draw_study
 from signs_sweep.studies.scheduler import StudyScheduler, Told, count_done, proposed
-from signs_sweep.studies.space import distributions, grid_size, values_of
+from signs_sweep.studies.space import as_text, distributions, grid_size, values_of
 from signs_sweep.studies.storage import (
     FAILED,
     default_storage,
@@ -18,8 +19,11 @@ from signs_sweep.studies.storage import (
 __all__ = [
     "FAILED",
     "Drawing",
+    "LeftOut",
+    "OwnTrials",
     "StudyScheduler",
     "Told",
+    "as_text",
     "count_done",
     "default_storage",
     "distributions",

@@ -3,7 +3,8 @@
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,15 @@ from signs_sweep.records import Progress, Result, State, Trial
 from signs_sweep.spec import EPOCHWISE_PRUNERS, Objective, Search
 from signs_sweep.statistics.guessing import DeadWatch
 from signs_sweep.studies.methods import decision_interval, make_pruner, make_sampler
-from signs_sweep.studies.space import distributions, grid, values_of
+from signs_sweep.studies.own import RUNS, VALUES, OwnTrials
+from signs_sweep.studies.space import grid, values_of
 from signs_sweep.studies.storage import FAILED
 
 if TYPE_CHECKING:
     import optuna
+
+
+_ENDED = "somebody else ended it in the study"
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,17 @@ class _Open:
     pruned: str = ""
 
 
+@contextmanager
+def _giving_up_what_others_ended(opened: _Open) -> Iterator[None]:
+    """Prune a trial that cannot be written, since somebody else has ended it in the study."""
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    try:
+        yield
+    except UpdateFinishedTrialError:
+        opened.pruned = _ENDED
+
+
 class StudyScheduler:
     """Implements `Scheduler` on an Optuna study that nobody else works on.
 
@@ -63,7 +79,7 @@ class StudyScheduler:
 
     def __init__(
         self,
-        study: "optuna.Study",
+        own: OwnTrials,
         search: Search,
         make_trial: Callable[[int, Mapping[str, Any]], Trial],
         classes: int,
@@ -74,7 +90,7 @@ class StudyScheduler:
         """Prepare; nothing is asked.
 
         Args:
-            study: open.
+            own: the trials of the search, in a study that is open.
             search: what to search, and how.
             make_trial: makes a trial from a number and from values by parameter.
             classes: how many there are.
@@ -82,19 +98,19 @@ class StudyScheduler:
             listener: hears of every trial that ends.
             deadline: by `time.monotonic`, when to stop asking.
         """
-        self._study = study
+        self._own = own
+        self._study = own.study
         self._search = search
         self._make_trial = make_trial
         self._classes = classes
         self._interval = decision_interval(search.pruner, epochs)
         self._listener = listener
         self._deadline = deadline
-        self._distributions = distributions(search.space)
         self._open: dict[int, _Open] = {}
         self._is_exhausted = False
         self.seconds_asking = 0.0
         self.asked = 0
-        study.pruner = make_pruner(search.pruner, epochs)
+        self._study.pruner = make_pruner(search.pruner, epochs)
 
     def ask(self) -> Trial | None:
         """Return a point that Optuna proposes, or None when there are enough or time is over."""
@@ -110,7 +126,7 @@ class StudyScheduler:
             return None
         self.asked += 1
         trial = self._make_trial(handle.number, values_of(self._search.space, handle.params))
-        handle.set_user_attr("runs", [run.run_id for run in trial.runs])
+        handle.set_user_attr(RUNS, [run.run_id for run in trial.runs])
         self._open[handle.number] = _Open(handle)
         return trial
 
@@ -127,7 +143,8 @@ class StudyScheduler:
                 break
             place = epoch - progress.first_epoch
             at = {name: float(values[place]) for name, values in progress.metrics.items()}
-            self._judge(opened, progress.run_id, epoch, at)
+            with _giving_up_what_others_ended(opened):
+                self._judge(opened, progress.run_id, epoch, at)
         return not opened.pruned
 
     def _judge(self, opened: _Open, run_id: str, epoch: int, at: Mapping[str, float]) -> None:
@@ -156,10 +173,11 @@ class StudyScheduler:
         opened.values[result.run_id] = value = result.metrics[self._search.objective.metric]
         step = [run.run_id for run in trial.runs].index(result.run_id)
         if self._search.pruner.name == "wilcoxon":
-            opened.handle.report(value, step)
-            count, total = len(opened.values), len(trial.runs)
-            if count < total and opened.handle.should_prune():
-                opened.pruned = f"worse than the best after {count} of {total} seeds"
+            with _giving_up_what_others_ended(opened):
+                opened.handle.report(value, step)
+                count, total = len(opened.values), len(trial.runs)
+                if count < total and opened.handle.should_prune():
+                    opened.pruned = f"worse than the best after {count} of {total} seeds"
         return not opened.pruned
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> None:
@@ -168,9 +186,15 @@ class StudyScheduler:
 
         opened = self._open.pop(trial.number)
         failed = [one.message or "" for one in results if one.state is State.FAILED]
+        objective = self._search.objective
+        if not failed and not all(map(math.isfinite, opened.values.values())):
+            failed = [f"its {objective.metric} is not a finite number"]
         value, why = None, opened.pruned
-        opened.handle.set_user_attr("values", opened.values)
-        if opened.pruned:  # Whatever became of its runs until they heard of it.
+        with _giving_up_what_others_ended(opened):
+            opened.handle.set_user_attr(VALUES, opened.values)
+        if opened.pruned == _ENDED:  # The study has it as they ended it, and it is left out.
+            state, why = TrialState.FAIL, _ENDED
+        elif opened.pruned:  # Whatever became of its runs until they heard of it.
             state = TrialState.PRUNED
             opened.handle.set_user_attr("pruned", why)
             self._study.tell(opened.handle, state=state)
@@ -180,9 +204,7 @@ class StudyScheduler:
             self._study.tell(opened.handle, state=state)
         else:
             state = TrialState.COMPLETE
-            value = aggregate(
-                [opened.values[run.run_id] for run in trial.runs], self._search.objective
-            )
+            value = aggregate([opened.values[run.run_id] for run in trial.runs], objective)
             self._study.tell(opened.handle, value)
         params = dict(opened.handle.params)
         self._listener(Told(trial, state.name, value, dict(opened.values), params, why))
@@ -192,19 +214,26 @@ class StudyScheduler:
         from optuna.trial import TrialState
 
         study, search = self._study, self._search
+        self._own.admit()
         waits = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
         if search.sampler.name == "grid" and not waits:
             point = self._next_of_grid()
             if point is None:
                 return None
             study.enqueue_trial(point)
+            self._own.admit()
         study.sampler = make_sampler(search.sampler, len(proposed(study)))
-        return study.ask(self._distributions)
+        return study.ask(self._own.distributions)
 
     def _next_of_grid(self) -> dict[str, Any] | None:
         """Return the first point of the grid that no trial has."""
-        taken = [trial.params for trial in self._study.get_trials(deepcopy=False)]
-        return next((point for point in grid(self._search.space) if point not in taken), None)
+        space = self._search.space
+        trials = self._study.get_trials(deepcopy=False)
+        taken = [
+            values_of(space, trial.params) for trial in trials if len(trial.params) == len(space)
+        ]
+        points = (point for point in grid(space) if values_of(space, point) not in taken)
+        return next(points, None)
 
 
 def aggregate(values: Sequence[float], objective: Objective) -> float:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from signs_sweep.studies.importances import completed, importances, in_words, varied
+from signs_sweep.studies.space import as_text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import optuna
 
 
@@ -62,7 +65,8 @@ class Sketch:
         pictures: names of those there is something to see in, keys of `CAPTIONS`.
         objective: name of the metric, for the axes.
         direction: of the study.
-        trials: all of them in the order of their numbers, without attributes.
+        trials: in the order of their numbers, without attributes; one that the study leaves out
+            is an empty one in its place, which failed.
         varied: parameters with several values among the completed trials.
         shares: of the variation, by parameter; perhaps empty.
         summary: sentences about the search as a whole.
@@ -100,10 +104,14 @@ def outcome(trial: "optuna.trial.FrozenTrial") -> str:
 
 def sketch(study: "optuna.Study", objective: str) -> Sketch:
     """Decide which pictures of a study show something, and gather what they are made of."""
+    from optuna.trial import TrialState, create_trial
+
     done = completed(study)
     names = varied(done)
     shares = importances(study)
-    trials = tuple(_plain(trial) for trial in study.trials)
+    own = {trial.number: _plain(trial) for trial in study.get_trials(deepcopy=False)}
+    empty = create_trial(state=TrialState.FAIL)  # Optuna numbers trials as they are added.
+    trials = tuple(own.get(number, empty) for number in range(max(own, default=-1) + 1))
     several_values = len({trial.value for trial in done}) > 1
     shown = {
         "history": bool(done),
@@ -121,12 +129,16 @@ def sketch(study: "optuna.Study", objective: str) -> Sketch:
         trials=trials,
         varied=tuple(names),
         shares=shares,
-        summary=" ".join([_counted(trials), in_words(shares, len(done))]),
+        summary=" ".join([_counted(own.values()), in_words(shares, len(done))]),
     )
 
 
 def _plain(trial: "optuna.trial.FrozenTrial") -> "optuna.trial.FrozenTrial":
-    """Return the trial without its attributes; one whose value is not finite counts as failed."""
+    """Return the trial without its attributes, its choices as text, so that each has its place.
+
+    One whose value is not finite counts as failed.
+    """
+    from optuna.distributions import CategoricalDistribution
     from optuna.trial import TrialState, create_trial
 
     state, value = trial.state, None
@@ -136,16 +148,21 @@ def _plain(trial: "optuna.trial.FrozenTrial") -> "optuna.trial.FrozenTrial":
             (state, trial.value) if math.isfinite(trial.value) else (TrialState.FAIL, None)
         )
     steps = trial.intermediate_values.items()
+    params, distributions = dict(trial.params), dict(trial.distributions)
+    for name, given in trial.distributions.items():
+        if isinstance(given, CategoricalDistribution):
+            params[name] = as_text(params[name])
+            distributions[name] = CategoricalDistribution([as_text(one) for one in given.choices])
     return create_trial(
         state=state,
         value=value,
-        params=trial.params,
-        distributions=trial.distributions,
+        params=params,
+        distributions=distributions,
         intermediate_values={step: value for step, value in steps if math.isfinite(value)},
     )
 
 
-def _counted(trials: "tuple[optuna.trial.FrozenTrial, ...]") -> str:
+def _counted(trials: "Collection[optuna.trial.FrozenTrial]") -> str:
     """Return how many trials there are, and how they ended."""
     counts = Counter(outcome(trial) for trial in trials)
     parts = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))

@@ -48,22 +48,25 @@ def open_study(
     import optuna
     from optuna.storages import RDBStorage
 
+    direction = getattr(optuna.study.StudyDirection, "MAXIMIZE" if maximize else "MINIMIZE")
     with storage_errors(url), quiet_optuna(), opening_lock(url, "as search.storage"):
         make_aside(url, lambda aside: RDBStorage(aside).engine.dispose())
         study = optuna.create_study(
             storage=RDBStorage(url),
             study_name=name,
-            direction="maximize" if maximize else "minimize",
+            direction=direction,
             load_if_exists=True,
         )
         known = study.user_attrs.get(_MEANING)
-        if known is None and study.get_trials(deepcopy=False):
+        is_new = known is None and not study.get_trials(deepcopy=False)
+        if not isinstance(known, Mapping) and not (is_new and study.directions == [direction]):
             raise UsageError(
                 f"the study '{name}' in {shown(url)} was not made by signs-sweep. Give the "
                 "spec another name, or name another search.storage."
             )
-        if known is None:
+        if _IDENTITY not in study.user_attrs:
             study.set_user_attr(_IDENTITY, uuid4().hex)
+        if not isinstance(known, Mapping):
             study.set_metric_names([metric])
             study.set_user_attr(_MEANING, _plain(meaning))
             return study
@@ -84,16 +87,18 @@ def recover(study: "optuna.Study", names: Collection[str]) -> int:
 
     Args:
         study: the study.
-        names: what a trial chooses. One that had not chosen all of it is not asked again: the
-            next proposal is the same point.
+        names: what a trial chooses. One that had not chosen all of it is asked again for what was
+            fixed when somebody enqueued it, if anything; else the next proposal is the same point.
     """
     from optuna.trial import TrialState
 
     left = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
     for trial in left:
         study.tell(trial.number, state=TrialState.FAIL)
-        if set(trial.params) == set(names) and FAILED not in trial.user_attrs:
-            study.enqueue_trial(trial.params, user_attrs={_AGAIN: trial.number})
+        is_chosen = set(trial.params) == set(names)
+        point = trial.params if is_chosen else trial.system_attrs.get("fixed_params")
+        if point is not None and FAILED not in trial.user_attrs:
+            study.enqueue_trial(point, user_attrs={_AGAIN: trial.number})
     return len(left)
 
 

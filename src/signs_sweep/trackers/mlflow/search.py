@@ -7,7 +7,7 @@ best trial are tags of the search. What is a number is a metric, whose history s
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,8 +91,13 @@ class SearchRecorder:
         self._underway.add(label)
         return location
 
-    def end_trial(self, end: TrialEnd) -> None:
-        """Write how a trial ended; one whose end is written already stays as it is."""
+    def end_trial(self, end: TrialEnd, stopped: Callable[[], Iterable[str]]) -> None:
+        """Write how a trial ended; one whose end is written already stays as it is.
+
+        Args:
+            end: how it ended.
+            stopped: returns the ids of the records of its runs that were stopped.
+        """
         from mlflow.entities import Param
 
         location = self._trials.get(end.label) or self._make_trial(end.label, end.number)
@@ -104,6 +109,9 @@ class SearchRecorder:
         ]
         self._client.log_batch(location, params=params)
         self._log(location, _metrics(end), step=0)
+        if end.state == "PRUNED":
+            for run in stopped():
+                self._tag(run, {tags.PRUNED: end.why or _WORDS[end.state]})
         self._tag(location, {tags.RUN_IDS: ",".join(end.run_ids), tags.NOTE: _note(end)})
         self._client.set_terminated(location, _STATUS[end.state].value)
         self._tag(location, {tags.STATE: end.state})  # Last: says that all of it is written.
@@ -168,6 +176,8 @@ def _metrics(end: TrialEnd) -> dict[str, float]:
 def _note(end: TrialEnd) -> str:
     """Return what MLflow shows first of a trial."""
     parts = [_WORDS[end.state]] if end.state in _WORDS else []
+    if end.state == "PRUNED" and end.why:
+        parts = [f"Pruned: {end.why}."]
     if len(end.run_ids) > 1 and end.values:
         rows = "".join(f"| {seeds} | {value:.6g} |\n" for seeds, value in end.values.items())
         parts.append(f"| seeds | value |\n|---|---|\n{rows}")

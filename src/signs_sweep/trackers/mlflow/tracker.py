@@ -226,7 +226,12 @@ class MlflowTracker:
         search = self._sweeps[experiment].search
         assert search is not None, f"{experiment} is no search"
         with store_errors(self._uri):
-            search.end_trial(end)
+            search.end_trial(end, lambda: self._stopped(end.run_ids))
+
+    def _stopped(self, run_ids: Sequence[str]) -> list[str]:
+        """Return the ids of the records of those runs that were stopped, in whatever experiment."""
+        found = [self.find([run_id]).get(run_id) for run_id in run_ids]
+        return [one.location for one in found if one and one.location and one.state is State.KILLED]
 
     def close(
         self,
