@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from signs_sweep.building import ModelSource, find_model
@@ -36,15 +37,20 @@ def load_all(specs: Sequence[Path], overrides: Sequence[str]) -> list[Experiment
         SpecError: some have problems; the message lists those of all files.
         UsageError: one of the overrides cannot be followed.
     """
-    experiments, problems = [], []
+    experiments: list[Experiment] = []
+    errors: list[SpecError] = []
     for spec in dict.fromkeys(specs):
         try:
             experiments.append(load(spec, overrides))
         except SpecError as error:
-            problems.append(str(error))
-    if problems:
-        raise SpecError("\n\n".join(problems))
+            errors.append(error)
+    if errors:
+        raise SpecError("\n\n".join(map(str, errors)), partial(_within, errors))
     return experiments
+
+
+def _within(errors: Sequence[SpecError], columns: int) -> str:
+    return "\n\n".join(str(error.within(columns)) for error in errors)
 
 
 def prepare(

@@ -1,8 +1,17 @@
 """Words and numbers on the terminal."""
 
+import fcntl
+import os
+import struct
+import sys
+import termios
+from pathlib import Path
+
 import pytest
 
-from signs_sweep.cli.text import columns, count, duration, measure, number
+from signs_sweep.cli.text import columns, count, duration, measure, number, show_error
+from signs_sweep.errors import SpecError
+from signs_sweep.spec import load
 
 
 def test_columns_align_numbers_to_the_right_and_words_to_the_left() -> None:
@@ -52,3 +61,22 @@ def test_numbers_read_as_in_a_spec() -> None:
 def test_nouns_follow_their_number() -> None:
     assert count(1, "run") == "1 run"
     assert count(1200, "run") == "1,200 runs"
+
+
+def test_an_error_of_a_spec_fits_the_terminal_that_it_is_printed_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wrong.yaml").write_text(f"name: x\n{'long' * 40}: 1\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecError) as caught:
+        load(Path("wrong.yaml"))
+    ours, its = os.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
+    with open(its, "w", encoding="utf-8") as terminal:  # noqa: PTH123 - a descriptor
+        monkeypatch.setattr(sys, "stderr", terminal)
+        show_error(caught.value)
+        terminal.flush()
+        shown = os.read(ours, 10_000).decode().splitlines()
+    os.close(ours)
+    assert max(map(len, shown)) == 70
+    assert shown[1].startswith("  2 | longlong")
