@@ -101,9 +101,11 @@ def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Exper
     experiment.check_model()
     names = tuple(name for name, _ in model.arguments)
     try:
-        source = find_model(model.function, names, experiment.path.parent)
+        found = find_model(model.function, names, experiment.path.parent)
     except DataError as error:
         raise experiment.problem("model", "build", message=str(error)) from error
+    experiment.refuse_keys("model", found.wrong)
+    source = found.source
     models[source.fingerprint] = source
     return replace(experiment, model=replace(model, source=source.fingerprint))
 

@@ -120,6 +120,24 @@ class Experiment:
         problems.add(documents.find(self.document, keys).place, message)
         return problems.error()
 
+    def refuse_keys(self, section: str, wrong: Mapping[str, tuple[str, str]]) -> None:
+        """Raise an error that points at keys of a section, if any of them are wrong.
+
+        Args:
+            section: a key of the spec whose value is a mapping.
+            wrong: by key in it, what is wrong, and what to do about it.
+
+        Raises:
+            SpecError: a key is wrong.
+        """
+        problems = Problems(self.path, self.text)
+        node = self.document.mapping(section)
+        assert node is not None
+        for key, (message, hint) in wrong.items():
+            problems.add(node.keys[key], message, hint)
+        if problems:
+            raise problems.error()
+
     def check_data(self, training_samples: int) -> None:
         """Check what depends on the size of the training set.
 
