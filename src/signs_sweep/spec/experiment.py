@@ -12,6 +12,7 @@ from signs_sweep.errors import SpecError
 from signs_sweep.records import Dense, Model, Parameters
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Factor
+from signs_sweep.spec.names import OF_DENSE
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import Search
 from signs_sweep.spec.search_fit import note_unfit
@@ -168,7 +169,7 @@ class Experiment:
         """
         if isinstance(self.model, Dense):
             return
-        hint = "put keras.layers.Dropout into the function that builds it"
+        hint = OF_DENSE["keep_prob"]
         if self.forced.get("keep_prob", 1) != 1:
             raise SpecError(
                 f"{self.path}: --set keep_prob={self.forced['keep_prob']}: this model has its own "

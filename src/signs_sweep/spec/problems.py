@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 
 from signs_sweep.errors import SpecError
 
-_MOST_SHOWN = 50
+MOST_SHOWN = 50
 _WIDEST = 120
 """Columns of a source line that are shown where no terminal is narrower."""
 _NARROWEST = 40
@@ -38,7 +38,7 @@ class Place:
     @classmethod
     def at(cls, text: str, index: int) -> "Place":
         """Return the place of the character at an index of a text."""
-        lines = _BREAK.split(text[:index])
+        lines = lines_of(text[:index])
         return cls(len(lines), len(lines[-1]) + 1)
 
     def __str__(self) -> str:
@@ -60,17 +60,22 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    def source(self, place: Place) -> str:
+        """Return the rest of the line that begins at a place."""
+        lines = lines_of(self.text)
+        return lines[place.line - 1][place.column - 1 :] if place.line <= len(lines) else ""
+
     def error(self) -> SpecError:
         """Return all problems as one error, in the order of the file."""
         return SpecError(self._lay_out(), self._lay_out)
 
     def _lay_out(self, columns: int | None = None) -> str:
         """Return all problems as text: for a terminal of so many columns, or for no terminal."""
-        lines = _BREAK.split(self.text)
+        lines = lines_of(self.text)
         found = sorted(self._found.items())
-        shown = [self._render(*key, hint, lines, columns) for key, hint in found[:_MOST_SHOWN]]
-        if len(found) > _MOST_SHOWN:
-            shown.append(f"... and {len(found) - _MOST_SHOWN:,} more problems")
+        shown = [self._render(*key, hint, lines, columns) for key, hint in found[:MOST_SHOWN]]
+        if len(found) > MOST_SHOWN:
+            shown.append(f"... and {len(found) - MOST_SHOWN:,} more problems")
         return "\n".join(shown)
 
     def about_file(self, message: str) -> SpecError:
@@ -96,6 +101,11 @@ class Problems:
             message = "\n".join(_wrap(message, columns, first=len(head)))
         marks = "\n".join(f"{margin}{part}".rstrip() for part in below)
         return f"{head}{message}\n{f'{number}{source}'.rstrip()}\n{marks}"
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text in YAML, of which there is one at least."""
+    return _BREAK.split(text)
 
 
 def printable(text: str) -> str:
