@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 from collections.abc import Mapping as MappingType
+from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -192,7 +193,7 @@ def _advice(path: Path, node: Node, kind: str) -> str:
     key = _key(path)
     for text in rewritten(node):
         value = parse_value(text)
-        if value is not None and _fits(path, value.plain()):
+        if value is not None and _fits(path, value):
             return f"; write {text}{_manner(node, text)}"
     if isinstance(node, Mapping):
         return _advice_on_mapping(path, node, kind)
@@ -205,8 +206,9 @@ def _advice(path: Path, node: Node, kind: str) -> str:
 
 
 def _advice_on_mapping(path: Path, node: Mapping, kind: str) -> str:
-    if kind == "list_type" and _fits(path, [node.plain()]):
-        in_braces = node.place < next(iter(node.keys.values()))
+    if kind == "list_type" and _fits(path, Sequence(node.place, (node,))):
+        start, key = node.place, next(iter(node.keys.values()))
+        in_braces = (start.line, start.column) != (key.line, key.column)
         return f"; {_ITEM_IN_BRACES if in_braces else _ITEM}"
     if _key(path) == "hidden":
         return "; hidden has no ranges"
@@ -214,12 +216,17 @@ def _advice_on_mapping(path: Path, node: Mapping, kind: str) -> str:
     return "; a range stands in search, under space" if is_range else ""
 
 
-def _fits(path: Path, value: Any) -> bool:
+def _fits(path: Path, node: Node) -> bool:
     """Return whether the schema takes a value at a path."""
+    nothings = Problems(FilePath())
+    _note_nothings(node, path, (), nothings)
     steps = tuple(0 if isinstance(step, int) else step for step in path)
+    value = node.plain()
     for step in reversed(steps):
         value = {step: value} if isinstance(step, str) else [value]
-    return not any(other[: len(steps)] == steps for other, _ in _validate(value)[1])
+    return not nothings and not any(
+        found[: len(steps)] == steps for found, _ in _validate(value)[1]
+    )
 
 
 def _manner(node: Node, text: str) -> str:

@@ -78,7 +78,7 @@ def _section(path: tuple[str | int, ...]) -> str:
 def _home(key: str, path: tuple[str | int, ...], node: Node, *, is_built: bool) -> str:
     """Say where a key that stands in the wrong section belongs."""
     if not key.isascii() and in_ascii(key).isascii():
-        return "it has blanks or quotes of another kind; write plain ones. "
+        return "it has blanks or quotes that only look like plain ones. "
     if is_built and (name := nearest(key, tuple(OF_DENSE))):
         return f"{OF_DENSE[name]}. "
     inner = [name for name in ("sampler", "pruner", "objective") if key in _VALID[name]]

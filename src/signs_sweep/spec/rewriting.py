@@ -48,7 +48,8 @@ def rewritten(node: Node) -> Iterator[str]:
         yield node.source
     if isinstance(node, Scalar):
         for text in _scalars(node):
-            if text.isprintable() and 0 < len(text) <= _MOST_LETTERS:
+            is_bare = ": " in text and text[0] not in "[{"  # Valid on a line of its own alone.
+            if text.isprintable() and 0 < len(text) <= _MOST_LETTERS and not is_bare:
                 yield text
 
 
@@ -64,13 +65,19 @@ def _scalars(node: Scalar) -> Iterator[str]:
         yield ":".join(text.rsplit(".", 1))
     elif isinstance(node.value, float) and node.value.is_integer() and abs(node.value) < 1e15:
         yield str(int(node.value))
+        yield f"[{int(node.value)}]"
     yield _WORDS.get(text.lower(), "")
     if not isinstance(node.value, str):
         yield f'"{node.source}"'
-    items = [item for item in re.split(r"[\s,;]+", text.strip("()")) if item]
-    yield f"[{text}]"
-    yield f"[{', '.join(items)}]"
-    yield f"[[{', '.join(items)}]]"
+    yield from _lists(text)
+
+
+def _lists(text: str) -> Iterator[str]:
+    items = re.split(r"[\s,;]+", text.strip("()[], "))
+    if len(set(items)) == len(items) and not any(re.match(r"0\d", item) for item in items):
+        yield f"[{', '.join(items)}]"
+        yield f"[[{', '.join(items)}]]"
+    yield from (f"[{number}]" for number in _numbers(text) if "," not in number)
 
 
 def _numbers(text: str) -> Iterator[str]:

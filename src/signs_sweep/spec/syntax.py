@@ -71,7 +71,7 @@ def syntax_problem(error: Any, text: str) -> Problem:
         opened = lines[opening.line][opening.column :]
         start = Place(opening.line + 1, opening.column + 1)
         found = found or _open(said, start, opened, place)
-    return found or _not_alike(said, lines[mark.line], place) or _in_other_words(said, place)
+    return found or _not_alike(said, lines, place) or _in_other_words(said, place)
 
 
 def _tab(line: str, place: Place) -> Problem | None:
@@ -102,11 +102,7 @@ def _indented_alone(said: str, lines: list[str], place: Place) -> Problem | None
 def _open(said: str, start: Place, opened: str, place: Place) -> Problem | None:
     """Return the problem of what began at `start` and is not complete at `place`."""
     if "could not find expected" in said:
-        text = opened.partition(" #")[0].strip()
-        pair = as_pair(text) or "key: value"
-        hint = "write '- ' before each item of a list" if text[:1] == "-" else f"write {pair}"
-        place = Place(start.line, start.column, max(len(text), 1))
-        return place, "this is no key with a value", hint
+        return _no_pair(start, opened)
     closing = _CLOSING.get(opened[:1])
     if closing and re.search("end of stream|<stream end>|document separator", said):
         kind = "bracket" if closing in "]}" else "quote"
@@ -117,8 +113,17 @@ def _open(said: str, start: Place, opened: str, place: Place) -> Problem | None:
     return None
 
 
-def _not_alike(said: str, line: str, place: Place) -> Problem | None:
+def _no_pair(start: Place, line: str) -> Problem:
+    text = line.partition(" #")[0].strip()
+    pair = as_pair(text) or "key: value"
+    hint = "write '- ' before each item of a list" if text[:1] == "-" else f"write {pair}"
+    place = Place(start.line, start.column, max(len(text), 1))
+    return place, "this is no key with a value", hint
+
+
+def _not_alike(said: str, lines: list[str], place: Place) -> Problem | None:
     """Return the problem of a key that is not where a key can stand."""
+    line, above = lines[place.line - 1], lines[place.line - 2] if place.line > 1 else ""
     before, after = line[: place.column - 1], line[place.column - 1 :]
     if "mapping values are not allowed" in said and ": " in before:
         return place, "a second ': ' in one line", "put a text in quotes, or keys in braces"
@@ -126,6 +131,9 @@ def _not_alike(said: str, line: str, place: Place) -> Problem | None:
     if not is_key and "mapping values are not allowed" not in said:
         return None
     start = len(line) - len(line.lstrip())
+    if as_pair(above.strip()) and ": " not in above:
+        start = len(above) - len(above.lstrip())
+        return _no_pair(Place(place.line - 1, start + 1), above)
     length = max(len(line[start:].partition(":")[0]), 1)
     return (
         Place(place.line, start + 1, length),
