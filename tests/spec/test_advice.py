@@ -160,7 +160,7 @@ def some(places: tuple[str, ...], things: tuple[str, ...], number: int) -> list[
 
 @pytest.mark.parametrize(
     ("texts", "least"),
-    [(some(PLACES, VALUES, 250), 100), (some(SECTIONS, KEYS, 150), 50), (TEXTS, len(TEXTS))],
+    [(some(PLACES, VALUES, 250), 100), (some(SECTIONS, KEYS, 150), 20), (TEXTS, len(TEXTS))],
     ids=["values", "keys", "texts"],
 )
 def test_what_a_hint_says_to_write_mends_the_problem(
@@ -197,6 +197,8 @@ def test_advice_on_the_first_line_helps(tmp_path: Path, text: str) -> None:
         ("base: {init_seed: [0, 1]}", "under seeds, as in", "seeds: [{init_seed: 0}]"),
         ("grid: {l2: {min: 0, max: 1}}", "a range stands in search, under space",
          "search: {space: {l2: {low: 0, high: 1}}}"),
+        ("grid: {l2: 0:0.1:0.01}", "grid has no ranges: list the values", "grid: {l2: [0, 0.01]}"),
+        ("zip: {l2: ['1..5']}", "zip has no ranges: list the values", "zip: {l2: [1, 2, 3]}"),
         ("cases:\n  l2: 1\n  epochs: 3", "write '- ' before its first key, and indent the others",
          "cases:\n  - l2: 1\n    epochs: 3"),
         ("base: {lr: 1, learning_rate: 2}", "stands at 2:15 already; remove this",

@@ -1,5 +1,6 @@
 """What pydantic found wrong, in words, at the place where it stands."""
 
+import re
 from collections.abc import Container
 from collections.abc import Mapping as MappingType
 from pathlib import Path as FilePath
@@ -39,6 +40,8 @@ _EXAMPLES = {
 _ITEMS = {"cases": "case", "seeds": "replicate"}
 """What an item of a list is called."""
 
+_RANGE = re.compile(r"\d:[-\d]|\d\.\.|range|space\(", re.IGNORECASE)
+"""How ranges are written elsewhere."""
 _OF_RANGES = ("low", "high", "min", "max", "start", "stop", "step")
 """What people call the parts of a range."""
 
@@ -139,7 +142,7 @@ def _explain(
 ) -> None:
     """Note one of pydantic's errors; how to mend it costs time, and only if it is shown."""
     if item["type"] == "extra_forbidden":
-        note_unknown_key(document, path, problems)
+        note_unknown_key(document, path, problems, is_advised=is_shown)
     elif item["type"] == "missing":
         parent = find(document, path[:-1])
         if parent is document or parent.plain():
@@ -200,6 +203,8 @@ def _advice(path: Path, node: Node, kind: str) -> str:
     if isinstance(node, Sequence) and path[0] in ("base", "cases") and key in PARAMETER_NAMES:
         where = "seeds, as in [{global_seed: 0}]" if key in SEED_NAMES else "grid"
         return f"; values to try stand under {where}"
+    if path[0] in ("grid", "zip") and isinstance(node, Scalar) and _RANGE.search(node.source):
+        return f"; {path[0]} has no ranges: list the values"
     if key in SEED_NAMES and kind.startswith("less_than"):
         return "; a smaller number does as well"
     return ""

@@ -37,7 +37,9 @@ _VALID: dict[str, tuple[str, ...]] = {
 _OF_PARAMETERS = ("base", "grid", "zip", "cases", "baseline", "space")
 
 
-def note_unknown_key(document: Mapping, path: tuple[str | int, ...], problems: Problems) -> None:
+def note_unknown_key(
+    document: Mapping, path: tuple[str | int, ...], problems: Problems, *, is_advised: bool
+) -> None:
     """Note that the key at the end of a path is not known there, and what was probably meant."""
     key = str(path[-1])
     parent = find(document, path[:-1])
@@ -54,6 +56,9 @@ def note_unknown_key(document: Mapping, path: tuple[str | int, ...], problems: P
     kind = "parameter" if section in _OF_PARAMETERS else "key"
     where = f" in {section}" if section else ""
     message = f"unknown {kind} '{shorten(key)}'{where}"
+    if not is_advised:
+        problems.add(place, message)
+        return
     model = document.mapping("model")
     is_built = model is not None and "build" in model.values
     valid = [name for name in _VALID[section] if not (is_built and name in OF_DENSE)]

@@ -1,7 +1,9 @@
 """Problems of a spec, collected and shown together, each with its place."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -83,7 +85,7 @@ class Problems:
         return SpecError(f"{self.path}: {message}")
 
     def _render(
-        self, place: Place, message: str, hint: str, lines: list[str], columns: int | None
+        self, place: Place, message: str, hint: str, lines: Sequence[str], columns: int | None
     ) -> str:
         line = lines[place.line - 1] if place.line <= len(lines) else ""
         head, message, hint = f"{self.path}:{place}: ", printable(message), printable(hint)
@@ -103,9 +105,10 @@ class Problems:
         return f"{head}{message}\n{f'{number}{source}'.rstrip()}\n{marks}"
 
 
-def lines_of(text: str) -> list[str]:
+@lru_cache(maxsize=1)
+def lines_of(text: str) -> tuple[str, ...]:
     """Return the lines of a text in YAML, of which there is one at least."""
-    return _BREAK.split(text)
+    return tuple(_BREAK.split(text))
 
 
 def printable(text: str) -> str:

@@ -46,7 +46,7 @@ def rewritten(node: Node) -> Iterator[str]:
         if not isinstance(node, Scalar):
             return
         yield node.source
-    if isinstance(node, Scalar):
+    if isinstance(node, Scalar) and len(node.source) <= _MOST_LETTERS:
         for text in _scalars(node):
             is_bare = ": " in text and text[0] not in "[{"  # Valid on a line of its own alone.
             if text.isprintable() and 0 < len(text) <= _MOST_LETTERS and not is_bare:

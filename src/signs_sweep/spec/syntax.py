@@ -1,6 +1,7 @@
 """What to say about text that the YAML parser refuses."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from signs_sweep.spec.names import as_pair
@@ -88,7 +89,7 @@ def _tab(line: str, place: Place) -> Problem | None:
     return None
 
 
-def _indented_alone(said: str, lines: list[str], place: Place) -> Problem | None:
+def _indented_alone(said: str, lines: Sequence[str], place: Place) -> Problem | None:
     """Return the problem that the first key is indented more than the one at a place."""
     keys = ((number, line) for number, line in enumerate(lines, 1) if line.split("#")[0].strip())
     number, line = next(keys, (1, ""))
@@ -121,7 +122,7 @@ def _no_pair(start: Place, line: str) -> Problem:
     return place, "this is no key with a value", hint
 
 
-def _not_alike(said: str, lines: list[str], place: Place) -> Problem | None:
+def _not_alike(said: str, lines: Sequence[str], place: Place) -> Problem | None:
     """Return the problem of a key that is not where a key can stand."""
     line, above = lines[place.line - 1], lines[place.line - 2] if place.line > 1 else ""
     before, after = line[: place.column - 1], line[place.column - 1 :]
