@@ -109,7 +109,7 @@ def test_of_an_imported_function_the_module_is_named_that_defines_it(
 ) -> None:
     (folder / "package" / "again.py").write_text("from .nets import small\n", encoding="utf-8")
     (folder / "user.py").write_text(imports, encoding="utf-8")
-    with pytest.raises(DataError, match=f'user.py imports .*; write build: "{origin}"$'):
+    with pytest.raises(DataError, match=f'user.py imports .*; write "{origin}"$'):
         find_model("user:small", (), folder)
     find_model(origin, (), folder)
 

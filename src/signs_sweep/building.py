@@ -167,7 +167,7 @@ def _origin(module: str, function: str, spec_folder: Path, most: int = 10) -> st
 
 
 def _is_imported(function: str, file: Path, origin: str | None) -> DataError:
-    advice = f'write build: "{origin}"' if origin else "name the module that defines it"
+    advice = f'write "{origin}"' if origin else "name the module that defines it"
     return DataError(f"{file} imports '{function}' from elsewhere; {advice}")
 
 

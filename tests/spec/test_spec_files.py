@@ -108,6 +108,7 @@ def test_a_file_that_is_no_text(told_of, content: bytes, place: str, message: st
         # Indentation
         ("  name: x\nseeds: 3\n", "1:1", "  ", "the first key is indented, unlike", "remove the s"),
         ("#\n\n  name: x\nseeds: 3\n", "3:1", "  ", "is indented, unlike that at 4:1", "remove"),
+        ("--- # x\n name: x\nseeds: 3\n", "2:1", " ", "is indented, unlike that at 3:1", "remove"),
         ("name: x\n seeds: 3\n", "2:2", "seeds", "does not go together", "indent keys of one lev"),
         ("name x\nseeds: 3\n", "2:1", "seeds", "does not go together", "each as key: value"),
         ("name:x\nseeds: 3\n", "1:1", "name:x", "no key with a value", "write name: x"),

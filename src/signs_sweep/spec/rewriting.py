@@ -1,4 +1,4 @@
-"""Other ways to write a value: what someone may have meant who wrote what is not valid YAML."""
+"""Other ways to write a value: what someone may have meant who wrote what does not fit."""
 
 import re
 from collections.abc import Iterator
@@ -41,13 +41,10 @@ def rewritten(node: Node) -> Iterator[str]:
 
     Whether it is valid in its place is for the caller to find out.
     """
-    if isinstance(node, Sequence) and len(node.items) == 1:
-        node = node.items[0]
-        if not isinstance(node, Scalar):
-            return
-        yield node.source
-    if isinstance(node, Scalar) and len(node.source) <= _MOST_LETTERS:
-        for text in _scalars(node):
+    is_list = isinstance(node, Sequence) and len(node.items) == 1
+    item = node.items[0] if isinstance(node, Sequence) and is_list else node
+    if isinstance(item, Scalar) and len(item.source) <= _MOST_LETTERS:
+        for text in (item.source if is_list else "", *_scalars(item)):
             is_bare = ": " in text and text[0] not in "[{"  # Valid on a line of its own alone.
             if text.isprintable() and 0 < len(text) <= _MOST_LETTERS and not is_bare:
                 yield text
@@ -85,7 +82,5 @@ def _numbers(text: str) -> Iterator[str]:
     yield text
     yield text.replace(",", ".")
     yield re.sub(r"(?<=\d)[ ',](?=\d{3}(?!\d))", "", text)
-    if (percent := re.fullmatch(r"([\d.]{1,9}) *%", text.replace(",", "."))) and (
-        percent.group(1).count(".") < 2
-    ):
+    if percent := re.fullmatch(r"(\d*\.?\d+) *%", text.replace(",", ".")):
         yield f"{float(percent.group(1)) / 100:g}"

@@ -54,7 +54,6 @@ _SAID = (
 
 _CLOSING = {"[": "]", "{": "}", "'": "'", '"': '"'}
 
-
 Problem = tuple[Place, str, str]
 """A place, what is wrong there, and what to do."""
 
@@ -91,7 +90,11 @@ def _tab(line: str, place: Place) -> Problem | None:
 
 def _indented_alone(said: str, lines: Sequence[str], place: Place) -> Problem | None:
     """Return the problem that the first key is indented more than the one at a place."""
-    keys = ((number, line) for number, line in enumerate(lines, 1) if line.split("#")[0].strip())
+    keys = (
+        (number, line)
+        for number, line in enumerate(lines, 1)
+        if line.split("#")[0].strip() and not line.startswith(("---", "%"))
+    )
     number, line = next(keys, (1, ""))
     indent = len(line) - len(line.lstrip(" "))
     if "<document start>" not in said or not indent:
