@@ -161,7 +161,7 @@ def some(places: tuple[str, ...], things: tuple[str, ...], number: int) -> list[
 
 @pytest.mark.parametrize(
     ("texts", "least"),
-    [(some(PLACES, VALUES, 250), 100), (some(SECTIONS, KEYS, 150), 20), (TEXTS, len(TEXTS))],
+    [(some(PLACES, VALUES, 150), 60), (some(SECTIONS, KEYS, 120), 15), (TEXTS, len(TEXTS))],
     ids=["values", "keys", "texts"],
 )
 def test_what_a_hint_says_to_write_mends_the_problem(
