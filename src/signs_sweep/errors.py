@@ -13,6 +13,8 @@
 Anything else that reaches the user is a bug and shows its traceback.
 """
 
+from collections.abc import Callable
+
 from signs_sweep.masking import mask
 
 
@@ -32,6 +34,15 @@ class UsageError(SignsSweepError):
 
 class SpecError(SignsSweepError):
     """A spec has problems; the message lists all of them, each with its place."""
+
+    def __init__(self, message: str, lay_out: Callable[[int], str] | None = None) -> None:
+        """Take the message, and what lays it out for a terminal of so many columns."""
+        super().__init__(message)
+        self._lay_out = lay_out
+
+    def within(self, columns: int) -> "SpecError":
+        """Return this error with its message laid out for a terminal of so many columns."""
+        return SpecError(self._lay_out(columns)) if self._lay_out else self
 
 
 class DataError(SignsSweepError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from signs_sweep.building import ModelSource, find_model
@@ -36,15 +37,20 @@ def load_all(specs: Sequence[Path], overrides: Sequence[str]) -> list[Experiment
         SpecError: some have problems; the message lists those of all files.
         UsageError: one of the overrides cannot be followed.
     """
-    experiments, problems = [], []
+    experiments: list[Experiment] = []
+    errors: list[SpecError] = []
     for spec in dict.fromkeys(specs):
         try:
             experiments.append(load(spec, overrides))
         except SpecError as error:
-            problems.append(str(error))
-    if problems:
-        raise SpecError("\n\n".join(problems))
+            errors.append(error)
+    if errors:
+        raise SpecError("\n\n".join(map(str, errors)), partial(_within, errors))
     return experiments
+
+
+def _within(errors: Sequence[SpecError], columns: int) -> str:
+    return "\n\n".join(str(error.within(columns)) for error in errors)
 
 
 def prepare(
@@ -95,9 +101,11 @@ def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Exper
     experiment.check_model()
     names = tuple(name for name, _ in model.arguments)
     try:
-        source = find_model(model.function, names, experiment.path.parent)
+        found = find_model(model.function, names, experiment.path.parent)
     except DataError as error:
         raise experiment.problem("model", "build", message=str(error)) from error
+    experiment.refuse_keys("model", found.wrong)
+    source = found.source
     models[source.fingerprint] = source
     return replace(experiment, model=replace(model, source=source.fingerprint))
 

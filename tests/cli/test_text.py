@@ -1,8 +1,27 @@
 """Words and numbers on the terminal."""
 
+import fcntl
+import os
+import struct
+import sys
+import termios
+from pathlib import Path
+
 import pytest
 
-from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number, numbers
+from signs_sweep.cli.text import (
+    columns,
+    count,
+    duration,
+    fill,
+    joined,
+    measure,
+    number,
+    numbers,
+    show_error,
+)
+from signs_sweep.errors import SpecError
+from signs_sweep.spec import load
 
 
 def test_columns_align_numbers_to_the_right_and_words_to_the_left() -> None:
@@ -102,3 +121,22 @@ def test_a_column_of_numbers_keeps_the_digits_that_tell_them_apart() -> None:
     assert numbers([3.412345678e-05, 0.1]) == ["3.41e-05", "0.1"]
     assert numbers([0.123456, 0.123457]) == ["0.123456", "0.123457"]
     assert numbers([1500, None, "x"]) == ["1,500", "", "x"]
+
+
+def test_an_error_of_a_spec_fits_the_terminal_that_it_is_printed_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wrong.yaml").write_text(f"name: x\n{'long' * 40}: 1\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecError) as caught:
+        load(Path("wrong.yaml"))
+    ours, its = os.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
+    with open(its, "w", encoding="utf-8") as terminal:  # noqa: PTH123 - a descriptor
+        monkeypatch.setattr(sys, "stderr", terminal)
+        show_error(caught.value)
+        terminal.flush()
+        shown = os.read(ours, 10_000).decode().splitlines()
+    os.close(ours)
+    assert max(map(len, shown)) == 70
+    assert shown[1].startswith("  2 | longlong")

@@ -340,10 +340,10 @@ WRONG = {
         "description: !!python/object:os.system x",
         [("2:14", None, "the tag !!python/object:os.system has no meaning here", "remove it")],
     ),
-    "tag of one's own": ("data: !foo x", [("2:7", "!foo x", "the tag !foo has", "remove it")]),
-    "tag on a mapping": ("grid: !!set {l2}", [("2:7", "!!set {l2}", "the tag !!set has", "")]),
-    "tag on a list": ("cases: !x [a]", [("2:8", "!x [a]", "the tag !x has", "remove it")]),
-    "tag on a key": ("!x data: a", [("2:1", "!x data", "the tag !x has", "remove it")]),
+    "tag of one's own": ("data: !foo x", [("2:7", "!foo", "the tag !foo has", "remove it")]),
+    "tag on a mapping": ("grid: !!set {l2}", [("2:7", "!!set", "the tag !!set has", "")]),
+    "tag on a list": ("cases: !x [a]", [("2:8", "!x", "the tag !x has", "remove it")]),
+    "tag on a key": ("!x data: a", [("2:1", "!x", "the tag !x has", "remove it")]),
     "tag that does not fit": ("base: {l2: !!int x}", [("2:12", "!!int x", "'x' is no int", "")]),
     "escaped NUL": ('data: "a\\0"', [("2:7", '"a\\0"', r"the character '\x00' is not text", "")]),
     "escaped surrogate": ('description: "\\ud800"', [("2:14", None, r"'\ud800' is not text", "")]),
@@ -402,7 +402,7 @@ def test_of_very_many_problems_the_first_are_told(message_of) -> None:
     text = "name: x\n" + "".join(f"key{number}: 1\n" for number in range(80))
     lines = message_of(text).splitlines()
     assert len(lines) == 3 * 50 + 1
-    assert lines[-1] == "... and 30 problems more"
+    assert lines[-1] == "... and 30 more problems"
 
 
 @pytest.mark.parametrize(
@@ -441,24 +441,6 @@ def test_a_name_is_required(told_of) -> None:
     (told,) = told_of("# no name\ndescription: x\n")
     assert told.place == "2:1"
     assert told.message == "name is missing"
-
-
-def test_the_caret_stands_below_its_place(message_of) -> None:
-    wide = message_of("name: x\nbase: {l2: -1} # \u624b\n").splitlines()
-    assert wide[2] == "    |            ^^ expected a number from 0 (up to 1e38), such as 0.01"
-    after = message_of("name: x\ndata: {train: \u624b\u624b, test: 3}\n").splitlines()
-    assert after[0].startswith("spec.yaml:2:25: ")
-    assert after[2].index("^") == 6 + 24 + 2
-    tab = message_of("name: x\nbase: {\tl2: -1}\n").splitlines()
-    assert tab[2].startswith("    |        \t    ^^ ")
-
-
-def test_of_a_long_line_the_part_around_the_place_is_shown(told_of, message_of) -> None:
-    values = ", ".join(str(number) for number in range(1, 1000))
-    text = f"name: x\ngrid: {{l2: [{values}, -1, {values.replace(',', '.5,')}.5]}}\n"
-    (told,) = told_of(text)
-    assert told.marked == "-1"
-    assert max(map(len, message_of(text).splitlines())) < 140
 
 
 def test_a_terminal_is_not_given_what_it_would_obey(message_of) -> None:

@@ -20,6 +20,8 @@ from signs_sweep.trainer.training import Trainer
 pytestmark = pytest.mark.slow
 
 MODULE = '''
+import functools
+
 import keras
 from keras import layers
 
@@ -60,9 +62,25 @@ def nothing(shape, classes):
 
 def broken(shape, classes):
     raise RuntimeError("my own mistake")
+
+
+def logged(function):
+    @functools.wraps(function)
+    def wrapper(*args, **more):
+        return function(*args, **more, width=3)
+    return wrapper
+
+
+@logged
+def narrow(shape, classes):
+    pass
+
+
+def clumsy(shape, classes):
+    return "a" + 1
 '''
 
-NAMES = ("dense", "rich", "logits", "too_many", "gray", "nothing", "broken")
+NAMES = ("dense", "rich", "logits", "too_many", "gray", "nothing", "broken", "narrow", "clumsy")
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +97,12 @@ def source(make_source) -> DataSource:
 
 def built_run(source: DataSource, folder: Path, function: str, **changes: object) -> Run:
     run = run_on(source, **{"keep_prob": 1.0, **changes})
-    found = find_model(f"mine:{function}", (), folder)
+    found = find_model(f"mine:{function}", (), folder).source
     return replace(run, model=Built(f"mine:{function}", (), found.fingerprint))
 
 
 def trainer_of(source: DataSource, folder: Path) -> Trainer:
-    found = [find_model(f"mine:{name}", (), folder) for name in NAMES]
+    found = [find_model(f"mine:{name}", (), folder).source for name in NAMES]
     return Trainer({source.load().fingerprint: source}, {one.fingerprint: one for one in found})
 
 
@@ -160,7 +178,7 @@ def test_it_trains_as_keras_does(source: DataSource, folder: Path, l2: float) ->
     """
     import keras
 
-    builder = find_model("mine:dense", (), folder).load()
+    builder = find_model("mine:dense", (), folder).source.load()
     data = source.load()
     shown = LabelledImages(data.train_images, data.train_labels)
     network = BuiltNetwork(builder, (), data.image_shape, 3)
@@ -197,6 +215,7 @@ def test_it_trains_as_keras_does(source: DataSource, folder: Path, l2: float) ->
         ("too_many", "not a probability for each of 3 classes"),
         ("gray", "does not take images of"),
         ("nothing", "returned NoneType"),
+        ("narrow", r"be called with the input shape, the number of classes: narrow\(\) got an"),
     ],
 )
 def test_what_is_no_classifier_of_these_images_is_refused(
@@ -206,8 +225,12 @@ def test_what_is_no_classifier_of_these_images_is_refused(
         next(trainer.train(built_run(source, folder, function)))
 
 
+@pytest.mark.parametrize(
+    ("function", "error", "words"),
+    [("broken", RuntimeError, "my own mistake"), ("clumsy", TypeError, "can only concatenate str")],
+)
 def test_a_mistake_in_the_function_keeps_its_traceback(
-    source: DataSource, folder: Path, trainer: Trainer
+    source: DataSource, folder: Path, trainer: Trainer, function: str, error: type, words: str
 ) -> None:
-    with pytest.raises(RuntimeError, match="my own mistake"):
-        next(trainer.train(built_run(source, folder, "broken")))
+    with pytest.raises(error, match=words):
+        next(trainer.train(built_run(source, folder, function)))

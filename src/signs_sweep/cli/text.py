@@ -1,9 +1,11 @@
 """Words and numbers for people: columns, durations, errors. Pure, apart from printing errors."""
 
 import math
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 
 from signs_sweep.errors import SignsSweepError, SpecError
 
@@ -16,8 +18,13 @@ _NARROWEST_NAME = 16
 
 def show_error(error: SignsSweepError) -> None:
     """Print an error to stderr. Those of a spec begin with their place and stand by themselves."""
-    prefix = "" if isinstance(error, SpecError) else "error: "
-    print(f"{prefix}{error}", file=sys.stderr)
+    if not isinstance(error, SpecError):
+        print(f"error: {error}", file=sys.stderr)
+        return
+    columns = 0
+    with suppress(OSError, ValueError):  # No terminal.
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    print(error.within(columns) if columns else error, file=sys.stderr)
 
 
 def columns(

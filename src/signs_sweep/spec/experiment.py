@@ -12,6 +12,7 @@ from signs_sweep.errors import SpecError
 from signs_sweep.records import Dense, Model, Parameters
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Factor
+from signs_sweep.spec.names import OF_DENSE
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import Search
 from signs_sweep.spec.search_fit import note_unfit
@@ -145,6 +146,24 @@ class Experiment:
         problems.add(documents.find(self.document, keys).place, message)
         return problems.error()
 
+    def refuse_keys(self, section: str, wrong: Mapping[str, tuple[str, str]]) -> None:
+        """Raise an error that points at keys of a section, if any of them are wrong.
+
+        Args:
+            section: a key of the spec whose value is a mapping.
+            wrong: by key in it, what is wrong, and what to do about it.
+
+        Raises:
+            SpecError: a key is wrong.
+        """
+        problems = Problems(self.path, self.text)
+        node = self.document.mapping(section)
+        assert node is not None
+        for key, (message, hint) in wrong.items():
+            problems.add(node.keys[key], message, hint)
+        if problems:
+            raise problems.error()
+
     def check_data(self, training_samples: int) -> None:
         """Check what depends on the size of the training set.
 
@@ -175,7 +194,7 @@ class Experiment:
         """
         if isinstance(self.model, Dense):
             return
-        hint = "put keras.layers.Dropout into the function that builds it"
+        hint = OF_DENSE["keep_prob"]
         if self.forced.get("keep_prob", 1) != 1:
             raise SpecError(
                 f"{self.path}: --set keep_prob={self.forced['keep_prob']}: this model has its own "

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Container
 from collections.abc import Mapping as MappingType
+from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,11 +12,12 @@ from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES
 from signs_sweep.spec.document import WRONG, Mapping, Node, Scalar, Sequence, find
 from signs_sweep.spec.fields import EXPECTED
 from signs_sweep.spec.misplaced import note_unknown_key
-from signs_sweep.spec.names import shorten
-from signs_sweep.spec.problems import Problems
+from signs_sweep.spec.names import VARIED_NAMES, shorten
+from signs_sweep.spec.problems import MOST_SHOWN, Problems
+from signs_sweep.spec.reader import parse_value
+from signs_sweep.spec.rewriting import rewritten
 from signs_sweep.spec.schema import Spec
 from signs_sweep.spec.search_words import (
-    advice_in_search,
     expected_in_search,
     name_in_search,
     path_in_search,
@@ -38,7 +40,14 @@ _EXAMPLES = {
 _ITEMS = {"cases": "case", "seeds": "replicate"}
 """What an item of a list is called."""
 
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_RANGE = re.compile(r"\d:[-\d]|\d\.\.|range|space\(", re.IGNORECASE)
+"""How ranges are written elsewhere."""
+_OF_RANGES = ("low", "high", "min", "max", "start", "stop", "step")
+"""What people call the parts of a range."""
+
+_ITEM_IN_BRACES = "put brackets around it"
+_ITEM = "write '- ' before its first key, and indent the others as far"
+"""How to make a mapping the item of a list."""
 
 Path = tuple[str | int, ...]
 
@@ -48,8 +57,9 @@ def validate(document: Mapping, problems: Problems) -> Spec | None:
     spec, found = _validate(document.plain())
     unknown = {path for path, item in found if item["type"] == "extra_forbidden"}
     _note_nothings(document, (), unknown, problems)
-    for path, item in found:
-        _explain(document, path, item, problems)
+    found.sort(key=lambda one: find(document, one[0]).place)
+    for number, (path, item) in enumerate(found):
+        _explain(document, path, item, problems, is_shown=number < MOST_SHOWN)
     return spec
 
 
@@ -123,11 +133,16 @@ def _instead(path: Path) -> str:
 
 
 def _explain(
-    document: Mapping, path: Path, item: MappingType[str, Any], problems: Problems
+    document: Mapping,
+    path: Path,
+    item: MappingType[str, Any],
+    problems: Problems,
+    *,
+    is_shown: bool,
 ) -> None:
-    """Note one of pydantic's errors."""
+    """Note one of pydantic's errors; how to mend it costs time, and only if it is shown."""
     if item["type"] == "extra_forbidden":
-        note_unknown_key(document, path, problems)
+        note_unknown_key(document, path, problems, is_advised=is_shown)
     elif item["type"] == "missing":
         parent = find(document, path[:-1])
         if parent is document or parent.plain():
@@ -135,7 +150,7 @@ def _explain(
     else:
         node = find(document, path)
         if not _is_noted(node):
-            problems.add(node.place, *wrong_value(path, node, item))
+            problems.add(node.place, *wrong_value(path, node, item, is_advised=is_shown))
 
 
 def _is_noted(node: Node) -> bool:
@@ -144,13 +159,16 @@ def _is_noted(node: Node) -> bool:
     return not node.plain()
 
 
-def wrong_value(path: Path, node: Node, item: MappingType[str, Any]) -> tuple[str, str]:
+def wrong_value(
+    path: Path, node: Node, item: MappingType[str, Any], *, is_advised: bool = True
+) -> tuple[str, str]:
     """Say what is wrong with a value, and what was expected.
 
     Args:
         path: where in the spec it stands.
         node: the value.
         item: pydantic's error.
+        is_advised: whether to say how to mend it, too.
     """
     name, kind = _name(path), item["type"]
     if kind == "too_long":
@@ -159,7 +177,8 @@ def wrong_value(path: Path, node: Node, item: MappingType[str, Any]) -> tuple[st
         return f"{name} is too long", f"at most {item['ctx']['max_length']:,} characters"
     if kind == "literal_error" and isinstance(node.plain(), str):
         return unknown_word(path, node.plain(), _expected(path))
-    return f"{name} is {_shown(node)}", f"expected {_expected(path)}{_advice(path, node, kind)}"
+    advice = _advice(path, node, kind) if is_advised else ""
+    return f"{name} is {_shown(node)}", f"expected {_expected(path)}{advice}"
 
 
 def _shown(node: Node) -> str:
@@ -174,31 +193,51 @@ def _shown(node: Node) -> str:
 
 def _advice(path: Path, node: Node, kind: str) -> str:
     """Say how to mend a value that is nearly right."""
-    key, in_list = _key(path), isinstance(path[-1], int)
-    if path[:2] == ("search", "space") and (advice := advice_in_search(path, node)):
-        return advice
-    if isinstance(node, Sequence):
-        return "; values to try stand under grid" if path[0] in ("base", "cases") else ""
+    key = _key(path)
+    for text in rewritten(node):
+        value = parse_value(text)
+        if value is not None and _fits(path, value):
+            return f"; write {text}{_manner(node, text)}"
     if isinstance(node, Mapping):
-        return "; put brackets around it" if kind == "list_type" else ""
-    if kind == "list_type" and key in (*PARAMETER_NAMES, "hidden") and not in_list:
-        return f"; write [{shorten(node.source)}]"
-    if kind == "string_type":
-        return f'; write "{shorten(node.source)}", in quotes'
-    return _advice_on_number(key, node.value, kind)
-
-
-def _advice_on_number(key: str, value: Any, kind: str) -> str:
-    if kind.startswith("int") and isinstance(value, float) and value.is_integer():
-        return f"; write {int(value)}" if abs(value) < 1e15 else ""
-    if kind.startswith(("int", "float")) and isinstance(value, str):
-        number = value.strip()
-        if _NUMBER.fullmatch(number):
-            return f"; write {number} without quotes"
-        if _NUMBER.fullmatch(number.replace(",", ".")):
-            return f"; write {number.replace(',', '.')} with a decimal point"
-        if number.endswith("%") and _NUMBER.fullmatch(number[:-1].strip()):
-            return f"; write {float(number[:-1]) / 100:g}"
+        return _advice_on_mapping(path, node, kind)
+    if isinstance(node, Sequence) and path[0] in ("base", "cases") and key in PARAMETER_NAMES:
+        where = "seeds, as in [{global_seed: 0}]" if key in SEED_NAMES else "grid"
+        return f"; values to try stand under {where}"
+    if path[0] in ("grid", "zip") and isinstance(node, Scalar) and _RANGE.search(node.source):
+        return f"; {path[0]} has no ranges: list the values"
     if key in SEED_NAMES and kind.startswith("less_than"):
         return "; a smaller number does as well"
     return ""
+
+
+def _advice_on_mapping(path: Path, node: Mapping, kind: str) -> str:
+    if kind == "list_type" and _fits(path, Sequence(node.place, (node,))):
+        start, key = node.place, next(iter(node.keys.values()))
+        in_braces = (start.line, start.column) != (key.line, key.column)
+        return f"; {_ITEM_IN_BRACES if in_braces else _ITEM}"
+    if _key(path) == "hidden":
+        return "; hidden has no ranges"
+    is_range = _key(path) in VARIED_NAMES and not node.keys.keys().isdisjoint(_OF_RANGES)
+    return "; a range stands in search, under space" if is_range else ""
+
+
+def _fits(path: Path, node: Node) -> bool:
+    """Return whether the schema takes a value at a path."""
+    nothings = Problems(FilePath())
+    _note_nothings(node, path, (), nothings)
+    steps = tuple(0 if isinstance(step, int) else step for step in path)
+    value = node.plain()
+    for step in reversed(steps):
+        value = {step: value} if isinstance(step, str) else [value]
+    return not nothings and not any(
+        found[: len(steps)] == steps for found, _ in _validate(value)[1]
+    )
+
+
+def _manner(node: Node, text: str) -> str:
+    """Say in what a text that is to be written differs from the one that is there."""
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        if text == node.value.strip(" "):
+            return " without quotes"
+        return " with a decimal point" if text == node.value.strip(" ").replace(",", ".") else ""
+    return ", in quotes" if text.startswith('"') else ""

@@ -1,9 +1,10 @@
 """What to say about a key that has no business where it stands."""
 
 from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES
-from signs_sweep.spec.document import Mapping, find
-from signs_sweep.spec.names import VARIED_NAMES, nearest, shorten, suggestion
+from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
+from signs_sweep.spec.names import OF_DENSE, VARIED_NAMES, as_pair, nearest, shorten, suggestion
 from signs_sweep.spec.problems import Problems
+from signs_sweep.spec.rewriting import in_ascii
 from signs_sweep.spec.schema import Spec
 from signs_sweep.spec.search_schema import (
     L2Range,
@@ -36,7 +37,9 @@ _VALID: dict[str, tuple[str, ...]] = {
 _OF_PARAMETERS = ("base", "grid", "zip", "cases", "baseline", "space")
 
 
-def note_unknown_key(document: Mapping, path: tuple[str | int, ...], problems: Problems) -> None:
+def note_unknown_key(
+    document: Mapping, path: tuple[str | int, ...], problems: Problems, *, is_advised: bool
+) -> None:
     """Note that the key at the end of a path is not known there, and what was probably meant."""
     key = str(path[-1])
     parent = find(document, path[:-1])
@@ -52,11 +55,22 @@ def note_unknown_key(document: Mapping, path: tuple[str | int, ...], problems: P
         return
     kind = "parameter" if section in _OF_PARAMETERS else "key"
     where = f" in {section}" if section else ""
-    valid = _VALID[section]
-    hint = suggestion(key, valid, f"{kind.capitalize()}s")
-    if nearest(key, valid) is None and (home := _home(key)):
-        hint = f"{home}. {hint}"
-    problems.add(place, f"unknown {kind} '{shorten(key)}'{where}", hint)
+    message = f"unknown {kind} '{shorten(key)}'{where}"
+    if not is_advised:
+        problems.add(place, message)
+        return
+    model = document.mapping("model")
+    is_built = model is not None and "build" in model.values
+    valid = [name for name in _VALID[section] if not (is_built and name in OF_DENSE)]
+    near, node = nearest(key, valid), parent.values[key]
+    pair = as_pair(in_ascii(key))
+    if pair and pair.split(":")[0] in valid and isinstance(node, Scalar) and node.value is None:
+        problems.add(place, message, f"write {pair}")
+    elif near and near in parent.keys:
+        problems.add(place, message, f"{near} stands at {parent.keys[near]} already; remove this")
+    else:
+        home = "" if near else _home(key, path, node, is_built=is_built)
+        problems.add(place, message, home + suggestion(key, valid, f"{kind.capitalize()}s"))
 
 
 def _section(path: tuple[str | int, ...]) -> str:
@@ -66,17 +80,31 @@ def _section(path: tuple[str | int, ...]) -> str:
     return "a range" if len(path) > 3 else str(path[1])
 
 
-def _home(key: str) -> str:
+def _home(key: str, path: tuple[str | int, ...], node: Node, *, is_built: bool) -> str:
     """Say where a key that stands in the wrong section belongs."""
+    if not key.isascii() and in_ascii(key).isascii():
+        return "it has blanks or quotes that only look like plain ones. "
+    if is_built and (name := nearest(key, tuple(OF_DENSE))):
+        return f"{OF_DENSE[name]}. "
+    inner = [name for name in ("sampler", "pruner", "objective") if key in _VALID[name]]
+    if path[0] == "search" and inner:
+        return f"{key} belongs under {' or '.join(inner)}. "
     if name := nearest(key, PARAMETER_NAMES):
-        return f"{name} belongs under base, as in base: {{{name}: ...}}"
+        return f"{name} belongs under {_section_of(name, path, node)}. "
     if nearest(key, ("hidden",)):
-        return "hidden layers belong under model, as in model: {hidden: [25, 12]}"
-    if key in SEED_NAMES:
-        return "seeds belong under seeds or base"
-    if key in _VALID[""]:
-        return f"{key} belongs at the top level"
-    for section in ("search", "objective", "sampler", "pruner"):
-        if key in _VALID[section]:
-            return f"{key} belongs under {section}"
-    return ""
+        return "hidden layers belong under model, as in model: {hidden: [25, 12]}. "
+    homes = {
+        "at the top level": _VALID[""],
+        "under search": _VALID["search"],
+        f"in search, under {' or '.join(inner)}": [key] if inner else [],
+    }
+    return next((f"{key} belongs {home}. " for home, keys in homes.items() if key in keys), "")
+
+
+def _section_of(name: str, path: tuple[str | int, ...], node: Node) -> str:
+    """Return where a parameter with such a value belongs."""
+    if isinstance(node, Mapping) or (path[0] == "search" and isinstance(node, Sequence)):
+        return "space, in search"
+    if isinstance(node, Sequence):
+        return "seeds" if name in SEED_NAMES else f"grid, as in grid: {{{name}: [...]}}"
+    return f"base, as in base: {{{name}: ...}}"

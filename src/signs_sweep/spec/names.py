@@ -1,5 +1,6 @@
 """Names that people write, and those that they probably mean."""
 
+import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
@@ -8,6 +9,12 @@ from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES
 
 VARIED_NAMES: tuple[str, ...] = tuple(name for name in PARAMETER_NAMES if name not in SEED_NAMES)
 """The parameters that grid, zip and cases may vary."""
+
+OF_DENSE = {
+    "keep_prob": "put keras.layers.Dropout into the function that builds the model",
+    "hidden": "what the function takes stands under model",
+}
+"""What has no meaning for a model that a function builds, and what to do instead."""
 
 _SYNONYMS = {
     "lambda": "l2",
@@ -108,6 +115,12 @@ def suggestion(name: str, valid: Collection[str], title: str) -> str:
     if near == "keep_prob" and name.lower() in _DROPOUT:
         question += "keep_prob is 1 - dropout. "
     return f"{question}{title}: {', '.join(sorted(valid))}"
+
+
+def as_pair(text: str) -> str | None:
+    """Return `key: value` for what lacks a space or has `=`, such as `l2:0.1` and `l2 = 0.1`."""
+    found = re.fullmatch(r"([A-Za-z]\w*)\s*[:=]\s*(\S.*)", text)
+    return f"{found.group(1)}: {found.group(2)}" if found else None
 
 
 def shorten(text: str, most: int = 40) -> str:

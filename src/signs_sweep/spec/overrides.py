@@ -7,11 +7,12 @@ from pydantic import ValidationError
 
 from signs_sweep.errors import UsageError
 from signs_sweep.records import PARAMETER_NAMES
+from signs_sweep.spec.document import Scalar
 from signs_sweep.spec.explain import wrong_value
 from signs_sweep.spec.fields import EXPECTED
 from signs_sweep.spec.names import shorten, suggestion
 from signs_sweep.spec.problems import printable
-from signs_sweep.spec.reader import parse_scalar
+from signs_sweep.spec.reader import parse_value
 from signs_sweep.spec.schema import Base
 
 
@@ -38,11 +39,11 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _value(said: str, key: str, text: str) -> Any:
-    node = parse_scalar(text)
-    if node is None or node.value is None:
+    node = parse_value(text)
+    if not isinstance(node, Scalar) or node.value is None:
         raise UsageError(f"{said}: expected {key} to be {EXPECTED[key]}")
     try:
         return getattr(Base.model_validate({key: node.value}), key)
     except ValidationError as error:
-        message, hint = wrong_value((key,), node, error.errors(include_url=False)[0])
+        message, hint = wrong_value(("base", key), node, error.errors(include_url=False)[0])
         raise UsageError(f"{said}: {printable(message)}; {hint}") from None

@@ -1,17 +1,23 @@
 """Problems of a spec, collected and shown together, each with its place."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
-from unicodedata import combining, east_asian_width
+
+from rich.cells import cell_len, set_cell_size
 
 from signs_sweep.errors import SpecError
 from signs_sweep.masking import mask
 
-_MOST_SHOWN = 50
+MOST_SHOWN = 50
 _WIDEST = 120
-"""Characters of a source line that are shown; of a longer one, those around the place."""
+"""Columns of a source line that are shown where no terminal is narrower."""
+_NARROWEST = 40
+"""Columns that a terminal is taken to have at least."""
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What ends a line in YAML."""
@@ -35,7 +41,7 @@ class Place:
     @classmethod
     def at(cls, text: str, index: int) -> "Place":
         """Return the place of the character at an index of a text."""
-        lines = _BREAK.split(text[:index])
+        lines = lines_of(text[:index])
         return cls(len(lines), len(lines[-1]) + 1)
 
     def __str__(self) -> str:
@@ -57,33 +63,62 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    def source(self, place: Place) -> str:
+        """Return the rest of the line that begins at a place."""
+        lines = lines_of(self.text)
+        return lines[place.line - 1][place.column - 1 :] if place.line <= len(lines) else ""
+
     def error(self) -> SpecError:
         """Return all problems as one error, in the order of the file."""
-        lines = _BREAK.split(self.text)
+        return SpecError(self._lay_out(), self._lay_out)
+
+    def _lay_out(self, columns: int | None = None) -> str:
+        """Return all problems as text: for a terminal of so many columns, or for no terminal."""
+        lines = lines_of(self.text)
         found = sorted(self._found.items())
-        shown = [self._render(*key, hint, lines) for key, hint in found[:_MOST_SHOWN]]
-        if len(found) > _MOST_SHOWN:
-            shown.append(f"... and {len(found) - _MOST_SHOWN:,} problems more")
-        return SpecError("\n".join(shown))
+        shown = [self._render(*key, hint, lines, columns) for key, hint in found[:MOST_SHOWN]]
+        if len(found) > MOST_SHOWN:
+            shown.append(f"... and {len(found) - MOST_SHOWN:,} more problems")
+        return "\n".join(shown)
 
     def about_file(self, message: str) -> SpecError:
         """Return an error about the file as a whole."""
         return SpecError(f"{self.path}: {message}")
 
-    def _render(self, place: Place, message: str, hint: str, lines: list[str]) -> str:
+    def _render(
+        self, place: Place, message: str, hint: str, lines: Sequence[str], columns: int | None
+    ) -> str:
         line = lines[place.line - 1] if place.line <= len(lines) else ""
-        start, end = place.column - 1, place.column - 1 + place.length
-        # Masked piece by piece, so that the carets stay below what they mark.
-        before, marked, after = map(mask, (line[:start], line[start:end], line[end:]))
-        line, column = _window(before + marked + after, len(before) + 1)
-        before, marked = line[: column - 1], line[column - 1 :][: len(marked)]
-        # Tabs are kept, so that the caret stands below its place whatever their width.
-        blank = "".join(letter if letter == "\t" else " " * _width(letter) for letter in before)
-        carets = "^" * max(sum(map(_width, marked)), 1)
-        number = f"{place.line:>3}"
-        source = f"{number} | {printable(line)}".rstrip()
-        mark = f"{' ' * len(number)} | {blank}{carets} {printable(hint)}".rstrip()
-        return f"{self.path}:{place}: {printable(message)}\n{source}\n{mark}"
+        head, message, hint = f"{self.path}:{place}: ", printable(message), printable(hint)
+        line, place = _masked(line, place)
+        number = f"{place.line:>3} | "
+        margin = f"{' ' * (len(number) - 2)}| "
+        if columns is None:
+            source, mark = _window(line, place, _WIDEST)
+            below = [f"{mark} {hint}"]
+        else:
+            columns = max(columns, _NARROWEST)
+            room = columns - len(margin)
+            source, mark = _window(line, place, min(room, _WIDEST))
+            fits = len(mark) + 1 + cell_len(hint) <= room
+            below = [f"{mark} {hint}"] if fits else [mark, *_wrap(hint, room)]
+            message = "\n".join(_wrap(message, columns, first=len(head)))
+        marks = "\n".join(f"{margin}{part}".rstrip() for part in below)
+        return f"{head}{message}\n{f'{number}{source}'.rstrip()}\n{marks}"
+
+
+def _masked(line: str, place: Place) -> tuple[str, Place]:
+    """Return a line without secrets, and the place that the carets mark in it."""
+    start, end = place.column - 1, place.column - 1 + place.length
+    before, marked, after = map(mask, (line[:start], line[start:end], line[end:]))
+    shown = Place(place.line, len(before) + 1, max(len(marked), 1))
+    return before + marked + after, shown
+
+
+@lru_cache(maxsize=1)
+def lines_of(text: str) -> tuple[str, ...]:
+    """Return the lines of a text in YAML, of which there is one at least."""
+    return tuple(_BREAK.split(text))
 
 
 def printable(text: str) -> str:
@@ -93,19 +128,40 @@ def printable(text: str) -> str:
     )
 
 
-def _window(line: str, column: int) -> tuple[str, int]:
-    """Return the part of a line around a column, and the column in that part."""
-    if len(line) <= _WIDEST:
-        return line, column
-    start = max(0, min(column - 1 - _WIDEST // 3, len(line) - _WIDEST))
-    part = line[start : start + _WIDEST]
-    if start + _WIDEST < len(line):
-        part += "..."
-    return (f"...{part}", column - start + 3) if start else (part, column)
+def _window(line: str, place: Place, columns: int) -> tuple[str, str]:
+    """Return the part of a line around a place, and the carets that stand below the place."""
+    start = place.column - 1
+    before, after = _shown(line[:start][-columns - 1 :]), _shown(line[start:][: columns + 1])
+    carets = max(cell_len(_shown(line[start:][: min(place.length, columns)])), 1)
+    if cell_len(before) + cell_len(after) > columns:
+        room = max(columns // 3, columns - cell_len(after))
+        if cell_len(before) > room:
+            while cell_len(before) > room - 3:
+                before = before[1:]
+            before = f"...{before}"
+        room = columns - cell_len(before)
+        if cell_len(after) > room:
+            after = f"{set_cell_size(after, room - 3)}..."
+            carets = min(carets, room - 3)
+    return before + after, " " * cell_len(before) + "^" * carets
 
 
-def _width(letter: str) -> int:
-    """Return how many columns of a terminal a character takes."""
-    if combining(letter):
-        return 0
-    return 2 if east_asian_width(letter) in "WF" else 1
+def _shown(text: str) -> str:
+    """Return a part of a source line with a width that is the same in every terminal.
+
+    As far as it goes: they differ over tabs, and over the emoji of U+FE0F, which only chooses a
+    look, but also over skin tones and some Indic vowels, where none is right.
+    """
+    return printable(text).replace("\t", "    ").replace("\ufe0f", "")
+
+
+def _wrap(text: str, columns: int, first: int = 0) -> list[str]:
+    """Return the lines of a text of several words; what stands before it takes `first` columns."""
+    lines = wrap(
+        text,
+        columns,
+        initial_indent=" " * first,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.strip() for line in lines]

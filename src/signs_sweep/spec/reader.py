@@ -9,10 +9,12 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from signs_sweep.errors import SpecError
 from signs_sweep.spec.document import WRONG, Mapping, Node, Scalar, Sequence
 from signs_sweep.spec.file import NOT_TEXT
-from signs_sweep.spec.names import shorten
+from signs_sweep.spec.names import as_pair, shorten
 from signs_sweep.spec.problems import Place, Problems
+from signs_sweep.spec.syntax import syntax_problem
 
 _MOST_VALUES = 100_000
 """After expansion of aliases."""
@@ -24,18 +26,6 @@ _OLD_YAML = re.compile(r"^%YAML (?!1\.2\b)", re.MULTILINE)
 
 _STANDARD = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "value", "merge"})
-
-_HINTS = {
-    "another document": "a spec is one document; put the others into files of their own",
-    r"'\t'": "indent with spaces, not with tabs",
-    "mapping values are not allowed": "indent keys of one level alike; put a text with ': ' in "
-    "quotes",
-    "could not find expected ':'": "write key: value",
-    "undefined alias": "define it before with &name",
-    "<stream end>": "a bracket or quote is not closed",
-    "end of stream": "a bracket or quote is not closed",
-}
-"""By what the parser says, what to do."""
 
 
 def parse(text: str, problems: Problems) -> Mapping:
@@ -58,21 +48,22 @@ def parse(text: str, problems: Problems) -> Mapping:
         raise problems.about_file("the file is empty; a spec begins with `name: ...`")
     document = _Reader(yaml, problems).read(root)
     if not isinstance(document, Mapping):
-        problems.add(document.place, "a spec is a mapping of keys", "begin with `name: ...`")
+        pair = as_pair(document.source) if isinstance(document, Scalar) else None
+        hint = f"write {pair}" if pair else "begin with `name: ...`"
+        problems.add(document.place, "a spec is a mapping of keys", hint)
         raise problems.error()
     return document
 
 
-def parse_scalar(text: str) -> Scalar | None:
-    """Parse one value, as on a command line; None if it is anything else."""
-    yaml = YAML(typ="safe", pure=True)
+def parse_value(text: str) -> Node | None:
+    """Parse a value by itself, as on a command line; None if it is no valid one."""
+    yaml, problems = YAML(typ="safe", pure=True), Problems(Path(), text)
     try:
         root = yaml.compose(text)
-    except (YAMLError, ValueError, RecursionError):
+        value = None if root is None else _Reader(yaml, problems).read(root)
+    except (YAMLError, ValueError, RecursionError, SpecError):
         return None
-    problems = Problems(Path())
-    value = _Reader(yaml, problems).read(root) if type(root).__name__ == "ScalarNode" else None
-    return value if isinstance(value, Scalar) and not problems else None
+    return None if problems else value
 
 
 def _compose(yaml: Any, text: str, problems: Problems) -> Any:
@@ -83,11 +74,7 @@ def _compose(yaml: Any, text: str, problems: Problems) -> Any:
             warnings.simplefilter("ignore")  # An anchor may be defined again.
             return yaml.compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
-        words = " ".join(str(part) for part in (error.context, error.problem) if part)
-        hint = next((hint for said, hint in _HINTS.items() if said in words), "")
-        problems.add(place, f"this is no valid YAML: {words}", hint)
+        problems.add(*syntax_problem(error, text))
         raise problems.error() from None
     except (YAMLError, ValueError) as error:
         raise problems.about_file(f"this is no valid YAML: {error}") from None
@@ -195,7 +182,8 @@ class _Reader:
         try:
             value = self._yaml.constructor.construct_object(node)
         except Exception:  # noqa: BLE001 - whatever ruamel.yaml meets in `!!int x`
-            self._problems.add(place, f"'{shorten(source)}' is no {tag}")
+            hint = "remove the tag" if self._tag_place(place) else "write a smaller number"
+            self._problems.add(place, f"'{shorten(source)}' is no {tag}", hint)
             return Scalar(place, WRONG, source)
         if isinstance(value, str) and (odd := NOT_TEXT.search(value)):
             self._problems.add(place, f"the character {odd.group()!a} is not text", "remove it")
@@ -204,8 +192,19 @@ class _Reader:
 
     def _wrong_tag(self, node: Any, place: Place) -> Scalar:
         tag = str(node.tag).replace(_STANDARD, "!!")
-        self._problems.add(place, f"the tag {shorten(tag)} has no meaning here", "remove it")
+        self._problems.add(
+            self._tag_place(place) or place,
+            f"the tag {shorten(tag)} has no meaning here",
+            "remove it",
+        )
         return Scalar(place, WRONG)
+
+    def _tag_place(self, place: Place) -> Place | None:
+        """Return where the tag of a node stands that has one."""
+        found = re.match(r"((?:&\S+\s+)?)(![^\s,\[\]{}]*)", self._problems.source(place))
+        if found is None:
+            return None
+        return Place(place.line, place.column + len(found.group(1)), len(found.group(2)))
 
 
 def _tag(node: Any) -> str:

@@ -2,7 +2,6 @@
 
 from typing import get_args
 
-from signs_sweep.spec.document import Mapping, Node, Scalar
 from signs_sweep.spec.fields import EXPECTED
 from signs_sweep.spec.names import nearest, shorten
 from signs_sweep.spec.search import Aggregate, Direction, Metric, PrunerName, SamplerName
@@ -68,12 +67,3 @@ def unknown_word(path: Path, word: str, expected: str) -> tuple[str, str]:
     near = nearest(word, _WORDS[name])
     question = f"did you mean '{near}'? E" if near else "e"
     return f"{name} is the text '{shorten(word)}'", f"{question}xpected {expected}"
-
-
-def advice_in_search(path: Path, node: Node) -> str:
-    """Say how to mend the value of a dimension of the space, or an empty text."""
-    if path[2:] != ("hidden",):
-        return ""
-    if isinstance(node, Mapping):
-        return "; hidden has no ranges"
-    return f"; write [[{shorten(node.source)}]]" if isinstance(node, Scalar) else ""

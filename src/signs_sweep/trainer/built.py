@@ -1,6 +1,8 @@
 """A Keras model of the user's, as a network that the compiled loop trains."""
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
@@ -135,7 +137,22 @@ class BuiltNetwork:
         import keras
 
         keras.utils.set_random_seed(seed)
-        return self._builder(self._image_shape, self._classes, **self._arguments)
+        try:
+            return self._builder(self._image_shape, self._classes, **self._arguments)
+        except TypeError as error:
+            if _is_of_the_call(error, self._builder):
+                given = ", ".join(["the input shape", "the number of classes", *self._arguments])
+                raise TrainingError(
+                    f"the function that builds the model cannot be called with {given}: {error}"
+                ) from error
+            raise
+
+
+def _is_of_the_call(error: TypeError, builder: Builder) -> bool:
+    """Return whether an error arose before a function began, there or in its decorators."""
+    own = getattr(inspect.unwrap(builder), "__code__", None)
+    _, *inner = (frame.f_code for frame, _ in walk_tb(error.__traceback__))
+    return not inner or (own is not None and own not in inner)
 
 
 def _check(model: Any, image_shape: tuple[int, int, int], classes: int) -> None:
