@@ -38,6 +38,12 @@ class Curves:
             for name in self._parts[0].metrics
         }
 
+    def joined(self) -> Progress:
+        """Return all epochs so far, of which there are some, as one event."""
+        first = self._parts[0]
+        times = np.concatenate([part.times for part in self._parts])
+        return Progress(first.run_id, first.first_epoch, self.history(), times)
+
 
 def _without_first(progress: Progress, count: int) -> Progress:
     return Progress(
