@@ -10,7 +10,8 @@ class Scheduler(Protocol):
     """Hands out trials and hears of their results.
 
     Called from one thread. Each trial that `ask` returned is told exactly once, unless the sweep
-    is interrupted; trials are told in the order in which they end, not in which they were asked.
+    is interrupted: neither `end` nor `tell` hears of a run that an interruption stopped. Trials are
+    told in the order in which they end, not in which they were asked.
     """
 
     def ask(self) -> Trial | None:
