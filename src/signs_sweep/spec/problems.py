@@ -89,7 +89,8 @@ class Problems:
         self, place: Place, message: str, hint: str, lines: Sequence[str], columns: int | None
     ) -> str:
         line = lines[place.line - 1] if place.line <= len(lines) else ""
-        head, message, hint = f"{self.path}:{place}: ", printable(message), printable(hint)
+        head = f"{self.path}:{place}: "
+        message, hint = printable(mask(message)), printable(mask(hint))
         line, place = _masked(line, place)
         number = f"{place.line:>3} | "
         margin = f"{' ' * (len(number) - 2)}| "
