@@ -2,6 +2,25 @@
 
 import os
 import sys
+from typing import Any
+
+
+def show_data_warnings() -> None:
+    """Have what is doubtful about data printed as `warning: ...` on stderr, also with `--quiet`."""
+    import warnings
+
+    from signs_sweep.errors import DataWarning
+
+    show_others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, DataWarning):
+            print(f"warning: {message}", file=sys.stderr, flush=True)
+        else:
+            show_others(message, category, *place, **more)
+
+    warnings.showwarning = show
+    warnings.simplefilter("always", DataWarning)
 
 
 def main() -> None:
@@ -11,6 +30,7 @@ def main() -> None:
     """
     from signs_sweep.errors import SignsSweepError
 
+    show_data_warnings()
     try:
         from signs_sweep.cli.app import app
 
