@@ -10,6 +10,8 @@
     └── TrainingError          a run that cannot go on                            ends that run
         └── DivergedError      its loss is NaN or infinite
 
+    DataWarning, a `UserWarning`: the dataset can be used, but what comes of it is doubtful.
+
 Anything else that reaches the user is a bug and shows its traceback.
 """
 
@@ -47,6 +49,10 @@ class SpecError(SignsSweepError):
 
 class DataError(SignsSweepError):
     """A dataset is missing, damaged or not in the expected layout."""
+
+
+class DataWarning(UserWarning):
+    """A dataset can be used, but its results are doubtful; the command line shows it on stderr."""
 
 
 class StoreError(SignsSweepError):

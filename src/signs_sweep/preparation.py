@@ -1,13 +1,14 @@
 """From spec files to a plan: read them, find their data, and check one against the other."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from signs_sweep.building import ModelSource, find_model
-from signs_sweep.data import Dataset, DataSource, find_source, stratified_split
-from signs_sweep.errors import DataError, SpecError
+from signs_sweep.data import Dataset, DataSource, find_doubts, find_source, stratified_split
+from signs_sweep.errors import DataError, DataWarning, SpecError
 from signs_sweep.planning import Plan, make_plan
 from signs_sweep.records import Dense
 from signs_sweep.spec import Experiment, load
@@ -58,6 +59,9 @@ def prepare(
 ) -> Prepared:
     """Read specs and their data, and expand them into a plan.
 
+    What makes the results of a dataset doubtful is a `DataWarning`. Workers read the data again,
+    but only here is it looked at for that.
+
     Args:
         specs: the spec files.
         overrides: `KEY=VALUE` for every run.
@@ -77,6 +81,9 @@ def prepare(
         source = _find(experiment, data_dir)
         if source not in read:
             read[source] = source.load()
+            for doubt in find_doubts(read[source]):
+                # The caller of a function in `api` is the one to be told.
+                warnings.warn(f"{source.name}: {doubt}", DataWarning, stacklevel=3)
         dataset = datasets[experiment.name] = read[source]
         sources[dataset.fingerprint] = source
         _check(experiment, dataset)

@@ -53,7 +53,7 @@ def change(key: str, value: object) -> Callable[[Path], None]:
 
 DAMAGES: list[tuple[str, Callable[[Path], object], str]] = [
     ("missing", lambda file: file.unlink(), "not there"),
-    ("a folder", lambda file: (file.unlink(), file.mkdir()), "no file"),
+    ("a folder", lambda file: (file.unlink(), file.mkdir()), "not a file"),
     ("empty", lambda file: file.write_bytes(b""), "not an HDF5 file"),
     ("text", lambda file: file.write_text("hello"), "not an HDF5 file"),
     ("cut short", lambda file: file.write_bytes(file.read_bytes()[:3000]), "cut short"),
@@ -64,13 +64,17 @@ DAMAGES: list[tuple[str, Callable[[Path], object], str]] = [
     ("floats", change("train_set_x", np.zeros((12, 4, 4, 3))), "should be uint8"),
     ("no image", change("train_set_x", np.zeros((0, 4, 4, 3), np.uint8)), "is empty"),
     ("few labels", change("train_set_y", np.zeros(11, int)), "11 labels .* 12 images"),
-    ("column", change("train_set_y", np.zeros((12, 1), int)), "one label an image"),
+    ("column", change("train_set_y", np.zeros((12, 1), int)), "one label for each image"),
     ("float labels", change("train_set_y", np.zeros(12)), "should be integers"),
     ("label 3", change("train_set_y", np.full(12, 3)), "label 3 of image 0 .* 0 to 2"),
     ("label -1", change("train_set_y", np.full(12, -1)), "label -1"),
     ("other classes", change("list_classes", [b"x", b"y", b"z"]), "do not belong together"),
     ("twice", change("list_classes", [b"x", b"x", b"z"]), "a class twice"),
-    ("large", change("train_set_x", np.zeros((12, 8, 8, 3), np.uint8)), "belong together"),
+    (
+        "large",
+        change("train_set_x", np.arange(2304).reshape(12, 8, 8, 3).astype(np.uint8)),
+        "belong together",
+    ),
 ]
 
 

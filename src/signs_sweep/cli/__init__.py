@@ -2,10 +2,30 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 if TYPE_CHECKING:
     from signs_sweep.errors import SignsSweepError
+
+
+def show_data_warnings() -> None:
+    """Have what is doubtful about data printed as `warning: ...` on stderr, also with `--quiet`."""
+    import warnings
+
+    from signs_sweep.errors import DataWarning
+
+    show_others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        from signs_sweep.cli.output import say
+
+        if issubclass(category, DataWarning):
+            say(f"warning: {message}")
+        else:
+            show_others(message, category, *place, **more)
+
+    warnings.showwarning = show
+    warnings.simplefilter("always", DataWarning)
 
 
 def main() -> None:
@@ -22,6 +42,7 @@ def main() -> None:
     for argument in sys.argv:
         learn(argument)
     sys.stderr = cast("TextIO", MaskedStream(sys.stderr))
+    show_data_warnings()
     try:
         _check_folder()
         from signs_sweep.cli.app import app

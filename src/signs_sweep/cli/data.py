@@ -8,6 +8,10 @@ import typer
 data_app = typer.Typer(help="Look at a dataset, or make one.", no_args_is_help=True)
 
 
+_WIDEST_NAME = 40
+"""Characters that are shown of the name of a class."""
+
+
 @data_app.command()
 def info(
     dataset: Annotated[
@@ -27,9 +31,9 @@ def info(
     """Show where a dataset is, its sizes, classes and fingerprint."""
     import numpy as np
 
-    from signs_sweep.cli.output import write_bytes
+    from signs_sweep.cli.output import say, write_bytes
     from signs_sweep.cli.text import columns
-    from signs_sweep.data import contact_sheet, find_source
+    from signs_sweep.data import contact_sheet, find_doubts, find_source
 
     source = find_source(dataset, data_dir=data, spec_folder=Path())
     found = source.load()
@@ -45,10 +49,11 @@ def info(
         for labels in (found.train_labels, found.test_labels)
     ]
     rows = [
-        [name, str(train), str(test)]
+        [name[:_WIDEST_NAME], str(train), str(test)]
         for name, train, test in zip(found.classes, *counts, strict=True)
     ]
-    print("\n".join(columns(["class", "training", "test"], rows)))
+    print("\n".join(columns(["class", "training", "test"], rows)), flush=True)
+    say(*(f"warning: {doubt}" for doubt in find_doubts(found)))
     if sheet is not None:
         write_bytes(contact_sheet(found), sheet)
 

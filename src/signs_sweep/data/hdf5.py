@@ -5,7 +5,7 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,15 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from signs_sweep.data.arrays import ArrayFile, StoredArray
 from signs_sweep.data.dataset import Dataset
 from signs_sweep.errors import DataError
 
 TRAIN_FILE = "train_signs.h5"
 TEST_FILE = "test_signs.h5"
+
+_MOST_NAMED = 10
+"""Most names that a message lists."""
 
 
 def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> Dataset:
@@ -34,11 +38,11 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
         The dataset, with arrays that cannot be written to.
 
     Raises:
-        DataError: a file is missing, damaged or not in the layout above, or the two do not
-            belong together.
+        DataError: a file is missing, damaged, larger than the memory or not in the layout above,
+            there is nothing to learn from it, or the two do not belong together.
     """
-    train_images, train_labels, train_classes, train_drawn = _read_part(train, "train")
-    test_images, test_labels, test_classes, test_drawn = _read_part(test, "test")
+    train_images, train_labels, train_classes, train_drawn = _read_part(train, "train", test)
+    test_images, test_labels, test_classes, test_drawn = _read_part(test, "test", train)
     for what, of_train, of_test in (
         ("images of shape", train_images.shape[1:], test_images.shape[1:]),
         ("the classes", train_classes, test_classes),
@@ -48,6 +52,11 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
                 f"the training and the test set do not belong together: {train} has {what} "
                 f"{_join(of_train)}, {test} has {what} {_join(of_test)}"
             )
+    if len(np.unique(train_labels)) == 1:
+        raise DataError(
+            f"{train}: all labels in train_set_y are {train_labels[0]}. A network that is to tell "
+            "classes apart needs images of at least two."
+        )
     return Dataset(
         name=name,
         train_images=train_images,
@@ -109,97 +118,156 @@ def _write_file(path: Path, arrays: Mapping[str, NDArray[Any]], *, drawn: bool) 
 
 
 def _read_part(
-    path: Path, prefix: str
+    path: Path, part: str, other: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], bool]:
     """Read and check one of the two files."""
-    import h5py
+    with ArrayFile(path) as file:
+        images, labels, classes = (
+            _find(file, key, other) for key in (f"{part}_set_x", f"{part}_set_y", "list_classes")
+        )
+        names = _read_classes(classes, path)
+        _check_image_type(images, path)
+        read_labels = _read_labels(labels, path, images, len(names))
+        read_images = images.read()
+        # Another program may have given an attribute of its own this name.
+        drawn = isinstance(mark := file.attribute("drawn"), np.bool_) and bool(mark)
+    _check_pixels(read_images, path, images.name)
+    read_images.flags.writeable = read_labels.flags.writeable = False
+    return read_images, read_labels, names, drawn
 
-    if not path.is_file():
+
+def _find(file: ArrayFile, key: str, other: Path) -> StoredArray:
+    found = file.find(key)
+    if found is None:
+        names = file.names()
         raise DataError(
-            f"{path} is {'no file' if path.exists() else 'not there'}. It should hold the "
-            f"{prefix} set as HDF5."
+            f"{file.path} has no array '{key}'. It has: {_join(names) if names else 'none'}."
+            + _advice(file, key, names, other)
         )
-    try:
-        with h5py.File(path, "r") as file:
-            images = _array(file, path, f"{prefix}_set_x")
-            labels = _array(file, path, f"{prefix}_set_y")
-            classes = _array(file, path, "list_classes")
-            drawn = bool(file.attrs.get("drawn", False))
-    except OSError as error:
-        reason = (
-            "it is damaged or was cut short. Fetch or make it again"
-            if path.stat().st_size and h5py.is_hdf5(path)
-            else "it is not an HDF5 file"
-        )
-        raise DataError(f"{path} cannot be read: {reason} ({error})") from error
-    names = _class_names(classes, path)
-    _check_images(images, path, f"{prefix}_set_x")
-    _check_labels(labels, path, f"{prefix}_set_y", len(images), len(names))
-    labels = labels.astype(np.int64)
-    images.flags.writeable = labels.flags.writeable = False
-    return images, labels, names, drawn
+    return found
 
 
-def _array(file: Any, path: Path, key: str) -> NDArray[Any]:
-    import h5py
+def _advice(file: ArrayFile, key: str, names: Sequence[str], other: Path) -> str:
+    """Say what to do about an array that is not in a file."""
+    part = key.partition("_")[0]
+    others = key.replace(part, "test" if part == "train" else "train")
+    if others in names and key != others:
+        with ArrayFile(other) as second:
+            is_swapped = second.find(key) is not None and not second.find(others)
+        if is_swapped:
+            return f" The two files are swapped: {other} has it."
+        if not file.path.samefile(other):
+            return f" Is it '{others}'? Then rename that array to '{key}'."
+    layout = ("train_set_x", "train_set_y", "test_set_x", "test_set_y", "list_classes")
+    nearest = get_close_matches(key, [name for name in names if name not in layout], n=1)
+    return f" Is it '{nearest[0]}'? Then rename that array to '{key}'." if nearest else ""
 
-    if not isinstance(file.get(key), h5py.Dataset):
-        nearest = get_close_matches(key, file, n=1)
+
+def _read_classes(classes: StoredArray, path: Path) -> tuple[str, ...]:
+    from h5py import check_string_dtype
+
+    if classes.shape is None or len(classes.shape) != 1 or not classes.shape[0]:
+        hint = " Store list_classes.reshape(-1)." if classes.size else ""
         raise DataError(
-            f"{path} has no array '{key}'. It has: {', '.join(sorted(file)) or 'nothing'}."
-            + (f" Is it '{nearest[0]}'? Then rename that one." if nearest else "")
+            f"{path}: list_classes has the shape {classes.shape}; it should list the classes, each "
+            f"by a name or a number, as in (6,).{hint}"
         )
-    return np.asarray(file[key][()])
-
-
-def _class_names(classes: NDArray[Any], path: Path) -> tuple[str, ...]:
-    if classes.ndim != 1 or not len(classes):
+    if classes.dtype.kind not in "SUiufb" and not check_string_dtype(classes.dtype):
         raise DataError(
-            f"{path}: list_classes has the shape {classes.shape}; it should list the classes, one "
-            "name or number each, as in (6,)"
+            f"{path}: list_classes holds {classes.dtype}; classes should have a name or a number "
+            "each. Store names as np.array([b'cat', b'dog'])."
         )
-    names = tuple(
-        item.decode(errors="replace") if isinstance(item, bytes) else str(item)
-        for item in classes.tolist()
-    )
+    names = tuple(map(_class_name, classes.read().tolist()))
     if len(set(names)) < len(names):
-        raise DataError(f"{path}: list_classes names a class twice: {', '.join(names)}")
+        twice = next(name for position, name in enumerate(names) if name in names[:position])
+        raise DataError(f"{path}: list_classes names a class twice: {_join([twice])}")
     return names
 
 
-def _check_images(images: NDArray[Any], path: Path, key: str) -> None:
-    if images.ndim != 4:
-        hint = f" For grey images that is {(*images.shape, 1)}." if images.ndim == 3 else ""
+def _class_name(value: object) -> str:
+    """Return a name that any terminal and page can show: what is not printable is escaped."""
+    text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def _check_image_type(images: StoredArray, path: Path) -> None:
+    key, shape = images.name, images.shape or ()
+    if len(shape) != 4:
+        hint = f" Store grey images as images[..., None], {(*shape, 1)}." if len(shape) == 3 else ""
         raise DataError(
             f"{path}: {key} has the shape {images.shape}; it should be (images, height, width, "
             f"channels).{hint}"
         )
     if images.dtype != np.uint8:
-        hint = " Images in [0, 1] are times 255." if images.dtype.kind == "f" else ""
+        hint = " If they are already, store images.astype('uint8')."
+        if images.dtype.kind == "f":
+            hint += " If they are from 0 to 1, store (images * 255).round().astype('uint8')."
+        elif images.dtype.kind == "b":
+            hint = " Store images.astype('uint8') * 255."
         raise DataError(
-            f"{path}: {key} holds {images.dtype}; images should be uint8, from 0 to 255.{hint}"
+            f"{path}: {key} holds {images.dtype}; images should be uint8, from 0 to 255."
+            + (hint if images.dtype.kind in "iufb" else "")
         )
     if not images.size:
-        raise DataError(f"{path}: {key} is empty, its shape is {images.shape}")
+        raise DataError(f"{path}: {key} is empty, its shape is {shape}")
 
 
-def _check_labels(labels: NDArray[Any], path: Path, key: str, images: int, classes: int) -> None:
-    if labels.ndim != 1:
+def _check_pixels(images: NDArray[np.uint8], path: Path, key: str) -> None:
+    """Refuse images of which one is like the other: whoever wrote them wrote something else."""
+    if images.min() == images.max():
         raise DataError(
-            f"{path}: {key} has the shape {labels.shape}; it should be ({images},), one label an "
-            "image." + (" Store labels.reshape(-1)." if labels.size == images else "")
+            f"{path}: every pixel of every image in {key} is {images.flat[0]}. Write the array "
+            "again; there is nothing to learn from these images."
         )
-    if labels.dtype.kind not in "iu":
+    if len(images) > 1 and all(np.array_equal(image, images[0]) for image in images):
+        raise DataError(
+            f"{path}: all {len(images):,} images in {key} are the same. Write the array again; "
+            "there is nothing to learn from these images."
+        )
+
+
+def _read_labels(
+    labels: StoredArray, path: Path, images: StoredArray, classes: int
+) -> NDArray[np.int64]:
+    key, number = labels.name, (images.shape or (0,))[0]
+    if labels.shape is None or len(labels.shape) != 1:
+        hint = ""
+        if labels.size == number:
+            hint = " Store labels.reshape(-1)."
+        elif labels.shape == (number, classes):
+            hint = " Store labels.argmax(axis=1)."
+        raise DataError(
+            f"{path}: {key} has the shape {labels.shape}; it should be ({number},), one label for "
+            f"each image.{hint}"
+        )
+    if labels.dtype.kind not in "iufb":
         raise DataError(f"{path}: {key} holds {labels.dtype}; labels should be integers")
-    if len(labels) != images:
-        raise DataError(f"{path}: {len(labels):,} labels in {key}, but {images:,} images")
-    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
-    if len(wrong):
+    if labels.shape != (number,):
+        raise DataError(f"{path}: {labels.shape[0]:,} labels in {key}, but {number:,} images")
+    values = labels.read()
+    if values.dtype.kind not in "iu":
+        odd = np.flatnonzero(values != np.trunc(values.astype(np.float64)))
+        reason = f": label {values[odd[0]]} of image {odd[0]} is none" if len(odd) else ""
+        hint = "" if len(odd) else ". Store labels.astype('int64')."
         raise DataError(
-            f"{path}: label {labels[wrong[0]]} of image {wrong[0]} in {key} is out of range. "
-            f"Labels count from 0, and list_classes has {classes}: 0 to {classes - 1}."
+            f"{path}: {key} holds {values.dtype}; labels should be integers{reason}{hint}"
         )
+    wrong = np.flatnonzero((values < 0) | (values >= classes))
+    if len(wrong):
+        is_from_one = values.min() == 1 and values.max() == classes
+        raise DataError(
+            f"{path}: label {values[wrong[0]]} of image {wrong[0]} in {key} is out of range. "
+            f"Labels count from 0, and list_classes has {classes}: 0 to {classes - 1}."
+            + (" Store labels - 1." if is_from_one else "")
+        )
+    return values.astype(np.int64)
 
 
-def _join(values: tuple[object, ...]) -> str:
-    return f"({', '.join(map(str, values))})"
+def _join(values: Sequence[object]) -> str:
+    """Return names as a message lists them: the first of many, and each as a line can hold it."""
+    shown = [_class_name(value)[:40] for value in values[:_MOST_NAMED]]
+    rest = len(values) - len(shown)
+    return f"({', '.join(shown)}{f', and {rest:,} more' if rest else ''})"

@@ -14,6 +14,8 @@ from signs_sweep.errors import DataError
 KNOWN_DATASETS: tuple[str, ...] = ("signs", "drawn")
 """The datasets that a spec can name. A folder of the same name is `./signs`."""
 
+_SUFFIXES = {".h5", ".hdf5"}
+
 
 @dataclass(frozen=True)
 class DataSource:
@@ -52,9 +54,9 @@ def default_data_dir(option: Path | None) -> tuple[Path, bool]:
         whether it was one of the first two, so that someone meant just this folder.
     """
     if option is not None:
-        return option.expanduser(), True
+        return _expanded(option), True
     if variable := os.environ.get("SIGNS_DATA"):
-        return Path(variable).expanduser(), True
+        return _expanded(variable), True
     return Path("data"), False
 
 
@@ -73,16 +75,30 @@ def find_source(
     Raises:
         DataError: there is no such dataset, or a file of it is missing.
     """
+    try:
+        return _find(data, data_dir, spec_folder)
+    except OSError as error:  # A name that is too long, a folder that may not be entered.
+        raise DataError(f"the data cannot be looked for: {error}") from error
+
+
+def _find(data: str | Mapping[str, str], data_dir: Path | None, spec_folder: Path) -> DataSource:
     if not isinstance(data, str):
         return _from_files(data, spec_folder)
     if data == "drawn":
         return _drawn_source()
     if data == "signs":
         return _signs_source(data_dir)
-    folder = spec_folder / Path(data).expanduser()
+    folder = spec_folder / _expanded(data)
     if folder.is_dir():
         return _from_folder(folder, folder.resolve().name)
     raise DataError(_unknown(data, folder))
+
+
+def _expanded(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise DataError(f"{path} begins with ~, and there is no such user") from error
 
 
 def _signs_source(data_dir: Path | None) -> DataSource:
@@ -100,12 +116,16 @@ def _signs_source(data_dir: Path | None) -> DataSource:
 def _from_folder(folder: Path, name: str) -> DataSource:
     missing = [file for file in (TRAIN_FILE, TEST_FILE) if not (folder / file).is_file()]
     if missing:
-        others = sorted(file.name for file in folder.glob("*.h5"))
+        others = sorted(file.name for file in folder.iterdir() if file.suffix in _SUFFIXES)
         raise DataError(
             f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing in the data "
             f"folder {folder}."
-            + (f" It has {', '.join(others)}." if others else "")
-            + " Files of other names go into a spec as data: {train: a.h5, test: b.h5}."
+            + (
+                f" It has {', '.join(others)}. Files of other names go into a spec as "
+                "data: {train: a.h5, test: b.h5}."
+                if others
+                else ""
+            )
         )
     return DataSource(name, folder / TRAIN_FILE, folder / TEST_FILE, drawn=False)
 
@@ -116,10 +136,11 @@ def _from_files(data: Mapping[str, str], spec_folder: Path) -> DataSource:
             f"data has the keys {', '.join(data) or '(none)'}; it should be {{train: a.h5, "
             "test: b.h5}"
         )
-    train, test = (spec_folder / Path(data[part]).expanduser() for part in ("train", "test"))
+    train, test = (spec_folder / _expanded(data[part]) for part in ("train", "test"))
     for part, file in (("train", train), ("test", test)):
         if not file.is_file():
-            raise DataError(f"data: the {part} file {file} is not there")
+            problem = "is not a file" if file.exists() else "is not there"
+            raise DataError(f"data: the {part} file {file} {problem}")
     return DataSource(train.stem.removeprefix("train_"), train, test, drawn=False)
 
 
@@ -158,6 +179,5 @@ def _unknown(data: str, folder: Path) -> str:
     return (
         f"unknown dataset '{data}'"
         + (f"; did you mean '{nearest[0]}'?" if nearest else ".")
-        + f" Known are {' and '.join(KNOWN_DATASETS)}. A folder would do too, but there is no "
-        f"{folder}."
+        + f" Known are {' and '.join(KNOWN_DATASETS)}, and there is no folder {folder}."
     )

@@ -31,24 +31,36 @@ def stratified_split(
         raise DataError(f"validation is {share}, but a share to hold out lies in [0, 1)")
     held_out = np.zeros(len(labels), dtype=bool)
     if share > 0:
-        for label in np.unique(labels):
+        found, sizes = np.unique(labels, return_counts=True)
+        smallest = int(sizes.argmin())
+        _check_share(share, int(found[smallest]), int(sizes[smallest]))
+        for label in found:
             held_out[_choose(np.flatnonzero(labels == label), int(label), share)] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
-def _choose(members: NDArray[np.int64], label: int, share: float) -> NDArray[np.int64]:
-    """Pick the samples of one class that are held out."""
-    number = min(int(share * len(members) + 0.5), len(members) - 1)
-    if number < 1:
+def _number(share: float, members: int) -> int:
+    """Return how many samples of a class are held out."""
+    return min(int(share * members + 0.5), members - 1)
+
+
+def _check_share(share: float, label: int, members: int) -> None:
+    """Check that a sample can be held out of the smallest class, and so of each."""
+    if _number(share, members) < 1:
         raise DataError(
             f"validation: {share} cannot hold out a sample of class {label} and keep one: it has "
-            f"{len(members)} in the training set. "
+            f"{members} in the training set. "
             + (
-                f"Use a share of at least {1 / len(members):.2g}, or 0 for no validation."
-                if len(members) > 1
+                f"Use a share of at least {1 / members:.2g}, or 0 for no validation."
+                if members > 1
                 else "Use validation: 0, or more images of that class."
             )
         )
+
+
+def _choose(members: NDArray[np.int64], label: int, share: float) -> NDArray[np.int64]:
+    """Pick the samples of one class that are held out."""
+    number = _number(share, len(members))
     # The smallest integers are the labels, and a seed must not be negative.
     generator = np.random.default_rng([_KEY, abs(label), int(label < 0)])
     return generator.permutation(members)[:number]

@@ -1,0 +1,81 @@
+"""What is said of data that can be trained on, but whose results are doubtful."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import signs_sweep
+from signs_sweep.cli import show_data_warnings
+from signs_sweep.data import Dataset, find_doubts, write_dataset
+from signs_sweep.errors import DataWarning
+
+
+def test_images_that_differ_raise_no_doubt(dataset: Dataset) -> None:
+    assert find_doubts(dataset) == []
+
+
+def test_test_images_that_are_in_the_training_set_are_counted(dataset: Dataset) -> None:
+    test_images = dataset.test_images.copy()
+    test_images[1:3] = dataset.train_images[[4, 6]]  # Of the classes 1 and 0; here 1 and 2.
+    (doubt,) = find_doubts(replace(dataset, test_images=test_images))
+    assert "2 of the 4 test images are in the training set too" in doubt
+    assert "(1 with another label there)" in doubt
+
+
+def test_images_twice_in_one_part_raise_no_doubt(dataset: Dataset) -> None:
+    twice = dataset.train_images.copy()
+    twice[1] = twice[0]
+    assert find_doubts(replace(dataset, train_images=twice)) == []
+
+
+def test_classes_without_an_image_are_named(dataset: Dataset) -> None:
+    (doubt,) = find_doubts(replace(dataset, test_labels=np.array([0, 0, 1, 1])))
+    assert doubt == "no test image shows the class 'c', which list_classes names"
+    classes = (*dataset.classes, *map(str, range(20)))
+    train, test = find_doubts(replace(dataset, classes=classes))
+    assert train.startswith("no training image shows the classes '0', '1', '2', '3', '4' and 15")
+    assert "test image" in test
+
+
+def test_blank_images_are_counted(dataset: Dataset) -> None:
+    images = dataset.train_images.copy()
+    images[5:] = 0
+    (doubt,) = find_doubts(replace(dataset, train_images=images))
+    assert "7 of the 12 training images are blank" in doubt
+
+
+@pytest.fixture
+def doubtful(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A spec whose test images are training images."""
+    write_dataset(replace(dataset, test_images=dataset.train_images[:4]), tmp_path / "twins")
+    spec = tmp_path / "a.yaml"
+    spec.write_text("name: a\ndata: twins\nbase: {batch_size: 4}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return spec
+
+
+def test_python_gives_doubts_as_warnings_of_the_callers_line(doubtful: Path) -> None:
+    with pytest.warns(DataWarning, match="twins: 4 of the 4 test images") as caught:
+        signs_sweep.plan(doubtful)
+    assert caught[0].filename == __file__
+
+
+def test_data_that_two_specs_share_is_doubted_once(doubtful: Path) -> None:
+    other = doubtful.with_name("b.yaml")
+    other.write_text(doubtful.read_text().replace("name: a", "name: b"), encoding="utf-8")
+    with pytest.warns(DataWarning) as caught:
+        signs_sweep.plan(doubtful, other)
+    assert len(caught) == 1
+
+
+def test_the_command_line_prints_doubts_on_stderr(
+    doubtful: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    show_data_warnings()
+    signs_sweep.plan(doubtful)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("warning: twins: 4 of the 4 test images")
+    assert len(said.err.splitlines()) == 1
