@@ -167,7 +167,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
         running_server.start()
         again = project.run(*command)
         assert again.returncode == 0, again.stderr
-        assert "written now: what the tracking store did not take of 1 sweep" in again.stderr
+        assert "recovered unsaved records of 1 sweep" in again.stderr
     assert not list(spool.iterdir())
     assert_no_secret([out, err], project.folder / "mlruns", running_server.folder)
 

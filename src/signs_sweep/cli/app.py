@@ -78,7 +78,7 @@ def run(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Train the runs of specs, and record them in MLflow. Finished runs are not trained again."""
-    from signs_sweep.cli.output import Given
+    from signs_sweep.cli.output import Given, announce_leftovers
     from signs_sweep.cli.running import run_specs
     from signs_sweep.options import Options
     from signs_sweep.preparation import prepare
@@ -86,6 +86,7 @@ def run(
 
     options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds, stall_seconds)
     prepared = prepare(specs, overrides=overrides or [], data_dir=data)
+    announce_leftovers(tracking_uri, quiet=quiet)
     running = begin(prepared, tracking_uri, options)
     given = Given(overrides or [], data, tracking_uri)
     raise typer.Exit(run_specs(running, specs, given, quiet=quiet))
@@ -135,7 +136,7 @@ def search(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Search the space of a spec with Optuna, and confirm the winner over fresh seeds."""
-    from signs_sweep.cli.output import Given
+    from signs_sweep.cli.output import Given, announce_leftovers
     from signs_sweep.cli.searching import run_search
     from signs_sweep.options import Options
     from signs_sweep.preparation import prepare
@@ -149,6 +150,7 @@ def search(
         stall_seconds=stall_seconds,
     )
     prepared = prepare([spec], overrides=overrides or [], data_dir=data)
+    announce_leftovers(tracking_uri, quiet=quiet)
     searching = begin_search(prepared, tracking_uri, options, trials=trials, timeout=timeout)
     given = Given(overrides or [], data, tracking_uri)
     raise typer.Exit(run_search(searching, spec, output, given, quiet=quiet))

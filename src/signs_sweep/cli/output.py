@@ -96,9 +96,15 @@ def say_notices(event: News | None) -> None:
 
 def leftovers_line(leftovers: int) -> list[str]:
     """Return a line on records of earlier sweeps that were written only now; none without any."""
-    if not leftovers:
-        return []
-    return [f"written now: what the tracking store did not take of {count(leftovers, 'sweep')}"]
+    return [f"recovered unsaved records of {count(leftovers, 'sweep')}"] if leftovers else []
+
+
+def announce_leftovers(tracking_uri: str | None, *, quiet: bool) -> None:
+    """Write to stderr that records of earlier sweeps are about to be saved: it may take a minute."""
+    from signs_sweep.store import Store
+
+    if not quiet and Store(tracking_uri).waiting():
+        say("saving records that the tracking store has not taken yet ...")
 
 
 def waiting_line(sweeps: int) -> list[str]:
