@@ -100,7 +100,7 @@ def leftovers_line(leftovers: int) -> list[str]:
 
 
 def announce_leftovers(tracking_uri: str | None, *, quiet: bool) -> None:
-    """Write to stderr that records of earlier sweeps are about to be saved: it may take a minute."""
+    """Write to stderr that unsaved records are about to be written, which may take a minute."""
     from signs_sweep.store import Store
 
     if not quiet and Store(tracking_uri).waiting():
