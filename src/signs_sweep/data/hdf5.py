@@ -249,7 +249,8 @@ def _read_labels(
         raise DataError(f"{path}: {labels.shape[0]:,} labels in {key}, but {number:,} images")
     values = labels.read()
     if values.dtype.kind not in "iu":
-        odd = np.flatnonzero(values != np.trunc(values.astype(np.float64)))
+        numbers = values.astype(np.float64)
+        odd = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.trunc(numbers)))
         reason = f": label {values[odd[0]]} of image {odd[0]} is none" if len(odd) else ""
         hint = "" if len(odd) else ". Store labels.astype('int64')."
         raise DataError(
