@@ -57,19 +57,23 @@ def test_the_estimate_is_what_a_run_takes(tmp_path: Path) -> None:
     tracker.close(State.FINISHED, {})
     content = bytes(3 * 4 * NUMBERS + epochs * 3 * 8 + 20_000)
     FileCheckpoints(tmp_path).keep(RUN, Checkpoint(RUN.run_id, epochs, content, is_end=True))
-    estimate = bytes_of_runs([RUN], DATASETS, {})
+    estimate, is_least = bytes_of_runs([RUN], DATASETS, {})
+    assert not is_least
     assert estimate == pytest.approx(size(tmp_path) - before, rel=0.1)
 
 
 def test_validation_and_epochs_and_runs_take_more() -> None:
     def one(**changes) -> int:
         parameters = replace(RUN.parameters, epochs=changes.pop("epochs", 2000))
-        return bytes_of_runs([replace(RUN, parameters=parameters, **changes)], DATASETS, {})
+        return bytes_of_runs([replace(RUN, parameters=parameters, **changes)], DATASETS, {})[0]
 
     assert one(epochs=4000) - one() == pytest.approx(2000 * 560, rel=0.05)
     assert one(validation=0.2) - one() == pytest.approx(2000 * 2 * 273, rel=0.05)
-    assert bytes_of_runs([RUN, RUN], DATASETS, {}) == 2 * one()
-    assert bytes_of_runs([], DATASETS, {}) == 0
+    assert bytes_of_runs([RUN, RUN], DATASETS, {}) == (2 * one(), False)
+    assert bytes_of_runs([], DATASETS, {}) == (0, False)
+    assert bytes_of_runs([RUN, BUILT], DATASETS, {}) == (one(), True)
+    elsewhere, _ = bytes_of_runs([RUN], DATASETS, {}, has_database=False)
+    assert one() - elsewhere == RUN.parameters.epochs * 2 * 245
 
 
 def test_a_model_of_ones_own_is_known_once_it_has_a_checkpoint(
@@ -81,23 +85,27 @@ def test_a_model_of_ones_own_is_known_once_it_has_a_checkpoint(
     other = replace(BUILT, parameters=Parameters(epochs=2000, l2=0.1))
     runs = {run.run_id: run for run in (BUILT, other)}
     prepared = SimpleNamespace(plan=SimpleNamespace(runs=runs), datasets={"toy": DATASET})
-    assert store.disk_need(prepared, {}).bytes_needed is None
-    content = bytes(3 * 4 * NUMBERS)
+    assert store.disk_need(prepared, {}).is_least
+    assert store.disk_need(prepared, {}).bytes_needed == 0
+    content = bytes(3 * 4 * NUMBERS + 9 * 24)
     store.checkpoints.keep(BUILT, Checkpoint(BUILT.run_id, 9, content, is_end=False))
     need = store.disk_need(prepared, {})
-    as_dense = bytes_of_runs([RUN, RUN], DATASETS, {})
+    as_dense, _ = bytes_of_runs([RUN, RUN], DATASETS, {})
+    assert not need.is_least
     assert need.bytes_needed == pytest.approx(as_dense, rel=1e-3)
     assert need.bytes_free > 0
     known = {BUILT.run_id: Result(BUILT.run_id, State.FINISHED, {"test_accuracy": 0.5})}
     assert store.disk_need(prepared, known).bytes_needed == need.bytes_needed / 2
-    assert Store("http://127.0.0.1:1").disk_need(prepared, {}).bytes_needed is None
+    assert Store("http://127.0.0.1:1").disk_need(prepared, {}).bytes_needed == 0
 
 
 def test_what_does_not_fit_is_a_warning_that_says_what_to_do() -> None:
-    need = DiskNeed(1_900_000_000, 52_000_000_000, "/home/me/mlruns")
+    need = DiskNeed(
+        1_900_000_000, is_least=False, bytes_free=52_000_000_000, folder="/home/me/mlruns"
+    )
     assert disk_lines(need) == ["disk: about 1.9 GB of 52.0 GB free"]
     (line,) = disk_lines(replace(need, bytes_free=1_000_000_000))
     assert line.startswith("warning: the runs take about 1.9 GB and do not fit: 1.0 GB are free in")
     assert "--tracking-uri" in line
-    assert disk_lines(replace(need, bytes_needed=None)) == []
+    assert disk_lines(replace(need, is_least=True)) == ["disk: at least 1.9 GB of 52.0 GB free"]
     assert disk_lines(replace(need, bytes_needed=0)) == []

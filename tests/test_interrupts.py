@@ -17,11 +17,12 @@ pytestmark = pytest.mark.slow
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from signs_sweep.interrupts import handling_signals, surviving_closed_terminal
+from signs_sweep.cli.streams import prepare_streams
+from signs_sweep.interrupts import handling_signals
 
 asked = []
+prepare_streams()
 
-@surviving_closed_terminal()
 def say(line):
     print(line, file=sys.stderr, flush=True)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from signs_sweep.analysis.settings import Row
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
 from signs_sweep.options import Options
 from signs_sweep.outcome import Outcome, rows_of
 from signs_sweep.planning import Plan
@@ -238,7 +238,7 @@ def _rows_of_spec(
         return rows
     try:
         recorded = _recorded_rows(store, part.experiment.name)
-    except StoreError:  # Nothing has been recorded under that name.
+    except UnknownExperimentError:
         return rows
     planned = {row.run_id for row in rows}
     known = [row for row in rows if row.result is not None]

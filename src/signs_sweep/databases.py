@@ -52,8 +52,8 @@ def resolve(uri: str, folder: Path, example: str) -> str:
     if match is None or int(match["port"] or 1) not in range(1, 65536):
         written = uri if uri.isprintable() else ascii(uri)
         raise StoreError(
-            f"{written} is no valid address. Write SCHEME://USER:PASSWORD@HOST:PORT/..., with %XX "
-            "for spaces and for signs such as @ / : in the user's name and the password"
+            f"{written} is not a valid address. Write SCHEME://USER:PASSWORD@HOST:PORT/..., with "
+            "%XX for spaces and for signs such as @ / : in the user's name and the password"
         )
     if is_server(uri) and not match["host"]:
         raise StoreError(f"{uri} names no host. Write {scheme}://HOST:PORT")

@@ -20,24 +20,30 @@ class DiskNeed:
     """What is needed of a disk, and what is there.
 
     Attributes:
-        bytes_needed: about how much the runs to train take; None where that is not known.
+        bytes_needed: about how much the runs to train take.
+        is_least: whether they take more: the size of some networks is not known.
         bytes_free: how much is free where they go.
         folder: where they go.
     """
 
-    bytes_needed: int | None
+    bytes_needed: int
+    is_least: bool
     bytes_free: int
     folder: str
 
     @property
     def fits(self) -> bool:
         """Whether it is enough, as far as is known."""
-        return self.bytes_needed is None or self.bytes_needed <= self.bytes_free
+        return self.bytes_needed <= self.bytes_free
 
 
 def bytes_of_runs(
-    runs: Sequence[Run], datasets: Mapping[str, Dataset], numbers: Mapping[Model, int]
-) -> int | None:
+    runs: Sequence[Run],
+    datasets: Mapping[str, Dataset],
+    numbers: Mapping[Model, int],
+    *,
+    has_database: bool = True,
+) -> tuple[int, bool]:
     """Estimate what finished runs take in a store in a file, with artifacts and checkpoints.
 
     Measured with MLflow 3.17 and the network of the series (307,615 numbers): 245 bytes for each
@@ -51,11 +57,13 @@ def bytes_of_runs(
         runs: what is trained.
         datasets: by fingerprint.
         numbers: how many numbers the networks have that are not built in, where that is known.
+        has_database: whether the database is on the same disk.
 
     Returns:
-        bytes; None where the size of a network is not known.
+        bytes, and whether that is the least: runs whose network has an unknown size are left out.
     """
-    total = 0
+    total, is_least = 0, False
+    of_value = _VALUE_IN_FILES + (_VALUE_IN_DATABASE if has_database else 0)
     for run in runs:
         dataset = datasets[run.data]
         height, width, channels = dataset.image_shape
@@ -65,17 +73,25 @@ def bytes_of_runs(
         elif run.model in numbers:
             size = numbers[run.model]
         else:
-            return None
+            is_least = True
+            continue
         values = run.parameters.epochs * (4 if run.validation else 2)
-        total += values * (_VALUE_IN_DATABASE + _VALUE_IN_FILES)
+        total += values * of_value
         total += run.parameters.epochs * _TIME_IN_CHECKPOINT
         total += 4 * _BYTES_A_NUMBER * size + _INPUT_IN_EXAMPLES * inputs + _THE_REST
-    return total
+    return total, is_least
 
 
-def numbers_in_checkpoint(size: int) -> int:
-    """Estimate how many numbers a network has from the bytes of a checkpoint of it."""
-    return size // (3 * _BYTES_A_NUMBER)
+def numbers_in_checkpoint(size: int, epochs: int, *, is_validated: bool) -> int:
+    """Estimate how many numbers a network has from a checkpoint of it.
+
+    Args:
+        size: bytes.
+        epochs: how many it has the history of.
+        is_validated: whether that is of held-out samples too.
+    """
+    history = epochs * (_TIME_IN_CHECKPOINT + 8 * (4 if is_validated else 2))
+    return max(size - history, 0) // (3 * _BYTES_A_NUMBER)
 
 
 def _numbers_of_dense(inputs: int, model: Dense, classes: int) -> int:

@@ -7,6 +7,7 @@
     ├── SpecError              a spec with problems, all of them listed           exit code 2
     ├── DataError              a dataset that cannot be used                      exit code 2
     ├── StoreError             a tracking store that cannot be opened or written  exit code 2
+    │   └── UnknownExperimentError  one that has no experiment of a name
     └── TrainingError          a run that cannot go on                            ends that run
         └── DivergedError      its loss is NaN or infinite
 
@@ -57,6 +58,10 @@ class DataWarning(UserWarning):
 
 class StoreError(SignsSweepError):
     """The tracking store cannot be opened or written."""
+
+
+class UnknownExperimentError(StoreError):
+    """The tracking store has no experiment of that name."""
 
 
 class TrainingError(SignsSweepError):

@@ -1,6 +1,5 @@
 """What comes from outside to end a command: signals, and a terminal that is closed."""
 
-import errno
 import os
 import signal
 import stat
@@ -8,10 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-ENDING = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
-"""Signals that ask for an end: Ctrl-C, `kill`, a closed terminal (which Windows does not have)."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask for an end: Ctrl-C, `kill`, a closed terminal."""
 
 
 @contextmanager
@@ -54,14 +51,3 @@ def leave_closed_terminal() -> None:
                 os.close(nowhere)
         except OSError:  # It is not open at all.
             continue
-
-
-@contextmanager
-def surviving_closed_terminal() -> Iterator[None]:
-    """Give up what is being written to a terminal that is closed; all else goes on."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
-        leave_closed_terminal()

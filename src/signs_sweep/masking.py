@@ -52,7 +52,7 @@ def mask(text: str) -> str:
     learn(os.environ.get("MLFLOW_TRACKING_URI", ""))
     for secret in sorted(_everywhere, key=len, reverse=True):
         text = text.replace(secret, "***")
-    for secret in tuple(_within_uris):  # Another thread may learn one.
+    for secret in sorted(_within_uris, key=len, reverse=True):
         value = re.escape(secret)
         text = re.sub(rf"(://[^\s/:@]*:){value}(?=@)", r"\1***", text)
         text = re.sub(rf"(?i)({_SECRET_KEY}){value}(?=[&;\s]|$)", r"\1***", text)

@@ -54,8 +54,8 @@ class Running:
     def execute(self, listener: Listener) -> Outcome:
         """Train what is not known.
 
-        Nothing is recorded when there is nothing to train. SIGINT and SIGTERM end it between two
-        events, with everything recorded; that is seen in the outcome.
+        Nothing is recorded when there is nothing to train. SIGINT, SIGTERM and SIGHUP end it
+        between two events, with everything recorded; that is seen in the outcome.
 
         Raises:
             StoreError: the store cannot be written; the runs under way are given up.

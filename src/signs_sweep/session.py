@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 
 from signs_sweep.errors import StoreError
 from signs_sweep.executors import InlineExecutor, LocalExecutor, on_device
-from signs_sweep.interrupts import handling_signals, surviving_closed_terminal
+from signs_sweep.interrupts import handling_signals
 from signs_sweep.options import Options
 from signs_sweep.preparation import Prepared
 from signs_sweep.protocols import Executor, Scheduler, SweepRecord
@@ -65,7 +65,7 @@ class Session:
         self._store = store
         self._options = options
         self._sweep_id = sweep_id
-        self._listener = surviving_closed_terminal()(listener)
+        self._listener = listener
         self.executor = self._make_executor(devices)
         self._spool = SpoolingTracker(
             store.tracker,
@@ -79,6 +79,11 @@ class Session:
         self._sweep: Sweep | None = None
         self._is_interrupted = False
         self._no_look_up_before = 0.0
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether a signal has asked for an end."""
+        return self._is_interrupted
 
     @property
     def is_away(self) -> bool:

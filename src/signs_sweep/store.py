@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from signs_sweep.checkpoints import FileCheckpoints, FileClaims
-from signs_sweep.databases import is_server, without_password
+from signs_sweep.databases import is_server, sqlite_path, without_password
 from signs_sweep.disk import DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.errors import StoreError
 from signs_sweep.planning import Plan
@@ -134,16 +134,18 @@ class Store:
         numbers: dict[Model, int] = {}
         for run in prepared.plan.runs.values():
             if size := self.checkpoints.latest_size(run):
-                numbers[run.model] = max(numbers_in_checkpoint(size), numbers.get(run.model, 0))
+                epochs = self.checkpoints.latest_epoch(run)
+                found = numbers_in_checkpoint(size, epochs, is_validated=run.validation > 0)
+                numbers[run.model] = max(found, numbers.get(run.model, 0))
         datasets = {one.fingerprint: one for one in prepared.datasets.values()}
         folder = self.checkpoints.folder.parent
         while not folder.exists():
             folder = folder.parent
-        return DiskNeed(
-            None if is_server(self.uri) else bytes_of_runs(new, datasets, numbers),
-            shutil.disk_usage(folder).free,
-            str(folder),
-        )
+        has_database = sqlite_path(self.uri) is not None
+        needed = bytes_of_runs(new, datasets, numbers, has_database=has_database)
+        if is_server(self.uri):
+            needed = (0, True)
+        return DiskNeed(*needed, shutil.disk_usage(folder).free, str(folder))
 
     def seconds_an_epoch(self) -> float | None:
         """Return the average over all finished runs of the store; None where there are none."""

@@ -1,7 +1,7 @@
 """The sentence that answers the question of an experiment."""
 
 from signs_sweep.analysis.answer import answer
-from signs_sweep.analysis.settings import Row, baseline_of, settings_of
+from signs_sweep.analysis.settings import Row, baselines_of, settings_of
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.records import Parameters, Result, State
 
@@ -62,6 +62,13 @@ def test_settings_without_a_common_seed_are_not_subtracted() -> None:
     assert text is not None
     assert "shares no seed with the next best, l2=0: 0.5000 (one seed)" in text
     assert "+0.25" not in text
+
+
+def test_a_single_seed_that_both_have_finished_is_named_as_such() -> None:
+    rows = [row(0.0, 0.50, seed=0), row(0.0, None, seed=1), row(0.1, 0.7, seed=0)]
+    text = answer([*rows, row(0.1, 0.72, seed=1)])
+    assert text is not None
+    assert text.endswith("with the only seed that both have finished. This may be chance.")
 
 
 def test_equal_settings_are_equally_good() -> None:
@@ -155,4 +162,4 @@ def test_a_run_that_only_guesses_is_marked_in_both_tables() -> None:
 
 def test_a_baseline_that_is_not_among_the_runs_is_none() -> None:
     settings = settings_of([row(0.1, 0.5, baseline=0.0)])
-    assert baseline_of(settings[0], settings) is None
+    assert baselines_of(settings) == [None]

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from signs_sweep.cli.app import app
 from signs_sweep.cli.output import Given
+from signs_sweep.masking import learn
 
 
 def test_a_shown_command_has_the_options_that_were_given() -> None:
@@ -20,6 +21,16 @@ def test_a_shown_command_has_the_options_that_were_given() -> None:
 def test_the_pages_need_the_store_alone() -> None:
     given = Given(["epochs=20"], Path("photos"), "http://127.0.0.1:5000")
     assert given.command("ui") == "signs-sweep ui --tracking-uri http://127.0.0.1:5000"
+
+
+def test_a_file_whose_name_begins_with_a_dash_is_no_option() -> None:
+    assert Given().command("run", Path("-x.yaml")) == "signs-sweep run ./-x.yaml"
+
+
+def test_a_password_is_masked_before_a_shell_would_quote_it() -> None:
+    uri = "http://me:it's-s3cret@host"
+    learn(uri)
+    assert "s3cret" not in Given(tracking_uri=uri).command("ui")
 
 
 def test_shown_commands_are_commands_with_options_that_exist() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from signs_sweep.cli.output import show_error
 from signs_sweep.cli.text import (
     columns,
     count,
@@ -18,7 +19,6 @@ from signs_sweep.cli.text import (
     measure,
     number,
     numbers,
-    show_error,
 )
 from signs_sweep.errors import SpecError
 from signs_sweep.spec import load
@@ -112,6 +112,11 @@ def test_text_is_broken_between_words_and_never_within_one() -> None:
     assert fill(text, None) == text
 
 
+def test_wide_characters_and_lines_that_are_broken_already_are_counted_right() -> None:
+    assert fill("\u624b\u624b \u624b\u624b ab", 8) == "\u624b\u624b\n\u624b\u624b ab"
+    assert fill("  a b\nc", 80) == "  a b\nc"
+
+
 def test_parts_stay_whole_and_go_to_further_lines() -> None:
     assert joined(["toy", "4 runs", "data: signs"], None) == "toy   4 runs   data: signs"
     assert joined(["toy", "4 runs", "data: signs"], 16) == "toy   4 runs\n  data: signs"
@@ -128,6 +133,7 @@ def test_an_error_of_a_spec_fits_the_terminal_that_it_is_printed_to(
 ) -> None:
     (tmp_path / "wrong.yaml").write_text(f"name: x\n{'long' * 40}: 1\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
     with pytest.raises(SpecError) as caught:
         load(Path("wrong.yaml"))
     ours, its = os.openpty()

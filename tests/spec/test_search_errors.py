@@ -74,7 +74,7 @@ WRONG = {
             ("pruner", "asha", "pruner is the text 'asha'", "did you mean 'hyperband'?"),
             ("objective", "val_acc", "the text 'val_acc'", "did you mean 'val_accuracy'?"),
             ("objective", "seconds", "the text 'seconds'", f"expected {METRICS}"),
-            ("objective", "test_loss", "test_loss is no objective: the test set is for", "val_los"),
+            ("objective", "test_loss", "test_loss cannot be the objective: the test", "val_los"),
             ("space", "[l2]", "space is a list", "{l2: {low: 1e-4, high: 0.3, log: true}}"),
             ("space", "{}", "space is empty", "expected keys with values"),
         ]
@@ -89,7 +89,7 @@ WRONG = {
     ),
     "metric of an objective": (
         "objective: {metric: test_accuracy}",
-        [(30, "test_accuracy", "the test set is for the winner, once, at the end", "val_accuracy")],
+        [(30, "test_accuracy", "the test set is used once, for the winner", "val_accuracy")],
     ),
     "direction": (
         "objective: {direction: up}",

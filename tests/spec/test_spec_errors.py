@@ -221,7 +221,7 @@ WRONG = {
         f"grid: {{l2: [1{'0' * 400}]}}",
         [("2:13", None, "l2 is 1000", "a number from 0 (up to 1e38)")],
     ),
-    "thousands of digits": (f"base: {{epochs: 1{'0' * 5000}}}", [("2:16", None, "is no int", "")]),
+    "thousands of digits": (f"base: {{epochs: 1{'0' * 5000}}}", [("2:16", None, "is not a", "")]),
     # Nothing where something should be
     "no value for base": ("base:", [("2:1", "base", "base has no value", "expected keys")]),
     "null for data": ("data: ~", [("2:1", "data", "data has no value", "expected signs")]),
@@ -344,7 +344,7 @@ WRONG = {
     "tag on a mapping": ("grid: !!set {l2}", [("2:7", "!!set", "the tag !!set has", "")]),
     "tag on a list": ("cases: !x [a]", [("2:8", "!x", "the tag !x has", "remove it")]),
     "tag on a key": ("!x data: a", [("2:1", "!x", "the tag !x has", "remove it")]),
-    "tag that does not fit": ("base: {l2: !!int x}", [("2:12", "!!int x", "'x' is no int", "")]),
+    "tag that does not fit": ("base: {l2: !!int x}", [("2:12", "!!int x", "'x' is not a", "")]),
     "escaped NUL": ('data: "a\\0"', [("2:7", '"a\\0"', r"the character '\x00' is not text", "")]),
     "escaped surrogate": ('description: "\\ud800"', [("2:14", None, r"'\ud800' is not text", "")]),
     "merging no mapping": (

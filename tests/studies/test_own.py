@@ -267,7 +267,7 @@ def test_a_trial_under_way_that_somebody_else_ends_is_left_out(
     assert goes_on == (pruner == "none")
     story.finish(trial, 0.5)
     assert (story.told[0].state, story.told[0].value) == ("FAIL", None)
-    assert story.told[0].why == "somebody else ended it in the study"
+    assert story.told[0].why == "it was ended outside this search"
     assert len(search_through(story)) == 2
     assert story.own.study.best_value < 0.99
     assert len(story.own.left_out()) == (state is TrialState.COMPLETE)

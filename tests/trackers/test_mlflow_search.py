@@ -326,7 +326,7 @@ def test_neither_find_nor_the_list_of_runs_has_trials(store) -> None:
     tracker.end_trial("toy", END)
     tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
     assert set(tracker.find()) == {RUNS[0].run_id}
-    assert [one.run_id for one in tracker.list_runs("toy")] == [RUNS[0].run_id]
+    assert [one.result.run_id for one in tracker.list_runs("toy")] == [RUNS[0].run_id]
 
 
 def test_a_label_may_hold_any_character(store) -> None:

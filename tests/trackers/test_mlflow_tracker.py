@@ -256,6 +256,21 @@ def test_what_was_deleted_in_mlflow_is_not_found(tmp_path: Path) -> None:
         tracker.list_runs("toy")
 
 
+def test_a_continued_record_has_the_label_and_baseline_of_the_trial_that_continues_it(
+    tmp_path: Path,
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    for trial in (Trial(1, "m6", (RUN,), (BROKEN.run_id,)), Trial(2, None, (RUN,))):
+        tracker = MlflowTracker(uri, {"abcd": DATASET})
+        tracker.open([SWEEP])
+        known = tracker.find().get(RUN.run_id)
+        tracker.start("toy", trial, RUN, known and known.location)
+        tracker.close(State.KILLED, {})
+    (found,) = tracker.list_runs("toy")
+    assert (found.label, found.baseline) == (None, None)
+    assert record(uri, RUN)[1].info.run_name == "l2=0.01"
+
+
 def test_an_unknown_experiment_names_the_nearest(store) -> None:
     with pytest.raises(StoreError, match=r"did you mean 'toy'\?"):
         MlflowTracker(store[0], {}).list_runs("tey")

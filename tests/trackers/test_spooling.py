@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
 from signs_sweep.records import (
     Built,
+    Checkpoint,
     Dense,
     Event,
     Failed,
@@ -18,11 +20,13 @@ from signs_sweep.records import (
     Parameters,
     Progress,
     Result,
+    Retried,
     Run,
     Started,
     State,
     Stopped,
     Trial,
+    Waiting,
 )
 from signs_sweep.trackers import (
     DatasetInfo,
@@ -31,6 +35,7 @@ from signs_sweep.trackers import (
     SpoolingTracker,
     finish_journal,
 )
+from signs_sweep.trackers.spooling import replay
 
 SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", ("l2",), "one", "here")
 RUNS = [Run(Parameters(epochs=3, l2=l2), Dense((4,)), 0.0, "data") for l2 in (0.0, 0.1)]
@@ -439,3 +444,24 @@ def test_what_was_found_waits_when_only_the_end_cannot_be_written(tmp_path: Path
     finish_journal(story.journal, lambda _: story.store)
     check_the_ends_are_there(story.store)
     assert story.store.findings == {"toy": FINDINGS}
+
+
+def test_everything_that_a_tracker_records_can_wait_in_a_journal(tmp_path: Path) -> None:
+    """The names of the classes are written, so one that is missing would end the sweep."""
+    samples = {
+        Started: Started("r", 0, 1.0, {}),
+        Progress: Progress("r", 1, {"loss": np.ones(1)}, np.ones(1, dtype=np.int64)),
+        Finished: Finished("r", 1.0, 1.0, {}, None, b"", 3),
+        Failed: Failed("r", 1.0, "why"),
+        Retried: Retried("r", 1.0, "it died", 4),
+        Waiting: Waiting("r"),
+        Stopped: Stopped("r", 1.0),
+    }
+    assert set(samples) == set(get_args(Event)) - {Checkpoint}
+    journal = Journal(tmp_path / "one.jsonl")
+    journal.append(*[("record", (event,)) for event in samples.values()])
+    assert [type(arguments[0]) for _, arguments in journal.read()] == list(samples)
+
+
+def test_a_record_without_its_start_is_no_obstacle() -> None:
+    replay([("record", (Stopped("r", 1.0),))], MemoryTracker())

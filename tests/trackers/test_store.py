@@ -43,7 +43,7 @@ def test_the_option_wins_over_the_environment_and_that_over_the_default(
         ("postgres://host/db", "Write postgresql://"),
         ("oracle://host/db", "It has sqlite, postgresql, mysql, mssql, http, https"),
         ("sqlite://", "sqlite:///mlruns/mlflow.db"),
-        ("http://host:x", "is no valid address"),
+        ("http://host:x", "is not a valid address"),
         ("", "is empty"),
         (" ", "is empty"),
     ],

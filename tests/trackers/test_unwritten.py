@@ -242,3 +242,19 @@ def test_what_came_back_too_late_does_not_take_the_journal_away(tmp_path: Path) 
     tracker._writer.join(20)
     finish_journal(journal, lambda _: store)
     check_everything_is_there_once(store)
+
+
+def test_a_call_that_waits_for_the_journal_is_kept_when_the_store_is_away(tmp_path: Path) -> None:
+    """It counts as under way before it is in the journal; an interruption may come between."""
+    store = MemoryTracker()
+    journal = Journal(tmp_path / "one.jsonl")
+    spool = SpoolingTracker(store, journal, {"data": DATASET}, lambda _: None)
+    spool.open([SWEEP])
+    trial = Trial(0, "t0", (RUNS[0],))
+    spool.start("toy", trial, RUNS[0])
+    spool._go_away(StoreError("it is away"))
+    end = ("record", (Failed(RUNS[0].run_id, 9.0, "why"),))
+    spool._underway[RUNS[0].run_id].append(end)
+    spool.keep([end])
+    finish_journal(journal, lambda _: store)
+    assert store.find()[RUNS[0].run_id].state is State.FAILED

@@ -96,7 +96,8 @@ def test_a_finished_search_says_so_and_more_trials_are_added(searched) -> None:
     project, first = searched
     again = project.run("search", "small.yaml")
     assert again.returncode == 0, again.stderr
-    assert "this search has 5 trials and is finished; --trials 35 adds 30." in again.stderr
+    assert "this search has 5 trials and is finished." in again.stderr
+    assert "30 trials more   signs-sweep search small.yaml --trials 35" in again.stderr
     assert again.stdout == first.stdout
     more = project.run("search", "small.yaml", "--trials", "6", "--workers", "2")
     assert more.returncode == 0, more.stderr

@@ -44,6 +44,15 @@ def test_a_closed_stream_does_not_lead_into_a_file_of_the_store(tmp_path: Path) 
     assert (tmp_path / "file").read_text() == ""
 
 
+def test_a_terminal_without_unicode_shows_no_secrets(tmp_path: Path) -> None:
+    """Libraries write past a stream of text that is ASCII, into its buffer."""
+    words = f"PYTHONIOENCODING=ascii {COMMAND} ui http://me:s3cretpw@host extra"
+    done = shell(words, tmp_path)
+    assert done.returncode == 2
+    assert "extra" in done.stderr
+    assert "s3cretpw" not in done.stderr
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     done = shell(f"set -o pipefail; {COMMAND} schema | head -1", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -81,7 +81,7 @@ def test_options_that_cannot_be_followed(project, arguments: list[str], words: s
     ("storage", "words"),
     [
         ("sqlite:///./mlruns/mlflow.db?timeout=5", "this is the tracking store"),
-        ("postgresql://me:s3cretpw@[::1/db", "postgresql://me:***@[::1/db is no valid address"),
+        ("postgresql://me:s3cretpw@[::1/db", "postgresql://me:***@[::1/db is not a valid address"),
     ],
 )
 def test_a_study_in_an_impossible_place_points_at_its_line(project, storage, words) -> None:

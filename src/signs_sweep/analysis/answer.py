@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from signs_sweep.analysis.settings import (
     Row,
     Setting,
-    baseline_of,
+    baselines_of,
     chosen_metric,
     difference,
     settings_of,
@@ -39,7 +39,7 @@ def answer(rows: Sequence[Row]) -> str | None:
     is_baseline = best.is_baseline
     name = f"the baseline {best.name(varying)}" if is_baseline else best.name(varying)
     text = f"Best by {_NAMES[metric]}: {name}, {_mean(best, metric)}"
-    other = None if is_baseline else baseline_of(best, settings)
+    other = None if is_baseline else baselines_of(settings)[settings.index(best)]
     if other is not None:
         return text + _compared(best, other, metric, "the baseline ", varying)
     if not others:
@@ -72,10 +72,10 @@ def _compared(best: Setting, other: Setting, metric: str, what: str, varying: Se
     if found is None:
         return f". It shares no seed with {name}: {_mean(other, metric)}."
     if isinstance(found, float):
-        return (
-            f", {found:+.4f} against {name}. One seed cannot tell this from chance: write "
-            "`seeds: 10` in the spec."
-        )
+        text = f", {found:+.4f} against {name}"
+        if len(best.rows) == 1:
+            return f"{text}. One seed cannot tell this from chance: write `seeds: 10` in the spec."
+        return f"{text} with the only seed that both have finished. This may be chance."
     text = (
         f", {found.mean:+.4f} against {name} ({found.pairs:,} seeds, 95 % interval "
         f"{found.low:+.4f} to {found.high:+.4f})"

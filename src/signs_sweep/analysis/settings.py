@@ -101,18 +101,21 @@ def settings_of(rows: Sequence[Row]) -> list[Setting]:
     return [Setting(tuple(group)) for group in groups.values()]
 
 
+def baselines_of(settings: Sequence[Setting]) -> list[Setting | None]:
+    """Return for each setting the one that it is compared with, if that is among them."""
+    of_run = {row.run_id: setting for setting in settings for row in setting.rows}
+    return [
+        next((of_run[row.baseline] for row in one.rows if row.baseline in of_run), None)
+        for one in settings
+    ]
+
+
 def replicated(rows: Sequence[Row]) -> list[Row]:
     """Return the runs of settings with several seeds, and of what those are compared with."""
     settings = settings_of(rows)
-    wanted = [one for one in settings if len(one.rows) > 1]
-    wanted += [other for one in wanted if (other := baseline_of(one, settings))]
-    return [row for one in settings if one in wanted for row in one.rows]
-
-
-def baseline_of(setting: Setting, settings: Sequence[Setting]) -> Setting | None:
-    """Return the setting that a setting is compared with, if there is one among these."""
-    wanted = {row.baseline for row in setting.rows if row.baseline}
-    return next((one for one in settings if any(r.run_id in wanted for r in one.rows)), None)
+    pairs = list(zip(settings, baselines_of(settings), strict=True))
+    wanted = {id(one) for pair in pairs if len(pair[0].rows) > 1 for one in pair}
+    return [row for one in settings if id(one) in wanted for row in one.rows]
 
 
 def difference(one: Setting, other: Setting, metric: str) -> Difference | float | None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from signs_sweep.analysis.settings import (
     Row,
-    baseline_of,
+    baselines_of,
     chosen_metric,
     difference,
     settings_of,
@@ -51,7 +51,8 @@ def build_table(
     varying = [name for name in varying_values(rows) if name != "epochs"]
     columns = ["experiment", "label", *varying, *SEED_NAMES, "state", *dict.fromkeys(shown)]
     columns += ["is_baseline", "difference", "epochs", "seconds", "guessing_since"]
-    scores = {row.run_id: row.score(chosen_metric(rows)) for row in rows}
+    metric = chosen_metric(rows)
+    scores = {row.run_id: row.score(metric) for row in rows}
     records = [_record(row, columns, scores) for row in rows]
     index = pd.Index([row.run_id for row in rows], name="run_id")
     table = pd.DataFrame(records, index=index, columns=columns)
@@ -87,16 +88,16 @@ def build_settings(
 
     known, metric = _known_metrics(rows, metrics), chosen_metric(rows)
     shown = [name for name in (*METRIC_COLUMNS, *metrics) if name in known]
-    settings = settings_of(rows)
+    settings, varying = settings_of(rows), varying_values(rows)
+    baselines = baselines_of(settings)
     records: list[dict[str, Any]] = []
-    for setting in settings:
+    for setting, baseline in zip(settings, baselines, strict=True):
         first = setting.rows[0]
         record: dict[str, Any] = {"experiment": first.experiment, "label": first.label}
-        record |= {name: first.params.get(name) for name in varying_values(rows)}
+        record |= {name: first.params.get(name) for name in varying}
         finished = [row for row in setting.rows if row.result and row.result.state.is_finished]
         record |= {"runs": len(finished)} | {name: setting.mean(name) for name in shown}
         record |= {"deviation": setting.deviation(metric), "is_baseline": setting.is_baseline}
-        baseline = baseline_of(setting, settings)
         found = None if baseline is None else difference(setting, baseline, metric)
         interval = (found.low, found.high) if isinstance(found, Difference) else (None, None)
         record["difference"] = found.mean if isinstance(found, Difference) else found

@@ -78,7 +78,7 @@ def _check_folder() -> None:
 
 
 def _end(error: "SignsSweepError") -> None:
-    from signs_sweep.cli.text import show_error
+    from signs_sweep.cli.output import show_error
 
     show_error(error)
     sys.exit(2)

@@ -1,13 +1,15 @@
 """A picture on the terminal that is redrawn in place: a bar, and a line for each worker."""
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from signs_sweep.cli.pace import Pace, figures
+from signs_sweep.masking import MaskedStream
 from signs_sweep.records import Progress
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class LiveView(AbstractContextManager["LiveView"]):
             get_renderable=self.draw, console=self.console, refresh_per_second=5, transient=True
         )
         self._live.start()
+        # What libraries print goes through the view meanwhile, which breaks it into lines.
+        sys.stderr = cast("TextIO", MaskedStream(sys.stderr))
         return self
 
     def __exit__(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import count, fill
-from signs_sweep.errors import UsageError
+from signs_sweep.errors import SignsSweepError, SpecError, UsageError
+from signs_sweep.masking import mask
 from signs_sweep.records import News, Notice
 
 
@@ -29,12 +30,16 @@ class Given:
 
     def command(self, name: str, *arguments: str | Path) -> str:
         """Return a command with these options, as it can be pasted into a shell."""
-        words = ["signs-sweep", name, *map(str, arguments)]
+        words = ["signs-sweep", name]
+        words += [
+            f"./{one}" if isinstance(one, Path) and str(one).startswith("-") else str(one)
+            for one in arguments
+        ]
         if name != "ui":
             words += [word for override in self.overrides for word in ("--set", override)]
             words += ["--data", str(self.data)] if self.data is not None else []
         words += ["--tracking-uri", self.tracking_uri] if self.tracking_uri is not None else []
-        return shlex.join(words)
+        return shlex.join(map(mask, words))
 
 
 def write(text: str, file: Path | None) -> None:
@@ -73,6 +78,15 @@ def write_bytes(content: bytes, file: Path) -> None:
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror or error}") from error
     print(f"wrote {file}", file=sys.stderr)
+
+
+def show_error(error: SignsSweepError) -> None:
+    """Write an error to stderr. Those of a spec begin with their place and stand by themselves."""
+    width = width_of(sys.stderr)
+    if not isinstance(error, SpecError):
+        say(f"error: {error}")
+    else:
+        print(error.within(width) if width else error, file=sys.stderr)
 
 
 def say(*lines: str, indent: str = "") -> None:

@@ -67,7 +67,8 @@ def table_lines(outcome: SearchOutcome, width: int | None = None) -> list[str]:
         [str(one.number), measure(one.value), *(_cell(one.params.get(name)) for name in names)]
         for one in best
     ]
-    return columns(["trial", outcome.search.objective.metric, *names], rows, width)
+    header = ["trial", outcome.search.objective.metric, *names]
+    return columns(header, rows, width, last=names[::-1])
 
 
 def _cell(value: object) -> str:
@@ -131,7 +132,7 @@ def _show_end(
     say(f"{words}.")
     if outcome.winner is not None and output is None:
         commands.append(("best as a spec", given.command("search", spec, "-o", "best.yaml")))
-    elif outcome.winner is not None:
+    elif outcome.winner is not None and output is not None:
         without = replace(given, overrides=())  # They are in the spec that was written.
-        commands.append(("train the best", without.command("run", str(output))))
+        commands.append(("train the best", without.command("run", output)))
     show_commands(commands)

@@ -1,5 +1,6 @@
 """The standard streams of the process: closed ones, full disks, terminals that go away."""
 
+import codecs
 import io
 import os
 import sys
@@ -54,16 +55,22 @@ def prepare_streams() -> None:
     stdout, stderr = sys.stdout, sys.stderr
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_Results(1, "w", closefd=False)),
-        encoding="utf-8" if stdout is None else stdout.encoding,
+        encoding=_encoding_of(stdout),
         errors="strict" if stdout is None else stdout.errors,
         line_buffering=os.isatty(1),
     )
     sys.stderr = io.TextIOWrapper(
         io.BufferedWriter(_Lossy(2, "w", closefd=False)),
-        encoding="utf-8" if stderr is None else stderr.encoding,
+        encoding=_encoding_of(stderr),
         errors="backslashreplace",
         line_buffering=True,
     )
+
+
+def _encoding_of(stream: TextIO | None) -> str:
+    """Return the encoding of a stream; UTF-8 for ASCII, whose buffer click writes to directly."""
+    encoding = "ascii" if stream is None else stream.encoding
+    return "utf-8" if codecs.lookup(encoding).name == "ascii" else encoding
 
 
 def discard_output() -> None:

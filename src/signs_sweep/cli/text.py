@@ -1,30 +1,13 @@
-"""Words and numbers for people: columns, durations, errors. Pure, apart from printing errors."""
+"""Words and numbers for people: columns, sentences, durations. Pure."""
 
 import math
-import os
-import sys
-import textwrap
 from collections.abc import Sequence
-from contextlib import suppress
-
-from signs_sweep.errors import SignsSweepError, SpecError
 
 _NARROWEST = 6
 """Columns of the terminal that a shortened text keeps at least."""
 
 _NARROWEST_NAME = 16
 """The same of a label, which tells rows apart."""
-
-
-def show_error(error: SignsSweepError) -> None:
-    """Print an error to stderr. Those of a spec begin with their place and stand by themselves."""
-    if not isinstance(error, SpecError):
-        print(f"error: {error}", file=sys.stderr)
-        return
-    columns = 0
-    with suppress(OSError, ValueError):  # No terminal.
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns
-    print(error.within(columns) if columns else error, file=sys.stderr)
 
 
 def columns(
@@ -64,7 +47,7 @@ def columns(
     ]
     if dropped:
         words = f"not shown on {width} columns: {', '.join(dropped)}"
-        lines += [f"  {line}" for line in textwrap.wrap(words, (width or 80) - 2)]
+        lines += fill(f"  {words}", width, "  ").split("\n")
     return lines
 
 
@@ -131,9 +114,19 @@ def fill(text: str, width: int | None, indent: str = "") -> str:
     """Break a text between words, never within one; return it as it is for a width of None."""
     if width is None:
         return text
-    return textwrap.fill(
-        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+    from rich.cells import cell_len
+
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        words = paragraph.lstrip()
+        lines.append(paragraph[: len(paragraph) - len(words)])
+        for word in words.split(" "):
+            longer = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
+            if cell_len(longer) > width and lines[-1].strip():
+                lines.append(indent + word)
+            else:
+                lines[-1] = longer
+    return "\n".join(lines)
 
 
 def joined(parts: Sequence[str], width: int | None) -> str:

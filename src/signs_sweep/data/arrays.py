@@ -54,7 +54,7 @@ class StoredArray:
             try:
                 return np.asarray(self._dataset[()])
             except MemoryError as error:
-                raise self._too_large("which could not be had") from error
+                raise self._too_large("which could not be allocated") from error
 
     def _too_large(self, reason: str) -> DataError:
         return DataError(

@@ -25,7 +25,8 @@ def find_doubts(dataset: Dataset) -> list[str]:
         empty = np.flatnonzero(np.bincount(labels, minlength=len(dataset.classes)) == 0)
         if len(empty):
             names = _listed([dataset.classes[label] for label in empty])
-            found.append(f"no {part} image shows {names}, which list_classes names")
+            have = "has" if len(empty) == 1 else "have"
+            found.append(f"{names} {have} no {part} images")
         pixels = images.reshape(len(images), -1)
         blank = np.count_nonzero(pixels.min(axis=1) == pixels.max(axis=1))
         if blank and pixels.shape[1] > 1:

@@ -54,8 +54,8 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
             )
     if len(np.unique(train_labels)) == 1:
         raise DataError(
-            f"{train}: all labels in train_set_y are {train_labels[0]}. A network that is to tell "
-            "classes apart needs images of at least two."
+            f"{train}: all labels in train_set_y are {train_labels[0]}. Training needs "
+            "images of at least two classes."
         )
     return Dataset(
         name=name,
@@ -251,7 +251,7 @@ def _read_labels(
     if values.dtype.kind not in "iu":
         numbers = values.astype(np.float64)
         odd = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.trunc(numbers)))
-        reason = f": label {values[odd[0]]} of image {odd[0]} is none" if len(odd) else ""
+        reason = f": label {values[odd[0]]} of image {odd[0]} is not one" if len(odd) else ""
         hint = "" if len(odd) else ". Store labels.astype('int64')."
         raise DataError(
             f"{path}: {key} holds {values.dtype}; labels should be integers{reason}{hint}"

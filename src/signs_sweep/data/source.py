@@ -78,7 +78,7 @@ def find_source(
     try:
         return _find(data, data_dir, spec_folder)
     except OSError as error:  # A name that is too long, a folder that may not be entered.
-        raise DataError(f"the data cannot be looked for: {error}") from error
+        raise DataError(f"cannot look for the data: {error}") from error
 
 
 def _find(data: str | Mapping[str, str], data_dir: Path | None, spec_folder: Path) -> DataSource:

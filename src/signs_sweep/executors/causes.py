@@ -30,7 +30,9 @@ _HINTS = {
 }
 """What a text says, and what to do; the first that fits counts."""
 
-_REMARK = re.compile(r"I\d{4} |\d{4}-\d\d-\d\d [\d:.]+: I |WARNING: All log messages before absl")
+_REMARK = re.compile(
+    r"[IW]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IW] |WARNING: All log messages before absl"
+)
 """What TensorFlow prints about itself at every start."""
 
 _SIGNALS = frozenset(one.value for one in signal.Signals)
@@ -56,21 +58,22 @@ def cause_of_death(code: int, printed: str, *, is_out_of_memory: bool) -> str:
         printed: what it printed.
         is_out_of_memory: whether the kernel has ended a process for want of memory meanwhile.
     """
+    words = "\n".join(_lines(printed))
     if code >= 0:
         cause = f"its worker process ended by itself with exit code {code}"
-        advice = hint(printed)
+        advice = hint(words)
     else:
         number = -code
         name = signal.Signals(number).name if number in _SIGNALS else f"signal {number}"
         cause = f"its worker process was killed ({name})"
-        advice = hint(printed) or (_sentence(_BY_SIGNAL[number]) if number in _BY_SIGNAL else "")
+        is_starved = number == signal.SIGKILL and is_out_of_memory
+        advice = _sentence(_NO_MEMORY) if is_starved else hint(words)
+        if not advice and number in _BY_SIGNAL:
+            advice = _sentence(_BY_SIGNAL[number])
         if number in (signal.SIGSEGV, signal.SIGABRT) and not advice and _is_memory_limited():
             advice = _sentence("`ulimit -v` limits its memory, which may be too little")
         if number == signal.SIGKILL and not advice:
-            if is_out_of_memory:
-                advice = _sentence(_NO_MEMORY)
-            else:
-                cause += ", by someone or because memory ran out"
+            cause += ", by someone or because memory ran out"
     return f"{cause}.{advice}{_last_lines(printed)}"
 
 
@@ -116,10 +119,14 @@ def _sentence(words: str) -> str:
     return f" {words[0].upper()}{words[1:]}."
 
 
-def _last_lines(printed: str) -> str:
+def _lines(printed: str) -> list[str]:
+    """Return the lines that were printed, without TensorFlow's remarks about itself."""
     lines = [line.strip() for line in printed.splitlines()]
-    lines = [line for line in lines if line and not _REMARK.match(line)]
-    words = " / ".join(lines[-_LAST_LINES:])
+    return [line for line in lines if line and not _REMARK.match(line)]
+
+
+def _last_lines(printed: str) -> str:
+    words = " / ".join(_lines(printed)[-_LAST_LINES:])
     if not words:
         return ""
     cut = words if len(words) <= _LAST_CHARACTERS else f"... {words[-_LAST_CHARACTERS:]}"

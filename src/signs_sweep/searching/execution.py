@@ -107,8 +107,8 @@ class Searching:
     def execute(self, listener: Listener) -> SearchOutcome:
         """Make the trials that are left, and confirm the winner over fresh seeds.
 
-        SIGINT and SIGTERM end it between two events, with everything recorded; that is seen in the
-        outcome. Nothing is started where nothing is left to do.
+        SIGINT, SIGTERM and SIGHUP end it between two events, with everything recorded; that is seen
+        in the outcome. Nothing is started where nothing is left to do.
 
         Raises:
             StoreError: the store or the study's database cannot be written.
@@ -145,10 +145,12 @@ class Searching:
                     if not was_interrupted:
                         self._record_ends(confirmed, session)
             session.executor.close()
+            pictures = {} if was_interrupted else drawing.result(lambda: session.is_interrupted)
+            was_interrupted = session.is_interrupted
             outcome = self._outcome(
                 confirmed,
                 session.results,
-                pictures={} if was_interrupted else drawing.result(),
+                pictures=pictures,
                 was_interrupted=was_interrupted,
                 is_away=session.is_away,
                 seconds_per_ask=(
@@ -273,8 +275,10 @@ class Searching:
         wanted = [run_id for one in summaries(self.study) for run_id in one.run_ids]
         wanted += confirmed.run_ids if confirmed else []
         missing = [run_id for run_id in dict.fromkeys(wanted) if run_id not in results]
+        # After an interruption nothing is asked or computed that may take seconds.
         try:
-            earlier = self.store.find_runs(missing) if missing and not is_away else {}
+            is_asked = missing and not is_away and not was_interrupted
+            earlier = self.store.find_runs(missing) if is_asked else {}
         except StoreError:  # It is away; what is known of this time is enough to go on.
             earlier = {}
         return SearchOutcome(
@@ -285,7 +289,7 @@ class Searching:
             winner=self._winner(),
             confirmation=confirmed,
             results={**earlier, **results},
-            importances=importances(self.study),
+            importances={} if was_interrupted else importances(self.study),
             files=pictures,
             seconds=time.monotonic() - self._started,
             seconds_per_ask=seconds_per_ask,

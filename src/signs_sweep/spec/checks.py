@@ -40,7 +40,7 @@ def _check_name(document: Mapping, problems: Problems) -> None:
     node = document.values.get("name")
     if isinstance(node, Scalar) and _RESERVED.fullmatch(str(node.value)):
         problems.add(
-            node.place, f"{node.value} is no name for files on Windows", "choose another name"
+            node.place, f"{node.value} is not a valid file name on Windows", "choose another name"
         )
 
 

@@ -77,7 +77,7 @@ def _compose(yaml: Any, text: str, problems: Problems) -> Any:
         problems.add(*syntax_problem(error, text))
         raise problems.error() from None
     except (YAMLError, ValueError) as error:
-        raise problems.about_file(f"this is no valid YAML: {error}") from None
+        raise problems.about_file(f"this is not valid YAML: {error}") from None
     except RecursionError:
         raise problems.about_file("values are nested too deeply") from None
 
@@ -183,7 +183,7 @@ class _Reader:
             value = self._yaml.constructor.construct_object(node)
         except Exception:  # noqa: BLE001 - whatever ruamel.yaml meets in `!!int x`
             hint = "remove the tag" if self._tag_place(place) else "write a smaller number"
-            self._problems.add(place, f"'{shorten(source)}' is no {tag}", hint)
+            self._problems.add(place, f"'{shorten(source)}' is not a value of type {tag}", hint)
             return Scalar(place, WRONG, source)
         if isinstance(value, str) and (odd := NOT_TEXT.search(value)):
             self._problems.add(place, f"the character {odd.group()!a} is not text", "remove it")

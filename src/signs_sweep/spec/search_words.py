@@ -61,7 +61,7 @@ def unknown_word(path: Path, word: str, expected: str) -> tuple[str, str]:
     name = name_in_search(path)
     if name in ("objective", "metric") and word.startswith("test_"):
         return (
-            f"{shorten(word)} is no objective: the test set is for the winner, once, at the end",
+            f"{shorten(word)} cannot be the objective: the test set is used once, for the winner",
             "choose val_accuracy or val_loss",
         )
     near = nearest(word, _WORDS[name])

@@ -64,7 +64,7 @@ def syntax_problem(error: Any, text: str) -> Problem:
     said = " ".join(str(part) for part in (error.context, error.problem) if part)
     said = re.sub(r"\('(<.*>)',\)|'", r"\1", said)
     if mark is None:
-        return Place(1, 1), f"this is no valid YAML: {said}", ""
+        return Place(1, 1), f"this is not valid YAML: {said}", ""
     lines, place = lines_of(text), Place(mark.line + 1, mark.column + 1)
     found = _tab(lines[mark.line], place) or _indented_alone(said, lines, place)
     if opening is not None:
@@ -122,7 +122,7 @@ def _no_pair(start: Place, line: str) -> Problem:
     pair = as_pair(text) or "key: value"
     hint = "write '- ' before each item of a list" if text[:1] == "-" else f"write {pair}"
     place = Place(start.line, start.column, max(len(text), 1))
-    return place, "this is no key with a value", hint
+    return place, "this is not a key with a value", hint
 
 
 def _not_alike(said: str, lines: Sequence[str], place: Place) -> Problem | None:
@@ -150,4 +150,4 @@ def _in_other_words(said: str, place: Place) -> Problem:
     for pattern, message, hint in _SAID:
         if found := re.search(pattern, said):
             return place, message.format(*found.groups()), hint.format(*found.groups())
-    return place, f"this is no valid YAML: {said}", ""
+    return place, f"this is not valid YAML: {said}", ""

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from signs_sweep.studies.sketch import sketch
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 _SECONDS = 120
 """What drawing may take: 60 trials took 6 to 10 s on two cores that had other work."""
+
+_POLL_SECONDS = 0.1
 
 ERROR_FILE = "pictures_error.txt"
 
@@ -69,8 +72,11 @@ class Drawing:
         self._thread = threading.Thread(target=self._collect, args=arguments, daemon=True)
         self._thread.start()
 
-    def result(self) -> dict[str, bytes]:
+    def result(self, is_unwanted: Callable[[], bool] = lambda: False) -> dict[str, bytes]:
         """Wait for the pictures.
+
+        Args:
+            is_unwanted: asked every now and then; if it says so, there are none.
 
         Returns:
             By file name, `search.html`, one page with all pictures that needs no network, and of
@@ -79,8 +85,10 @@ class Drawing:
             that holds for none. What went wrong with drawing, which is a bug, stands in
             `pictures_error.txt` in place of the picture: no search ends for the sake of a picture.
         """
-        if self._thread is not None:
-            self._thread.join()
+        while self._thread is not None and self._thread.is_alive():
+            if is_unwanted():
+                return {}
+            self._thread.join(_POLL_SECONDS)
         return self._files
 
     def _collect(self, plan: bytes) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import optuna
 
 
-_ENDED = "somebody else ended it in the study"
+_ENDED = "it was ended outside this search"
 
 
 @dataclass(frozen=True)

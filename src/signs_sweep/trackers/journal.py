@@ -24,19 +24,21 @@ from signs_sweep.records import (
     Finished,
     Parameters,
     Progress,
+    Retried,
     Run,
     Started,
     State,
     Stopped,
     Trial,
+    Waiting,
 )
 from signs_sweep.trackers.dataset import DatasetInfo
 
 _RECORDS = {
     kind.__name__: kind
     for kind in (
-        *(Built, DatasetInfo, Dense, Failed, Finished, Parameters, Progress, Run, Started),
-        *(Findings, Stopped, SweepRecord, Trial, TrialEnd),
+        *(Built, DatasetInfo, Dense, Failed, Findings, Finished, Parameters, Progress, Retried),
+        *(Run, Started, Stopped, SweepRecord, Trial, TrialEnd, Waiting),
     )
 }
 

@@ -48,7 +48,7 @@ def serve(
         StoreError: the store is not there, or the server does not start.
     """
     if is_server(uri):
-        uri = without_password(uri)  # A browser asks for it.
+        uri = mask(without_password(uri))  # A browser asks for it.
         announce(uri)
         if open_browser:
             webbrowser.open(uri)

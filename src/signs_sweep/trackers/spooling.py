@@ -150,7 +150,7 @@ class SpoolingTracker:
             is_begun = any(calls[:1] == of_run[-1:] for of_run in underway.values())
             known = set(underway)
             rest = []
-            for name, arguments in calls[1:] if is_begun else calls:
+            for name, arguments in calls[1:] if is_begun and not self._is_away else calls:
                 if name == "open":
                     self._sweeps = tuple(arguments[0])
                     continue
@@ -274,7 +274,7 @@ def replay(calls: Sequence[Call], tracker: Tracker, *, is_forced: bool = False) 
     for name, arguments in calls:
         if name == "start":
             of_runs[arguments[2].run_id] = [(name, arguments)]
-        elif name == "record":
+        elif name == "record" and arguments[0].run_id in of_runs:
             of_runs[arguments[0].run_id].append((name, arguments))
     found = {} if is_forced else tracker.find(list(of_runs))
     for run_id, (start, *events) in of_runs.items():

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from signs_sweep.databases import shown
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.records import PARAMETER_NAMES, Parameters, Result, State
 from signs_sweep.trackers.mlflow import tags
 from signs_sweep.trackers.recorded import RecordedRun
@@ -71,12 +71,12 @@ def _record(run: "Run") -> Record:
     return Record(run.info.run_id, run.info.status, data.params, data.tags, data.metrics)
 
 
-def unknown_experiment(name: str, names: Iterable[str], uri: str) -> StoreError:
+def unknown_experiment(name: str, names: Iterable[str], uri: str) -> UnknownExperimentError:
     """Return the error for an experiment that is not in a store."""
     listed = sorted(names)
     near = get_close_matches(name, listed, n=1)
     question = f"; did you mean '{near[0]}'?" if near else "."
-    return StoreError(
+    return UnknownExperimentError(
         f"no experiment '{name}' in {shown(uri)}{question} There are: {', '.join(listed[:20])}"
     )
 

@@ -91,12 +91,12 @@ class SearchRecorder:
         self._underway.add(label)
         return location
 
-    def end_trial(self, end: TrialEnd, stopped: Callable[[], Iterable[str]]) -> None:
+    def end_trial(self, end: TrialEnd, stopped: Callable[[str], Iterable[str]]) -> None:
         """Write how a trial ended; one whose end is written already stays as it is.
 
         Args:
             end: how it ended.
-            stopped: returns the ids of the records of its runs that were stopped.
+            stopped: returns the ids of the records of its runs that were stopped, given its own.
         """
         from mlflow.entities import Param
 
@@ -110,7 +110,7 @@ class SearchRecorder:
         self._client.log_batch(location, params=params)
         self._log(location, _metrics(end), step=0)
         if end.state == "PRUNED":
-            for run in stopped():
+            for run in stopped(location):
                 self._tag(run, {tags.PRUNED: end.why or _WORDS[end.state]})
         self._tag(location, {tags.RUN_IDS: ",".join(end.run_ids), tags.NOTE: _note(end)})
         self._client.set_terminated(location, _STATUS[end.state].value)

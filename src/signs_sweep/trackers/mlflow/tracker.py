@@ -204,9 +204,11 @@ class MlflowTracker:
         client = self._client
         earlier = client.get_run(location)
         client.update_run(location, status="RUNNING")
+        outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE]
         if earlier.info.experiment_id == experiment_id:
             client.log_batch(location, tags=[RunTag(*item) for item in values.items()])
-        for name in (tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE):
+            outdated += [name for name in (tags.LABEL, tags.BASELINE) if name not in values]
+        for name in outdated:
             if name in earlier.data.tags:
                 client.delete_tag(location, name)
         # The whole history of a metric would take a second for each 10,000 epochs.
@@ -226,12 +228,24 @@ class MlflowTracker:
         search = self._sweeps[experiment].search
         assert search is not None, f"{experiment} is no search"
         with store_errors(self._uri):
-            search.end_trial(end, lambda: self._stopped(end.run_ids))
+            search.end_trial(end, lambda trial: self._stopped(end.run_ids, trial))
 
-    def _stopped(self, run_ids: Sequence[str]) -> list[str]:
-        """Return the ids of the records of those runs that were stopped, in whatever experiment."""
+    def _stopped(self, run_ids: Sequence[str], trial: str) -> list[str]:
+        """Return the ids of the records of those runs of a trial that were stopped.
+
+        Those that were stopped before it and that it never began are not among them.
+        """
         found = [self.find([run_id]).get(run_id) for run_id in run_ids]
-        return [one.location for one in found if one and one.location and one.state is State.KILLED]
+        killed = [one for one in found if one and one.location and one.state is State.KILLED]
+        return [
+            one.location
+            for one in killed
+            if one.location
+            and (
+                one.run_id in self._recorders
+                or self._client.get_run(one.location).data.tags.get(tags.PARENT) == trial
+            )
+        ]
 
     def close(
         self,
