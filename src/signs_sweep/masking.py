@@ -9,11 +9,12 @@ import json
 import os
 import re
 import traceback
+from base64 import b64encode
 from collections.abc import Iterable
 from typing import Any, TextIO
 from urllib.parse import quote, unquote, unquote_plus
 
-_SECRET_KEY = r"[\w.-]*(?:pass(?!file)|pwd|token|secret)[\w.-]*="  # noqa: S105 - a pattern
+_SECRET_KEY = r"[\w.-]*(?:pass(?!file)|pwd|token|secret|api_?key)[\w.-]*="  # noqa: S105 - a pattern
 _LEAST = 6
 """Characters from which on a secret is masked everywhere; a shorter one would hit innocent text."""
 
@@ -28,6 +29,9 @@ def learn(uri: str) -> None:
         # SQLAlchemy lets a password end at the first @, a browser at the last.
         for password in (rest.partition("@")[0], rest):
             _remember(password, user)
+            # As HTTP sends them, which a server may send back.
+            pair = f"{unquote(user)}:{unquote(password)}".encode()
+            _everywhere.add(b64encode(pair).decode())
     for text in (uri, unquote_plus(uri)):
         for value in re.findall(rf"(?i)[?&;]{_SECRET_KEY}([^&;\s'\"]*)", text):
             _remember(value)

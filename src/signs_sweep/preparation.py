@@ -7,7 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from signs_sweep.building import ModelSource, find_model
-from signs_sweep.data import Dataset, DataSource, find_doubts, find_source, stratified_split
+from signs_sweep.data import (
+    Dataset,
+    DataSource,
+    find_doubts,
+    find_leak,
+    find_source,
+    stratified_split,
+)
 from signs_sweep.errors import DataError, DataWarning, SpecError
 from signs_sweep.planning import Plan, make_plan
 from signs_sweep.records import Dense
@@ -86,7 +93,8 @@ def prepare(
                 warnings.warn(f"{source.name}: {doubt}", DataWarning, stacklevel=3)
         dataset = datasets[experiment.name] = read[source]
         sources[dataset.fingerprint] = source
-        _check(experiment, dataset)
+        if leak := _check(experiment, dataset):
+            warnings.warn(f"{experiment.name}: {leak}", DataWarning, stacklevel=3)
     plan = make_plan([(one, datasets[one.name].fingerprint) for one in experiments])
     return Prepared(plan, datasets, sources, models)
 
@@ -117,10 +125,11 @@ def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Exper
     return replace(experiment, model=replace(model, source=source.fingerprint))
 
 
-def _check(experiment: Experiment, dataset: Dataset) -> None:
-    """Check what a spec says against the size of its data."""
+def _check(experiment: Experiment, dataset: Dataset) -> str | None:
+    """Check what a spec says against its data; return what makes the held-out samples doubtful."""
     try:
-        training, _ = stratified_split(dataset.train_labels, experiment.validation)
+        training, held_out = stratified_split(dataset.train_labels, experiment.validation)
     except DataError as error:
         raise experiment.problem("validation", message=str(error)) from error
     experiment.check_data(len(training))
+    return find_leak(dataset, training, held_out)

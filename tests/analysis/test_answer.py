@@ -26,7 +26,7 @@ def row(
 def test_the_best_setting_is_compared_with_the_baseline() -> None:
     text = answer([row(0.0, 0.5, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.25)])
     assert text == (
-        "Best by test accuracy: l2=0.1, 0.7500 (one seed), +0.2500 against the baseline l2=0. "
+        "Best of 3 by test accuracy: l2=0.1, 0.7500 (one seed), +0.2500 against the baseline l2=0. "
         "One seed cannot tell this from chance: write `seeds: 10` in the spec."
     )
 
@@ -71,6 +71,14 @@ def test_a_single_seed_that_both_have_finished_is_named_as_such() -> None:
     assert text.endswith("with the only seed that both have finished. This may be chance.")
 
 
+def test_an_interval_without_width_is_no_certainty() -> None:
+    rows = [row(0.0, 0.25, seed=seed) for seed in range(3)]
+    text = answer([*rows, *(row(0.1, 0.75, seed=seed) for seed in range(3))])
+    assert text is not None
+    assert text.endswith("with each of the 3 seeds. So few seeds may agree by chance.")
+    assert "interval" not in text
+
+
 def test_equal_settings_are_equally_good() -> None:
     text = answer([row(0.0, 0.5), row(0.1, 0.75), row(1.0, 0.75)])
     assert text == "l2=0.1 and l2=1 are equally good by test accuracy: 0.7500 (one seed)."
@@ -87,14 +95,12 @@ def test_one_setting_over_several_seeds_gets_its_spread() -> None:
 
 def test_failed_runs_have_no_part_in_it() -> None:
     assert answer([row(0.0, None)]) is None
-    text = answer([row(0.0, None, baseline=0.0), row(0.1, 0.75, baseline=0.0)])
-    assert text == (
-        "Best by test accuracy: l2=0.1, 0.7500 (one seed). "
-        "There is no finished run of the baseline l2=0."
-    )
-    alone = answer([row(0.0, None), row(0.1, 0.75)])
-    assert alone is not None
-    assert alone.endswith("No other setting has a finished run.")
+    alone = answer([row(0.0, None, baseline=0.0), row(0.1, 0.75, baseline=0.0)])
+    assert alone == "Of 2 settings only l2=0.1 has a finished run: test accuracy 0.7500 (one seed)."
+    rows = [row(0.0, None, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.5, baseline=0.0)]
+    text = answer(rows)
+    assert text is not None
+    assert text.endswith("There is no finished run of the baseline l2=0.")
 
 
 def test_held_out_samples_decide_where_all_runs_have_them() -> None:
@@ -104,16 +110,16 @@ def test_held_out_samples_decide_where_all_runs_have_them() -> None:
     ]
     text = answer(rows)
     assert text is not None
-    assert text.startswith("Best by validation accuracy: l2=0.1, 0.7500")
+    assert text.startswith("Best of 2 by validation accuracy: l2=0.1, 0.7500")
     mixed = answer([rows[0], row(0.1, 0.1)])
     assert mixed is not None
-    assert mixed.startswith("Best by test accuracy: l2=0, 0.9000")
+    assert mixed.startswith("Best of 2 by test accuracy: l2=0, 0.9000")
 
 
 def test_a_labelled_setting_is_called_by_its_label() -> None:
     text = answer([row(0.0, 0.5, label="m3"), row(0.1, 0.75, label="m4")])
     assert text is not None
-    assert "Best by test accuracy: m4, 0.7500" in text
+    assert "Best of 2 by test accuracy: m4, 0.7500" in text
 
 
 def test_the_table_of_settings_has_means_deviations_and_paired_differences() -> None:

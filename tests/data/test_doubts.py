@@ -8,7 +8,7 @@ import pytest
 
 import signs_sweep
 from signs_sweep.cli import show_data_warnings
-from signs_sweep.data import Dataset, find_doubts, write_dataset
+from signs_sweep.data import Dataset, find_doubts, find_leak, write_dataset
 from signs_sweep.errors import DataWarning
 
 
@@ -26,8 +26,40 @@ def test_test_images_that_are_in_the_training_set_are_counted(dataset: Dataset) 
 
 def test_images_twice_in_one_part_raise_no_doubt(dataset: Dataset) -> None:
     twice = dataset.train_images.copy()
-    twice[1] = twice[0]
+    twice[3] = twice[0]  # Of the same class.
     assert find_doubts(replace(dataset, train_images=twice)) == []
+
+
+def test_an_image_with_two_labels_is_counted(dataset: Dataset) -> None:
+    twice = dataset.train_images.copy()
+    twice[1] = twice[0]
+    doubts = find_doubts(replace(dataset, train_images=twice))
+    assert doubts == ["1 training image has two labels"]
+
+
+def test_images_on_both_sides_of_the_split_are_counted(dataset: Dataset) -> None:
+    training, held_out = np.arange(8), np.arange(8, 12)
+    assert find_leak(dataset, training, held_out) is None
+    twice = dataset.train_images.copy()
+    twice[9:11] = twice[[0, 1]]
+    leak = find_leak(replace(dataset, train_images=twice), training, held_out)
+    assert leak is not None
+    assert leak.startswith("2 of the 4 held-out images are also among those that are trained on")
+
+
+def test_a_spec_that_holds_out_images_it_trains_on_is_doubted(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    images = np.concatenate([dataset.train_images, dataset.train_images])
+    labels = np.concatenate([dataset.train_labels, dataset.train_labels])
+    doubled = replace(dataset, train_images=images, train_labels=labels)
+    write_dataset(doubled, tmp_path / "doubled")
+    spec = tmp_path / "a.yaml"
+    spec.write_text(
+        "name: a\ndata: doubled\nvalidation: 0.25\nbase: {batch_size: 4}\n", encoding="utf-8"
+    )
+    with pytest.warns(DataWarning, match="a: .* held-out images are also"):
+        signs_sweep.plan(spec)
 
 
 def test_classes_without_an_image_are_named(dataset: Dataset) -> None:

@@ -223,3 +223,29 @@ def test_the_record_has_the_numbers(tmp_path: Path) -> None:
     assert found.metrics["winner_test_accuracy"] == pytest.approx(0.81)
     assert found.metrics["difference_test_accuracy"] == pytest.approx(0.1)
     assert set(found.files) == {"history.png", "best.yaml"}
+
+
+def test_a_best_trial_that_learned_nothing_is_not_handed_out_without_a_word(
+    tmp_path: Path,
+) -> None:
+    experiment = make_experiment(tmp_path)
+    study = make_study(experiment, *THREE)
+    dead = Result("b-100", State.FINISHED, {"val_accuracy": 0.95}, guessing_since=4)
+    alive = Result("a-100", State.FINISHED, {"val_accuracy": 0.85})
+    text = " ".join(sentences(make_outcome(experiment, study, results=[dead, alive])))
+    assert "1 of 8 runs learned nothing" in text
+    assert "1 of them are runs of the best trial: do not rely on it" in text
+    other = Result("a-100", State.FINISHED, {"val_accuracy": 0.85}, guessing_since=4)
+    text = " ".join(sentences(make_outcome(experiment, study, results=[other])))
+    assert "learned nothing" in text
+    assert "rely" not in text
+
+
+def test_trials_of_equal_value_and_pruned_ones_that_finished_are_named(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    tie = (TrialState.COMPLETE, 0.95, 0.03, "50", ["d-100"])
+    study = make_study(experiment, *THREE, tie)
+    finished = Result("c-100", State.FINISHED, {"val_accuracy": 0.99})
+    text = " ".join(sentences(make_outcome(experiment, study, results=[finished])))
+    assert "Trials 1, 3 have that value." in text
+    assert "1 of the pruned trials had finished before they could be stopped." in text

@@ -58,5 +58,5 @@ def test_held_out_samples_are_looked_at_too() -> None:
 
 
 def test_the_sentence_has_the_epoch_and_what_to_do() -> None:
-    assert "since epoch 1,200" in describe_guessing(1200)
+    assert "since epoch 1,200," in describe_guessing(1200)
     assert "learning_rate" in describe_guessing(1200)

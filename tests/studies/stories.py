@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import optuna
 
 from signs_sweep.records import Dense, Parameters, Progress, Result, Run, State, Trial
 from signs_sweep.spec import Categories, Choice, Objective, Pruner, Range, Sampler, Search
-from signs_sweep.studies import OwnTrials, StudyScheduler, Told
+from signs_sweep.studies import OwnTrials, StudyScheduler, Told, aggregate
 
 SPACE = (
     Range("l2", 1e-4, 1e-1, log=True, step=None, is_integer=False),
@@ -44,7 +45,9 @@ class Story:
         direction = "maximize" if search.objective.maximize else "minimize"
         self.study = study or optuna.create_study(direction=direction)
         self.seeds, self.epochs = seeds, epochs
-        self.own = OwnTrials(self.study, search.space, self.runs_of)
+        self.own = OwnTrials(
+            self.study, search.space, self.runs_of, partial(aggregate, objective=search.objective)
+        )
         self.told: list[Told] = []
         self.scheduler = StudyScheduler(
             self.own, search, self.make_trial, 6, epochs, self.told.append

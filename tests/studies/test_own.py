@@ -79,6 +79,15 @@ def test_a_trial_of_somebody_else_is_left_out_and_it_is_said_why(why: str) -> No
     assert [one.number for one in story.own.study.trials] == [0, 1, 3, 4, 5, 6]
 
 
+def test_a_copy_of_a_trial_with_another_value_is_left_out() -> None:
+    story = Story()
+    search_through(story, most=2)
+    first = story.study.trials[0]
+    put(story.study, first.params, 0.98, user_attrs=first.user_attrs)
+    assert story.own.left_out() == [(2, "its value is not that of its runs")]
+    assert story.own.study.best_value < 0.98
+
+
 @pytest.mark.parametrize("name", ["tpe", "qmc"])
 @pytest.mark.parametrize("put_in", [*FOREIGN.values(), *MORE.values()], ids=[*FOREIGN, *MORE])
 def test_proposals_pruning_and_pictures_do_not_depend_on_trials_that_are_left_out(
@@ -222,7 +231,7 @@ def test_a_trial_that_keeps_optuna_from_proposing_is_an_error_that_says_so(tmp_p
     study = open_study(f"sqlite:///{tmp_path}/o.db", "toy", {}, maximize=True, metric="m")
     put(study, {"l2": 1}, distributions={"l2": IntDistribution(0, 3)})
     with pytest.raises(UsageError, match="trial 0 of the study 'toy', which signs-sweep did not"):
-        OwnTrials(study, SPACE, lambda _: [])
+        OwnTrials(study, SPACE, lambda _: [], max)
 
 
 def test_a_point_of_a_user_that_was_half_chosen_is_asked_again() -> None:

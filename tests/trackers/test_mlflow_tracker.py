@@ -133,7 +133,7 @@ def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
 
 def test_a_run_that_only_guesses_says_so_on_its_page_and_when_it_is_found(store) -> None:
     _, run = record(store[0], RUN)
-    assert "only guessed since epoch 1" in run.data.tags["mlflow.note.content"]
+    assert "that of guessing since epoch 1," in run.data.tags["mlflow.note.content"]
     assert MlflowTracker(store[0], {}).find()[RUN.run_id].guessing_since == 1
 
 

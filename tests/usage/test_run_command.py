@@ -32,7 +32,7 @@ def test_a_run_ends_with_a_table_on_stdout_and_messages_on_stderr(finished) -> N
         ["0.01", "0.8"],
     ]
     assert lines[0].split()[5] == "baseline"
-    assert answer.startswith(("Best by test accuracy: ", "l2="))
+    assert answer.startswith(("Best of 4 by test accuracy: ", "l2="))
     said = (finished.folder / "stderr.txt").read_text()
     assert "toy   4 runs, 0 cached   data: signs, 40 + 12 photos" in said
     assert "l2=0.01 keep_prob=0.8: finished in" in said

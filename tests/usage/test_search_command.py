@@ -230,7 +230,7 @@ def test_from_python_the_runs_of_a_trial_can_be_found(searched) -> None:
     ("change", "message"),
     [
         (("validation: 0.2\n", ""), "search chooses by held-out samples"),
-        (("trials: 5", "trials: 5\n  objective: test_accuracy"), "the test set is for the winner"),
+        (("trials: 5", "trials: 5\n  objective: test_accuracy"), "the test set is used once"),
         (("trials: 5", "trials: 5\n  pruner: median"), "for several use wilcoxon"),
         (("name: random", "name: gp"), "needs a package"),
         (("l2: {low: 1e-4", "batch_size: {low: 8, high: 64}\n    l2: {low: 1e-4"), "goes up to 64"),

@@ -28,6 +28,12 @@ def answer(rows: Sequence[Row]) -> str | None:
         return None
     if len(settings) == 1:
         return _spread(settings[0], metric)
+    if len(means) == 1:
+        only, varying = means[0][0], varying_values(rows)
+        return (
+            f"Of {len(settings)} settings only {only.name(varying)} has a finished run: "
+            f"{_NAMES[metric]} {_mean(only, metric)}."
+        )
     ranked = sorted(means, key=lambda pair: -pair[1])
     (best, mean), others = ranked[0], ranked[1:]
     varying = varying_values(rows)
@@ -38,12 +44,10 @@ def answer(rows: Sequence[Row]) -> str | None:
         return f"{listed} are equally good by {_NAMES[metric]}: {_mean(best, metric)}."
     is_baseline = best.is_baseline
     name = f"the baseline {best.name(varying)}" if is_baseline else best.name(varying)
-    text = f"Best by {_NAMES[metric]}: {name}, {_mean(best, metric)}"
+    text = f"Best of {len(means)} by {_NAMES[metric]}: {name}, {_mean(best, metric)}"
     other = None if is_baseline else baselines_of(settings)[settings.index(best)]
     if other is not None:
         return text + _compared(best, other, metric, "the baseline ", varying)
-    if not others:
-        return f"{text}. No other setting has a finished run."
     return text + _compared(best, others[0][0], metric, "the next best, ", varying)
 
 
@@ -76,6 +80,9 @@ def _compared(best: Setting, other: Setting, metric: str, what: str, varying: Se
         if len(best.rows) == 1:
             return f"{text}. One seed cannot tell this from chance: write `seeds: 10` in the spec."
         return f"{text} with the only seed that both have finished. This may be chance."
+    if found.low == found.high:
+        each = f"with each of the {found.pairs:,} seeds"
+        return f", {found.mean:+.4f} against {name} {each}. So few seeds may agree by chance."
     text = (
         f", {found.mean:+.4f} against {name} ({found.pairs:,} seeds, 95 % interval "
         f"{found.low:+.4f} to {found.high:+.4f})"

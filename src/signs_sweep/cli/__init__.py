@@ -36,6 +36,7 @@ def main() -> None:
     """
     from signs_sweep.cli.streams import discard_output, prepare_streams
     from signs_sweep.errors import SignsSweepError
+    from signs_sweep.interrupts import handling_signals
     from signs_sweep.masking import MaskedStream, learn
 
     prepare_streams()
@@ -48,7 +49,8 @@ def main() -> None:
         from signs_sweep.cli.app import app
 
         try:
-            app()
+            with handling_signals(_interrupt):
+                app()
         finally:
             sys.stdout.flush()
     except SignsSweepError as error:
@@ -59,6 +61,10 @@ def main() -> None:
         # The reader of our output has seen enough, as in `signs-sweep plan ... | head`.
         discard_output()
         sys.exit(0)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def _check_folder() -> None:

@@ -1,6 +1,5 @@
 """What a person sees while runs are trained: live lines on a terminal, plain ones elsewhere."""
 
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -9,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from signs_sweep.cli.live import Bar, LiveView
+from signs_sweep.cli.output import say
 from signs_sweep.cli.pace import EpochLines, Pace
 from signs_sweep.cli.text import duration, measure
 from signs_sweep.planning import Plan
@@ -68,7 +68,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
     def hear(self, event: News | None) -> None:
         """Say what happened; of epochs, only every now and then."""
         if isinstance(event, Notice):
-            print(_notice(event, self._titles), file=sys.stderr, flush=True)
+            say(_notice(event, self._titles))
             return
         if event is None or isinstance(event, Checkpoint | Proposed | Judged):
             return
@@ -80,7 +80,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         else:
             line = ending(event)
         if line is not None:
-            print(f"{self._titles.names[run_id]}: {line}", file=sys.stderr, flush=True)
+            say(f"{self._titles.names[run_id]}: {line}", indent="  ")
 
 
 class LiveProgress(AbstractContextManager["LiveProgress"]):
@@ -158,7 +158,7 @@ def ending(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> 
                 if name in event.metrics
             ]
             if event.guessing_since is not None:
-                words.append(f"has only guessed since epoch {event.guessing_since:,}")
+                words.append(f"learned nothing since epoch {event.guessing_since:,}")
             return "  ".join(words)
         case Failed():
             return f"failed: {event.message}"

@@ -1,12 +1,12 @@
 """How a search goes, on stderr: a line per trial in a log, or a live picture on a terminal."""
 
-import sys
 import time
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
 from signs_sweep.cli.live import Bar, LiveView
+from signs_sweep.cli.output import say
 from signs_sweep.cli.pace import EpochLines
 from signs_sweep.cli.progress import ending
 from signs_sweep.cli.text import count, duration, measure
@@ -112,7 +112,7 @@ class PlainSearch(AbstractContextManager["PlainSearch"]):
         """Say what happened."""
         line = self._line(event)
         if line:
-            print(line, file=sys.stderr, flush=True)
+            say(line, indent="  ")
 
     def _line(self, event: News | None) -> str | None:
         state = self._state

@@ -19,8 +19,8 @@ _HEADINGS = {
     "difference": "vs baseline",
 }
 _DROPPABLE = (
-    *("time", "epochs", "loss", "run", "train", "state"),
-    *("95 % interval", "remark", "guessing", "\u00b1 test", "\u00b1 val"),
+    *("time", "epochs", "loss", "run", "train", "\u00b1 test", "\u00b1 val"),
+    *("95% interval", "guessing", "state", "remark"),
 )
 """Columns that a narrow terminal does without, the least important one first."""
 _STATE_IN_PLAN = {
@@ -161,7 +161,7 @@ def _cells(table: "pd.DataFrame") -> tuple[list[str], list[list[str]]]:
                 texts[name] = [_difference(value, is_baseline=mark) for mark, value in marks]
             case "difference_low":
                 ends = zip(known["is_baseline"], values, known["difference_high"], strict=True)
-                texts["95 % interval"] = [_interval(*one) for one in ends]
+                texts["95% interval"] = [_interval(*one) for one in ends]
             case "guessing_since":
                 texts["remark"] = [_remark(value) for value in values]
             case _ if name.endswith(("loss", "accuracy")):
@@ -187,7 +187,7 @@ def _interval(is_baseline: bool, low: Any, high: Any) -> str:
 
 
 def _remark(epoch: Any) -> str:
-    return "" if _is_missing(epoch) else f"guesses since epoch {int(epoch):,}"
+    return "" if _is_missing(epoch) else f"learned nothing since epoch {int(epoch):,}"
 
 
 def _is_missing(value: Any) -> bool:

@@ -6,7 +6,7 @@ run. Neither h5py nor Pillow is imported before it is needed.
 """
 
 from signs_sweep.data.dataset import Dataset
-from signs_sweep.data.doubts import find_doubts
+from signs_sweep.data.doubts import find_doubts, find_leak
 from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
 from signs_sweep.data.hdf5 import TEST_FILE, TRAIN_FILE, read_dataset, write_dataset
 from signs_sweep.data.sheet import contact_sheet
@@ -24,6 +24,7 @@ __all__ = [
     "default_data_dir",
     "draw_dataset",
     "find_doubts",
+    "find_leak",
     "find_source",
     "read_dataset",
     "stratified_split",

@@ -38,25 +38,57 @@ def find_doubts(dataset: Dataset) -> list[str]:
     return found
 
 
+def find_leak(
+    dataset: Dataset, training: NDArray[np.int64], held_out: NDArray[np.int64]
+) -> str | None:
+    """Say how many held-out images are trained on too; None where none is.
+
+    Args:
+        dataset: the dataset.
+        training: indices of the training images that are trained on, int64 of shape (n,).
+        held_out: those of the ones that are held out, int64 of shape (m,).
+    """
+    trained = {_digest(dataset.train_images[index]) for index in training}
+    shared = sum(_digest(dataset.train_images[index]) in trained for index in held_out)
+    if not shared:
+        return None
+    return (
+        f"{shared:,} of the {len(held_out):,} held-out images {_are(shared)} also among those that "
+        "are trained on, pixel for pixel: the validation accuracy overstates how well a network "
+        "does on new images"
+    )
+
+
 def _shared(dataset: Dataset) -> list[str]:
-    """Count the test images that are, pixel for pixel, in the training set."""
+    """Count the test images that are, pixel for pixel, in the training set, and odd labels."""
     trained: dict[bytes, set[int]] = {}
+    blank = set()
     for image, label in zip(dataset.train_images, dataset.train_labels, strict=True):
-        trained.setdefault(_digest(image), set()).add(int(label))
+        digest = _digest(image)
+        trained.setdefault(digest, set()).add(int(label))
+        if image.min() == image.max():
+            blank.add(digest)
+    found = []
+    torn = sum(len(labels) > 1 for digest, labels in trained.items() if digest not in blank)
+    if torn:
+        found.append(f"{torn:,} training {'image has' if torn == 1 else 'images have'} two labels")
     labels_of = [trained.get(_digest(image)) for image in dataset.test_images]
     shared = sum(labels is not None for labels in labels_of)
     if not shared:
-        return []
+        return found
     words = (
-        f"{shared:,} of the {len(labels_of):,} test images {'is' if shared == 1 else 'are'} in the "
-        "training set too, pixel for pixel: the test accuracy overstates how well a network does "
-        "on new images"
+        f"{shared:,} of the {len(labels_of):,} test images {_are(shared)} in the training set too, "
+        "pixel for pixel: the test accuracy overstates how well a network does on new images"
     )
     other = sum(
         labels is not None and int(label) not in labels
         for labels, label in zip(labels_of, dataset.test_labels, strict=True)
     )
-    return [f"{words} ({other:,} with another label there)" if other else words]
+    return [*found, f"{words} ({other:,} with another label there)" if other else words]
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _digest(image: NDArray[np.uint8]) -> bytes:

@@ -52,11 +52,15 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
                 f"the training and the test set do not belong together: {train} has {what} "
                 f"{_join(of_train)}, {test} has {what} {_join(of_test)}"
             )
-    if len(np.unique(train_labels)) == 1:
-        raise DataError(
-            f"{train}: all labels in train_set_y are {train_labels[0]}. Training needs "
-            "images of at least two classes."
-        )
+    for file, key, labels in (
+        (train, "train_set_y", train_labels),
+        (test, "test_set_y", test_labels),
+    ):
+        if len(np.unique(labels)) == 1:
+            raise DataError(
+                f"{file}: all labels in {key} are {labels[0]}. Images of at least two classes are "
+                "needed."
+            )
     return Dataset(
         name=name,
         train_images=train_images,

@@ -42,7 +42,7 @@ def _of_external(dataset: Any) -> str | None:
     folder = prefix.replace("${ORIGIN}", str(Path(dataset.file.filename).absolute().parent))
     left = dataset.size * dataset.dtype.itemsize
     for name, offset, size in dataset.external:
-        needed, file = min(left, size), Path(folder, name)
+        needed, file = min(left, size), Path(folder, name).absolute()
         left -= needed
         if not file.is_file():
             return f"its values are in the file {file}, which is not there"

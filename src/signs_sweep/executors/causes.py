@@ -121,7 +121,8 @@ def _sentence(words: str) -> str:
 
 def _lines(printed: str) -> list[str]:
     """Return the lines that were printed, without TensorFlow's remarks about itself."""
-    lines = [line.strip() for line in printed.splitlines()]
+    shown = "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in printed)
+    lines = [line.strip("\ufffd ") for line in shown.splitlines()]
     return [line for line in lines if line and not _REMARK.match(line)]
 
 

@@ -21,6 +21,7 @@ from signs_sweep.spec import Categories, Experiment, Range, Search
 from signs_sweep.store import Store
 from signs_sweep.studies import (
     OwnTrials,
+    aggregate,
     default_storage,
     missing_package,
     open_study,
@@ -133,7 +134,9 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
                 maximize=search.objective.maximize,
                 metric=search.objective.metric,
             )
-            own = OwnTrials(study, search.space, runs_of)
+            own = OwnTrials(
+                study, search.space, runs_of, lambda values: aggregate(values, search.objective)
+            )
             own.admit()
             return own, recover(own.study, [one.name for one in search.space])
     except StoreError as error:

@@ -109,6 +109,13 @@ class SearchOutcome:
         return sum(_left(run_id, self.results.get(run_id)) for run_id in dict.fromkeys(pruned))
 
     @property
+    def finished_though_pruned(self) -> int:
+        """How many pruned trials had finished all of their runs before they could be stopped."""
+        finished = {run_id for run_id, one in self.results.items() if one.state.is_finished}
+        pruned = [one for one in self.trials if one.state == "PRUNED"]
+        return sum(bool(one.run_ids) and finished.issuperset(one.run_ids) for one in pruned)
+
+    @property
     def state(self) -> State:
         """KILLED after an interruption, FINISHED where there is a winner, else FAILED."""
         if self.was_interrupted:

@@ -76,16 +76,42 @@ def sentences(outcome: SearchOutcome) -> list[str]:
     lines = [f"{told}."]
     if outcome.epochs_saved:
         lines[0] += f" Pruning left out {outcome.epochs_saved:,} epochs."
+    if outcome.finished_though_pruned:
+        lines[0] += (
+            f" {outcome.finished_though_pruned} of the pruned trials had finished before they "
+            "could be stopped. They do not count, so that the result does not depend on timing."
+        )
     lines += left_out(outcome.left_out)
     if best is None:
         return [*lines, "No trial was completed, so there is no best one."]
     metric = outcome.search.objective.metric
     name = describe(f"trial {best.number}", best.params)
-    lines.append(f"Best: {name}, {metric} {best.value:.4f}.")
+    equal = [f"{one.number}" for one in outcome.trials if one.value == best.value]
+    tie = f" Trials {', '.join(equal)} have that value." if len(equal) > 1 else ""
+    lines.append(f"Best: {name}, {metric} {best.value:.4f}.{tie}")
     lines += _confirmed(outcome, ended)
+    lines += _guessing(outcome)
     if len(outcome.search.space) > 1:
         lines.append(in_words(outcome.importances, counts["COMPLETE"]))
     return lines
+
+
+def _guessing(outcome: SearchOutcome) -> list[str]:
+    """Say of how many runs the network has learned nothing, and whether that of the best has."""
+    results = list(outcome.results.values())
+    found = {one.run_id for one in results if one.guessing_since is not None}
+    if not found:
+        return []
+    text = (
+        f"{len(found)} of {len(results)} runs learned nothing: the network gives every image the "
+        "same class, as it does when its hidden units are all dead."
+    )
+    confirmed = outcome.confirmation
+    chosen = set(outcome.best.run_ids) if outcome.best else set()
+    chosen |= {run.run_id for run in confirmed.winner.runs} if confirmed else set()
+    if chosen & found:
+        text += f" {len(chosen & found)} of them are runs of the best trial: do not rely on it."
+    return [text]
 
 
 def left_out(trials: Sequence[LeftOut]) -> list[str]:

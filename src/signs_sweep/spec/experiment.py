@@ -181,8 +181,10 @@ class Experiment:
         problems = Problems(self.path, self.text)
         for place, size, is_default in self._values_of("batch_size"):
             if size > training_samples:
-                which = " by default, which" if is_default else ""
-                problems.add(place, f"batch_size is {size:,}{which}, larger than the data", hint)
+                which = " by default" if is_default else ""
+                instead = f"{hint}: write base: {{batch_size: {training_samples}}}"
+                message = f"batch_size is {size:,}{which}, larger than the data"
+                problems.add(place, message, instead if is_default else hint)
         if problems:
             raise problems.error()
 

@@ -25,8 +25,8 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval leaves out zero; one without width says nothing."""
+        return self.low < self.high and (self.low > 0 or self.high < 0)
 
 
 def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Difference:

@@ -75,7 +75,7 @@ def guessing_since(
     predicted: NDArray[np.int64],
     loss: float,
 ) -> int | None:
-    """Return since which epoch a trained network has only guessed; None if it does not guess.
+    """Return since which epoch the loss of a network that guesses is that of guessing; else None.
 
     It guesses if every training image gets the same class, its loss is not below that of guessing,
     and the loss of its last 15 epochs or more was not either. A network that has just begun to
@@ -101,6 +101,7 @@ def guessing_since(
 def describe_guessing(epoch: int) -> str:
     """Return what a person should know of a network that has only guessed since an epoch."""
     return (
-        f"It has only guessed since epoch {epoch:,}: every image gets the same class, as from a "
-        "network whose hidden units are all dead. Try a smaller learning_rate or another init_seed."
+        f"It learned nothing: its loss has not been below that of guessing since epoch {epoch:,}, "
+        "and every image gets the same class, as from a network whose hidden units are all dead. "
+        "Try a smaller learning_rate or another init_seed."
     )

@@ -4,7 +4,7 @@ from signs_sweep.studies.importances import importances, in_words
 from signs_sweep.studies.methods import missing_package
 from signs_sweep.studies.own import LeftOut, OwnTrials
 from signs_sweep.studies.pictures import Drawing, draw_study
-from signs_sweep.studies.scheduler import StudyScheduler, Told, count_done, proposed
+from signs_sweep.studies.scheduler import StudyScheduler, Told, aggregate, count_done, proposed
 from signs_sweep.studies.space import as_text, distributions, grid_size, values_of
 from signs_sweep.studies.storage import (
     FAILED,
@@ -23,6 +23,7 @@ __all__ = [
     "OwnTrials",
     "StudyScheduler",
     "Told",
+    "aggregate",
     "as_text",
     "count_done",
     "default_storage",

@@ -61,6 +61,7 @@ class OwnTrials:
         study: "optuna.Study",
         space: Space,
         runs_of: Callable[[Mapping[str, Any]], Sequence[str]],
+        value_of: Callable[[Sequence[float]], float],
     ) -> None:
         """Look at a study; nothing in it is changed.
 
@@ -68,6 +69,7 @@ class OwnTrials:
             study: with all trials.
             space: what is searched.
             runs_of: returns the ids of the runs of a point, given its values by parameter.
+            value_of: returns the value of a trial, given that of each of its runs.
 
         Raises:
             UsageError: somebody added a trial which keeps Optuna from proposing any.
@@ -77,6 +79,7 @@ class OwnTrials:
         self._all = study
         self._space = {one.name: one for one in space}
         self._runs_of = runs_of
+        self._value_of = value_of
         self._verdicts: dict[int, str] = {}
         known = [trial.distributions for trial in study.get_trials(deepcopy=False)]
         self.distributions = distributions(space, known)
@@ -139,8 +142,12 @@ class OwnTrials:
             return "no runs"
         if runs != list(self._runs_of(values_of(tuple(self._space.values()), trial.params))):
             return "its runs are those of another search"
-        if trial.state.name == "COMPLETE" and not trial.user_attrs.get(VALUES):
-            return "its value is not from its runs"
+        if trial.state.name != "COMPLETE":
+            return ""
+        values = trial.user_attrs.get(VALUES) or {}
+        is_whole = set(values) == set(runs)
+        if not is_whole or trial.value != self._value_of([values[run] for run in runs]):
+            return "its value is not that of its runs"
         return ""
 
     def _outside(self, chosen: Mapping[str, Any], trial: "FrozenTrial") -> str:

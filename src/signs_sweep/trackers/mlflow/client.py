@@ -127,6 +127,8 @@ def _explain(uri: str, error: Exception) -> str:
     reason, store = why(error), shown(uri)
     if is_server(uri):
         text = mask(str(error))
+        if "error responses" in text:
+            return f"the tracking server {store} answers with errors. Its log says why."
         if "Max retries" in text or "Connection" in text:
             cause = text.rpartition("(Caused by ")[2].rpartition("): ")[2].rstrip('")')
             return f"the tracking server {store} does not answer. Is it running? ({cause[:200]})"

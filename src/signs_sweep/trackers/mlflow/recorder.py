@@ -126,8 +126,9 @@ class RunRecorder:
         waiting, self._waiting = self._waiting, []
         for first in range(0, len(waiting), _AT_ONCE):
             self._client.log_batch(self.location, metrics=waiting[first : first + _AT_ONCE])
-        epochs = RunTag(tags.EPOCHS, str(self._curves.epochs))
-        self._client.log_batch(self.location, tags=[epochs])
+        # A run that is stopped before it has gone on has the epochs of before.
+        epochs = max(self._curves.epochs, self._recorded.get("loss", 0))
+        self._client.log_batch(self.location, tags=[RunTag(tags.EPOCHS, str(epochs))])
         now = time.monotonic()
         rest = _REST * (now - began) if len(waiting) <= _AT_ONCE else 0
         self._next_write = now + max(_SECONDS, rest)
