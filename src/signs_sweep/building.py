@@ -211,8 +211,8 @@ def _signature(node: ast.AST, function: str, file: Path) -> ast.arguments | None
     positional = [one.arg for one in (*taken.posonlyargs, *taken.args)]
     if len(positional) < 2 and taken.vararg is None:
         raise DataError(
-            f"the function '{function}' takes {len(positional)} positional arguments; it is called "
-            "with the input shape and the number of classes"
+            f"the function '{function}' is called with the input shape and the number of classes; "
+            "give it a parameter for each"
         )
     unnamed = [one.arg for one in taken.posonlyargs[2:] if one.arg in _required(taken)]
     if unnamed:
