@@ -11,7 +11,7 @@ run: $(VENV)/installed  ## Train the main experiment, or SPEC=...
 	$(BIN)/signs-sweep run $(SPEC)
 
 test: check  ## Linters, types and all tests.
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fast: $(VENV)/installed-dev  ## The part of the tests that takes less than a minute.
 	$(BIN)/pytest -m "not slow"
