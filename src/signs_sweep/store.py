@@ -10,7 +10,7 @@ import numpy as np
 
 from signs_sweep.checkpoints import FileCheckpoints, FileClaims
 from signs_sweep.databases import is_server, sqlite_path, without_password
-from signs_sweep.disk import DiskNeed, bytes_of_runs, numbers_in_checkpoint
+from signs_sweep.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.errors import StoreError
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
@@ -142,10 +142,12 @@ class Store:
         while not folder.exists():
             folder = folder.parent
         has_database = sqlite_path(self.uri) is not None
-        needed = bytes_of_runs(new, datasets, numbers, has_database=has_database)
+        needed, is_least = bytes_of_runs(new, datasets, numbers, has_database=has_database)
+        if needed and not store_exists(self.uri):
+            needed += EMPTY_DATABASE
         if is_server(self.uri):
-            needed = (0, True)
-        return DiskNeed(*needed, shutil.disk_usage(folder).free, str(folder))
+            needed, is_least = 0, True
+        return DiskNeed(needed, is_least, shutil.disk_usage(folder).free, str(folder))
 
     def seconds_an_epoch(self) -> float | None:
         """Return the average over all finished runs of the store; None where there are none."""

@@ -38,8 +38,8 @@ def build_table(
         left out; `epochs` is the number trained, or asked for where there is no result. With a
         baseline, `is_baseline` marks it and `difference` is by how much a run exceeds the run of
         the baseline with the same seeds, in validation accuracy where all runs have it, else in
-        test accuracy. `guessing_since` is there if some run has given every image the same class,
-        from that epoch to its end.
+        test accuracy. `guessing_since` is there if some run learned nothing: the epoch from which
+        on its loss has not been below that of guessing.
 
     Raises:
         UsageError: `sort` or one of `metrics` is not known of any run.

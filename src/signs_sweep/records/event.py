@@ -93,8 +93,8 @@ class Finished:
             class, column the predicted one; None where the run was not tested.
         model: the trained network as the bytes of a `.keras` file of ordinary Keras layers, for
             float32 images scaled to [0, 1] of shape (n, height, width, channels).
-        guessing_since: the epoch from which on the network has given every image the same class,
-            as one whose hidden units are dead does; None for a network that has learned.
+        guessing_since: where the network gives every image the same class, the epoch from which on
+            its loss has not been below that of guessing; None for a network that has learned.
     """
 
     run_id: str

@@ -48,8 +48,8 @@ class Result:
         history: the values of every epoch, where this process saw them; None for a run that
             was found in the store.
         location: where the tracker keeps it (for MLflow, the id of its run there).
-        guessing_since: the epoch from which on a finished run has given every image the same class;
-            None if it has learned.
+        guessing_since: where a finished run gives every image the same class, the epoch from which
+            on its loss has not been below that of guessing; None if it has learned.
     """
 
     run_id: str

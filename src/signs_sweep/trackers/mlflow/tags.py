@@ -12,7 +12,7 @@ MESSAGE = "signs_sweep.message"
 BASELINE = "signs_sweep.baseline"
 """The run_id of the run that a run is compared with: its own in the baseline."""
 GUESSING_SINCE = "signs_sweep.guessing_since"
-"""The epoch from which on a run has given every image the same class."""
+"""Where a run gives every image the same class: since when its loss is that of guessing."""
 ENVIRONMENT = "signs_sweep.env."
 
 PRUNED = "signs_sweep.pruned"
