@@ -24,7 +24,7 @@ from signs_sweep.trainer import runtime
 
 runtime.prepare()
 
-from signs_sweep.trainer.dense import DenseNetwork, tile_count  # noqa: E402 - after the settings
+from signs_sweep.trainer.dense import DenseNetwork, tile_widths  # noqa: E402 - after the settings
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages  # noqa: E402
 
 CLASSES = 6
@@ -134,7 +134,7 @@ def main() -> None:
     for varies, size in sizes():
         taken = measure(size)
         image = f"{size.side} x {size.side} x {size.channels}"
-        tiles = tile_count(size.side**2 * size.channels)
+        tiles = len(tile_widths(size.side**2 * size.channels, size.hidden[0]))
         print(
             f"| {varies} | {list(size.hidden)} | {size.batch} | {size.samples:,} | {image} "
             f"| {tiles} | {taken['ours']:.1f} | {taken['fit']:.1f} "

@@ -1,5 +1,6 @@
 """What the pictures of a run show."""
 
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
@@ -53,6 +54,26 @@ def test_the_confusion_matrix_counts_and_sums_up() -> None:
     assert axes.get_title() == "Test set: 9 of 10 correct"
     assert sorted(text.get_text() for text in axes.texts) == ["1", "4", "5"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["no", "yes"]
+
+
+def test_a_picture_does_not_depend_on_those_drawn_before_it() -> None:
+    """A thread draws on the figures of the run before; a new thread has none."""
+    long = np.linspace(1.8, 0.1, 300)
+    counts = np.array([[5, 1], [0, 4]])
+    runs: list[tuple] = [
+        (1e-4, {"loss": long, "accuracy": 1 - long / 2}, counts, ("no", "yes")),
+        (1e-3, {"loss": np.array([2.0, 300.0, np.nan]), "accuracy": long[:3]}, None, ()),
+        (1e-5, {"loss": long, "accuracy": long / 2, "val_accuracy": long / 3}, counts, ("a", "b")),
+        (1e-4, {"loss": 9 * long[:5], "accuracy": long[:5] / 2}, counts[::-1], ("no", "yes")),
+    ]
+
+    def drawn(run: tuple) -> dict[str, bytes]:
+        with ThreadPoolExecutor(1) as new_thread:
+            return new_thread.submit(draw_run, *run).result()
+
+    alone = [drawn(run) for run in runs]
+    for order in (range(4), reversed(range(4))):
+        assert all(draw_run(*runs[number]) == alone[number] for number in order)
 
 
 @pytest.mark.parametrize("classes", [2, 6, 40])

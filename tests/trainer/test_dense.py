@@ -3,15 +3,24 @@
 import numpy as np
 import pytest
 
-from signs_sweep.trainer.dense import DenseNetwork, glorot_uniform, tile_count
+from signs_sweep.trainer.dense import DenseNetwork, glorot_uniform, tile_widths
 
 
 @pytest.mark.parametrize(
-    ("features", "tiles"),
-    [(12288, 24), (3072, 6), (512, 1), (1024, 1), (7500, 15), (7203, 21), (7919, 1), (7, 1)],
+    ("features", "units", "widths"),
+    [
+        (12288, 25, [2048] * 6),
+        (12288, 5, [12288]),
+        (12288, 100, [1024] * 12),
+        (49152, 500, [4096] * 12),
+        (7203, 25, [2416, 2416, 2371]),
+        (7, 3, [7]),
+    ],
 )
-def test_the_first_kernel_is_cut_where_it_divides(features: int, tiles: int) -> None:
-    assert tile_count(features) == tiles
+def test_the_first_kernel_is_cut_into_tiles_that_fit_a_cache(
+    features: int, units: int, widths: list[int]
+) -> None:
+    assert tile_widths(features, units) == widths
 
 
 @pytest.mark.slow
@@ -46,20 +55,20 @@ class TestInitialWeights:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [(32, 32, 3), (16, 16, 3), (16, 32, 1)])
+@pytest.mark.parametrize("shape", [(64, 64, 3), (61, 61, 3), (16, 32, 1)])
 def test_weights_come_back_as_they_were_set(shape: tuple[int, int, int]) -> None:
-    network = DenseNetwork(shape, (5, 4), 3)
+    network = DenseNetwork(shape, (12, 4), 3)
     rng = np.random.default_rng(0)
     weights = [rng.random(part.shape, np.float32) for part in network.weights()]
     network.set_weights(weights)
     assert all(map(np.array_equal, network.weights(), weights))
     features = int(np.prod(shape))
-    assert [part.shape for part in weights] == [(features, 5), (5,), (5, 4), (4,), (4, 3), (3,)]
+    assert [part.shape for part in weights] == [(features, 12), (12,), (12, 4), (4,), (4, 3), (3,)]
 
 
 @pytest.mark.slow
 def test_the_penalty_is_the_sum_of_squares_of_the_hidden_kernels() -> None:
-    network = DenseNetwork((32, 32, 3), (5, 4), 3)
+    network = DenseNetwork((61, 61, 3), (12, 4), 3)
     network.initialise(5)
     hidden = network.weights()[0:4:2]
     expected = sum(float((kernel.astype(np.float64) ** 2).sum()) for kernel in hidden)
@@ -68,9 +77,9 @@ def test_the_penalty_is_the_sum_of_squares_of_the_hidden_kernels() -> None:
 
 @pytest.mark.slow
 def test_the_plain_keras_model_computes_the_same() -> None:
-    network = DenseNetwork((32, 32, 3), (5, 4), 3)
+    network = DenseNetwork((61, 61, 3), (12, 4), 3)
     network.initialise(5)
-    images = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3)).astype(np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (10, 61, 61, 3)).astype(np.uint8)
     logits = network.predict(network.arrange(images)).numpy()
     softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     probabilities = network.to_keras().predict(images / np.float32(255), verbose=0)

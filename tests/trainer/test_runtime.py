@@ -8,6 +8,11 @@ import pytest
 
 from signs_sweep.trainer import runtime
 
+WIDE = "--xla_cpu_prefer_vector_width=512"
+OTHERS = (
+    "--xla_cpu_enable_concurrency_optimized_scheduler=false "
+    "--xla_cpu_copy_insertion_use_region_analysis=true"
+)
 AVX512 = ("A processor", frozenset({"avx2", "avx512f"}))
 OLDER = ("A processor", frozenset({"avx2"}))
 
@@ -26,7 +31,7 @@ def test_a_process_that_trains_has_one_thread_and_is_quiet(with_avx512: None) ->
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "XLA_FLAGS": "--xla_cpu_prefer_vector_width=512",
+        "XLA_FLAGS": f"{WIDE} {OTHERS}",
     }
 
 
@@ -38,12 +43,13 @@ def test_the_given_environment_is_left_alone(with_avx512: None) -> None:
 
 def test_flags_of_the_user_are_kept(with_avx512: None) -> None:
     environment = runtime.training_environment({"XLA_FLAGS": "--xla_dump_to=here"})
-    assert environment["XLA_FLAGS"] == "--xla_dump_to=here --xla_cpu_prefer_vector_width=512"
+    assert environment["XLA_FLAGS"] == f"--xla_dump_to=here {WIDE} {OTHERS}"
 
 
 def test_the_users_choice_of_vectors_wins(with_avx512: None) -> None:
     chosen = {"XLA_FLAGS": "--xla_cpu_prefer_vector_width=256"}
-    assert runtime.training_environment(chosen)["XLA_FLAGS"] == chosen["XLA_FLAGS"]
+    flags = runtime.training_environment(chosen)["XLA_FLAGS"]
+    assert flags == f"{chosen['XLA_FLAGS']} {OTHERS}"
 
 
 def test_doing_it_twice_changes_nothing(with_avx512: None) -> None:
@@ -51,9 +57,16 @@ def test_doing_it_twice_changes_nothing(with_avx512: None) -> None:
     assert runtime.training_environment(once) == once
 
 
-def test_an_older_processor_gets_no_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_processor_gets_no_wide_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "processor", lambda: OLDER)
-    assert "XLA_FLAGS" not in runtime.training_environment({})
+    assert runtime.training_environment({})["XLA_FLAGS"] == OTHERS
+
+
+def test_a_version_that_may_not_know_a_flag_does_not_get_it(
+    with_avx512: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "version", lambda _: "2.99.0")
+    assert runtime.training_environment({})["XLA_FLAGS"] == WIDE
 
 
 @pytest.mark.slow

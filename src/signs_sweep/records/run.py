@@ -6,7 +6,7 @@ from hashlib import sha256
 from signs_sweep.records.model import Model
 from signs_sweep.records.parameters import Parameters
 
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 """Version of the training semantics. Raised whenever the same run would give other numbers."""
 
 

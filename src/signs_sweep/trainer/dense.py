@@ -1,13 +1,13 @@
 """The dense network: its variables in the layout that trains fast, and as plain Keras.
 
-The layout of the first kernel decides the speed: XLA on CPU multiplies a (12288, 25) matrix 2 to 3
-times slower than the same numbers in tiles of (24, 25, 512), with the products of the tiles added
-up. Images are kept in the same tiles, as uint8, and scaled to [0, 1] where they are used.
+The layout of the first kernel decides the speed. It is kept as (units, features), which XLA on CPU
+multiplies faster than (features, units), and cut into tiles of some 200 KiB, each a variable of its
+own: Adam then finds a tile, its gradient and its two moments in the cache.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
-from math import log
 from typing import Any
 
 import numpy as np
@@ -16,20 +16,23 @@ from numpy.typing import NDArray
 from signs_sweep.trainer.network import saved, scaled
 from signs_sweep.trainer.randomness import dropout_mask
 
-_BEST, _NARROWEST, _WIDEST = 512, 64, 1024
-"""Widths of a tile, in features."""
+_TILE_BYTES = 200 * 1024
+_MOST_TILES = 12
+"""Each tile adds a tenth of a second to the compilation."""
+
+_LANES = 16
+"""Tiles begin at multiples of this many features: floats in the widest vector."""
 
 
-def tile_count(features: int) -> int:
-    """Return into how many tiles of equal width the first kernel is cut.
+def tile_widths(features: int, units: int) -> list[int]:
+    """Return how many features each tile of the first kernel has.
 
-    The width is the divisor nearest to 512, of those from 64 to 1,024. Where there is none, and up
-    to 1,024 features, the kernel stays whole.
+    All but the last are equally wide; the last may be narrower.
     """
-    if features <= _WIDEST:
-        return 1
-    widths = [width for width in range(_NARROWEST, _WIDEST + 1) if features % width == 0]
-    return features // min(widths, key=lambda width: abs(log(width / _BEST)), default=features)
+    count = int(np.clip(4 * features * units // _TILE_BYTES, 1, _MOST_TILES))
+    width = -(-features // (count * _LANES)) * _LANES
+    starts = range(0, features, width)
+    return [min(width, features - start) for start in starts]
 
 
 def glorot_uniform(seed: int, shape: tuple[int, int], repeats: int) -> NDArray[np.float32]:
@@ -56,8 +59,8 @@ class DenseNetwork:
     """Implements `Network`: `features -> hidden[0] relu -> ... -> classes softmax`.
 
     Attributes:
-        variables: Keras variables: kernel and bias of each layer, input side first. The first
-            kernel is float32 of (tiles, units, features / tiles), the others (inputs, units).
+        variables: Keras variables: the tiles of the first kernel, float32 of (units, width), its
+            bias, and then kernel, float32 of (inputs, units), and bias of each further layer.
     """
 
     def __init__(
@@ -75,16 +78,24 @@ class DenseNetwork:
         self.image_shape = image_shape
         self.hidden = hidden
         self._features = int(np.prod(image_shape))
-        self._tiles = tile_count(self._features)
         self._sizes = (self._features, *hidden, classes)
-        self.variables: list[Any] = []
-        for number, (inputs, outputs) in enumerate(pairwise(self._sizes)):
-            kernel = np.zeros((inputs, outputs), np.float32)
-            values = self._to_tiles(kernel) if number == 0 else kernel
-            self.variables += [
-                keras.Variable(values, name=f"kernel_{number}"),
-                keras.Variable(np.zeros(outputs, np.float32), name=f"bias_{number}"),
+        self._widths = tile_widths(self._features, self._sizes[1])
+        shapes = [(self._sizes[1], width) for width in self._widths]
+        self._tiles = [
+            keras.Variable(np.zeros(shape, np.float32), name=f"kernel_0_{number}")
+            for number, shape in enumerate(shapes)
+        ]
+        self._further: list[Any] = [keras.Variable(np.zeros(self._sizes[1], np.float32))]
+        for inputs, outputs in pairwise(self._sizes[1:]):
+            self._further += [
+                keras.Variable(np.zeros((inputs, outputs), np.float32)),
+                keras.Variable(np.zeros(outputs, np.float32)),
             ]
+
+    @property
+    def variables(self) -> Sequence[Any]:
+        """The trainable variables, in the order of the attribute."""
+        return [*self._tiles, *self._further]
 
     @property
     def state(self) -> Sequence[Any]:
@@ -107,25 +118,26 @@ class DenseNetwork:
 
     def set_weights(self, weights: Sequence[NDArray[np.float32]]) -> None:
         """Set the variables from arrays in Keras's layout: kernels (inputs, units), biases."""
-        for position, (variable, value) in enumerate(zip(self.variables, weights, strict=True)):
-            variable.assign(self._to_tiles(value) if position == 0 else value)
+        first, *further = weights
+        tiles = np.split(first.T, np.cumsum(self._widths)[:-1], axis=1)
+        for variable, value in zip(self.variables, [*tiles, *further], strict=True):
+            variable.assign(np.ascontiguousarray(value))
 
     def weights(self) -> list[NDArray[np.float32]]:
         """Return the variables as arrays in Keras's layout."""
-        values = [np.asarray(variable.value) for variable in self.variables]
-        values[0] = values[0].transpose(0, 2, 1).reshape(self._features, -1)
-        return values
+        tiles = [np.asarray(tile.value) for tile in self._tiles]
+        first = np.ascontiguousarray(np.concatenate(tiles, axis=1).T)
+        return [first, *(np.asarray(variable.value) for variable in self._further)]
 
     def arrange(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return images of (n, height, width, channels) as tiles of (tiles, n, width)."""
-        flat = images.reshape(len(images), self._tiles, -1)
-        return np.ascontiguousarray(flat.transpose(1, 0, 2))
+        """Return images of (n, height, width, channels) as rows of (n, features)."""
+        return images.reshape(len(images), -1)
 
     def take(self, images: Any, rows: Any) -> Any:
-        """Return some images, by their numbers: uint8 of (tiles, size, width)."""
+        """Return some images, by their numbers: uint8 of (size, features)."""
         import tensorflow as tf
 
-        return tf.gather(images, rows, axis=1)
+        return tf.gather(images, rows)
 
     def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[np.uint8]:
         """Return the dropout mask of an epoch, uint8 of (samples, sum(hidden))."""
@@ -151,70 +163,67 @@ class DenseNetwork:
 
         return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
 
-    def _logits(self, tiles: Any, mask: Any = None, keep_prob: Any = None) -> Any:
+    def _logits(self, images: Any, mask: Any = None, keep_prob: Any = None) -> Any:
         """Return the outputs before the softmax, float32 of (n, classes).
 
         Args:
-            tiles: images as `take` gives them, uint8 of (tiles, n, width).
+            images: as `take` gives them, uint8 of (n, features).
             mask: which outputs of the hidden layers are kept, float32 of (n, sum(hidden)); None in
                 inference mode. Kept outputs are divided by `keep_prob`, as in Keras's Dropout.
             keep_prob: share that is kept.
         """
         import tensorflow as tf
 
-        values = [variable.value for variable in self.variables]
-        products = tf.matmul(scaled(tiles), values[0], transpose_b=True)
-        outputs = tf.reduce_sum(products, axis=0) + values[1]
+        parts = tf.split(images, self._widths, axis=1)
+        products = [
+            tf.matmul(tile.value, scaled(part), transpose_b=True)
+            for tile, part in zip(self._tiles, parts, strict=True)
+        ]
+        bias, *further = (variable.value for variable in self._further)
+        outputs = tf.transpose(tf.add_n(products)) + bias
         start = 0
-        for number, units in enumerate(self.hidden, start=1):
+        for number, units in enumerate(self.hidden):
             outputs = tf.nn.relu(outputs)
             if mask is not None:
                 outputs = outputs * mask[:, start : start + units] / keep_prob
             start += units
-            outputs = outputs @ values[2 * number] + values[2 * number + 1]
+            outputs = outputs @ further[2 * number] + further[2 * number + 1]
         return outputs
 
     def penalty(self, l2: Any) -> Any:
         """Return `l2` times the sum of the squares of all hidden kernels.
 
-        The sum costs a tenth of a step and is left out where `l2` is 0. It goes over the tiles
-        first: one sum over everything does not vectorise.
+        The squares of equally wide tiles are added up before their sum is taken: XLA does not
+        vectorise a sum of squares.
         """
         import tensorflow as tf
 
-        @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def weighted(*kernels: Any) -> Any:
-            def squares() -> Any:
-                first = tf.reduce_sum(tf.reduce_sum(tf.square(kernels[0]), axis=0))
-                others = [tf.reduce_sum(tf.square(kernel)) for kernel in kernels[1:]]
-                return l2 * tf.add_n([first, *others])
-
-            def gradient(upstream: Any) -> list[Any]:
-                return [upstream * 2 * l2 * kernel for kernel in kernels]
-
-            return tf.cond(l2 > 0, squares, lambda: tf.constant(0.0)), gradient
-
-        return weighted(*(self.variables[2 * number].value for number in range(len(self.hidden))))
+        by_width: dict[int, list[Any]] = {}
+        for width, tile in zip(self._widths, self._tiles, strict=True):
+            by_width.setdefault(width, []).append(tf.square(tile.value))
+        squares = [tf.add_n(tiles) for tiles in by_width.values()]
+        squares += [tf.square(self._further[2 * n - 1].value) for n in range(1, len(self.hidden))]
+        return l2 * tf.add_n([tf.reduce_sum(part) for part in squares])
 
     def to_keras(self) -> Any:
-        """Return the network as a Keras model of ordinary layers with the current weights.
+        """Return a Keras model of ordinary layers with the current weights, the same each time.
 
         It takes float32 images of (n, height, width, channels) scaled to [0, 1] and returns
         probabilities of (n, classes).
         """
+        self._keras_model.set_weights(self.weights())
+        return self._keras_model
+
+    @cached_property
+    def _keras_model(self) -> Any:
+        """The model to fill with weights: building it takes longer than saving it."""
         import keras
 
         layers = [keras.layers.Input(self.image_shape, name="image"), keras.layers.Flatten()]
         layers += [keras.layers.Dense(units, activation="relu") for units in self.hidden]
         layers += [keras.layers.Dense(self._sizes[-1], activation="softmax")]
-        model = keras.Sequential(layers)
-        model.set_weights(self.weights())
-        return model
+        return keras.Sequential(layers)
 
     def to_bytes(self) -> bytes:
         """Return `to_keras()` as the content of a `.keras` file."""
         return saved(self.to_keras())
-
-    def _to_tiles(self, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-        cut = kernel.reshape(self._tiles, self._features // self._tiles, -1)
-        return np.ascontiguousarray(cut.transpose(0, 2, 1))

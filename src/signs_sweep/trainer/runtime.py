@@ -9,7 +9,19 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-_VECTOR_FLAG = "--xla_cpu_prefer_vector_width=512"
+_XLA_FLAGS = {
+    "xla_cpu_prefer_vector_width": "512",
+    "xla_cpu_enable_concurrency_optimized_scheduler": "false",
+    "xla_cpu_copy_insertion_use_region_analysis": "true",
+}
+"""Switches of XLA that make training faster.
+
+The first, for processors with 512-bit vectors, brings 5 %. The others bring 7 %: with one thread
+there is no concurrency to optimise for, and the kernels are not copied in every step any more.
+"""
+
+_KNOWS_ALL_FLAGS = ("2.20.", "2.21.")
+"""Versions of TensorFlow that have all of them: XLA ends the process on an unknown one."""
 
 _NOT_NEEDED = ("matplotlib", "pandas", "pyarrow", "sklearn")
 """What Keras imports where it is installed, for uses that are not ours.
@@ -46,11 +58,19 @@ def training_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """
     result = dict(environment)
     result |= dict.fromkeys(_THREADS, "1") | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    flags = result.get("XLA_FLAGS", "")
-    if "avx512f" in processor()[1] and "xla_cpu_prefer_vector_width" not in flags:
-        # Measured: 5 % faster where the processor has 512-bit vectors.
-        result["XLA_FLAGS"] = f"{flags} {_VECTOR_FLAG}".strip()
+    own = result.get("XLA_FLAGS", "")
+    flags = [f"--{name}={value}" for name, value in _xla_flags().items() if name not in own]
+    if flags:
+        result["XLA_FLAGS"] = " ".join([own, *flags]).strip()
     return result
+
+
+def _xla_flags() -> dict[str, str]:
+    wide, *others = _XLA_FLAGS
+    names = [wide] if "avx512f" in processor()[1] else []
+    if version("tensorflow").startswith(_KNOWS_ALL_FLAGS):
+        names += others
+    return {name: _XLA_FLAGS[name] for name in names}
 
 
 def prepare(
