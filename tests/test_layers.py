@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 LAYERS = (
     {"errors", "interrupts", "masking", "records"},
     {
-        *("building", "data", "databases", "disk", "options", "planning", "preparation"),
-        *("spec", "statistics"),
+        *("building", "data", "databases", "disk", "figures", "options", "planning"),
+        *("preparation", "spec", "statistics"),
     },
     {"protocols"},
     {"executors", "schedulers", "trackers", "trainer", "checkpoints", "studies"},
@@ -33,11 +33,11 @@ HEAVY = {
     "optuna": {"studies", "searching"},  # the latter for types alone
     "plotly": {"studies"},
     "sklearn": set(),  # by Optuna alone
-    "matplotlib": {"trackers", "studies"},
+    "matplotlib": {"figures", "studies"},
     "pandas": {"analysis", "cli", "outcome", "searching", "api"},
     "scipy": {"statistics", "studies"},
     "h5py": {"data", "trainer"},
-    "PIL": {"data"},
+    "PIL": {"data", "figures"},
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -95,6 +95,7 @@ class Finished:
             float32 images scaled to [0, 1] of shape (n, height, width, channels).
         guessing_since: where the network gives every image the same class, the epoch from which on
             its loss has not been below that of guessing; None for a network that has learned.
+        pictures: by file name, PNG images of the run; None where the worker left them to others.
     """
 
     run_id: str
@@ -104,6 +105,7 @@ class Finished:
     confusion: "NDArray[np.int64] | None"
     model: bytes
     guessing_since: int | None = None
+    pictures: Mapping[str, bytes] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """What a tracker needs to know of a dataset."""
 
+import json
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,11 @@ class DatasetInfo:
     classes: tuple[str, ...]
     example: NDArray[np.float32]
     drawn: bool
+
+    @cached_property
+    def example_text(self) -> str:
+        """The example in JSON; 12,000 numbers, and every model has them."""
+        return json.dumps(self.example.round(6).tolist())
 
     @property
     def title(self) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from signs_sweep.building import ModelSource
 from signs_sweep.data import Dataset, DataSource, stratified_split
 from signs_sweep.errors import DataError, DivergedError, TrainingError
+from signs_sweep.figures import draw_run
 from signs_sweep.records import (
     Checkpoint,
     Dense,
@@ -29,6 +31,13 @@ from signs_sweep.trainer.network import Network
 
 _MOST_LOOPS = 8
 """Compiled programs that are kept, each with its copy of the training data: the latest used."""
+
+_SHORT_SECONDS = 2.0
+_RUNS_BEFORE_DRAWING = 4
+"""When a worker draws its runs: after so many, where they take no longer than this.
+
+The orchestrator draws the others while the workers train. With short runs it could not keep up.
+"""
 
 _SECONDS_A_CALL = 0.4
 """How long a call of the compiled loop should take: the pace of progress and of a stop."""
@@ -61,6 +70,8 @@ class Trainer:
         self._models = models or {}
         self._datasets: dict[str, Dataset] = {}
         self._checkpoint_seconds = checkpoint_seconds
+        self._is_worker = is_worker
+        self._runs_finished = 0
         self._course: _Course | None = None
         self._loops: dict[tuple[object, ...], tuple[EpochLoop, LabelledImages]] = {}
 
@@ -98,7 +109,17 @@ class Trainer:
                 yield course.checkpoint()
         if every is not None:
             yield course.checkpoint()
-        yield _finish(loop.network, training, dataset, course, is_tested=is_tested)
+        finished = _finish(loop.network, training, dataset, course, is_tested=is_tested)
+        if self._draws(finished):
+            history, rate = course.history(), run.parameters.learning_rate
+            pictures = draw_run(rate, history, finished.confusion, dataset.classes)
+            finished = replace(finished, pictures=pictures)
+        self._runs_finished += 1
+        yield finished
+
+    def _draws(self, finished: Finished) -> bool:
+        is_short = finished.seconds <= _SHORT_SECONDS
+        return self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the state of the run under way; None where there is none to be kept."""

@@ -4,12 +4,12 @@ What `mlflow.keras.save_model` writes, from a `.keras` file that a worker has ma
 and TensorFlow would take 5 s and 600 MB of this process only to write the same file again.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+
+from signs_sweep.trackers.dataset import DatasetInfo
 
 _REQUIRED = ("tensorflow", "keras", "numpy")
 
@@ -17,8 +17,7 @@ _REQUIRED = ("tensorflow", "keras", "numpy")
 def write_model(
     folder: Path,
     model: bytes,
-    example: NDArray[np.float32],
-    classes: int,
+    dataset: DatasetInfo,
     environment: Mapping[str, str],
 ) -> None:
     """Write a model that `mlflow.keras.load_model` and `mlflow.pyfunc.load_model` load.
@@ -26,8 +25,7 @@ def write_model(
     Args:
         folder: where to; it must not be there yet.
         model: content of a `.keras` file.
-        example: input, float32 of (1, height, width, channels).
-        classes: how many probabilities come out.
+        dataset: gives the example of an input, and how many probabilities come out.
         environment: versions of the libraries it was trained with.
     """
     from mlflow import pyfunc
@@ -38,18 +36,17 @@ def write_model(
     data.mkdir(parents=True)
     (data / "model.keras").write_bytes(model)
     (data / "keras_module.txt").write_text("keras", encoding="utf-8")
-    shown = example.round(6).tolist()
     for name, content in (
-        ("input_example.json", shown),
-        ("serving_input_example.json", {"inputs": shown}),
+        ("input_example.json", dataset.example_text),
+        ("serving_input_example.json", f'{{"inputs": {dataset.example_text}}}'),
     ):
-        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+        (folder / name).write_text(content, encoding="utf-8")
     _write_requirements(folder, environment)
     number = np.dtype(np.float32)
     description = Model(
         signature=ModelSignature(
-            inputs=Schema([TensorSpec(number, (-1, *example.shape[1:]))]),
-            outputs=Schema([TensorSpec(number, (-1, classes))]),
+            inputs=Schema([TensorSpec(number, (-1, *dataset.example.shape[1:]))]),
+            outputs=Schema([TensorSpec(number, (-1, len(dataset.classes)))]),
         ),
         saved_input_example_info={
             "artifact_path": "input_example.json",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from signs_sweep.figures import draw_run
 from signs_sweep.records import (
     PARAMETER_NAMES,
     Checkpoint,
@@ -26,13 +27,14 @@ from signs_sweep.records import (
 from signs_sweep.statistics.guessing import describe_guessing
 from signs_sweep.trackers.curves import Curves
 from signs_sweep.trackers.dataset import DatasetInfo
-from signs_sweep.trackers.figures import draw_run
 from signs_sweep.trackers.mlflow import tags
 from signs_sweep.trackers.mlflow.model import write_model
 
 if TYPE_CHECKING:
+    import numpy as np
     from mlflow import MlflowClient
     from mlflow.entities import Metric
+    from numpy.typing import NDArray
 
 _SECONDS = 2.0
 """Between two writes of a run's epochs: often enough to watch, seldom enough to cost little."""
@@ -75,6 +77,7 @@ class RunRecorder:
         self._environment: dict[str, str] = {}
         self._curves = Curves()
         self._waiting: list[Metric] = []
+        self._waiting_tags: dict[str, str] = {}
         self._next_write = time.monotonic() + _SECONDS
         self.has_ended = False
 
@@ -85,7 +88,9 @@ class RunRecorder:
         match event:
             case Started():
                 self._environment = dict(event.environment)
-                self._tag({tags.ENVIRONMENT + name: one for name, one in event.environment.items()})
+                self._waiting_tags |= {
+                    tags.ENVIRONMENT + name: value for name, value in event.environment.items()
+                }
             case Progress():
                 self._add(event)
             case Finished():
@@ -119,18 +124,26 @@ class RunRecorder:
             self._write()
 
     def _write(self) -> None:
-        """Write the epochs that wait, and how many there are now."""
+        """Write what waits, and how many epochs there are now; the tags come last."""
         from mlflow.entities import RunTag
 
         began = time.monotonic()
         waiting, self._waiting = self._waiting, []
-        for first in range(0, len(waiting), _AT_ONCE):
-            self._client.log_batch(self.location, metrics=waiting[first : first + _AT_ONCE])
+        is_backlog = len(waiting) > _AT_ONCE
+        while len(waiting) > _AT_ONCE:
+            self._client.log_batch(self.location, metrics=waiting[:_AT_ONCE])
+            waiting = waiting[_AT_ONCE:]
         # A run that is stopped before it has gone on has the epochs of before.
         epochs = max(self._curves.epochs, self._recorded.get("loss", 0))
-        self._client.log_batch(self.location, tags=[RunTag(tags.EPOCHS, str(epochs))])
+        values = self._waiting_tags | {tags.EPOCHS: str(epochs)}
+        self._waiting_tags = {}
+        self._client.log_batch(
+            self.location,
+            metrics=waiting,
+            tags=[RunTag(name, value) for name, value in values.items()],
+        )
         now = time.monotonic()
-        rest = _REST * (now - began) if len(waiting) <= _AT_ONCE else 0
+        rest = 0 if is_backlog else _REST * (now - began)
         self._next_write = now + max(_SECONDS, rest)
 
     def _finish(self, event: Finished) -> None:
@@ -138,7 +151,10 @@ class RunRecorder:
 
         if event.guessing_since is not None:
             words = describe_guessing(event.guessing_since)
-            self._tag({tags.GUESSING_SINCE: str(event.guessing_since), tags.NOTE: words})
+            self._waiting_tags |= {
+                tags.GUESSING_SINCE: str(event.guessing_since),
+                tags.NOTE: words,
+            }
         moment = int(event.time * 1000)
         final = {**event.metrics, "seconds": event.seconds}
         self._waiting += [
@@ -146,20 +162,16 @@ class RunRecorder:
             for name, value in final.items()
             if name not in self._recorded
         ]
-        pictures = draw_run(
-            self._run.parameters.learning_rate,
-            self._curves.history(),
-            event.confusion,
-            self._dataset.classes,
-        )
-        self._end(State.FINISHED, event.time, self._history_files() | pictures, event.model)
+        pictures = event.pictures
+        if pictures is None:
+            pictures = self._draw(event.confusion)
+        files = self._history_files() | dict(pictures)
+        self._end(State.FINISHED, event.time, files, event.model)
 
     def _fail(self, event: Failed) -> None:
-        self._tag({tags.MESSAGE: event.message[:5000], tags.NOTE: event.message[:5000]})
-        files = self._history_files()
-        files |= draw_run(
-            self._run.parameters.learning_rate, self._curves.history(), None, self._dataset.classes
-        )
+        message = event.message[:5000]
+        self._waiting_tags |= {tags.MESSAGE: message, tags.NOTE: message}
+        files = self._history_files() | self._draw(None)
         if event.traceback:
             files["traceback.txt"] = event.traceback.encode()
         self._end(State.FAILED, event.time, files)
@@ -179,18 +191,14 @@ class RunRecorder:
             for file, content in files.items():
                 (folder / file).write_bytes(content)
             if model is not None:
-                example, classes = self._dataset.example, len(self._dataset.classes)
-                write_model(folder / "model", model, example, classes, self._environment)
+                write_model(folder / "model", model, self._dataset, self._environment)
             self._client.log_artifacts(self.location, str(folder))
         self._client.set_terminated(self.location, state.value, end_time=int(when * 1000))
         self.has_ended = True
 
-    def _tag(self, values: dict[str, str]) -> None:
-        from mlflow.entities import RunTag
-
-        self._client.log_batch(
-            self.location, tags=[RunTag(name, value) for name, value in values.items()]
-        )
+    def _draw(self, confusion: "NDArray[np.int64] | None") -> dict[str, bytes]:
+        rate, classes = self._run.parameters.learning_rate, self._dataset.classes
+        return draw_run(rate, self._curves.history(), confusion, classes)
 
 
 def params_of(run: Run) -> dict[str, str]:

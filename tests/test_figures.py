@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from signs_sweep.trackers.figures import (
+from signs_sweep.figures import (
     accuracy_curve,
     confusion_matrix,
     cost_curve,
