@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from signs_sweep.errors import TrainingError
 from signs_sweep.records import Parameters
+from signs_sweep.trainer import compilation
 from signs_sweep.trainer.network import Network
 from signs_sweep.trainer.randomness import sample_order
 
@@ -61,7 +62,6 @@ class EpochLoop:
         batch_size: int,
     ) -> None:
         import keras
-        import tensorflow as tf
 
         self.network = network
         self._batch_size = batch_size
@@ -76,8 +76,18 @@ class EpochLoop:
         self._optimizer.build(network.variables)
         self._parameters = Parameters()
         self.epoch = 0
+        self._compiled = self._to_compile()
+        self._is_compiled = False
+
+    def _to_compile(self) -> Callable[..., Any]:
+        import tensorflow as tf
+
         # Our loops are tensors' own; to look for others in the code takes a second.
-        self._compiled = tf.function(self._epochs, autograph=False, jit_compile=network.suits_xla)
+        suits_xla = self.network.suits_xla
+        compiled: Callable[..., Any] = tf.function(
+            self._epochs, autograph=False, jit_compile=suits_xla
+        )
+        return compiled
 
     def start(self, parameters: Parameters) -> None:
         """Go to the beginning of a run: initial weights, a fresh optimizer, epoch 0."""
@@ -129,14 +139,15 @@ class EpochLoop:
             epoch = self.epoch + row
             order[row] = sample_order(seed, epoch, self._samples)
             drawn[row] = self.network.draw(seed, epoch, self._samples, keep_prob)
+        arguments = (
+            tf.constant(epochs),
+            tf.constant(order),
+            tf.constant(drawn),
+            tf.constant(self._parameters.keep_prob, tf.float32),
+            tf.constant(self._parameters.l2, tf.float32),
+        )
         try:
-            table = self._compiled(
-                tf.constant(epochs),
-                tf.constant(order),
-                tf.constant(drawn),
-                tf.constant(self._parameters.keep_prob, tf.float32),
-                tf.constant(self._parameters.l2, tf.float32),
-            )
+            table = self._call(arguments)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
             reason = error.message.strip().splitlines()[0][:300]
             raise TrainingError(f"this network cannot be compiled: {reason}") from error
@@ -144,6 +155,21 @@ class EpochLoop:
         names = ("loss", "accuracy", "val_loss", "val_accuracy")
         columns = np.asarray(table, np.float64)[:epochs].T
         return dict(zip(names, columns, strict=False))
+
+    def _call(self, arguments: Sequence[Any]) -> Any:
+        """Call the compiled loop, which is compiled by the first call."""
+        import tensorflow as tf
+
+        is_first = self.network.suits_xla and not self._is_compiled
+        self._is_compiled = True
+        try:
+            return self._compiled(*arguments)
+        except tf.errors.OpError:
+            if not is_first or not compilation.forget():
+                raise
+        # A program that was kept may have been damaged; nothing has been trained yet.
+        self._compiled = self._to_compile()
+        return self._compiled(*arguments)
 
     def _epochs(self, epochs: Any, order: Any, drawn: Any, keep_prob: Any, l2: Any) -> Any:
         """Train `epochs` epochs; return the table of their metrics, float32 (capacity, columns)."""
