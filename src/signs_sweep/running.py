@@ -4,22 +4,28 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from math import ceil
 from uuid import uuid4
 
-from signs_sweep.executors import (
-    choose_devices,
-    find_gpus,
-)
+from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.options import Options
 from signs_sweep.outcome import Outcome, tables_of
 from signs_sweep.planning import Part
 from signs_sweep.preparation import Prepared
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.records import Result, Trial
+from signs_sweep.records import Dense, Result, Run, Trial
 from signs_sweep.schedulers import FixedScheduler
 from signs_sweep.session import Session
 from signs_sweep.store import Store
 from signs_sweep.sweep import Listener
+
+_SECONDS_WORTH_A_WORKER = 3.0
+"""Training that is worth one more worker: its start takes four seconds of a core."""
+
+_OPERATIONS_A_SECOND = 3e10
+_SECONDS_A_RUN = 0.1
+"""What a core does, and what a run takes beside its epochs: evaluation, export."""
 
 
 @dataclass(eq=False)
@@ -123,8 +129,27 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     leftovers = store.write_leftovers()
     found = {} if options.force else store.find(prepared.plan)
     known = {run_id: result for run_id, result in found.items() if result.is_tested}
-    devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
+    gpus = find_gpus(os.environ)
+    devices = choose_devices(options.workers, gpus, options.workers_per_gpu)
+    if options.workers is None and not gpus:
+        new = [run for run_id, run in prepared.plan.runs.items() if run_id not in known]
+        devices = devices[: _workers_worth_starting(new, prepared)]
     return Running(prepared, store, known, options, devices, leftovers=leftovers)
+
+
+def _workers_worth_starting(runs: Sequence[Run], prepared: Prepared) -> int:
+    """Return how many workers have enough to do: one for a few epochs of small networks."""
+    datasets = {dataset.fingerprint: dataset for dataset in prepared.datasets.values()}
+    seconds = 0.0
+    for run in runs:
+        if not isinstance(run.model, Dense):
+            return len(runs)
+        dataset = datasets[run.data]
+        sizes = (dataset.train_images[0].size, *run.model.hidden, len(dataset.classes))
+        weights = sum(inputs * outputs for inputs, outputs in pairwise(sizes))
+        operations = 4 * weights * len(dataset.train_labels) * run.parameters.epochs
+        seconds += operations / _OPERATIONS_A_SECOND + _SECONDS_A_RUN
+    return max(1, ceil(seconds / _SECONDS_WORTH_A_WORKER))
 
 
 def plan_text(part: Part) -> str:

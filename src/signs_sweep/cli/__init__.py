@@ -1,7 +1,9 @@
 """The command line: arguments in, tables and progress out. All else is done by the layers below."""
 
+import atexit
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 if TYPE_CHECKING:
@@ -28,8 +30,31 @@ def show_data_warnings() -> None:
     warnings.simplefilter("always", DataWarning)
 
 
+def program() -> None:
+    """Run the command line as all that its process does: the entry point `signs-sweep`.
+
+    The process ends once everything is written and all exit functions have run. To take the modules
+    apart, as Python would do then, takes a second where MLflow was imported.
+    """
+    status = [1]  # Of an exception that nothing has caught.
+    atexit.register(_leave, status)  # The first one registered is the last one called.
+    try:
+        main()
+        status[0] = 0
+    except SystemExit as exit_:
+        status[0] = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        raise
+
+
+def _leave(status: "list[int]") -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status[0])
+
+
 def main() -> None:
-    """Run the command line; the entry point `signs-sweep`.
+    """Run the command line.
 
     What a person can mend is printed without a traceback, with exit code 2. Whatever goes to stderr
     has its secrets masked, the words of libraries and the traceback of a bug included.
