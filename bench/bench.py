@@ -15,10 +15,11 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
+from operator import truediv
 from pathlib import Path
 from typing import Any
 
-from sweep import measure_sweep
+from sweep import SHORT, Sweep, measure_sweep
 
 from signs_sweep.executors import default_workers
 from signs_sweep.trainer.runtime import processor
@@ -27,6 +28,7 @@ HERE = Path(__file__).parent
 CONTESTANTS = {
     "fit": "model.fit, run after run",
     "tuned_fit": "model.fit, steps_per_execution = a whole epoch",
+    "limit": "the limit: the products alone, one core",
     "trainer": "our trainer alone, one core",
 }
 TOOLS = {
@@ -80,21 +82,25 @@ def main() -> None:
             print(f"left out: {title} ({module} is not installed; see docs/benchmarks.md)")
         else:
             lines[name] = Line(title)
-    sweeps = []
+    sweeps: list[Sweep] = []
+    short: list[Sweep] = []
     for repetition in range(1, given.repeats + 1):
         for name, line in lines.items():
             say(f"{repetition}/{given.repeats} {line.title}")
             line.add(contest(name, given.epochs))
         say(f"{repetition}/{given.repeats} signs-sweep run")
         sweeps.append(measure_sweep(given.sweep_epochs))
+        say(f"{repetition}/{given.repeats} signs-sweep run, short runs")
+        short.append(measure_sweep(5, SHORT))
     result = {
         "machine": machine(),
         "options": {name: str(value) for name, value in vars(given).items()},
         "contestants": {name: asdict(line) for name, line in lines.items()},
         "sweep": [asdict(sweep) for sweep in sweeps],
+        "short runs": [asdict(sweep) for sweep in short],
     }
     given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print("\n".join(table(lines, sweeps)))
+    print("\n".join(table(lines, sweeps, short)))
     print(f"\nall figures: {given.json}")
 
 
@@ -133,7 +139,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def table(lines: dict[str, Line], sweeps: list[Any]) -> list[str]:
+def table(lines: dict[str, Line], sweeps: list[Sweep], short: list[Sweep]) -> list[str]:
     """Return what was measured, for a person."""
     base, tuned = lines["fit"].median, lines["tuned_fit"].median
     said = machine()
@@ -155,7 +161,9 @@ def table(lines: dict[str, Line], sweeps: list[Any]) -> list[str]:
     rows.append(f"{title:46} {spread:>24} {base / middle:>6.1f}x {tuned / middle:>7.1f}x {peak:>6}")
     rows += ["", "our trainer, by variant:"]
     for variant, values in lines["trainer"].by_variant.items():
-        rows.append(f"  {variant:8} {statistics.median(values):6.1f} ms")
+        limits = lines["limit"].by_variant[variant]
+        ratio = statistics.median(map(truediv, values, limits))
+        rows.append(f"  {variant:8} {statistics.median(values):6.1f} ms, {ratio:.2f} of the limit")
     rows += ["", "the sweep:"]
     for name, unit in (
         ("wall", "s from start to end"),
@@ -165,6 +173,8 @@ def table(lines: dict[str, Line], sweeps: list[Any]) -> list[str]:
         rows.append(f"  {statistics.median(getattr(one, name) for one in sweeps):6.3g} {unit}")
     orchestrator = max(one.peak_mib["orchestrator"] for one in sweeps)
     rows.append(f"  {orchestrator:6} MiB at most in the orchestrator, {peak} in a worker")
+    pace = statistics.median(one.runs_a_second for one in short)
+    rows.append(f"\n{short[0].runs} short runs of 5 epochs: {pace:.1f} recorded a second")
     return rows
 
 

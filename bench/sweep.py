@@ -21,6 +21,16 @@ seeds: 2
 """
 
 
+SHORT = """\
+name: bench
+data: signs
+model: {{hidden: [5]}}
+base: {{epochs: {epochs}}}
+seeds: 200
+"""
+"""Runs that take less time to train than to record, if nothing is done about it."""
+
+
 @dataclass
 class Sweep:
     """What one sweep took.
@@ -44,6 +54,11 @@ class Sweep:
     outside: float
     milliseconds: float
     peak_mib: dict[str, int]
+
+    @property
+    def runs_a_second(self) -> float:
+        """Recorded runs a second, from the first trained epoch to the end of the command."""
+        return self.runs / (self.wall - self.start)
 
 
 def measure_sweep(epochs: int, spec: str = SPEC) -> Sweep:
