@@ -34,6 +34,7 @@ class Running:
         devices: for each worker process, the graphics processor that it uses, or None; empty to
             train in this process.
         sweep_id: tells this invocation from others.
+        older: by run_id, the older version of the training that has finished a run to be trained.
         leftovers: how many earlier sweeps' records were written now that the store could not take.
     """
 
@@ -43,6 +44,7 @@ class Running:
     options: Options
     devices: Sequence[str | None]
     sweep_id: str = field(default_factory=lambda: uuid4().hex)
+    older: Mapping[str, int] = field(default_factory=dict)
     leftovers: int = 0
     _started: float = field(default_factory=time.monotonic)
 
@@ -124,7 +126,8 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     found = {} if options.force else store.find(prepared.plan)
     known = {run_id: result for run_id, result in found.items() if result.is_tested}
     devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
-    return Running(prepared, store, known, options, devices, leftovers=leftovers)
+    older = {} if options.force else store.find_older(prepared.plan, found)
+    return Running(prepared, store, known, options, devices, older=older, leftovers=leftovers)
 
 
 def plan_text(part: Part) -> str:

@@ -105,6 +105,26 @@ class Store:
         """Return what is known of some runs, by run_id."""
         return self.tracker.find(run_ids) if store_exists(self.uri) else {}
 
+    def find_older(self, plan: Plan, known: Collection[str]) -> Mapping[str, int]:
+        """Return which runs of a plan an older version of the training has finished.
+
+        Args:
+            plan: the plan.
+            known: run_ids of those that the store knows as they are; they are left out.
+
+        Returns:
+            By run_id, the latest such version.
+        """
+        earlier = {
+            one.run_id: (run_id, one.training_version)
+            for run_id, run in plan.runs.items()
+            if run_id not in known
+            for one in run.earlier
+        }
+        found = self.find_runs(earlier) if earlier else {}
+        finished = (one for one in earlier if one in found and found[one].state.is_finished)
+        return dict(earlier[one] for one in finished)
+
     def look_up(self, run: Run) -> Result | None:
         """Return what is known of one run now.
 
