@@ -193,11 +193,13 @@ def compare(
             `signs_sweep.analysis.table.build_settings` for its columns.
 
     Returns:
-        One line a run, indexed by run_id: the parameters that vary, `global_seed` and `init_seed`,
-        `state` (NEW for a run that was never started, PRUNED for one that a search stopped),
+        One line a run, indexed by run_id: the parameters that vary, `version` where runs are of
+        several versions of the training, `global_seed` and `init_seed`, `state` (NEW for a run that
+        was never started in this version, PRUNED for one that a search stopped),
         `loss` (training loss of the last epoch), `final_train_accuracy`, `val_accuracy` where there
         is validation, `test_accuracy`, `is_baseline` and `difference` where there is a baseline,
-        `epochs`, and `seconds` of training; `guessing_since` where a run learned nothing.
+        `epochs`, and `seconds` of training; `guessing_since` where a run learned nothing, and
+        `older_version` where an older version of the training has finished a NEW one.
 
     Raises:
         SpecError: a spec has problems.
@@ -233,7 +235,8 @@ def _rows_of_spec(
     prepared = prepare([spec], overrides=overrides, data_dir=data)
     store = Store(tracking_uri)
     (part,) = prepared.plan.parts
-    rows = rows_of(part, store.find(prepared.plan))
+    found = store.find(prepared.plan)
+    rows = rows_of(part, found, store.find_older(prepared.plan, found))
     if not part.experiment.has_search or not store_exists(store.uri):
         return rows
     try:
@@ -262,7 +265,10 @@ def _recorded_rows(store: Store, name: str) -> list[Row]:
         StoreError: there is no such experiment, or the store cannot be read.
     """
     return [
-        Row(name, one.result.run_id, one.label, one.parameters, one.result, one.model, one.baseline)
+        Row(
+            *(name, one.result.run_id, one.label, one.parameters, one.result, one.model),
+            *(one.baseline, one.version),
+        )
         for one in store.tracker.list_runs(name)
     ]
 

@@ -79,8 +79,16 @@ class Outcome:
         return f"<Outcome of {names}: {finished} of {len(self.plan.runs)} runs finished>"
 
 
-def rows_of(part: Part, results: Mapping[str, Result]) -> list[Row]:
-    """Return the rows of an experiment's runs, in order."""
+def rows_of(
+    part: Part, results: Mapping[str, Result], older: Mapping[str, int] | None = None
+) -> list[Row]:
+    """Return the rows of an experiment's runs, in order.
+
+    Args:
+        part: the experiment.
+        results: by run_id, what is known of each.
+        older: by run_id, the older version of the training that has finished it.
+    """
     return [
         Row(
             part.experiment.name,
@@ -90,6 +98,8 @@ def rows_of(part: Part, results: Mapping[str, Result]) -> list[Row]:
             results.get(run.run_id),
             run.model.values,
             trial.baseline_of(run),
+            run.training_version,
+            (older or {}).get(run.run_id),
         )
         for trial, run in part.runs
     ]

@@ -40,6 +40,7 @@ class Running:
         devices: for each worker process, the graphics processor that it uses, or None; empty to
             train in this process.
         sweep_id: tells this invocation from others.
+        older: by run_id, the older version of the training that has finished a run to be trained.
         leftovers: how many earlier sweeps' records were written now that the store could not take.
     """
 
@@ -49,6 +50,7 @@ class Running:
     options: Options
     devices: Sequence[str | None]
     sweep_id: str = field(default_factory=lambda: uuid4().hex)
+    older: Mapping[str, int] = field(default_factory=dict)
     leftovers: int = 0
     _started: float = field(default_factory=time.monotonic)
 
@@ -129,12 +131,13 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     leftovers = store.write_leftovers()
     found = {} if options.force else store.find(prepared.plan)
     known = {run_id: result for run_id, result in found.items() if result.is_tested}
+    older = {} if options.force else store.find_older(prepared.plan, found)
     gpus = find_gpus(os.environ)
     devices = choose_devices(options.workers, gpus, options.workers_per_gpu)
     if options.workers is None and not gpus:
         new = [run for run_id, run in prepared.plan.runs.items() if run_id not in known]
         devices = devices[: _workers_worth_starting(new, prepared)]
-    return Running(prepared, store, known, options, devices, leftovers=leftovers)
+    return Running(prepared, store, known, options, devices, older=older, leftovers=leftovers)
 
 
 def _workers_worth_starting(runs: Sequence[Run], prepared: Prepared) -> int:

@@ -3,6 +3,7 @@
 import platform
 import shutil
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from signs_sweep.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs, numbers_in
 from signs_sweep.errors import StoreError
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
-from signs_sweep.records import Model, Result, Run
+from signs_sweep.records import TRAINING_VERSION, Model, Result, Run, trajectory_of
 from signs_sweep.trackers import (
     DatasetInfo,
     Journal,
@@ -104,6 +105,38 @@ class Store:
     def find_runs(self, run_ids: Collection[str]) -> Mapping[str, Result]:
         """Return what is known of some runs, by run_id."""
         return self.tracker.find(run_ids) if store_exists(self.uri) else {}
+
+    def find_older(self, plan: Plan, known: Collection[str]) -> Mapping[str, int]:
+        """Return which runs of a plan an older version of the training has finished.
+
+        Args:
+            plan: the plan.
+            known: run_ids of those that the store knows as they are; they are left out.
+
+        Returns:
+            By run_id, the latest such version.
+        """
+        earlier = {
+            one.run_id: (run_id, one.training_version)
+            for run_id, run in plan.runs.items()
+            if run_id not in known
+            for one in run.earlier
+        }
+        found = self.find_runs(earlier) if earlier else {}
+        finished = (one for one in earlier if one in found and found[one].state.is_finished)
+        return dict(earlier[one] for one in finished)
+
+    def outdated(self) -> set[str]:
+        """Return the trajectories that the store has of older versions of the training.
+
+        No run goes on from their checkpoints. None are known where the store does not answer.
+        """
+        if not store_exists(self.uri):
+            return set()
+        with suppress(StoreError):
+            versions = self.tracker.versions().items()
+            return {trajectory_of(one) for one, version in versions if version < TRAINING_VERSION}
+        return set()
 
     def look_up(self, run: Run) -> Result | None:
         """Return what is known of one run now.

@@ -154,6 +154,44 @@ def test_a_network_that_differs_is_a_column_and_another_setting() -> None:
     assert "hidden=[50], 0.9000" in text
 
 
+def of_version(version: int, one: Row) -> Row:
+    baseline = one.baseline and f"{one.baseline} of {version}"
+    values = vars_of(one) | {"run_id": f"{one.run_id} of {version}", "baseline": baseline}
+    return Row(**values, version=version)
+
+
+def test_versions_of_the_training_are_never_one_setting_nor_subtracted() -> None:
+    """Of version 2 the baseline has no run with seed 1, and none at all of l2 = 1."""
+    rows = [
+        of_version(version, row(l2, score, seed=seed, label="m3", baseline=baseline))
+        for version, l2, seed, score, baseline in (
+            *((1, 0.0, 0, 0.1, 0.0), (1, 0.0, 1, 0.2, 0.0)),
+            *((1, 0.1, 0, 0.4, 0.0), (1, 0.1, 1, 0.5, 0.0)),
+            *((2, 0.0, 0, 0.5, 0.0), (2, 0.1, 0, 0.9, 0.0)),
+            *((2, 0.1, 1, 0.7, 0.0), (1, 1.0, 0, 0.3, 1.0), (2, 0.2, 0, 0.6, 1.0)),
+        )
+    ]
+    table = build_table(rows)
+    assert table["version"].tolist() == [1, 1, 1, 1, 2, 2, 2, 1, 2]
+    none = -1.0
+    differences = table["difference"].fillna(none).round(9)
+    assert differences.tolist() == [0, 0, 0.3, 0.3, 0, 0.4, none, 0, none]
+    means = build_settings(rows)
+    assert means["version"].tolist() == [1, 1, 2, 2, 1, 2]
+    assert means["test_accuracy"].round(9).tolist() == [0.15, 0.45, 0.5, 0.8, 0.3, 0.6]
+    assert means["difference"].fillna(none).round(9).tolist() == [0, 0.3, 0, 0.4, 0, none]
+    assert build_settings(rows, sort="version")["version"].tolist() == [1, 1, 1, 2, 2, 2]
+    only_old = [one for one in rows if one.version == 1]
+    assert "version" not in build_table(only_old)
+    assert "version" not in build_settings(only_old)
+
+
+def test_a_new_run_that_an_older_version_has_finished_is_marked() -> None:
+    new = Row("toy", "new", None, Parameters(l2=0.2), None, {"hidden": "[3]"}, older=1)
+    assert build_table([row(0.0, 0.5), new])["older_version"].tolist()[1] == 1
+    assert "older_version" not in build_table([row(0.0, 0.5)])
+
+
 def vars_of(one: Row) -> dict[str, object]:
     names = ("experiment", "run_id", "label", "parameters", "result", "model", "baseline")
     return {name: getattr(one, name) for name in names}

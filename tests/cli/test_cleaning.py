@@ -1,13 +1,17 @@
 """`signs-sweep clean`, on files that it finds."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from signs_sweep.checkpoints import FileClaims
 from signs_sweep.cli.cleaning import clean_store
-from signs_sweep.records import Checkpoint, Dense, Parameters, Run
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.records import TRAINING_VERSION, Checkpoint, Dense, Parameters, Run, State, Trial
 from signs_sweep.store import Store
+from signs_sweep.trackers import DatasetInfo, MlflowTracker
 
 RUN = Run(Parameters(epochs=10), Dense((2,)), 0.0, "data")
 
@@ -41,6 +45,42 @@ def test_without_a_terminal_nothing_is_removed_unless_told_so(
     assert capsys.readouterr().out.endswith("nothing to remove\n")
     clean_store(store, ends=True, is_agreed=True)
     assert left(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_what_no_run_goes_on_from_since_the_training_changed_is_removed(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Interrupted runs of the present version, of an older one, and one that the store misses."""
+    dataset = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
+    tracker = MlflowTracker(store.uri, {"data": dataset})
+    tracker.open([SweepRecord("toy", "", "name: toy\n", "", "toy data", ())])
+    kept = []
+    for seed, version in enumerate((TRAINING_VERSION, TRAINING_VERSION - 1)):
+        parameters = replace(RUN.parameters, global_seed=seed + 1)
+        run = replace(RUN, parameters=parameters, training_version=version)
+        tracker.start("toy", Trial(1, None, (run,)), run)
+        for one in (run, replace(run, data="elsewhere")):
+            store.checkpoints.keep(one, Checkpoint(one.run_id, 5, b"state", is_end=False))
+            kept.append(one.trajectory_id)
+    tracker.close(State.KILLED, {})
+    clean_store(store, ends=False, is_agreed=True)
+    said = capsys.readouterr().out
+    assert "2 files" in said
+    assert "1 of an older version of the training, from which no run goes on" in said
+    folders = {file.parent.name for file in store.checkpoints.folder.rglob("*.h5")}
+    assert folders == {RUN.trajectory_id, kept[0], kept[1], kept[3]}
+    clean_store(store, ends=False, is_agreed=True)
+    assert capsys.readouterr().out == "nothing to remove\n"
+
+
+def test_where_the_store_does_not_answer_no_version_is_known(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mlruns" / "mlflow.db").write_text("this is no database " * 10, encoding="utf-8")
+    clean_store(store, ends=False, is_agreed=True)
+    assert "1 file," in capsys.readouterr().out
+    assert left(tmp_path) == ["00000010.end.h5"]
 
 
 def test_what_is_being_trained_is_left_alone(store: Store, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from signs_sweep.records import TRAINING_VERSION, Dense, Parameters, Run
+from signs_sweep.records import TRAINING_VERSION, Dense, Parameters, Run, trajectory_of
 
 RUN = Run(
     Parameters(
@@ -103,6 +103,18 @@ def test_a_whole_number_means_the_same_as_the_real_number() -> None:
     whole = replace(RUN, validation=0, parameters=replace(RUN.parameters, l2=0, keep_prob=1))
     real = replace(RUN, validation=0.0, parameters=replace(RUN.parameters, l2=0.0, keep_prob=1.0))
     assert whole.run_id == real.run_id
+
+
+def test_a_run_knows_its_ids_under_older_versions() -> None:
+    assert RUN.earlier == ()
+    third = replace(RUN, training_version=3)
+    assert [one.training_version for one in third.earlier] == [1, 2]
+    assert third.earlier[0].run_id == PINNED
+    assert len({third.run_id, *(one.run_id for one in third.earlier)}) == 3
+
+
+def test_the_id_of_a_run_says_its_trajectory() -> None:
+    assert trajectory_of(RUN.run_id) == RUN.trajectory_id
 
 
 def test_a_run_is_of_the_current_semantics_unless_told() -> None:

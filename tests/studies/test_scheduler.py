@@ -304,6 +304,18 @@ def test_a_study_of_other_settings_is_an_error_that_says_which(tmp_path: Path) -
         open_study(url, "toy", {"space": [1], "seeds": [3]}, maximize=True, metric="m")
 
 
+def test_a_study_of_an_older_training_is_an_error_whose_advice_helps(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    old, new = {"version of the training": 1}, {"version of the training": 2}
+    open_study(url, "toy", old, maximize=True, metric="m")
+    with pytest.raises(UsageError) as caught:
+        open_study(url, "toy", new, maximize=True, metric="m")
+    assert "made with another version of the training (1, now 2)" in str(caught.value)
+    assert "another name, or name another search.storage" in str(caught.value)
+    open_study(url, "toy-2", new, maximize=True, metric="m")
+    open_study(f"sqlite:///{tmp_path}/o2.db", "toy", new, maximize=True, metric="m")
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

@@ -12,6 +12,7 @@ import pytest
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.records import (
+    TRAINING_VERSION,
     Dense,
     Failed,
     Finished,
@@ -26,7 +27,7 @@ from signs_sweep.studies import default_storage, open_study
 from signs_sweep.trackers import DatasetInfo, MlflowTracker, resolve_uri
 from signs_sweep.trackers.mlflow.client import connect
 from signs_sweep.trackers.mlflow.file import read_records
-from signs_sweep.trackers.mlflow.found import ask_for_records
+from signs_sweep.trackers.mlflow.found import ask_for_records, version_of
 
 pytestmark = pytest.mark.slow
 
@@ -117,6 +118,7 @@ def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
     assert tags["signs_sweep.trial"] == "1"
     assert tags["signs_sweep.label"] == "case 1"
     assert tags["signs_sweep.data"] == "abcd"
+    assert tags["signs_sweep.training_version"] == str(TRAINING_VERSION)
     assert "drawn" in tags["signs_sweep.dataset"]
     assert tags["signs_sweep.env.keras"] == "3.1"
     assert tags["signs_sweep.baseline"] == BROKEN.run_id
@@ -229,6 +231,24 @@ def test_the_file_says_what_mlflow_says(store) -> None:
         asked = ask_for_records(connect(uri), uri, experiment)
         assert len(asked) == 2
         assert read_records(folder / "mlflow.db", uri, experiment) == asked
+
+
+def test_a_record_has_its_version_of_the_training_and_without_a_tag_the_first(
+    tmp_path: Path,
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    old, present = replace(RUN, training_version=1), replace(RUN, training_version=2)
+    for run in (old, present):
+        tracker.start("toy", Trial(1, None, (run,)), run)
+    location = tracker.find()[old.run_id].location
+    tracker.close(State.KILLED, {})
+    connect(uri).delete_tag(location, "signs_sweep.training_version")  # As it was recorded once.
+    assert [one.version for one in tracker.list_runs("toy")] == [1, 2]
+    assert tracker.versions() == {old.run_id: 1, present.run_id: 2}
+    asked = ask_for_records(connect(uri), uri, "toy")
+    assert [version_of(one) for one in asked] == [1, 2]
 
 
 def test_looking_up_runs_in_a_file_needs_no_mlflow(store) -> None:

@@ -19,7 +19,7 @@ def answer(rows: Sequence[Row]) -> str | None:
     """Return which setting was best, by how much and over how many seeds; None without results.
 
     Args:
-        rows: the runs of one experiment.
+        rows: the runs of one experiment, of one version of the training.
     """
     metric = chosen_metric(rows)
     settings = settings_of(rows)

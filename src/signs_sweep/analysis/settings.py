@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from signs_sweep.records import SEED_NAMES, Parameters, Result
+from signs_sweep.records import SEED_NAMES, TRAINING_VERSION, Parameters, Result
 from signs_sweep.statistics.difference import Difference, paired_difference
 
 
@@ -22,6 +22,8 @@ class Row:
         result: what is known of it; None for a run that was never started.
         model: what it trains, by name, as text.
         baseline: run_id of the run that it is compared with: its own in the baseline; or None.
+        version: version of the training.
+        older: the latest older version that has finished the same run, of one that is not known.
     """
 
     experiment: str
@@ -31,11 +33,13 @@ class Row:
     result: Result | None
     model: Mapping[str, str] = field(default_factory=dict)
     baseline: str | None = None
+    version: int = TRAINING_VERSION
+    older: int | None = None
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """What it was trained with, by name: parameters, seeds and model."""
-        return asdict(self.parameters) | dict(self.model)
+        """What it was trained with, by name: parameters, seeds, model and `version`."""
+        return asdict(self.parameters) | dict(self.model) | {"version": self.version}
 
     @property
     def seeds(self) -> tuple[int, int]:
@@ -86,7 +90,7 @@ class Setting:
             return row.label
         parameters = row.parameters
         values = {
-            name: parameters.text(name) if hasattr(parameters, name) else row.model.get(name)
+            name: parameters.text(name) if hasattr(parameters, name) else row.params.get(name)
             for name in varying
         }
         return " ".join(f"{name}={value}" for name, value in values.items())
@@ -131,7 +135,7 @@ def difference(one: Setting, other: Setting, metric: str) -> Difference | float 
 
 
 def varying_values(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return the names of parameters and parts of the model that differ, seeds left out."""
+    """Return the names of what differs between runs in `Row.params`, seeds left out."""
     names = dict.fromkeys(name for row in rows for name in row.params if name not in SEED_NAMES)
     return tuple(name for name in names if len({row.params.get(name) for row in rows}) > 1)
 

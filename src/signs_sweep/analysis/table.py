@@ -39,7 +39,9 @@ def build_table(
         baseline, `is_baseline` marks it and `difference` is by how much a run exceeds the run of
         the baseline with the same seeds, in validation accuracy where all runs have it, else in
         test accuracy. `guessing_since` is there if some run learned nothing: the epoch from which
-        on its loss has not been below that of guessing.
+        on its loss has not been below that of guessing. `version` is there if runs of several
+        versions of the training are, and `older_version` if one of them has finished a run that is
+        new in this one.
 
     Raises:
         UsageError: `sort` or one of `metrics` is not known of any run.
@@ -51,6 +53,7 @@ def build_table(
     varying = [name for name in varying_values(rows) if name != "epochs"]
     columns = ["experiment", "label", *varying, *SEED_NAMES, "state", *dict.fromkeys(shown)]
     columns += ["is_baseline", "difference", "epochs", "seconds", "guessing_since"]
+    columns.append("older_version")
     metric = chosen_metric(rows)
     scores = {row.run_id: row.score(metric) for row in rows}
     records = [_record(row, columns, scores) for row in rows]
@@ -59,6 +62,8 @@ def build_table(
     table = table.drop(columns=_needless(rows))
     if not any(row.result and row.result.guessing_since for row in rows):
         table = table.drop(columns="guessing_since")
+    if not any(row.older for row in rows):
+        table = table.drop(columns="older_version")
     return _sorted(table, sort)
 
 
@@ -162,6 +167,7 @@ def _record(row: Row, columns: Iterable[str], scores: dict[str, float | None]) -
         "is_baseline": row.baseline == row.run_id,
         "difference": None if ours is None or theirs is None else ours - theirs,
         "guessing_since": result.guessing_since if result else None,
+        "older_version": row.older,
     }
     return [known.get(name) for name in columns]
 

@@ -114,15 +114,17 @@ class FileCheckpoints:
         except OSError:
             return []
 
-    def unneeded(self, trajectory: str, *, ends: bool) -> list[Path]:
+    def unneeded(self, trajectory: str, *, ends: bool, is_outdated: bool = False) -> list[Path]:
         """Return the files of a trajectory that no run needs to go on.
 
-        These are damaged and half-written ones, and those before the end of a finished run.
+        These are damaged and half-written ones, and those before the end of a finished run; all of
+        them for an older version of the training.
 
         Args:
             trajectory: nobody may be training it.
             ends: whether the ends of finished runs are not needed either: a longer run would then
                 begin at its beginning.
+            is_outdated: whether it is of an older version of the training.
         """
         files = sorted(file for file in (self.folder / trajectory).iterdir() if file.is_file())
         finished = [file.name for file in files if file.name.endswith(_END)]
@@ -130,7 +132,8 @@ class FileCheckpoints:
         return [
             file
             for file in files
-            if file.suffix in (".damaged", ".part")
+            if is_outdated
+            or file.suffix in (".damaged", ".part")
             or (file.name.endswith(_END) and ends)
             or (file.suffix == ".h5" and not file.name.endswith(_END) and file.name < last)
         ]

@@ -25,13 +25,20 @@ def clean_store(store: Store, *, ends: bool, is_agreed: bool) -> None:
     checkpoints, claims = store.checkpoints, store.claims
     free = [one for one in checkpoints.trajectories() if claims.take(one)]
     try:
-        files = [file for one in free for file in checkpoints.unneeded(one, ends=ends)]
+        outdated = store.outdated() if free else set()
+        files = [
+            file
+            for one in free
+            for file in checkpoints.unneeded(one, ends=ends, is_outdated=one in outdated)
+        ]
         if not files:
             print("nothing to remove")
             return
         for file in files:
             print(f"  {decimal(file.stat().st_size):>9}  {file}")
         print(f"{count(len(files), 'file')}, {decimal(sum(file.stat().st_size for file in files))}")
+        if old := sum(file.parent.name in outdated for file in files):
+            print(f"{old:,} of an older version of the training, from which no run goes on")
         if is_agreed or _is_confirmed():
             _remove(files)
             print("removed")

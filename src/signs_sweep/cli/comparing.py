@@ -6,9 +6,11 @@ from pathlib import Path
 
 from signs_sweep.analysis.settings import Row, replicated
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.cli.output import write
+from signs_sweep.cli.output import say, write
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.tables import Format, render
+from signs_sweep.cli.text import fill
+from signs_sweep.cli.versions import version_lines
 
 
 def show_comparison(
@@ -21,6 +23,8 @@ def show_comparison(
     means: bool,
 ) -> None:
     """Write the table of runs or of settings; for people, both where settings have several seeds.
+
+    What is to be said of the versions of the training is below it, or on stderr.
 
     Args:
         rows: the runs.
@@ -41,4 +45,9 @@ def show_comparison(
     if is_for_people and not means and (several := replicated(rows)):
         title = "means over seeds\n" if form is Format.TABLE else "Means over seeds:\n\n"
         text += f"\n{title}{render(build_settings(several, metrics=metrics), form, width)}"
+    notes = version_lines(rows)
+    if is_for_people:
+        text += "".join(f"\n{fill(note, width)}\n" for note in notes)
+    else:
+        say(*(f"note: {note}" for note in notes))
     write(text, output)

@@ -7,6 +7,7 @@ from signs_sweep.cli.disk import disk_lines
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.tables import plan_lines
 from signs_sweep.cli.text import count, duration, fill, joined
+from signs_sweep.cli.versions import anew_lines
 from signs_sweep.executors import default_workers
 from signs_sweep.planning import Plan
 from signs_sweep.preparation import Prepared
@@ -21,6 +22,7 @@ def show_plan(prepared: Prepared, store: Store) -> None:
     """Print the runs of a plan and a summary."""
     width = width_of(sys.stdout)
     known = store.find(prepared.plan)
+    older = store.find_older(prepared.plan, known)
     begun = store.checkpoints.begun(prepared.plan.runs.values())
     for part in prepared.plan.parts:
         experiment = part.experiment
@@ -32,13 +34,13 @@ def show_plan(prepared: Prepared, store: Store) -> None:
         parts = [experiment.name, f"{runs} in {trials}", f"data: {dataset.describe()}"]
         print(joined([*parts, f"net: {net}"], width))
         beyond = {run.run_id: store.checkpoints.finished_beyond(run) for _, run in part.runs}
-        lines = plan_lines(part, known, begun, beyond, width)
+        lines = plan_lines(part, known, begun, beyond, older, width)
         if sys.stdout.isatty() and len(lines) > _ON_A_TERMINAL:
             hidden = len(lines) - _ON_A_TERMINAL
             lines[_ON_A_TERMINAL - 3 : -3] = [f"  ... {hidden:,} more; pipe to see all"]
         print("\n".join(lines), end="\n\n")
     print(joined(summary(prepared.plan, known, begun, store.seconds_an_epoch()), width))
-    for line in disk_lines(store.disk_need(prepared, known)):
+    for line in anew_lines(older.values()) + disk_lines(store.disk_need(prepared, known)):
         print(fill(line, width))
 
 

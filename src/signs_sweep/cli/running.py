@@ -13,6 +13,7 @@ from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.tables import outcome_lines, settings_lines
 from signs_sweep.cli.text import count, duration, fill, joined
+from signs_sweep.cli.versions import anew_lines
 from signs_sweep.outcome import Outcome
 from signs_sweep.records import State
 from signs_sweep.running import Running
@@ -73,6 +74,7 @@ def _header(running: Running) -> list[str]:
             f"data: {datasets[experiment.name].describe()}",
         ]
         lines.append(joined(parts, width))
+    lines += [fill(f"note: {line}", width) for line in anew_lines(running.older.values())]
     lines += [
         fill(line, width)
         for line in disk_lines(running.store.disk_need(running.prepared, running.known))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from enum import Enum
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.cli.text import columns, duration, measure, number, numbers
@@ -23,6 +24,7 @@ _DROPPABLE = (
     *("95% interval", "guessing", "state", "remark"),
 )
 """Columns that a narrow terminal does without, the least important one first."""
+_KEPT = ("label", "version", "val", "test", "vs baseline")
 _STATE_IN_PLAN = {
     None: "new",
     State.FINISHED: "cached",
@@ -47,6 +49,7 @@ def plan_lines(
     known: Mapping[str, Result],
     begun: Mapping[str, int],
     beyond: Mapping[str, int],
+    older: Mapping[str, int],
     width: int | None = None,
 ) -> list[str]:
     """Return the runs of an experiment: what differs between them, and whether each is known.
@@ -56,6 +59,7 @@ def plan_lines(
         known: by run_id, what the store knows.
         begun: by run_id, the epoch from which a run can go on.
         beyond: by run_id, the epochs of a longer run that is finished; 0 for none.
+        older: by run_id, the older version of the training that has finished the run.
         width: columns of the terminal, or None for any.
     """
     has_labels = any(trial.label for trial in part.trials)
@@ -70,7 +74,7 @@ def plan_lines(
             f"{run.parameters.global_seed}, {run.parameters.init_seed}",
             number(run.parameters.epochs),
             run.run_id,
-            _state_in_plan(trial, run, known, begun, beyond),
+            _state_in_plan(trial, run, known, begun, beyond, older),
         ]
         for position, (trial, run) in enumerate(part.runs)
     ]
@@ -83,9 +87,12 @@ def _state_in_plan(
     known: Mapping[str, Result],
     begun: Mapping[str, int],
     beyond: Mapping[str, int],
+    older: Mapping[str, int],
 ) -> str:
     result, epoch = known.get(run.run_id), begun.get(run.run_id)
     state = _STATE_IN_PLAN[result.state if result else None]
+    if run.run_id in older:
+        state += f" ({_finished_by(older[run.run_id])})"
     if result is not None and result.state.is_finished:
         if not result.is_tested:
             state = "trained, its test set is still to be evaluated"
@@ -135,7 +142,7 @@ def render(table: "pd.DataFrame", form: Format, width: int | None = None) -> str
 
 def _lines(header: list[str], rows: list[list[str]], width: int | None) -> list[str]:
     """Return a table; on a narrow terminal its results are kept longest."""
-    others = [name for name in header if name not in ("label", "val", "test", "vs baseline")]
+    others = [name for name in header if name not in _KEPT]
     return columns(header, rows, width, _DROPPABLE, others[::-1])
 
 
@@ -162,8 +169,9 @@ def _cells(table: "pd.DataFrame") -> tuple[list[str], list[list[str]]]:
             case "difference_low":
                 ends = zip(known["is_baseline"], values, known["difference_high"], strict=True)
                 texts["95% interval"] = [_interval(*one) for one in ends]
-            case "guessing_since":
-                texts["remark"] = [_remark(value) for value in values]
+            case "guessing_since" | "older_version":
+                since, older = known.get("guessing_since", ()), known.get("older_version", ())
+                texts["remark"] = [_remark(*pair) for pair in zip_longest(since, older)]
             case _ if name.endswith(("loss", "accuracy")):
                 texts[name] = [measure(value) for value in values]
                 if name == judged and any(deviations):
@@ -186,8 +194,15 @@ def _interval(is_baseline: bool, low: Any, high: Any) -> str:
     return "" if is_baseline or _is_missing(low) else f"{low:+.4f} to {high:+.4f}"
 
 
-def _remark(epoch: Any) -> str:
-    return "" if _is_missing(epoch) else f"learned nothing since epoch {int(epoch):,}"
+def _remark(epoch: Any, version: Any) -> str:
+    """Return what is said of a run that learned nothing, or that an older version has finished."""
+    if not _is_missing(epoch):
+        return f"learned nothing since epoch {int(epoch):,}"
+    return "" if _is_missing(version) else _finished_by(version)
+
+
+def _finished_by(version: float) -> str:
+    return f"finished by version {int(version)}"
 
 
 def _is_missing(value: Any) -> bool:

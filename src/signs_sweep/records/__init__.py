@@ -21,7 +21,7 @@ from signs_sweep.records.event import (
 from signs_sweep.records.model import Argument, Built, Dense, Model
 from signs_sweep.records.parameters import PARAMETER_NAMES, SEED_NAMES, Parameters
 from signs_sweep.records.result import History, Result, State
-from signs_sweep.records.run import TRAINING_VERSION, Run
+from signs_sweep.records.run import TRAINING_VERSION, Run, trajectory_of
 from signs_sweep.records.trial import Trial
 
 __all__ = [
@@ -51,4 +51,5 @@ __all__ = [
     "Stopped",
     "Trial",
     "Waiting",
+    "trajectory_of",
 ]

@@ -1,6 +1,6 @@
 """A run: everything that decides a result, and nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from signs_sweep.records.model import Model
@@ -54,3 +54,13 @@ class Run:
     def run_id(self) -> str:
         """The trajectory and the epoch at which it is read, as in `3f9a0c12ab7e-1500`."""
         return f"{self.trajectory_id}-{self.parameters.epochs}"
+
+    @property
+    def earlier(self) -> tuple["Run", ...]:
+        """The same run as every older version of the training had it, the oldest first."""
+        return tuple(replace(self, training_version=one) for one in range(1, self.training_version))
+
+
+def trajectory_of(run_id: str) -> str:
+    """Return the trajectory_id of a run, given its run_id."""
+    return run_id.partition("-")[0]

@@ -112,7 +112,11 @@ def _check_meaning(
     known: Mapping[str, object], wanted: Mapping[str, object], url: str, name: str
 ) -> None:
     """Raise UsageError where a study was made with other settings."""
-    other = [what for what in wanted if known.get(what) != wanted[what]]
+    other = [
+        f"{what} ({known.get(what)}, now {now})" if isinstance(now, int | float) else what
+        for what, now in wanted.items()
+        if known.get(what) != now
+    ]
     if other:
         raise UsageError(
             f"the study '{name}' in {shown(url)} was made with another "

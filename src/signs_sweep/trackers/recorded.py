@@ -15,6 +15,7 @@ class RecordedRun:
         parameters: hyperparameters and seeds.
         model: what it trains, by name, as text.
         baseline: run_id of the run that it is compared with: its own in the baseline; or None.
+        version: version of the training that it was recorded with.
         result: what is known of it.
     """
 
@@ -22,4 +23,5 @@ class RecordedRun:
     parameters: Parameters
     model: Mapping[str, str]
     baseline: str | None
+    version: int
     result: Result

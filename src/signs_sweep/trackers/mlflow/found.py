@@ -126,8 +126,14 @@ def recorded_run(record: Record) -> RecordedRun:
         parameters=parameters,
         model={name: value for name, value in given.items() if name not in known},
         baseline=record.tags.get(tags.BASELINE),
+        version=version_of(record),
         result=result_of(record),
     )
+
+
+def version_of(record: Record) -> int:
+    """Return the version of the training that a run was recorded with."""
+    return int(record.tags.get(tags.TRAINING_VERSION, 1))
 
 
 def _state(record: Record) -> State:

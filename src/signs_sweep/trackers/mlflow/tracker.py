@@ -22,6 +22,7 @@ from signs_sweep.trackers.mlflow.found import (
     best_records,
     recorded_run,
     result_of,
+    version_of,
 )
 from signs_sweep.trackers.mlflow.recorder import RunRecorder, params_of
 from signs_sweep.trackers.mlflow.search import SearchRecorder
@@ -83,6 +84,14 @@ class MlflowTracker:
             StoreError: there is no such experiment, or the store cannot be read.
         """
         return [recorded_run(one) for one in best_records(self._records(experiment)).values()]
+
+    def versions(self) -> Mapping[str, int]:
+        """Return the version of the training of every run of the store, by run_id.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return {one.tags[tags.RUN_ID]: version_of(one) for one in self._records(None)}
 
     def _records(self, experiment: str | None, run_id: str | None = None) -> list[Record]:
         """Return the records of an experiment, or of all, or of one run, oldest first.
@@ -164,6 +173,7 @@ class MlflowTracker:
             tags.RUN_ID: run.run_id,
             tags.TRIAL: str(trial.number),
             tags.DATA: run.data,
+            tags.TRAINING_VERSION: str(run.training_version),
             tags.DATASET: dataset.title,
             **({tags.LABEL: trial.label} if trial.label else {}),
             **({tags.BASELINE: baseline} if baseline else {}),
