@@ -12,8 +12,8 @@ class Options:
     """How to train.
 
     Attributes:
-        workers: processes; None for one per graphics processor or, without one, per core; 0 to
-            train in this process.
+        workers: processes; None for one per graphics processor or, without one, per core, or fewer
+            where there is little to train; 0 to train in this process.
         workers_per_gpu: how many share a graphics processor.
         force: whether to train finished runs again, from their beginning.
         retries: how often a run whose process died goes on in another one.

@@ -45,7 +45,7 @@ Workers = Annotated[
     typer.Option(
         metavar="N",
         help="Processes that train; 0 trains in this one, for a debugger. "
-        "[default: one per GPU, else one per core]",
+        "[default: one per GPU, else one per core, or fewer for little work]",
     ),
 ]
 WorkersPerGpu = Annotated[int, typer.Option(metavar="N", help="Processes that share a GPU.")]
