@@ -25,6 +25,7 @@ from signs_sweep.records import (
 )
 from signs_sweep.studies import default_storage, open_study
 from signs_sweep.trackers import DatasetInfo, MlflowTracker, resolve_uri
+from signs_sweep.trackers.mlflow import tags
 from signs_sweep.trackers.mlflow.client import connect
 from signs_sweep.trackers.mlflow.file import read_records
 from signs_sweep.trackers.mlflow.found import ask_for_records, version_of
@@ -249,6 +250,17 @@ def test_a_record_has_its_version_of_the_training_and_without_a_tag_the_first(
     assert tracker.versions() == {old.run_id: 1, present.run_id: 2}
     asked = ask_for_records(connect(uri), uri, "toy")
     assert [version_of(one) for one in asked] == [1, 2]
+
+
+def test_a_record_that_was_only_begun_is_no_run_of_the_experiment(tmp_path: Path) -> None:
+    """A process may be killed between making a record and logging its parameters."""
+    uri = resolve_uri(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    tracker.start("toy", Trial(1, None, (RUN,)), RUN)
+    (parent,) = connect(uri).search_experiments(filter_string="name = 'toy'")
+    connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: BROKEN.run_id})
+    assert [one.result.run_id for one in tracker.list_runs("toy")] == [RUN.run_id]
 
 
 def test_looking_up_runs_in_a_file_needs_no_mlflow(store) -> None:
