@@ -1,9 +1,12 @@
 """What tests of several layers need."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from signs_sweep.data import Dataset
+from signs_sweep.trackers import MlflowTracker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,3 +25,11 @@ def small() -> Dataset:
 @pytest.fixture
 def dataset() -> Dataset:
     return small()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's tables, to be copied: to make one takes seconds."""
+    folder = tmp_path_factory.mktemp("empty store")
+    MlflowTracker(f"sqlite:///{folder}/mlflow.db", {}).find()
+    return folder / "mlflow.db"

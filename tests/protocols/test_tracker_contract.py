@@ -76,14 +76,6 @@ def finished() -> Finished:
     )
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's tables, made once: that takes seconds."""
-    folder = tmp_path_factory.mktemp("store")
-    MlflowTracker(f"sqlite:///{folder}/mlflow.db", {}).find()
-    return folder / "mlflow.db"
-
-
 @pytest.fixture(
     params=[
         "memory",

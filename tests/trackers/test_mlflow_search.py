@@ -28,13 +28,6 @@ END = TrialEnd("trial 1", 1, "COMPLETE", 0.75, {"3, 0": 0.5, "4, 0": 1.0}, {"l2"
 FINDINGS = Findings({"l2": "0.01"}, {"best_value": 0.75}, "**l2** mattered.", {"a.png": b"1"})
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("store")
-    MlflowTracker(f"sqlite:///{folder}/mlflow.db", {}).find()
-    return folder / "mlflow.db"
-
-
 class Store:
     """A store, and what is in it, by the names that MLflow shows."""
 

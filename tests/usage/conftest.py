@@ -1,6 +1,7 @@
 """A project folder as a user has it: small data, a spec, and the command line."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,8 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calling import call
+from looking import PATIENCE
 
 from signs_sweep.data import Dataset, write_dataset
+
+HIDDEN = ("SIGNS_DATA", "MLFLOW_TRACKING_URI")
+"""Variables of the environment that would lead out of a project."""
 
 SPEC = """\
 name: toy
@@ -47,26 +53,17 @@ class Project:
         return name
 
     def environment(self) -> dict[str, str]:
-        hidden = {"SIGNS_DATA", "MLFLOW_TRACKING_URI"}
-        return {name: value for name, value in os.environ.items() if name not in hidden}
+        return {name: value for name, value in os.environ.items() if name not in HIDDEN}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "signs_sweep", *arguments]
 
     def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end."""
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment() | variables,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
+        """Run a command to its end, in this process."""
+        return call(arguments, self.folder, self.environment() | variables)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a command in a process group of its own, as a shell does."""
+        """Start a command in a process and a process group of its own, as a shell does."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -76,6 +73,18 @@ class Project:
             text=True,
             start_new_session=True,
         )
+
+    def finish(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end, in a process of its own."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=PATIENCE)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Make this the current folder, and its store and data the default."""
+        monkeypatch.chdir(self.folder)
+        for name in HIDDEN:
+            monkeypatch.delenv(name, raising=False)
 
     @property
     def uri(self) -> str:
@@ -89,23 +98,39 @@ def new_project(folder: Path) -> Project:
     return project
 
 
+MakeProject = Callable[..., Project]
+
+
 @pytest.fixture(scope="session")
-def make_project() -> Callable[[Path], Project]:
-    """Make an empty project in a folder."""
-    return new_project
+def make_project(empty_store: Path) -> MakeProject:
+    """Make a project in a folder; its store has been made and is empty."""
+
+    def make(folder: Path) -> Project:
+        project = new_project(folder)
+        (folder / "mlruns").mkdir()
+        shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
+        return project
+
+    return make
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """An empty project: nothing has been run in it."""
+def bare_project(tmp_path: Path) -> Project:
+    """A project without a store."""
     return new_project(tmp_path)
+
+
+@pytest.fixture
+def project(make_project: MakeProject, tmp_path: Path) -> Project:
+    """A project in which nothing has been run."""
+    return make_project(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose spec has been run. Tests look at it and change nothing."""
+    """A project whose spec has been run, by a process. Tests look at it and change nothing."""
     project = new_project(tmp_path_factory.mktemp("finished"))
-    done = project.run("run", "toy.yaml")
+    done = project.finish("run", "toy.yaml", "--workers", "2")
     assert done.returncode == 0, done.stderr
     (project.folder / "stdout.txt").write_text(done.stdout, encoding="utf-8")
     (project.folder / "stderr.txt").write_text(done.stderr, encoding="utf-8")

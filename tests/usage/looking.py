@@ -9,6 +9,9 @@ import h5py
 
 from signs_sweep.trackers import MlflowTracker
 
+PATIENCE = 600
+"""Seconds after which something counts as hanging: more than a busy machine needs."""
+
 
 def runs_in(project, experiment: str = "toy"):
     """All MLflow runs of an experiment, with parents."""
@@ -40,8 +43,8 @@ def processes_in(project) -> dict[int, str]:
     return found
 
 
-def wait_until(condition, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
+def wait_until(condition) -> None:
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.1)

@@ -6,14 +6,13 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from looking import children, processes_in, recorded_bits, runs_in, wait_until
+from looking import PATIENCE, children, processes_in, recorded_bits, runs_in, wait_until
 
+import signs_sweep
 from signs_sweep.store import Store
 
 pytestmark = pytest.mark.slow
@@ -115,7 +114,7 @@ def test_parameters_metrics_tags_and_artifacts_are_in_mlflow(finished) -> None:
 
 def test_force_trains_again_and_the_numbers_are_the_same(project) -> None:
     project.write("one.yaml", "name: one\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n")
-    first = project.run("run", "one.yaml")
+    first = project.run("run", "one.yaml", "--workers", "1")
     again = project.run("run", "one.yaml", "--force", "--workers", "0")
     assert (first.returncode, again.returncode) == (0, 0), again.stderr
     _, runs = children(project, "one")
@@ -129,7 +128,7 @@ def test_specs_that_share_a_run_train_it_once(project) -> None:
     project.write(
         "b.yaml", "name: b\nmodel: {hidden: [3]}\nbase: {epochs: 3}\ngrid: {l2: [0, 0.1]}\n"
     )
-    done = project.run("run", "a.yaml", "b.yaml")
+    done = project.run("run", "a.yaml", "b.yaml", "--workers", "0")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split("\n\n")[0].splitlines()) == 4
     assert len(children(project, "a")[1]) + len(children(project, "b")[1]) == 2
@@ -141,25 +140,23 @@ def test_a_run_that_diverges_fails_alone(project) -> None:
         "name: wild\nmodel: {hidden: [3]}\nbase: {epochs: 30}\n"
         "grid: {learning_rate: [1e-3, 1e38]}\n",
     )
-    done = project.run("run", "wild.yaml", "--quiet")
+    done = project.run("run", "wild.yaml", "--quiet", "--workers", "0")
     assert done.returncode == 1
     assert re.search(r"failed: learning_rate=1e\+38: diverged: .* in epoch \d+", done.stderr)
     assert "Traceback" not in done.stderr
     _, runs = children(project, "wild")
     states = {run.data.params["learning_rate"]: run.info.status for run in runs}
     assert sorted(states.values()) == ["FAILED", "FINISHED"]
-    again = project.run("run", "wild.yaml")
+    again = project.run("run", "wild.yaml", "--workers", "0")
     assert "2 runs, 1 cached" in again.stderr
 
 
-def test_the_command_and_python_give_the_same_bits(finished, project) -> None:
-    """Two workers of the command, one process of Python, and another order of the runs."""
+def test_the_command_and_python_give_the_same_bits(finished, project, monkeypatch) -> None:
+    """Two workers of the command, this process, and another order of the runs."""
     lines = (project.folder / "toy.yaml").read_text().replace("[0, 0.01]", "[0.01, 0]")
     project.write("toy.yaml", lines)
-    code = "import signs_sweep; signs_sweep.run('toy.yaml', workers=0)"
-    subprocess.run(
-        [sys.executable, "-c", code], cwd=project.folder, env=project.environment(), check=True
-    )
+    project.enter(monkeypatch)
+    signs_sweep.run("toy.yaml", workers=0)
     assert len(recorded_bits(finished)) == 4
     assert recorded_bits(project) == recorded_bits(finished)
 
@@ -171,7 +168,7 @@ def start_long(project) -> subprocess.Popen[str]:
     """Start a sweep that lasts for hours, and wait until two workers train."""
     project.write("long.yaml", LONG)
     process = project.start("run", "long.yaml", "--workers", "2")
-    wait_until(lambda: _trains(project) == 2, seconds=120)
+    wait_until(lambda: _trains(project) == 2)
     return process
 
 
@@ -180,10 +177,10 @@ def _trains(project, experiment: str = "long") -> int:
     return sum(run.data.metrics.get("loss") is not None for run in runs)
 
 
-# Two milliseconds for each value of a metric: what waits would take minutes to be written.
+# A fifth of a second and more for each value of a metric: hours for what waits to be written.
 SLOW = """
 CREATE TRIGGER slow AFTER INSERT ON metrics BEGIN SELECT count(*) FROM (
-    WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 20000)
+    WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 2000000)
     SELECT n FROM counted
 ); END
 """
@@ -195,14 +192,24 @@ def tell_database(project, statement: str) -> None:
         database.commit()
 
 
+def is_being_written(project) -> bool:
+    """Whether a process is in the middle of writing to the database."""
+    with closing(sqlite3.connect(f"{project.folder}/mlruns/mlflow.db", timeout=0)) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
 def test_an_interruption_does_not_wait_for_a_slow_store_and_the_next_command_writes_the_rest(
     project, monkeypatch
 ) -> None:
     process = start_long(project)
     tell_database(project, SLOW)
-    time.sleep(2)
+    wait_until(lambda: is_being_written(project))
     os.killpg(process.pid, signal.SIGTERM)  # As a service manager does, which tells workers too.
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "interrupted: 0 of 3 runs finished" in err
     assert "killed" in out
@@ -238,10 +245,10 @@ def test_a_worker_that_is_killed_fails_its_own_run_only(project) -> None:
         "cases: [{label: endless, epochs: 10000000}, {label: short, epochs: 3, l2: 0.1}]\n",
     )
     process = project.start("run", "two.yaml", "--workers", "1", "--retries", "0")
-    wait_until(lambda: _trains(project, "two") == 1, seconds=120)
+    wait_until(lambda: _trains(project, "two") == 1)
     (worker,) = workers_of(project)
     os.kill(worker, signal.SIGKILL)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, err
     assert "failed: endless epochs=10000000 l2=0: its worker process was killed (SIGKILL)" in err
     assert "Traceback" not in err
@@ -255,7 +262,7 @@ def test_when_the_orchestrator_is_killed_its_workers_end_and_the_runs_are_new(pr
     process = start_long(project)
     assert len(workers_of(project)) == 2
     process.kill()
-    process.communicate(timeout=30)
-    wait_until(lambda: not processes_in(project), seconds=30)
+    process.communicate(timeout=PATIENCE)
+    wait_until(lambda: not processes_in(project))
     plan = project.run("plan", "long.yaml")
     assert "3 runs to train, 0 cached" in plan.stdout

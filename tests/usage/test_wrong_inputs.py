@@ -4,6 +4,12 @@ from pathlib import Path
 
 import pytest
 
+
+@pytest.fixture
+def project(bare_project):
+    return bare_project
+
+
 SPEC = "name: fine\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n"
 
 
