@@ -80,7 +80,7 @@ print(loop.advance(5)["loss"].tolist(), [one.tolist() for one in loop.network.we
 @pytest.mark.slow
 def test_a_kept_program_gives_the_same_bits_and_a_damaged_one_is_made_anew(tmp_path: Path) -> None:
     def train(**variables: str) -> str:
-        environment = worker_environment(os.environ | {"HOME": str(tmp_path)} | variables)
+        environment = worker_environment(os.environ | {"XDG_CACHE_HOME": str(tmp_path)} | variables)
         command = [sys.executable, "-c", TRAIN]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return done.stdout
