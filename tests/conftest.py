@@ -1,6 +1,5 @@
 """What tests of several layers need."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +7,6 @@ import pytest
 
 from signs_sweep.data import Dataset
 from signs_sweep.trackers import MlflowTracker
-
-# Worker processes of tests share what they compile, and leave the user's cache alone.
-os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parents[1] / ".pytest_cache" / "caches")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

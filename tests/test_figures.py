@@ -76,6 +76,10 @@ def test_a_picture_does_not_depend_on_those_drawn_before_it() -> None:
         assert all(draw_run(*runs[number]) == alone[number] for number in order)
 
 
+def test_the_name_of_a_class_may_have_dollar_signs() -> None:
+    assert png(confusion_matrix(np.eye(2, dtype=np.int64), ("$\\foo$", "5$")))
+
+
 @pytest.mark.parametrize("classes", [2, 6, 40])
 def test_pictures_are_images_of_a_sensible_size(classes: int) -> None:
     names = [f"class {number}" for number in range(classes)]

@@ -147,6 +147,8 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
     size = 11 if many <= 10 else 6.5
     axes.set_xticks(range(many), labels=classes, fontsize=min(size + 1, 10))
     axes.set_yticks(range(many), labels=classes, fontsize=min(size + 1, 10))
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_parse_math(False)  # A name may have dollar signs.
     if many > 10 or max(map(len, classes), default=0) > 4:
         axes.tick_params(axis="x", labelrotation=90)
     for row, column in zip(*np.nonzero(counts), strict=True):

@@ -24,8 +24,9 @@ _SECONDS_WORTH_A_WORKER = 3.0
 """Training that is worth one more worker: its start takes four seconds of a core."""
 
 _OPERATIONS_A_SECOND = 3e10
+_UPDATES_A_SECOND = 1e9
 _SECONDS_A_RUN = 0.1
-"""What a core does, and what a run takes beside its epochs: evaluation, export."""
+"""What a core does: in products, in weights that Adam changes; and what else a run takes."""
 
 
 @dataclass(eq=False)
@@ -150,8 +151,9 @@ def _workers_worth_starting(runs: Sequence[Run], prepared: Prepared) -> int:
         dataset = datasets[run.data]
         sizes = (dataset.train_images[0].size, *run.model.hidden, len(dataset.classes))
         weights = sum(inputs * outputs for inputs, outputs in pairwise(sizes))
-        operations = 4 * weights * len(dataset.train_labels) * run.parameters.epochs
-        seconds += operations / _OPERATIONS_A_SECOND + _SECONDS_A_RUN
+        epochs, samples = run.parameters.epochs, len(dataset.train_labels)
+        seconds += 4 * weights * samples * epochs / _OPERATIONS_A_SECOND + _SECONDS_A_RUN
+        seconds += weights * epochs * ceil(samples / run.parameters.batch_size) / _UPDATES_A_SECOND
     return max(1, ceil(seconds / _SECONDS_WORTH_A_WORKER))
 
 

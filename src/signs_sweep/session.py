@@ -184,7 +184,7 @@ class Session:
         self._is_interrupted = True
 
     def _make_executor(self, devices: Sequence[str | None]) -> Executor:
-        from signs_sweep.trainer.runtime import worker_environment
+        from signs_sweep.trainer.runtime import training_environment
         from signs_sweep.trainer.training import Trainer
 
         make_trainer = partial(
@@ -195,7 +195,7 @@ class Session:
         )
         if not devices:
             return InlineExecutor(make_trainer)
-        common = worker_environment(os.environ)
+        common = training_environment(os.environ)
         environments = [on_device(common, gpu) for gpu in devices]
         return LocalExecutor(
             partial(make_trainer, is_worker=True), environments, self._options.stall_seconds

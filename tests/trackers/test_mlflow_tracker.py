@@ -260,6 +260,7 @@ def test_a_record_that_was_only_begun_is_no_run_of_the_experiment(tmp_path: Path
     tracker.start("toy", Trial(1, None, (RUN,)), RUN)
     (parent,) = connect(uri).search_experiments(filter_string="name = 'toy'")
     connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: BROKEN.run_id})
+    connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: RUN.run_id})
     assert [one.result.run_id for one in tracker.list_runs("toy")] == [RUN.run_id]
 
 

@@ -76,6 +76,14 @@ def test_the_penalty_is_the_sum_of_squares_of_the_hidden_kernels() -> None:
 
 
 @pytest.mark.slow
+def test_without_l2_there_is_no_penalty_on_weights_whose_squares_are_too_large() -> None:
+    network = DenseNetwork((4, 4, 3), (5, 4), 3)
+    network.set_weights([np.full_like(part, 1e30) for part in network.weights()])
+    assert float(network.penalty(0.0)) == 0
+    assert np.isinf(float(network.penalty(0.01)))
+
+
+@pytest.mark.slow
 def test_the_plain_keras_model_computes_the_same() -> None:
     network = DenseNetwork((61, 61, 3), (12, 4), 3)
     network.initialise(5)

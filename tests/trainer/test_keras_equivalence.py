@@ -32,7 +32,8 @@ pytestmark = pytest.mark.slow
 SAMPLES = 100
 CLASSES = 4
 EPOCHS = 4
-DIVIDES, DOES_NOT_DIVIDE = 20, 32
+DIVIDES, DOES_NOT_DIVIDE, IS_FILLED_UP = 20, 32, 26
+"""Sizes of a batch; the last one leaves 4 rows to fill up, the one before 28."""
 
 # The first kernel of the second network is cut into five tiles, the last of them narrower.
 SHAPES = {(9,): (16, 32, 1), (40, 12): (48, 48, 3), (10, 8, 6): (16, 16, 3)}
@@ -128,7 +129,7 @@ def train_with_keras(
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("batch_size", [DIVIDES, DOES_NOT_DIVIDE])
+@pytest.mark.parametrize("batch_size", [DIVIDES, DOES_NOT_DIVIDE, IS_FILLED_UP])
 @pytest.mark.parametrize("hidden", SHAPES)
 def test_losses_accuracies_and_weights_are_those_of_keras(
     hidden: tuple[int, ...], batch_size: int, variant: str

@@ -76,6 +76,11 @@ class BuiltNetwork:
         has_gpu = bool(tf.config.list_logical_devices("GPU"))
         return has_gpu or not any("Conv" in name for name in names)
 
+    @property
+    def allows_padding(self) -> bool:
+        """No: a batch normalisation has averages over the batch."""
+        return False
+
     def initialise(self, seed: int) -> None:
         """Build the model anew, with Keras's random seed, and take over its initial values."""
         fresh = self._build(seed)

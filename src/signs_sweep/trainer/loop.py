@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from signs_sweep.errors import TrainingError
 from signs_sweep.records import Parameters
-from signs_sweep.trainer import compilation
 from signs_sweep.trainer.network import Network
 from signs_sweep.trainer.randomness import sample_order
 
 _MOST_EPOCHS = 32
 _MOST_BYTES = 2**25
 """Limits of what is drawn for one call: for large data a call has fewer epochs."""
+
+_MOST_PADDING = 16
+"""The part of an epoch's samples that may be added in rows that do not count."""
 
 _EVALUATED_AT_ONCE = 256
 """Samples in a step of an evaluation."""
@@ -62,32 +64,24 @@ class EpochLoop:
         batch_size: int,
     ) -> None:
         import keras
+        import tensorflow as tf
 
         self.network = network
         self._batch_size = batch_size
         self._training = _to_tensors(network, training)
         self._validation = None if validation is None else _to_tensors(network, validation)
         self._samples = len(training)
-        drawn = network.draw(0, 0, len(training), 1)
-        an_epoch = drawn.nbytes + 4 * len(training)
+        self._rows = self._samples + _padding(self._samples, batch_size, network)
+        drawn = network.draw(0, 0, self._rows, 1)
+        an_epoch = drawn.nbytes + 4 * self._rows
         self.capacity = int(np.clip(_MOST_BYTES // an_epoch, 1, _MOST_EPOCHS))
         self._drawn_like = drawn
         self._optimizer = keras.optimizers.Adam()
         self._optimizer.build(network.variables)
         self._parameters = Parameters()
         self.epoch = 0
-        self._compiled = self._to_compile()
-        self._is_compiled = False
-
-    def _to_compile(self) -> Callable[..., Any]:
-        import tensorflow as tf
-
         # Our loops are tensors' own; to look for others in the code takes a second.
-        suits_xla = self.network.suits_xla
-        compiled: Callable[..., Any] = tf.function(
-            self._epochs, autograph=False, jit_compile=suits_xla
-        )
-        return compiled
+        self._compiled = tf.function(self._epochs, autograph=False, jit_compile=network.suits_xla)
 
     def start(self, parameters: Parameters) -> None:
         """Go to the beginning of a run: initial weights, a fresh optimizer, epoch 0."""
@@ -133,21 +127,20 @@ class EpochLoop:
         import tensorflow as tf
 
         seed, keep_prob = self._parameters.global_seed, self._parameters.keep_prob
-        order = np.zeros((self.capacity, self._samples), np.int32)
+        order = np.zeros((self.capacity, self._rows), np.int32)
         drawn = np.zeros((self.capacity, *self._drawn_like.shape), self._drawn_like.dtype)
         for row in range(epochs):
             epoch = self.epoch + row
-            order[row] = sample_order(seed, epoch, self._samples)
-            drawn[row] = self.network.draw(seed, epoch, self._samples, keep_prob)
-        arguments = (
-            tf.constant(epochs),
-            tf.constant(order),
-            tf.constant(drawn),
-            tf.constant(self._parameters.keep_prob, tf.float32),
-            tf.constant(self._parameters.l2, tf.float32),
-        )
+            order[row, : self._samples] = sample_order(seed, epoch, self._samples)
+            drawn[row] = self.network.draw(seed, epoch, self._rows, keep_prob)
         try:
-            table = self._call(arguments)
+            table = self._compiled(
+                tf.constant(epochs),
+                tf.constant(order),
+                tf.constant(drawn),
+                tf.constant(self._parameters.keep_prob, tf.float32),
+                tf.constant(self._parameters.l2, tf.float32),
+            )
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
             reason = error.message.strip().splitlines()[0][:300]
             raise TrainingError(f"this network cannot be compiled: {reason}") from error
@@ -155,21 +148,6 @@ class EpochLoop:
         names = ("loss", "accuracy", "val_loss", "val_accuracy")
         columns = np.asarray(table, np.float64)[:epochs].T
         return dict(zip(names, columns, strict=False))
-
-    def _call(self, arguments: Sequence[Any]) -> Any:
-        """Call the compiled loop, which is compiled by the first call."""
-        import tensorflow as tf
-
-        is_first = self.network.suits_xla and not self._is_compiled
-        self._is_compiled = True
-        try:
-            return self._compiled(*arguments)
-        except tf.errors.OpError:
-            if not is_first or not compilation.forget():
-                raise
-        # A program that was kept may have been damaged; nothing has been trained yet.
-        self._compiled = self._to_compile()
-        return self._compiled(*arguments)
 
     def _epochs(self, epochs: Any, order: Any, drawn: Any, keep_prob: Any, l2: Any) -> Any:
         """Train `epochs` epochs; return the table of their metrics, float32 (capacity, columns)."""
@@ -191,28 +169,40 @@ class EpochLoop:
         import tensorflow as tf
 
         size, samples = self._batch_size, self._samples
-        steps, rest = divmod(samples, size)
+        steps, rest = divmod(self._rows, size)
         self.network.begin_epoch(drawn)
 
-        def train(first: Any, count: int) -> tuple[Any, Any]:
-            rows = tf.slice(order, [first], [count])
-            return self._step(
-                rows, l2, lambda images: self.network.train(images, drawn, first, count, keep_prob)
+        def train(first: Any, rows: int, loss_sum: Any, correct_sum: Any) -> tuple[Any, Any]:
+            taken = tf.slice(order, [first], [rows])
+            counts = tf.cast(first + tf.range(rows) < samples, tf.float32)
+            loss, correct = self._step(
+                taken,
+                counts,
+                l2,
+                lambda images: self.network.train(images, drawn, first, rows, keep_prob),
             )
+            return loss_sum + loss * tf.reduce_sum(counts), correct_sum + correct
 
-        def step(number: Any, loss_sum: Any, correct_sum: Any) -> Any:
-            loss, correct = train(number * size, size)
-            return number + 1, loss_sum + loss * size, correct_sum + correct
+        def step(number: Any, *sums: Any) -> Any:
+            return number + 1, *train(number * size, size, *sums)
 
         start = (0, tf.constant(0.0), tf.constant(0.0))
-        _, loss_sum, correct_sum = _loop(lambda number, *_: number < steps, step, start)
+        _, *sums = _loop(lambda number, *_: number < steps, step, start)
         if rest:
-            loss, correct = train(steps * size, rest)
-            loss_sum, correct_sum = loss_sum + loss * rest, correct_sum + correct
-        return [loss_sum / samples, correct_sum / samples]
+            sums = list(train(steps * size, rest, *sums))
+        return [one / samples for one in sums]
 
-    def _step(self, rows: Any, l2: Any, outputs_of: Callable[[Any], Any]) -> tuple[Any, Any]:
-        """Update the variables from one batch; return its loss and how many were right."""
+    def _step(
+        self, rows: Any, counts: Any, l2: Any, outputs_of: Callable[[Any], Any]
+    ) -> tuple[Any, Any]:
+        """Update the variables from one batch; return its loss and how many were right.
+
+        Args:
+            rows: numbers of the samples, int32 of (size,).
+            counts: 1 for a sample, 0 for a row that only fills the batch, float32 of (size,).
+            l2: factor of the penalty.
+            outputs_of: returns the outputs for images.
+        """
         import tensorflow as tf
 
         all_images, all_labels = self._training
@@ -220,11 +210,12 @@ class EpochLoop:
         variables = self.network.variables
         with tf.GradientTape() as tape:
             outputs = outputs_of(self.network.take(all_images, rows))
-            loss = tf.reduce_mean(self.network.cross_entropy(labels, outputs))
+            losses = self.network.cross_entropy(labels, outputs)
+            loss = tf.reduce_sum(losses * counts) / tf.reduce_sum(counts)
             loss += self.network.penalty(l2)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self._optimizer.apply(gradients, variables)
-        return loss, _count_correct(labels, outputs)
+        return loss, tf.reduce_sum(_is_correct(labels, outputs) * counts)
 
     def _validate(self, l2: Any) -> list[Any]:
         """Return loss, penalty included, and accuracy on the validation data."""
@@ -240,7 +231,7 @@ class EpochLoop:
             labels = tf.gather(all_labels, rows)
             outputs = self.network.predict(self.network.take(images, rows))
             losses = self.network.cross_entropy(labels, outputs)
-            return tf.reduce_sum(losses), _count_correct(labels, outputs)
+            return tf.reduce_sum(losses), tf.reduce_sum(_is_correct(labels, outputs))
 
         def step(number: Any, loss_sum: Any, correct_sum: Any) -> Any:
             loss, correct = judge(number * _EVALUATED_AT_ONCE, _EVALUATED_AT_ONCE)
@@ -280,8 +271,18 @@ def _to_tensors(network: Network, data: LabelledImages) -> tuple[Any, Any]:
     return tf.constant(network.arrange(data.images)), tf.constant(data.labels.astype(np.int32))
 
 
-def _count_correct(labels: Any, outputs: Any) -> Any:
+def _is_correct(labels: Any, outputs: Any) -> Any:
     import tensorflow as tf
 
     right = tf.equal(tf.argmax(outputs, axis=1, output_type=tf.int32), labels)
-    return tf.reduce_sum(tf.cast(right, tf.float32))
+    return tf.cast(right, tf.float32)
+
+
+def _padding(samples: int, batch_size: int, network: Network) -> int:
+    """Return with how many rows to fill the last batch up, so that all have one program.
+
+    A program for a smaller batch takes a quarter of the compilation. Where the rows would take more
+    than a sixteenth of an epoch, there is one nevertheless.
+    """
+    rows = -samples % batch_size
+    return rows if network.allows_padding and rows <= samples / _MOST_PADDING else 0

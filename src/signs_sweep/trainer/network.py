@@ -28,6 +28,10 @@ class Network(Protocol):
     def suits_xla(self) -> bool:
         """Whether XLA computes it faster than TensorFlow's own kernels do."""
 
+    @property
+    def allows_padding(self) -> bool:
+        """Whether the outputs for a sample do not depend on what else is in its batch."""
+
     def initialise(self, seed: int) -> None:
         """Give all variables the initial values of a run; they depend on the seed alone."""
 

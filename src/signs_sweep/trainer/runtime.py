@@ -9,8 +9,6 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from signs_sweep.trainer.compilation import with_cache
-
 _XLA_FLAGS = {
     "xla_cpu_prefer_vector_width": "512",
     "xla_cpu_enable_concurrency_optimized_scheduler": "false",
@@ -67,27 +65,10 @@ def training_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return result
 
 
-def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables of a worker process, which keeps what it compiles.
-
-    Args:
-        environment: the environment variables of this process.
-    """
-    result = training_environment(environment)
-    if not _has_known_flags():
-        return result
-    name, flags = processor()
-    return with_cache(result, version("tensorflow"), name, *sorted(flags), result["XLA_FLAGS"])
-
-
-def _has_known_flags() -> bool:
-    return version("tensorflow").startswith(_KNOWS_ALL_FLAGS)
-
-
 def _xla_flags() -> dict[str, str]:
     wide, *others = _XLA_FLAGS
     names = [wide] if "avx512f" in processor()[1] else []
-    if _has_known_flags():
+    if version("tensorflow").startswith(_KNOWS_ALL_FLAGS):
         names += others
     return {name: _XLA_FLAGS[name] for name in names}
 

@@ -136,12 +136,12 @@ class RunRecorder:
         # A run that is stopped before it has gone on has the epochs of before.
         epochs = max(self._curves.epochs, self._recorded.get("loss", 0))
         values = self._waiting_tags | {tags.EPOCHS: str(epochs)}
-        self._waiting_tags = {}
         self._client.log_batch(
             self.location,
             metrics=waiting,
             tags=[RunTag(name, value) for name, value in values.items()],
         )
+        self._waiting_tags = {}
         now = time.monotonic()
         rest = 0 if is_backlog else _REST * (now - began)
         self._next_write = now + max(_SECONDS, rest)

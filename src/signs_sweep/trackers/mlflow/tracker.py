@@ -83,9 +83,9 @@ class MlflowTracker:
         Raises:
             StoreError: there is no such experiment, or the store cannot be read.
         """
-        found = best_records(self._records(experiment)).values()
         # A process that is killed in the moment when it makes a record leaves one without params.
-        return [recorded_run(one) for one in found if one.params]
+        whole = [one for one in self._records(experiment) if one.params]
+        return [recorded_run(one) for one in best_records(whole).values()]
 
     def versions(self) -> Mapping[str, int]:
         """Return the version of the training of every run of the store, by run_id.
