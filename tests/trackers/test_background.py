@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -32,6 +32,13 @@ def epoch(number: int) -> Progress:
     return Progress(RUN.run_id, number, {"loss": np.array([1.0])}, np.array([number]))
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 600
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 class SlowTracker(MemoryTracker):
     """Writes nothing until it may."""
 
@@ -40,7 +47,7 @@ class SlowTracker(MemoryTracker):
         self.may_write = threading.Event()
 
     def record(self, event: Event) -> None:
-        self.may_write.wait(20)
+        self.may_write.wait(600)
         super().record(event)
 
 
@@ -51,12 +58,10 @@ class BrokenTracker(MemoryTracker):
         super().__init__()
         self.error = error
         self.calls: list[str] = []
-        self.was_asked = threading.Event()
 
     def record(self, event: Event) -> None:
         self.calls.append(type(event).__name__)
         if isinstance(event, Progress):
-            self.was_asked.set()
             raise self.error
 
     def close(
@@ -114,10 +119,11 @@ def test_only_so_many_ended_runs_may_wait() -> None:
 
     thread = threading.Thread(target=give, daemon=True)
     thread.start()
-    time.sleep(0.5)
+    wait_until(lambda: len(given) == _MOST_WAITING)
+    thread.join(0.2)
     assert len(given) == _MOST_WAITING
     inner.may_write.set()
-    thread.join(20)
+    thread.join(600)
     tracker.close(State.KILLED, {})
     assert len(inner.find()) == 2 * _MOST_WAITING
 
@@ -130,8 +136,7 @@ def test_what_goes_wrong_is_raised_by_the_next_calls_and_nothing_more_is_written
     tracker = BackgroundTracker(inner)
     begin(tracker)
     tracker.record(epoch(1))
-    inner.was_asked.wait(20)
-    time.sleep(0.1)
+    wait_until(lambda: tracker._failure is not None)
     with pytest.raises(type(error), match=str(error)):
         tracker.record(epoch(2))
     with pytest.raises(type(error), match=str(error)):

@@ -97,7 +97,7 @@ def in_time(job: Callable[[], None]) -> None:
     """Do a job that must not wait for the tracker; the limit only ends a test that fails."""
     thread = threading.Thread(target=job, daemon=True)
     thread.start()
-    thread.join(20)
+    thread.join(600)
     assert not thread.is_alive(), "it waits for what hangs"
 
 
@@ -145,13 +145,13 @@ def test_a_store_that_hangs_is_left_and_the_next_command_writes_each_record_once
     for run_id in sweep(tracker):
         tracker.then(lambda run_id=run_id: released.append(run_id))
     if moment != "close":
-        store.hangs.wait(20)
+        store.hangs.wait(600)
     in_time(lambda: tracker.close(State.KILLED, {"toy": "table"}))
     assert str(journal.path) in spool.unwritten
     assert released == [run.run_id for run in RUNS], "what waits on the disk counts as written"
     done = list(store.calls)
     store.goes_on.set()
-    tracker._writer.join(20)
+    tracker._writer.join(600)
     assert store.calls == done, "the thread ends with what it was doing"
     assert journal.path.exists()
     finish_journal(journal, lambda _: store)
@@ -162,7 +162,7 @@ def test_a_store_that_hangs_is_left_and_the_next_command_writes_each_record_once
 def test_what_is_written_soon_is_waited_for_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background, "_LEAST_SECONDS", 20)
+    monkeypatch.setattr(background, "_LEAST_SECONDS", 600)
     store = MemoryTracker()
     tracker, spool, journal = make(store, tmp_path)
     list(sweep(tracker))
@@ -179,15 +179,15 @@ def test_an_interruption_while_the_end_is_written_does_not_wait_either(tmp_path:
     list(sweep(tracker))
     closing = threading.Thread(target=tracker.close, args=(State.FINISHED, {}), daemon=True)
     closing.start()
-    store.hangs.wait(20)
+    store.hangs.wait(600)
     assert closing.is_alive()
     tracker.hurry()
-    closing.join(20)
+    closing.join(600)
     assert not closing.is_alive()
     assert spool.unwritten is not None
     assert journal.read()[-1] == ("close", (State.FINISHED, {}, None))
     store.goes_on.set()
-    tracker._writer.join(20)
+    tracker._writer.join(600)
 
 
 def test_an_interruption_ends_the_wait_for_room(tmp_path: Path) -> None:
@@ -207,16 +207,18 @@ def test_an_interruption_ends_the_wait_for_room(tmp_path: Path) -> None:
 
     giving = threading.Thread(target=give, daemon=True)
     giving.start()
-    store.hangs.wait(20)
+    store.hangs.wait(600)
+    while not given:
+        giving.join(0.01)
     giving.join(0.2)
     assert len(given) == 1, "epochs wait where the store is slower than the training"
     tracker.hurry()
-    giving.join(20)
+    giving.join(600)
     assert len(given) == 4
     in_time(lambda: tracker.close(State.KILLED, {}))
     assert [name for name, _ in journal.read()] == ["open", "start", *["record"] * 4, "close"]
     store.goes_on.set()
-    tracker._writer.join(20)
+    tracker._writer.join(600)
 
 
 def test_what_came_back_too_late_does_not_take_the_journal_away(tmp_path: Path) -> None:
@@ -235,11 +237,11 @@ def test_what_came_back_too_late_does_not_take_the_journal_away(tmp_path: Path) 
     spool = SpoolingTracker(store, journal, {"data": DATASET}, lambda _: None, retry_seconds=0)
     tracker = BackgroundTracker(spool, spool.keep)
     list(sweep(tracker))
-    store.hangs.wait(20)
+    store.hangs.wait(600)
     in_time(lambda: tracker.close(State.KILLED, {"toy": "table"}))
     is_away = False
     store.goes_on.set()
-    tracker._writer.join(20)
+    tracker._writer.join(600)
     finish_journal(journal, lambda _: store)
     check_everything_is_there_once(store)
 
