@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import pytest
 
+from events import progress, started, stopped
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.records import (
@@ -15,9 +15,7 @@ from signs_sweep.records import (
     Parameters,
     Progress,
     Run,
-    Started,
     State,
-    Stopped,
     Trial,
 )
 from signs_sweep.trackers import BackgroundTracker, MemoryTracker
@@ -26,10 +24,6 @@ from signs_sweep.trackers.background import _MOST_WAITING
 RUN = Run(Parameters(epochs=3), Dense((4,)), 0.0, "data")
 TRIAL = Trial(1, None, (RUN,))
 SWEEP = SweepRecord("toy", "", "", "", "toy", ())
-
-
-def epoch(number: int) -> Progress:
-    return Progress(RUN.run_id, number, {"loss": np.array([1.0])}, np.array([number]))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -77,7 +71,7 @@ class BrokenTracker(MemoryTracker):
 def begin(tracker: BackgroundTracker, sweeps: Sequence[SweepRecord] = (SWEEP,)) -> None:
     tracker.open(sweeps)
     tracker.start("toy", TRIAL, RUN)
-    tracker.record(Started(RUN.run_id, 0, 0.0, {}))
+    tracker.record(started(RUN))
 
 
 def test_calls_return_before_anything_is_written_and_close_waits() -> None:
@@ -85,7 +79,7 @@ def test_calls_return_before_anything_is_written_and_close_waits() -> None:
     tracker = BackgroundTracker(inner)
     begin(tracker)
     for number in (1, 2, 3):
-        tracker.record(epoch(number))
+        tracker.record(progress(RUN, number))
     known = inner.find().get(RUN.run_id)
     assert known is None or known.epochs == 0
     inner.may_write.set()
@@ -97,7 +91,7 @@ def test_calls_return_before_anything_is_written_and_close_waits() -> None:
 def test_find_sees_what_was_given_before() -> None:
     tracker = BackgroundTracker(MemoryTracker())
     begin(tracker)
-    tracker.record(epoch(1))
+    tracker.record(progress(RUN, 1))
     assert tracker.find([RUN.run_id])[RUN.run_id].epochs == 1
     tracker.close(State.KILLED, {})
 
@@ -113,8 +107,8 @@ def test_only_so_many_ended_runs_may_wait() -> None:
             run = Run(Parameters(epochs=3, init_seed=number), Dense((4,)), 0.0, "data")
             tracker.start("toy", Trial(number, None, (run,)), run)
             for _ in range(20):  # Epochs may wait without end: they are small.
-                tracker.record(Started(run.run_id, 0, 0.0, {}))
-            tracker.record(Stopped(run.run_id, 1.0))
+                tracker.record(started(run))
+            tracker.record(stopped(run))
             given.append(number)
 
     thread = threading.Thread(target=give, daemon=True)
@@ -135,10 +129,10 @@ def test_what_goes_wrong_is_raised_by_the_next_calls_and_nothing_more_is_written
     inner = BrokenTracker(error)
     tracker = BackgroundTracker(inner)
     begin(tracker)
-    tracker.record(epoch(1))
+    tracker.record(progress(RUN, 1))
     wait_until(lambda: tracker._failure is not None)
     with pytest.raises(type(error), match=str(error)):
-        tracker.record(epoch(2))
+        tracker.record(progress(RUN, 2))
     with pytest.raises(type(error), match=str(error)):
         tracker.find()
     with pytest.raises(type(error), match=str(error)):

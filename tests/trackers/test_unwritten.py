@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from events import failed, finished, progress, started, stopped
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord, TrialEnd
 from signs_sweep.records import (
@@ -17,7 +18,6 @@ from signs_sweep.records import (
     Parameters,
     Progress,
     Run,
-    Started,
     State,
     Stopped,
     Trial,
@@ -37,11 +37,7 @@ RUNS = [Run(Parameters(epochs=EPOCHS, l2=l2), Dense((4,)), 0.0, "data") for l2 i
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
 SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", ("l2",), "one", "here", is_search=True)
 ENDS = [TrialEnd(f"t{n}", n, "FAIL", None, {}, {}, (run.run_id,)) for n, run in enumerate(RUNS)]
-LAST = {
-    0: lambda run_id: Finished(run_id, 9.0, 1.5, {"test_loss": 0.5}, np.eye(2, dtype=int), b"m"),
-    1: lambda run_id: Failed(run_id, 9.0, "why"),
-    2: lambda run_id: Stopped(run_id, 9.0),
-}
+LAST = {0: finished, 1: failed, 2: stopped}
 
 
 class Hanging(MemoryTracker):
@@ -112,10 +108,9 @@ def sweep(tracker: BackgroundTracker) -> Iterator[str]:
     tracker.open([SWEEP])
     for number, run in enumerate(RUNS):
         tracker.start("toy", Trial(number, f"t{number}", (run,)), run)
-        tracker.record(Started(run.run_id, 0, 0.0, {}))
+        tracker.record(started(run))
         for epoch in range(1, EPOCHS + 1):
-            losses, times = {"loss": np.array([1 / epoch])}, np.array([epoch])
-            tracker.record(Progress(run.run_id, epoch, losses, times))
+            tracker.record(progress(run, epoch))
         tracker.record(LAST[number](run.run_id))
         tracker.end_trial("toy", ENDS[number])
         yield run.run_id
@@ -201,8 +196,7 @@ def test_an_interruption_ends_the_wait_for_room(tmp_path: Path) -> None:
     def give() -> None:
         tracker.start("toy", Trial(1, None, (run,)), run)
         for first in range(1, 4 * many, many):
-            losses = {"loss": np.zeros(many)}
-            tracker.record(Progress(run.run_id, first, losses, np.zeros(many, int)))
+            tracker.record(progress(run, first, many))
             given.append(first)
 
     giving = threading.Thread(target=give, daemon=True)
@@ -255,7 +249,7 @@ def test_a_call_that_waits_for_the_journal_is_kept_when_the_store_is_away(tmp_pa
     trial = Trial(0, "t0", (RUNS[0],))
     spool.start("toy", trial, RUNS[0])
     spool._go_away(StoreError("it is away"))
-    end = ("record", (Failed(RUNS[0].run_id, 9.0, "why"),))
+    end = ("record", (failed(RUNS[0]),))
     spool._underway[RUNS[0].run_id].append(end)
     spool.keep([end])
     finish_journal(journal, lambda _: store)
