@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
+from events import FINAL, failed, finished, progress, started, stopped
 from signs_sweep.checkpoints import MemoryCheckpoints, NoClaims
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.records import (
@@ -14,16 +14,13 @@ from signs_sweep.records import (
     Dense,
     Event,
     Failed,
-    Finished,
     Notice,
     Parameters,
     Progress,
     Result,
     Retried,
     Run,
-    Started,
     State,
-    Stopped,
     Trial,
     Waiting,
 )
@@ -39,21 +36,6 @@ def make_run(l2: float, epochs: int = 2) -> Run:
 
 def make_trial(number: int, *l2: float) -> Trial:
     return Trial(number, None, tuple(make_run(value) for value in l2))
-
-
-def finished(run: Run) -> Finished:
-    metrics = {
-        "final_train_loss": 0.1,
-        "final_train_accuracy": 0.9,
-        "test_loss": 0.3,
-        "test_accuracy": 0.8,
-    }
-    return Finished(run.run_id, 2.0, 1.5, metrics, np.eye(2, dtype=np.int64), b"model")
-
-
-def progress(run: Run, epoch: int) -> Progress:
-    metrics = {"loss": np.array([1 / epoch]), "accuracy": np.array([epoch / 10])}
-    return Progress(run.run_id, epoch, metrics, np.array([epoch * 1000]))
 
 
 class ToyExecutor:
@@ -75,7 +57,7 @@ class ToyExecutor:
         self.submitted.append(run)
         self.tested.append(is_tested)
         end = self.ends.get(run.parameters.l2, finished)(run)
-        events = [Started(run.run_id, 0, 1.0, {}), progress(run, 1), progress(run, 2), end]
+        events = [started(run), progress(run, 1), progress(run, 2), end]
         self._queues[run.run_id] = deque(events)
 
     def events(self, timeout: float) -> Sequence[Event]:
@@ -85,7 +67,7 @@ class ToyExecutor:
 
     def stop(self, run_id: str) -> None:
         self.stopped.append(run_id)
-        self._queues[run_id] = deque([Stopped(run_id, 3.0)])
+        self._queues[run_id] = deque([stopped(run_id)])
 
     def close(self) -> None:
         self.is_closed = True
@@ -134,7 +116,7 @@ def test_every_run_is_trained_recorded_and_told_of() -> None:
     assert scheduler.told == [(1, [State.FINISHED]), (2, [State.FINISHED] * 2)]
     result = sweep.results[make_run(0.3).run_id]
     assert result.metrics["loss"] == 0.5
-    assert result.metrics["test_accuracy"] == 0.8
+    assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]
     assert result.epochs == 2
     assert result.history is not None
     assert result.history["accuracy"].tolist() == [0.1, 0.2]
@@ -163,7 +145,7 @@ def test_a_run_that_trials_share_is_trained_once_and_told_to_each() -> None:
 
 def test_a_failure_ends_its_own_run_and_the_others_go_on() -> None:
     def fail(run: Run) -> Event:
-        return Failed(run.run_id, 2.0, "diverged")
+        return failed(run, "diverged")
 
     scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.2)])
     sweep, tracker = make_sweep(scheduler, ToyExecutor(1, {0.1: fail}))
@@ -223,7 +205,7 @@ def test_a_second_interruption_does_not_wait() -> None:
 
 
 def crashed(run: Run) -> Failed:
-    return Failed(run.run_id, 2.0, "its worker process was killed.", is_crash=True)
+    return failed(run, "its worker process was killed.", is_crash=True)
 
 
 class Crashing(ToyExecutor):
@@ -237,7 +219,7 @@ class Crashing(ToyExecutor):
         super().submit(run, checkpoint, is_tested=is_tested)
         if len(self.begun_from) <= self.times:
             state = Checkpoint(run.run_id, 1, b"after 1", is_end=False)
-            queue = [Started(run.run_id, 0, 1.0, {}), progress(run, 1), state, crashed(run)]
+            queue = [started(run), progress(run, 1), state, crashed(run)]
             self._queues[run.run_id] = deque(queue)
 
 
@@ -332,7 +314,7 @@ class Importing(ToyExecutor):
 
     def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
         super().submit(run, checkpoint, is_tested=is_tested)
-        self._queues[run.run_id] = deque([Started(run.run_id, 0, 1.0, {})] * 10_000)
+        self._queues[run.run_id] = deque([started(run)] * 10_000)
 
     def stop(self, run_id: str) -> None:
         self.stopped.append(run_id)
@@ -396,7 +378,7 @@ class Slow(ToyExecutor):
     def stop(self, run_id: str) -> None:
         self.stopped.append(run_id)
         run = next(run for run in self.submitted if run.run_id == run_id)
-        end = finished(run) if self.is_deaf else Stopped(run_id, 3.0)
+        end = finished(run) if self.is_deaf else stopped(run_id)
         self._queues[run_id] = deque([progress(run, 3), progress(run, 4), end])
 
 
@@ -583,7 +565,7 @@ class Forgetful:
 
 def test_a_cause_of_death_that_comes_again_is_said_once() -> None:
     causes = iter(["it died at 0x7f3a, 10:00.", "it died at 0x7f4b, 10:01.", "killed.", "killed."])
-    ends = {0.1: lambda run: Failed(run.run_id, 2.0, next(causes), is_crash=True)}
+    ends = {0.1: lambda run: failed(run, next(causes), is_crash=True)}
     heard: list[Event | None] = []
     recovery = Recovery(MemoryCheckpoints(), NoClaims(), retries=3)
     sweep, _ = make_sweep(

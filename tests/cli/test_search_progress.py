@@ -2,12 +2,12 @@
 
 import io
 
-import numpy as np
 import pytest
 from rich.console import Console
 
+from events import failed, finished, progress, started
 from signs_sweep.cli.search_progress import LiveSearch, PlainSearch, SearchState, verdict
-from signs_sweep.records import Failed, Finished, Judged, Notice, Progress, Proposed, Started
+from signs_sweep.records import Judged, Notice, Proposed
 
 PROPOSED = Proposed({"r1": "trial 0 seeds 0, 0", "r2": "trial 0 seeds 1, 1"}, 90)
 
@@ -15,11 +15,6 @@ PROPOSED = Proposed({"r1": "trial 0 seeds 0, 0", "r2": "trial 0 seeds 1, 1"}, 90
 def judged(number: int, state: str = "COMPLETE", value: float | None = 0.5, why: str = ""):
     counts = {"COMPLETE": number + 1, "PRUNED": 2, "FAIL": 0}
     return Judged(f"trial {number} l2=0.01", state, value, why, "trial 0", 0.75, counts)
-
-
-def progress(epochs: int) -> Progress:
-    values = np.full(epochs, 0.5)
-    return Progress("r1", 1, {"loss": values}, np.arange(epochs))
 
 
 def test_the_headline_has_the_best_value_the_counts_and_the_time_left(monkeypatch) -> None:
@@ -64,11 +59,11 @@ def test_a_log_has_a_line_per_trial_and_names_what_it_warns_of(capsys) -> None:
     with PlainSearch(SearchState(8, None)) as watcher:
         for event in (
             PROPOSED,
-            Started("r1", 0, 0.0, {}),
-            progress(3),
+            started("r1"),
+            progress("r1", 1, 3),
             Notice("only the curve is known", "r1"),
             Notice("the store is away"),
-            Failed("r2", 1.0, "the loss is nan"),
+            failed("r2", "the loss is nan"),
             judged(0, "FAIL", None, "the loss is nan"),
             None,
         ):
@@ -87,7 +82,7 @@ def test_a_log_has_a_line_per_trial_and_names_what_it_warns_of(capsys) -> None:
 def test_a_terminal_shows_what_each_worker_does() -> None:
     live = LiveSearch(SearchState(8, None), workers=2)
     console = live._view.console = Console(file=io.StringIO(), width=120)
-    for event in (PROPOSED, Started("r1", 1, 0.0, {}), progress(3), judged(0)):
+    for event in (PROPOSED, started("r1", 1), progress("r1", 1, 3), judged(0)):
         live.hear(event)
     console.print(live._view.draw())
     shown = console.file.getvalue()
@@ -95,7 +90,7 @@ def test_a_terminal_shows_what_each_worker_does() -> None:
     assert "3 / 8 trials" in shown
     assert "1  waiting" in shown
     assert "2  trial 0 seeds 0, 0  epoch 3 / 90" in shown
-    live.hear(Finished("r1", 2.0, 1.0, {}, None, b""))
+    live.hear(finished("r1"))
     console.print(live._view.draw())
     assert "2  idle" in console.file.getvalue()
     live.hear(Proposed({"r9": "default, fresh seeds 3, 3"}, 90))

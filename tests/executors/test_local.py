@@ -69,7 +69,7 @@ def test_a_worker_that_was_killed_while_idle_costs_no_run(make_local: MakeLocal)
     executor = make_local()
     pid = toys.process_of(toys.train(executor, toys.toy_run("quick")))
     os.kill(pid, signal.SIGKILL)
-    time.sleep(0.05)
+    executor._pool[0].process.wait()
     assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
 
 
@@ -77,7 +77,7 @@ def test_an_idle_worker_that_dies_during_events_is_no_event(make_local: MakeLoca
     executor = make_local()
     pid = toys.process_of(toys.train(executor, toys.toy_run("quick")))
     os.kill(pid, signal.SIGKILL)
-    assert list(executor.events(timeout=2)) == []
+    assert list(executor.events(timeout=toys.PATIENCE)) == []
     assert not toys.is_alive(pid)
     assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
 
@@ -248,7 +248,7 @@ def test_an_idle_worker_ends_when_its_pipe_closes(make_local: MakeLocal) -> None
     toys.train(executor, toys.toy_run("quick"))
     (worker,) = executor._pool
     worker.connection.close()
-    assert worker.process.wait(timeout=2) == 0
+    assert worker.process.wait(timeout=toys.PATIENCE) == 0
     executor._pool.clear()
 
 
@@ -257,14 +257,17 @@ def test_the_default_is_one_worker_for_each_core_that_may_be_used() -> None:
 
 
 def test_a_worker_that_hangs_is_killed_and_another_one_takes_the_next_run() -> None:
-    executor = LocalExecutor(toys.ToyTrainer, [toys.worker_environment()], stall_seconds=3)
+    executor = LocalExecutor(toys.ToyTrainer, [toys.worker_environment()], toys.PATIENCE)
     try:
         executor.submit(toys.toy_run("hang"))
-        events = toys.events_until_end(executor, seconds=20)
+        events = toys.events_until(executor, Progress)
+        executor.stall_seconds = 0.2
+        events += toys.events_until_end(executor)
         assert [type(event) for event in events] == [Started, Progress, Failed]
         assert events[-1].is_crash
-        assert events[-1].message == "its worker process sent nothing for 3 s and was ended."
+        assert events[-1].message == "its worker process sent nothing for 0.2 s and was ended."
         assert toys.ends_soon(toys.process_of(events))
+        executor.stall_seconds = toys.PATIENCE
         assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
     finally:
         executor.close()

@@ -31,6 +31,10 @@ LARGE_MODEL = bytes(range(256)) * 8192
 """2 MiB, more than any pipe buffers."""
 
 
+PATIENCE = 600.0
+"""Seconds after which something counts as hanging: more than a busy machine needs."""
+
+
 def toy_run(behaviour: str, epochs: int = 3, seed: int = 0) -> Run:
     """Return a run that makes `ToyTrainer` behave so."""
     return Run(Parameters(epochs=epochs, global_seed=seed), Dense((2,)), 0.0, behaviour)
@@ -103,7 +107,7 @@ def _misbehave(behaviour: str) -> None:
             stream.buffer.write(b"\xff\x00 noise \n" * 50_000)
             stream.flush()
     if behaviour == "hang":
-        time.sleep(60)
+        time.sleep(2 * PATIENCE)
     if behaviour == "interrupt":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(os.getpid(), number)
@@ -115,7 +119,7 @@ def failing_factory() -> ToyTrainer:
 
 
 def events_until(
-    executor: Executor, kind: type, count: int = 1, seconds: float = 10
+    executor: Executor, kind: type, count: int = 1, seconds: float = PATIENCE
 ) -> list[Event]:
     """Return the events of an executor up to the `count`-th of a kind."""
     events: list[Event] = []
@@ -126,7 +130,7 @@ def events_until(
     return events
 
 
-def events_until_end(executor: Executor, runs: int = 1, seconds: float = 10) -> list[Event]:
+def events_until_end(executor: Executor, runs: int = 1, seconds: float = PATIENCE) -> list[Event]:
     """Return the events of an executor until so many runs have ended."""
     return events_until(executor, Finished | Failed | Stopped, runs, seconds)
 
@@ -152,7 +156,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def ends_soon(pid: int, seconds: float = 5) -> bool:
+def ends_soon(pid: int, seconds: float = PATIENCE) -> bool:
     """Return whether a process of another parent ends; that parent need not take note of it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,21 +56,24 @@ def test_what_the_trainer_sends_arrives_whole(make_executor: MakeExecutor) -> No
 def test_as_many_runs_as_slots_are_under_way_at_once(make_executor: MakeExecutor) -> None:
     executor = make_executor()
     assert executor.slots >= 1
-    runs = [toys.toy_run("slow", epochs=20, seed=seed) for seed in range(executor.slots)]
+    runs = [toys.toy_run("slow", epochs=100_000, seed=seed) for seed in range(executor.slots)]
     for run in runs:
         executor.submit(run)
-    events = toys.events_until_end(executor, len(runs))
+    events = []
+    while len({event.run_id for event in events if isinstance(event, Progress)}) < len(runs):
+        events += toys.events_until(executor, Progress)
+    assert all(isinstance(event, Started | Progress) for event in events)
     started = [event for event in events if isinstance(event, Started)]
     assert {event.run_id for event in started} == {run.run_id for run in runs}
     assert sorted(event.worker for event in started) == list(range(executor.slots))
-    first_end = next(index for index, event in enumerate(events) if isinstance(event, Finished))
-    assert all(isinstance(event, Started | Progress) for event in events[:first_end])
-    assert len({event.run_id for event in events[:first_end]}) == executor.slots
+    for run in runs:
+        executor.stop(run.run_id)
+    events += toys.events_until_end(executor, len(runs))
     for run in runs:
         epochs = [
             e.first_epoch for e in events if isinstance(e, Progress) and e.run_id == run.run_id
         ]
-        assert epochs == list(range(1, 21))
+        assert epochs == list(range(1, len(epochs) + 1))
 
 
 def test_nothing_happens_while_no_run_is_under_way(make_executor: MakeExecutor) -> None:
@@ -122,10 +124,9 @@ def test_a_stopped_run_ends_soon_and_frees_its_slot(make_executor: MakeExecutor)
     executor.submit(run)
     toys.events_until(executor, Progress)
     executor.stop(run.run_id)
-    began = time.monotonic()
     events = toys.events_until_end(executor)
-    assert time.monotonic() - began < 1
     assert isinstance(events[-1], Stopped)
+    assert sum(isinstance(event, Progress) for event in events) < 1_000
     assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
 
 

@@ -9,17 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from events import FINAL, failed, finished, progress, started, stopped
 from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
 from signs_sweep.records import (
     Dense,
     Failed,
-    Finished,
     Parameters,
-    Progress,
     Run,
-    Started,
     State,
-    Stopped,
     Trial,
 )
 from signs_sweep.trackers import (
@@ -51,29 +48,7 @@ FINDINGS = Findings(
     {"l2": "0.01"}, {"best_value": 0.75}, "**l2** mattered.", {"history.png": b"\x00picture"}
 )
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
-FINAL = {
-    "final_train_loss": 0.25,
-    "final_train_accuracy": 0.75,
-    "test_loss": 0.5,
-    "test_accuracy": 0.625,
-}
-
-
-def started() -> Started:
-    return Started(RUN.run_id, 0, 1_700_000_000.0, {"keras": "3.0", "python": "3.11"})
-
-
-def progress(first: int, count: int) -> Progress:
-    epochs = np.arange(first, first + count)
-    metrics = {"loss": 1 / epochs, "accuracy": epochs / 10}
-    return Progress(RUN.run_id, first, metrics, 1_700_000_000_000 + epochs * 1000)
-
-
-def finished() -> Finished:
-    return Finished(
-        *(RUN.run_id, 1_700_000_010.0, 8.5, FINAL, np.array([[3, 1], [2, 4]]), b"a keras file"),
-        guessing_since=2,
-    )
+FINISHED = replace(finished(RUN), guessing_since=2)
 
 
 @pytest.fixture(
@@ -176,7 +151,7 @@ def from_mlflow(uri: str) -> tuple[Callable[[], list[TrialEnd]], Callable[[], Fi
 def begin(tracker: Tracker) -> None:
     tracker.open([SWEEP])
     tracker.start("toy", TRIAL, RUN)
-    tracker.record(started())
+    tracker.record(started(RUN))
 
 
 def test_an_empty_store_knows_no_run(make_tracker) -> None:
@@ -187,9 +162,9 @@ def test_an_empty_store_knows_no_run(make_tracker) -> None:
 def test_a_finished_run_is_found_with_its_numbers(make_tracker) -> None:
     tracker = make_tracker()
     begin(tracker)
-    tracker.record(progress(1, 3))
-    tracker.record(progress(4, 1))
-    tracker.record(finished())
+    tracker.record(progress(RUN, 1, 3))
+    tracker.record(progress(RUN, 4, 1))
+    tracker.record(FINISHED)
     tracker.close(State.FINISHED, {"toy": "a,b\n1,2\n"})
     result = make_tracker().find()[RUN.run_id]
     assert result.state is State.FINISHED
@@ -211,7 +186,13 @@ def test_unknown_runs_are_left_out(make_tracker) -> None:
 def test_recording_an_event_twice_changes_nothing(make_tracker) -> None:
     tracker = make_tracker()
     begin(tracker)
-    for event in (progress(1, 4), progress(1, 4), progress(3, 2), finished(), finished()):
+    for event in (
+        progress(RUN, 1, 4),
+        progress(RUN, 1, 4),
+        progress(RUN, 3, 2),
+        FINISHED,
+        FINISHED,
+    ):
         tracker.record(event)
     tracker.close(State.FINISHED, {})
     result = make_tracker().find()[RUN.run_id]
@@ -223,13 +204,13 @@ def test_recording_an_event_twice_changes_nothing(make_tracker) -> None:
     ("event", "state"),
     [
         (Failed(RUN.run_id, 1_700_000_009.0, "it diverged", "a trace"), State.FAILED),
-        (Stopped(RUN.run_id, 1_700_000_009.0), State.KILLED),
+        (stopped(RUN), State.KILLED),
     ],
 )
 def test_the_event_that_ends_a_run_decides_its_state(make_tracker, event, state) -> None:
     tracker = make_tracker()
     begin(tracker)
-    tracker.record(progress(1, 2))
+    tracker.record(progress(RUN, 1, 2))
     tracker.record(event)
     tracker.close(State.FAILED, {})
     result = make_tracker().find()[RUN.run_id]
@@ -242,7 +223,7 @@ def test_the_event_that_ends_a_run_decides_its_state(make_tracker, event, state)
 def test_what_has_not_ended_is_killed_by_close(make_tracker) -> None:
     tracker = make_tracker()
     begin(tracker)
-    tracker.record(progress(1, 1))
+    tracker.record(progress(RUN, 1, 1))
     tracker.close(State.KILLED, {})
     assert make_tracker().find()[RUN.run_id].state is State.KILLED
 
@@ -250,12 +231,12 @@ def test_what_has_not_ended_is_killed_by_close(make_tracker) -> None:
 def test_a_finished_record_wins_over_a_later_one_that_is_not(make_tracker) -> None:
     first = make_tracker()
     begin(first)
-    first.record(progress(1, 4))
-    first.record(finished())
+    first.record(progress(RUN, 1, 4))
+    first.record(FINISHED)
     first.close(State.FINISHED, {})
     second = make_tracker()
     begin(second)
-    second.record(progress(1, 1))
+    second.record(progress(RUN, 1, 1))
     second.close(State.KILLED, {})
     result = make_tracker().find()[RUN.run_id]
     assert (result.state, result.epochs) == (State.FINISHED, 4)
@@ -264,8 +245,8 @@ def test_a_finished_record_wins_over_a_later_one_that_is_not(make_tracker) -> No
 def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(make_tracker) -> None:
     tracker = make_tracker()
     begin(tracker)
-    tracker.record(progress(1, 3))
-    tracker.record(Failed(RUN.run_id, 1_700_000_009.0, "its process died"))
+    tracker.record(progress(RUN, 1, 3))
+    tracker.record(failed(RUN, "its process died"))
     tracker.close(State.FAILED, {})
     location = make_tracker().find()[RUN.run_id].location
 
@@ -273,10 +254,10 @@ def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(make_track
     again.open([SWEEP])
     again.start("toy", TRIAL, RUN, location)
     assert again.find()[RUN.run_id].state is State.RUNNING
-    again.record(started())
-    again.record(replace(progress(1, 2), is_replay=True))
-    again.record(progress(3, 2))
-    again.record(finished())
+    again.record(started(RUN))
+    again.record(replace(progress(RUN, 1, 2), is_replay=True))
+    again.record(progress(RUN, 3, 2))
+    again.record(FINISHED)
     again.close(State.FINISHED, {})
 
     result = make_tracker().find()[RUN.run_id]
@@ -292,9 +273,9 @@ def search_once(tracker: Tracker, end: TrialEnd, findings: Findings) -> None:
     """Search with one trial, of which one replicate is trained and the other was known."""
     tracker.open([SEARCH])
     tracker.start("toy", REPLICATED, RUN)
-    tracker.record(started())
-    tracker.record(progress(1, 4))
-    tracker.record(finished())
+    tracker.record(started(RUN))
+    tracker.record(progress(RUN, 1, 4))
+    tracker.record(FINISHED)
     tracker.end_trial("toy", end)
     tracker.close(State.FINISHED, {}, {"toy": findings})
 
@@ -351,7 +332,7 @@ def test_a_search_that_goes_on_keeps_its_trials_and_what_it_finds_last(
     tracker = make_tracker()
     tracker.open([SEARCH])
     tracker.start("toy", Trial(2, "t2", (OTHER,)), OTHER)
-    tracker.record(replace(finished(), run_id=OTHER.run_id))
+    tracker.record(finished(OTHER))
     tracker.end_trial("toy", second)
     tracker.close(State.FINISHED, {}, {"toy": better})
     assert search.ends() == [END, second]

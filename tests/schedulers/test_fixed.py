@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from signs_sweep.records import Dense, Parameters, Progress, Result, Run, State, Trial
+from events import progress
+from signs_sweep.records import Dense, Parameters, Result, Run, State, Trial
 from signs_sweep.schedulers import FixedScheduler
 
 
@@ -26,7 +27,7 @@ def test_every_run_goes_on_and_results_change_nothing() -> None:
     scheduler = FixedScheduler([first, second])
     assert scheduler.ask() is first
     run_id = first.runs[0].run_id
-    progress = Progress(run_id, 1, {"loss": np.array([np.inf])}, np.array([1000]))
-    assert scheduler.report(first, progress) is True
+    diverged = progress(run_id, loss=[np.inf])
+    assert scheduler.report(first, diverged) is True
     scheduler.tell(first, [Result(run_id, State.FAILED)])
     assert scheduler.ask() is second

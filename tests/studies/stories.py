@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import optuna
 
-from signs_sweep.records import Dense, Parameters, Progress, Result, Run, State, Trial
+from events import progress
+from signs_sweep.records import Dense, Parameters, Result, Run, State, Trial
 from signs_sweep.spec import Categories, Choice, Objective, Pruner, Range, Sampler, Search
 from signs_sweep.studies import OwnTrials, StudyScheduler, Told, aggregate
 
@@ -68,10 +68,8 @@ class Story:
         return [run.run_id for run in self.make_trial(0, values).runs]
 
     def progress(self, trial: Trial, accuracies: Sequence[float], first: int = 1, seed: int = 0):
-        values = np.array(accuracies)
-        metrics = {"val_accuracy": values, "val_loss": np.full(len(values), 1.0)}
-        times = np.arange(len(values))
-        return Progress(trial.runs[seed].run_id, first, metrics, times)
+        losses = [1.0] * len(accuracies)
+        return progress(trial.runs[seed], first, val_accuracy=accuracies, val_loss=losses)
 
     def finish(self, trial: Trial, *values: float, state: State = State.FINISHED) -> None:
         results = [

@@ -8,19 +8,16 @@ import numpy as np
 import pytest
 from stories import MEDIAN, NO_PRUNER, SEARCH, SPACE, Story, value_of
 
+from events import failed, finished, progress, started, stopped
 from signs_sweep.checkpoints import MemoryCheckpoints
 from signs_sweep.protocols import Scheduler, SweepRecord
 from signs_sweep.records import (
     Checkpoint,
     Event,
-    Failed,
-    Finished,
     Progress,
     Result,
     Run,
-    Started,
     State,
-    Stopped,
     Trial,
 )
 from signs_sweep.recovery import Recovery
@@ -43,8 +40,7 @@ def accuracy(run: Run, epoch: int) -> float:
 
 def epochs_of(run: Run, first: int, last: int) -> Progress:
     values = np.array([accuracy(run, epoch) for epoch in range(first, last + 1)])
-    metrics = {"loss": 1 - values, "val_loss": 1 - values, "val_accuracy": values}
-    return Progress(run.run_id, first, metrics, np.arange(len(values)))
+    return progress(run, first, loss=1 - values, val_loss=1 - values, val_accuracy=values)
 
 
 class Scripted:
@@ -65,14 +61,14 @@ class Scripted:
         assert run.run_id not in self._runs
         done = int(checkpoint or b"0")
         self._reached[run.run_id] = done
-        events: list[Event] = [Started(run.run_id, 0, 0.0, {})]
+        events: list[Event] = [started(run)]
         events += [epochs_of(run, 1, done)] if done else []
         events += [epochs_of(run, at + 1, at + PIECE) for at in range(done, EPOCHS, PIECE)]
         final = {"val_accuracy": accuracy(run, EPOCHS), "test_accuracy": 0.5}
-        events.append(Finished(run.run_id, 0.0, 1.0, final, None, b""))
+        events.append(finished(run, **final))
         if self.crashes:
             self.crashes -= 1
-            events[2:] = [Failed(run.run_id, 0.0, "it died.", is_crash=True)]
+            events[2:] = [failed(run, "it died.", is_crash=True)]
         self._runs[run.run_id] = deque(events)
 
     def events(self, timeout: float) -> Sequence[Event]:
@@ -89,7 +85,7 @@ class Scripted:
         if run_id not in self._runs:  # It has ended by itself.
             return
         reached = self._reached[run_id]
-        ends = [Stopped(run_id, 0.0)]
+        ends = [stopped(run_id)]
         if reached:
             ends.insert(0, Checkpoint(run_id, reached, str(reached).encode(), is_end=False))
         self._runs[run_id] = deque(ends)

@@ -11,8 +11,9 @@ import optuna
 import pytest
 from stories import MEDIAN, NAMES, NO_PRUNER, SEARCH, Story, search_through
 
+from events import progress
 from signs_sweep.errors import StoreError, UsageError
-from signs_sweep.records import Dense, Progress, Result, State, Trial
+from signs_sweep.records import Dense, Result, State, Trial
 from signs_sweep.spec import Categories, Choice, Objective, Range, Sampler
 from signs_sweep.studies import count_done, open_study, recover
 from signs_sweep.studies.scheduler import aggregate
@@ -200,14 +201,8 @@ def goes_on(
     story: Story, trial: Trial, accuracies: Sequence[float], held_out: float, loss: float
 ) -> bool:
     count = len(accuracies)
-    metrics = {
-        "loss": np.full(count, loss),
-        "val_loss": np.full(count, held_out),
-        "val_accuracy": np.array(accuracies),
-    }
-    return story.scheduler.report(
-        trial, Progress(trial.runs[0].run_id, 1, metrics, np.arange(count))
-    )
+    curves = {"loss": [loss] * count, "val_loss": [held_out] * count, "val_accuracy": accuracies}
+    return story.scheduler.report(trial, progress(trial.runs[0], **curves))
 
 
 SIXTH, GUESSING = 1 / 6, math.log(6)
@@ -262,12 +257,12 @@ def test_which_reason_comes_first_does_not_depend_on_how_epochs_arrive(pieces: l
     trial = story.scheduler.ask()
     first = 1
     for piece in pieces:
-        metrics = {
-            "loss": np.full(piece, GUESSING),
-            "val_loss": np.full(piece, GUESSING),
-            "val_accuracy": np.full(piece, SIXTH),
+        curves = {
+            "loss": [GUESSING] * piece,
+            "val_loss": [GUESSING] * piece,
+            "val_accuracy": [SIXTH] * piece,
         }
-        part = Progress(trial.runs[0].run_id, first, metrics, np.arange(piece))
+        part = progress(trial.runs[0], first, **curves)
         if not story.scheduler.report(trial, part):
             break
         first += piece

@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import pytest
 
+from events import progress, started, stopped
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.records import (
@@ -15,9 +15,7 @@ from signs_sweep.records import (
     Parameters,
     Progress,
     Run,
-    Started,
     State,
-    Stopped,
     Trial,
 )
 from signs_sweep.trackers import BackgroundTracker, MemoryTracker
@@ -28,8 +26,11 @@ TRIAL = Trial(1, None, (RUN,))
 SWEEP = SweepRecord("toy", "", "", "", "toy", ())
 
 
-def epoch(number: int) -> Progress:
-    return Progress(RUN.run_id, number, {"loss": np.array([1.0])}, np.array([number]))
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 600
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 class SlowTracker(MemoryTracker):
@@ -40,7 +41,7 @@ class SlowTracker(MemoryTracker):
         self.may_write = threading.Event()
 
     def record(self, event: Event) -> None:
-        self.may_write.wait(20)
+        self.may_write.wait(600)
         super().record(event)
 
 
@@ -51,12 +52,10 @@ class BrokenTracker(MemoryTracker):
         super().__init__()
         self.error = error
         self.calls: list[str] = []
-        self.was_asked = threading.Event()
 
     def record(self, event: Event) -> None:
         self.calls.append(type(event).__name__)
         if isinstance(event, Progress):
-            self.was_asked.set()
             raise self.error
 
     def close(
@@ -72,7 +71,7 @@ class BrokenTracker(MemoryTracker):
 def begin(tracker: BackgroundTracker, sweeps: Sequence[SweepRecord] = (SWEEP,)) -> None:
     tracker.open(sweeps)
     tracker.start("toy", TRIAL, RUN)
-    tracker.record(Started(RUN.run_id, 0, 0.0, {}))
+    tracker.record(started(RUN))
 
 
 def test_calls_return_before_anything_is_written_and_close_waits() -> None:
@@ -80,7 +79,7 @@ def test_calls_return_before_anything_is_written_and_close_waits() -> None:
     tracker = BackgroundTracker(inner)
     begin(tracker)
     for number in (1, 2, 3):
-        tracker.record(epoch(number))
+        tracker.record(progress(RUN, number))
     known = inner.find().get(RUN.run_id)
     assert known is None or known.epochs == 0
     inner.may_write.set()
@@ -92,7 +91,7 @@ def test_calls_return_before_anything_is_written_and_close_waits() -> None:
 def test_find_sees_what_was_given_before() -> None:
     tracker = BackgroundTracker(MemoryTracker())
     begin(tracker)
-    tracker.record(epoch(1))
+    tracker.record(progress(RUN, 1))
     assert tracker.find([RUN.run_id])[RUN.run_id].epochs == 1
     tracker.close(State.KILLED, {})
 
@@ -108,16 +107,17 @@ def test_only_so_many_ended_runs_may_wait() -> None:
             run = Run(Parameters(epochs=3, init_seed=number), Dense((4,)), 0.0, "data")
             tracker.start("toy", Trial(number, None, (run,)), run)
             for _ in range(20):  # Epochs may wait without end: they are small.
-                tracker.record(Started(run.run_id, 0, 0.0, {}))
-            tracker.record(Stopped(run.run_id, 1.0))
+                tracker.record(started(run))
+            tracker.record(stopped(run))
             given.append(number)
 
     thread = threading.Thread(target=give, daemon=True)
     thread.start()
-    time.sleep(0.5)
+    wait_until(lambda: len(given) == _MOST_WAITING)
+    thread.join(0.2)
     assert len(given) == _MOST_WAITING
     inner.may_write.set()
-    thread.join(20)
+    thread.join(600)
     tracker.close(State.KILLED, {})
     assert len(inner.find()) == 2 * _MOST_WAITING
 
@@ -129,11 +129,10 @@ def test_what_goes_wrong_is_raised_by_the_next_calls_and_nothing_more_is_written
     inner = BrokenTracker(error)
     tracker = BackgroundTracker(inner)
     begin(tracker)
-    tracker.record(epoch(1))
-    inner.was_asked.wait(20)
-    time.sleep(0.1)
+    tracker.record(progress(RUN, 1))
+    wait_until(lambda: tracker._failure is not None)
     with pytest.raises(type(error), match=str(error)):
-        tracker.record(epoch(2))
+        tracker.record(progress(RUN, 2))
     with pytest.raises(type(error), match=str(error)):
         tracker.find()
     with pytest.raises(type(error), match=str(error)):

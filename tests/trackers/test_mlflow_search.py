@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from events import finished, stopped
 from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
-from signs_sweep.records import Dense, Finished, Parameters, Run, State, Stopped, Trial
+from signs_sweep.records import Dense, Parameters, Run, State, Trial
 from signs_sweep.trackers import DatasetInfo, MlflowTracker
 from signs_sweep.trackers.mlflow.client import connect
 from signs_sweep.trackers.spooling import replay
@@ -66,10 +67,6 @@ class Store:
 @pytest.fixture
 def store(empty_store: Path, tmp_path: Path) -> Store:
     return Store(shutil.copy(empty_store, tmp_path / "mlflow.db"))
-
-
-def finished(run: Run) -> Finished:
-    return Finished(run.run_id, 1.0, 8.5, {"test_accuracy": 0.5}, np.eye(2, dtype=int), b"model")
 
 
 def train(tracker: MlflowTracker, *runs: Run, trial: Trial = TRIAL) -> None:
@@ -156,7 +153,7 @@ def test_of_a_pruned_trial_the_runs_that_did_not_finish_say_so_until_they_go_on(
     train(tracker, RUNS[0])
     location = tracker.find()[RUNS[1].run_id].location
     tracker.start("toy", TRIAL, RUNS[1], location)
-    tracker.record(Stopped(RUNS[1].run_id, 1.0))
+    tracker.record(stopped(RUNS[1]))
     tracker.end_trial("toy", PRUNED)
     tracker.close(State.FINISHED, {})
     client = connect(store.uri)
@@ -173,7 +170,7 @@ def test_of_a_pruned_trial_the_runs_that_did_not_finish_say_so_until_they_go_on(
 def test_of_another_trial_no_run_is_said_to_be_pruned(store, state: str) -> None:
     tracker = store.tracker()
     tracker.start("toy", TRIAL, RUNS[0])
-    tracker.record(Stopped(RUNS[0].run_id, 1.0))
+    tracker.record(stopped(RUNS[0]))
     tracker.end_trial("toy", replace(END, state=state, why="it broke"))
     location = tracker.find()[RUNS[0].run_id].location
     assert "signs_sweep.pruned" not in connect(store.uri).get_run(location).data.tags

@@ -1,8 +1,8 @@
 """What is particular to MLflow: names, steps, artifacts, the model, and what goes wrong."""
 
+import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -399,20 +399,32 @@ def test_a_sweep_that_is_opened_again_goes_on_in_its_record(tmp_path: Path) -> N
     assert run.info.status == "FINISHED"
 
 
+KILLED_IN_THE_MIDDLE = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from signs_sweep.trackers.mlflow.client import connect
+
+tables = []
+
+@event.listens_for(Engine, "before_cursor_execute")
+def count(connection, cursor, statement, *others):
+    if "CREATE TABLE" in statement:
+        tables.append(statement)
+    if len(tables) == 20:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+connect(sys.argv[1])
+"""
+
+
 def test_a_process_that_is_killed_while_it_makes_the_store_leaves_none_behind(
     tmp_path: Path,
 ) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    code = (
-        "import sys; from signs_sweep.trackers.mlflow.client import connect; connect(sys.argv[1])"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, uri])
     aside = tmp_path / "mlflow.db.part"
-    while not (aside.exists() and aside.stat().st_size > 50_000):  # In the middle of its tables.
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
+    done = subprocess.run([sys.executable, "-c", KILLED_IN_THE_MIDDLE, uri], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert aside.stat().st_size > 50_000
     assert not (tmp_path / "mlflow.db").exists()
     assert connect(uri).get_experiment_by_name("Default") is not None
     assert not aside.exists()

@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from events import FINAL, finished, progress, started
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
 from signs_sweep.records import (
@@ -45,17 +46,6 @@ END = TrialEnd("t1", 1, "COMPLETE", 0.5, {"0, 0": 0.5}, {"l2": "0"}, (RUNS[0].ru
 ENDS = [END, replace(END, label="t2", number=2, params={"l2": "0.1"}, run_ids=(RUNS[1].run_id,))]
 FINDINGS = Findings({"l2": "0"}, {"best_value": 0.5}, "It *did* help.", {"a.png": b"\xffpng"})
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
-
-
-def epoch(run: Run, number: int) -> Progress:
-    return Progress(
-        run.run_id, number, {"loss": np.array([1 / number])}, np.array([number], np.int64)
-    )
-
-
-def finished(run: Run) -> Finished:
-    metrics = {"test_accuracy": 0.5}
-    return Finished(run.run_id, 9.0, 1.5, metrics, np.eye(2, dtype=np.int64), b"\x00model")
 
 
 class Flaky(MemoryTracker):
@@ -132,11 +122,11 @@ class Story:
     def start(self, number: int) -> None:
         run = RUNS[number]
         self.tracker.start("toy", TRIALS[number], run)
-        self.tracker.record(Started(run.run_id, 0, 0.0, {"python": "3"}))
+        self.tracker.record(started(run))
 
     def epochs(self, number: int, *epochs: int) -> None:
         for one in epochs:
-            self.tracker.record(epoch(RUNS[number], one))
+            self.tracker.record(progress(RUNS[number], one))
 
     def finish(self, number: int) -> None:
         self.tracker.record(finished(RUNS[number]))
@@ -154,7 +144,7 @@ def check_everything_is_there(store: MemoryTracker) -> None:
     assert set(found) == {run.run_id for run in RUNS}
     for result in found.values():
         assert result.state is State.FINISHED
-        assert result.metrics["test_accuracy"] == 0.5
+        assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]
         assert result.history is not None
         assert result.history["loss"].tolist() == [1, 1 / 2, 1 / 3]
     assert len(store._records) == 2, "each run has one record"
@@ -272,7 +262,7 @@ def test_a_run_that_another_sweep_finished_meanwhile_is_left_alone(tmp_path: Pat
     story.store.is_away = True
     story.epochs(0, 1)
     story.store.is_away = False
-    MemoryTracker.record(story.store, epoch(RUNS[0], 2))
+    MemoryTracker.record(story.store, progress(RUNS[0], 2))
     MemoryTracker.record(story.store, finished(RUNS[0]))
     starts = len(story.store.started)
     story.tracker.close(State.FINISHED, {})
@@ -342,7 +332,7 @@ def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
     (end,) = read[4][1]
     assert end.model == b"\x00model"
     assert end.confusion.dtype == np.int64
-    assert end.confusion.tolist() == [[1, 0], [0, 1]]
+    assert end.confusion.tolist() == [[3, 1], [2, 4]]
 
 
 @pytest.mark.parametrize("content", ['{"no": 1}\n', "nonsense\n", '["record", [{"Popen": []}]]\n'])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from events import failed, finished, progress, started, stopped
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord, TrialEnd
 from signs_sweep.records import (
@@ -17,7 +18,6 @@ from signs_sweep.records import (
     Parameters,
     Progress,
     Run,
-    Started,
     State,
     Stopped,
     Trial,
@@ -37,11 +37,7 @@ RUNS = [Run(Parameters(epochs=EPOCHS, l2=l2), Dense((4,)), 0.0, "data") for l2 i
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
 SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", ("l2",), "one", "here", is_search=True)
 ENDS = [TrialEnd(f"t{n}", n, "FAIL", None, {}, {}, (run.run_id,)) for n, run in enumerate(RUNS)]
-LAST = {
-    0: lambda run_id: Finished(run_id, 9.0, 1.5, {"test_loss": 0.5}, np.eye(2, dtype=int), b"m"),
-    1: lambda run_id: Failed(run_id, 9.0, "why"),
-    2: lambda run_id: Stopped(run_id, 9.0),
-}
+LAST = {0: finished, 1: failed, 2: stopped}
 
 
 class Hanging(MemoryTracker):
@@ -97,7 +93,7 @@ def in_time(job: Callable[[], None]) -> None:
     """Do a job that must not wait for the tracker; the limit only ends a test that fails."""
     thread = threading.Thread(target=job, daemon=True)
     thread.start()
-    thread.join(20)
+    thread.join(600)
     assert not thread.is_alive(), "it waits for what hangs"
 
 
@@ -112,10 +108,9 @@ def sweep(tracker: BackgroundTracker) -> Iterator[str]:
     tracker.open([SWEEP])
     for number, run in enumerate(RUNS):
         tracker.start("toy", Trial(number, f"t{number}", (run,)), run)
-        tracker.record(Started(run.run_id, 0, 0.0, {}))
+        tracker.record(started(run))
         for epoch in range(1, EPOCHS + 1):
-            losses, times = {"loss": np.array([1 / epoch])}, np.array([epoch])
-            tracker.record(Progress(run.run_id, epoch, losses, times))
+            tracker.record(progress(run, epoch))
         tracker.record(LAST[number](run.run_id))
         tracker.end_trial("toy", ENDS[number])
         yield run.run_id
@@ -145,13 +140,13 @@ def test_a_store_that_hangs_is_left_and_the_next_command_writes_each_record_once
     for run_id in sweep(tracker):
         tracker.then(lambda run_id=run_id: released.append(run_id))
     if moment != "close":
-        store.hangs.wait(20)
+        store.hangs.wait(600)
     in_time(lambda: tracker.close(State.KILLED, {"toy": "table"}))
     assert str(journal.path) in spool.unwritten
     assert released == [run.run_id for run in RUNS], "what waits on the disk counts as written"
     done = list(store.calls)
     store.goes_on.set()
-    tracker._writer.join(20)
+    tracker._writer.join(600)
     assert store.calls == done, "the thread ends with what it was doing"
     assert journal.path.exists()
     finish_journal(journal, lambda _: store)
@@ -162,7 +157,7 @@ def test_a_store_that_hangs_is_left_and_the_next_command_writes_each_record_once
 def test_what_is_written_soon_is_waited_for_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background, "_LEAST_SECONDS", 20)
+    monkeypatch.setattr(background, "_LEAST_SECONDS", 600)
     store = MemoryTracker()
     tracker, spool, journal = make(store, tmp_path)
     list(sweep(tracker))
@@ -179,15 +174,15 @@ def test_an_interruption_while_the_end_is_written_does_not_wait_either(tmp_path:
     list(sweep(tracker))
     closing = threading.Thread(target=tracker.close, args=(State.FINISHED, {}), daemon=True)
     closing.start()
-    store.hangs.wait(20)
+    store.hangs.wait(600)
     assert closing.is_alive()
     tracker.hurry()
-    closing.join(20)
+    closing.join(600)
     assert not closing.is_alive()
     assert spool.unwritten is not None
     assert journal.read()[-1] == ("close", (State.FINISHED, {}, None))
     store.goes_on.set()
-    tracker._writer.join(20)
+    tracker._writer.join(600)
 
 
 def test_an_interruption_ends_the_wait_for_room(tmp_path: Path) -> None:
@@ -201,22 +196,23 @@ def test_an_interruption_ends_the_wait_for_room(tmp_path: Path) -> None:
     def give() -> None:
         tracker.start("toy", Trial(1, None, (run,)), run)
         for first in range(1, 4 * many, many):
-            losses = {"loss": np.zeros(many)}
-            tracker.record(Progress(run.run_id, first, losses, np.zeros(many, int)))
+            tracker.record(progress(run, first, many))
             given.append(first)
 
     giving = threading.Thread(target=give, daemon=True)
     giving.start()
-    store.hangs.wait(20)
+    store.hangs.wait(600)
+    while not given:
+        giving.join(0.01)
     giving.join(0.2)
     assert len(given) == 1, "epochs wait where the store is slower than the training"
     tracker.hurry()
-    giving.join(20)
+    giving.join(600)
     assert len(given) == 4
     in_time(lambda: tracker.close(State.KILLED, {}))
     assert [name for name, _ in journal.read()] == ["open", "start", *["record"] * 4, "close"]
     store.goes_on.set()
-    tracker._writer.join(20)
+    tracker._writer.join(600)
 
 
 def test_what_came_back_too_late_does_not_take_the_journal_away(tmp_path: Path) -> None:
@@ -235,11 +231,11 @@ def test_what_came_back_too_late_does_not_take_the_journal_away(tmp_path: Path) 
     spool = SpoolingTracker(store, journal, {"data": DATASET}, lambda _: None, retry_seconds=0)
     tracker = BackgroundTracker(spool, spool.keep)
     list(sweep(tracker))
-    store.hangs.wait(20)
+    store.hangs.wait(600)
     in_time(lambda: tracker.close(State.KILLED, {"toy": "table"}))
     is_away = False
     store.goes_on.set()
-    tracker._writer.join(20)
+    tracker._writer.join(600)
     finish_journal(journal, lambda _: store)
     check_everything_is_there_once(store)
 
@@ -253,7 +249,7 @@ def test_a_call_that_waits_for_the_journal_is_kept_when_the_store_is_away(tmp_pa
     trial = Trial(0, "t0", (RUNS[0],))
     spool.start("toy", trial, RUNS[0])
     spool._go_away(StoreError("it is away"))
-    end = ("record", (Failed(RUNS[0].run_id, 9.0, "why"),))
+    end = ("record", (failed(RUNS[0]),))
     spool._underway[RUNS[0].run_id].append(end)
     spool.keep([end])
     finish_journal(journal, lambda _: store)

@@ -1,4 +1,4 @@
-"""The command line in the process of the tests: `main` itself, without an interpreter of its own."""
+"""The command line in the process of the tests: its own `main`, an interpreter less."""
 
 import os
 import sys

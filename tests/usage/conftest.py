@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +46,10 @@ def small_dataset() -> Dataset:
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with data and specs."""
+    """A folder with data and specs, and the processes that were started in it."""
 
     folder: Path
+    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def write(self, name: str, text: str) -> str:
         (self.folder / name).write_text(text, encoding="utf-8")
@@ -64,7 +67,7 @@ class Project:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command in a process and a process group of its own, as a shell does."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
             env=self.environment(),
@@ -73,6 +76,16 @@ class Project:
             text=True,
             start_new_session=True,
         )
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Kill what is left, as a test leaves it that fails."""
+        for process in self.started:
+            if process.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
 
     def finish(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, in a process of its own."""
@@ -102,28 +115,36 @@ MakeProject = Callable[..., Project]
 
 
 @pytest.fixture(scope="session")
-def make_project(empty_store: Path) -> MakeProject:
+def make_project(empty_store: Path) -> Iterator[MakeProject]:
     """Make a project in a folder; its store has been made and is empty."""
+    made: list[Project] = []
 
     def make(folder: Path) -> Project:
         project = new_project(folder)
         (folder / "mlruns").mkdir()
         shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
+        made.append(project)
         return project
 
-    return make
+    yield make
+    for project in made:
+        project.end()
 
 
 @pytest.fixture
-def bare_project(tmp_path: Path) -> Project:
+def bare_project(tmp_path: Path) -> Iterator[Project]:
     """A project without a store."""
-    return new_project(tmp_path)
+    project = new_project(tmp_path)
+    yield project
+    project.end()
 
 
 @pytest.fixture
-def project(make_project: MakeProject, tmp_path: Path) -> Project:
+def project(make_project: MakeProject, tmp_path: Path) -> Iterator[Project]:
     """A project in which nothing has been run."""
-    return make_project(tmp_path)
+    project = make_project(tmp_path)
+    yield project
+    project.end()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Sweeps that are killed again and again end as if nothing had happened.
 
-`make torture` does it more often than the suite.
+`make torture` does it more often than the suite. Who is killed and when follows from a seed, which
+is printed: SIGNS_SWEEP_SEED=... plans the same kills again.
 """
 
 import os
@@ -10,13 +11,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
-from looking import children, processes_in, recorded_bits, wait_until
+from looking import PATIENCE, children, processes_in, recorded_bits, wait_until
 
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("SIGNS_SWEEP_KILLS", "3"))
+SEED = int(os.environ.get("SIGNS_SWEEP_SEED") or random.randrange(10**6))
 
 # One sample a step makes epochs slow: some milliseconds. Two of the runs are on one trajectory.
 SPEC = """\
@@ -33,12 +37,38 @@ COMMAND = ("run", "long.yaml", "--workers", "2", "--checkpoint-seconds", "0.3", 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, make_project) -> dict[str, tuple]:
-    """What a sweep gives that nobody interrupts."""
+    """What a sweep gives that nobody interrupts, trained in the process of the tests."""
     project = make_project(tmp_path_factory.mktemp("undisturbed"))
     project.write("long.yaml", SPEC)
-    done = project.run(*COMMAND)
+    done = project.run("run", "long.yaml", "--workers", "0")
     assert done.returncode == 0, done.stderr
     return recorded_bits(project)
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Whom to kill, and when: by what has been trained, whatever the speed of the machine.
+
+    Attributes:
+        whom: orchestrator, worker, group or interrupt.
+        epochs: how many have to be in checkpoints, beside those of before the start.
+        seconds: how long to wait then, or from the start where no epoch is waited for.
+    """
+
+    whom: str
+    epochs: int
+    seconds: float
+
+
+def planned_kills(seed: int) -> Iterator[Kill]:
+    """One in four comes while Python starts and imports, the others while it trains."""
+    rng = random.Random(seed)
+    while True:
+        whom = rng.choice(["orchestrator", "worker", "group", "interrupt"])
+        if rng.random() < 0.25:
+            yield Kill(whom, 0, rng.uniform(0, 6))
+        else:
+            yield Kill(whom, rng.randint(1, 200), rng.uniform(0, 0.5))
 
 
 def kill(project, process: subprocess.Popen[str], whom: str) -> None:
@@ -46,35 +76,50 @@ def kill(project, process: subprocess.Popen[str], whom: str) -> None:
     if whom == "group":
         os.killpg(process.pid, signal.SIGKILL)
     elif whom == "worker" and workers:
-        os.kill(random.choice(workers), signal.SIGKILL)
+        os.kill(min(workers), signal.SIGKILL)
     elif whom == "interrupt":
         os.killpg(process.pid, signal.SIGINT)
     else:
         process.kill()
 
 
-def trains(project) -> bool:
-    return any((project.folder / "mlruns" / "checkpoints").rglob("*.h5"))
+def epochs_kept(project) -> int:
+    """How many epochs are in checkpoints, over all trajectories."""
+    folders = (project.folder / "mlruns" / "checkpoints").glob("*/")
+    return sum(
+        max((int(file.name[:8]) for file in folder.glob("*.h5")), default=0) for folder in folders
+    )
 
 
-def disturb(project, kills: int) -> Counter[str]:
+def comes(planned: Kill, project, process: subprocess.Popen[str], before: int) -> bool:
+    """Wait for the moment of a kill; return whether it came before the end of the process."""
+    while epochs_kept(project) < before + planned.epochs:
+        if process.poll() is not None:
+            return False
+        time.sleep(0.02)
+    try:
+        process.wait(planned.seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def disturb(project, kills: Iterator[Kill], most: int) -> Counter[str]:
     """Run the sweep to its end, killing it at most so often; return who was killed."""
     project.write("long.yaml", SPEC)
     killed: Counter[str] = Counter()
     while True:
+        before = epochs_kept(project)
         process = project.start(*COMMAND)
-        if killed.total() < kills:
-            # From its start, when it imports, to the end of its training.
-            deadline = time.monotonic() + random.uniform(3, 12)
-            while time.monotonic() < deadline and process.poll() is None:
-                time.sleep(0.05)
-            if process.poll() is None:
-                whom = random.choice(["orchestrator", "worker", "group", "interrupt"])
-                kill(project, process, whom)
-                killed[whom] += 1
-        _, err = process.communicate(timeout=240)
+        if killed.total() < most:
+            planned = next(kills)
+            if comes(planned, project, process, before):
+                sys.stdout.write(f"at {epochs_kept(project)} epochs {planned}\n")
+                kill(project, process, planned.whom)
+                killed[planned.whom] += 1
+        _, err = process.communicate(timeout=PATIENCE)
         assert "Traceback" not in err, err
-        wait_until(lambda: not processes_in(project), seconds=30)
+        wait_until(lambda: not processes_in(project))
         if process.returncode == 0:
             return killed
 
@@ -82,13 +127,22 @@ def disturb(project, kills: int) -> Counter[str]:
 def test_sweeps_that_are_killed_at_random_give_the_same_bits(
     make_project, tmp_path, undisturbed
 ) -> None:
+    sys.stdout.write(f"SIGNS_SWEEP_SEED={SEED} SIGNS_SWEEP_KILLS={KILLS}\n")
+    kills = planned_kills(SEED)
     killed: Counter[str] = Counter()
     while killed.total() < KILLS:
         project = make_project(tmp_path / f"after {killed.total()} kills")
-        killed += disturb(project, KILLS - killed.total())
+        killed += disturb(project, kills, KILLS - killed.total())
         sys.stdout.write(f"killed so far: {dict(killed)}\n")
         assert recorded_bits(project) == undisturbed
         check_that_everything_is_recorded_once(project)
+
+
+def test_a_seed_plans_the_same_kills_again() -> None:
+    first, again, other = (planned_kills(seed) for seed in (1, 1, 2))
+    planned = [next(first) for _ in range(20)]
+    assert planned == [next(again) for _ in range(20)]
+    assert planned != [next(other) for _ in range(20)]
 
 
 def check_that_everything_is_recorded_once(project) -> None:
@@ -106,9 +160,9 @@ def check_that_everything_is_recorded_once(project) -> None:
 def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(project, undisturbed) -> None:
     project.write("long.yaml", SPEC)
     process = project.start(*COMMAND)
-    wait_until(lambda: trains(project), seconds=120)
+    wait_until(lambda: epochs_kept(project) > 0)
     kill(project, process, "worker")
-    _, err = process.communicate(timeout=240)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "its worker process was killed (SIGKILL)" in err
     assert "in a new one" in err
@@ -118,11 +172,11 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(project, undist
 def test_ctrl_c_keeps_what_was_trained(project, undisturbed) -> None:
     project.write("long.yaml", SPEC)
     process = project.start(*COMMAND)
-    wait_until(lambda: trains(project), seconds=120)
+    wait_until(lambda: epochs_kept(project) > 0)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
-    again = project.run(*COMMAND)
+    again = project.run("run", "long.yaml", "--workers", "0")
     assert again.returncode == 0, again.stderr
     assert "goes on from epoch" in again.stderr
     assert recorded_bits(project) == undisturbed
@@ -135,7 +189,7 @@ def test_two_sweeps_at_once_train_each_run_once_and_both_have_all_results(
     project.write("long.yaml", SPEC)
     both = [project.start(*COMMAND) for _ in range(2)]
     for process in both:
-        out, err = process.communicate(timeout=240)
+        out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
         assert len(out.split("\n\n")[0].splitlines()) == 4
     assert recorded_bits(project) == undisturbed

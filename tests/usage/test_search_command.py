@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+from contextlib import closing, suppress
 
 import pytest
 from looking import PATIENCE, processes_in, runs_in, wait_until
@@ -171,27 +172,29 @@ SLOW = (
 @pytest.mark.parametrize(("how", "seeds"), [("kill", "seeds: 2\n"), ("interrupt", "")])
 def test_a_search_that_was_stopped_goes_on_to_the_same_points(project, how, seeds) -> None:
     project.write("small.yaml", SLOW.replace("seeds: 2\n", seeds))
-    command = ("search", "small.yaml", "--workers", "1", "--checkpoint-seconds", "0.3")
-    process = project.start(*command)
+    process = project.start("search", "small.yaml", "--workers", "1", "--checkpoint-seconds", "0.3")
     database = project.folder / "mlruns" / "optuna.db"
 
-    def one_is_done_and_one_is_not() -> bool:
+    def stands_where_one_trial_is_done_and_one_is_not() -> bool:
         if not database.exists():
             return False
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as opened:
-            states = {state for (state,) in opened.execute("SELECT state FROM trials")}
-        return states >= {"COMPLETE", "RUNNING"}
+        os.killpg(process.pid, signal.SIGSTOP)
+        address = f"file:{database}?mode=ro"
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(address, uri=True)) as db:
+            states = {state for (state,) in db.execute("SELECT state FROM trials")}
+            if states >= {"COMPLETE", "RUNNING"}:
+                return True
+        os.killpg(process.pid, signal.SIGCONT)
+        return False
 
-    wait_until(one_is_done_and_one_is_not)
-    if how == "kill":
-        process.kill()
-    else:
-        os.killpg(process.pid, signal.SIGINT)
+    wait_until(stands_where_one_trial_is_done_and_one_is_not)
+    os.killpg(process.pid, signal.SIGKILL if how == "kill" else signal.SIGINT)
+    os.killpg(process.pid, signal.SIGCONT)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == (-9 if how == "kill" else 130), err
     assert "Traceback" not in err
     wait_until(lambda: not processes_in(project))
-    again = project.run(*command)
+    again = project.run("search", "small.yaml", "--workers", "0")
     assert again.returncode == 0, again.stderr
     assert "asked again: 1 trial" in again.stderr
     assert "5 trials: 5 complete." in again.stdout

@@ -13,7 +13,7 @@ COMMAND = f"{sys.executable} -m signs_sweep"
 
 def shell(words: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        ["bash", "-c", words], cwd=folder, capture_output=True, text=True, check=False, timeout=60
+        ["bash", "-c", words], cwd=folder, capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from looking import wait_until
+from looking import PATIENCE, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def assert_no_secret(texts: Iterable[str], *folders: Path) -> None:
 
 def is_up(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/health", timeout=2):
+        with urllib.request.urlopen(f"{address}/health", timeout=10):
             return True
     except (urllib.error.URLError, OSError):
         return False
@@ -65,15 +65,15 @@ class Server:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wait_until(lambda: is_up(self.address), seconds=90)
+        wait_until(lambda: is_up(self.address))
 
     def stop(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
-@pytest.fixture
-def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("server"))
     server.start()
     yield server
@@ -81,14 +81,23 @@ def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
         server.stop()
 
 
+@pytest.fixture
+def running_server(one_server: Server) -> Server:
+    """A server that runs; a test that fails may have left it stopped."""
+    if one_server.process.poll() is not None:
+        one_server.start()
+    return one_server
+
+
 def test_a_server_keeps_runs_metrics_and_artifacts_and_answers_for_them(
-    project, running_server
+    bare_project, running_server
 ) -> None:
     from mlflow import MlflowClient
 
+    project = bare_project
     server = running_server.with_password
     project.write("served.yaml", SPEC)
-    done = project.run("run", "served.yaml", MLFLOW_TRACKING_URI=server)
+    done = project.run("run", "served.yaml", "--workers", "0", MLFLOW_TRACKING_URI=server)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split("\n\n")[0].splitlines()) == 3, done.stdout
     assert [file.name for file in (project.folder / "mlruns").iterdir()] == ["checkpoints"]
@@ -126,34 +135,38 @@ def test_a_server_that_is_away_is_an_error_before_anything_is_trained(project) -
 
 # One sample a step makes the epochs slow enough for a server to go and come back.
 LONG = f"""\
-name: long
+name: NAME
 search: {{storage: "postgresql://me:{OTHER_SECRET}@127.0.0.1/db"}}
 model: {{hidden: [200, 100]}}
-base: {{batch_size: 1, learning_rate: 1e-4}}
+base: {{batch_size: 1, learning_rate: 1e-4, init_seed: SEED}}
 cases: [{{label: short, epochs: 200}}, {{label: long, epochs: 400, l2: 0.01}}]
 """
 
 
 @pytest.mark.parametrize("comes_back", ["meanwhile", "afterwards"])
 def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
-    project, running_server, comes_back
+    bare_project, running_server, comes_back
 ) -> None:
     from mlflow import MlflowClient
 
+    project = bare_project
     address = running_server.with_password
-    project.write("long.yaml", LONG)
+    seed = str(len(comes_back))  # Of other runs: what one of the tests trains, the other has not.
+    project.write("long.yaml", LONG.replace("NAME", comes_back).replace("SEED", seed))
     command = ("run", "long.yaml", "--workers", "2", "--tracking-uri", address)
     process = project.start(*command, "--checkpoint-seconds", "0.5")
-    wait_until(lambda: any((project.folder / "mlruns" / "checkpoints").rglob("*.h5")), seconds=120)
+    checkpoints = project.folder / "mlruns" / "checkpoints"
+    wait_until(lambda: any(checkpoints.rglob("*.h5")))
     running_server.stop()
     spool = project.folder / "mlruns" / "spool"
-    wait_until(lambda: list(spool.glob("*.jsonl")), seconds=120)
+    wait_until(lambda: list(spool.glob("*.jsonl")))
     assert_no_secret([], project.folder / "mlruns")
     if comes_back == "meanwhile":
         running_server.start()
     else:
+        wait_until(lambda: len(list(checkpoints.rglob("*.end.h5"))) == 2)
         os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=PATIENCE)
     assert "does not answer" in err
     assert "Training goes on" in err
     assert "Traceback" not in err
@@ -162,7 +175,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
         assert process.returncode == 0, err
         assert "the tracking store answers again" in err
     else:
-        assert process.returncode in (1, 130), "1 if its runs had ended by then"
+        assert process.returncode == 1, "its runs had ended"
         assert "the next `run` or `search` writes it" in err
         running_server.start()
         again = project.run(*command)
@@ -172,11 +185,10 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
     assert_no_secret([out, err], project.folder / "mlruns", running_server.folder)
 
     client = MlflowClient(address)
-    experiment = client.get_experiment_by_name("long")
+    experiment = client.get_experiment_by_name(comes_back)
     runs = client.search_runs([experiment.experiment_id])
-    killed = ["KILLED"] if process.returncode == 130 else []
     states = sorted(run.info.status for run in runs)
-    assert states == ["FINISHED"] * 3 + killed, "a sweep and its two runs, and one interrupted"
+    assert states == ["FINISHED"] * 3, "a sweep and its two runs"
     trained = [run for run in runs if "signs_sweep.run_id" in run.data.tags]
     for run in trained:
         history = client.get_metric_history(run.info.run_id, "loss")
