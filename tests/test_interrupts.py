@@ -44,6 +44,7 @@ sys.exit(130)
 def start(folder: Path, terminal: int, before: Callable[[], None] = lambda: None):
     def prepare() -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # The tests may run under nohup.
         before()
 
     return subprocess.Popen(
