@@ -19,10 +19,9 @@ from operator import truediv
 from pathlib import Path
 from typing import Any
 
-from sweep import SHORT, Sweep, measure_sweep
-
 from signs_sweep.executors import default_workers
 from signs_sweep.trainer.runtime import processor
+from sweep import SHORT, Sweep, measure_sweep
 
 HERE = Path(__file__).parent
 CONTESTANTS = {

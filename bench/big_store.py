@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from signs_sweep.preparation import prepare
-from signs_sweep.trackers import resolve_uri
-from signs_sweep.trackers.mlflow import tags
-from signs_sweep.trackers.mlflow.client import connect, experiment_for
-from signs_sweep.trackers.mlflow.recorder import params_of
+from signs_sweep.planning.preparation import prepare
+from signs_sweep.project.tracking_store import resolve_uri
+from signs_sweep.tracking.mlflow import tags
+from signs_sweep.tracking.mlflow.client import connect, experiment_for
+from signs_sweep.tracking.mlflow.recorder import params_of
 
 SPEC = """\
 name: big

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from signs_sweep.records import Parameters
+from signs_sweep.domain import Parameters
 from signs_sweep.trainer import runtime
 
 runtime.prepare()

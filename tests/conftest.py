@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from signs_sweep.data import Dataset
-from signs_sweep.trackers import MlflowTracker
+from signs_sweep.tracking import MlflowTracker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from signs_sweep.records import Failed, Finished, Progress, Run, Started, Stopped
+from signs_sweep.domain import Failed, Finished, Progress, Run, Started, Stopped
 
 FINAL = MappingProxyType(
     {

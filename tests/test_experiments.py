@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from signs_sweep.records import Dense
+from signs_sweep.domain import Dense
 from signs_sweep.spec import load, schema_json
 
 FOLDER = Path(__file__).parents[1] / "experiments"

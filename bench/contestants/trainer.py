@@ -2,7 +2,7 @@
 
 from common import BATCH, RATE, VARIANTS, Clock, dataset, options
 
-from signs_sweep.records import Parameters
+from signs_sweep.domain import Parameters
 from signs_sweep.trainer import runtime
 
 runtime.prepare()

@@ -3,28 +3,24 @@
 They take what the commands take, raise what the commands would print, and return the results.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.analysis.settings import Row
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
-from signs_sweep.options import Options
-from signs_sweep.outcome import Outcome, rows_of
-from signs_sweep.planning import Plan
-from signs_sweep.preparation import load_all, prepare
-from signs_sweep.running import begin
-from signs_sweep.searching import SearchOutcome, begin_search
+from signs_sweep.commands.comparing import SpecPath, find_rows
+from signs_sweep.commands.options import Options
+from signs_sweep.commands.outcome import Outcome
+from signs_sweep.commands.running import begin
+from signs_sweep.errors import UsageError
+from signs_sweep.planning.plan import Plan
+from signs_sweep.planning.preparation import load_all, prepare
+from signs_sweep.search.beginning import begin_search
+from signs_sweep.search.outcome import SearchOutcome
 from signs_sweep.spec import Experiment
-from signs_sweep.store import Store
-from signs_sweep.trackers import store_exists
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SpecPath = str | os.PathLike[str]
 
 Overrides = Mapping[str, Any] | Sequence[str] | None
 """Values of parameters for every run, as `{"epochs": 20}` or as `["epochs=20"]`."""
@@ -206,76 +202,8 @@ def compare(
         StoreError: the store cannot be read, or has no such experiment.
         UsageError: `sort` or one of `metrics` is not known of any run.
     """
-    rows = find_rows(targets, overrides=overrides, data=data, tracking_uri=tracking_uri)
+    rows = find_rows(targets, _arguments(overrides), _path(data), tracking_uri)
     return (build_settings if means else build_table)(rows, sort=sort, metrics=metrics)
-
-
-def find_rows(
-    targets: Sequence[SpecPath],
-    *,
-    overrides: Overrides = None,
-    data: SpecPath | None = None,
-    tracking_uri: str | None = None,
-) -> list[Row]:
-    """Return the runs of specs or experiments, in order; see `compare`."""
-    if not targets:
-        raise UsageError("nothing to compare: name a spec file or an experiment")
-    rows: list[Row] = []
-    for target in targets:
-        if _is_spec(target):
-            rows += _rows_of_spec(Path(target), _arguments(overrides), _path(data), tracking_uri)
-        else:
-            rows += _rows_of_experiment(str(target), tracking_uri)
-    return rows
-
-
-def _rows_of_spec(
-    spec: Path, overrides: Sequence[str], data: Path | None, tracking_uri: str | None
-) -> list[Row]:
-    prepared = prepare([spec], overrides=overrides, data_dir=data)
-    store = Store(tracking_uri)
-    (part,) = prepared.plan.parts
-    found = store.find(prepared.plan)
-    rows = rows_of(part, found, store.find_older(prepared.plan, found))
-    if not part.experiment.has_search or not store_exists(store.uri):
-        return rows
-    try:
-        recorded = _recorded_rows(store, part.experiment.name)
-    except UnknownExperimentError:
-        return rows
-    planned = {row.run_id for row in rows}
-    known = [row for row in rows if row.result is not None]
-    return known + [row for row in recorded if row.run_id not in planned] or rows
-
-
-def _rows_of_experiment(name: str, tracking_uri: str | None) -> list[Row]:
-    store = Store(tracking_uri)
-    if not store_exists(store.uri):
-        raise StoreError(
-            f"there is neither a spec file '{name}' nor a tracking store with an experiment of "
-            "that name: nothing has been run here yet"
-        )
-    return _recorded_rows(store, name)
-
-
-def _recorded_rows(store: Store, name: str) -> list[Row]:
-    """Return all runs of an experiment in a store, in the order in which they began.
-
-    Raises:
-        StoreError: there is no such experiment, or the store cannot be read.
-    """
-    return [
-        Row(
-            *(name, one.result.run_id, one.label, one.parameters, one.result, one.model),
-            *(one.baseline, one.version),
-        )
-        for one in store.tracker.list_runs(name)
-    ]
-
-
-def _is_spec(target: SpecPath) -> bool:
-    path = Path(target)
-    return path.suffix.lower() in {".yaml", ".yml"} or path.is_file()
 
 
 def _paths(specs: Sequence[SpecPath]) -> list[Path]:

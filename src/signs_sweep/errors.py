@@ -18,7 +18,7 @@ Anything else that reaches the user is a bug and shows its traceback.
 
 from collections.abc import Callable
 
-from signs_sweep.masking import mask
+from signs_sweep.domain.masking import mask
 
 
 class SignsSweepError(Exception):

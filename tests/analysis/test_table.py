@@ -4,8 +4,8 @@ import pytest
 
 from signs_sweep.analysis.settings import Row
 from signs_sweep.analysis.table import build_table
+from signs_sweep.domain import Parameters, Result, State
 from signs_sweep.errors import UsageError
-from signs_sweep.records import Parameters, Result, State
 
 
 def row(l2: float, *, label: str | None = None, test: float | None = None, seed: int = 0) -> Row:

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signs_sweep.checkpoints import FileClaims
 from signs_sweep.cli.cleaning import clean_store
+from signs_sweep.commands.store import Store
+from signs_sweep.domain import TRAINING_VERSION, Checkpoint, Dense, Parameters, Run, State, Trial
+from signs_sweep.project import FileClaims
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.records import TRAINING_VERSION, Checkpoint, Dense, Parameters, Run, State, Trial
-from signs_sweep.store import Store
-from signs_sweep.trackers import DatasetInfo, MlflowTracker
+from signs_sweep.tracking import DatasetInfo, MlflowTracker
 
 RUN = Run(Parameters(epochs=10), Dense((2,)), 0.0, "data")
 

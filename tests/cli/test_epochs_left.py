@@ -1,7 +1,7 @@
 """How much there is left to do."""
 
 from signs_sweep.cli.planning import epochs_left
-from signs_sweep.records import Dense, Parameters, Run
+from signs_sweep.domain import Dense, Parameters, Run
 
 
 def run(epochs: int, l2: float) -> Run:

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from signs_sweep.cli.app import app
 from signs_sweep.cli.output import Given
-from signs_sweep.masking import learn
+from signs_sweep.domain.masking import learn
 
 
 def test_a_shown_command_has_the_options_that_were_given() -> None:

@@ -5,7 +5,7 @@ import pytest
 from events import failed, finished, progress, started, stopped
 from signs_sweep.cli.pace import Pace
 from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
-from signs_sweep.records import Progress
+from signs_sweep.domain import Progress
 
 TITLES = Titles(names={"a": "l2=0", "b": "l2=0.1"}, epochs={"a": 10, "b": 10}, to_train=20)
 

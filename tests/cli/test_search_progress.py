@@ -7,7 +7,7 @@ from rich.console import Console
 
 from events import failed, finished, progress, started
 from signs_sweep.cli.search_progress import LiveSearch, PlainSearch, SearchState, verdict
-from signs_sweep.records import Judged, Notice, Proposed
+from signs_sweep.domain import Judged, Notice, Proposed
 
 PROPOSED = Proposed({"r1": "trial 0 seeds 0, 0", "r2": "trial 0 seeds 1, 1"}, 90)
 

@@ -2,7 +2,7 @@
 
 from signs_sweep.analysis.settings import Row
 from signs_sweep.cli.versions import anew_lines, version_lines
-from signs_sweep.records import TRAINING_VERSION, Parameters
+from signs_sweep.domain import TRAINING_VERSION, Parameters
 
 OLD = TRAINING_VERSION - 1
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import toys
 
+from signs_sweep.domain import Failed, Finished, Progress, Started
 from signs_sweep.errors import UsageError
 from signs_sweep.executors import LocalExecutor, default_workers
-from signs_sweep.records import Failed, Finished, Progress, Started
 
 MakeLocal = Callable[..., LocalExecutor]
 
@@ -218,7 +218,7 @@ import sys
 import toys
 from signs_sweep.errors import UsageError
 from signs_sweep.executors import LocalExecutor
-from signs_sweep.records import Started
+from signs_sweep.domain import Started
 
 executor = LocalExecutor(toys.ToyTrainer, [toys.worker_environment()] * 2)
 for seed in range(2):

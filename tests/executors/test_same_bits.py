@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from signs_sweep.data import TEST_FILE, TRAIN_FILE, Dataset, DataSource, write_dataset
+from signs_sweep.domain import Dense, Finished, Parameters, Progress, Run, Started
 from signs_sweep.executors import InlineExecutor, LocalExecutor
 from signs_sweep.protocols import Executor
-from signs_sweep.records import Dense, Finished, Parameters, Progress, Run, Started
 from signs_sweep.trainer.runtime import training_environment
 from signs_sweep.trainer.training import Trainer
 

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signs_sweep.errors import TrainingError
-from signs_sweep.protocols import Executor
-from signs_sweep.records import (
+from signs_sweep.domain import (
     Checkpoint,
     Dense,
     Event,
@@ -26,6 +24,8 @@ from signs_sweep.records import (
     Started,
     Stopped,
 )
+from signs_sweep.errors import TrainingError
+from signs_sweep.protocols import Executor
 
 LARGE_MODEL = bytes(range(256)) * 8192
 """2 MiB, more than any pipe buffers."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from signs_sweep.checkpoints import FileCheckpoints, MemoryCheckpoints
+from signs_sweep.domain import Checkpoint, Dense, Parameters, Run
+from signs_sweep.project import FileCheckpoints, MemoryCheckpoints
 from signs_sweep.protocols import CheckpointStore
-from signs_sweep.records import Checkpoint, Dense, Parameters, Run
 
 
 def run_of(epochs: int, l2: float = 0.0) -> Run:

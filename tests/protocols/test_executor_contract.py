@@ -10,9 +10,9 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "executors"))
 import toys
 
+from signs_sweep.domain import Failed, Finished, Progress, Started, Stopped
 from signs_sweep.executors import InlineExecutor, LocalExecutor
 from signs_sweep.protocols import Executor
-from signs_sweep.records import Failed, Finished, Progress, Started, Stopped
 
 MakeExecutor = Callable[..., Executor]
 

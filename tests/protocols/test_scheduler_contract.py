@@ -3,9 +3,9 @@
 import pytest
 
 from events import progress
+from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial
 from signs_sweep.protocols import Scheduler
-from signs_sweep.records import Dense, Parameters, Result, Run, State, Trial
-from signs_sweep.schedulers import FixedScheduler
+from signs_sweep.sweep.fixed import FixedScheduler
 
 MOST_TRIALS = 50
 """More than any scheduler here hands out."""

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from events import FINAL, failed, finished, progress, started, stopped
-from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
-from signs_sweep.records import (
+from signs_sweep.domain import (
     Dense,
     Failed,
     Parameters,
@@ -19,7 +18,8 @@ from signs_sweep.records import (
     State,
     Trial,
 )
-from signs_sweep.trackers import (
+from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
+from signs_sweep.tracking import (
     BackgroundTracker,
     DatasetInfo,
     Journal,
@@ -27,7 +27,7 @@ from signs_sweep.trackers import (
     MlflowTracker,
     SpoolingTracker,
 )
-from signs_sweep.trackers.mlflow.client import connect
+from signs_sweep.tracking.mlflow.client import connect
 
 RUN = Run(Parameters(epochs=4, l2=0.01, global_seed=3), Dense((5,)), 0.0, "abcd")
 TRIAL = Trial(1, "m3", (RUN,))

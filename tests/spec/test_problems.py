@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from signs_sweep.errors import SpecError
-from signs_sweep.preparation import load_all
+from signs_sweep.planning.preparation import load_all
 from signs_sweep.spec import load
 
 # Text before a problem, by script, and how many columns a terminal takes for it.

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
+from signs_sweep.domain import Parameters
 from signs_sweep.errors import SpecError
-from signs_sweep.records import Parameters
 from signs_sweep.spec import (
     Categories,
     Choice,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from signs_sweep.domain import Dense, Parameters
 from signs_sweep.errors import DataError, SpecError
-from signs_sweep.records import Dense, Parameters
 from signs_sweep.spec import Experiment
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES, Parameters
+from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, Parameters
 from signs_sweep.spec import schema_json
 from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 

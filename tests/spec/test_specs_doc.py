@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from signs_sweep.domain import PARAMETER_NAMES, Parameters
 from signs_sweep.errors import SpecError
-from signs_sweep.records import PARAMETER_NAMES, Parameters
 from signs_sweep.spec import load, schema_json
 from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 

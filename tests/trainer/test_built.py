@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from test_training import bits, history, run_on, weights
 
-from signs_sweep.building import find_model
 from signs_sweep.data import DataSource
+from signs_sweep.domain import Built, Checkpoint, Parameters, Run
 from signs_sweep.errors import TrainingError
-from signs_sweep.records import Built, Checkpoint, Parameters, Run
+from signs_sweep.planning.building import find_model
 from signs_sweep.trainer.built import BuiltNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages
 from signs_sweep.trainer.randomness import sample_order

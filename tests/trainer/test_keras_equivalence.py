@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from signs_sweep.records import Parameters
+from signs_sweep.domain import Parameters
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.randomness import dropout_mask, sample_order

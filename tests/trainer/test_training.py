@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from signs_sweep.data import DataSource
+from signs_sweep.domain import Checkpoint, Dense, Event, Finished, Parameters, Progress, Run
 from signs_sweep.errors import DataError, DivergedError
-from signs_sweep.records import Checkpoint, Dense, Event, Finished, Parameters, Progress, Run
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages
 from signs_sweep.trainer.training import Trainer

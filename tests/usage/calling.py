@@ -11,8 +11,8 @@ from tempfile import TemporaryFile
 from typing import IO
 from unittest import mock
 
-from signs_sweep import masking
 from signs_sweep.cli import main
+from signs_sweep.domain import masking
 
 
 def call(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import h5py
 
-from signs_sweep.trackers import MlflowTracker
+from signs_sweep.tracking import MlflowTracker
 
 PATIENCE = 600
 """Seconds after which something counts as hanging: more than a busy machine needs."""

@@ -12,10 +12,10 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from signs_sweep.preparation import prepare
+from signs_sweep.domain import TRAINING_VERSION, Finished, Progress, Started, State
+from signs_sweep.planning.preparation import prepare
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.records import TRAINING_VERSION, Finished, Progress, Started, State
-from signs_sweep.trackers import DatasetInfo, MlflowTracker
+from signs_sweep.tracking import DatasetInfo, MlflowTracker
 
 pytestmark = pytest.mark.slow
 

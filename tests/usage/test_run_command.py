@@ -13,7 +13,7 @@ import pytest
 from looking import PATIENCE, children, processes_in, recorded_bits, runs_in, wait_until
 
 import signs_sweep
-from signs_sweep.store import Store
+from signs_sweep.commands.store import Store
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from signs_sweep.records import SEED_NAMES, TRAINING_VERSION, Parameters, Result
+from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION, Parameters, Result
 from signs_sweep.statistics.difference import Difference, paired_difference
 
 

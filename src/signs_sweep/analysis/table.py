@@ -11,8 +11,8 @@ from signs_sweep.analysis.settings import (
     settings_of,
     varying_values,
 )
+from signs_sweep.domain import SEED_NAMES
 from signs_sweep.errors import UsageError
-from signs_sweep.records import SEED_NAMES
 from signs_sweep.statistics.difference import Difference
 
 if TYPE_CHECKING:

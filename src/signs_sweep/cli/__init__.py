@@ -60,9 +60,9 @@ def main() -> None:
     has its secrets masked, the words of libraries and the traceback of a bug included.
     """
     from signs_sweep.cli.streams import discard_output, prepare_streams
+    from signs_sweep.domain.masking import MaskedStream, learn
     from signs_sweep.errors import SignsSweepError
-    from signs_sweep.interrupts import handling_signals
-    from signs_sweep.masking import MaskedStream, learn
+    from signs_sweep.process.interrupts import handling_signals
 
     prepare_streams()
     for argument in sys.argv:

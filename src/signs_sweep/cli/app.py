@@ -80,9 +80,9 @@ def run(
     """Train the runs of specs, and record them in MLflow. Finished runs are not trained again."""
     from signs_sweep.cli.output import Given, announce_leftovers
     from signs_sweep.cli.running import run_specs
-    from signs_sweep.options import Options
-    from signs_sweep.preparation import prepare
-    from signs_sweep.running import begin
+    from signs_sweep.commands.options import Options
+    from signs_sweep.commands.running import begin
+    from signs_sweep.planning.preparation import prepare
 
     options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds, stall_seconds)
     prepared = prepare(specs, overrides=overrides or [], data_dir=data)
@@ -101,8 +101,8 @@ def plan(
 ) -> None:
     """Show what `run` would train: runs, whether they are cached, and how long it would take."""
     from signs_sweep.cli.planning import show_plan
-    from signs_sweep.preparation import prepare
-    from signs_sweep.store import Store
+    from signs_sweep.commands.store import Store
+    from signs_sweep.planning.preparation import prepare
 
     prepared = prepare(specs, overrides=overrides or [], data_dir=data)
     show_plan(prepared, Store(tracking_uri))
@@ -138,9 +138,9 @@ def search(
     """Search the space of a spec with Optuna, and confirm the winner over fresh seeds."""
     from signs_sweep.cli.output import Given, announce_leftovers
     from signs_sweep.cli.searching import run_search
-    from signs_sweep.options import Options
-    from signs_sweep.preparation import prepare
-    from signs_sweep.searching import begin_search
+    from signs_sweep.commands.options import Options
+    from signs_sweep.planning.preparation import prepare
+    from signs_sweep.search.beginning import begin_search
 
     options = Options(
         workers,
@@ -183,13 +183,13 @@ def compare(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Show the runs of specs or experiments in one table, and means over seeds."""
-    from signs_sweep.api import find_rows
     from signs_sweep.cli.comparing import show_comparison
     from signs_sweep.cli.output import say, waiting_line
-    from signs_sweep.store import Store
+    from signs_sweep.commands.comparing import find_rows
+    from signs_sweep.commands.store import Store
 
     say(*waiting_line(Store(tracking_uri).waiting()))
-    rows = find_rows(targets, overrides=overrides, data=data, tracking_uri=tracking_uri)
+    rows = find_rows(targets, overrides or (), data, tracking_uri)
     show_comparison(rows, form, output, sort=sort, metrics=metric or [], means=means)
 
 
@@ -205,7 +205,8 @@ def ui(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Start MLflow's pages on the store, on this machine alone, until Ctrl-C."""
-    from signs_sweep.trackers import default_artifact_root, resolve_uri, serve
+    from signs_sweep.commands.ui import serve
+    from signs_sweep.project.tracking_store import default_artifact_root, resolve_uri
 
     uri = resolve_uri(tracking_uri, Path.cwd())
     raise typer.Exit(
@@ -232,7 +233,7 @@ def clean(
 ) -> None:
     """Remove checkpoints that nothing needs any more. Lists them first, and asks."""
     from signs_sweep.cli.cleaning import clean_store
-    from signs_sweep.store import Store
+    from signs_sweep.commands.store import Store
 
     clean_store(Store(tracking_uri), ends=everything, is_agreed=yes)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from signs_sweep.cli.text import count
+from signs_sweep.commands.store import Store
 from signs_sweep.errors import StoreError
-from signs_sweep.store import Store
 
 
 def clean_store(store: Store, *, ends: bool, is_agreed: bool) -> None:

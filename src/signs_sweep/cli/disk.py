@@ -2,7 +2,7 @@
 
 from rich.filesize import decimal
 
-from signs_sweep.disk import DiskNeed
+from signs_sweep.planning.disk import DiskNeed
 
 
 def disk_lines(need: DiskNeed) -> list[str]:

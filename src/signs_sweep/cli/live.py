@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from signs_sweep.cli.pace import Pace, figures
-from signs_sweep.masking import MaskedStream
-from signs_sweep.records import Progress
+from signs_sweep.domain import Progress
+from signs_sweep.domain.masking import MaskedStream
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import count, fill
+from signs_sweep.domain import News, Notice
+from signs_sweep.domain.masking import mask
 from signs_sweep.errors import SignsSweepError, SpecError, UsageError
-from signs_sweep.masking import mask
-from signs_sweep.records import News, Notice
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def leftovers_line(leftovers: int) -> list[str]:
 
 def announce_leftovers(tracking_uri: str | None, *, quiet: bool) -> None:
     """Write to stderr that unsaved records are about to be written, which may take a minute."""
-    from signs_sweep.store import Store
+    from signs_sweep.commands.store import Store
 
     if not quiet and Store(tracking_uri).waiting():
         say("saving records that the tracking store has not taken yet ...")

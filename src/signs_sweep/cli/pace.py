@@ -4,7 +4,7 @@ import time
 from collections import deque
 
 from signs_sweep.cli.text import measure
-from signs_sweep.records import Progress
+from signs_sweep.domain import Progress
 
 _PLAIN_SECONDS = 15
 """Seconds between two plain lines about the epochs of a run."""

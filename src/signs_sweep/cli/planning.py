@@ -8,11 +8,11 @@ from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.tables import plan_lines
 from signs_sweep.cli.text import count, duration, fill, joined
 from signs_sweep.cli.versions import anew_lines
+from signs_sweep.commands.store import Store
+from signs_sweep.domain import Dense, Result, Run
 from signs_sweep.executors import default_workers
-from signs_sweep.planning import Plan
-from signs_sweep.preparation import Prepared
-from signs_sweep.records import Dense, Result, Run
-from signs_sweep.store import Store
+from signs_sweep.planning.plan import Plan
+from signs_sweep.planning.preparation import Prepared
 
 _ON_A_TERMINAL = 200
 """Most lines of an experiment that are shown on a terminal; a pipe gets all."""

@@ -11,8 +11,7 @@ from signs_sweep.cli.live import Bar, LiveView
 from signs_sweep.cli.output import say
 from signs_sweep.cli.pace import EpochLines, Pace
 from signs_sweep.cli.text import duration, measure
-from signs_sweep.planning import Plan
-from signs_sweep.records import (
+from signs_sweep.domain import (
     Checkpoint,
     Failed,
     Finished,
@@ -27,6 +26,7 @@ from signs_sweep.records import (
     Stopped,
     Waiting,
 )
+from signs_sweep.planning.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.tables import outcome_lines, settings_lines
 from signs_sweep.cli.text import count, duration, fill, joined
 from signs_sweep.cli.versions import anew_lines
-from signs_sweep.outcome import Outcome
-from signs_sweep.records import State
-from signs_sweep.running import Running
+from signs_sweep.commands.outcome import Outcome
+from signs_sweep.commands.running import Running
+from signs_sweep.domain import State
 
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
 

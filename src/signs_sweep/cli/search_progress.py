@@ -10,7 +10,7 @@ from signs_sweep.cli.output import say
 from signs_sweep.cli.pace import EpochLines
 from signs_sweep.cli.progress import ending
 from signs_sweep.cli.text import count, duration, measure
-from signs_sweep.records import (
+from signs_sweep.domain import (
     Failed,
     Finished,
     Judged,

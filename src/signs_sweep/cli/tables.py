@@ -6,8 +6,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.cli.text import columns, duration, measure, number, numbers
-from signs_sweep.planning import Part
-from signs_sweep.records import SEED_NAMES, Result, Run, State, Trial
+from signs_sweep.domain import SEED_NAMES, Result, Run, State, Trial
+from signs_sweep.planning.plan import Part
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from signs_sweep.cli.text import count
-from signs_sweep.records import TRAINING_VERSION
+from signs_sweep.domain import TRAINING_VERSION
 
 if TYPE_CHECKING:
     from signs_sweep.analysis.settings import Row

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from signs_sweep.domain import Checkpoint, Event, Failed, Finished, Progress, Run, Started, Stopped
 from signs_sweep.errors import SignsSweepError
 from signs_sweep.executors.causes import hint
-from signs_sweep.records import Checkpoint, Event, Failed, Finished, Progress, Run, Started, Stopped
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from functools import cache
 
+from signs_sweep.domain import Event, Failed, Finished, Run, Stopped
 from signs_sweep.executors.attempt import Task, TrainerFactory, attempt
-from signs_sweep.records import Event, Failed, Finished, Run, Stopped
 
 
 class InlineExecutor:

@@ -14,10 +14,10 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import IO
 
+from signs_sweep.domain import Event, Failed, Finished, Run, Stopped
 from signs_sweep.executors.attempt import Task, TrainerFactory
 from signs_sweep.executors.causes import cannot_start, cause_of_death, memory_kills
-from signs_sweep.interrupts import ENDING
-from signs_sweep.records import Event, Failed, Finished, Run, Stopped
+from signs_sweep.process.interrupts import ENDING
 
 _LAST_WORDS = 2000
 """Bytes kept of what a dead worker printed."""

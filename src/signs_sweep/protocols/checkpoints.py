@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from signs_sweep.records import Checkpoint, Run
+from signs_sweep.domain import Checkpoint, Run
 
 
 class CheckpointStore(Protocol):

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from signs_sweep.records import Event, Run
+from signs_sweep.domain import Event, Run
 
 
 class Executor(Protocol):
     """Trains runs somewhere and sends back events.
 
     Called from one thread. What it runs may fail, die or be stopped: that is an event, never an
-    exception. See `signs_sweep.records.event` for the order of a run's events.
+    exception. See `signs_sweep.domain.event` for the order of a run's events.
     """
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from signs_sweep.records import Progress, Result, Trial
+from signs_sweep.domain import Progress, Result, Trial
 
 
 class Scheduler(Protocol):

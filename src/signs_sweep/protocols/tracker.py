@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from signs_sweep.masking import mask
-from signs_sweep.records import Event, Result, Run, State, Trial
+from signs_sweep.domain import Event, Result, Run, State, Trial
+from signs_sweep.domain.masking import mask
 
 
 @dataclass(frozen=True)

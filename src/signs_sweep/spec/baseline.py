@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from signs_sweep.records import Parameters
+from signs_sweep.domain import Parameters
 from signs_sweep.spec.document import Mapping, Scalar
 from signs_sweep.spec.problems import Problems
 

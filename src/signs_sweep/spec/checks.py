@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from math import prod
 
-from signs_sweep.records import SEED_NAMES, Parameters
+from signs_sweep.domain import SEED_NAMES, Parameters
 from signs_sweep.spec.document import Mapping, Scalar, Sequence
 from signs_sweep.spec.fields import MOST_REPLICATES
 from signs_sweep.spec.names import VARIED_NAMES, shorten

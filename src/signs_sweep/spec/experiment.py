@@ -8,8 +8,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from signs_sweep.domain import Dense, Model, Parameters
 from signs_sweep.errors import SpecError
-from signs_sweep.records import Dense, Model, Parameters
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Factor
 from signs_sweep.spec.names import OF_DENSE

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES
+from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES
 from signs_sweep.spec.document import WRONG, Mapping, Node, Scalar, Sequence, find
 from signs_sweep.spec.fields import EXPECTED
 from signs_sweep.spec.misplaced import note_unknown_key

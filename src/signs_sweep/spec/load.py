@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from signs_sweep.masking import learn
-from signs_sweep.records import (
+from signs_sweep.domain import (
     PARAMETER_NAMES,
     SEED_NAMES,
     Argument,
@@ -14,6 +13,7 @@ from signs_sweep.records import (
     Model,
     Parameters,
 )
+from signs_sweep.domain.masking import learn
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Alternative, Factor, mark_baseline
 from signs_sweep.spec.checks import check

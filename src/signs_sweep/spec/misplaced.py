@@ -1,6 +1,6 @@
 """What to say about a key that has no business where it stands."""
 
-from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES
+from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES
 from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
 from signs_sweep.spec.names import OF_DENSE, VARIED_NAMES, as_pair, nearest, shorten, suggestion
 from signs_sweep.spec.problems import Problems

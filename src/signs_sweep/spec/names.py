@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
-from signs_sweep.masking import mask
-from signs_sweep.records import PARAMETER_NAMES, SEED_NAMES
+from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES
+from signs_sweep.domain.masking import mask
 
 VARIED_NAMES: tuple[str, ...] = tuple(name for name in PARAMETER_NAMES if name not in SEED_NAMES)
 """The parameters that grid, zip and cases may vary."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from signs_sweep.domain import PARAMETER_NAMES
 from signs_sweep.errors import UsageError
-from signs_sweep.records import PARAMETER_NAMES
 from signs_sweep.spec.document import Scalar
 from signs_sweep.spec.explain import wrong_value
 from signs_sweep.spec.fields import EXPECTED

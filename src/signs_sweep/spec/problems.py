@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
+from signs_sweep.domain.masking import mask
 from signs_sweep.errors import SpecError
-from signs_sweep.masking import mask
 
 MOST_SHOWN = 50
 _WIDEST = 120

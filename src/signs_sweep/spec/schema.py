@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 
-from signs_sweep.records import Parameters
+from signs_sweep.domain import Parameters
 from signs_sweep.spec.fields import (
     L2,
     MOST_REPLICATES,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from signs_sweep.records import Dense
+from signs_sweep.domain import Dense
 from signs_sweep.spec.document import Mapping, find
 from signs_sweep.spec.names import OF_DENSE
 from signs_sweep.spec.problems import Place, Problems

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from signs_sweep.records import Parameters
+from signs_sweep.domain import Parameters
 from signs_sweep.spec.baseline import Alternative, Factor
 from signs_sweep.spec.names import VARIED_NAMES
 from signs_sweep.spec.search import (

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signs_sweep.domain import Argument
 from signs_sweep.errors import TrainingError
-from signs_sweep.records import Argument
 from signs_sweep.trainer.network import saved, scaled
 from signs_sweep.trainer.randomness import Purpose, generator
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signs_sweep.domain import Parameters
 from signs_sweep.errors import TrainingError
-from signs_sweep.records import Parameters
 from signs_sweep.trainer.network import Network
 from signs_sweep.trainer.randomness import sample_order
 

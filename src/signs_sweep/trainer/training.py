@@ -7,11 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.building import ModelSource
 from signs_sweep.data import Dataset, DataSource, stratified_split
-from signs_sweep.errors import DataError, DivergedError, TrainingError
-from signs_sweep.figures import draw_run
-from signs_sweep.records import (
+from signs_sweep.domain import (
     Checkpoint,
     Dense,
     Event,
@@ -21,6 +18,9 @@ from signs_sweep.records import (
     Progress,
     Run,
 )
+from signs_sweep.errors import DataError, DivergedError, TrainingError
+from signs_sweep.figures.run import draw_run
+from signs_sweep.planning.building import ModelSource
 from signs_sweep.statistics.guessing import guessing_since
 from signs_sweep.trainer import runtime
 from signs_sweep.trainer.built import BuiltNetwork

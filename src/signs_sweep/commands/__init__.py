@@ -1,0 +1,1 @@
+"""What each command does, and where the adapters meet; `cli` and `api` call it."""

@@ -1,0 +1,81 @@
+"""Which runs `compare` shows: those of a spec, or all of an experiment in the store."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from signs_sweep.analysis.settings import Row
+from signs_sweep.commands.outcome import rows_of
+from signs_sweep.commands.store import Store
+from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
+from signs_sweep.planning.preparation import prepare
+from signs_sweep.project.tracking_store import store_exists
+
+SpecPath = str | os.PathLike[str]
+
+
+def find_rows(
+    targets: Sequence[SpecPath],
+    overrides: Sequence[str] = (),
+    data: Path | None = None,
+    tracking_uri: str | None = None,
+) -> list[Row]:
+    """Return the runs of specs or experiments, in order; see `signs_sweep.compare`."""
+    if not targets:
+        raise UsageError("nothing to compare: name a spec file or an experiment")
+    rows: list[Row] = []
+    for target in targets:
+        if _is_spec(target):
+            rows += _rows_of_spec(Path(target), overrides, data, tracking_uri)
+        else:
+            rows += _rows_of_experiment(str(target), tracking_uri)
+    return rows
+
+
+def _rows_of_spec(
+    spec: Path, overrides: Sequence[str], data: Path | None, tracking_uri: str | None
+) -> list[Row]:
+    prepared = prepare([spec], overrides=overrides, data_dir=data)
+    store = Store(tracking_uri)
+    (part,) = prepared.plan.parts
+    found = store.find(prepared.plan)
+    rows = rows_of(part, found, store.find_older(prepared.plan, found))
+    if not part.experiment.has_search or not store_exists(store.uri):
+        return rows
+    try:
+        recorded = _recorded_rows(store, part.experiment.name)
+    except UnknownExperimentError:
+        return rows
+    planned = {row.run_id for row in rows}
+    known = [row for row in rows if row.result is not None]
+    return known + [row for row in recorded if row.run_id not in planned] or rows
+
+
+def _rows_of_experiment(name: str, tracking_uri: str | None) -> list[Row]:
+    store = Store(tracking_uri)
+    if not store_exists(store.uri):
+        raise StoreError(
+            f"there is neither a spec file '{name}' nor a tracking store with an experiment of "
+            "that name: nothing has been run here yet"
+        )
+    return _recorded_rows(store, name)
+
+
+def _recorded_rows(store: Store, name: str) -> list[Row]:
+    """Return all runs of an experiment in a store, in the order in which they began.
+
+    Raises:
+        StoreError: there is no such experiment, or the store cannot be read.
+    """
+    return [
+        Row(
+            *(name, one.result.run_id, one.label, one.parameters, one.result, one.model),
+            *(one.baseline, one.version),
+        )
+        for one in store.tracker.list_runs(name)
+    ]
+
+
+def _is_spec(target: SpecPath) -> bool:
+    path = Path(target)
+    return path.suffix.lower() in {".yaml", ".yml"} or path.is_file()

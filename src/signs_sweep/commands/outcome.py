@@ -1,0 +1,112 @@
+"""What came of carrying out a plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from signs_sweep.analysis.answer import answer
+from signs_sweep.analysis.settings import Row
+from signs_sweep.analysis.table import build_settings, build_table
+from signs_sweep.domain import Result, State
+from signs_sweep.planning.plan import Part, Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(eq=False)
+class Outcome:
+    """What came of running a plan.
+
+    Attributes:
+        plan: what was asked for.
+        results: by run_id, what is known of each run that was started or found.
+        cached: the runs that were found in the store, finished, and not trained again.
+        seconds: time it took.
+        was_interrupted: whether it was stopped before the end.
+        unwritten: what the store did not take and where it is kept, in words, or None.
+    """
+
+    plan: Plan
+    results: Mapping[str, Result]
+    cached: frozenset[str]
+    seconds: float
+    was_interrupted: bool
+    unwritten: str | None = None
+
+    @property
+    def failures(self) -> list[Result]:
+        """The runs that failed, in the order of the plan."""
+        ended = [self.results[run_id] for run_id in self.plan.runs if run_id in self.results]
+        return [result for result in ended if result.state is State.FAILED]
+
+    @property
+    def state(self) -> State:
+        """FINISHED if all runs are, KILLED after an interruption, else FAILED."""
+        if self.was_interrupted:
+            return State.KILLED
+        is_finished = all(
+            run_id in self.results and self.results[run_id].state.is_finished
+            for run_id in self.plan.runs
+        )
+        return State.FINISHED if is_finished else State.FAILED
+
+    @property
+    def rows(self) -> list[Row]:
+        """The runs in the order of the plan, with what is known of them."""
+        return [row for part in self.plan.parts for row in rows_of(part, self.results)]
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """One line a run; see `signs_sweep.compare`."""
+        return build_table(self.rows)
+
+    @cached_property
+    def settings(self) -> "pd.DataFrame":
+        """One line a setting, with means over its seeds; see `signs_sweep.compare`."""
+        return build_settings(self.rows)
+
+    @cached_property
+    def answers(self) -> dict[str, str]:
+        """By experiment, which setting was best and by how much; left out without results."""
+        found = {part.experiment.name: rows_of(part, self.results) for part in self.plan.parts}
+        return {name: text for name, rows in found.items() if (text := answer(rows))}
+
+    def __repr__(self) -> str:
+        finished = sum(one.state.is_finished for one in self.results.values())
+        names = ", ".join(part.experiment.name for part in self.plan.parts)
+        return f"<Outcome of {names}: {finished} of {len(self.plan.runs)} runs finished>"
+
+
+def rows_of(
+    part: Part, results: Mapping[str, Result], older: Mapping[str, int] | None = None
+) -> list[Row]:
+    """Return the rows of an experiment's runs, in order.
+
+    Args:
+        part: the experiment.
+        results: by run_id, what is known of each.
+        older: by run_id, the older version of the training that has finished it.
+    """
+    return [
+        Row(
+            part.experiment.name,
+            run.run_id,
+            trial.label,
+            run.parameters,
+            results.get(run.run_id),
+            run.model.values,
+            trial.baseline_of(run),
+            run.training_version,
+            (older or {}).get(run.run_id),
+        )
+        for trial, run in part.runs
+    ]
+
+
+def tables_of(plan: Plan, results: Mapping[str, Result]) -> dict[str, str]:
+    """Return the table of each experiment as CSV, by name."""
+    return {
+        part.experiment.name: build_table(rows_of(part, results)).to_csv() for part in plan.parts
+    }

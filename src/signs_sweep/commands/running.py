@@ -1,0 +1,183 @@
+"""Carrying out a plan: what is known of it, and a session for the rest."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from math import ceil
+from uuid import uuid4
+
+from signs_sweep.commands.options import Options
+from signs_sweep.commands.outcome import Outcome, tables_of
+from signs_sweep.commands.session import Session
+from signs_sweep.commands.store import Store
+from signs_sweep.domain import Dense, Result, Run, Trial
+from signs_sweep.executors import choose_devices, find_gpus
+from signs_sweep.planning.plan import Part
+from signs_sweep.planning.preparation import Prepared
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.sweep.fixed import FixedScheduler
+from signs_sweep.sweep.loop import Listener
+
+_SECONDS_WORTH_A_WORKER = 3.0
+"""Training that is worth one more worker: its start takes four seconds of a core."""
+
+_OPERATIONS_A_SECOND = 3e10
+_UPDATES_A_SECOND = 1e9
+_SECONDS_A_RUN = 0.1
+"""What a core does: in products, in weights that Adam changes; and what else a run takes."""
+
+
+@dataclass(eq=False)
+class Running:
+    """A prepared plan that is about to be carried out.
+
+    Attributes:
+        prepared: the plan and its data.
+        store: where it is recorded.
+        known: results that need no training.
+        options: how to train.
+        devices: for each worker process, the graphics processor that it uses, or None; empty to
+            train in this process.
+        sweep_id: tells this invocation from others.
+        older: by run_id, the older version of the training that has finished a run to be trained.
+        leftovers: how many earlier sweeps' records were written now that the store could not take.
+    """
+
+    prepared: Prepared
+    store: Store
+    known: Mapping[str, Result]
+    options: Options
+    devices: Sequence[str | None]
+    sweep_id: str = field(default_factory=lambda: uuid4().hex)
+    older: Mapping[str, int] = field(default_factory=dict)
+    leftovers: int = 0
+    _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def workers(self) -> int:
+        """How many processes train; 0 for none beside this one."""
+        return len(self.devices)
+
+    def execute(self, listener: Listener) -> Outcome:
+        """Train what is not known.
+
+        Nothing is recorded when there is nothing to train. SIGINT, SIGTERM and SIGHUP end it
+        between two events, with everything recorded; that is seen in the outcome.
+
+        Raises:
+            StoreError: the store cannot be written; the runs under way are given up.
+        """
+        plan = self.prepared.plan
+        if all(run_id in self.known for run_id in plan.runs):
+            return self._outcome(self.known, was_interrupted=False)
+        most = len(plan.runs) - len(self.known)
+        session = Session(
+            *(self.prepared, self.store, self.options, self.devices[:most]),
+            *(self.sweep_id, listener),
+        )
+        owner = {id(trial): part.experiment.name for part, trial in plan.trials()}
+        scheduler = FixedScheduler(_in_order_of_training([trial for _, trial in plan.trials()]))
+        records = [self._record(part) for part in self._parts_to_train()]
+        with session.opened(records, lambda: tables_of(plan, session.results)):
+            was_interrupted = session.sweep(scheduler, lambda one: owner[id(one)], self.known)
+            session.executor.close()
+            outcome = self._outcome(session.results, was_interrupted=was_interrupted)
+            session.tracker.close(outcome.state, tables_of(plan, outcome.results))
+        return replace(outcome, unwritten=session.unwritten)
+
+    def _record(self, part: Part) -> SweepRecord:
+        return SweepRecord(
+            experiment=part.experiment.name,
+            description=part.experiment.description,
+            spec=part.experiment.text,
+            plan=plan_text(part),
+            data=self.prepared.datasets[part.experiment.name].describe(),
+            varying=part.varying,
+            sweep_id=self.sweep_id,
+            origin=self.store.origin,
+        )
+
+    def _parts_to_train(self) -> list[Part]:
+        """Return the experiments that have a run to train; nothing is recorded for the others."""
+        return [
+            part
+            for part in self.prepared.plan.parts
+            if any(run.run_id not in self.known for _, run in part.runs)
+        ]
+
+    def _outcome(self, results: Mapping[str, Result], *, was_interrupted: bool) -> Outcome:
+        return Outcome(
+            plan=self.prepared.plan,
+            results=results,
+            cached=frozenset(self.known),
+            seconds=time.monotonic() - self._started,
+            was_interrupted=was_interrupted,
+        )
+
+
+def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Running:
+    """Look up what is known, and decide where to train.
+
+    Args:
+        prepared: what to train.
+        tracking_uri: where to record it, as given by the user.
+        options: how to train it.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    store = Store(tracking_uri, prepared)
+    leftovers = store.write_leftovers()
+    found = {} if options.force else store.find(prepared.plan)
+    known = {run_id: result for run_id, result in found.items() if result.is_tested}
+    older = {} if options.force else store.find_older(prepared.plan, found)
+    gpus = find_gpus(os.environ)
+    devices = choose_devices(options.workers, gpus, options.workers_per_gpu)
+    if options.workers is None and not gpus:
+        new = [run for run_id, run in prepared.plan.runs.items() if run_id not in known]
+        devices = devices[: _workers_worth_starting(new, prepared)]
+    return Running(prepared, store, known, options, devices, older=older, leftovers=leftovers)
+
+
+def _workers_worth_starting(runs: Sequence[Run], prepared: Prepared) -> int:
+    """Return how many workers have enough to do: one for a few epochs of small networks."""
+    datasets = {dataset.fingerprint: dataset for dataset in prepared.datasets.values()}
+    seconds = 0.0
+    for run in runs:
+        if not isinstance(run.model, Dense):
+            return len(runs)
+        dataset = datasets[run.data]
+        sizes = (dataset.train_images[0].size, *run.model.hidden, len(dataset.classes))
+        weights = sum(inputs * outputs for inputs, outputs in pairwise(sizes))
+        epochs, samples = run.parameters.epochs, len(dataset.train_labels)
+        seconds += 4 * weights * samples * epochs / _OPERATIONS_A_SECOND + _SECONDS_A_RUN
+        seconds += weights * epochs * ceil(samples / run.parameters.batch_size) / _UPDATES_A_SECOND
+    return max(1, ceil(seconds / _SECONDS_WORTH_A_WORKER))
+
+
+def plan_text(part: Part) -> str:
+    """Return the plan of an experiment in words, one line a run."""
+    lines = [f"{len(part.runs)} runs in {len(part.trials)} trials"]
+    lines += [
+        f"{trial.number}  {part.title(trial, run)}  {run.parameters.epochs} epochs  {run.run_id}"
+        for trial, run in part.runs
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _in_order_of_training(trials: Sequence[Trial]) -> list[Trial]:
+    """Return trials such that of those that differ in epochs alone the shorter ones come first.
+
+    The longer ones then go on where those end. All else is in the order of the plan.
+    """
+    paths = [tuple(run.trajectory_id for run in trial.runs) for trial in trials]
+    first: dict[tuple[str, ...], int] = {}
+    for position, path in enumerate(paths):
+        first.setdefault(path, position)
+    ordered = sorted(
+        zip(paths, trials, strict=True),
+        key=lambda pair: (first[pair[0]], pair[1].runs[0].parameters.epochs),
+    )
+    return [trial for _, trial in ordered]

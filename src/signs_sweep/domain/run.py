@@ -1,0 +1,66 @@
+"""A run: everything that decides a result, and nothing else."""
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from signs_sweep.domain.model import Model
+from signs_sweep.domain.parameters import Parameters
+
+TRAINING_VERSION = 2
+"""Version of the training semantics. Raised whenever the same run would give other numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A trial with its seeds, on given data.
+
+    Attributes:
+        parameters: hyperparameters and seeds.
+        model: the network.
+        validation: share of the training set that is held out, in [0, 1).
+        data: fingerprint of the dataset.
+        training_version: version of the training semantics.
+    """
+
+    parameters: Parameters
+    model: Model
+    validation: float
+    data: str
+    training_version: int = TRAINING_VERSION
+
+    @property
+    def trajectory_id(self) -> str:
+        """12 hex digits that name the path through weight space: all that decides it.
+
+        `epochs` is left out: it only says how far along the path a run goes. The numbers may be
+        Python's or NumPy's: equal ones give the same id.
+        """
+        parameters = self.parameters
+        decides = (
+            self.training_version,
+            self.data,
+            float(self.validation),
+            self.model.identity,
+            float(parameters.learning_rate),
+            int(parameters.batch_size),
+            float(parameters.l2),
+            float(parameters.keep_prob),
+            int(parameters.global_seed),
+            int(parameters.init_seed),
+        )
+        return sha256(repr(decides).encode()).hexdigest()[:12]
+
+    @property
+    def run_id(self) -> str:
+        """The trajectory and the epoch at which it is read, as in `3f9a0c12ab7e-1500`."""
+        return f"{self.trajectory_id}-{self.parameters.epochs}"
+
+    @property
+    def earlier(self) -> tuple["Run", ...]:
+        """The same run as every older version of the training had it, the oldest first."""
+        return tuple(replace(self, training_version=one) for one in range(1, self.training_version))
+
+
+def trajectory_of(run_id: str) -> str:
+    """Return the trajectory_id of a run, given its run_id."""
+    return run_id.partition("-")[0]

@@ -1,0 +1,103 @@
+"""How much of the disk runs take."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from signs_sweep.data import Dataset
+from signs_sweep.domain import Dense, Model, Run
+
+_BYTES_A_NUMBER = 4
+_VALUE_IN_DATABASE = 245
+_VALUE_IN_FILES = 8 + 20
+_TIME_IN_CHECKPOINT = 8
+_INPUT_IN_EXAMPLES = 2 * 21
+_THE_REST = 250_000
+
+EMPTY_DATABASE = 1_000_000
+"""Bytes of MLflow's tables in SQLite without a run in them; 970,752 with MLflow 3.17."""
+
+
+@dataclass(frozen=True)
+class DiskNeed:
+    """What is needed of a disk, and what is there.
+
+    Attributes:
+        bytes_needed: about how much the runs to train take.
+        is_least: whether they take more: the size of some networks is not known.
+        bytes_free: how much is free where they go.
+        folder: where they go.
+    """
+
+    bytes_needed: int
+    is_least: bool
+    bytes_free: int
+    folder: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is enough, as far as is known."""
+        return self.bytes_needed <= self.bytes_free
+
+
+def bytes_of_runs(
+    runs: Sequence[Run],
+    datasets: Mapping[str, Dataset],
+    numbers: Mapping[Model, int],
+    *,
+    has_database: bool = True,
+) -> tuple[int, bool]:
+    """Estimate what finished runs take in a store in a file, with artifacts and checkpoints.
+
+    Measured with MLflow 3.17 and the network of the series (307,615 numbers): 245 bytes for each
+    value of a metric in SQLite, with its indexes; 20 in `history.csv` and 8 in the checkpoint, and
+    8 there for the time of each epoch; 4 bytes for each number of the network in the `.keras` file,
+    and three times as much in the checkpoint at its end, which has Adam's two moments as well; 21
+    for each number of an image in the two input examples; and 180 to 300 kB for pictures, the rest
+    of the `.keras` file and of the HDF5 file, and small files.
+
+    Args:
+        runs: what is trained.
+        datasets: by fingerprint.
+        numbers: how many numbers the networks have that are not built in, where that is known.
+        has_database: whether the database is on the same disk.
+
+    Returns:
+        bytes, and whether that is the least: runs whose network has an unknown size are left out.
+    """
+    total, is_least = 0, False
+    of_value = _VALUE_IN_FILES + (_VALUE_IN_DATABASE if has_database else 0)
+    for run in runs:
+        dataset = datasets[run.data]
+        height, width, channels = dataset.image_shape
+        inputs = height * width * channels
+        if isinstance(run.model, Dense):
+            size = _numbers_of_dense(inputs, run.model, len(dataset.classes))
+        elif run.model in numbers:
+            size = numbers[run.model]
+        else:
+            is_least = True
+            continue
+        values = run.parameters.epochs * (4 if run.validation else 2)
+        total += values * of_value
+        total += run.parameters.epochs * _TIME_IN_CHECKPOINT
+        total += 4 * _BYTES_A_NUMBER * size + _INPUT_IN_EXAMPLES * inputs + _THE_REST
+    return total, is_least
+
+
+def numbers_in_checkpoint(size: int, epochs: int, *, is_validated: bool) -> int:
+    """Estimate how many numbers a network has from a checkpoint of it.
+
+    Args:
+        size: bytes.
+        epochs: how many it has the history of.
+        is_validated: whether that is of held-out samples too.
+    """
+    history = epochs * (_TIME_IN_CHECKPOINT + 8 * (4 if is_validated else 2))
+    return max(size - history, 0) // (3 * _BYTES_A_NUMBER)
+
+
+def _numbers_of_dense(inputs: int, model: Dense, classes: int) -> int:
+    """Return the number of weights and biases."""
+    widths = [inputs, *model.hidden, classes]
+    return sum((before + 1) * after for before, after in pairwise(widths))

@@ -1,0 +1,135 @@
+"""From spec files to a plan: read them, find their data, and check one against the other."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from signs_sweep.data import (
+    Dataset,
+    DataSource,
+    find_doubts,
+    find_leak,
+    find_source,
+    stratified_split,
+)
+from signs_sweep.domain import Dense
+from signs_sweep.errors import DataError, DataWarning, SpecError
+from signs_sweep.planning.building import ModelSource, find_model
+from signs_sweep.planning.plan import Plan, make_plan
+from signs_sweep.spec import Experiment, load
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A plan with the data it needs.
+
+    Attributes:
+        plan: what would be trained.
+        datasets: by name of the experiment, its data.
+        sources: by fingerprint, where workers find the data.
+        models: by fingerprint, where workers find the functions that build models.
+    """
+
+    plan: Plan
+    datasets: Mapping[str, Dataset]
+    sources: Mapping[str, DataSource]
+    models: Mapping[str, ModelSource]
+
+
+def load_all(specs: Sequence[Path], overrides: Sequence[str]) -> list[Experiment]:
+    """Read spec files, each once, however often it is named.
+
+    Raises:
+        SpecError: some have problems; the message lists those of all files.
+        UsageError: one of the overrides cannot be followed.
+    """
+    experiments: list[Experiment] = []
+    errors: list[SpecError] = []
+    for spec in dict.fromkeys(specs):
+        try:
+            experiments.append(load(spec, overrides))
+        except SpecError as error:
+            errors.append(error)
+    if errors:
+        raise SpecError("\n\n".join(map(str, errors)), partial(_within, errors))
+    return experiments
+
+
+def _within(errors: Sequence[SpecError], columns: int) -> str:
+    return "\n\n".join(str(error.within(columns)) for error in errors)
+
+
+def prepare(
+    specs: Sequence[Path], *, overrides: Sequence[str] = (), data_dir: Path | None = None
+) -> Prepared:
+    """Read specs and their data, and expand them into a plan.
+
+    What makes the results of a dataset doubtful is a `DataWarning`. Workers read the data again,
+    but only here is it looked at for that.
+
+    Args:
+        specs: the spec files.
+        overrides: `KEY=VALUE` for every run.
+        data_dir: folder of the photos, as given with `--data`.
+
+    Raises:
+        SpecError: the specs have problems, also such as only their data shows.
+        DataError: a dataset is damaged.
+        UsageError: an override cannot be followed, or two experiments have one name.
+    """
+    datasets: dict[str, Dataset] = {}
+    sources: dict[str, DataSource] = {}
+    read: dict[DataSource, Dataset] = {}
+    models: dict[str, ModelSource] = {}
+    experiments = [_with_model(one, models) for one in load_all(specs, overrides)]
+    for experiment in experiments:
+        source = _find(experiment, data_dir)
+        if source not in read:
+            read[source] = source.load()
+            for doubt in find_doubts(read[source]):
+                # The caller of a function in `api` is the one to be told.
+                warnings.warn(f"{source.name}: {doubt}", DataWarning, stacklevel=3)
+        dataset = datasets[experiment.name] = read[source]
+        sources[dataset.fingerprint] = source
+        if leak := _check(experiment, dataset):
+            warnings.warn(f"{experiment.name}: {leak}", DataWarning, stacklevel=3)
+    plan = make_plan([(one, datasets[one.name].fingerprint) for one in experiments])
+    return Prepared(plan, datasets, sources, models)
+
+
+def _find(experiment: Experiment, data_dir: Path | None) -> DataSource:
+    try:
+        return find_source(experiment.data, data_dir=data_dir, spec_folder=experiment.path.parent)
+    except DataError as error:
+        if experiment.data == "signs":  # The folder is at fault, not the spec.
+            raise
+        raise experiment.problem("data", message=str(error)) from error
+
+
+def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Experiment:
+    """Return an experiment whose model, if a function builds it, has its fingerprint."""
+    model = experiment.model
+    if isinstance(model, Dense):
+        return experiment
+    experiment.check_model()
+    names = tuple(name for name, _ in model.arguments)
+    try:
+        found = find_model(model.function, names, experiment.path.parent)
+    except DataError as error:
+        raise experiment.problem("model", "build", message=str(error)) from error
+    experiment.refuse_keys("model", found.wrong)
+    source = found.source
+    models[source.fingerprint] = source
+    return replace(experiment, model=replace(model, source=source.fingerprint))
+
+
+def _check(experiment: Experiment, dataset: Dataset) -> str | None:
+    """Check what a spec says against its data; return what makes the held-out samples doubtful."""
+    try:
+        training, held_out = stratified_split(dataset.train_labels, experiment.validation)
+    except DataError as error:
+        raise experiment.problem("validation", message=str(error)) from error
+    experiment.check_data(len(training))
+    return find_leak(dataset, training, held_out)

@@ -1,0 +1,215 @@
+"""Addresses of databases and servers, and how a database in a file is opened.
+
+By hand, as SQLAlchemy understands them: importing it takes 0.3 s.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from signs_sweep.domain.masking import learn, mask
+from signs_sweep.errors import StoreError
+
+SQLITE = "sqlite:///"
+_LOCK_SECONDS = 120
+_IS_SQLITE_FILE = re.compile(r"sqlite(\+pysqlite)?:///")
+_OPTION = re.compile(r"timeout=\d+(\.\d+)?|check_same_thread=(true|false)")
+"""What may follow the path of a SQLite file."""
+_ADDRESS = re.compile(
+    r"[\w+.-]+://([^\s:/@]*(:[^\s@]*)?@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:/?@]*)"
+    r"(:(?P<port>\d{1,5})?)?([/?]\S*)?"
+)
+_PACKAGES = {
+    "psycopg": "'psycopg[binary]'",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+}
+"""By module of a database driver, what to install."""
+
+
+def resolve(uri: str, folder: Path, example: str) -> str:
+    """Check the address of a database or server, and return it in one way of writing.
+
+    Args:
+        uri: as written by a user.
+        folder: what the path of a SQLite file is relative to.
+        example: path of a database that could be meant, for messages.
+
+    Returns:
+        The address with its scheme in lower case and a SQLite path made absolute.
+
+    Raises:
+        StoreError: it can be no such address.
+    """
+    learn(uri)
+    scheme, _, rest = uri.partition(":")
+    uri = f"{scheme.lower()}:{rest}"
+    if uri.startswith("sqlite"):
+        return _resolve_sqlite(uri, folder, example)
+    match = _ADDRESS.fullmatch(uri)
+    if match is None or int(match["port"] or 1) not in range(1, 65536):
+        written = uri if uri.isprintable() else ascii(uri)
+        raise StoreError(
+            f"{written} is not a valid address. Write SCHEME://USER:PASSWORD@HOST:PORT/..., with "
+            "%XX for spaces and for signs such as @ / : in the user's name and the password"
+        )
+    if is_server(uri) and not match["host"]:
+        raise StoreError(f"{uri} names no host. Write {scheme}://HOST:PORT")
+    return uri
+
+
+def _resolve_sqlite(uri: str, folder: Path, example: str) -> str:
+    text, question_mark, options = uri.partition("?")
+    path = sqlite_path(text)
+    if path in (Path(), Path(":memory:")) or text == "sqlite://":
+        raise StoreError(
+            f"{uri} is a database in memory, which keeps nothing. Name a file: {SQLITE}{example}"
+        )
+    if path is None:
+        name = re.sub("^//(/(?!/))?", "", text.partition(":")[2]) or example
+        raise StoreError(f"{uri} does not name a database. Name a file: {SQLITE}{name}")
+    if re.match(_IS_SQLITE_FILE.pattern + "~", text):
+        raise StoreError(
+            f"{uri}: ~ does not stand for a home folder here. Name the file in full, as in "
+            f"{sqlite_uri(Path.home() / path.name)}, or write {SQLITE}./{path} for a folder ~"
+        )
+    if question_mark and not all(map(_OPTION.fullmatch, options.split("&"))):
+        raise StoreError(
+            f"{uri}: only timeout=SECONDS can follow a ? here, not '{options}'. Write %3F for a ? "
+            "that belongs to the path"
+        )
+    path = folder.absolute() / path
+    try:
+        str(path).encode()
+        with suppress(FileNotFoundError):
+            Path(f"{path}.part-journal").stat()  # The longest name of what is made beside it.
+        is_folder = path.is_dir()
+    except UnicodeEncodeError:
+        raise StoreError(
+            f"MLflow cannot work in {str(path)!a}: the name is not UTF-8. Rename the folder"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"{path} cannot be a database: {reason}") from error
+    if is_folder:
+        raise StoreError(f"{path} is a folder. Name a file in it: {sqlite_uri(path / 'NAME.db')}")
+    return f"{sqlite_uri(path)}{question_mark}{options}"
+
+
+def sqlite_uri(path: Path) -> str:
+    """Return the URI of a SQLite file."""
+    text = str(path)
+    for letter in "%?{}":  # Optuna fills in what stands in braces.
+        text = text.replace(letter, quote(letter))
+    # Beside a database whose scheme is plain, MLflow makes a folder with the name still encoded.
+    return f"{SQLITE}{text}" if text == str(path) else f"sqlite+pysqlite:///{text}"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """Return the file of a SQLite database; None for any other database or a server."""
+    match = _IS_SQLITE_FILE.match(uri)
+    return Path(unquote(uri[match.end() :].partition("?")[0])) if match else None
+
+
+def is_server(uri: str) -> bool:
+    """Whether an address is that of an MLflow server."""
+    return uri.startswith(("http://", "https://"))
+
+
+def shown(uri: str) -> str:
+    """Return an address as it may be shown: a SQLite file as its path, others without secrets."""
+    path = sqlite_path(uri)
+    learn(uri)
+    return mask(uri) if path is None else str(path)
+
+
+def without_password(uri: str) -> str:
+    """Return an address that names the same place and stays when the password changes."""
+    return re.sub(r"(://[^/:@]*):[^@]*@", r"\1@", uri)
+
+
+@contextmanager
+def opening_lock(uri: str, otherwise: str) -> Iterator[None]:
+    """Hold the right to open a SQLite file, and make its folder.
+
+    The migrations of MLflow and Optuna fail when several processes begin one at once, and a
+    file that is there may be one that another process has just begun. A database elsewhere
+    needs no lock. One in a folder that cannot be written needs none either: nobody is making it.
+
+    Args:
+        uri: the database.
+        otherwise: how to name another one, for messages.
+
+    Raises:
+        StoreError: the folder cannot be made or written, or another process holds on for minutes.
+    """
+    path = sqlite_path(uri)
+    if path is None:
+        yield
+        return
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=_LOCK_SECONDS)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise StoreError(
+            f"another process has been opening {path} for {_LOCK_SECONDS} s. If none is "
+            f"running, delete {lock.lock_file}"
+        ) from None
+    except OSError as error:
+        if not path.exists():
+            raise StoreError(
+                f"cannot create {path}: {error.strerror}. Name another one {otherwise}"
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def make_aside(uri: str, make: Callable[[str], None]) -> None:
+    """Make a SQLite file that is not there yet, and give it its name when it is whole.
+
+    MLflow makes its tables in some forty steps. If it is killed in between, it can neither go on
+    from there nor begin again, and the file is lost.
+
+    Args:
+        uri: the database; nothing is done for one that is there or that is no file.
+        make: makes one at the URI that it is given.
+    """
+    path = sqlite_path(uri)
+    if path is None or path.exists():
+        return
+    aside = path.with_name(f"{path.name}.part")
+    for left in (aside, aside.with_name(f"{aside.name}-journal")):
+        left.unlink(missing_ok=True)
+    make(sqlite_uri(aside))
+    aside.replace(path)
+
+
+def why(error: BaseException) -> str:
+    """Return what a database, its driver, or who opens it, answered: in words, without secrets."""
+    if isinstance(error, ImportError):
+        # Optuna raises its own error in place of the one that has the name.
+        missing = error if isinstance(error, ModuleNotFoundError) else error.__context__
+        module = (getattr(missing, "name", None) or "of its driver").partition(".")[0]
+        return f"it needs a package: pip install {_PACKAGES.get(module, module)}"
+    text = mask(str(error))
+    for words, meaning in (
+        ("file is not a database", "it is not a SQLite database"),
+        ("readonly database", "it cannot be written to"),
+        ("unable to open database file", "it cannot be opened; is its folder writable?"),
+        ("database or disk is full", "the disk is full"),
+        ("No space left", "the disk is full"),
+        ("database is locked", "another process keeps it locked"),
+        ("Can't load plugin: sqlalchemy.dialects", "there is no such kind of database"),
+    ):
+        if words in text:
+            return meaning
+    # SQLAlchemy says how a statement came about before it says what is wrong with it.
+    lines = [line for line in text.strip().splitlines() if not line.startswith("(raised as a")]
+    return (lines or [type(error).__name__])[0][:300]

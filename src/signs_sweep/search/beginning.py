@@ -1,0 +1,204 @@
+"""From a spec to a search that can be carried out."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from signs_sweep.commands.options import Options
+from signs_sweep.commands.store import Store
+from signs_sweep.data import stratified_split
+from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, TRAINING_VERSION
+from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.executors import choose_devices, find_gpus
+from signs_sweep.planning.preparation import Prepared
+from signs_sweep.project import FileClaims
+from signs_sweep.project.databases import resolve, shown, sqlite_path, without_password
+from signs_sweep.search.confirming import candidate, runs_at
+from signs_sweep.search.execution import Searching
+from signs_sweep.search.study import (
+    OwnTrials,
+    aggregate,
+    default_storage,
+    missing_package,
+    open_study,
+    quiet_optuna,
+    recover,
+    storage_errors,
+)
+from signs_sweep.spec import Categories, Experiment, Range, Search
+
+
+def begin_search(
+    prepared: Prepared,
+    tracking_uri: str | None,
+    options: Options,
+    *,
+    trials: int | None = None,
+    timeout: float | None = None,
+) -> Searching:
+    """Open the study of an experiment, and keep other processes from it.
+
+    Args:
+        prepared: what to search: one experiment.
+        tracking_uri: where to record it, as given by the user.
+        options: how to train.
+        trials: how many in all, where not as in the spec.
+        timeout: seconds after which no trial begins, where not as in the spec.
+
+    Raises:
+        SpecError: the spec cannot be searched.
+        StoreError: the store or the study's database cannot be used.
+        UsageError: the study is another one's, or another process is at work on it.
+    """
+    (part,) = prepared.plan.parts
+    experiment = part.experiment
+    experiment.check_search()
+    dataset = prepared.datasets[experiment.name]
+    _check_batches(
+        experiment, len(stratified_split(dataset.train_labels, experiment.validation)[0])
+    )
+    search = experiment.search
+    if trials is not None and trials < 1:
+        raise UsageError(f"--trials {trials}: a whole number from 1 was expected")
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"--timeout {timeout:g}: a number of seconds above 0 was expected")
+    if trials is not None:
+        search = replace(search, trials=trials)
+    if timeout is not None:
+        search = replace(search, timeout=timeout)
+    if package := missing_package(search.sampler):
+        message = f"the sampler {search.sampler.name} needs a package: pip install {package}"
+        raise experiment.problem("search", "sampler", "name", message=message)
+    store = Store(tracking_uri, prepared)
+    leftovers = store.write_leftovers()
+    storage = _storage(experiment, search, store)
+    claims, claim = _claim_of(storage, experiment.name, store)
+    try:
+        is_ours = claims.take(claim)
+    except StoreError as error:
+        message = f"the study's database {shown(storage)} cannot be made: {error.__cause__}"
+        if search.storage is None:
+            raise StoreError(message) from error
+        raise experiment.problem("search", "storage", message=message) from error
+    if not is_ours:
+        raise UsageError(
+            f"another process is at work on the search '{experiment.name}'. Wait for it, or stop "
+            "it: what it has done is kept."
+        )
+    try:
+        own, recovered = _open(experiment, search, storage, dataset.fingerprint)
+    except BaseException:
+        claims.retire(claim)
+        raise
+    devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
+    return Searching(
+        *(prepared, experiment, search, store, own, storage, options, devices, recovered),
+        leftovers=leftovers,
+        release=lambda: claims.retire(claim),
+    )
+
+
+def _storage(experiment: Experiment, search: Search, store: Store) -> str:
+    """Return the address of the study's database."""
+    if search.storage is None:
+        return default_storage(store.checkpoints.folder.parent)
+    try:
+        storage = resolve(search.storage, Path.cwd(), "mlruns/optuna.db")
+    except StoreError as error:
+        raise experiment.problem("search", "storage", message=str(error)) from error
+    if _is_one_database(storage, store.uri):
+        message = "this is the tracking store, and the study needs a database of its own"
+        raise experiment.problem("search", "storage", message=message)
+    return storage
+
+
+def _is_one_database(*uris: str) -> bool:
+    return len({without_password(uri).partition("?")[0] for uri in uris}) == 1
+
+
+def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tuple[OwnTrials, int]:
+    """Open the study and put it in order; return how many trials a dead process had left."""
+
+    def runs_of(values: Mapping[str, Any]) -> list[str]:
+        return [run.run_id for run in runs_at(experiment, candidate(experiment, "", values), data)]
+
+    try:
+        with storage_errors(storage), quiet_optuna():
+            study = open_study(
+                storage,
+                experiment.name,
+                meaning(experiment, data),
+                maximize=search.objective.maximize,
+                metric=search.objective.metric,
+            )
+            own = OwnTrials(
+                study, search.space, runs_of, lambda values: aggregate(values, search.objective)
+            )
+            own.admit()
+            return own, recover(own.study, [one.name for one in search.space])
+    except StoreError as error:
+        if search.storage is None:
+            raise
+        raise experiment.problem("search", "storage", message=str(error)) from error
+
+
+def _claim_of(storage: str, name: str, store: Store) -> tuple[FileClaims, str]:
+    """Return whom to ask for the right to work on a study: beside its file, where it is one."""
+    path = sqlite_path(storage)
+    if path is None:
+        place = f"{without_password(storage)} {name}"
+        return store.claims, "search-" + sha256(place.encode()).hexdigest()[:24]
+    return FileClaims(path.parent), f"{path.name}.{name}"
+
+
+def _check_batches(experiment: Experiment, samples: int) -> None:
+    """Check that the largest batch of the space is not larger than the training set."""
+    for one in experiment.search.space:
+        if isinstance(one, Range):
+            largest = one.high if one.name == "batch_size" else 0
+        else:
+            largest = max(choice.values.get("batch_size", 0) for choice in one.choices)
+        if largest > samples:
+            message = f"batch_size goes up to {largest:,}, and the training set has {samples:,}"
+            raise experiment.problem("search", "space", "batch_size", message=message)
+
+
+def meaning(experiment: Experiment, data: str) -> dict[str, object]:
+    """Return all that the values of a search depend on beside the point, by what it is called."""
+    default = candidate(experiment, "", {})
+    parameters = default.parameters
+    searched = {name for one in experiment.search.space for name in _parameters_of(one)}
+    base = {
+        name: parameters.text(name)
+        for name in PARAMETER_NAMES
+        if name not in searched and name not in SEED_NAMES
+    }
+    return {
+        "space": [_meaning_of(one) for one in experiment.search.space],
+        "objective": [
+            experiment.search.objective.metric,
+            experiment.search.objective.maximize,
+            experiment.search.objective.aggregate,
+        ],
+        "base": base,
+        "model": None if "hidden" in searched else repr(default.model.identity),
+        "seeds": list(experiment.seeds),
+        "validation": experiment.validation,
+        "data": data,
+        "version of the training": TRAINING_VERSION,
+    }
+
+
+def _parameters_of(dimension: Categories | Range) -> set[str]:
+    if isinstance(dimension, Range):
+        return {dimension.name}
+    return {name for choice in dimension.choices for name in choice.values}
+
+
+def _meaning_of(dimension: Categories | Range) -> list[object]:
+    if isinstance(dimension, Categories):
+        return [dimension.name, [[one.text, dict(one.values)] for one in dimension.choices]]
+    return [dimension.name, dimension.low, dimension.high, dimension.log, dimension.step]

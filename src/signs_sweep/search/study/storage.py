@@ -1,0 +1,163 @@
+"""Where a study is kept: opened, checked, and put in order after a crash."""
+
+import json
+import logging
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from signs_sweep.domain.masking import shown_cause
+from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.project.databases import make_aside, opening_lock, shown, sqlite_uri, why
+
+if TYPE_CHECKING:
+    import optuna
+
+_MEANING = "signs_sweep.meaning"
+_IDENTITY = "signs_sweep.identity"
+_AGAIN = "signs_sweep.again"
+"""Attribute of a trial that was asked again: number of the one that was left behind."""
+FAILED = "signs_sweep.message"
+"""Attribute of a trial that failed by itself: why. One without was left behind by its process."""
+
+
+def default_storage(folder: Path) -> str:
+    """Return the URL of the database that is used unless told otherwise."""
+    return sqlite_uri(folder / "optuna.db")
+
+
+def open_study(
+    url: str, name: str, meaning: Mapping[str, object], *, maximize: bool, metric: str
+) -> "optuna.Study":
+    """Open a study, or make it.
+
+    Args:
+        url: of the database.
+        name: of the study.
+        meaning: by what it is called, all that its values depend on beside the point.
+        maximize: whether more is better.
+        metric: name of the objective.
+
+    Raises:
+        StoreError: the database cannot be used.
+        UsageError: there is a study of this name that means something else.
+    """
+    import optuna
+    from optuna.storages import RDBStorage
+
+    direction = getattr(optuna.study.StudyDirection, "MAXIMIZE" if maximize else "MINIMIZE")
+    with storage_errors(url), quiet_optuna(), opening_lock(url, "as search.storage"):
+        make_aside(url, lambda aside: RDBStorage(aside).engine.dispose())
+        study = optuna.create_study(
+            storage=RDBStorage(url),
+            study_name=name,
+            direction=direction,
+            load_if_exists=True,
+        )
+        known = study.user_attrs.get(_MEANING)
+        is_new = known is None and not study.get_trials(deepcopy=False)
+        if not isinstance(known, Mapping) and not (is_new and study.directions == [direction]):
+            raise UsageError(
+                f"the study '{name}' in {shown(url)} was not made by signs-sweep. Give the "
+                "spec another name, or name another search.storage."
+            )
+        if _IDENTITY not in study.user_attrs:
+            study.set_user_attr(_IDENTITY, uuid4().hex)
+        if not isinstance(known, Mapping):
+            study.set_metric_names([metric])
+            study.set_user_attr(_MEANING, _plain(meaning))
+            return study
+    _check_meaning(known, _plain(meaning), url, name)
+    return study
+
+
+def identity_of(study: "optuna.Study") -> str:
+    """Return what tells a study of ours from all others, wherever its database is."""
+    identity: str = study.user_attrs[_IDENTITY]
+    return identity
+
+
+def recover(study: "optuna.Study", names: Collection[str]) -> int:
+    """Fail the trials that a dead process left running, and ask for them again; return how many.
+
+    Nobody else may be at work on the study.
+
+    Args:
+        study: the study.
+        names: what a trial chooses. One that had not chosen all of it is asked again for what was
+            fixed when somebody enqueued it, if anything; else the next proposal is the same point.
+    """
+    from optuna.trial import TrialState
+
+    left = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+    for trial in left:
+        study.tell(trial.number, state=TrialState.FAIL)
+        is_chosen = set(trial.params) == set(names)
+        point = trial.params if is_chosen else trial.system_attrs.get("fixed_params")
+        if point is not None and FAILED not in trial.user_attrs:
+            study.enqueue_trial(point, user_attrs={_AGAIN: trial.number})
+    return len(left)
+
+
+def _plain(meaning: Mapping[str, object]) -> dict[str, object]:
+    """Return what a database gives back: lists for tuples."""
+    plain: dict[str, object] = json.loads(json.dumps(meaning))
+    return plain
+
+
+def _check_meaning(
+    known: Mapping[str, object], wanted: Mapping[str, object], url: str, name: str
+) -> None:
+    """Raise UsageError where a study was made with other settings."""
+    other = [
+        f"{what} ({known.get(what)}, now {now})" if isinstance(now, int | float) else what
+        for what, now in wanted.items()
+        if known.get(what) != now
+    ]
+    if other:
+        raise UsageError(
+            f"the study '{name}' in {shown(url)} was made with another "
+            f"{', '.join(other)}, so its values cannot be compared with new ones. Give the spec "
+            "another name, or name another search.storage."
+        )
+
+
+@contextmanager
+def storage_errors(url: str) -> Iterator[None]:
+    """Turn whatever a database answers into a StoreError."""
+    try:
+        yield
+    except Exception as error:
+        names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+        if not names & {
+            "sqlalchemy.exc.SQLAlchemyError",
+            "optuna.exceptions.StorageInternalError",
+            "alembic.util.exc.CommandError",
+        } and not (
+            isinstance(error, OSError | ImportError)
+            or (isinstance(error, RuntimeError) and "table schema" in str(error))  # Of its version.
+        ):
+            raise
+        cause = error if isinstance(error, ImportError) else error.__cause__ or error
+        raise StoreError(
+            f"the study's database {shown(url)} cannot be used: {why(cause)}"
+        ) from shown_cause(error)
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Keep Optuna from logging what the user is told by us, and from warning of what is new."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="optuna")
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,334 @@
+"""The sweep loop: trials in, results out.
+
+It knows the protocols and none of what is behind them. It asks the scheduler for a trial whenever a
+place in the executor is free, passes every event to the tracker and to whoever listens, and tells
+the scheduler when all runs of a trial have ended.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from signs_sweep.domain import (
+    Checkpoint,
+    Event,
+    Failed,
+    Finished,
+    News,
+    Notice,
+    Progress,
+    Result,
+    Retried,
+    Run,
+    State,
+    Stopped,
+    Trial,
+    Waiting,
+)
+from signs_sweep.protocols import Executor, Scheduler, Tracker
+from signs_sweep.sweep.recovery import Recovery
+from signs_sweep.sweep.underway import Underway
+
+_POLL_SECONDS = 0.2
+"""How long to wait for events: the pace of the clock on the terminal when nothing happens."""
+
+_GRACE_SECONDS = 2.5
+"""How long runs may take to make a last checkpoint after an interruption.
+
+They take half a second to hear of it; a checkpoint of 100 MB takes about a second.
+"""
+
+_AGAIN = "Run the same command again to go on with this run; finished runs are kept."
+
+Listener = Callable[[News | None], None]
+"""Hears every event after it was recorded, and None when there was none for a while.
+
+A Notice may come from another thread.
+"""
+
+
+@dataclass(eq=False)
+class _Open:
+    """A trial that the scheduler was asked for and not yet told of.
+
+    Attributes:
+        trial: the trial.
+        ended: by run_id, how its runs ended so far.
+    """
+
+    trial: Trial
+    ended: dict[str, Result] = field(default_factory=dict)
+
+
+class Sweep:
+    """One pass over the trials of a scheduler.
+
+    Attributes:
+        results: by run_id, how each run ended; filled as the sweep goes on, so that it can be
+            read after an interruption.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        executor: Executor,
+        tracker: Tracker,
+        known: Mapping[str, Result],
+        experiment_of: Callable[[Trial], str],
+        listener: Listener,
+        recovery: Recovery,
+        *,
+        is_tested: bool = True,
+    ) -> None:
+        """Prepare a sweep; nothing is started.
+
+        Args:
+            scheduler: hands out the trials.
+            executor: trains; the caller closes it.
+            tracker: records; open, and closed by the caller.
+            known: results that need no training, by run_id.
+            experiment_of: name of the experiment that a trial belongs to.
+            listener: hears of everything.
+            recovery: how runs go on that were begun before.
+            is_tested: whether runs are evaluated on the test set at their end; one that was trained
+                and not tested is then tested, without being trained again.
+        """
+        self._is_tested = is_tested
+        self._recovery = recovery
+        self._scheduler = scheduler
+        self._executor = executor
+        self._tracker = tracker
+        self._known = known
+        self._experiment_of = experiment_of
+        self._listener = listener
+        self._waiting: deque[Run] = deque()
+        self._underway: dict[str, Underway] = {}
+        self._owners: dict[str, list[_Open]] = {}
+        """By run_id, the trials that want a run, in the order in which they asked for it."""
+        self._stopping: dict[str, list[_Open]] = {}
+        """By run_id, the trials that gave up a run, until it has stopped."""
+        self._told_of: set[str] = set()
+        self._ours: set[str] = set()
+        self._is_interrupted = False
+        self.results: dict[str, Result] = {}
+
+    def run(self) -> None:
+        """Train until the scheduler has nothing more.
+
+        Raises:
+            KeyboardInterrupt: `interrupt` was called; the runs under way are recorded as stopped,
+                and the scheduler hears nothing of them: their trials have not ended.
+        """
+        self._fill()
+        while self._underway or self._waiting or self._is_interrupted:
+            if self._is_interrupted:
+                self._break_off()
+            if not self._underway:  # What waits, waits for another sweep.
+                time.sleep(_POLL_SECONDS)
+            self._hear(_POLL_SECONDS)
+            self._fill()
+
+    def interrupt(self) -> None:
+        """End the sweep soon, between two events. May be called from a signal handler."""
+        if self._is_interrupted:
+            raise KeyboardInterrupt
+        self._is_interrupted = True
+
+    def _hear(self, timeout: float) -> None:
+        events = self._executor.events(timeout)
+        for event in events:
+            self._handle(event)
+        if not events:
+            self._listener(None)
+
+    def _break_off(self) -> None:
+        """Let every run make a checkpoint and stop, and raise KeyboardInterrupt.
+
+        A run that has no epoch yet, because its worker imports or compiles, has nothing to keep and
+        is ended at once; so is what does not answer within seconds.
+        """
+        for run_id in self._underway:
+            self._executor.stop(run_id)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while time.monotonic() < deadline and any(
+            entry.progress for entry in self._underway.values()
+        ):
+            self._hear(_POLL_SECONDS)
+        self._executor.close()
+        for run_id in list(self._underway):
+            self._handle(Stopped(run_id, time.time()))
+        raise KeyboardInterrupt
+
+    def _fill(self) -> None:
+        """Give every free place in the executor a run; none after an interruption."""
+        while len(self._underway) < self._executor.slots and not self._is_interrupted:
+            run = self._next()
+            if run is None:
+                return
+            known = self._recovery.look_up(run)
+            if known is not None and self._suffices(known):
+                self._recovery.claims.release(run.trajectory_id)
+                self._end(run.run_id, known)
+                if self._is_interrupted:
+                    return
+                continue
+            trial = self._owners[run.run_id][0].trial
+            record = None if known is None else known.location
+            if remark := self._recovery.remark(run):
+                self._listener(Notice(remark, run.run_id))
+            self._ours.add(run.trajectory_id)
+            self._tracker.start(self._experiment_of(trial), trial, run, record)
+            self._underway[run.run_id] = Underway(run)
+            self._submit(run)
+
+    def _submit(self, run: Run) -> None:
+        self._executor.submit(run, self._recovery.checkpoint(run), is_tested=self._is_tested)
+
+    def _suffices(self, known: Result) -> bool:
+        """Whether there is nothing left to do for a run."""
+        return known.is_tested if self._is_tested else known.state.is_finished
+
+    def _next(self) -> Run | None:
+        """Return the next run whose trajectory could be claimed.
+
+        A run waits while another one is on the same trajectory, in this sweep or in another: it
+        goes on where that one ends.
+        """
+        while not self._is_interrupted:
+            for run in self._waiting:
+                if self._recovery.claims.take(run.trajectory_id):
+                    self._waiting.remove(run)
+                    return run
+            if self._is_about_to_be_free() or not self._take_trial():
+                self._tell_of_waiting()
+                break
+        return None
+
+    def _is_about_to_be_free(self) -> bool:
+        """Whether a run waits for the record of this sweep's last one on its trajectory.
+
+        With one place for runs the next trial is asked for when the last one has ended, however
+        long the store takes, so that the same search asks for the same points.
+        """
+        return self._executor.slots == 1 and any(
+            run.trajectory_id in self._ours for run in self._waiting
+        )
+
+    def _tell_of_waiting(self) -> None:
+        """Say once of a run that another sweep is on it."""
+        for run in self._waiting:
+            if run.trajectory_id not in self._ours and run.run_id not in self._told_of:
+                self._told_of.add(run.run_id)
+                self._listener(Waiting(run.run_id))
+
+    def _take_trial(self) -> bool:
+        """Ask for a trial and queue its runs that need training; False when there is none.
+
+        A run that several trials share is trained once, for the first of them.
+        """
+        trial = self._scheduler.ask()
+        if trial is None:
+            return False
+        one, found = _Open(trial), []
+        for run in trial.runs:
+            result = self._known.get(run.run_id) or self.results.get(run.run_id)
+            if result is not None and result.state is not State.KILLED:
+                self.results[run.run_id] = result
+                found.append(result)
+                continue
+            # One that was stopped for an earlier trial, or is about to be, goes on where it was.
+            owners = self._owners.setdefault(run.run_id, [])
+            owners.append(one)
+            if len(owners) == 1:
+                self._waiting.append(run)
+        for result in found:
+            self._tell_of_end(one, result)
+        return True
+
+    def _handle(self, event: Event) -> None:
+        entry = self._underway[event.run_id]
+        if isinstance(event, Checkpoint):
+            self._recovery.checkpoints.keep(entry.run, event)
+            return
+        if isinstance(event, Failed) and event.is_crash:
+            is_last = entry.retries >= self._recovery.retries
+            if event.run_id in self._stopping or (self._is_interrupted and not is_last):
+                event = Stopped(event.run_id, event.time)
+            elif is_last:
+                event = replace(event, message=f"{event.message} {_AGAIN}")
+            else:
+                self._retry(entry, event)
+                return
+        self._tracker.record(event)
+        if isinstance(event, Progress):
+            entry.progress.append(event)
+            # Every trial that shares the run hears of it; one that wants it to go on is enough.
+            owners = [] if event.run_id in self._stopping else self._owners[event.run_id]
+            wanted = [self._scheduler.report(one.trial, event) for one in owners]
+            if owners and not any(wanted):
+                self._give_up(event.run_id)
+        elif isinstance(event, Finished | Failed | Stopped):
+            del self._underway[event.run_id]
+            self._release(entry.run.trajectory_id)
+            self._end(event.run_id, entry.result(event))
+        self._listener(event)
+
+    def _release(self, trajectory: str) -> None:
+        """Let others have a trajectory, once they would find how it ended."""
+
+        def release() -> None:
+            self._ours.discard(trajectory)
+            self._recovery.claims.release(trajectory)
+
+        self._tracker.then(release)
+
+    def _end(self, run_id: str, result: Result) -> None:
+        """Take in how a run ended, here or in another sweep.
+
+        A run that was stopped has ended for those alone that gave it up. Any other trial that wants
+        it gets it later, in this sweep or, after an interruption, in the next one.
+        """
+        self.results[run_id] = result
+        owners = self._stopping.pop(run_id, [])
+        if result.state is not State.KILLED:
+            owners += self._owners.pop(run_id, [])
+            self._waiting = deque(run for run in self._waiting if run.run_id != run_id)
+        for one in owners:
+            self._tell_of_end(one, result)
+
+    def _tell_of_end(self, one: _Open, result: Result) -> None:
+        """Let the scheduler hear how a run ended, and of the trial if that was the last."""
+        one.ended[result.run_id] = result
+        if not self._scheduler.end(one.trial, result):
+            self._drop_rest(one)
+        if len(one.ended) == len(one.trial.runs):
+            self._scheduler.tell(one.trial, [one.ended[run.run_id] for run in one.trial.runs])
+
+    def _drop_rest(self, one: _Open) -> None:
+        """Give up the runs of a trial that have not ended, and that no other trial wants."""
+        for run in one.trial.runs:
+            if self._owners.get(run.run_id) != [one]:
+                continue
+            if run in self._waiting:
+                self._waiting.remove(run)
+                del self._owners[run.run_id]
+                self.results[run.run_id] = one.ended[run.run_id] = Result(run.run_id, State.KILLED)
+            else:
+                self._give_up(run.run_id)
+
+    def _give_up(self, run_id: str) -> None:
+        """Stop a run that no trial wants any more."""
+        self._stopping[run_id] = self._owners.pop(run_id)
+        self._executor.stop(run_id)
+
+    def _retry(self, entry: Underway, crash: Failed) -> None:
+        """Go on with a run whose process died, in another one, from its last checkpoint."""
+        run = entry.run
+        cause = entry.retry(crash.message)
+        is_wanted = self._recovery.is_wanted
+        epoch = self._recovery.checkpoints.latest_epoch(run) if is_wanted else 0
+        event = Retried(run.run_id, crash.time, cause, epoch)
+        self._tracker.record(event)
+        self._listener(event)
+        self._submit(run)

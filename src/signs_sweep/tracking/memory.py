@@ -1,0 +1,145 @@
+"""A tracker that keeps everything in memory: the fake for tests."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from signs_sweep.domain import (
+    Checkpoint,
+    Event,
+    Failed,
+    Finished,
+    Progress,
+    Result,
+    Retried,
+    Run,
+    Started,
+    State,
+    Stopped,
+    Trial,
+    Waiting,
+)
+from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
+from signs_sweep.tracking.curves import Curves
+
+
+@dataclass(eq=False)
+class _Record:
+    """One recording of a run."""
+
+    result: Result
+    curves: Curves = field(default_factory=Curves)
+
+
+class MemoryTracker:
+    """Implements `Tracker` without any effect; what was recorded can be looked at.
+
+    Attributes:
+        sweeps: every sweep that was opened, by experiment.
+        started: the experiment, trial and run of every `start`, in order.
+        closed: the state of every `close`, in order.
+        tables: by experiment, the table that the last `close` brought.
+        trial_ends: how trials ended, in order, each once.
+        findings: by experiment, what the last `close` brought of its search.
+    """
+
+    def __init__(self) -> None:
+        self.sweeps: dict[str, SweepRecord] = {}
+        self.started: list[tuple[str, Trial, Run]] = []
+        self.closed: list[State] = []
+        self.tables: dict[str, str] = {}
+        self.trial_ends: list[TrialEnd] = []
+        self.findings: dict[str, Findings] = {}
+        self._records: list[_Record] = []
+        self._current: dict[str, _Record] = {}
+
+    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
+        """See `Tracker.find`."""
+        found: dict[str, Result] = {}
+        for record in self._records:
+            run_id = record.result.run_id
+            known = found.get(run_id)
+            is_better = (
+                known is None or record.result.state.is_finished or not known.state.is_finished
+            )
+            if is_better and (run_ids is None or run_id in run_ids):
+                found[run_id] = _with_history(record)
+        return found
+
+    def open(self, sweeps: Sequence[SweepRecord]) -> None:
+        """See `Tracker.open`."""
+        self.sweeps.update({sweep.experiment: sweep for sweep in sweeps})
+
+    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+        """See `Tracker.start`."""
+        if experiment not in self.sweeps:
+            raise KeyError(experiment)
+        self.started.append((experiment, trial, run))
+        earlier = [one for one in self._records if one.result.location == continues]
+        if continues is not None and earlier:
+            (record,) = earlier
+            record.result = replace(record.result, state=State.RUNNING, message=None)
+        else:
+            location = f"memory/{len(self._records) + 1}"
+            record = _Record(Result(run.run_id, State.RUNNING, location=location))
+            self._records.append(record)
+        self._current[run.run_id] = record
+
+    def record(self, event: Event) -> None:
+        """See `Tracker.record`."""
+        record = self._current[event.run_id]
+        if record.result.state.has_ended:
+            return
+        match event:
+            case Started() | Checkpoint() | Retried() | Waiting():
+                pass
+            case Progress():
+                record.curves.add(event)
+            case Finished():
+                record.result = replace(
+                    record.result,
+                    state=State.FINISHED,
+                    metrics=dict(event.metrics),
+                    seconds=event.seconds,
+                    guessing_since=event.guessing_since,
+                )
+            case Failed():
+                record.result = replace(record.result, state=State.FAILED, message=event.message)
+            case Stopped():
+                record.result = replace(record.result, state=State.KILLED)
+
+    def then(self, job: Callable[[], None]) -> None:
+        """See `Tracker.then`."""
+        job()
+
+    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+        """See `Tracker.end_trial`."""
+        if not self.sweeps[experiment].is_search:
+            raise KeyError(experiment)
+        if end not in self.trial_ends:
+            self.trial_ends.append(end)
+
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
+        """See `Tracker.close`."""
+        for record in self._current.values():
+            if not record.result.state.has_ended:
+                record.result = replace(record.result, state=State.KILLED)
+        self._current.clear()
+        self.closed.append(state)
+        self.tables = dict(tables)
+        self.findings = dict(findings or {})
+
+
+def _with_history(record: _Record) -> Result:
+    history = record.curves.history()
+    last = {name: float(values[-1]) for name, values in history.items()}
+    return replace(
+        record.result,
+        metrics=last | dict(record.result.metrics),
+        epochs=record.curves.epochs,
+        history=history,
+    )

@@ -1,0 +1,149 @@
+"""Opening a store, and what is said when that or anything later fails."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from signs_sweep.domain.masking import mask, shown_cause
+from signs_sweep.errors import StoreError
+from signs_sweep.project.databases import (
+    is_server,
+    make_aside,
+    opening_lock,
+    shown,
+    sqlite_path,
+    why,
+)
+from signs_sweep.project.tracking_store import OTHERWISE, default_artifact_root
+from signs_sweep.tracking.mlflow import tags
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment
+
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Stdout is for results.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # The defaults let a server that is away block for minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+def connect(uri: str) -> "MlflowClient":
+    """Open a store; make it if it is a database that is not there yet.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    with opening_lock(uri, OTHERWISE), store_errors(uri):
+        from mlflow import MlflowClient
+        from mlflow.store.db.utils import create_sqlalchemy_engine
+
+        # MLflow logs the traceback of what it raises; the user hears of it from us.
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        if sqlite_path(uri) is not None:
+            make_aside(uri, _make)
+        elif not is_server(uri):
+            # MLflow would ask one that is dead for 100 s.
+            create_sqlalchemy_engine(uri).connect().close()
+            _make(uri)
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)  # Whether it answers.
+    return client
+
+
+def _make(uri: str) -> None:
+    """Give a database MLflow's tables, unless it has them.
+
+    A client would do that too, but write the name of the current folder into a statement as it is,
+    with its quotes and colons.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(uri, default_artifact_root(uri))
+
+
+@contextmanager
+def store_errors(uri: str) -> Iterator[None]:
+    """Turn whatever a store or the disk answers into a StoreError."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_of_the_store(error):
+            raise
+        raise StoreError(_explain(uri, error)) from shown_cause(error)
+
+
+def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
+    """Return the id of an experiment, which is made if it is not there.
+
+    Raises:
+        StoreError: it was deleted in MLflow.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        root = default_artifact_root(uri)
+        location = None if root is None else f"{root}/{quote(name)}"
+        try:
+            kind = {tags.KIND: tags.TRAINING}
+            return str(client.create_experiment(name, artifact_location=location, tags=kind))
+        except MlflowException:
+            # Another process may have made it in this moment.
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage != "active":
+        raise StoreError(_deleted(found))
+    return str(found.experiment_id)
+
+
+def _deleted(experiment: "Experiment") -> str:
+    return (
+        f"the experiment '{experiment.name}' was deleted in MLflow. Restore it with "
+        f"`mlflow experiments restore --experiment-id {experiment.experiment_id}`, or give the "
+        "spec another name."
+    )
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    """Whether an exception comes from MLflow, its database or the disk, and not from a bug here."""
+    if isinstance(error, StoreError):
+        return False
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    return isinstance(error, OSError | ImportError) or bool(
+        names
+        & {
+            "mlflow.exceptions.MlflowException",
+            "sqlalchemy.exc.SQLAlchemyError",
+            "alembic.util.exc.CommandError",
+        }
+    )
+
+
+def _explain(uri: str, error: Exception) -> str:
+    reason, store = why(error), shown(uri)
+    if is_server(uri):
+        text = mask(str(error))
+        if "error responses" in text:
+            return f"the tracking server {store} answers with errors. Its log says why."
+        if "Max retries" in text or "Connection" in text:
+            cause = text.rpartition("(Caused by ")[2].rpartition("): ")[2].rstrip('")')
+            return f"the tracking server {store} does not answer. Is it running? ({cause[:200]})"
+        return f"the tracking server {store} refused: {reason}"
+    for words, meaning in (
+        ("out-of-date database schema", "an older MLflow made it; see `mlflow db upgrade`"),
+        ("Can't locate revision", "a newer MLflow made it; upgrade mlflow to read it"),
+    ):
+        if words in str(error):
+            reason = meaning
+    return f"the tracking store {store} cannot be used: {reason}"

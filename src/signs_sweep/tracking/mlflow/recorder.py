@@ -1,0 +1,217 @@
+"""One run in MLflow, from its start to its end."""
+
+import csv
+import io
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from signs_sweep.domain import (
+    PARAMETER_NAMES,
+    Checkpoint,
+    Event,
+    Failed,
+    Finished,
+    History,
+    Progress,
+    Retried,
+    Run,
+    Started,
+    State,
+    Stopped,
+    Waiting,
+)
+from signs_sweep.figures.run import draw_run
+from signs_sweep.statistics.guessing import describe_guessing
+from signs_sweep.tracking.curves import Curves
+from signs_sweep.tracking.dataset import DatasetInfo
+from signs_sweep.tracking.mlflow import tags
+from signs_sweep.tracking.mlflow.model import write_model
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+    from numpy.typing import NDArray
+
+_SECONDS = 2.0
+"""Between two writes of a run's epochs: often enough to watch, seldom enough to cost little."""
+
+_REST = 10
+"""How many times as long as a write took to wait for the next one, where the store is slow."""
+
+_AT_ONCE = 900
+"""Metrics in a call; MLflow takes 1,000."""
+
+
+class RunRecorder:
+    """Writes the events of one run to its record."""
+
+    def __init__(
+        self,
+        client: "MlflowClient",
+        location: str,
+        run: Run,
+        dataset: DatasetInfo,
+        spec: str,
+        recorded: Mapping[str, int],
+    ) -> None:
+        """Take over a record.
+
+        Args:
+            client: the store.
+            location: id of the record.
+            run: what is recorded.
+            dataset: what it is trained on.
+            spec: text of the spec.
+            recorded: by metric, the last epoch that the record has already.
+        """
+        self._recorded = recorded
+        self._client = client
+        self.location = location
+        self._run = run
+        self._dataset = dataset
+        self._spec = spec
+        self._environment: dict[str, str] = {}
+        self._curves = Curves()
+        self._waiting: list[Metric] = []
+        self._waiting_tags: dict[str, str] = {}
+        self._next_write = time.monotonic() + _SECONDS
+        self.has_ended = False
+
+    def record(self, event: Event) -> None:
+        """Record an event; one that was recorded before changes nothing."""
+        if self.has_ended:
+            return
+        match event:
+            case Started():
+                self._environment = dict(event.environment)
+                self._waiting_tags |= {
+                    tags.ENVIRONMENT + name: value for name, value in event.environment.items()
+                }
+            case Progress():
+                self._add(event)
+            case Finished():
+                self._finish(event)
+            case Failed():
+                self._fail(event)
+            case Stopped():
+                self.stop(event.time)
+            case Checkpoint() | Retried() | Waiting():
+                pass
+
+    def stop(self, when: float) -> None:
+        """End the record as killed, with what there is."""
+        self._end(State.KILLED, when, self._history_files())
+
+    def _add(self, event: Progress) -> None:
+        from mlflow.entities import Metric
+
+        new = self._curves.add(event)
+        if new is None:
+            return
+        self._waiting += [
+            Metric(name, float(value), int(moment), step)
+            for name, values in new.metrics.items()
+            for step, (value, moment) in enumerate(
+                zip(values, new.times, strict=True), start=new.first_epoch
+            )
+            if step > self._recorded.get(name, 0)
+        ]
+        if time.monotonic() > self._next_write or len(self._waiting) > _AT_ONCE:
+            self._write()
+
+    def _write(self) -> None:
+        """Write what waits, and how many epochs there are now; the tags come last."""
+        from mlflow.entities import RunTag
+
+        began = time.monotonic()
+        waiting, self._waiting = self._waiting, []
+        is_backlog = len(waiting) > _AT_ONCE
+        while len(waiting) > _AT_ONCE:
+            self._client.log_batch(self.location, metrics=waiting[:_AT_ONCE])
+            waiting = waiting[_AT_ONCE:]
+        # A run that is stopped before it has gone on has the epochs of before.
+        epochs = max(self._curves.epochs, self._recorded.get("loss", 0))
+        values = self._waiting_tags | {tags.EPOCHS: str(epochs)}
+        self._client.log_batch(
+            self.location,
+            metrics=waiting,
+            tags=[RunTag(name, value) for name, value in values.items()],
+        )
+        self._waiting_tags = {}
+        now = time.monotonic()
+        rest = 0 if is_backlog else _REST * (now - began)
+        self._next_write = now + max(_SECONDS, rest)
+
+    def _finish(self, event: Finished) -> None:
+        from mlflow.entities import Metric
+
+        if event.guessing_since is not None:
+            words = describe_guessing(event.guessing_since)
+            self._waiting_tags |= {
+                tags.GUESSING_SINCE: str(event.guessing_since),
+                tags.NOTE: words,
+            }
+        moment = int(event.time * 1000)
+        final = {**event.metrics, "seconds": event.seconds}
+        self._waiting += [
+            Metric(name, value, moment, self._curves.epochs)
+            for name, value in final.items()
+            if name not in self._recorded
+        ]
+        pictures = event.pictures
+        if pictures is None:
+            pictures = self._draw(event.confusion)
+        files = self._history_files() | dict(pictures)
+        self._end(State.FINISHED, event.time, files, event.model)
+
+    def _fail(self, event: Failed) -> None:
+        message = event.message[:5000]
+        self._waiting_tags |= {tags.MESSAGE: message, tags.NOTE: message}
+        files = self._history_files() | self._draw(None)
+        if event.traceback:
+            files["traceback.txt"] = event.traceback.encode()
+        self._end(State.FAILED, event.time, files)
+
+    def _history_files(self) -> dict[str, bytes]:
+        files = {"spec.yaml": self._spec.encode()}
+        if self._curves.epochs:
+            files["history.csv"] = _csv(self._curves.history())
+        return files
+
+    def _end(
+        self, state: State, when: float, files: dict[str, bytes], model: bytes | None = None
+    ) -> None:
+        self._write()
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for file, content in files.items():
+                (folder / file).write_bytes(content)
+            if model is not None:
+                write_model(folder / "model", model, self._dataset, self._environment)
+            self._client.log_artifacts(self.location, str(folder))
+        self._client.set_terminated(self.location, state.value, end_time=int(when * 1000))
+        self.has_ended = True
+
+    def _draw(self, confusion: "NDArray[np.int64] | None") -> dict[str, bytes]:
+        rate, classes = self._run.parameters.learning_rate, self._dataset.classes
+        return draw_run(rate, self._curves.history(), confusion, classes)
+
+
+def params_of(run: Run) -> dict[str, str]:
+    """Return the parameters as MLflow keeps them: text, numbers as in a spec."""
+    values = {name: run.parameters.text(name) for name in PARAMETER_NAMES}
+    validation = str(run.validation).removesuffix(".0")
+    return values | run.model.values | {"validation": validation}
+
+
+def _csv(history: History) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["epoch", *history])
+    rows = zip(*(values.tolist() for values in history.values()), strict=True)
+    writer.writerows([epoch, *row] for epoch, row in enumerate(rows, start=1))
+    return text.getvalue().encode()

@@ -1,0 +1,295 @@
+"""The tracker: sweeps as parent runs, runs as their children; in a search, trials in between."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from signs_sweep.domain import Event, Result, Run, State, Trial
+from signs_sweep.project.databases import sqlite_path
+from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
+from signs_sweep.tracking.dataset import DatasetInfo
+from signs_sweep.tracking.mlflow import tags
+from signs_sweep.tracking.mlflow.client import connect, experiment_for, store_errors
+from signs_sweep.tracking.mlflow.file import read_records
+from signs_sweep.tracking.mlflow.found import (
+    Record,
+    ask_for_records,
+    best_records,
+    recorded_run,
+    result_of,
+    version_of,
+)
+from signs_sweep.tracking.mlflow.recorder import RunRecorder, params_of
+from signs_sweep.tracking.mlflow.search import SearchRecorder
+from signs_sweep.tracking.mlflow.source import source_tags
+from signs_sweep.tracking.recorded import RecordedRun
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
+
+
+@dataclass(frozen=True)
+class _OpenSweep:
+    """A sweep that is being recorded."""
+
+    record: SweepRecord
+    experiment_id: str
+    parent: str
+    search: SearchRecorder | None
+
+
+class MlflowTracker:
+    """Implements `Tracker` on an MLflow store: a database or a server."""
+
+    def __init__(
+        self,
+        uri: str,
+        datasets: Mapping[str, DatasetInfo],
+        is_dead: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """Remember what to use; the store is opened by the first call.
+
+        Args:
+            uri: the store, as `resolve_uri` gives it.
+            datasets: what runs are trained on, by fingerprint.
+            is_dead: whether the process of a sweep, by its id, of the same origin, has ended.
+        """
+        self._uri = uri
+        self._datasets = datasets
+        self._is_dead = is_dead
+        self._sweeps: dict[str, _OpenSweep] = {}
+        self._recorders: dict[str, RunRecorder] = {}
+
+    @cached_property
+    def _client(self) -> "MlflowClient":
+        return connect(self._uri)
+
+    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
+        """See `Tracker.find`."""
+        only = next(iter(run_ids)) if run_ids is not None and len(run_ids) == 1 else None
+        best = best_records(self._records(None, only))
+        wanted = best if run_ids is None else set(run_ids)
+        return {run_id: result_of(one) for run_id, one in best.items() if run_id in wanted}
+
+    def list_runs(self, experiment: str) -> Sequence[RecordedRun]:
+        """Return the runs of an experiment, in the order in which they began, each once.
+
+        Raises:
+            StoreError: there is no such experiment, or the store cannot be read.
+        """
+        # A process that is killed in the moment when it makes a record leaves one without params.
+        whole = [one for one in self._records(experiment) if one.params]
+        return [recorded_run(one) for one in best_records(whole).values()]
+
+    def versions(self) -> Mapping[str, int]:
+        """Return the version of the training of every run of the store, by run_id.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return {one.tags[tags.RUN_ID]: version_of(one) for one in self._records(None)}
+
+    def _records(self, experiment: str | None, run_id: str | None = None) -> list[Record]:
+        """Return the records of an experiment, or of all, or of one run, oldest first.
+
+        Read from the file where the store is one, and where that cannot be, through MLflow.
+        """
+        path = sqlite_path(self._uri)
+        if path is not None and path.exists():
+            with suppress(sqlite3.Error):
+                return read_records(path, self._uri, experiment, run_id)
+        client = self._client
+        with store_errors(self._uri):
+            return ask_for_records(client, self._uri, experiment, run_id)
+
+    def open(self, sweeps: Sequence[SweepRecord]) -> None:
+        """See `Tracker.open`."""
+        client = self._client
+        with store_errors(self._uri):
+            for sweep in sweeps:
+                experiment_id = experiment_for(client, self._uri, sweep.experiment)
+                self._end_abandoned(experiment_id, sweep)
+                parent = self._parent(experiment_id, sweep)
+                client.log_text(parent, sweep.spec, "spec.yaml")
+                client.log_text(parent, sweep.plan, "plan.txt")
+                search = SearchRecorder(client, experiment_id, parent) if sweep.is_search else None
+                self._sweeps[sweep.experiment] = _OpenSweep(sweep, experiment_id, parent, search)
+
+    def _parent(self, experiment_id: str, sweep: SweepRecord) -> str:
+        """Return the record of a sweep, which is made if it is not there."""
+        if sweep.sweep_id:
+            for known in self._parents(experiment_id, f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"):
+                self._client.update_run(known.info.run_id, status="RUNNING")
+                return str(known.info.run_id)
+        now = datetime.now().astimezone()
+        name = f"search {sweep.experiment}" if sweep.is_search else f"sweep {now:%Y-%m-%d %H:%M}"
+        made = self._client.create_run(
+            experiment_id,
+            run_name=name,
+            tags={
+                tags.NOTE: sweep.description,
+                tags.DATASET: sweep.data,
+                tags.SWEEP: sweep.sweep_id,
+                tags.ORIGIN: sweep.origin,
+                **source_tags(),
+            },
+        )
+        return str(made.info.run_id)
+
+    def _end_abandoned(self, experiment_id: str, sweep: SweepRecord) -> None:
+        """Mark the records of sweeps that were killed, as nobody else will."""
+        if not sweep.origin:
+            return
+        condition = f"tags.`{tags.ORIGIN}` LIKE '%' AND attributes.status = 'RUNNING'"
+        for other in self._parents(experiment_id, condition):
+            # Not in the condition: a folder may have a name with quotes.
+            if other.data.tags[tags.ORIGIN] != sweep.origin:
+                continue
+            sweep_id = other.data.tags[tags.SWEEP]
+            location = other.info.run_id
+            if sweep_id == sweep.sweep_id or not self._is_dead(sweep_id):
+                continue
+            if self._client.get_run(location).info.status == "RUNNING":  # It may just have ended.
+                SearchRecorder(self._client, experiment_id, location).stop_trials()
+                self._client.set_terminated(location, State.KILLED.value)
+
+    def _parents(self, experiment_id: str, condition: str) -> "Sequence[MlflowRun]":
+        return list(self._client.search_runs([experiment_id], condition, max_results=1000))
+
+    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+        """See `Tracker.start`."""
+        from mlflow.entities import Param
+
+        sweep, client = self._sweeps[experiment], self._client
+        if continues is None and run.run_id in self._recorders:  # Begun here, and told once more.
+            continues = self._recorders[run.run_id].location
+        dataset = self._datasets[run.data]
+        baseline = trial.baseline_of(run)
+        values = {
+            tags.RUN_ID: run.run_id,
+            tags.TRIAL: str(trial.number),
+            tags.DATA: run.data,
+            tags.TRAINING_VERSION: str(run.training_version),
+            tags.DATASET: dataset.title,
+            **({tags.LABEL: trial.label} if trial.label else {}),
+            **({tags.BASELINE: baseline} if baseline else {}),
+            **source_tags(),
+        }
+        with store_errors(self._uri):
+            parent = sweep.parent
+            if sweep.search is not None:
+                assert trial.label, "a trial of a search has a label"
+                parent = sweep.search.begin_trial(trial.label, trial.number)
+            if continues is None:
+                made = client.create_run(
+                    sweep.experiment_id,
+                    run_name=_name(sweep.record, trial, run),
+                    tags={tags.PARENT: parent, **values},
+                )
+                location = made.info.run_id
+                params = [Param(name, value) for name, value in params_of(run).items()]
+                client.log_batch(location, params=params)
+                recorded: Mapping[str, int] = {}
+            else:
+                location = continues
+                values |= {tags.PARENT: parent, tags.NAME: _name(sweep.record, trial, run)}
+                recorded = self._reopen(location, sweep.experiment_id, values)
+        self._recorders[run.run_id] = RunRecorder(
+            client, location, run, dataset, sweep.record.spec, recorded
+        )
+
+    def _reopen(
+        self, location: str, experiment_id: str, values: Mapping[str, str]
+    ) -> Mapping[str, int]:
+        """Continue an unfinished record; return how far each of its metrics is recorded.
+
+        In its own experiment it gets the tags of the trial that now goes on with it.
+        """
+        from mlflow.entities import RunTag
+
+        client = self._client
+        earlier = client.get_run(location)
+        client.update_run(location, status="RUNNING")
+        outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE]
+        if earlier.info.experiment_id == experiment_id:
+            client.log_batch(location, tags=[RunTag(*item) for item in values.items()])
+            outdated += [name for name in (tags.LABEL, tags.BASELINE) if name not in values]
+        for name in outdated:
+            if name in earlier.data.tags:
+                client.delete_tag(location, name)
+        # The whole history of a metric would take a second for each 10,000 epochs.
+        return {latest.key: latest.step for latest in earlier.data.to_proto().metrics}
+
+    def record(self, event: Event) -> None:
+        """See `Tracker.record`."""
+        with store_errors(self._uri):
+            self._recorders[event.run_id].record(event)
+
+    def then(self, job: Callable[[], None]) -> None:
+        """See `Tracker.then`."""
+        job()
+
+    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+        """See `Tracker.end_trial`."""
+        search = self._sweeps[experiment].search
+        assert search is not None, f"{experiment} is no search"
+        with store_errors(self._uri):
+            search.end_trial(end, lambda trial: self._stopped(end.run_ids, trial))
+
+    def _stopped(self, run_ids: Sequence[str], trial: str) -> list[str]:
+        """Return the ids of the records of those runs of a trial that were stopped.
+
+        Those that were stopped before it and that it never began are not among them.
+        """
+        found = [self.find([run_id]).get(run_id) for run_id in run_ids]
+        killed = [one for one in found if one and one.location and one.state is State.KILLED]
+        return [
+            one.location
+            for one in killed
+            if one.location
+            and (
+                one.run_id in self._recorders
+                or self._client.get_run(one.location).data.tags.get(tags.PARENT) == trial
+            )
+        ]
+
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
+        """See `Tracker.close`."""
+        with store_errors(self._uri):
+            for recorder in self._recorders.values():
+                if not recorder.has_ended:
+                    recorder.stop(time.time())
+            for experiment, sweep in self._sweeps.items():
+                if experiment in tables:
+                    self._client.log_text(sweep.parent, tables[experiment], "table.csv")
+                if sweep.search is not None:
+                    sweep.search.stop_trials()
+                    found = (findings or {}).get(experiment)
+                    if found is not None:
+                        sweep.search.conclude(found, sweep.record.description)
+                self._client.set_terminated(sweep.parent, state.value)
+        self._recorders.clear()
+        self._sweeps.clear()
+
+
+def _name(sweep: SweepRecord, trial: Trial, run: Run) -> str:
+    """Return what the run is called in MLflow's list."""
+    parameters = run.parameters
+    words = [trial.label] if trial.label else []
+    words += [f"{name}={parameters.text(name)}" for name in sweep.varying]
+    if len(trial.runs) > 1 or not words:
+        pair = f"{parameters.global_seed}, {parameters.init_seed}"
+        is_said = trial.label is not None and trial.label.endswith("seeds")
+        words.append(pair if is_said else f"seeds {pair}")
+    return " ".join(words)

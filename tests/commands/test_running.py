@@ -1,0 +1,58 @@
+"""How a plan is carried out: how many workers are worth starting."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signs_sweep.commands import running
+from signs_sweep.commands.options import Options
+from signs_sweep.data import Dataset, write_dataset
+from signs_sweep.planning.preparation import prepare
+
+CORES = 4
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with 600 images of 32 x 32, on a machine of four cores without a GPU."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(running, "find_gpus", lambda _: [])
+    monkeypatch.setattr("signs_sweep.executors.devices.default_workers", lambda: CORES)
+    images = np.random.default_rng(0).integers(0, 256, (620, 32, 32, 3)).astype(np.uint8)
+    labels = np.arange(620) % 3
+    data = Dataset(
+        "signs",
+        images[:600],
+        labels[:600],
+        images[600:],
+        labels[600:],
+        ("0", "1", "2"),
+        drawn=False,
+    )
+    write_dataset(data, tmp_path / "data" / "signs")
+    return tmp_path
+
+
+def workers(folder: Path, spec: str, **options: int) -> int:
+    (folder / "spec.yaml").write_text(f"name: some\ndata: signs\n{spec}", encoding="utf-8")
+    prepared = prepare([folder / "spec.yaml"], overrides=(), data_dir=folder / "data" / "signs")
+    return running.begin(prepared, f"sqlite:///{folder}/mlflow.db", Options(**options)).workers
+
+
+@pytest.mark.parametrize(
+    ("epochs", "seeds", "expected"),
+    [(10, 4, 1), (150, 4, 2), (5, 200, CORES), (20_000, 8, CORES)],
+)
+def test_each_worker_has_some_seconds_to_train(
+    folder: Path, epochs: int, seeds: int, expected: int
+) -> None:
+    spec = f"model: {{hidden: [25, 12]}}\nbase: {{epochs: {epochs}}}\nseeds: {seeds}\n"
+    assert workers(folder, spec) == expected
+    assert workers(folder, spec, workers=2) == 2
+
+
+def test_of_a_network_whose_size_is_not_known_every_run_may_have_a_worker(folder: Path) -> None:
+    code = "def net(shape, classes):\n    raise AssertionError('only workers build it')\n"
+    (folder / "nets.py").write_text(code, encoding="utf-8")
+    assert workers(folder, 'model: {build: "nets:net"}\nbase: {epochs: 1}\nseeds: 3\n') == 3

@@ -1,0 +1,103 @@
+"""What a session asks the store, and how long it waits for the answer."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from signs_sweep.commands import session as sessions
+from signs_sweep.commands.options import Options
+from signs_sweep.commands.session import Session
+from signs_sweep.domain import Dense, Parameters, Result, Run, State
+from signs_sweep.errors import StoreError
+from signs_sweep.project import FileClaims
+from signs_sweep.tracking import Journal, MemoryTracker
+
+RUN = Run(Parameters(epochs=3), Dense((2,)), 0.0, "data")
+KNOWN = Result(RUN.run_id, State.FINISHED)
+
+
+def make_session(folder: Path, look_up, **options) -> Session:
+    prepared = SimpleNamespace(sources={}, models={})
+    store = SimpleNamespace(
+        tracker=MemoryTracker(),
+        journal=lambda name: Journal(folder / name),
+        datasets={},
+        look_up=look_up,
+    )
+    return Session(prepared, store, Options(**options), [], "one", lambda _: None)
+
+
+def test_a_run_that_is_known_by_now_is_found(tmp_path: Path) -> None:
+    assert make_session(tmp_path, lambda _: KNOWN)._look_up(RUN) is KNOWN
+
+
+def test_with_force_the_store_is_not_asked(tmp_path: Path) -> None:
+    assert make_session(tmp_path, pytest.fail, force=True)._look_up(RUN) is None
+
+
+def test_a_store_that_fails_is_no_reason_not_to_train(tmp_path: Path) -> None:
+    def fail(run: Run) -> None:
+        raise StoreError("it is away")
+
+    assert make_session(tmp_path, fail)._look_up(RUN) is None
+
+
+def test_a_bug_is_not_hidden(tmp_path: Path) -> None:
+    def fail(run: Run) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        make_session(tmp_path, fail)._look_up(RUN)
+
+
+def test_a_store_that_hangs_is_not_waited_for_and_not_asked_again(tmp_path: Path, monkeypatch):
+    asked = []
+    is_over = threading.Event()
+
+    def hang(run: Run) -> Result:
+        asked.append(run)
+        is_over.wait(60)
+        return KNOWN
+
+    monkeypatch.setattr(sessions, "_LOOK_UP_SECONDS", 0.1)
+    session = make_session(tmp_path, hang)
+    assert session._look_up(RUN) is None
+    assert session._look_up(RUN) is None
+    assert len(asked) == 1
+    is_over.set()
+
+
+def test_an_interruption_ends_the_wait_for_what_the_store_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over = threading.Event()
+
+    def hang(run: Run) -> Result:
+        session._interrupt()
+        is_over.wait(60)
+        return KNOWN
+
+    monkeypatch.setattr(sessions, "_LOOK_UP_SECONDS", 600)
+    session = make_session(tmp_path, hang)
+    assert session._look_up(RUN) is None
+    is_over.set()
+
+
+def test_a_second_interruption_outside_of_a_sweep_does_not_wait_and_is_no_failure(
+    tmp_path: Path,
+) -> None:
+    session = make_session(tmp_path, pytest.fail)
+    session._store.claims = FileClaims(tmp_path)
+
+    def interrupt_twice() -> None:
+        with session.opened([], dict):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_twice()
+    assert session._store.tracker.closed == [State.KILLED]

@@ -1,0 +1,137 @@
+"""Secrets are masked by their value, wherever they stand."""
+
+import base64
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import traceback
+
+import pytest
+
+from signs_sweep.domain import Failed, masking
+from signs_sweep.domain.masking import MaskedStream, learn, mask, shown_cause
+from signs_sweep.errors import SpecError, StoreError
+from signs_sweep.protocols import SweepRecord
+
+SECRET = "s3cretpw"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("URI", "PASSWORD", "TOKEN", "USERNAME"):
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
+    monkeypatch.setattr(masking, "_everywhere", set())
+    monkeypatch.setattr(masking, "_within_uris", set())
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://me:s3cretpw@host:5000/x", "http://me:***@host:5000/x"),
+        ("http://:s3cretpw@host", "http://:***@host"),
+        ("postgresql://me:s3cret%40pw@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://me:s3cret@pw@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://me:s3/cr?et#pw@host/db", "postgresql://me:***@host/db"),
+        ("postgresql:///db?user=me&password=s3cretpw&host=h", None),
+        ("mysql://host/db?ssl_ca=ca.pem&sslpassword=s3cretpw", None),
+        ("https://host/?token=s3cretpw", "https://host/?token=***"),
+        ("mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BPWD%3Ds3cretpw%3BUID%3Dme", None),
+    ],
+)
+def test_a_secret_of_a_uri_is_masked_and_all_else_stays(uri: str, shown: str | None) -> None:
+    learn(uri)
+    assert mask(uri) == (shown or uri.replace("s3cretpw", "***"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["p@ss\\wörd's", "p%40ss%5Cw%C3%B6rd%27s", repr("p@ss\\wörd's"), json.dumps("p@ss\\wörd's")],
+)
+def test_a_secret_is_masked_however_it_is_written(text: str) -> None:
+    learn("postgresql://me:p%40ss%5cwörd's@host/db")
+    assert "ss" not in mask(f"a request with {text} failed")
+
+
+def test_what_the_environment_holds_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "from the keyring")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "eyJhbGciOi")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cretpw@host")
+    assert mask("from the keyring, eyJhbGciOi, s3cretpw") == "***, ***, ***"
+
+
+@pytest.mark.parametrize("uri", ["http://me:loss@host", "http://mlflow:mlflow@host"])
+def test_a_word_that_hides_nothing_is_masked_in_uris_alone(uri: str) -> None:
+    learn(uri)
+    text = "the loss of sqlite:///mlflow.db"
+    assert mask(text) == text
+    assert mask(f"GET {uri}/api") == f"GET {uri.rpartition(':')[0]}:***@host/api"
+
+
+def test_text_without_a_secret_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    learn("sqlite:////tmp/a:b@c/mlflow.db")
+    learn("http://host:5000")
+    learn("--set")
+    text = "sqlite:////tmp/a:b@c/mlflow.db http://host:5000 me@example.org --set 5000"
+    assert mask(text) == text
+
+
+def test_errors_and_records_tell_no_secret() -> None:
+    learn("http://me:s3cretpw@host")
+    for error in (StoreError("no s3cretpw"), pickle.loads(pickle.dumps(SpecError("s3cretpw")))):
+        assert "s3cretpw" not in f"{error} {error!r} {error.args}"
+    failed = Failed("id", 0.0, "no s3cretpw", "Traceback: s3cretpw")
+    record = SweepRecord("e", "of s3cretpw", "storage: s3cretpw", "s3cretpw", "data", ())
+    assert "s3cretpw" not in f"{failed} {record}"
+    assert record.spec == "storage: ***"
+
+
+def test_a_cause_is_kept_unless_it_tells_a_secret() -> None:
+    learn("http://me:s3cretpw@host")
+    for text, is_kept in (("connection refused", True), (f"GET http://me:{SECRET}@host", False)):
+        error = StoreError("no answer")
+        error.__cause__ = shown_cause(OSError(text))
+        shown = "".join(traceback.format_exception(error))
+        assert ("OSError" in shown) is is_kept
+        assert "s3cretpw" not in shown
+
+
+def test_a_stream_masks_what_is_written_and_is_else_the_stream() -> None:
+    learn("http://me:s3cretpw@host")
+    stream = io.StringIO()
+    masked = MaskedStream(stream)
+    print("s3cretpw", file=masked)
+    masked.writelines(["s3cretpw", "\n"])
+    assert stream.getvalue() == "***\n***\n"
+    assert masked.isatty() is False
+
+
+def test_the_traceback_of_a_bug_and_the_words_of_libraries_tell_no_secret() -> None:
+    code = (
+        "import logging, sys, warnings\n"
+        "from base64 import b64decode\n"
+        "from signs_sweep.cli import app, main\n"
+        "def bug():\n"
+        "    secret = b64decode(sys.argv[2]).decode()\n"
+        "    warnings.warn(secret)\n"
+        "    logging.getLogger('library').warning(secret)\n"
+        "    print(secret)\n"
+        "    raise ValueError(secret)\n"
+        "app.app = bug\n"
+        "main()\n"
+    )
+    secret = base64.b64encode(b"a s3cretpw here").decode()
+    done = subprocess.run(
+        [sys.executable, "-c", code, "http://me:s3cretpw@host", secret],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "ValueError: a *** here" in done.stderr
+    assert done.stderr.count("a *** here") == 3
+    assert "s3cretpw" not in done.stderr
+    assert done.stdout == "a s3cretpw here\n", "stdout is for results, which stay as they are"

@@ -1,0 +1,103 @@
+"""What the pictures of a run show."""
+
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from signs_sweep.figures.run import (
+    accuracy_curve,
+    confusion_matrix,
+    cost_curve,
+    draw_run,
+    png,
+)
+
+
+def test_the_cost_of_every_fifth_epoch_is_shown_under_the_learning_rate() -> None:
+    loss = np.linspace(2, 1, 1500)
+    (axes,) = cost_curve(loss, 1e-4).axes
+    (line,) = axes.lines
+    assert axes.get_title() == "Learning rate = 0.0001"
+    assert np.array_equal(line.get_xdata(), np.arange(1, 1501, 5))
+    assert np.array_equal(line.get_ydata(), loss[::5])
+    assert "every 5th" in axes.get_xlabel()
+    assert axes.get_yscale() == "linear"
+
+
+def test_of_a_short_run_every_epoch_is_shown_as_a_point() -> None:
+    (axes,) = cost_curve(np.array([2.0, 1.5, 1.2]), 1e-4).axes
+    (line,) = axes.lines
+    assert list(line.get_xdata()) == [1, 2, 3]
+    assert line.get_marker() == "o"
+
+
+def test_a_cost_that_explodes_is_logarithmic_and_its_end_is_marked() -> None:
+    loss = np.array([2.0, 30.0, 4000.0, np.nan, np.nan])
+    (axes,) = cost_curve(loss, 10).axes
+    assert axes.get_yscale() == "log"
+    assert [text.get_text() for text in axes.texts] == ["NaN from epoch 4"]
+
+
+def test_the_accuracy_has_a_line_for_each_set_that_there_is() -> None:
+    history = {"accuracy": np.linspace(0.2, 0.9, 50), "val_accuracy": np.linspace(0.2, 0.7, 50)}
+    (axes,) = accuracy_curve(history).axes
+    assert [line.get_label() for line in axes.lines] == ["train", "validation"]
+    (axes,) = accuracy_curve({"accuracy": history["accuracy"]}).axes
+    assert [line.get_label() for line in axes.lines] == ["train"]
+
+
+def test_the_confusion_matrix_counts_and_sums_up() -> None:
+    (axes,) = confusion_matrix(np.array([[5, 1], [0, 4]]), ("no", "yes")).axes
+    assert axes.get_title() == "Test set: 9 of 10 correct"
+    assert sorted(text.get_text() for text in axes.texts) == ["1", "4", "5"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["no", "yes"]
+
+
+def test_a_picture_does_not_depend_on_those_drawn_before_it() -> None:
+    """A thread draws on the figures of the run before; a new thread has none."""
+    long = np.linspace(1.8, 0.1, 300)
+    counts = np.array([[5, 1], [0, 4]])
+    runs: list[tuple] = [
+        (1e-4, {"loss": long, "accuracy": 1 - long / 2}, counts, ("no", "yes")),
+        (1e-3, {"loss": np.array([2.0, 300.0, np.nan]), "accuracy": long[:3]}, None, ()),
+        (1e-5, {"loss": long, "accuracy": long / 2, "val_accuracy": long / 3}, counts, ("a", "b")),
+        (1e-4, {"loss": 9 * long[:5], "accuracy": long[:5] / 2}, counts[::-1], ("no", "yes")),
+    ]
+
+    def drawn(run: tuple) -> dict[str, bytes]:
+        with ThreadPoolExecutor(1) as new_thread:
+            return new_thread.submit(draw_run, *run).result()
+
+    alone = [drawn(run) for run in runs]
+    for order in (range(4), reversed(range(4))):
+        assert all(draw_run(*runs[number]) == alone[number] for number in order)
+
+
+def test_the_name_of_a_class_may_have_dollar_signs() -> None:
+    assert png(confusion_matrix(np.eye(2, dtype=np.int64), ("$\\foo$", "5$")))
+
+
+@pytest.mark.parametrize("classes", [2, 6, 40])
+def test_pictures_are_images_of_a_sensible_size(classes: int) -> None:
+    names = [f"class {number}" for number in range(classes)]
+    history = {"loss": np.ones(30), "accuracy": np.ones(30)}
+    pictures = draw_run(1e-4, history, np.eye(classes, dtype=np.int64), names)
+    assert set(pictures) == {"cost.png", "accuracy.png", "confusion.png"}
+    for content in pictures.values():
+        image = Image.open(BytesIO(content))
+        assert image.format == "PNG"
+        assert 400 <= image.width <= 1200
+    assert Image.open(BytesIO(pictures["cost.png"])).size == (640, 400)
+
+
+def test_what_there_is_not_is_not_drawn() -> None:
+    assert draw_run(1e-4, {}, None, ()) == {}
+    assert set(draw_run(1e-4, {"loss": np.ones(3)}, None, ())) == {"cost.png"}
+
+
+def test_the_same_run_gives_the_same_picture() -> None:
+    loss = np.linspace(2, 1, 100)
+    assert png(cost_curve(loss, 1e-4)) == png(cost_curve(loss, 1e-4))

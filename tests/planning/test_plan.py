@@ -1,0 +1,127 @@
+"""From specs to the runs that they ask for."""
+
+from pathlib import Path
+
+import pytest
+
+from signs_sweep.data import write_dataset
+from signs_sweep.errors import DataError, SpecError, UsageError
+from signs_sweep.planning.plan import make_plan
+from signs_sweep.planning.preparation import prepare
+from signs_sweep.spec import Experiment, load
+
+
+def spec(folder: Path, text: str, name: str = "toy.yaml") -> Experiment:
+    (folder / name).write_text(text, encoding="utf-8")
+    return load(folder / name)
+
+
+def test_trials_are_numbered_as_written_and_hold_their_replicates(tmp_path: Path) -> None:
+    experiment = spec(tmp_path, "name: a\ngrid: {l2: [0, 0.1], keep_prob: [1, 0.8]}\nseeds: 2\n")
+    (part,) = make_plan([(experiment, "data")]).parts
+    points = [
+        (trial.number, trial.runs[0].parameters.l2, trial.runs[0].parameters.keep_prob)
+        for trial in part.trials
+    ]
+    assert points == [(1, 0, 1), (2, 0, 0.8), (3, 0.1, 1), (4, 0.1, 0.8)]
+    for trial in part.trials:
+        seeds = [(run.parameters.global_seed, run.parameters.init_seed) for run in trial.runs]
+        assert seeds == [(0, 0), (1, 1)]
+
+
+def test_a_run_that_several_experiments_ask_for_is_there_once(tmp_path: Path) -> None:
+    first = spec(tmp_path, "name: a\ngrid: {l2: [0, 0.1]}\n", "a.yaml")
+    second = spec(tmp_path, "name: b\ngrid: {l2: [0.1, 0.2]}\n", "b.yaml")
+    plan = make_plan([(first, "data"), (second, "data")])
+    assert [run.parameters.l2 for run in plan.runs.values()] == [0, 0.1, 0.2]
+    assert len(list(plan.trials())) == 4
+    assert len(make_plan([(first, "data"), (second, "other data")]).runs) == 4
+
+
+def test_a_title_has_the_label_what_varies_and_the_seeds_where_they_tell_apart(
+    tmp_path: Path,
+) -> None:
+    def titles(text: str) -> list[str]:
+        (part,) = make_plan([(spec(tmp_path, text), "data")]).parts
+        return [part.title(trial, run) for trial, run in part.runs]
+
+    assert titles("name: a\ngrid: {l2: [0, 0.1]}\n") == ["l2=0", "l2=0.1"]
+    assert titles("name: a\nseeds: 2\n") == ["seeds 0, 0", "seeds 1, 1"]
+    assert titles("name: a\ncases: [{label: m1}, {epochs: 10000000}]\n") == [
+        "m1 epochs=1500",
+        "epochs=10000000",
+    ]
+
+
+def test_the_trials_that_the_others_are_compared_with_are_known(tmp_path: Path) -> None:
+    experiment = spec(
+        tmp_path, "name: a\ngrid: {l2: [0, 0.1], keep_prob: [1, 0.8]}\nbaseline: {l2: 0}\n"
+    )
+    (part,) = make_plan([(experiment, "data")]).parts
+    assert [trial.is_baseline for trial in part.trials] == [True, True, False, False]
+    assert [trial.baselines for trial in part.trials] == [
+        (part.trials[number].runs[0].run_id,) for number in (0, 1, 0, 1)
+    ]
+    assert part.varying == ("l2", "keep_prob")
+
+
+def test_two_experiments_of_one_name_are_refused(tmp_path: Path) -> None:
+    first = spec(tmp_path, "name: a\n", "a.yaml")
+    second = spec(tmp_path, "name: a\n", "b.yaml")
+    with pytest.raises(UsageError, match=r"a\.yaml and .*b\.yaml both have the name 'a'"):
+        make_plan([(first, "data"), (second, "data")])
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SIGNS_DATA", raising=False)
+    write_dataset(dataset, tmp_path / "data")
+    return tmp_path
+
+
+def test_a_spec_is_checked_against_its_data(project: Path) -> None:
+    (project / "a.yaml").write_text("name: a\nbase: {batch_size: 13}\n", encoding="utf-8")
+    with pytest.raises(SpecError, match=r"a\.yaml:2:20: .*larger than the data") as caught:
+        prepare([project / "a.yaml"])
+    assert "12 samples" in str(caught.value)
+    text = "name: b\nvalidation: 0.5\nbase: {batch_size: 12}\n"
+    (project / "b.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError, match=r"b\.yaml:3:20") as caught:
+        prepare([project / "b.yaml"])
+    assert "6 samples" in str(caught.value)
+
+
+def test_the_problems_of_all_specs_are_listed(project: Path) -> None:
+    (project / "a.yaml").write_text("name: a\nl3: 1\n", encoding="utf-8")
+    (project / "b.yaml").write_text("name: b\ngrit: {}\n", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        prepare([project / "a.yaml", project / "b.yaml"])
+    assert "a.yaml:2:1" in str(caught.value)
+    assert "b.yaml:2:1" in str(caught.value)
+
+
+def test_a_dataset_that_a_spec_names_is_an_error_at_its_place(project: Path) -> None:
+    (project / "a.yaml").write_text("name: a\ndata: nowhere\n", encoding="utf-8")
+    with pytest.raises(SpecError, match=r"a\.yaml:2:7: unknown dataset 'nowhere'"):
+        prepare([project / "a.yaml"])
+
+
+def test_a_folder_that_the_user_names_is_an_error_of_its_own(project: Path) -> None:
+    (project / "a.yaml").write_text("name: a\n", encoding="utf-8")
+    with pytest.raises(DataError, match="is not there"):
+        prepare([project / "a.yaml"], data_dir=project / "nowhere")
+
+
+def test_a_spec_that_is_named_twice_is_read_once(project: Path) -> None:
+    (project / "a.yaml").write_text("name: a\nbase: {batch_size: 4}\n", encoding="utf-8")
+    prepared = prepare([project / "a.yaml", project / "a.yaml"])
+    assert len(prepared.plan.parts) == 1
+    assert [source.train.name for source in prepared.sources.values()] == ["train_signs.h5"]
+
+
+def test_a_plan_and_an_experiment_introduce_themselves_in_a_line(tmp_path: Path) -> None:
+    experiment = spec(tmp_path, f"name: a\ngrid: {{l2: {list(range(500))}}}\n")
+    plan = make_plan([(experiment, "data")])
+    assert repr(plan) == "<Plan of a: 500 runs>"
+    assert repr(experiment) == f"<Experiment a of {tmp_path / 'toy.yaml'}>"

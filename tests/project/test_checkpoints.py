@@ -1,0 +1,173 @@
+"""Checkpoints as files: whole, checked, and no more than needed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from signs_sweep.domain import Checkpoint, Dense, Parameters, Run
+from signs_sweep.errors import StoreError
+from signs_sweep.project import FileCheckpoints
+
+RUN = Run(Parameters(epochs=10), Dense((2,)), 0.0, "data")
+
+
+def keep(store: FileCheckpoints, *epochs: int) -> None:
+    for epoch in epochs:
+        content = b"state %d" % epoch
+        store.keep(RUN, Checkpoint(RUN.run_id, epoch, content, is_end=epoch == 10))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in (folder / RUN.trajectory_id).iterdir())
+
+
+def test_of_a_run_under_way_two_are_kept_and_the_end_stays(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 1, 2, 3)
+    assert names(tmp_path) == ["00000002.h5", "00000003.h5"]
+    keep(store, 10)
+    longer = Run(Parameters(epochs=30), Dense((2,)), 0.0, "data")
+    for epoch in (15, 20, 25):
+        store.keep(longer, Checkpoint(longer.run_id, epoch, b"x", is_end=False))
+    assert names(tmp_path) == ["00000010.end.h5", "00000020.h5", "00000025.h5"]
+    assert store.latest(RUN) == b"state 10"
+
+
+def test_the_end_of_a_run_takes_the_place_of_what_was_before_it(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    longer = Run(Parameters(epochs=30), Dense((2,)), 0.0, "data")
+    for epoch in (19, 21):  # It was interrupted, and goes on from there.
+        store.keep(longer, Checkpoint(longer.run_id, epoch, b"x", is_end=False))
+    keep(store, 1, 2, 3)
+    assert names(tmp_path) == ["00000002.h5", "00000003.h5", "00000019.h5", "00000021.h5"]
+    keep(store, 10)
+    assert names(tmp_path) == ["00000010.end.h5", "00000019.h5", "00000021.h5"]
+
+
+def test_a_reader_finds_what_took_the_place_of_what_it_was_about_to_read(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 3, 6)
+
+    class Slow(FileCheckpoints):
+        """Another process writes the end after this one has looked what there is."""
+
+        def _files(self, run: Run) -> list[tuple[int, Path]]:
+            files = super()._files(run)
+            if not files[-1][1].name.endswith(".end.h5"):
+                keep(store, 10)
+            return files
+
+    assert Slow(tmp_path).latest(RUN) == b"state 10"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole[:-1],
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: b"",
+        lambda whole: b"X" + whole[1:],
+        lambda whole: whole + b"\n",
+    ],
+    ids=["last byte", "half", "empty", "other byte", "longer"],
+)
+def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(tmp_path: Path, damage) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 3, 6)
+    file = tmp_path / RUN.trajectory_id / "00000006.h5"
+    file.write_bytes(damage(file.read_bytes()))
+    assert store.latest(RUN) == b"state 3"
+    assert names(tmp_path) == ["00000003.h5", "00000006.h5.damaged"]
+    assert store.latest_epoch(RUN) == 3
+
+
+def test_what_was_not_written_to_its_end_counts_for_nothing(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 3)
+    (tmp_path / RUN.trajectory_id / "00000006.h5.part").write_bytes(b"half of it")
+    (tmp_path / RUN.trajectory_id / "notes.h5").write_bytes(b"of somebody else")
+    assert store.latest(RUN) == b"state 3"
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(StoreError, match="cannot write the checkpoint"):
+        keep(FileCheckpoints(tmp_path / "taken"), 1)
+
+
+def test_what_nothing_needs_is_what_is_broken_and_what_is_before_an_end(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 4, 8)
+    trajectory = RUN.trajectory_id
+    (tmp_path / "claims").mkdir()
+    assert store.trajectories() == [trajectory]
+    assert store.unneeded(trajectory, ends=True) == []  # An interrupted run goes on from them.
+    keep(store, 10)
+    keep(store, 8)  # As an older version left it.
+    longer = Run(Parameters(epochs=30), Dense((2,)), 0.0, "data")
+    store.keep(longer, Checkpoint(longer.run_id, 20, b"x", is_end=False))
+    folder = tmp_path / trajectory
+    (folder / "00000030.h5.part").touch()
+    (folder / "00000025.h5.damaged").touch()
+
+    def found(*, ends: bool) -> list[str]:
+        return [file.name for file in store.unneeded(trajectory, ends=ends)]
+
+    broken = ["00000025.h5.damaged", "00000030.h5.part"]
+    assert found(ends=False) == ["00000008.h5", *broken]
+    assert found(ends=True) == ["00000008.h5", "00000010.end.h5", *broken]
+    assert store.latest(longer) == b"x"
+
+
+def test_a_damaged_one_is_named(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 3)
+    file = tmp_path / RUN.trajectory_id / "00000003.h5"
+    file.write_bytes(file.read_bytes()[:-1])
+    said: list[str] = []
+    assert store.latest(RUN, said.append) is None
+    assert len(said) == 1
+    assert f"{file} is damaged and was set aside as {file.name}.damaged" in said[0]
+
+
+def test_a_longer_finished_run_is_known(tmp_path: Path) -> None:
+    store = FileCheckpoints(tmp_path)
+    keep(store, 10, 3)
+    shorter = Run(Parameters(epochs=6), Dense((2,)), 0.0, "data")
+    assert store.finished_beyond(shorter) == 10
+    assert store.latest_epoch(shorter) == 3
+    assert store.finished_beyond(RUN) == 0
+
+
+WRITE_TOO_MUCH = """
+import resource, sys
+from pathlib import Path
+from signs_sweep.project import FileCheckpoints
+from signs_sweep.errors import StoreError
+from signs_sweep.domain import Checkpoint, Dense, Parameters, Run
+
+run = Run(Parameters(epochs=10), Dense((2,)), 0.0, "data")
+store = FileCheckpoints(Path(sys.argv[1]))
+store.keep(run, Checkpoint(run.run_id, 1, b"x" * 1000, is_end=False))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    store.keep(run, Checkpoint(run.run_id, 2, b"y" * 1_000_000, is_end=False))
+except StoreError as error:
+    print(error)
+assert store.latest(run) == b"x" * 1000
+"""
+
+
+def test_a_disk_that_takes_no_more_is_an_error_and_earlier_ones_stay(tmp_path: Path) -> None:
+    """The system refuses to write in the middle of the file, as a full disk does."""
+    done = subprocess.run(
+        [sys.executable, "-c", WRITE_TOO_MUCH, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "cannot write the checkpoint" in done.stdout
+    assert "Earlier checkpoints and all finished runs are kept" in done.stdout
+    assert names(tmp_path) == ["00000001.h5"], "nothing half-written is left"

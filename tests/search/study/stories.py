@@ -1,0 +1,98 @@
+"""Searches without training: a scheduler on a study, and runs that are made up."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import optuna
+
+from events import progress
+from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial
+from signs_sweep.search.study import OwnTrials, StudyScheduler, Told, aggregate
+from signs_sweep.spec import Categories, Choice, Objective, Pruner, Range, Sampler, Search
+
+SPACE = (
+    Range("l2", 1e-4, 1e-1, log=True, step=None, is_integer=False),
+    Range("batch_size", 16, 64, log=False, step=16, is_integer=True),
+    Categories("hidden", (Choice("25, 12", {"hidden": (25, 12)}), Choice("50", {"hidden": (50,)}))),
+)
+NO_PRUNER = Pruner("none", dead=False, startup=5, warmup=0, percentile=25, interval=None, p=0.1)
+MEDIAN = replace(NO_PRUNER, name="median", startup=2, interval=10)
+SEARCH = Search(
+    trials=6,
+    timeout=None,
+    sampler=Sampler("tpe", seed=0, startup=2),
+    pruner=NO_PRUNER,
+    objective=Objective("val_accuracy", maximize=True, aggregate="mean"),
+    space=SPACE,
+    storage=None,
+    confirm=5,
+)
+
+
+NAMES = [dimension.name for dimension in SPACE]
+
+
+class Story:
+    """A scheduler on a study in memory or in a file, and runs that are made up."""
+
+    def __init__(
+        self, search: Search = SEARCH, *, seeds: int = 1, epochs: int = 90, study: Any = None
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        direction = "maximize" if search.objective.maximize else "minimize"
+        self.study = study or optuna.create_study(direction=direction)
+        self.seeds, self.epochs = seeds, epochs
+        self.own = OwnTrials(
+            self.study, search.space, self.runs_of, partial(aggregate, objective=search.objective)
+        )
+        self.told: list[Told] = []
+        self.scheduler = StudyScheduler(
+            self.own, search, self.make_trial, 6, epochs, self.told.append
+        )
+
+    def make_trial(self, number: int, values: Mapping[str, Any]) -> Trial:
+        values = dict(values)
+        model = Dense(values.pop("hidden", (3,)))
+        runs = tuple(
+            Run(
+                Parameters(epochs=self.epochs, global_seed=s, init_seed=s, **values), model, 0.2, ""
+            )
+            for s in range(self.seeds)
+        )
+        return Trial(number, f"trial {number}", runs)
+
+    def runs_of(self, values: Mapping[str, Any]) -> list[str]:
+        return [run.run_id for run in self.make_trial(0, values).runs]
+
+    def progress(self, trial: Trial, accuracies: Sequence[float], first: int = 1, seed: int = 0):
+        losses = [1.0] * len(accuracies)
+        return progress(trial.runs[seed], first, val_accuracy=accuracies, val_loss=losses)
+
+    def finish(self, trial: Trial, *values: float, state: State = State.FINISHED) -> None:
+        results = [
+            Result(run.run_id, state, {"val_accuracy": value}, message="it broke")
+            for run, value in zip(trial.runs, values, strict=True)
+        ]
+        for result in results:
+            self.scheduler.end(trial, result)
+        self.scheduler.tell(trial, results)
+
+
+def value_of(trial: Trial) -> float:
+    parameters = trial.runs[0].parameters
+    return 0.9 - abs(math.log10(parameters.l2 + 1e-9) + 2) / 10 + parameters.batch_size / 1000
+
+
+def search_through(story: Story, most: int = 100) -> list[Run]:
+    """Let it propose until it stops, answering with what depends on the point alone."""
+    runs = []
+    for _ in range(most):
+        trial = story.scheduler.ask()
+        if trial is None:
+            break
+        runs.append(trial.runs[0])
+        story.finish(trial, *[value_of(trial)] * story.seeds)
+    return runs

@@ -1,0 +1,334 @@
+"""A study as a scheduler: Optuna proposes, and hears what came of it."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from stories import MEDIAN, NAMES, NO_PRUNER, SEARCH, Story, search_through
+
+from events import progress
+from signs_sweep.domain import Dense, Result, State, Trial
+from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.search.study import count_done, open_study, recover
+from signs_sweep.search.study.scheduler import aggregate
+from signs_sweep.spec import Categories, Choice, Objective, Range, Sampler
+
+
+def test_it_proposes_as_many_trials_as_are_wanted_within_the_space() -> None:
+    story = Story()
+    runs = search_through(story)
+    assert len(runs) == 6
+    for run in runs:
+        assert 1e-4 <= run.parameters.l2 <= 0.1
+        assert run.parameters.batch_size in (16, 32, 48, 64)
+        assert run.model in (Dense((25, 12)), Dense((50,)))
+        assert run.run_id, "the numbers can be named"
+    assert story.scheduler.ask() is None
+    assert [told.state for told in story.told] == ["COMPLETE"] * 6
+    assert story.study.trials[0].user_attrs["runs"] == [runs[0].run_id]
+
+
+def test_trials_under_way_count() -> None:
+    story = Story()
+    trials = [story.scheduler.ask() for _ in range(7)]
+    assert trials.count(None) == 1
+
+
+def test_after_the_deadline_nothing_is_proposed() -> None:
+    story = Story()
+    story.scheduler._deadline = 0.0
+    assert story.scheduler.ask() is None
+
+
+@pytest.mark.parametrize("name", ["tpe", "random", "qmc", "cmaes"])
+def test_the_same_seed_proposes_the_same_points(name: str) -> None:
+    search = replace(SEARCH, sampler=Sampler(name, seed=3, startup=2))
+    first, second = (search_through(Story(search)) for _ in range(2))
+    assert first == second
+    other = replace(SEARCH, sampler=Sampler(name, seed=4, startup=2))
+    assert search_through(Story(other)) != first
+
+
+@pytest.mark.parametrize("name", ["tpe", "random"])
+@pytest.mark.parametrize("killed_at", [0, 1, 3, 5])
+def test_a_search_that_was_killed_proposes_what_it_would_have_anyway(
+    tmp_path: Path, name: str, killed_at: int
+) -> None:
+    search = replace(SEARCH, sampler=Sampler(name, seed=3, startup=2))
+    undisturbed = search_through(Story(search))
+    url = f"sqlite:///{tmp_path}/optuna.db"
+
+    def opened() -> optuna.Study:
+        return open_study(url, "toy", {}, maximize=True, metric="val_accuracy")
+
+    killed = Story(search, study=opened())
+    before = search_through(killed, most=killed_at)
+    left = killed.scheduler.ask()
+    study = opened()
+    assert recover(study, NAMES) == 1
+    assert count_done(study) == killed_at
+    after = search_through(Story(search, study=study))
+    assert after[0] == left.runs[0]
+    assert before + after == undisturbed
+    assert count_done(study) == 6
+    assert recover(study, NAMES) == 0
+
+
+def test_more_trials_can_be_added_later() -> None:
+    story = Story()
+    search_through(story)
+    assert story.scheduler.ask() is None
+    longer = Story(replace(SEARCH, trials=8), study=story.study)
+    assert len(search_through(longer)) == 2
+
+
+def test_the_grid_is_gone_through_once_in_the_order_written() -> None:
+    space = (
+        Categories("l2", tuple(Choice(str(value), {"l2": value}) for value in (0.1, 0.01))),
+        Range("batch_size", 16, 48, log=False, step=16, is_integer=True),
+    )
+    search = replace(SEARCH, trials=50, sampler=Sampler("grid", 0, 0), space=space)
+    story = Story(search)
+    runs = search_through(story)
+    points = [(run.parameters.l2, run.parameters.batch_size) for run in runs]
+    assert points == list(itertools.product((0.1, 0.01), (16, 32, 48)))
+    assert search_through(Story(search, study=story.study)) == []
+
+
+@pytest.mark.parametrize(
+    ("how", "maximize", "expected"),
+    [
+        ("mean", True, 0.7),
+        ("median", True, 0.8),
+        ("min", True, 0.4),
+        ("min", False, 0.9),
+        ("lower_bound", True, 0.7 - 4.302652729911275 * 0.2645751311064591 / math.sqrt(3)),
+        ("lower_bound", False, 0.7 + 4.302652729911275 * 0.2645751311064591 / math.sqrt(3)),
+    ],
+)
+def test_replicates_become_one_value(how: str, maximize: bool, expected: float) -> None:
+    values = [0.8, 0.4, 0.9]
+    objective = Objective("val_accuracy", maximize=maximize, aggregate=how)
+    assert aggregate(values, objective) == pytest.approx(expected)
+    story = Story(replace(SEARCH, objective=objective), seeds=3)
+    trial = story.scheduler.ask()
+    story.finish(trial, *values)
+    assert story.study.trials[0].value == pytest.approx(expected)
+    kept = story.study.trials[0].user_attrs["values"]
+    assert kept == {run.run_id: value for run, value in zip(trial.runs, values, strict=True)}
+
+
+def test_a_run_that_fails_fails_its_trial_and_the_others_are_not_wanted() -> None:
+    story = Story(seeds=2)
+    trial = story.scheduler.ask()
+    failed = Result(trial.runs[0].run_id, State.FAILED, message="the loss is nan in epoch 3")
+    assert not story.scheduler.end(trial, failed)
+    story.scheduler.tell(trial, [failed, Result(trial.runs[1].run_id, State.KILLED)])
+    assert story.study.trials[0].state.name == "FAIL"
+    assert (story.told[0].state, story.told[0].why) == ("FAIL", "the loss is nan in epoch 3")
+    assert count_done(story.study) == 1
+
+
+def test_a_run_that_is_worse_than_the_others_at_the_same_epoch_is_pruned() -> None:
+    story = Story(replace(SEARCH, pruner=MEDIAN))
+    for _ in range(2):
+        trial = story.scheduler.ask()
+        assert story.scheduler.report(trial, story.progress(trial, [0.5] * 90))
+        story.finish(trial, 0.5)
+    good, bad = story.scheduler.ask(), story.scheduler.ask()
+    assert story.scheduler.report(good, story.progress(good, [0.6] * 40))
+    assert story.scheduler.report(bad, story.progress(bad, [0.4] * 9))
+    assert not story.scheduler.report(bad, story.progress(bad, [0.4] * 9, first=10))
+    assert not story.scheduler.report(bad, story.progress(bad, [0.9] * 9, first=19)), "for good"
+    story.finish(bad, 0.4, state=State.KILLED)
+    assert story.study.trials[3].state.name == "PRUNED"
+    assert story.study.trials[3].intermediate_values == {10: 0.4}
+    assert story.told[-1].why == "worse than others at epoch 10"
+
+
+@pytest.mark.parametrize("pieces", [[90], [1] * 90, [7, 50, 33]])
+def test_what_is_pruned_does_not_depend_on_how_epochs_arrive(pieces: list[int]) -> None:
+    story = Story(replace(SEARCH, pruner=MEDIAN))
+    curve = np.linspace(0.2, 0.8, 90)
+    for _ in range(2):
+        trial = story.scheduler.ask()
+        story.scheduler.report(trial, story.progress(trial, curve))
+        story.finish(trial, 0.8)
+    trial = story.scheduler.ask()
+    worse = np.concatenate([curve[:45], curve[45:] - 0.3])
+    first = 1
+    for piece in pieces:
+        part = worse[first - 1 : first - 1 + piece]
+        if not story.scheduler.report(trial, story.progress(trial, part, first=first)):
+            break
+        first += piece
+    assert list(story.study.trials[2].intermediate_values) == [10, 20, 30, 40, 50]
+
+
+def test_epochs_that_are_told_again_after_a_crash_change_nothing() -> None:
+    story = Story(replace(SEARCH, pruner=MEDIAN))
+    trial = story.scheduler.ask()
+    story.scheduler.report(trial, story.progress(trial, [0.5] * 30))
+    story.scheduler.report(trial, story.progress(trial, [0.5] * 40))
+    assert list(story.study.trials[0].intermediate_values) == [10, 20, 30, 40]
+
+
+def test_with_several_seeds_a_point_that_loses_to_the_best_seed_by_seed_is_pruned() -> None:
+    pruner = replace(NO_PRUNER, name="wilcoxon", startup=2, p=0.1)
+    story = Story(replace(SEARCH, pruner=pruner), seeds=8)
+    best = story.scheduler.ask()
+    story.finish(best, *[0.9 + 0.001 * seed for seed in range(8)])
+    worse = story.scheduler.ask()
+    wanted = []
+    for seed, run in enumerate(worse.runs):
+        result = Result(run.run_id, State.FINISHED, {"val_accuracy": 0.5 + 0.01 * seed})
+        wanted.append(story.scheduler.end(worse, result))
+        if not wanted[-1]:
+            break
+    assert 3 <= len(wanted) < 8
+    rest = [Result(run.run_id, State.KILLED) for run in worse.runs]
+    story.scheduler.tell(worse, rest)
+    assert story.told[-1].state == "PRUNED"
+    assert story.told[-1].why == f"worse than the best after {len(wanted)} of 8 seeds"
+
+
+def goes_on(
+    story: Story, trial: Trial, accuracies: Sequence[float], held_out: float, loss: float
+) -> bool:
+    count = len(accuracies)
+    curves = {"loss": [loss] * count, "val_loss": [held_out] * count, "val_accuracy": accuracies}
+    return story.scheduler.report(trial, progress(trial.runs[0], **curves))
+
+
+SIXTH, GUESSING = 1 / 6, math.log(6)
+
+
+def test_a_dead_network_is_pruned_and_one_that_learns_is_not() -> None:
+    story = Story(replace(SEARCH, pruner=replace(NO_PRUNER, dead=True)))
+    trials = [story.scheduler.ask() for _ in range(6)]
+    rising = [SIXTH + 0.001 * number for number in range(20)]
+    assert not goes_on(story, trials[0], [SIXTH] * 20, GUESSING + 0.001, GUESSING)
+    assert not goes_on(story, trials[1], [SIXTH] * 20, GUESSING + 1, GUESSING + 1.01), "penalty"
+    assert goes_on(story, trials[2], rising, GUESSING, GUESSING), "slow"
+    assert goes_on(story, trials[3], [SIXTH] * 20, GUESSING - 0.01, GUESSING - 0.01), "below"
+    assert goes_on(story, trials[4], [SIXTH] * 20, GUESSING + 0.3, GUESSING), "overfits"
+    assert goes_on(story, trials[5], [0.4] * 20, GUESSING, GUESSING), "knows something"
+    story.finish(trials[0], 0.2, state=State.KILLED)
+    assert story.told[0].state == "PRUNED"
+    assert story.told[0].why == "cannot learn any more since about epoch 15"
+
+
+def test_a_dead_network_goes_on_where_that_is_not_asked_for() -> None:
+    story = Story()
+    assert goes_on(story, story.scheduler.ask(), [SIXTH] * 50, GUESSING, GUESSING)
+
+
+def test_a_stepped_value_is_what_a_person_writes() -> None:
+    space = (Range("keep_prob", 0.7, 1.0, log=False, step=0.1, is_integer=False),)
+    story = Story(replace(SEARCH, trials=12, space=space))
+    values = {run.parameters.keep_prob for run in search_through(story)}
+    assert values <= {0.7, 0.8, 0.9, 1.0}
+    assert len(values) > 1
+
+
+@pytest.mark.parametrize("state", [State.FINISHED, State.FAILED])
+def test_a_pruned_run_is_pruned_whatever_becomes_of_it_until_it_hears_of_it(state: State) -> None:
+    story = Story(replace(SEARCH, pruner=MEDIAN))
+    for _ in range(2):
+        trial = story.scheduler.ask()
+        story.scheduler.report(trial, story.progress(trial, [0.5] * 90))
+        story.finish(trial, 0.5)
+    trial = story.scheduler.ask()
+    assert not story.scheduler.report(trial, story.progress(trial, [0.4] * 20))
+    story.finish(trial, 0.4, state=state)
+    assert story.told[-1].state == "PRUNED"
+    assert story.told[-1].why == "worse than others at epoch 10"
+
+
+@pytest.mark.parametrize("pieces", [[90], [1] * 90, [40, 50]])
+def test_which_reason_comes_first_does_not_depend_on_how_epochs_arrive(pieces: list[int]) -> None:
+    pruner = replace(MEDIAN, dead=True, startup=50)
+    story = Story(replace(SEARCH, pruner=pruner))
+    trial = story.scheduler.ask()
+    first = 1
+    for piece in pieces:
+        curves = {
+            "loss": [GUESSING] * piece,
+            "val_loss": [GUESSING] * piece,
+            "val_accuracy": [SIXTH] * piece,
+        }
+        part = progress(trial.runs[0], first, **curves)
+        if not story.scheduler.report(trial, part):
+            break
+        first += piece
+    assert list(story.study.trials[0].intermediate_values) == [10]
+
+
+def test_a_point_that_was_half_chosen_is_not_asked_again_but_proposed_again(tmp_path: Path) -> None:
+    search = replace(SEARCH, sampler=Sampler("random", seed=3, startup=2))
+    undisturbed = search_through(Story(search))
+    study = open_study(f"sqlite:///{tmp_path}/o.db", "toy", {}, maximize=True, metric="m")
+    story = Story(search, study=study)
+    search_through(story, most=2)
+    half = study.ask()
+    half.suggest_float("l2", 1e-4, 0.1, log=True)
+    assert recover(study, NAMES) == 1
+    assert count_done(study) == 2
+    assert search_through(Story(search, study=study)) == undisturbed[2:]
+
+
+def test_a_study_that_somebody_else_made_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    theirs = optuna.create_study(storage=url, study_name="toy")
+    theirs.ask()
+    with pytest.raises(UsageError, match="was not made by signs-sweep"):
+        open_study(url, "toy", {}, maximize=True, metric="m")
+    assert theirs.trials[0].state.name == "RUNNING"
+    assert theirs.user_attrs == {}
+
+
+def test_a_study_of_other_settings_is_an_error_that_says_which(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    open_study(url, "toy", {"space": [1], "seeds": [2]}, maximize=True, metric="m")
+    with pytest.raises(UsageError, match="made with another seeds"):
+        open_study(url, "toy", {"space": [1], "seeds": [3]}, maximize=True, metric="m")
+
+
+def test_a_study_of_an_older_training_is_an_error_whose_advice_helps(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    old, new = {"version of the training": 1}, {"version of the training": 2}
+    open_study(url, "toy", old, maximize=True, metric="m")
+    with pytest.raises(UsageError) as caught:
+        open_study(url, "toy", new, maximize=True, metric="m")
+    assert "made with another version of the training (1, now 2)" in str(caught.value)
+    assert "another name, or name another search.storage" in str(caught.value)
+    open_study(url, "toy-2", new, maximize=True, metric="m")
+    open_study(f"sqlite:///{tmp_path}/o2.db", "toy", new, maximize=True, metric="m")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("foo://bar", "cannot be used"),
+        ("postgresql://u:p@localhost/db", r"needs a package|cannot be used"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_an_error_without_its_password(
+    url: str, words: str
+) -> None:
+    with pytest.raises(StoreError, match=words) as raised:
+        open_study(url, "toy", {}, maximize=True, metric="m")
+    assert ":p@" not in str(raised.value)
+
+
+def test_a_database_may_have_options(tmp_path: Path) -> None:
+    study = open_study(
+        f"sqlite:///{tmp_path}/o.db?timeout=30", "toy", {}, maximize=True, metric="m"
+    )
+    assert study.study_name == "toy"
+    assert {file.name for file in tmp_path.iterdir()} == {"o.db", "o.db.lock"}

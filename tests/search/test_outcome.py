@@ -1,0 +1,251 @@
+"""What is said of a search, from a study and results that are made up."""
+
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from signs_sweep.domain import Dense, Result, State
+from signs_sweep.search.confirming import candidate, confirmation, fresh_seeds
+from signs_sweep.search.outcome import SearchOutcome
+from signs_sweep.search.study import LeftOut, distributions, values_of
+from signs_sweep.search.words import best_spec, findings, left_out, sentences
+from signs_sweep.spec import Experiment, load
+
+SPEC = """\
+name: toy
+data: {train: photos/a.h5, test: photos/b.h5}
+validation: 0.2
+base: {epochs: 100, learning_rate: 1e-4}
+seeds: [{global_seed: 3, init_seed: 7}]
+search:
+  space: {l2: {low: 1e-3, high: 0.1, log: true}, hidden: [[25, 12], [50]]}
+  confirm: 3
+"""
+
+
+def make_experiment(folder: Path, text: str = SPEC) -> Experiment:
+    path = folder / "toy.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+def make_study(experiment: Experiment, *trials: tuple) -> optuna.Study:
+    """A study with trials given as state, value, l2, hidden, run_ids."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction="maximize")
+    for state, value, l2, hidden, run_ids in trials:
+        study.add_trial(
+            create_trial(
+                state=state,
+                value=value,
+                params={"l2": l2, "hidden": hidden},
+                distributions=distributions(experiment.search.space),
+                user_attrs={"runs": list(run_ids)}
+                | (
+                    {"signs_sweep.message": "it broke"}
+                    if state is TrialState.FAIL and run_ids
+                    else {}
+                ),
+            )
+        )
+    return study
+
+
+def make_outcome(
+    experiment: Experiment,
+    study: optuna.Study,
+    ours=(0.9, 0.91, 0.92),
+    theirs=(0.8, 0.81, 0.82),
+    *,
+    winner: int = 1,
+    results=(),
+) -> SearchOutcome:
+    """An outcome in which winner and default got these accuracies over fresh seeds."""
+    params = study.trials[winner].params
+    point = candidate(experiment, f"trial {winner}", values_of(experiment.search.space, params))
+    confirmed = confirmation(experiment, point, fresh_seeds(experiment, 3), "data")
+    known = {one.run_id: one for one in results}
+    for trial, values in zip(confirmed.trials, (ours, theirs), strict=False):
+        for run, value in zip(trial.runs, values, strict=False):
+            metrics = {"val_accuracy": value, "test_accuracy": value - 0.1}
+            known[run.run_id] = Result(run.run_id, State.FINISHED, metrics)
+    return SearchOutcome(
+        experiment=experiment,
+        search=experiment.search,
+        study=study,
+        winner=point,
+        confirmation=confirmed,
+        results=known,
+        importances={},
+        files={"history.png": b"png"},
+        seconds=1.0,
+        seconds_per_ask=None,
+        was_interrupted=False,
+    )
+
+
+THREE = (
+    (TrialState.COMPLETE, 0.85, 0.01, "25, 12", ["a-100"]),
+    (TrialState.COMPLETE, 0.95, 0.02, "50", ["b-100"]),
+    (TrialState.PRUNED, None, 0.05, "50", ["c-100"]),
+)
+
+
+def test_fresh_seeds_are_above_all_that_were_used(tmp_path: Path) -> None:
+    assert fresh_seeds(make_experiment(tmp_path), 3) == [(8, 8), (9, 9), (10, 10)]
+
+
+def test_winner_and_default_are_trained_with_the_same_fresh_seeds(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    point = candidate(experiment, "trial 4", {"l2": 0.01, "hidden": (50,)})
+    confirmed = confirmation(experiment, point, [(8, 8), (9, 9)], "data")
+    winner, default = confirmed.trials
+    assert [run.model for run in (*winner.runs, *default.runs)] == [
+        *[Dense((50,))] * 2,
+        *[Dense((25, 12))] * 2,
+    ]
+    assert [run.parameters.l2 for run in (*winner.runs, *default.runs)] == [0.01, 0.01, 0, 0]
+    for trial in (winner, default):
+        assert [run.parameters.global_seed for run in trial.runs] == [8, 9]
+        assert [run.parameters.init_seed for run in trial.runs] == [8, 9]
+        assert {run.validation for run in trial.runs} == {0.2}
+        assert {run.parameters.epochs for run in trial.runs} == {100}
+
+
+def test_where_the_default_is_the_best_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    point = candidate(experiment, "trial 4", {"l2": 0.0, "hidden": (25, 12)})
+    assert confirmation(experiment, point, [(8, 8)], "data").default is None
+
+
+def test_it_says_whether_the_winner_is_better(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    text = "\n".join(sentences(make_outcome(experiment, make_study(experiment, *THREE))))
+    assert "3 trials: 2 complete, 1 pruned. Pruning left out 100 epochs." in text
+    assert "Best: trial 1 l2=0.02 hidden=50, val_accuracy 0.9500." in text
+    assert (
+        "Over 3 fresh seeds (8 to 10): val_accuracy 0.9100, the default 0.8100; difference "
+        "+0.1000 (95 % interval +0.1000 to +0.1000): the winner is better." in text
+    )
+    assert "Of the 3 candidates it judged the winner alone" in text
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "verdict"),
+    [
+        ((0.8, 0.9, 0.7), (0.7, 0.95, 0.8), "this may be chance"),
+        ((0.7, 0.71, 0.72), (0.8, 0.81, 0.82), "the default is better"),
+    ],
+)
+def test_a_winner_that_was_lucky_is_called_so(tmp_path: Path, ours, theirs, verdict: str) -> None:
+    experiment = make_experiment(tmp_path)
+    outcome = make_outcome(experiment, make_study(experiment, *THREE), ours, theirs)
+    assert verdict in "\n".join(sentences(outcome))
+
+
+def test_runs_that_failed_are_not_left_out_silently(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    study = make_study(experiment, *THREE)
+    text = "\n".join(sentences(make_outcome(experiment, study, ours=(0.9,))))
+    assert "Of the 3 runs with fresh seeds 2 failed or are not known." in text
+    text = "\n".join(sentences(make_outcome(experiment, study, theirs=(0.9,))))
+    assert "runs of the default failed" in text
+
+
+def test_epochs_saved_are_those_that_pruned_runs_did_not_train(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    half = Result("c-100", State.KILLED, epochs=30)
+    outcome = make_outcome(experiment, make_study(experiment, *THREE), results=[half])
+    assert outcome.epochs_saved == 70
+
+
+def test_trials_that_a_process_left_behind_do_not_count(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    left = (TrialState.FAIL, None, 0.05, "50", [])
+    broken = (TrialState.FAIL, None, 0.05, "50", ["d-100"])
+    outcome = make_outcome(experiment, make_study(experiment, *THREE, left, broken))
+    assert outcome.counts == Counter(COMPLETE=2, PRUNED=1, FAIL=1)
+    assert list(outcome.table.index) == [0, 1, 2, 4]
+    assert outcome.trials[-1].why == "it broke"
+
+
+def test_trials_that_are_left_out_are_named_with_the_reason(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    outcome = make_outcome(experiment, make_study(experiment, *THREE))
+    assert "of the study" not in "\n".join(sentences(outcome))
+    outcome.left_out = [LeftOut(7, "no runs")]
+    assert sentences(outcome)[1] == (
+        "1 trial of the study is not one of this search and is left out: trial 7 (no runs)."
+    )
+    (line,) = left_out([LeftOut(number, "no runs") for number in range(2, 9)])
+    assert line.startswith("7 trials of the study are not of this search and are left out: trial 2")
+    assert line.endswith(", trial 6 (no runs) and 2 more.")
+
+
+def test_the_best_is_the_first_of_equal_ones_and_runs_are_found_from_it(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    equal = (TrialState.COMPLETE, 0.95, 0.03, "50", ["e-100"])
+    run = Result("b-100", State.FINISHED, {"val_accuracy": 0.95})
+    outcome = make_outcome(experiment, make_study(experiment, *THREE, equal), results=[run])
+    assert outcome.best.number == 1
+    assert outcome.runs(1) == [run]
+    assert outcome.runs(3) == []
+
+
+def test_the_spec_of_the_winner_loads_and_has_its_runs(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    outcome = make_outcome(experiment, make_study(experiment, *THREE))
+    elsewhere = tmp_path / "other" / "place"
+    elsewhere.mkdir(parents=True)
+    path = elsewhere / "best.yaml"
+    path.write_text(best_spec(outcome, elsewhere), encoding="utf-8")
+    best = load(path)
+    assert best.name == "toy-best"
+    assert best.validation == 0.2
+    assert best.model == Dense((50,))
+    assert best.base.l2 == 0.02
+    assert best.base.epochs == 100
+    assert best.seeds == ((8, 8), (9, 9), (10, 10))
+    train = elsewhere / best.data["train"]
+    assert train.resolve() == (tmp_path / "photos" / "a.h5").resolve()
+
+
+def test_the_record_has_the_numbers(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    found = findings(make_outcome(experiment, make_study(experiment, *THREE)))
+    assert found.params == {"l2": "0.02", "hidden": "50"}
+    assert found.metrics["best_value"] == 0.95
+    assert found.metrics["best_trial"] == 1
+    assert found.metrics["trials_pruned"] == 1
+    assert found.metrics["winner_test_accuracy"] == pytest.approx(0.81)
+    assert found.metrics["difference_test_accuracy"] == pytest.approx(0.1)
+    assert set(found.files) == {"history.png", "best.yaml"}
+
+
+def test_a_best_trial_that_learned_nothing_is_not_handed_out_without_a_word(
+    tmp_path: Path,
+) -> None:
+    experiment = make_experiment(tmp_path)
+    study = make_study(experiment, *THREE)
+    dead = Result("b-100", State.FINISHED, {"val_accuracy": 0.95}, guessing_since=4)
+    alive = Result("a-100", State.FINISHED, {"val_accuracy": 0.85})
+    text = " ".join(sentences(make_outcome(experiment, study, results=[dead, alive])))
+    assert "1 of 8 runs learned nothing" in text
+    assert "1 of them are runs of the best trial: do not rely on it" in text
+    other = Result("a-100", State.FINISHED, {"val_accuracy": 0.85}, guessing_since=4)
+    text = " ".join(sentences(make_outcome(experiment, study, results=[other])))
+    assert "learned nothing" in text
+    assert "rely" not in text
+
+
+def test_trials_of_equal_value_and_pruned_ones_that_finished_are_named(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    tie = (TrialState.COMPLETE, 0.95, 0.03, "50", ["d-100"])
+    study = make_study(experiment, *THREE, tie)
+    finished = Result("c-100", State.FINISHED, {"val_accuracy": 0.99})
+    text = " ".join(sentences(make_outcome(experiment, study, results=[finished])))
+    assert "Trials 1, 3 have that value." in text
+    assert "1 of the pruned trials had finished before they could be stopped." in text

@@ -1,0 +1,580 @@
+"""The loop, with a toy executor and the tracker in memory."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from events import FINAL, failed, finished, progress, started, stopped
+from signs_sweep.domain import (
+    Checkpoint,
+    Dense,
+    Event,
+    Failed,
+    Notice,
+    Parameters,
+    Progress,
+    Result,
+    Retried,
+    Run,
+    State,
+    Trial,
+    Waiting,
+)
+from signs_sweep.project import MemoryCheckpoints, NoClaims
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.sweep.fixed import FixedScheduler
+from signs_sweep.sweep.loop import Sweep
+from signs_sweep.sweep.recovery import Recovery
+from signs_sweep.tracking import MemoryTracker
+
+
+def make_run(l2: float, epochs: int = 2) -> Run:
+    return Run(Parameters(l2=l2, epochs=epochs), Dense((3,)), 0.0, "data")
+
+
+def make_trial(number: int, *l2: float) -> Trial:
+    return Trial(number, None, tuple(make_run(value) for value in l2))
+
+
+class ToyExecutor:
+    """Sends one event per run and call, in the order in which runs came."""
+
+    def __init__(self, slots: int, ends: Mapping[float, Callable[[Run], Event]] | None = None):
+        self.slots = slots
+        self.ends = ends or {}
+        self.submitted: list[Run] = []
+        self.tested: list[bool] = []
+        self.stopped: list[str] = []
+        self.begun_from: list[bytes | None] = []
+        self.is_closed = False
+        self._queues: dict[str, deque[Event]] = {}
+
+    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+        self.begun_from.append(checkpoint)
+        assert len(self._queues) < self.slots
+        self.submitted.append(run)
+        self.tested.append(is_tested)
+        end = self.ends.get(run.parameters.l2, finished)(run)
+        events = [started(run), progress(run, 1), progress(run, 2), end]
+        self._queues[run.run_id] = deque(events)
+
+    def events(self, timeout: float) -> Sequence[Event]:
+        found = [queue.popleft() for queue in self._queues.values()]
+        self._queues = {run_id: queue for run_id, queue in self._queues.items() if queue}
+        return found
+
+    def stop(self, run_id: str) -> None:
+        self.stopped.append(run_id)
+        self._queues[run_id] = deque([stopped(run_id)])
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Recording(FixedScheduler):
+    """A fixed list that remembers what it was told."""
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        goes_on: Callable[[Trial], bool] = lambda _: True,
+        wants_rest: Callable[[Trial], bool] = lambda _: True,
+    ):
+        super().__init__(trials)
+        self.told: list[tuple[int, list[State]]] = []
+        self.goes_on = goes_on
+        self.wants_rest = wants_rest
+        self.ended: list[tuple[int, State]] = []
+
+    def end(self, trial: Trial, result: Result) -> bool:
+        self.ended.append((trial.number, result.state))
+        return self.wants_rest(trial)
+
+    def report(self, trial: Trial, progress: Progress) -> bool:
+        return self.goes_on(trial)
+
+    def tell(self, trial: Trial, results: Sequence[Result]) -> None:
+        self.told.append((trial.number, [result.state for result in results]))
+
+
+def make_sweep(scheduler, executor, known=None, listener=lambda _: None, recovery=None):
+    tracker = MemoryTracker()
+    tracker.open([SweepRecord("toy", "", "", "", "data", ())])
+    recovery = recovery or Recovery(MemoryCheckpoints(), NoClaims())
+    sweep = Sweep(scheduler, executor, tracker, known or {}, lambda _: "toy", listener, recovery)
+    return sweep, tracker
+
+
+def test_every_run_is_trained_recorded_and_told_of() -> None:
+    scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.2, 0.3)])
+    executor = ToyExecutor(2)
+    sweep, tracker = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2, 0.3]
+    assert scheduler.told == [(1, [State.FINISHED]), (2, [State.FINISHED] * 2)]
+    result = sweep.results[make_run(0.3).run_id]
+    assert result.metrics["loss"] == 0.5
+    assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]
+    assert result.epochs == 2
+    assert result.history is not None
+    assert result.history["accuracy"].tolist() == [0.1, 0.2]
+    assert tracker.find()[result.run_id].state is State.FINISHED
+
+
+def test_what_is_known_is_not_trained() -> None:
+    known = {make_run(0.1).run_id: Result(make_run(0.1).run_id, State.FINISHED)}
+    scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.2)])
+    executor = ToyExecutor(1)
+    sweep, _ = make_sweep(scheduler, executor, known)
+    sweep.run()
+    assert executor.submitted == [make_run(0.2)]
+    assert [number for number, _ in scheduler.told] == [1, 2]
+
+
+def test_a_run_that_trials_share_is_trained_once_and_told_to_each() -> None:
+    scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.1, 0.2), make_trial(3, 0.1)])
+    executor = ToyExecutor(4)
+    sweep, tracker = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
+    assert sorted(number for number, _ in scheduler.told) == [1, 2, 3]
+    assert len(tracker.started) == 2
+
+
+def test_a_failure_ends_its_own_run_and_the_others_go_on() -> None:
+    def fail(run: Run) -> Event:
+        return failed(run, "diverged")
+
+    scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.2)])
+    sweep, tracker = make_sweep(scheduler, ToyExecutor(1, {0.1: fail}))
+    sweep.run()
+    assert scheduler.told == [(1, [State.FAILED]), (2, [State.FINISHED])]
+    assert sweep.results[make_run(0.1).run_id].message == "diverged"
+    assert sweep.results[make_run(0.1).run_id].epochs == 2
+    assert tracker.find()[make_run(0.1).run_id].state is State.FAILED
+
+
+def test_a_run_that_the_scheduler_gives_up_is_stopped() -> None:
+    scheduler = Recording(
+        [make_trial(1, 0.1), make_trial(2, 0.2)], goes_on=lambda trial: trial.number != 1
+    )
+    executor = ToyExecutor(1)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert executor.stopped == [make_run(0.1).run_id]
+    assert scheduler.told == [(1, [State.KILLED]), (2, [State.FINISHED])]
+
+
+def test_a_shared_run_goes_on_while_one_trial_wants_it() -> None:
+    scheduler = Recording(
+        [make_trial(1, 0.1, 0.2), make_trial(2, 0.1)], goes_on=lambda trial: trial.number != 1
+    )
+    executor = ToyExecutor(3)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert executor.stopped == [make_run(0.2).run_id]
+
+
+def test_an_interruption_records_what_was_under_way_as_stopped() -> None:
+    heard: list[Event | None] = []
+
+    def listener(event: Event | None) -> None:
+        heard.append(event)
+        if sum(isinstance(one, Progress) for one in heard) == 1 and isinstance(event, Progress):
+            sweep.interrupt()
+
+    executor = ToyExecutor(1)
+    sweep, tracker = make_sweep(
+        Recording([make_trial(1, 0.1), make_trial(2, 0.2)]), executor, listener=listener
+    )
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert executor.is_closed
+    assert executor.submitted == [make_run(0.1)]
+    assert sweep.results[make_run(0.1).run_id].state is State.KILLED
+    assert tracker.find()[make_run(0.1).run_id].state is State.KILLED
+
+
+def test_a_second_interruption_does_not_wait() -> None:
+    sweep, _ = make_sweep(Recording([]), ToyExecutor(1))
+    sweep.interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        sweep.interrupt()
+
+
+def crashed(run: Run) -> Failed:
+    return failed(run, "its worker process was killed.", is_crash=True)
+
+
+class Crashing(ToyExecutor):
+    """Lets the process of a run die a number of times, after a checkpoint of its first epoch."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(1)
+        self.times = times
+
+    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+        super().submit(run, checkpoint, is_tested=is_tested)
+        if len(self.begun_from) <= self.times:
+            state = Checkpoint(run.run_id, 1, b"after 1", is_end=False)
+            queue = [started(run), progress(run, 1), state, crashed(run)]
+            self._queues[run.run_id] = deque(queue)
+
+
+def test_a_run_whose_process_dies_goes_on_from_its_checkpoint() -> None:
+    heard: list[Event | None] = []
+    executor = Crashing(2)
+    sweep, tracker = make_sweep(Recording([make_trial(1, 0.1)]), executor, listener=heard.append)
+    sweep.run()
+    assert executor.begun_from == [None, b"after 1", b"after 1"]
+    (result,) = sweep.results.values()
+    assert result.state is State.FINISHED
+    assert list(result.history["loss"]) == [1, 0.5]
+    assert [event.epoch for event in heard if isinstance(event, Retried)] == [1, 1]
+    assert len(tracker.find()) == 1
+
+
+def test_a_run_whose_process_dies_too_often_fails_and_says_how_to_go_on() -> None:
+    executor = Crashing(9)
+    sweep, _ = make_sweep(Recording([make_trial(1, 0.1)]), executor)
+    sweep.run()
+    (result,) = sweep.results.values()
+    assert len(executor.begun_from) == 3
+    assert result.state is State.FAILED
+    assert result.message == (
+        "its worker process was killed. Run the same command again to go on with this run; "
+        "finished runs are kept."
+    )
+
+
+def test_a_run_begins_where_an_earlier_sweep_left_it() -> None:
+    checkpoints = MemoryCheckpoints()
+    run = make_run(0.1)
+    checkpoints.keep(run, Checkpoint(run.run_id, 1, b"after 1", is_end=False))
+    for is_wanted, expected in ((True, b"after 1"), (False, None)):
+        executor = ToyExecutor(1)
+        recovery = Recovery(checkpoints, NoClaims(), is_wanted=is_wanted)
+        make_sweep(Recording([make_trial(1, 0.1)]), executor, recovery=recovery)[0].run()
+        assert executor.begun_from == [expected]
+
+
+def test_runs_on_one_trajectory_are_trained_one_after_the_other() -> None:
+    trials = [
+        Trial(number, None, (make_run(l2, epochs),))
+        for number, (l2, epochs) in enumerate([(0.1, 2), (0.1, 4), (0.2, 2)], start=1)
+    ]
+    executor = ToyExecutor(2)
+    sweep, _ = make_sweep(Recording(trials), executor)
+    sweep.run()
+    order = [(run.parameters.l2, run.parameters.epochs) for run in executor.submitted]
+    assert order == [(0.1, 2), (0.2, 2), (0.1, 4)]
+    assert len(sweep.results) == 3
+
+
+class OtherSweep(NoClaims):
+    """Holds a trajectory for a while, as another sweep does that trains it."""
+
+    def __init__(self, run: Run, refusals: int) -> None:
+        super().__init__()
+        self.run = run
+        self.refusals = refusals
+
+    def take(self, trajectory: str) -> bool:
+        if trajectory == self.run.trajectory_id and self.refusals:
+            self.refusals -= 1
+            return False
+        return super().take(trajectory)
+
+
+@pytest.mark.parametrize("has_finished", [True, False])
+def test_what_another_sweep_trains_is_waited_for_and_taken_over_if_it_did_not_finish(
+    has_finished: bool,
+) -> None:
+    trials = [make_trial(1, 0.1), make_trial(2, 0.2)]
+    theirs = trials[0].runs[0]
+    state = State.FINISHED if has_finished else State.KILLED
+    result = Result(theirs.run_id, state, {"test_accuracy": 0.5}, location="memory/9")
+    found = {theirs.run_id: result}
+    recovery = Recovery(
+        MemoryCheckpoints(), OtherSweep(theirs, 4), lambda run: found.get(run.run_id)
+    )
+    heard: list[Event | None] = []
+    scheduler, executor = Recording(trials), ToyExecutor(2)
+    make_sweep(scheduler, executor, listener=heard.append, recovery=recovery)[0].run()
+    trained = [run.parameters.l2 for run in executor.submitted]
+    assert trained == ([0.2] if has_finished else [0.2, 0.1])
+    assert sorted(scheduler.told) == [(1, [State.FINISHED]), (2, [State.FINISHED])]
+    assert [event.run_id for event in heard if isinstance(event, Waiting)] == [theirs.run_id]
+
+
+class Importing(ToyExecutor):
+    """Starts runs and never tells of an epoch, as a worker that imports or compiles."""
+
+    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+        super().submit(run, checkpoint, is_tested=is_tested)
+        self._queues[run.run_id] = deque([started(run)] * 10_000)
+
+    def stop(self, run_id: str) -> None:
+        self.stopped.append(run_id)
+
+
+def test_an_interruption_does_not_wait_for_a_run_that_has_nothing_to_keep() -> None:
+    executor = Importing(1)
+    sweep, _ = make_sweep(
+        Recording([make_trial(1, 0.1)]), executor, listener=lambda _: sweep.interrupt()
+    )
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert executor.is_closed
+    assert len(executor._queues[make_run(0.1).run_id]) > 9_990
+    assert [result.state for result in sweep.results.values()] == [State.KILLED]
+
+
+def test_a_run_that_is_shorter_than_a_finished_one_says_why_it_is_trained() -> None:
+    checkpoints = MemoryCheckpoints()
+    longer = make_run(0.1, epochs=9)
+    checkpoints.keep(longer, Checkpoint(longer.run_id, 9, b"end", is_end=True))
+    heard = []
+    executor = ToyExecutor(1)
+    sweep, _ = make_sweep(
+        Recording([make_trial(1, 0.1), make_trial(2, 0.2)]),
+        executor,
+        listener=heard.append,
+        recovery=Recovery(checkpoints, NoClaims()),
+    )
+    sweep.run()
+    (notice,) = [event for event in heard if isinstance(event, Notice)]
+    assert notice.run_id == make_run(0.1).run_id
+    assert notice.message == (
+        "a run of 9 epochs is finished, but of its epoch 2 only the curve is known, not the "
+        "weights; so this one is trained from epoch 0 on"
+    )
+    assert executor.begun_from == [None, None]
+
+
+def test_a_run_that_was_stopped_goes_on_when_a_later_trial_wants_it() -> None:
+    calls = {1: 0, 2: 0}
+
+    def goes_on(trial: Trial) -> bool:
+        calls[trial.number] += 1
+        return trial.number == 2
+
+    scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.1)], goes_on)
+    executor = ToyExecutor(1)
+    sweep, tracker = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.1]
+    assert scheduler.told == [(1, [State.KILLED]), (2, [State.FINISHED])]
+    assert tracker.find()[make_run(0.1).run_id].state is State.FINISHED
+
+
+class Slow(ToyExecutor):
+    """Runs that are stopped take a while to hear of it, or end by themselves before they do."""
+
+    is_deaf = False
+
+    def stop(self, run_id: str) -> None:
+        self.stopped.append(run_id)
+        run = next(run for run in self.submitted if run.run_id == run_id)
+        end = finished(run) if self.is_deaf else stopped(run_id)
+        self._queues[run_id] = deque([progress(run, 3), progress(run, 4), end])
+
+
+@pytest.mark.parametrize("seeds", [(0.1,), (0.1, 0.3)])
+def test_a_run_that_is_asked_for_while_it_is_being_stopped_goes_on_afterwards(seeds) -> None:
+    trials = [make_trial(1, *seeds), make_trial(2, 0.2), make_trial(3, 0.1)]
+    scheduler = Recording(trials, goes_on=lambda trial: trial.number != 1)
+    executor = Slow(len(seeds) + 1)
+    sweep, tracker = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted].count(0.1) == 2
+    assert sorted(scheduler.told) == [
+        (1, [State.KILLED] * len(seeds)),
+        (2, [State.FINISHED]),
+        (3, [State.FINISHED]),
+    ]
+    assert tracker.find()[make_run(0.1).run_id].state is State.FINISHED
+
+
+def test_a_run_that_ends_although_it_is_being_stopped_has_ended_for_all_that_want_it() -> None:
+    trials = [make_trial(1, 0.1), make_trial(2, 0.2), make_trial(3, 0.1)]
+    scheduler = Recording(trials, goes_on=lambda trial: trial.number != 1)
+    executor = Slow(2)
+    executor.is_deaf = True
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
+    assert sorted(scheduler.told) == [(number, [State.FINISHED]) for number in (1, 2, 3)]
+
+
+def test_a_run_that_is_being_stopped_does_not_go_on_when_its_worker_dies() -> None:
+    class Dying(ToyExecutor):
+        def stop(self, run_id: str) -> None:
+            run = next(run for run in self.submitted if run.run_id == run_id)
+            self._queues[run_id] = deque([crashed(run)])
+
+    scheduler = Recording([make_trial(1, 0.1)], goes_on=lambda _: False)
+    executor = Dying(1)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert len(executor.submitted) == 1
+    assert scheduler.told == [(1, [State.KILLED])]
+
+
+def test_the_scheduler_does_not_hear_of_a_run_that_an_interruption_stopped() -> None:
+    scheduler = Recording([make_trial(1, 0.1)])
+    sweep, tracker = make_sweep(
+        scheduler, ToyExecutor(1), listener=lambda event: event and sweep.interrupt()
+    )
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert (scheduler.ended, scheduler.told) == ([], [])
+    assert tracker.find()[make_run(0.1).run_id].state is State.KILLED
+
+
+def test_an_interruption_is_heard_while_trials_are_answered_from_the_store() -> None:
+    asked = []
+
+    class Endless(Recording):
+        def ask(self) -> Trial | None:
+            asked.append(make_trial(len(asked), len(asked) / 100))
+            if len(asked) == 3:
+                sweep.interrupt()
+            assert len(asked) < 50
+            return asked[-1]
+
+    found = Result("", State.FINISHED, {"test_accuracy": 0.5})
+    recovery = Recovery(
+        MemoryCheckpoints(), NoClaims(), lambda run: replace(found, run_id=run.run_id)
+    )
+    sweep, _ = make_sweep(Endless([]), ToyExecutor(1), recovery=recovery)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert len(asked) == 3
+
+
+def test_runs_of_a_trial_that_are_not_wanted_any_more_do_not_begin() -> None:
+    trials = [make_trial(1, 0.1, 0.2, 0.3, 0.4), make_trial(2, 0.5)]
+    scheduler = Recording(trials, wants_rest=lambda trial: trial.number == 2)
+    executor = ToyExecutor(1)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.5]
+    killed = [State.KILLED] * 3
+    assert scheduler.told == [(1, [State.FINISHED, *killed]), (2, [State.FINISHED])]
+
+
+def test_runs_that_are_not_wanted_any_more_are_stopped_where_they_are() -> None:
+    scheduler = Recording([make_trial(1, 0.1, 0.2)], wants_rest=lambda _: False)
+    slow = {0.2: lambda run: progress(run, 3)}  # It does not end by itself.
+    executor = ToyExecutor(2, slow)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep.run()
+    assert executor.stopped == [make_run(0.2).run_id]
+    assert scheduler.told == [(1, [State.FINISHED, State.KILLED])]
+
+
+def test_a_run_that_another_trial_wants_too_is_not_given_up() -> None:
+    trials = [make_trial(1, 0.1, 0.2), make_trial(2, 0.2)]
+    scheduler = Recording(trials, wants_rest=lambda trial: trial.number == 2)
+    executor = ToyExecutor(1)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep._take_trial()
+    sweep._take_trial()
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
+    assert (2, [State.FINISHED]) in scheduler.told
+
+
+def test_a_trial_whose_runs_are_all_known_hears_of_each() -> None:
+    run = make_run(0.1)
+    scheduler = Recording([make_trial(1, 0.1)])
+    sweep, _ = make_sweep(
+        scheduler, ToyExecutor(1), {run.run_id: Result(run.run_id, State.FINISHED)}
+    )
+    sweep.run()
+    assert scheduler.ended == [(1, State.FINISHED)]
+    assert scheduler.told == [(1, [State.FINISHED])]
+
+
+@pytest.mark.parametrize("is_tested", [True, False])
+def test_a_run_that_was_trained_and_not_tested_is_tested_where_that_is_wanted(
+    is_tested: bool,
+) -> None:
+    run = make_run(0.1)
+    untested = Result(run.run_id, State.FINISHED, {"loss": 0.5})
+    recovery = Recovery(MemoryCheckpoints(), NoClaims(), lambda _: untested)
+    scheduler, executor = Recording([make_trial(1, 0.1)]), ToyExecutor(1)
+    tracker = MemoryTracker()
+    tracker.open([SweepRecord("toy", "", "", "", "data", ())])
+    Sweep(
+        *(scheduler, executor, tracker, {}, lambda _: "toy", lambda _: None, recovery),
+        is_tested=is_tested,
+    ).run()
+    assert executor.tested == ([True] if is_tested else [])
+    assert scheduler.told == [(1, [State.FINISHED])]
+
+
+def test_every_trial_is_told_of_however_often_points_come_again() -> None:
+    """Trials come and go, so that Python gives a new one the address of an old one."""
+
+    class Repeating:
+        """Proposes the same point again and again, and stops each run."""
+
+        def __init__(self) -> None:
+            self.asked: list[int] = []
+            self.told: list[int] = []
+
+        def ask(self) -> Trial | None:
+            if len(self.asked) == 60:
+                return None
+            self.asked.append(len(self.asked))
+            return Trial(self.asked[-1], None, RUNS_OF_REPEATING)
+
+        def report(self, trial: Trial, progress: Progress) -> bool:
+            return False
+
+        def end(self, trial: Trial, result: Result) -> bool:
+            return True
+
+        def tell(self, trial: Trial, results: Sequence[Result]) -> None:
+            self.told.append(trial.number)
+
+    scheduler = Repeating()
+    sweep, tracker = make_sweep(scheduler, ToyExecutor(1))
+    sweep._tracker = Forgetful(tracker)
+    sweep.run()
+    assert sorted(scheduler.told) == scheduler.asked
+
+
+RUNS_OF_REPEATING = (make_run(0.1),)
+
+
+class Forgetful:
+    """A tracker that keeps nothing, so that nothing is kept alive by it."""
+
+    def __init__(self, inner: MemoryTracker) -> None:
+        self.then = inner.then
+
+    def start(self, *_: object) -> None: ...
+
+    def record(self, event: Event) -> None: ...
+
+
+def test_a_cause_of_death_that_comes_again_is_said_once() -> None:
+    causes = iter(["it died at 0x7f3a, 10:00.", "it died at 0x7f4b, 10:01.", "killed.", "killed."])
+    ends = {0.1: lambda run: failed(run, next(causes), is_crash=True)}
+    heard: list[Event | None] = []
+    recovery = Recovery(MemoryCheckpoints(), NoClaims(), retries=3)
+    sweep, _ = make_sweep(
+        Recording([make_trial(1, 0.1)]), ToyExecutor(1, ends), None, heard.append, recovery
+    )
+    sweep.run()
+    assert [event.message for event in heard if isinstance(event, Retried)] == [
+        "it died at 0x7f3a, 10:00.",
+        "its worker process died again in the same way.",
+        "killed.",
+    ]
+    assert heard[-1].message.startswith("killed. Run the same command again")

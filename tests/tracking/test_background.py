@@ -1,0 +1,140 @@
+"""The tracker that works in its own thread."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import pytest
+
+from events import progress, started, stopped
+from signs_sweep.domain import (
+    Dense,
+    Event,
+    Parameters,
+    Progress,
+    Run,
+    State,
+    Trial,
+)
+from signs_sweep.errors import StoreError
+from signs_sweep.protocols import Findings, SweepRecord
+from signs_sweep.tracking import BackgroundTracker, MemoryTracker
+from signs_sweep.tracking.background import _MOST_WAITING
+
+RUN = Run(Parameters(epochs=3), Dense((4,)), 0.0, "data")
+TRIAL = Trial(1, None, (RUN,))
+SWEEP = SweepRecord("toy", "", "", "", "toy", ())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 600
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+class SlowTracker(MemoryTracker):
+    """Writes nothing until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_write = threading.Event()
+
+    def record(self, event: Event) -> None:
+        self.may_write.wait(600)
+        super().record(event)
+
+
+class BrokenTracker(MemoryTracker):
+    """Fails to write the epochs of a run."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+        self.calls: list[str] = []
+
+    def record(self, event: Event) -> None:
+        self.calls.append(type(event).__name__)
+        if isinstance(event, Progress):
+            raise self.error
+
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
+        self.calls.append("close")
+        super().close(state, tables, findings)
+
+
+def begin(tracker: BackgroundTracker, sweeps: Sequence[SweepRecord] = (SWEEP,)) -> None:
+    tracker.open(sweeps)
+    tracker.start("toy", TRIAL, RUN)
+    tracker.record(started(RUN))
+
+
+def test_calls_return_before_anything_is_written_and_close_waits() -> None:
+    inner = SlowTracker()
+    tracker = BackgroundTracker(inner)
+    begin(tracker)
+    for number in (1, 2, 3):
+        tracker.record(progress(RUN, number))
+    known = inner.find().get(RUN.run_id)
+    assert known is None or known.epochs == 0
+    inner.may_write.set()
+    tracker.close(State.KILLED, {})
+    assert inner.find()[RUN.run_id].epochs == 3
+    assert not [one for one in threading.enumerate() if one.name.startswith("tracker")]
+
+
+def test_find_sees_what_was_given_before() -> None:
+    tracker = BackgroundTracker(MemoryTracker())
+    begin(tracker)
+    tracker.record(progress(RUN, 1))
+    assert tracker.find([RUN.run_id])[RUN.run_id].epochs == 1
+    tracker.close(State.KILLED, {})
+
+
+def test_only_so_many_ended_runs_may_wait() -> None:
+    inner = SlowTracker()
+    tracker = BackgroundTracker(inner)
+    tracker.open([SWEEP])
+    given = []
+
+    def give() -> None:
+        for number in range(2 * _MOST_WAITING):
+            run = Run(Parameters(epochs=3, init_seed=number), Dense((4,)), 0.0, "data")
+            tracker.start("toy", Trial(number, None, (run,)), run)
+            for _ in range(20):  # Epochs may wait without end: they are small.
+                tracker.record(started(run))
+            tracker.record(stopped(run))
+            given.append(number)
+
+    thread = threading.Thread(target=give, daemon=True)
+    thread.start()
+    wait_until(lambda: len(given) == _MOST_WAITING)
+    thread.join(0.2)
+    assert len(given) == _MOST_WAITING
+    inner.may_write.set()
+    thread.join(600)
+    tracker.close(State.KILLED, {})
+    assert len(inner.find()) == 2 * _MOST_WAITING
+
+
+@pytest.mark.parametrize("error", [StoreError("the disk is full"), RuntimeError("a bug")])
+def test_what_goes_wrong_is_raised_by_the_next_calls_and_nothing_more_is_written(
+    error: Exception,
+) -> None:
+    inner = BrokenTracker(error)
+    tracker = BackgroundTracker(inner)
+    begin(tracker)
+    tracker.record(progress(RUN, 1))
+    wait_until(lambda: tracker._failure is not None)
+    with pytest.raises(type(error), match=str(error)):
+        tracker.record(progress(RUN, 2))
+    with pytest.raises(type(error), match=str(error)):
+        tracker.find()
+    with pytest.raises(type(error), match=str(error)):
+        tracker.close(State.FAILED, {})
+    assert inner.calls == ["Started", "Progress"]

@@ -1,0 +1,344 @@
+"""How a search looks in MLflow: the search, its trials below it, their runs below them."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from events import finished, stopped
+from signs_sweep.domain import Dense, Parameters, Run, State, Trial
+from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
+from signs_sweep.tracking import DatasetInfo, MlflowTracker
+from signs_sweep.tracking.mlflow.client import connect
+from signs_sweep.tracking.spooling import replay
+
+pytestmark = pytest.mark.slow
+
+RUNS = [
+    Run(Parameters(epochs=3, l2=0.01, global_seed=seed), Dense((5,)), 0.0, "abcd")
+    for seed in (3, 4)
+]
+TRIAL = Trial(1, "trial 1", tuple(RUNS))
+IDS = tuple(run.run_id for run in RUNS)
+SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "", "toy data", ("l2",), "one", "here")
+SEARCH = replace(SWEEP, is_search=True)
+DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
+END = TrialEnd("trial 1", 1, "COMPLETE", 0.75, {"3, 0": 0.5, "4, 0": 1.0}, {"l2": "0.01"}, IDS)
+FINDINGS = Findings({"l2": "0.01"}, {"best_value": 0.75}, "**l2** mattered.", {"a.png": b"1"})
+
+
+class Store:
+    """A store, and what is in it, by the names that MLflow shows."""
+
+    def __init__(self, file: Path) -> None:
+        self.uri = f"sqlite:///{file}"
+
+    def tracker(self, sweep: SweepRecord = SEARCH) -> MlflowTracker:
+        tracker = MlflowTracker(self.uri, {"abcd": DATASET}, lambda _: True)
+        tracker.open([sweep])
+        return tracker
+
+    def named(self, name: str):
+        (run,) = self._search(f"attributes.run_name = '{name}'")
+        return run
+
+    def children(self, name: str) -> list[str]:
+        """Return the names of what is below a record."""
+        location = self.named(name).info.run_id
+        found = self._search(f"tags.mlflow.parentRunId = '{location}'")
+        return sorted(run.info.run_name for run in found)
+
+    def history(self, name: str, metric: str) -> list[tuple[int, float]]:
+        points = connect(self.uri).get_metric_history(self.named(name).info.run_id, metric)
+        return [(point.step, point.value) for point in points]
+
+    def artifacts(self, name: str) -> set[str]:
+        found = connect(self.uri).list_artifacts(self.named(name).info.run_id)
+        return {one.path for one in found}
+
+    def _search(self, condition: str):
+        client = connect(self.uri)
+        experiment = client.get_experiment_by_name("toy")
+        return client.search_runs([experiment.experiment_id], condition)
+
+
+@pytest.fixture
+def store(empty_store: Path, tmp_path: Path) -> Store:
+    return Store(shutil.copy(empty_store, tmp_path / "mlflow.db"))
+
+
+def train(tracker: MlflowTracker, *runs: Run, trial: Trial = TRIAL) -> None:
+    for run in runs:
+        tracker.start("toy", trial, run)
+        tracker.record(finished(run))
+
+
+RUN_NAMES = ["trial 1 l2=0.01 seeds 3, 0", "trial 1 l2=0.01 seeds 4, 0"]
+
+
+def test_the_search_is_the_parent_of_trials_and_they_are_the_parents_of_replicates(store) -> None:
+    tracker = store.tracker()
+    train(tracker, *RUNS)
+    assert store.named("trial 1").info.status == "RUNNING"
+    tracker.end_trial("toy", END)
+    tracker.close(State.FINISHED, {"toy": "table"})
+    assert store.children("search toy") == ["trial 1"]
+    assert store.children("trial 1") == RUN_NAMES
+
+
+def test_a_sweep_has_its_runs_right_below_it(store) -> None:
+    tracker = store.tracker(SWEEP)
+    train(tracker, *RUNS)
+    tracker.close(State.FINISHED, {})
+    (parent,) = store._search("tags.`signs_sweep.sweep` = 'one'")
+    assert parent.info.run_name.startswith("sweep ")
+    assert store.children(parent.info.run_name) == RUN_NAMES
+
+
+def test_a_trial_has_its_number_value_state_and_each_replicate(store) -> None:
+    tracker = store.tracker()
+    train(tracker, *RUNS)
+    tracker.end_trial("toy", END)
+    tracker.close(State.FINISHED, {})
+    trial = store.named("trial 1")
+    tags = trial.data.tags
+    assert trial.info.status == "FINISHED"
+    assert trial.data.params == {"l2": "0.01"}
+    assert trial.data.metrics == {"value": 0.75, "value/seeds 3 0": 0.5, "value/seeds 4 0": 1.0}
+    assert tags["signs_sweep.kind"] == "trial"
+    assert tags["signs_sweep.trial"] == "1"
+    assert tags["signs_sweep.label"] == "trial 1"
+    assert tags["signs_sweep.state"] == "COMPLETE"
+    assert tags["signs_sweep.run_ids"] == ",".join(IDS)
+    assert "signs_sweep.run_id" not in tags
+    assert "| 3, 0 | 0.5 |" in tags["mlflow.note.content"]
+
+
+def test_a_trial_of_one_run_says_its_value_once(store) -> None:
+    tracker = store.tracker()
+    end = replace(END, values={"3, 0": 0.75}, run_ids=IDS[:1])
+    tracker.end_trial("toy", end)
+    tracker.close(State.FINISHED, {})
+    assert store.named("trial 1").data.metrics == {"value": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "note"), [("PRUNED", "KILLED", "Pruned"), ("FAIL", "FAILED", "Failed")]
+)
+def test_a_trial_without_success_says_so(store, state: str, status: str, note: str) -> None:
+    tracker = store.tracker()
+    tracker.end_trial("toy", replace(END, state=state, value=None, values={}))
+    tracker.close(State.FINISHED, {})
+    trial = store.named("trial 1")
+    assert trial.info.status == status
+    assert trial.data.tags["signs_sweep.state"] == state
+    assert trial.data.tags["mlflow.note.content"].startswith(note)
+    assert trial.data.metrics == {}
+
+
+PRUNED = replace(END, state="PRUNED", value=None, values={}, why="worse than others at epoch 1")
+
+
+@pytest.mark.parametrize("other", ["toy", "elsewhere"])
+def test_of_a_pruned_trial_the_runs_that_did_not_finish_say_so_until_they_go_on(
+    store, other: str
+) -> None:
+    begun = MlflowTracker(store.uri, {"abcd": DATASET})
+    begun.open([replace(SWEEP, experiment=other, sweep_id="zero")])
+    begun.start(other, TRIAL, RUNS[1])
+    begun.close(State.KILLED, {})
+    tracker = store.tracker()
+    train(tracker, RUNS[0])
+    location = tracker.find()[RUNS[1].run_id].location
+    tracker.start("toy", TRIAL, RUNS[1], location)
+    tracker.record(stopped(RUNS[1]))
+    tracker.end_trial("toy", PRUNED)
+    tracker.close(State.FINISHED, {})
+    client = connect(store.uri)
+    assert client.get_run(location).data.tags["signs_sweep.pruned"] == PRUNED.why
+    finished_run = client.get_run(tracker.find()[RUNS[0].run_id].location)
+    assert "signs_sweep.pruned" not in finished_run.data.tags
+    note = store.named("trial 1").data.tags["mlflow.note.content"]
+    assert note == "Pruned: worse than others at epoch 1."
+    store.tracker().start("toy", replace(TRIAL, number=2, label="trial 2"), RUNS[1], location)
+    assert "signs_sweep.pruned" not in client.get_run(location).data.tags
+
+
+@pytest.mark.parametrize("state", ["FAIL", "COMPLETE"])
+def test_of_another_trial_no_run_is_said_to_be_pruned(store, state: str) -> None:
+    tracker = store.tracker()
+    tracker.start("toy", TRIAL, RUNS[0])
+    tracker.record(stopped(RUNS[0]))
+    tracker.end_trial("toy", replace(END, state=state, why="it broke"))
+    location = tracker.find()[RUNS[0].run_id].location
+    assert "signs_sweep.pruned" not in connect(store.uri).get_run(location).data.tags
+
+
+def test_a_trial_whose_runs_are_all_known_has_a_record_without_children(store) -> None:
+    tracker = store.tracker()
+    tracker.end_trial("toy", END)
+    tracker.close(State.FINISHED, {})
+    assert store.children("search toy") == ["trial 1"]
+    assert store.children("trial 1") == []
+    assert store.named("trial 1").info.status == "FINISHED"
+
+
+def test_an_end_told_twice_changes_nothing(store) -> None:
+    tracker = store.tracker()
+    tracker.end_trial("toy", END)
+    once = store.named("trial 1").to_dictionary()
+    tracker.end_trial("toy", END)
+    again = store.tracker()
+    again.end_trial("toy", replace(END, value=0.25, params={"l2": "0.02"}))
+    again.close(State.FINISHED, {})
+    assert store.named("trial 1").to_dictionary() == once
+    assert store.history("trial 1", "value") == [(0, 0.75)]
+
+
+def test_an_end_that_was_written_in_part_is_completed(store) -> None:
+    tracker = store.tracker()
+    tracker.end_trial("toy", END)
+    trial = store.named("trial 1").info.run_id
+    connect(store.uri).delete_tag(trial, "signs_sweep.state")  # What is written last.
+    connect(store.uri).update_run(trial, status="RUNNING")
+    again = store.tracker()
+    again.end_trial("toy", END)
+    again.close(State.KILLED, {})
+    assert store.named("trial 1").info.status == "FINISHED"
+    assert store.named("trial 1").data.tags["signs_sweep.state"] == "COMPLETE"
+    assert store.history("trial 1", "value") == [(0, 0.75)]
+
+
+def test_a_trial_whose_end_never_came_is_killed_by_close(store) -> None:
+    tracker = store.tracker()
+    tracker.start("toy", TRIAL, RUNS[0])
+    tracker.close(State.KILLED, {})
+    assert store.named("trial 1").info.status == "KILLED"
+    assert "signs_sweep.state" not in store.named("trial 1").data.tags
+
+
+def test_a_search_that_is_opened_again_goes_on_in_its_trials(store) -> None:
+    first = store.tracker()
+    train(first, RUNS[0])
+    first.start("toy", TRIAL, RUNS[1])
+    first.close(State.KILLED, {})
+    second = store.tracker()
+    location = second.find()[RUNS[1].run_id].location
+    second.start("toy", TRIAL, RUNS[1], location)
+    assert store.named("trial 1").info.status == "RUNNING"
+    second.record(finished(RUNS[1]))
+    second.end_trial("toy", END)
+    second.close(State.FINISHED, {})
+    assert store.named("search toy").info.status == "FINISHED"
+    assert store.children("search toy") == ["trial 1"]
+    assert store.children("trial 1") == RUN_NAMES
+    assert store.named("trial 1").info.status == "FINISHED"
+
+
+def test_a_trial_that_is_left_by_a_process_that_died_is_killed_in_the_end(store) -> None:
+    store.tracker().start("toy", TRIAL, RUNS[0])
+    store.tracker().close(State.FINISHED, {})
+    assert store.named("trial 1").info.status == "KILLED"
+
+
+def test_a_search_that_was_killed_is_ended_with_its_trials_by_the_next_sweep(store) -> None:
+    store.tracker().start("toy", TRIAL, RUNS[0])
+    store.tracker(replace(SWEEP, sweep_id="two")).close(State.FINISHED, {})
+    assert store.named("search toy").info.status == "KILLED"
+    assert store.named("trial 1").info.status == "KILLED"
+
+
+def test_an_ended_trial_of_which_a_run_starts_runs_until_it_ends_again(store) -> None:
+    tracker = store.tracker()
+    tracker.start("toy", TRIAL, RUNS[0])
+    tracker.end_trial("toy", replace(END, state="FAIL", value=1.0, values={}))
+    again = store.tracker()
+    train(again, RUNS[1])
+    trial = store.named("trial 1")
+    assert trial.info.status == "RUNNING"
+    assert not {"signs_sweep.state", "mlflow.note.content"} & set(trial.data.tags)
+    again.end_trial("toy", END)
+    again.close(State.FINISHED, {})
+    assert store.named("trial 1").info.status == "FINISHED"
+    assert store.named("trial 1").data.metrics["value"] == 0.75
+
+
+def test_an_unfinished_run_of_a_sweep_moves_below_the_trial_that_continues_it(store) -> None:
+    sweep = store.tracker(replace(SWEEP, sweep_id="zero"))
+    sweep.start("toy", TRIAL, RUNS[0])
+    sweep.close(State.KILLED, {})
+    tracker = store.tracker()
+    tracker.start("toy", TRIAL, RUNS[0], tracker.find()[RUNS[0].run_id].location)
+    assert store.children("trial 1") == RUN_NAMES[:1]
+
+
+def test_what_was_found_is_in_the_record_of_the_search(store) -> None:
+    tracker = store.tracker()
+    tracker.end_trial("toy", END)
+    tracker.close(State.FINISHED, {"toy": "table"}, {"toy": FINDINGS})
+    search = store.named("search toy")
+    assert search.info.status == "FINISHED"
+    assert search.data.tags["signs_sweep.best.l2"] == "0.01"
+    assert search.data.tags["mlflow.note.content"] == "Why.\n\n**l2** mattered."
+    assert search.data.metrics == {"best_value": 0.75}
+    assert store.artifacts("search toy") == {"spec.yaml", "plan.txt", "table.csv", "a.png"}
+
+
+def test_what_is_found_later_replaces_what_was_found_and_leaves_a_history(store) -> None:
+    first = store.tracker()
+    first.end_trial("toy", END)
+    first.close(State.FINISHED, {}, {"toy": FINDINGS})
+    second = store.tracker()
+    second.end_trial("toy", replace(END, label="trial 2", number=2, value=0.875))
+    better = Findings({"keep_prob": "0.5"}, {"best_value": 0.875}, "Better.", {"b.png": b"2"})
+    second.close(State.FINISHED, {}, {"toy": better})
+    tags = store.named("search toy").data.tags
+    best = {name: value for name, value in tags.items() if name.startswith("signs_sweep.best.")}
+    assert best == {"signs_sweep.best.keep_prob": "0.5"}
+    assert tags["mlflow.note.content"] == "Why.\n\nBetter."
+    assert store.history("search toy", "best_value") == [(1, 0.75), (2, 0.875)]
+    assert store.artifacts("search toy") >= {"a.png", "b.png"}
+
+
+def test_the_same_findings_told_twice_leave_one_point(store) -> None:
+    for _ in range(2):
+        tracker = store.tracker()
+        tracker.end_trial("toy", END)
+        tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
+    assert store.history("search toy", "best_value") == [(1, 0.75)]
+
+
+def test_neither_find_nor_the_list_of_runs_has_trials(store) -> None:
+    tracker = store.tracker()
+    train(tracker, RUNS[0])
+    tracker.end_trial("toy", END)
+    tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
+    assert set(tracker.find()) == {RUNS[0].run_id}
+    assert [one.result.run_id for one in tracker.list_runs("toy")] == [RUNS[0].run_id]
+
+
+def test_a_label_may_hold_any_character(store) -> None:
+    label = 'it\'s `50%` "done"'
+    for _ in range(2):
+        tracker = store.tracker()
+        tracker.start("toy", replace(TRIAL, label=label), RUNS[0])
+        tracker.close(State.KILLED, {})
+    assert store.children("search toy") == [label]
+
+
+def test_a_journal_that_is_replayed_twice_leaves_each_trial_once(store) -> None:
+    calls = [
+        ("open", ((SEARCH,), {"abcd": DATASET})),
+        ("start", ("toy", TRIAL, RUNS[0], None)),
+        ("record", (finished(RUNS[0]),)),
+        ("end_trial", ("toy", END)),
+        ("start", ("toy", Trial(2, "trial 2", RUNS[1:]), RUNS[1], None)),
+    ]
+    for _ in range(2):
+        replay(calls, store.tracker())
+    assert store.children("search toy") == ["trial 1", "trial 2"]
+    assert store.children("trial 1") == RUN_NAMES[:1]
+    assert store.children("trial 2") == ["trial 2 l2=0.01"]
+    assert [store.named(f"trial {n}").info.status for n in (1, 2)] == ["FINISHED", "RUNNING"]

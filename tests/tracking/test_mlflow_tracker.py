@@ -1,0 +1,462 @@
+"""What is particular to MLflow: names, steps, artifacts, the model, and what goes wrong."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signs_sweep.domain import (
+    TRAINING_VERSION,
+    Dense,
+    Failed,
+    Finished,
+    Parameters,
+    Progress,
+    Run,
+    Started,
+    State,
+    Trial,
+)
+from signs_sweep.errors import StoreError
+from signs_sweep.project.tracking_store import resolve_uri
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.search.study import default_storage, open_study
+from signs_sweep.tracking import DatasetInfo, MlflowTracker
+from signs_sweep.tracking.mlflow import tags
+from signs_sweep.tracking.mlflow.client import connect
+from signs_sweep.tracking.mlflow.file import read_records
+from signs_sweep.tracking.mlflow.found import ask_for_records, version_of
+
+pytestmark = pytest.mark.slow
+
+RUN = Run(Parameters(epochs=30, l2=0.01, global_seed=3), Dense((5,)), 0.0, "abcd")
+BROKEN = Run(Parameters(epochs=30, l2=0.1, global_seed=3), Dense((5,)), 0.0, "abcd")
+SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "2 runs\n", "toy data", ("l2",))
+DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
+
+ODD = 'it\'s 100% "odd"?#{x}[y]*;&~\\\n:b -é%20'
+"""Name of a folder."""
+
+MAKE_MODEL = """
+import sys, keras, numpy as np
+keras.utils.set_random_seed(0)
+model = keras.Sequential([
+    keras.layers.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
+model.save(sys.argv[1])
+np.save(sys.argv[2], model(np.full((1, 4, 4, 3), 0.5, np.float32)).numpy())
+"""
+LOAD_MODEL = """
+import sys, mlflow, numpy as np
+mlflow.set_tracking_uri(sys.argv[1])
+uri = f"runs:/{sys.argv[2]}/model"
+example = np.full((1, 4, 4, 3), 0.5, np.float32)
+answer = np.load(sys.argv[3])
+print("=", np.allclose(mlflow.keras.load_model(uri)(example).numpy(), answer, atol=1e-7))
+loaded = mlflow.pyfunc.load_model(uri)
+print("=", np.allclose(loaded.predict(example), answer, atol=1e-7))
+print("=", loaded.metadata.signature.inputs, loaded.metadata.load_input_example(
+    mlflow.artifacts.download_artifacts(uri)).shape)
+"""
+
+
+def python(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A store with a run that finished and one that failed."""
+    folder = tmp_path_factory.mktemp("store")
+    python(MAKE_MODEL, str(folder / "model.keras"), str(folder / "answer.npy"))
+    uri = f"sqlite:///{folder}/mlflow.db"
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    epochs = np.arange(1, 31)
+    for number, run in enumerate((RUN, BROKEN), start=1):
+        trial = Trial(number, f"case {number}", (run,), baselines=(BROKEN.run_id,))
+        tracker.start("toy", trial, run)
+        tracker.record(Started(run.run_id, 0, 1_700_000_000.0, {"keras": "3.1", "numpy": "2.0"}))
+        metrics = {"loss": 1 / epochs, "accuracy": epochs / 30}
+        tracker.record(Progress(run.run_id, 1, metrics, 1_700_000_000_000 + epochs * 1000))
+    model = (folder / "model.keras").read_bytes()
+    final = {"final_train_accuracy": 0.9, "test_accuracy": 0.8}
+    confusion = np.array([[3, 1], [2, 4]])
+    tracker.record(Finished(RUN.run_id, 1_700_000_040.0, 8.5, final, confusion, model, 1))
+    tracker.record(Failed(BROKEN.run_id, 1_700_000_041.0, "it diverged", "Traceback: here"))
+    tracker.close(State.FAILED, {"toy": "a,b\n1,2\n"})
+    return uri, folder
+
+
+def record(uri: str, run: Run):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    location = MlflowTracker(uri, {}).find()[run.run_id].location
+    return client, client.get_run(location)
+
+
+def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
+    client, run = record(store[0], RUN)
+    assert run.data.params == {
+        "learning_rate": "0.0001",
+        "batch_size": "32",
+        "epochs": "30",
+        "l2": "0.01",
+        "keep_prob": "1",
+        "global_seed": "3",
+        "init_seed": "0",
+        "hidden": "[5]",
+        "validation": "0",
+    }
+    tags = run.data.tags
+    assert tags["signs_sweep.run_id"] == RUN.run_id
+    assert tags["signs_sweep.trial"] == "1"
+    assert tags["signs_sweep.label"] == "case 1"
+    assert tags["signs_sweep.data"] == "abcd"
+    assert tags["signs_sweep.training_version"] == str(TRAINING_VERSION)
+    assert "drawn" in tags["signs_sweep.dataset"]
+    assert tags["signs_sweep.env.keras"] == "3.1"
+    assert tags["signs_sweep.baseline"] == BROKEN.run_id
+    assert run.info.run_name == "case 1 l2=0.01"
+    parent = client.get_run(tags["mlflow.parentRunId"])
+    assert parent.info.status == "FAILED"
+    assert parent.data.tags["mlflow.note.content"] == "Why."
+    assert {item.path for item in client.list_artifacts(parent.info.run_id)} == {
+        "spec.yaml",
+        "plan.txt",
+        "table.csv",
+    }
+
+
+def test_a_run_that_only_guesses_says_so_on_its_page_and_when_it_is_found(store) -> None:
+    _, run = record(store[0], RUN)
+    assert "that of guessing since epoch 1," in run.data.tags["mlflow.note.content"]
+    assert MlflowTracker(store[0], {}).find()[RUN.run_id].guessing_since == 1
+
+
+def test_runs_of_an_experiment_come_with_their_network_and_baseline(store) -> None:
+    first, second = MlflowTracker(store[0], {}).list_runs("toy")
+    assert first.model == second.model == {"hidden": "[5]"}
+    assert first.baseline == second.baseline == second.result.run_id
+
+
+def test_epochs_are_steps_from_1_at_the_time_they_were_trained(store) -> None:
+    client, run = record(store[0], RUN)
+    points = client.get_metric_history(run.info.run_id, "loss")
+    assert [(one.step, one.value, one.timestamp) for one in points] == [
+        (epoch, 1 / epoch, 1_700_000_000_000 + epoch * 1000) for epoch in range(1, 31)
+    ]
+
+
+def test_pictures_history_and_spec_are_artifacts(store) -> None:
+    client, run = record(store[0], RUN)
+    names = {item.path for item in client.list_artifacts(run.info.run_id)}
+    expected = {"cost.png", "accuracy.png", "confusion.png", "history.csv", "spec.yaml", "model"}
+    assert names == expected
+    history = Path(client.download_artifacts(run.info.run_id, "history.csv")).read_text()
+    assert history.splitlines()[:2] == ["epoch,loss,accuracy", f"1,1.0,{1 / 30}"]
+    assert len(history.splitlines()) == 31
+
+
+def test_the_model_loads_and_predicts_the_same(store) -> None:
+    uri, folder = store
+    _, run = record(uri, RUN)
+    output = python(LOAD_MODEL, uri, run.info.run_id, str(folder / "answer.npy"))
+    # Keras prints a bar while it predicts; what counts begins with an equals sign.
+    said = [line[2:] for line in output.splitlines() if line.startswith("= ")]
+    assert said[:2] == ["True", "True"]
+    assert "(-1, 4, 4, 3)" in said[2]
+    assert said[2].endswith("(1, 4, 4, 3)")
+
+
+def test_a_failed_run_says_why_and_keeps_what_it_had(store) -> None:
+    client, run = record(store[0], BROKEN)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["mlflow.note.content"] == "it diverged"
+    trace = client.download_artifacts(run.info.run_id, "traceback.txt")
+    assert Path(trace).read_text() == "Traceback: here"
+    assert len(client.get_metric_history(run.info.run_id, "accuracy")) == 30
+
+
+def test_the_runs_of_an_experiment_come_with_their_parameters(store) -> None:
+    runs = MlflowTracker(store[0], {}).list_runs("toy")
+    assert [(one.label, one.parameters) for one in runs] == [
+        ("case 1", RUN.parameters),
+        ("case 2", BROKEN.parameters),
+    ]
+
+
+def test_a_continued_record_has_every_step_of_every_metric_once(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    epochs = np.arange(1, 31)
+    metrics = {"loss": 1 / epochs, "accuracy": epochs / 30}
+
+    def part(first: int, last: int, later: int) -> Progress:
+        chosen = slice(first - 1, last)
+        values = {name: all_of_it[chosen] for name, all_of_it in metrics.items()}
+        return Progress(RUN.run_id, first, values, epochs[chosen] * 1000 + later)
+
+    final = {"final_train_accuracy": 0.9, "test_accuracy": 0.8}
+    for number in (1, 2, 3):
+        tracker = MlflowTracker(uri, {"abcd": DATASET})
+        earlier = tracker.find().get(RUN.run_id)
+        tracker.open([SWEEP])
+        tracker.start("toy", Trial(1, None, (RUN,)), RUN, earlier and earlier.location)
+        if number > 1:  # Goes on from a checkpoint that is older than what was recorded.
+            tracker.record(part(1, 10 * number - 15, 0))
+        tracker.record(part(max(1, 10 * number - 14), 10 * number, number))
+        if number == 3:
+            tracker.record(Finished(RUN.run_id, 1.0, 8.5, final, np.eye(2, dtype=int), b"model"))
+        tracker.close(State.KILLED, {})
+    client, run = record(uri, RUN)
+    assert run.info.status == "FINISHED"
+    for name, values in metrics.items():
+        points = client.get_metric_history(run.info.run_id, name)
+        assert [point.step for point in points] == list(range(1, 31))
+        assert [point.value for point in points] == list(values)
+    assert len(client.get_metric_history(run.info.run_id, "test_accuracy")) == 1
+    experiment = client.get_experiment_by_name("toy").experiment_id
+    children = client.search_runs([experiment], f"tags.`signs_sweep.run_id` = '{RUN.run_id}'")
+    assert len(children) == 1
+
+
+def test_the_file_says_what_mlflow_says(store) -> None:
+    uri, folder = store
+    for experiment in (None, "toy"):
+        asked = ask_for_records(connect(uri), uri, experiment)
+        assert len(asked) == 2
+        assert read_records(folder / "mlflow.db", uri, experiment) == asked
+
+
+def test_a_record_has_its_version_of_the_training_and_without_a_tag_the_first(
+    tmp_path: Path,
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    old, present = replace(RUN, training_version=1), replace(RUN, training_version=2)
+    for run in (old, present):
+        tracker.start("toy", Trial(1, None, (run,)), run)
+    location = tracker.find()[old.run_id].location
+    tracker.close(State.KILLED, {})
+    connect(uri).delete_tag(location, "signs_sweep.training_version")  # As it was recorded once.
+    assert [one.version for one in tracker.list_runs("toy")] == [1, 2]
+    assert tracker.versions() == {old.run_id: 1, present.run_id: 2}
+    asked = ask_for_records(connect(uri), uri, "toy")
+    assert [version_of(one) for one in asked] == [1, 2]
+
+
+def test_a_record_that_was_only_begun_is_no_run_of_the_experiment(tmp_path: Path) -> None:
+    """A process may be killed between making a record and logging its parameters."""
+    uri = resolve_uri(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    tracker.start("toy", Trial(1, None, (RUN,)), RUN)
+    (parent,) = connect(uri).search_experiments(filter_string="name = 'toy'")
+    connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: BROKEN.run_id})
+    connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: RUN.run_id})
+    assert [one.result.run_id for one in tracker.list_runs("toy")] == [RUN.run_id]
+
+
+def test_looking_up_runs_in_a_file_needs_no_mlflow(store) -> None:
+    code = (
+        "import sys\nfrom signs_sweep.tracking import MlflowTracker\n"
+        "tracker = MlflowTracker(sys.argv[1], {})\n"
+        "print(len(tracker.find()), len(tracker.list_runs('toy')), 'mlflow' in sys.modules)"
+    )
+    assert python(code, store[0]) == "2 2 False\n"
+
+
+def test_what_was_deleted_in_mlflow_is_not_found(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    for run in (RUN, BROKEN):
+        tracker.start("toy", Trial(1, None, (run,)), run)
+    location = tracker.find()[RUN.run_id].location
+    tracker.close(State.KILLED, {})
+    connect(uri).delete_run(location)
+    assert set(tracker.find()) == {BROKEN.run_id}
+    connect(uri).delete_experiment(connect(uri).get_experiment_by_name("toy").experiment_id)
+    assert tracker.find() == {}
+    with pytest.raises(StoreError, match="no experiment 'toy'"):
+        tracker.list_runs("toy")
+
+
+def test_a_continued_record_has_the_label_and_baseline_of_the_trial_that_continues_it(
+    tmp_path: Path,
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    for trial in (Trial(1, "m6", (RUN,), (BROKEN.run_id,)), Trial(2, None, (RUN,))):
+        tracker = MlflowTracker(uri, {"abcd": DATASET})
+        tracker.open([SWEEP])
+        known = tracker.find().get(RUN.run_id)
+        tracker.start("toy", trial, RUN, known and known.location)
+        tracker.close(State.KILLED, {})
+    (found,) = tracker.list_runs("toy")
+    assert (found.label, found.baseline) == (None, None)
+    assert record(uri, RUN)[1].info.run_name == "l2=0.01"
+
+
+def test_an_unknown_experiment_names_the_nearest(store) -> None:
+    with pytest.raises(StoreError, match=r"did you mean 'toy'\?"):
+        MlflowTracker(store[0], {}).list_runs("tey")
+
+
+def test_recording_does_not_import_tensorflow(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from signs_sweep.tracking import MlflowTracker
+MlflowTracker("sqlite:///{tmp_path}/a.db", {{}}).find()
+print([name for name in ("tensorflow", "keras", "torch") if name in sys.modules])
+"""
+    assert python(code).strip() == "[]"
+
+
+def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_text("this is no database at all " * 10, encoding="utf-8")
+    with pytest.raises(StoreError, match="not a SQLite database"):
+        MlflowTracker(f"sqlite:///{tmp_path}/a.db", {}).find()
+
+
+def test_a_server_that_is_away_is_said_to_be_away() -> None:
+    with pytest.raises(StoreError, match="does not answer"):
+        MlflowTracker("http://127.0.0.1:9", {}).find()
+
+
+def test_what_goes_wrong_in_the_store_is_raised_and_not_printed_as_well(tmp_path: Path) -> None:
+    """A trigger that fails stands for whatever goes wrong in a database."""
+    code = (
+        "import sqlite3, sys\nimport numpy as np\n"
+        "import test_mlflow_tracker as t\n"
+        "uri, file = sys.argv[1:]\n"
+        "tracker = t.MlflowTracker(uri, {'abcd': t.DATASET})\n"
+        "tracker.open([t.SWEEP])\n"
+        "tracker.start('toy', t.Trial(1, None, (t.RUN,)), t.RUN)\n"
+        'refuse = "CREATE TRIGGER full BEFORE INSERT ON metrics BEGIN '
+        'INSERT INTO nowhere VALUES (1); END"\n'
+        "sqlite3.connect(file).execute(refuse)\n"
+        "one = np.ones(1)\n"
+        "tracker.record(t.Progress(t.RUN.run_id, 1, {'loss': one}, one.astype(int)))\n"
+        "try:\n    tracker.close(t.State.KILLED, {})\n"
+        "except t.StoreError as error:\n    print(error)\n"
+    )
+    file = tmp_path / "mlflow.db"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, f"sqlite:///{file}", str(file)],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(f"the tracking store {file} cannot be used: ")
+    assert "no such table: main.nowhere" in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_record_of_a_sweep_that_was_killed_is_ended_by_the_next_one(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    first, second, third, elsewhere = (
+        replace(SWEEP, sweep_id=name, origin=place)
+        for name, place in (("1", "here"), ("2", "here"), ("3", "here"), ("4", "there"))
+    )
+    MlflowTracker(uri, {}).open([first])  # Alive.
+    MlflowTracker(uri, {}).open([second])  # Killed.
+    MlflowTracker(uri, {}).open([elsewhere])  # Nobody here can tell.
+    asked: list[str] = []
+
+    def is_dead(sweep_id: str) -> bool:
+        asked.append(sweep_id)
+        return sweep_id == "2"
+
+    MlflowTracker(uri, {}, is_dead).open([third])
+    client = connect(uri)
+    experiment = client.get_experiment_by_name("toy")
+    states = {
+        run.data.tags["signs_sweep.sweep"]: run.info.status
+        for run in client.search_runs([experiment.experiment_id])
+    }
+    assert states == {"1": "RUNNING", "2": "KILLED", "3": "RUNNING", "4": "RUNNING"}
+    assert sorted(asked) == ["1", "2"]
+
+
+def test_a_sweep_that_is_opened_again_goes_on_in_its_record(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    sweep = replace(SWEEP, sweep_id="1", origin="here")
+    MlflowTracker(uri, {}).open([sweep])
+    again = MlflowTracker(uri, {})
+    again.open([sweep])
+    again.close(State.FINISHED, {"toy": "table"})
+    client = connect(uri)
+    experiment = client.get_experiment_by_name("toy")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+
+
+KILLED_IN_THE_MIDDLE = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from signs_sweep.tracking.mlflow.client import connect
+
+tables = []
+
+@event.listens_for(Engine, "before_cursor_execute")
+def count(connection, cursor, statement, *others):
+    if "CREATE TABLE" in statement:
+        tables.append(statement)
+    if len(tables) == 20:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+connect(sys.argv[1])
+"""
+
+
+def test_a_process_that_is_killed_while_it_makes_the_store_leaves_none_behind(
+    tmp_path: Path,
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    aside = tmp_path / "mlflow.db.part"
+    done = subprocess.run([sys.executable, "-c", KILLED_IN_THE_MIDDLE, uri], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert aside.stat().st_size > 50_000
+    assert not (tmp_path / "mlflow.db").exists()
+    assert connect(uri).get_experiment_by_name("Default") is not None
+    assert not aside.exists()
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ODD
+    folder.mkdir()
+    monkeypatch.chdir(folder)  # MLflow looks at it as well.
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    uri = resolve_uri(None, folder)
+    sweep = replace(SWEEP, sweep_id="one", origin=f"here:{folder}")
+    MlflowTracker(uri, {}).open([sweep])  # Its process dies.
+    tracker = MlflowTracker(uri, {}, is_dead=lambda sweep_id: sweep_id == "one")
+    tracker.open([replace(sweep, sweep_id="two")])
+    tracker.close(State.FINISHED, {"toy": "a,b"})
+
+    root = folder / "mlruns" / "artifacts" / "toy"
+    assert {file.name for file in root.rglob("*.*")} == {"spec.yaml", "plan.txt", "table.csv"}
+    assert [one.name for one in tmp_path.iterdir()] == [ODD]
+    assert [one.name for one in folder.iterdir()] == ["mlruns"]
+    assert {one.name for one in (folder / "mlruns").iterdir()} == {
+        "mlflow.db",
+        "mlflow.db.lock",
+        "artifacts",
+    }
+    client = connect(uri)
+    runs = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
+    assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
+    assert read_records(folder / "mlruns" / "mlflow.db", uri, "toy") == []
+
+    study = open_study(default_storage(folder / "mlruns"), "x", {}, maximize=True, metric="m")
+    assert study.study_name == "x"
+    assert (folder / "mlruns" / "optuna.db").is_file()

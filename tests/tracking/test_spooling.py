@@ -1,0 +1,457 @@
+"""What happens while the store is away, and afterwards."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from events import FINAL, finished, progress, started
+from signs_sweep.domain import (
+    Built,
+    Checkpoint,
+    Dense,
+    Event,
+    Failed,
+    Finished,
+    Parameters,
+    Progress,
+    Result,
+    Retried,
+    Run,
+    Started,
+    State,
+    Stopped,
+    Trial,
+    Waiting,
+)
+from signs_sweep.errors import StoreError
+from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
+from signs_sweep.tracking import (
+    DatasetInfo,
+    Journal,
+    MemoryTracker,
+    SpoolingTracker,
+    finish_journal,
+)
+from signs_sweep.tracking.spooling import replay
+
+SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", ("l2",), "one", "here")
+RUNS = [Run(Parameters(epochs=3, l2=l2), Dense((4,)), 0.0, "data") for l2 in (0.0, 0.1)]
+TRIALS = [Trial(number, None, (run,)) for number, run in enumerate(RUNS, start=1)]
+SEARCH = replace(SWEEP, is_search=True)
+END = TrialEnd("t1", 1, "COMPLETE", 0.5, {"0, 0": 0.5}, {"l2": "0"}, (RUNS[0].run_id,))
+ENDS = [END, replace(END, label="t2", number=2, params={"l2": "0.1"}, run_ids=(RUNS[1].run_id,))]
+FINDINGS = Findings({"l2": "0"}, {"best_value": 0.5}, "It *did* help.", {"a.png": b"\xffpng"})
+DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
+
+
+class Flaky(MemoryTracker):
+    """Cannot be written while it is away, and does half of what it is asked then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_away = False
+        self.attempts = 0
+        self.calls: list[tuple[str, set[str]]] = []
+        """The trials that were ended, in order, with those of their runs that had ended then."""
+
+    def _check(self) -> None:
+        self.attempts += 1
+        if self.is_away:
+            raise StoreError("the store does not answer.")
+
+    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
+        self._check()
+        return super().find(run_ids)
+
+    def open(self, sweeps: Sequence[SweepRecord]) -> None:
+        self._check()
+        super().open(sweeps)
+
+    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+        self._check()
+        super().start(experiment, trial, run, continues)
+
+    def record(self, event: Event) -> None:
+        if self.is_away and isinstance(event, Progress):
+            super().record(event)  # Written, but the answer is lost.
+        self._check()
+        super().record(event)
+
+    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+        if self.is_away:
+            super().end_trial(experiment, end)  # As above.
+        self._check()
+        self.calls.append((end.label, {run_id for run_id in end.run_ids if self._ended(run_id)}))
+        super().end_trial(experiment, end)
+
+    def _ended(self, run_id: str) -> bool:
+        return MemoryTracker.find(self)[run_id].state.has_ended
+
+    def close(
+        self,
+        state: State,
+        tables: Mapping[str, str],
+        findings: Mapping[str, Findings] | None = None,
+    ) -> None:
+        self._check()
+        super().close(state, tables, findings)
+
+
+class Story:
+    """A sweep of two runs, told to a spooling tracker."""
+
+    def __init__(self, folder: Path, *, retry_seconds: float = 0.0, is_forced: bool = False):
+        self.store = Flaky()
+        self.journal = Journal(folder / "spool" / "one.jsonl")
+        self.said: list[str] = []
+        self.tracker = SpoolingTracker(
+            self.store,
+            self.journal,
+            {"data": DATASET},
+            self.said.append,
+            retry_seconds=retry_seconds,
+            patience_seconds=0,
+            is_forced=is_forced,
+        )
+        self.tracker.open([SWEEP])
+
+    def start(self, number: int) -> None:
+        run = RUNS[number]
+        self.tracker.start("toy", TRIALS[number], run)
+        self.tracker.record(started(run))
+
+    def epochs(self, number: int, *epochs: int) -> None:
+        for one in epochs:
+            self.tracker.record(progress(RUNS[number], one))
+
+    def finish(self, number: int) -> None:
+        self.tracker.record(finished(RUNS[number]))
+
+    def trial(self, number: int) -> None:
+        """Train the run of a trial and end that."""
+        self.start(number)
+        self.epochs(number, 1, 2, 3)
+        self.finish(number)
+        self.tracker.end_trial("toy", ENDS[number])
+
+
+def check_everything_is_there(store: MemoryTracker) -> None:
+    found = store.find()
+    assert set(found) == {run.run_id for run in RUNS}
+    for result in found.values():
+        assert result.state is State.FINISHED
+        assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]
+        assert result.history is not None
+        assert result.history["loss"].tolist() == [1, 1 / 2, 1 / 3]
+    assert len(store._records) == 2, "each run has one record"
+
+
+def test_a_store_that_is_never_away_leaves_no_file(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    for number in (0, 1):
+        story.start(number)
+        story.epochs(number, 1, 2, 3)
+        story.finish(number)
+    story.tracker.close(State.FINISHED, {"toy": "table"})
+    check_everything_is_there(story.store)
+    assert story.said == []
+    assert story.tracker.unwritten is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["start", "epoch", "finish", "close"])
+def test_what_was_kept_is_written_when_the_store_is_back(tmp_path: Path, moment: str) -> None:
+    story = Story(tmp_path)
+    away = lambda what: setattr(story.store, "is_away", moment == what)  # noqa: E731
+    story.start(0)
+    story.epochs(0, 1)
+    away("start")
+    story.start(1)
+    story.store.is_away = False
+    story.epochs(1, 1)
+    away("epoch")
+    story.epochs(0, 2)
+    story.epochs(1, 2)
+    assert story.journal.path.exists() == (moment == "epoch")
+    story.store.is_away = False
+    story.epochs(0, 3)
+    away("finish")
+    story.finish(0)
+    story.store.is_away = False
+    story.epochs(1, 3)
+    story.finish(1)
+    away("close")
+    story.tracker.then(lambda: setattr(story.store, "is_away", story.store.is_away))
+    if moment != "close":
+        story.tracker.close(State.FINISHED, {"toy": "table"})
+        assert story.tracker.unwritten is None
+        assert not story.journal.path.exists()
+        assert [words[:30] for words in story.said] == [
+            "the store does not answer. Tra",
+            "the tracking store answers aga",
+        ]
+        assert story.store.closed == [State.FINISHED]
+        assert story.store.tables == {"toy": "table"}
+    else:
+        story.tracker.close(State.FINISHED, {"toy": "table"})
+        assert str(story.journal.path) in story.tracker.unwritten
+        story.store.is_away = False
+        finish_journal(story.journal, lambda _: story.store)
+        assert story.store.closed == [State.FINISHED]
+    check_everything_is_there(story.store)
+
+
+def test_the_next_start_writes_what_was_left_with_its_data(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    story.start(0)
+    story.epochs(0, 1)
+    story.store.is_away = True
+    story.epochs(0, 2, 3)
+    story.finish(0)
+    story.start(1)
+    story.epochs(1, 1, 2, 3)
+    story.finish(1)
+    story.tracker.close(State.FINISHED, {"toy": "table"})
+    assert story.tracker.unwritten is not None
+    story.store.is_away = False
+    given = {}
+
+    def make_tracker(datasets: Mapping[str, DatasetInfo]) -> Flaky:
+        given.update(datasets)
+        return story.store
+
+    finish_journal(story.journal, make_tracker)
+    check_everything_is_there(story.store)
+    assert given["data"].drawn
+    assert given["data"].classes == ("a", "b")
+    assert given["data"].example.dtype == np.float32
+    assert story.store.tables == {"toy": "table"}
+    assert not story.journal.path.exists()
+
+
+def test_a_sweep_that_was_killed_meanwhile_leaves_its_runs_stopped_not_running(
+    tmp_path: Path,
+) -> None:
+    story = Story(tmp_path)
+    story.start(0)
+    story.store.is_away = True
+    story.epochs(0, 1, 2)
+    whole = story.journal.path.read_bytes()
+    story.journal.path.write_bytes(whole + whole[-40:].rstrip(b"\n"))  # Killed while it wrote.
+    story.store.is_away = False
+    finish_journal(story.journal, lambda _: story.store)
+    result = story.store.find()[RUNS[0].run_id]
+    assert (result.state, result.epochs) == (State.KILLED, 2)
+    assert story.store.closed == [State.KILLED]
+
+
+def test_a_journal_without_a_whole_line_is_forgotten(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "one.jsonl")
+    journal.path.write_bytes(b'["open", [[')
+    finish_journal(journal, lambda _: pytest.fail("there is nothing to write"))
+    assert not journal.path.exists()
+
+
+def test_a_run_that_another_sweep_finished_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    story = Story(tmp_path, retry_seconds=1000)
+    story.start(0)
+    story.store.is_away = True
+    story.epochs(0, 1)
+    story.store.is_away = False
+    MemoryTracker.record(story.store, progress(RUNS[0], 2))
+    MemoryTracker.record(story.store, finished(RUNS[0]))
+    starts = len(story.store.started)
+    story.tracker.close(State.FINISHED, {})
+    assert len(story.store.started) == starts
+    assert story.store.find()[RUNS[0].run_id].state is State.FINISHED
+
+
+def test_the_store_is_left_alone_for_a_while_after_a_failure(tmp_path: Path) -> None:
+    story = Story(tmp_path, retry_seconds=1000)
+    story.start(0)
+    story.store.is_away = True
+    story.epochs(0, 1)
+    before = story.store.attempts
+    story.epochs(0, 2, 3)
+    assert story.store.attempts == before
+    assert story.tracker.is_away
+
+
+def test_a_store_that_cannot_be_written_at_the_start_is_an_error(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    story.store.is_away = True
+    with pytest.raises(StoreError, match="does not answer"):
+        story.tracker.open([SWEEP])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_neither_the_store_nor_the_disk_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("in the way")
+    story = Story(tmp_path)
+    story.start(0)
+    story.store.is_away = True
+    with pytest.raises(StoreError, match=r"cannot be written, and neither can .*one\.jsonl"):
+        story.epochs(0, 1)
+
+
+def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "one.jsonl")
+    built = Run(
+        Parameters(), Built("networks:cnn", (("units", (1, 2)), ("rate", 0.5)), "f"), 0.2, "d"
+    )
+    calls = [
+        ("open", ((SWEEP,), {"data": DATASET})),
+        ("start", ("toy", Trial(2, "m3", (built, RUNS[0])), built, None)),
+        ("record", (Started("r", 1, 2.5, {"python": "3"}),)),
+        ("record", (Progress("r", 1, {"loss": np.array([np.nan, np.inf])}, np.array([5, 6])),)),
+        ("record", (finished(RUNS[0]),)),
+        ("record", (Failed("r", 1.0, "why", "where", is_crash=True),)),
+        ("record", (Stopped("r", 1.0),)),
+        ("close", (State.KILLED, {"toy": "a,b\n"}, None)),
+        ("end_trial", ("toy", END)),
+        ("end_trial", ("toy", replace(END, value=None, values={}))),
+        ("close", (State.FINISHED, {}, {"toy": FINDINGS})),
+    ]
+    journal.append(*calls[:3])
+    journal.append(*calls[3:])
+    read = journal.read()
+    assert [name for name, _ in read] == [name for name, _ in calls]
+    assert read[1] == calls[1]
+    assert read[1][1][2].run_id == built.run_id
+    compared = (2, 5, 6, 7, 8, 9, 10)
+    assert [read[n][1] for n in compared] == [calls[n][1] for n in compared]
+    (progress,) = read[3][1]
+    assert np.isnan(progress.metrics["loss"][0])
+    assert progress.metrics["loss"][1] == np.inf
+    assert progress.times.tolist() == [5, 6]
+    assert progress.last_epoch == 2
+    (end,) = read[4][1]
+    assert end.model == b"\x00model"
+    assert end.confusion.dtype == np.int64
+    assert end.confusion.tolist() == [[3, 1], [2, 4]]
+
+
+@pytest.mark.parametrize("content", ['{"no": 1}\n', "nonsense\n", '["record", [{"Popen": []}]]\n'])
+def test_a_file_that_is_no_journal_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
+    journal = Journal(tmp_path / "one.jsonl")
+    journal.path.write_text(content)
+    with pytest.raises(StoreError, match=r"one\.jsonl .* cannot be read"):
+        journal.read()
+
+
+def check_the_ends_are_there(store: Flaky) -> None:
+    check_everything_is_there(store)
+    assert store.trial_ends == ENDS
+    # Each was told once, after its runs.
+    assert store.calls == [(end.label, set(end.run_ids)) for end in ENDS]
+
+
+def search(folder: Path) -> Story:
+    story = Story(folder, retry_seconds=1000)
+    story.tracker.open([SEARCH])
+    return story
+
+
+def test_trials_that_end_while_the_store_is_away_are_written_after_their_runs(
+    tmp_path: Path,
+) -> None:
+    story = search(tmp_path)
+    story.start(0)
+    story.store.is_away = True
+    story.epochs(0, 1, 2, 3)
+    story.finish(0)
+    story.tracker.end_trial("toy", ENDS[0])
+    story.trial(1)
+    assert story.store.trial_ends == []
+    story.store.is_away = False
+    story.tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
+    check_the_ends_are_there(story.store)
+    assert story.store.findings == {"toy": FINDINGS}
+    assert story.tracker.unwritten is None
+    assert not story.journal.path.exists()
+
+
+def test_the_end_of_a_trial_may_be_what_cannot_be_written_first(tmp_path: Path) -> None:
+    story = search(tmp_path)
+    story.start(0)
+    story.epochs(0, 1, 2, 3)
+    story.finish(0)
+    story.store.is_away = True
+    story.tracker.end_trial("toy", ENDS[0])
+    story.store.is_away = False
+    story.trial(1)
+    story.tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
+    check_the_ends_are_there(story.store)
+    assert [words[:30] for words in story.said] == [
+        "the store does not answer. Tra",
+        "the tracking store answers aga",
+    ]
+
+
+def test_a_trial_that_ended_before_the_store_went_away_is_not_told_again(tmp_path: Path) -> None:
+    story = search(tmp_path)
+    story.trial(0)
+    story.start(1)
+    story.store.is_away = True
+    story.epochs(1, 1, 2, 3)
+    story.finish(1)
+    story.tracker.end_trial("toy", ENDS[1])
+    assert [name for name, _ in story.journal.read()].count("end_trial") == 1
+    story.store.is_away = False
+    story.tracker.close(State.FINISHED, {})
+    check_the_ends_are_there(story.store)
+
+
+def test_the_next_start_writes_how_trials_ended_and_what_was_found(tmp_path: Path) -> None:
+    story = search(tmp_path)
+    story.trial(0)
+    story.start(1)
+    story.store.is_away = True
+    story.epochs(1, 1, 2, 3)
+    story.finish(1)
+    story.tracker.end_trial("toy", ENDS[1])
+    story.tracker.close(State.KILLED, {}, {"toy": FINDINGS})
+    assert story.tracker.unwritten is not None
+    story.store.is_away = False
+    finish_journal(story.journal, lambda _: story.store)
+    check_the_ends_are_there(story.store)
+    assert story.store.sweeps == {"toy": SEARCH}
+    assert story.store.findings == {"toy": FINDINGS}
+    assert story.store.closed == [State.KILLED]
+
+
+def test_what_was_found_waits_when_only_the_end_cannot_be_written(tmp_path: Path) -> None:
+    story = search(tmp_path)
+    story.trial(0)
+    story.trial(1)
+    story.store.is_away = True
+    story.tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
+    story.store.is_away = False
+    finish_journal(story.journal, lambda _: story.store)
+    check_the_ends_are_there(story.store)
+    assert story.store.findings == {"toy": FINDINGS}
+
+
+def test_everything_that_a_tracker_records_can_wait_in_a_journal(tmp_path: Path) -> None:
+    """The names of the classes are written, so one that is missing would end the sweep."""
+    samples = {
+        Started: Started("r", 0, 1.0, {}),
+        Progress: Progress("r", 1, {"loss": np.ones(1)}, np.ones(1, dtype=np.int64)),
+        Finished: Finished("r", 1.0, 1.0, {}, None, b"", 3),
+        Failed: Failed("r", 1.0, "why"),
+        Retried: Retried("r", 1.0, "it died", 4),
+        Waiting: Waiting("r"),
+        Stopped: Stopped("r", 1.0),
+    }
+    assert set(samples) == set(get_args(Event)) - {Checkpoint}
+    journal = Journal(tmp_path / "one.jsonl")
+    journal.append(*[("record", (event,)) for event in samples.values()])
+    assert [type(arguments[0]) for _, arguments in journal.read()] == list(samples)
+
+
+def test_a_record_without_its_start_is_no_obstacle() -> None:
+    replay([("record", (Stopped("r", 1.0),))], MemoryTracker())
