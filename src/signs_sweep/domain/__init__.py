@@ -19,7 +19,7 @@ from signs_sweep.domain.event import (
     Waiting,
 )
 from signs_sweep.domain.model import Argument, Built, Dense, Model
-from signs_sweep.domain.parameters import PARAMETER_NAMES, SEED_NAMES, Parameters
+from signs_sweep.domain.parameters import PARAMETER_NAMES, SEED_NAMES, Parameters, Seeds
 from signs_sweep.domain.result import History, Result, State
 from signs_sweep.domain.run import TRAINING_VERSION, Run, trajectory_of
 from signs_sweep.domain.trial import Trial
@@ -46,6 +46,7 @@ __all__ = [
     "Result",
     "Retried",
     "Run",
+    "Seeds",
     "Started",
     "State",
     "Stopped",

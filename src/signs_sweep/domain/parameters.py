@@ -1,6 +1,22 @@
 """The hyperparameters and seeds of a run."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+
+class Seeds(NamedTuple):
+    """What tells the replicates of a setting apart.
+
+    Attributes:
+        global_seed: decides the order of the samples and the dropout masks, >= 0.
+        init_seed: decides the initial weights, >= 0.
+    """
+
+    global_seed: int
+    init_seed: int
+
+    def __str__(self) -> str:
+        return f"{self.global_seed}, {self.init_seed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +42,15 @@ class Parameters:
     global_seed: int = 0
     init_seed: int = 0
 
+    @property
+    def seeds(self) -> Seeds:
+        """The seeds alone."""
+        return Seeds(self.global_seed, self.init_seed)
+
+    def with_seeds(self, seeds: Seeds) -> "Parameters":
+        """Return the same hyperparameters with these seeds."""
+        return replace(self, **seeds._asdict())
+
     def text(self, name: str) -> str:
         """Return a value as a person writes it in a spec, with all its digits: `0.01`, `1`."""
         return str(getattr(self, name)).removesuffix(".0")
@@ -34,5 +59,5 @@ class Parameters:
 PARAMETER_NAMES: tuple[str, ...] = tuple(field.name for field in fields(Parameters))
 """All parameters, in the order in which tables show them."""
 
-SEED_NAMES: tuple[str, ...] = ("global_seed", "init_seed")
-"""The parameters that tell replicates of one trial apart."""
+SEED_NAMES: tuple[str, ...] = Seeds._fields
+"""The parameters that tell the replicates of a setting apart."""
