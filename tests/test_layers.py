@@ -39,6 +39,7 @@ HEAVY = {
     "scipy": {"statistics", "search.study"},
     "h5py": {"data", "trainer"},
     "PIL": {"data", "figures"},
+    "sqlalchemy": {"project"},
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))

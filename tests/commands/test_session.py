@@ -24,6 +24,7 @@ def make_session(folder: Path, look_up, **options) -> Session:
     prepared = SimpleNamespace(sources={}, models={})
     store = SimpleNamespace(
         tracker=MemoryTracker(),
+        index=MemoryTracker(),
         journal=lambda name: Journal(folder / name),
         datasets={},
         look_up=look_up,

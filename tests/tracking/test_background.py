@@ -88,12 +88,17 @@ def test_calls_return_before_anything_is_written_and_close_waits() -> None:
     assert not [one for one in threading.enumerate() if one.name.startswith("tracker")]
 
 
-def test_find_sees_what_was_given_before() -> None:
-    tracker = BackgroundTracker(MemoryTracker())
+def test_a_job_is_done_when_all_that_was_given_before_is_written() -> None:
+    inner = SlowTracker()
+    tracker = BackgroundTracker(inner)
     begin(tracker)
     tracker.record(progress(RUN, 1))
-    assert tracker.find([RUN.run_id])[RUN.run_id].epochs == 1
+    epochs: list[int] = []
+    tracker.then(lambda: epochs.append(inner.find()[RUN.run_id].epochs))
+    assert epochs == []
+    inner.may_write.set()
     tracker.close(State.KILLED, {})
+    assert epochs == [1]
 
 
 def test_only_so_many_ended_runs_may_wait() -> None:
@@ -134,7 +139,7 @@ def test_what_goes_wrong_is_raised_by_the_next_calls_and_nothing_more_is_written
     with pytest.raises(type(error), match=str(error)):
         tracker.record(progress(RUN, 2))
     with pytest.raises(type(error), match=str(error)):
-        tracker.find()
+        tracker.then(lambda: pytest.fail("what was given before is not written"))
     with pytest.raises(type(error), match=str(error)):
         tracker.close(State.FAILED, {})
     assert inner.calls == ["Started", "Progress"]

@@ -110,6 +110,7 @@ class Story:
         self.said: list[str] = []
         self.tracker = SpoolingTracker(
             self.store,
+            self.store,
             self.journal,
             {"data": DATASET},
             self.said.append,
@@ -200,7 +201,7 @@ def test_what_was_kept_is_written_when_the_store_is_back(tmp_path: Path, moment:
         story.tracker.close(State.FINISHED, {"toy": "table"})
         assert str(story.journal.path) in story.tracker.unwritten
         story.store.is_away = False
-        finish_journal(story.journal, lambda _: story.store)
+        finish_journal(story.journal, lambda _: story.store, story.store)
         assert story.store.closed == [State.FINISHED]
     check_everything_is_there(story.store)
 
@@ -224,7 +225,7 @@ def test_the_next_start_writes_what_was_left_with_its_data(tmp_path: Path) -> No
         given.update(datasets)
         return story.store
 
-    finish_journal(story.journal, make_tracker)
+    finish_journal(story.journal, make_tracker, story.store)
     check_everything_is_there(story.store)
     assert given["data"].drawn
     assert given["data"].classes == ("a", "b")
@@ -243,7 +244,7 @@ def test_a_sweep_that_was_killed_meanwhile_leaves_its_runs_stopped_not_running(
     whole = story.journal.path.read_bytes()
     story.journal.path.write_bytes(whole + whole[-40:].rstrip(b"\n"))  # Killed while it wrote.
     story.store.is_away = False
-    finish_journal(story.journal, lambda _: story.store)
+    finish_journal(story.journal, lambda _: story.store, story.store)
     result = story.store.find()[RUNS[0].run_id]
     assert (result.state, result.epochs) == (State.KILLED, 2)
     assert story.store.closed == [State.KILLED]
@@ -252,7 +253,7 @@ def test_a_sweep_that_was_killed_meanwhile_leaves_its_runs_stopped_not_running(
 def test_a_journal_without_a_whole_line_is_forgotten(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "one.jsonl")
     journal.path.write_bytes(b'["open", [[')
-    finish_journal(journal, lambda _: pytest.fail("there is nothing to write"))
+    finish_journal(journal, lambda _: pytest.fail("there is nothing to write"), Flaky())
     assert not journal.path.exists()
 
 
@@ -417,7 +418,7 @@ def test_the_next_start_writes_how_trials_ended_and_what_was_found(tmp_path: Pat
     story.tracker.close(State.KILLED, {}, {"toy": FINDINGS})
     assert story.tracker.unwritten is not None
     story.store.is_away = False
-    finish_journal(story.journal, lambda _: story.store)
+    finish_journal(story.journal, lambda _: story.store, story.store)
     check_the_ends_are_there(story.store)
     assert story.store.sweeps == {"toy": SEARCH}
     assert story.store.findings == {"toy": FINDINGS}
@@ -431,7 +432,7 @@ def test_what_was_found_waits_when_only_the_end_cannot_be_written(tmp_path: Path
     story.store.is_away = True
     story.tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
     story.store.is_away = False
-    finish_journal(story.journal, lambda _: story.store)
+    finish_journal(story.journal, lambda _: story.store, story.store)
     check_the_ends_are_there(story.store)
     assert story.store.findings == {"toy": FINDINGS}
 
@@ -454,4 +455,4 @@ def test_everything_that_a_tracker_records_can_wait_in_a_journal(tmp_path: Path)
 
 
 def test_a_record_without_its_start_is_no_obstacle() -> None:
-    replay([("record", (Stopped("r", 1.0),))], MemoryTracker())
+    replay([("record", (Stopped("r", 1.0),))], MemoryTracker(), None)

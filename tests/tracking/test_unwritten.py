@@ -99,7 +99,7 @@ def in_time(job: Callable[[], None]) -> None:
 
 def make(store: MemoryTracker, folder: Path) -> tuple[BackgroundTracker, SpoolingTracker, Journal]:
     journal = Journal(folder / "one.jsonl")
-    spool = SpoolingTracker(store, journal, {"data": DATASET}, pytest.fail)
+    spool = SpoolingTracker(store, store, journal, {"data": DATASET}, pytest.fail)
     return BackgroundTracker(spool, spool.keep), spool, journal
 
 
@@ -149,7 +149,7 @@ def test_a_store_that_hangs_is_left_and_the_next_command_writes_each_record_once
     tracker._writer.join(600)
     assert store.calls == done, "the thread ends with what it was doing"
     assert journal.path.exists()
-    finish_journal(journal, lambda _: store)
+    finish_journal(journal, lambda _: store, store)
     check_everything_is_there_once(store)
     assert not journal.path.exists()
 
@@ -228,7 +228,9 @@ def test_what_came_back_too_late_does_not_take_the_journal_away(tmp_path: Path) 
 
     store.__dict__["record"] = record
     journal = Journal(tmp_path / "one.jsonl")
-    spool = SpoolingTracker(store, journal, {"data": DATASET}, lambda _: None, retry_seconds=0)
+    spool = SpoolingTracker(
+        store, store, journal, {"data": DATASET}, lambda _: None, retry_seconds=0
+    )
     tracker = BackgroundTracker(spool, spool.keep)
     list(sweep(tracker))
     store.hangs.wait(600)
@@ -236,7 +238,7 @@ def test_what_came_back_too_late_does_not_take_the_journal_away(tmp_path: Path) 
     is_away = False
     store.goes_on.set()
     tracker._writer.join(600)
-    finish_journal(journal, lambda _: store)
+    finish_journal(journal, lambda _: store, store)
     check_everything_is_there_once(store)
 
 
@@ -244,7 +246,7 @@ def test_a_call_that_waits_for_the_journal_is_kept_when_the_store_is_away(tmp_pa
     """It counts as under way before it is in the journal; an interruption may come between."""
     store = MemoryTracker()
     journal = Journal(tmp_path / "one.jsonl")
-    spool = SpoolingTracker(store, journal, {"data": DATASET}, lambda _: None)
+    spool = SpoolingTracker(store, store, journal, {"data": DATASET}, lambda _: None)
     spool.open([SWEEP])
     trial = Trial(0, "t0", (RUNS[0],))
     spool.start("toy", trial, RUNS[0])
@@ -252,5 +254,5 @@ def test_a_call_that_waits_for_the_journal_is_kept_when_the_store_is_away(tmp_pa
     end = ("record", (failed(RUNS[0]),))
     spool._underway[RUNS[0].run_id].append(end)
     spool.keep([end])
-    finish_journal(journal, lambda _: store)
+    finish_journal(journal, lambda _: store, store)
     assert store.find()[RUNS[0].run_id].state is State.FAILED

@@ -206,13 +206,12 @@ def ui(
 ) -> None:
     """Start MLflow's pages on the store, on this machine alone, until Ctrl-C."""
     from signs_sweep.commands.ui import serve
-    from signs_sweep.project.tracking_store import default_artifact_root, resolve_uri
+    from signs_sweep.project.paths import ProjectPaths
+    from signs_sweep.project.tracking_store import resolve_uri
 
-    uri = resolve_uri(tracking_uri, Path.cwd())
     raise typer.Exit(
         serve(
-            uri,
-            default_artifact_root(uri),
+            ProjectPaths(resolve_uri(tracking_uri, Path.cwd())),
             port,
             announce=lambda line: print(line, flush=True),
             open_browser=not no_browser,

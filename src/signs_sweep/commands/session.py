@@ -69,6 +69,7 @@ class Session:
         self.executor = self._make_executor(devices)
         self._spool = SpoolingTracker(
             store.tracker,
+            store.index,
             store.journal(sweep_id),
             store.datasets,
             self._tell,

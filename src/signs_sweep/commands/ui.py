@@ -19,11 +19,12 @@ from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.process.interrupts import handling_signals
 from signs_sweep.project.databases import (
     is_server,
-    opening_lock,
+    opening,
     shown,
     sqlite_path,
     without_password,
 )
+from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import OTHERWISE, store_exists
 from signs_sweep.tracking.mlflow.client import connect
 
@@ -33,8 +34,7 @@ _SECONDS_TO_START = 90
 
 
 def serve(
-    uri: str,
-    artifact_root: str | None,
+    paths: ProjectPaths,
     port: int | None,
     *,
     announce: Callable[[str], None],
@@ -43,8 +43,8 @@ def serve(
     """Serve the pages on this machine alone until Ctrl-C; return the exit code.
 
     Args:
-        uri: the store. For a server there is nothing to start: its address is announced.
-        artifact_root: where artifacts of new experiments go.
+        paths: those of the project. If its store is a server, there is nothing to start: its
+            address is announced.
         port: port, or None for 5000 or, where that is taken, a free one.
         announce: gets the address once the pages are there.
         open_browser: whether to show them.
@@ -53,6 +53,7 @@ def serve(
         UsageError: the port is taken or no port.
         StoreError: the store is not there, or the server does not start.
     """
+    uri = paths.uri
     if is_server(uri):
         uri = mask(without_password(uri))  # A browser asks for it.
         announce(uri)
@@ -64,10 +65,10 @@ def serve(
     address = f"http://{_HOST}:{_choose_port(port)}"
     if sqlite_path(uri) is None:
         connect(uri)  # Says what is wrong with a database, which the server would do at length.
-    with opening_lock(uri, OTHERWISE):
+    with opening(uri, OTHERWISE):
         pass  # The server must not meet a database that another process is just making.
     with tempfile.TemporaryFile() as output, handling_signals(_interrupt):
-        process = _start(uri, artifact_root, address, output.fileno())
+        process = _start(paths, address, output.fileno())
         try:
             _wait_until_there(process, address)
             announce(address)
@@ -114,15 +115,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(
-    uri: str, artifact_root: str | None, address: str, output: int
-) -> "subprocess.Popen[bytes]":
+def _start(paths: ProjectPaths, address: str, output: int) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--host", _HOST, "--port", address.rpartition(":")[2], "--workers", "1"]
-    if artifact_root is not None:
-        command += ["--artifacts-destination", artifact_root]
+    if paths.artifact_root is not None:
+        command += ["--artifacts-destination", paths.artifact_root]
     environment = os.environ | {
-        "MLFLOW_BACKEND_STORE_URI": uri,  # Everybody may read a command line.
+        "MLFLOW_BACKEND_STORE_URI": paths.uri,  # Everybody may read a command line.
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # Without it 10 processes instead of 2, and twice the time to start.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

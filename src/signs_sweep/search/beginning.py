@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,12 @@ from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.project import FileClaims
-from signs_sweep.project.databases import resolve, shown, sqlite_path, without_password
+from signs_sweep.project.databases import resolve, shown, without_password
 from signs_sweep.search.confirming import candidate, runs_at
 from signs_sweep.search.execution import Searching
 from signs_sweep.search.study import (
     OwnTrials,
     aggregate,
-    default_storage,
     missing_package,
     open_study,
     quiet_optuna,
@@ -75,7 +73,8 @@ def begin_search(
     store = Store(tracking_uri, prepared)
     leftovers = store.write_leftovers()
     storage = _storage(experiment, search, store)
-    claims, claim = _claim_of(storage, experiment.name, store)
+    folder, claim = store.paths.study_claim(storage, experiment.name)
+    claims = FileClaims(folder)
     try:
         is_ours = claims.take(claim)
     except StoreError as error:
@@ -104,7 +103,7 @@ def begin_search(
 def _storage(experiment: Experiment, search: Search, store: Store) -> str:
     """Return the address of the study's database."""
     if search.storage is None:
-        return default_storage(store.checkpoints.folder.parent)
+        return store.paths.studies
     try:
         storage = resolve(search.storage, Path.cwd(), "mlruns/optuna.db")
     except StoreError as error:
@@ -143,15 +142,6 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
         if search.storage is None:
             raise
         raise experiment.problem("search", "storage", message=str(error)) from error
-
-
-def _claim_of(storage: str, name: str, store: Store) -> tuple[FileClaims, str]:
-    """Return whom to ask for the right to work on a study: beside its file, where it is one."""
-    path = sqlite_path(storage)
-    if path is None:
-        place = f"{without_password(storage)} {name}"
-        return store.claims, "search-" + sha256(place.encode()).hexdigest()[:24]
-    return FileClaims(path.parent), f"{path.name}.{name}"
 
 
 def _check_batches(experiment: Experiment, samples: int) -> None:

@@ -7,7 +7,7 @@ MLflow's pool of connections is made for few, and because a tracker has one call
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Condition, Thread
 
 from signs_sweep.domain import (
@@ -15,7 +15,6 @@ from signs_sweep.domain import (
     Failed,
     Finished,
     Progress,
-    Result,
     Run,
     State,
     Stopped,
@@ -54,7 +53,7 @@ _POLL_SECONDS = 0.1
 
 
 class BackgroundTracker:
-    """Wraps a tracker; calls return at once, except `find` and `close`.
+    """Wraps a tracker; calls return at once, except `close`.
 
     What goes wrong in the writer is raised by the next call and by every later one, `close`
     included; after it nothing more is written.
@@ -85,13 +84,6 @@ class BackgroundTracker:
         self.is_closing = False
         # A daemon: a call to a server that hangs must not keep the process alive.
         self._writer = Thread(target=self._write, name="tracker", daemon=True)
-
-    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
-        """See `Tracker.find`. Waits until all that was given before is written."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._waiting and self._under_way is None)
-        self._raise_failure()
-        return self._inner.find(run_ids)
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""

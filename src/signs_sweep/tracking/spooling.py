@@ -6,7 +6,7 @@ it answers again, at the end of the sweep, or at the start of the next one.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 from signs_sweep.domain import (
@@ -14,14 +14,13 @@ from signs_sweep.domain import (
     Failed,
     Finished,
     Progress,
-    Result,
     Run,
     State,
     Stopped,
     Trial,
 )
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
+from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker, TrialEnd
 from signs_sweep.tracking.curves import Curves
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.journal import Call, Journal
@@ -46,6 +45,7 @@ class SpoolingTracker:
     def __init__(
         self,
         inner: Tracker,
+        index: RunIndex,
         journal: Journal,
         datasets: Mapping[str, DatasetInfo],
         tell: Callable[[str], None],
@@ -58,6 +58,7 @@ class SpoolingTracker:
 
         Args:
             inner: the tracker to wrap; nobody else may call it any more.
+            index: finds runs in the same store.
             journal: where to keep what it cannot write.
             datasets: what the runs are trained on, by fingerprint, to be kept with them.
             tell: hears when the store goes away and when it is back; called from the thread that
@@ -67,6 +68,7 @@ class SpoolingTracker:
             patience_seconds: how long to wait for it at the end, unless that is an interruption.
         """
         self._inner = inner
+        self._index = index
         self._journal = journal
         self._datasets = datasets
         self._tell = tell
@@ -85,10 +87,6 @@ class SpoolingTracker:
     def is_away(self) -> bool:
         """Whether the store did not answer of late."""
         return self._is_away
-
-    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
-        """See `Tracker.find`."""
-        return self._inner.find(run_ids)
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`. A store that cannot be written now is an error."""
@@ -223,7 +221,7 @@ class SpoolingTracker:
     def _try_again(self) -> None:
         """Write what waits, if the store takes it."""
         try:
-            replay(self._journal.read(), self._inner, is_forced=self._is_forced)
+            replay(self._journal.read(), self._inner, None if self._is_forced else self._index)
         except StoreError:
             self._next_try = time.monotonic() + self._retry_seconds
             return
@@ -257,7 +255,7 @@ def _joined(underway: Mapping[str, Sequence[Call]]) -> list[Call]:
     return joined
 
 
-def replay(calls: Sequence[Call], tracker: Tracker, *, is_forced: bool = False) -> None:
+def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> None:
     """Do what a journal holds of runs and trials, in an open tracker.
 
     What is recorded already stays. Trials end after all of the runs, in the order of the journal.
@@ -265,7 +263,7 @@ def replay(calls: Sequence[Call], tracker: Tracker, *, is_forced: bool = False) 
     Args:
         calls: those of the journal.
         tracker: open.
-        is_forced: whether finished records of the same runs do not count.
+        index: finds runs in the same store; None where their earlier records do not count.
 
     Raises:
         StoreError: the store cannot be written; all of it may be done again.
@@ -276,7 +274,7 @@ def replay(calls: Sequence[Call], tracker: Tracker, *, is_forced: bool = False) 
             of_runs[arguments[2].run_id] = [(name, arguments)]
         elif name == "record" and arguments[0].run_id in of_runs:
             of_runs[arguments[0].run_id].append((name, arguments))
-    found = {} if is_forced else tracker.find(list(of_runs))
+    found = {} if index is None else index.find(list(of_runs))
     for run_id, (start, *events) in of_runs.items():
         known = found.get(run_id)
         if known is not None and known.state.is_finished:
@@ -290,12 +288,13 @@ def replay(calls: Sequence[Call], tracker: Tracker, *, is_forced: bool = False) 
             _apply(tracker, (name, arguments))
 
 
-def finish_journal(journal: Journal, make_tracker: Callable[..., Tracker]) -> None:
+def finish_journal(journal: Journal, make_tracker: Callable[..., Tracker], index: RunIndex) -> None:
     """Write what an earlier sweep could not, and remove its journal.
 
     Args:
         journal: nobody may be writing it.
         make_tracker: makes the tracker of the store, for datasets by fingerprint.
+        index: finds runs in the same store.
 
     Raises:
         StoreError: the store cannot be written, or the journal cannot be read.
@@ -307,7 +306,7 @@ def finish_journal(journal: Journal, make_tracker: Callable[..., Tracker]) -> No
     sweeps, datasets = calls[0][1]
     tracker = make_tracker(datasets)
     tracker.open(sweeps)
-    replay(calls, tracker)
+    replay(calls, tracker, index)
     ends = [arguments for name, arguments in calls if name == "close"]
     tracker.close(*(ends[-1] if ends else (State.KILLED, {})))
     journal.remove()

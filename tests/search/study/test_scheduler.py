@@ -2,7 +2,9 @@
 
 import itertools
 import math
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -324,6 +326,17 @@ def test_a_database_that_cannot_be_used_is_an_error_without_its_password(
     with pytest.raises(StoreError, match=words) as raised:
         open_study(url, "toy", {}, maximize=True, metric="m")
     assert ":p@" not in str(raised.value)
+
+
+def test_a_database_of_another_version_of_optuna_is_an_error_that_says_what_to_do(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    open_study(url, "toy", {}, maximize=True, metric="m")
+    with closing(sqlite3.connect(tmp_path / "o.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'v99.0.0'")
+    with pytest.raises(StoreError, match=r"o\.db cannot be used: .* pip install -U optuna"):
+        open_study(url, "toy", {}, maximize=True, metric="m")
 
 
 def test_a_database_may_have_options(tmp_path: Path) -> None:

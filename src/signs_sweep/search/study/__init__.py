@@ -8,7 +8,6 @@ from signs_sweep.search.study.scheduler import StudyScheduler, Told, aggregate, 
 from signs_sweep.search.study.space import as_text, distributions, grid_size, values_of
 from signs_sweep.search.study.storage import (
     FAILED,
-    default_storage,
     identity_of,
     open_study,
     quiet_optuna,
@@ -26,7 +25,6 @@ __all__ = [
     "aggregate",
     "as_text",
     "count_done",
-    "default_storage",
     "distributions",
     "draw_study",
     "grid_size",

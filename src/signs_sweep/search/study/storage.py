@@ -4,14 +4,12 @@ import json
 import logging
 import warnings
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from signs_sweep.domain.masking import shown_cause
-from signs_sweep.errors import StoreError, UsageError
-from signs_sweep.project.databases import make_aside, opening_lock, shown, sqlite_uri, why
+from signs_sweep.errors import UsageError
+from signs_sweep.project.databases import database_errors, opening, shown, why
 
 if TYPE_CHECKING:
     import optuna
@@ -22,11 +20,6 @@ _AGAIN = "signs_sweep.again"
 """Attribute of a trial that was asked again: number of the one that was left behind."""
 FAILED = "signs_sweep.message"
 """Attribute of a trial that failed by itself: why. One without was left behind by its process."""
-
-
-def default_storage(folder: Path) -> str:
-    """Return the URL of the database that is used unless told otherwise."""
-    return sqlite_uri(folder / "optuna.db")
 
 
 def open_study(
@@ -49,10 +42,17 @@ def open_study(
     from optuna.storages import RDBStorage
 
     direction = getattr(optuna.study.StudyDirection, "MAXIMIZE" if maximize else "MINIMIZE")
-    with storage_errors(url), quiet_optuna(), opening_lock(url, "as search.storage"):
-        make_aside(url, lambda aside: RDBStorage(aside).engine.dispose())
+
+    def create(url: str) -> None:
+        RDBStorage(url).engine.dispose()
+
+    with storage_errors(url), quiet_optuna(), opening(url, "as search.storage", create):
+        try:
+            storage = RDBStorage(url)
+        except RuntimeError as error:  # Another version of Optuna created its tables.
+            raise optuna.exceptions.StorageInternalError(str(error)) from error
         study = optuna.create_study(
-            storage=RDBStorage(url),
+            storage=storage,
             study_name=name,
             direction=direction,
             load_if_exists=True,
@@ -125,26 +125,14 @@ def _check_meaning(
         )
 
 
-@contextmanager
-def storage_errors(url: str) -> Iterator[None]:
+def storage_errors(url: str) -> AbstractContextManager[None]:
     """Turn whatever a database answers into a StoreError."""
-    try:
-        yield
-    except Exception as error:
-        names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
-        if not names & {
-            "sqlalchemy.exc.SQLAlchemyError",
-            "optuna.exceptions.StorageInternalError",
-            "alembic.util.exc.CommandError",
-        } and not (
-            isinstance(error, OSError | ImportError)
-            or (isinstance(error, RuntimeError) and "table schema" in str(error))  # Of its version.
-        ):
-            raise
+
+    def explain(error: Exception) -> str:
         cause = error if isinstance(error, ImportError) else error.__cause__ or error
-        raise StoreError(
-            f"the study's database {shown(url)} cannot be used: {why(cause)}"
-        ) from shown_cause(error)
+        return f"the study's database {shown(url)} cannot be used: {why(cause)}"
+
+    return database_errors(explain, "optuna.exceptions.StorageInternalError")
 
 
 @contextmanager

@@ -1,33 +1,20 @@
 """The tracker: sweeps as parent runs, runs as their children; in a search, trials in between."""
 
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Event, Result, Run, State, Trial
-from signs_sweep.project.databases import sqlite_path
+from signs_sweep.domain import Event, Run, State, Trial
 from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect, experiment_for, store_errors
-from signs_sweep.tracking.mlflow.file import read_records
-from signs_sweep.tracking.mlflow.found import (
-    Record,
-    ask_for_records,
-    best_records,
-    recorded_run,
-    result_of,
-    version_of,
-)
 from signs_sweep.tracking.mlflow.recorder import RunRecorder, params_of
 from signs_sweep.tracking.mlflow.search import SearchRecorder
 from signs_sweep.tracking.mlflow.source import source_tags
-from signs_sweep.tracking.recorded import RecordedRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -69,44 +56,6 @@ class MlflowTracker:
     @cached_property
     def _client(self) -> "MlflowClient":
         return connect(self._uri)
-
-    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
-        """See `Tracker.find`."""
-        only = next(iter(run_ids)) if run_ids is not None and len(run_ids) == 1 else None
-        best = best_records(self._records(None, only))
-        wanted = best if run_ids is None else set(run_ids)
-        return {run_id: result_of(one) for run_id, one in best.items() if run_id in wanted}
-
-    def list_runs(self, experiment: str) -> Sequence[RecordedRun]:
-        """Return the runs of an experiment, in the order in which they began, each once.
-
-        Raises:
-            StoreError: there is no such experiment, or the store cannot be read.
-        """
-        # A process that is killed in the moment when it makes a record leaves one without params.
-        whole = [one for one in self._records(experiment) if one.params]
-        return [recorded_run(one) for one in best_records(whole).values()]
-
-    def versions(self) -> Mapping[str, int]:
-        """Return the version of the training of every run of the store, by run_id.
-
-        Raises:
-            StoreError: the store cannot be read.
-        """
-        return {one.tags[tags.RUN_ID]: version_of(one) for one in self._records(None)}
-
-    def _records(self, experiment: str | None, run_id: str | None = None) -> list[Record]:
-        """Return the records of an experiment, or of all, or of one run, oldest first.
-
-        Read from the file where the store is one, and where that cannot be, through MLflow.
-        """
-        path = sqlite_path(self._uri)
-        if path is not None and path.exists():
-            with suppress(sqlite3.Error):
-                return read_records(path, self._uri, experiment, run_id)
-        client = self._client
-        with store_errors(self._uri):
-            return ask_for_records(client, self._uri, experiment, run_id)
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""
@@ -237,27 +186,23 @@ class MlflowTracker:
 
     def end_trial(self, experiment: str, end: TrialEnd) -> None:
         """See `Tracker.end_trial`."""
-        search = self._sweeps[experiment].search
-        assert search is not None, f"{experiment} is no search"
+        sweep = self._sweeps[experiment]
+        assert sweep.search is not None, f"{experiment} is no search"
+        stopped = partial(self._stopped, end.run_ids, sweep.experiment_id)
         with store_errors(self._uri):
-            search.end_trial(end, lambda trial: self._stopped(end.run_ids, trial))
+            sweep.search.end_trial(end, stopped)
 
-    def _stopped(self, run_ids: Sequence[str], trial: str) -> list[str]:
+    def _stopped(self, run_ids: Sequence[str], experiment_id: str, trial: str) -> set[str]:
         """Return the ids of the records of those runs of a trial that were stopped.
 
         Those that were stopped before it and that it never began are not among them.
         """
-        found = [self.find([run_id]).get(run_id) for run_id in run_ids]
-        killed = [one for one in found if one and one.location and one.state is State.KILLED]
-        return [
-            one.location
-            for one in killed
-            if one.location
-            and (
-                one.run_id in self._recorders
-                or self._client.get_run(one.location).data.tags.get(tags.PARENT) == trial
-            )
-        ]
+        here = [self._recorders[run_id] for run_id in run_ids if run_id in self._recorders]
+        condition = f"tags.`{tags.PARENT}` = '{trial}' AND attributes.status = 'KILLED'"
+        below = self._client.search_runs([experiment_id], condition)
+        return {recorder.location for recorder in here if recorder.was_stopped} | {
+            record.info.run_id for record in below
+        }
 
     def close(
         self,
