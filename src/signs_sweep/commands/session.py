@@ -215,7 +215,7 @@ class Session:
 
         def ask() -> None:
             try:
-                answers.put(self._store.look_up(run))
+                answers.put(self._store.index.find([run.run_id]).get(run.run_id))
             except Exception as error:  # noqa: BLE001 - raised below, in the thread that asked
                 answers.put(error)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signs_sweep.domain import TRAINING_VERSION, Model, Result, Run, trajectory_of
+from signs_sweep.domain import TRAINING_VERSION, Model, Result, trajectory_of
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.planning.plan import Plan
@@ -134,14 +134,6 @@ class Store:
             versions = self.index.versions().items()
             return {trajectory_of(one) for one, version in versions if version < TRAINING_VERSION}
         return set()
-
-    def look_up(self, run: Run) -> Result | None:
-        """Return what is known of one run now.
-
-        Asked beside the writer: it reads only, and does not wait for what is being written, nor
-        for a store that is just being made.
-        """
-        return self.index.find([run.run_id]).get(run.run_id)
 
     def waiting(self) -> int:
         """Return how many sweeps have records that wait to be written; see `write_leftovers`."""

@@ -70,11 +70,9 @@ def _host(uri: str) -> str | None:
         url = make_url(f"any:{uri.partition(':')[2]}")
     except (ArgumentError, ValueError):
         return None
-    host = url.host or ""
-    is_valid = url.port is None or 0 < url.port < 65536
-    return (
-        host if is_valid and not re.search(r"\s", uri) and not re.search(r"[][@]", host) else None
-    )
+    host, port = url.host or "", url.port
+    is_valid = re.fullmatch(r"\S*", uri) and re.fullmatch(r"[^][@]*", host)
+    return host if is_valid and (port is None or 0 < port < 65536) else None
 
 
 def _resolve_sqlite(uri: str, folder: Path, example: str) -> str:
