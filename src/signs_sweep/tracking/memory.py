@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from signs_sweep.domain import (
     Checkpoint,
+    Curves,
     Event,
     Failed,
     Finished,
@@ -16,10 +17,10 @@ from signs_sweep.domain import (
     State,
     Stopped,
     Trial,
+    TrialEnd,
     Waiting,
 )
-from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
-from signs_sweep.tracking.curves import Curves
+from signs_sweep.protocols import Findings, SweepRecord
 
 
 @dataclass(eq=False)
@@ -35,7 +36,7 @@ class MemoryTracker:
 
     Attributes:
         sweeps: every sweep that was opened, by experiment.
-        started: the experiment, trial and run of every `start`, in order.
+        started: trial and run of every `start`, in order.
         closed: the state of every `close`, in order.
         tables: by experiment, the table that the last `close` brought.
         trial_ends: how trials ended, in order, each once.
@@ -44,7 +45,7 @@ class MemoryTracker:
 
     def __init__(self) -> None:
         self.sweeps: dict[str, SweepRecord] = {}
-        self.started: list[tuple[str, Trial, Run]] = []
+        self.started: list[tuple[Trial, Run]] = []
         self.closed: list[State] = []
         self.tables: dict[str, str] = {}
         self.trial_ends: list[TrialEnd] = []
@@ -69,11 +70,11 @@ class MemoryTracker:
         """See `Tracker.open`."""
         self.sweeps.update({sweep.experiment: sweep for sweep in sweeps})
 
-    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+    def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
-        if experiment not in self.sweeps:
-            raise KeyError(experiment)
-        self.started.append((experiment, trial, run))
+        if trial.experiment not in self.sweeps:
+            raise KeyError(trial.experiment)
+        self.started.append((trial, run))
         earlier = [one for one in self._records if one.result.location == continues]
         if continues is not None and earlier:
             (record,) = earlier
@@ -111,11 +112,9 @@ class MemoryTracker:
         """See `Tracker.then`."""
         job()
 
-    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+    def end_trial(self, end: TrialEnd) -> None:
         """See `Tracker.end_trial`."""
-        if not self.sweeps[experiment].is_search:
-            raise KeyError(experiment)
-        if end not in self.trial_ends:
+        if self.sweeps[end.trial.experiment].is_search and end not in self.trial_ends:
             self.trial_ends.append(end)
 
     def close(

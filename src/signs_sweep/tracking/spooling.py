@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Lock
 
 from signs_sweep.domain import (
+    Curves,
     Event,
     Failed,
     Finished,
@@ -19,10 +20,10 @@ from signs_sweep.domain import (
     State,
     Stopped,
     Trial,
+    TrialEnd,
 )
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
-from signs_sweep.tracking.curves import Curves
+from signs_sweep.protocols import Findings, SweepRecord, Tracker
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.journal import Call, Journal
 
@@ -95,10 +96,10 @@ class SpoolingTracker:
         self._inner.open(sweeps)
         self._sweeps = tuple(sweeps)
 
-    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+    def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
         self._underway[run.run_id] = []
-        self._do_for_run(run.run_id, ("start", (experiment, trial, run, continues)))
+        self._do_for_run(run.run_id, ("start", (trial, run, continues)))
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
@@ -112,9 +113,9 @@ class SpoolingTracker:
         """See `Tracker.then`. What is in the journal counts as written."""
         job()
 
-    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+    def end_trial(self, end: TrialEnd) -> None:
         """See `Tracker.end_trial`."""
-        call = ("end_trial", (experiment, end))
+        call = ("end_trial", (end,))
         self._do(call, keep=[call])
 
     def close(
@@ -155,7 +156,7 @@ class SpoolingTracker:
                     self._sweeps = tuple(arguments[0])
                     continue
                 if name == "start":
-                    known.add(arguments[2].run_id)
+                    known.add(arguments[1].run_id)
                 if name != "record" or arguments[0].run_id in known:  # Else it has just ended.
                     rest.append((name, arguments))
             if not self._is_away:
@@ -273,7 +274,7 @@ def replay(calls: Sequence[Call], tracker: Tracker, *, is_forced: bool = False) 
     of_runs: dict[str, list[Call]] = {}
     for name, arguments in calls:
         if name == "start":
-            of_runs[arguments[2].run_id] = [(name, arguments)]
+            of_runs[arguments[1].run_id] = [(name, arguments)]
         elif name == "record" and arguments[0].run_id in of_runs:
             of_runs[arguments[0].run_id].append((name, arguments))
     found = {} if is_forced else tracker.find(list(of_runs))
@@ -281,10 +282,14 @@ def replay(calls: Sequence[Call], tracker: Tracker, *, is_forced: bool = False) 
         known = found.get(run_id)
         if known is not None and known.state.is_finished:
             continue
-        experiment, trial, run, continues = start[1]
-        tracker.start(experiment, trial, run, known.location if known else continues)
-        for event in events:
-            _apply(tracker, event)
+        trial, run, continues = start[1]
+        tracker.start(trial, run, known.location if known else continues)
+        curves = Curves()
+        for name, (event,) in events:
+            # A call may be in the journal twice: what was under way when the store went away.
+            new = curves.add(event) if isinstance(event, Progress) else event
+            if new is not None:
+                _apply(tracker, (name, (new,)))
     for name, arguments in calls:
         if name == "end_trial":
             _apply(tracker, (name, arguments))
