@@ -8,10 +8,11 @@ import pytest
 
 from signs_sweep.cli.cleaning import clean_store
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import TRAINING_VERSION, Checkpoint, Dense, Parameters, Run, State, Trial
+from signs_sweep.domain import TRAINING_VERSION, Checkpoint, Dense, Parameters, Run, State
 from signs_sweep.project import FileClaims
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowTracker
+from trials import make_trial
 
 RUN = Run(Parameters(epochs=10), Dense((2,)), 0.0, "data")
 
@@ -54,12 +55,12 @@ def test_what_no_run_goes_on_from_since_the_training_changed_is_removed(
     """Interrupted runs of the present version, of an older one, and one that the store misses."""
     dataset = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
     tracker = MlflowTracker(store.uri, {"data": dataset})
-    tracker.open([SweepRecord("toy", "", "name: toy\n", "", "toy data", ())])
+    tracker.open([SweepRecord("toy", "", "name: toy\n", "", "toy data")])
     kept = []
     for seed, version in enumerate((TRAINING_VERSION, TRAINING_VERSION - 1)):
         parameters = replace(RUN.parameters, global_seed=seed + 1)
         run = replace(RUN, parameters=parameters, training_version=version)
-        tracker.start("toy", Trial(1, None, (run,)), run)
+        tracker.start(make_trial(run), run)
         for one in (run, replace(run, data="elsewhere")):
             store.checkpoints.keep(one, Checkpoint(one.run_id, 5, b"state", is_end=False))
             kept.append(one.trajectory_id)

@@ -1,98 +1,159 @@
-"""What is said of a search while it goes on."""
+"""What is shown of a search while it goes on."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from events import failed, finished, progress, started
-from signs_sweep.cli.search_progress import LiveSearch, PlainSearch, SearchState, verdict
-from signs_sweep.domain import Judged, Notice, Proposed
+from signs_sweep.cli.headlines import TrialCount
+from signs_sweep.cli.progress import LiveProgress, PlainProgress, ending
+from signs_sweep.domain import (
+    Dense,
+    Notice,
+    Parameters,
+    Proposed,
+    Purpose,
+    Run,
+    TrialEnd,
+    TrialState,
+)
+from trials import ended, make_trial, searched
 
-PROPOSED = Proposed({"r1": "trial 0 seeds 0, 0", "r2": "trial 0 seeds 1, 1"}, 90)
+RUNS = [
+    Run(Parameters(epochs=90, global_seed=seed, init_seed=seed), Dense((2,)), 0.2, "data")
+    for seed in range(2)
+]
+FIRST, SECOND = (run.run_id for run in RUNS)
+BEST = ended(searched(0, RUNS[0], l2=0.1), value=0.75)
+EARLIER = [
+    BEST,
+    *(ended(searched(n, RUNS[0]), TrialState.PRUNED, None, "worse") for n in (1, 2)),
+    TrialEnd(searched(3, RUNS[0]), TrialState.STOPPED),
+]
+PROPOSED = Proposed(searched(4, *RUNS, l2=0.01))
+CONFIRMING = Proposed(
+    make_trial(replace(RUNS[0], validation=0.3), title="confirmation", purpose=Purpose.CONFIRMATION)
+)
 
 
-def judged(number: int, state: str = "COMPLETE", value: float | None = 0.5, why: str = ""):
-    counts = {"COMPLETE": number + 1, "PRUNED": 2, "FAIL": 0}
-    return Judged(f"trial {number} l2=0.01", state, value, why, "trial 0", 0.75, counts)
+def end(number: int, state=TrialState.COMPLETE, value: float | None = 0.5, why: str = ""):
+    return ended(searched(number, RUNS[0], l2=0.01), state, value, why)
 
 
-def test_the_headline_has_the_best_value_the_counts_and_the_time_left(monkeypatch) -> None:
+def trial_count(total: int, timeout: float | None = None, ends=EARLIER) -> TrialCount:
+    return TrialCount(total, timeout, ends, maximize=True)
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr("signs_sweep.cli.search_progress.time.monotonic", lambda: now[0])
-    state = SearchState(8, None)
-    assert state.headline() == "8 trials  starting"
-    state.take(judged(0))
+    monkeypatch.setattr("signs_sweep.cli.headlines.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_the_headline_has_the_best_value_the_counts_and_the_time_left(now) -> None:
+    assert trial_count(8, ends=()).text() == "8 trials  starting"
+    trials = trial_count(9)
+    trials.take(end(5))
     now[0] += 20
-    state.take(judged(1))
+    trials.take(end(6))
     # Two of this time in 20 s, four are left.
-    assert state.headline() == (
-        "4 / 8 trials  2 pruned  0 failed  best 0.7500 (trial 0)  40 s left"
-    )
-    state.take(judged(5))
-    assert "left" not in state.headline()
+    assert trials.text() == "5 / 9 trials  2 pruned  0 failed  best 0.7500 (trial 0)  40 s left"
+    trials.take(end(7, value=0.875))
+    assert "best 0.8750 (trial 7)" in trials.text()
+    for number in (8, 9, 10):
+        trials.take(end(number))
+    assert "left" not in trials.text()
 
 
-def test_no_more_time_is_left_than_the_timeout_allows(monkeypatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr("signs_sweep.cli.search_progress.time.monotonic", lambda: now[0])
-    state = SearchState(1000, 30)
-    state.take(judged(0))
+def test_an_end_that_is_heard_again_is_counted_once() -> None:
+    trials = trial_count(8)
+    trials.take(BEST)
+    assert trials.done == 3
+
+
+def test_no_more_time_is_left_than_the_timeout_allows(now) -> None:
+    trials = trial_count(1000, 30, ends=())
+    trials.take(end(0))
     now[0] += 20
-    state.take(judged(1))
-    assert state.headline().endswith("10 s left")
+    trials.take(end(1))
+    assert trials.text().endswith("10 s left")
 
 
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        (judged(3, value=0.875), "trial 3 l2=0.01: 0.8750"),
-        (judged(3, "PRUNED", None, "worse than others at epoch 9"), "pruned, worse than others"),
-        (judged(3, "FAIL", None, "the loss is nan"), "trial 3 l2=0.01: failed: the loss is nan"),
+        (end(3, value=0.875), "trial 3 l2=0.01: 0.8750"),
+        (
+            end(3, TrialState.PRUNED, None, "worse than others at epoch 9"),
+            "pruned, worse than others",
+        ),
+        (
+            end(3, TrialState.FAILED, None, "the loss is nan"),
+            "trial 3 l2=0.01: failed: the loss is nan",
+        ),
+        (
+            end(3, TrialState.STOPPED, None, "it was ended outside this search"),
+            "trial 3 l2=0.01: stopped: it was ended outside this search",
+        ),
     ],
 )
-def test_a_trial_is_told_of_with_its_value_or_the_reason_for_none(event, words) -> None:
-    assert words in verdict(event)
+def test_a_trial_is_shown_with_its_value_or_the_reason_for_none(event, words) -> None:
+    assert words in ending(event)
 
 
 def test_a_log_has_a_line_per_trial_and_names_what_it_warns_of(capsys) -> None:
-    with PlainSearch(SearchState(8, None)) as watcher:
-        for event in (
-            PROPOSED,
-            started("r1"),
-            progress("r1", 1, 3),
-            Notice("only the curve is known", "r1"),
-            Notice("the store is away"),
-            failed("r2", "the loss is nan"),
-            judged(0, "FAIL", None, "the loss is nan"),
-            None,
-        ):
-            watcher.hear(event)
+    watcher = PlainProgress(trial_count(8), is_prefixed=False)
+    for event in (
+        PROPOSED,
+        started(FIRST),
+        progress(FIRST, 1, 3),
+        Notice("only the curve is known", FIRST),
+        Notice("the store is away"),
+        finished(FIRST),
+        failed(SECOND, "the loss is nan"),
+        end(4, TrialState.FAILED, None, "the loss is nan"),
+        None,
+    ):
+        watcher.hear(event)
     out, err = capsys.readouterr()
     assert out == ""
-    told = "trial 0 l2=0.01: failed: the loss is nan"
+    line = "trial 4 l2=0.01: failed: the loss is nan"
     assert err.splitlines() == [
-        "trial 0 seeds 0, 0: only the curve is known",
+        "trial 4 seeds 0, 0: only the curve is known",
         "warning: the store is away",
-        "trial 0 seeds 1, 1: failed: the loss is nan",
-        f"{told}   3 / 8 trials  2 pruned  0 failed  best 0.7500 (trial 0)",
+        "trial 4 seeds 1, 1: failed: the loss is nan",
+        f"{line}   4 / 8 trials  2 pruned  1 failed  best 0.7500 (trial 0)",
+    ]
+
+
+def test_a_log_has_each_run_that_confirms_the_winner(capsys) -> None:
+    watcher = PlainProgress(trial_count(8), is_prefixed=False)
+    run = CONFIRMING.trial.runs[0]
+    for event in (CONFIRMING, started(run), finished(run, test_accuracy=0.5)):
+        watcher.hear(event)
+    assert capsys.readouterr().err.splitlines() == [
+        "confirmation: started by worker 1",
+        "confirmation: finished in 8.5 s  test accuracy 0.5000",
     ]
 
 
 def test_a_terminal_shows_what_each_worker_does() -> None:
-    live = LiveSearch(SearchState(8, None), workers=2)
+    live = LiveProgress(trial_count(8), workers=2, is_prefixed=False)
     console = live._view.console = Console(file=io.StringIO(), width=120)
-    for event in (PROPOSED, started("r1", 1), progress("r1", 1, 3), judged(0)):
+    for event in (PROPOSED, started(FIRST, 1), progress(FIRST, 1, 3), end(5)):
         live.hear(event)
     console.print(live._view.draw())
     shown = console.file.getvalue()
-    assert "trial 0 l2=0.01: 0.5000" in shown
-    assert "3 / 8 trials" in shown
+    assert "trial 5 l2=0.01: 0.5000" in shown
+    assert "4 / 8 trials" in shown
     assert "1  waiting" in shown
-    assert "2  trial 0 seeds 0, 0  epoch 3 / 90" in shown
-    live.hear(finished("r1"))
+    assert "2  trial 4 seeds 0, 0  epoch 3 / 90" in shown
+    live.hear(finished(FIRST))
     console.print(live._view.draw())
     assert "2  idle" in console.file.getvalue()
-    live.hear(Proposed({"r9": "default, fresh seeds 3, 3"}, 90))
+    live.hear(CONFIRMING)
     console.print(live._view.draw())
-    assert "fresh seeds" in console.file.getvalue()
+    assert "confirmation" in console.file.getvalue()

@@ -21,12 +21,12 @@ from signs_sweep.domain import (
     Run,
     Started,
     State,
-    Trial,
 )
 from signs_sweep.planning.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs
 from signs_sweep.project import FileCheckpoints
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowTracker
+from trials import make_trial
 
 LABELS = np.arange(6)
 IMAGES = np.random.default_rng(0).integers(0, 255, (6, 64, 64, 3)).astype(np.uint8)
@@ -45,10 +45,10 @@ def size(folder: Path) -> int:
 def test_the_estimate_is_what_a_run_takes(tmp_path: Path) -> None:
     info = DatasetInfo("toy", DATASET.classes, IMAGES[:1] / np.float32(255), drawn=False)
     tracker = MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db", {RUN.data: info})
-    tracker.open([SweepRecord("toy", "", "name: toy\n", "", "toy", ())])
+    tracker.open([SweepRecord("toy", "", "name: toy\n", "", "toy")])
     before = size(tmp_path)
     epochs, draw = RUN.parameters.epochs, np.random.default_rng(0).random
-    tracker.start("toy", Trial(1, None, (RUN,)), RUN)
+    tracker.start(make_trial(RUN, number=1), RUN)
     tracker.record(Started(RUN.run_id, 0, 1.0, {}))
     history = {"loss": draw(epochs), "accuracy": draw(epochs)}
     tracker.record(Progress(RUN.run_id, 1, history, 10**12 + np.arange(epochs)))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from signs_sweep.data import write_dataset
+from signs_sweep.domain import Purpose, Trial
 from signs_sweep.errors import DataError, SpecError, UsageError
 from signs_sweep.planning.plan import make_plan
 from signs_sweep.planning.preparation import prepare
@@ -34,7 +35,7 @@ def test_a_run_that_several_experiments_ask_for_is_there_once(tmp_path: Path) ->
     second = spec(tmp_path, "name: b\ngrid: {l2: [0.1, 0.2]}\n", "b.yaml")
     plan = make_plan([(first, "data"), (second, "data")])
     assert [run.parameters.l2 for run in plan.runs.values()] == [0, 0.1, 0.2]
-    assert len(list(plan.trials())) == 4
+    assert len(plan.trials) == 4
     assert len(make_plan([(first, "data"), (second, "other data")]).runs) == 4
 
 
@@ -43,7 +44,7 @@ def test_a_title_has_the_label_what_varies_and_the_seeds_where_they_tell_apart(
 ) -> None:
     def titles(text: str) -> list[str]:
         (part,) = make_plan([(spec(tmp_path, text), "data")]).parts
-        return [part.title(trial, run) for trial, run in part.runs]
+        return [trial.title_of(run) for trial, run in part.runs]
 
     assert titles("name: a\ngrid: {l2: [0, 0.1]}\n") == ["l2=0", "l2=0.1"]
     assert titles("name: a\nseeds: 2\n") == ["seeds 0, 0", "seeds 1, 1"]
@@ -51,6 +52,17 @@ def test_a_title_has_the_label_what_varies_and_the_seeds_where_they_tell_apart(
         "m1 epochs=1500",
         "epochs=10000000",
     ]
+
+
+def test_a_trial_is_identified_by_its_setting_and_knows_what_it_is_for(tmp_path: Path) -> None:
+    def trials(text: str) -> list[Trial]:
+        return make_plan([(spec(tmp_path, text), "data")]).trials
+
+    first, second = trials("name: a\ngrid: {l2: [0, 0.1]}\n")
+    assert (first.experiment, first.purpose) == ("a", Purpose.SWEEP)
+    assert first.key != second.key
+    (alone,) = trials("name: a\nbase: {l2: 0.1}\nseeds: 3\n")
+    assert alone.key == second.key, "neither place nor seeds have a part in it"
 
 
 def test_the_trials_that_the_others_are_compared_with_are_known(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from events import progress
 from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial
 from signs_sweep.protocols import Scheduler
 from signs_sweep.sweep.fixed import FixedScheduler
+from trials import make_trial
 
 MOST_TRIALS = 50
 """More than any scheduler here hands out."""
@@ -13,13 +14,12 @@ MOST_TRIALS = 50
 
 def trials(count: int, replicates: int = 2) -> list[Trial]:
     return [
-        Trial(
-            number,
-            None,
-            tuple(
+        make_trial(
+            *(
                 Run(Parameters(l2=number / 10, global_seed=seed), Dense((2,)), 0.0, "data")
                 for seed in range(replicates)
             ),
+            number=number,
         )
         for number in range(1, count + 1)
     ]

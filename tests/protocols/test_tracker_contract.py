@@ -17,10 +17,11 @@ from signs_sweep.domain import (
     Parameters,
     Run,
     State,
-    Trial,
+    TrialEnd,
+    TrialState,
 )
 from signs_sweep.errors import UnknownExperimentError
-from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker, TrialEnd
+from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking import (
     BackgroundTracker,
     DatasetInfo,
@@ -31,24 +32,17 @@ from signs_sweep.tracking import (
     SpoolingTracker,
 )
 from signs_sweep.tracking.mlflow.client import connect
+from trials import ended, make_trial, searched
 
 RUN = Run(Parameters(epochs=4, l2=0.01, global_seed=3), Dense((5,)), 0.0, "abcd")
-TRIAL = Trial(1, "m3", (RUN,))
-SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "1 run\n", "toy data", ("l2",))
+TRIAL = make_trial(RUN, label="m3")
+SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "1 run\n", "toy data")
 SEARCH = replace(SWEEP, sweep_id="one", is_search=True)
 OTHER = replace(RUN, parameters=replace(RUN.parameters, global_seed=4))
-REPLICATED = Trial(1, "t1", (RUN, OTHER))
-END = TrialEnd(
-    "t1",
-    1,
-    "COMPLETE",
-    0.75,
-    {"3, 0": 0.5, "4, 0": 1.0},
-    {"l2": "0.01"},
-    (RUN.run_id, OTHER.run_id),
-)
+REPLICATED = searched(1, RUN, OTHER, l2=0.01)
+END = TrialEnd(REPLICATED, TrialState.COMPLETE, 0.75, {RUN.run_id: 0.5, OTHER.run_id: 1.0})
 FINDINGS = Findings(
-    {"l2": "0.01"}, {"best_value": 0.75}, "**l2** mattered.", {"history.png": b"\x00picture"}
+    {"l2": 0.01}, {"best_value": 0.75}, "**l2** mattered.", {"history.png": b"\x00picture"}
 )
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
 FINISHED = replace(finished(RUN), guessing_since=2)
@@ -120,20 +114,24 @@ def from_mlflow(uri: str) -> tuple[Callable[[], list[TrialEnd]], Callable[[], Fi
         experiment = client.get_experiment_by_name("toy").experiment_id
         return client.search_runs([experiment], condition, order_by=["attributes.start_time ASC"])
 
+    known = {run.run_id: run for run in (RUN, OTHER)}
+    by_seeds = {str(run.parameters.seeds): run_id for run_id, run in known.items()}
+
     def ends() -> list[TrialEnd]:
         return [
             TrialEnd(
-                run.data.tags["signs_sweep.label"],
-                int(run.data.tags["signs_sweep.trial"]),
-                run.data.tags["signs_sweep.state"],
+                searched(
+                    int(run.data.tags["signs_sweep.trial"]),
+                    *(known[one] for one in run.data.tags["signs_sweep.run_ids"].split(",")),
+                    **{name: float(value) for name, value in run.data.params.items()},
+                ),
+                TrialState(run.data.tags["signs_sweep.state"]),
                 run.data.metrics.get("value"),
                 {
-                    name.removeprefix("value/seeds ").replace(" ", ", "): value
+                    by_seeds[name.removeprefix("value/seeds ").replace(" ", ", ")]: value
                     for name, value in run.data.metrics.items()
                     if "/" in name
                 },
-                run.data.params,
-                tuple(run.data.tags["signs_sweep.run_ids"].split(",")),
             )
             for run in runs("tags.`signs_sweep.kind` = 'trial'")
             if "signs_sweep.state" in run.data.tags
@@ -143,7 +141,7 @@ def from_mlflow(uri: str) -> tuple[Callable[[], list[TrialEnd]], Callable[[], Fi
         (run,) = runs("tags.`signs_sweep.sweep` = 'one'")
         client, location, prefix = connect(uri), run.info.run_id, "signs_sweep.best."
         best = {
-            name.removeprefix(prefix): value
+            name.removeprefix(prefix): float(value)
             for name, value in run.data.tags.items()
             if name.startswith(prefix)
         }
@@ -159,7 +157,7 @@ def from_mlflow(uri: str) -> tuple[Callable[[], list[TrialEnd]], Callable[[], Fi
 
 def begin(tracker: Tracker) -> None:
     tracker.open([SWEEP])
-    tracker.start("toy", TRIAL, RUN)
+    tracker.start(TRIAL, RUN)
     tracker.record(started(RUN))
 
 
@@ -170,13 +168,9 @@ def test_the_runs_of_an_experiment_come_in_order_with_what_decides_them(
     tracker.open([SWEEP, replace(SWEEP, experiment="other")])
     old = replace(OTHER, training_version=1)
     baselines = (old.run_id, old.run_id)
-    both, single = Trial(1, "m3", (RUN, old), baselines), Trial(1, None, (OTHER,))
-    for experiment, trial, run in (
-        ("toy", both, RUN),
-        ("other", single, OTHER),
-        ("toy", both, old),
-    ):
-        tracker.start(experiment, trial, run)
+    both = make_trial(RUN, old, label="m3", baselines=baselines)
+    for trial, run in ((both, RUN), (make_trial(OTHER, experiment="other"), OTHER), (both, old)):
+        tracker.start(trial, run)
         tracker.record(finished(run))
     tracker.close(State.FINISHED, {})
     index = make_index()
@@ -226,16 +220,10 @@ def test_unknown_runs_are_left_out(make_tracker, make_index) -> None:
     assert make_index().find(["other"]) == {}
 
 
-def test_recording_an_event_twice_changes_nothing(make_tracker, make_index) -> None:
+def test_recording_an_end_twice_changes_nothing(make_tracker, make_index) -> None:
     tracker = make_tracker()
     begin(tracker)
-    for event in (
-        progress(RUN, 1, 4),
-        progress(RUN, 1, 4),
-        progress(RUN, 3, 2),
-        FINISHED,
-        FINISHED,
-    ):
+    for event in (progress(RUN, 1, 4), FINISHED, FINISHED):
         tracker.record(event)
     tracker.close(State.FINISHED, {})
     result = make_index().find()[RUN.run_id]
@@ -299,7 +287,7 @@ def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(
 
     again = make_tracker()
     again.open([SWEEP])
-    again.start("toy", TRIAL, RUN, location)
+    again.start(TRIAL, RUN, location)
     is_written = Event()
     again.then(is_written.set)
     assert is_written.wait(600)
@@ -322,11 +310,11 @@ def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(
 def search_once(tracker: Tracker, end: TrialEnd, findings: Findings) -> None:
     """Search with one trial, of which one replicate is trained and the other was known."""
     tracker.open([SEARCH])
-    tracker.start("toy", REPLICATED, RUN)
+    tracker.start(REPLICATED, RUN)
     tracker.record(started(RUN))
     tracker.record(progress(RUN, 1, 4))
     tracker.record(FINISHED)
-    tracker.end_trial("toy", end)
+    tracker.end_trial(end)
     tracker.close(State.FINISHED, {}, {"toy": findings})
 
 
@@ -344,7 +332,15 @@ def test_a_trial_is_no_run(make_tracker, make_index) -> None:
     assert result.metrics == {"loss": 0.25, "accuracy": 0.4, **FINAL}
 
 
-@pytest.mark.parametrize(("state", "value"), [("PRUNED", 0.5), ("PRUNED", None), ("FAIL", None)])
+@pytest.mark.parametrize(
+    ("state", "value"),
+    [
+        (TrialState.PRUNED, 0.5),
+        (TrialState.PRUNED, None),
+        (TrialState.FAILED, None),
+        (TrialState.STOPPED, None),
+    ],
+)
 def test_a_trial_may_end_without_success(make_tracker, search, state, value) -> None:
     end = replace(END, state=state, value=value, values={})
     search_once(make_tracker(), end, FINDINGS)
@@ -354,21 +350,40 @@ def test_a_trial_may_end_without_success(make_tracker, search, state, value) -> 
 def test_a_trial_whose_runs_are_all_known_needs_no_start(make_tracker, make_index, search) -> None:
     tracker = make_tracker()
     tracker.open([SEARCH])
-    tracker.end_trial("toy", END)
+    tracker.end_trial(END)
     tracker.close(State.FINISHED, {})
     assert search.ends() == [END]
     assert make_index().find() == {}
 
 
+def test_a_sweep_keeps_no_records_of_trials(make_tracker, search) -> None:
+    tracker = make_tracker()
+    begin(tracker)
+    tracker.record(FINISHED)
+    tracker.end_trial(ended(TRIAL))
+    tracker.close(State.FINISHED, {})
+    assert search.ends() == []
+
+
+def test_what_is_to_follow_a_record_is_done_once_that_is_written(make_tracker, make_index) -> None:
+    tracker, found = make_tracker(), []
+    begin(tracker)
+    tracker.record(FINISHED)
+    tracker.then(lambda: found.append(make_index().find()[RUN.run_id].state))
+    tracker.then(lambda: found.append(None))
+    tracker.close(State.FINISHED, {})
+    assert found == [State.FINISHED, None]
+
+
 def test_an_end_told_twice_is_kept_once(make_tracker, search) -> None:
     tracker = make_tracker()
     tracker.open([SEARCH])
-    tracker.end_trial("toy", END)
-    tracker.end_trial("toy", END)
+    tracker.end_trial(END)
+    tracker.end_trial(END)
     tracker.close(State.KILLED, {})
     again = make_tracker()
     again.open([SEARCH])
-    again.end_trial("toy", END)
+    again.end_trial(END)
     again.close(State.FINISHED, {})
     assert search.ends() == [END]
 
@@ -377,13 +392,13 @@ def test_a_search_that_goes_on_keeps_its_trials_and_what_it_finds_last(
     make_tracker, search
 ) -> None:
     search_once(make_tracker(), END, FINDINGS)
-    second = TrialEnd("t2", 2, "COMPLETE", 0.875, {}, {"l2": "0.03"}, (OTHER.run_id,))
-    better = Findings({"keep_prob": "0.5"}, {"best_value": 0.875}, "Better.", FINDINGS.files)
+    second = replace(ended(searched(2, OTHER, l2=0.03), value=0.875), values={})
+    better = Findings({"keep_prob": 0.5}, {"best_value": 0.875}, "Better.", FINDINGS.files)
     tracker = make_tracker()
     tracker.open([SEARCH])
-    tracker.start("toy", Trial(2, "t2", (OTHER,)), OTHER)
+    tracker.start(second.trial, OTHER)
     tracker.record(finished(OTHER))
-    tracker.end_trial("toy", second)
+    tracker.end_trial(second)
     tracker.close(State.FINISHED, {}, {"toy": better})
     assert search.ends() == [END, second]
     assert search.findings() == better

@@ -1,16 +1,20 @@
 """What is said of a search, from a study and results that are made up."""
 
 from collections import Counter
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from signs_sweep.domain import Dense, Result, State
-from signs_sweep.search.confirming import candidate, confirmation, fresh_seeds
+from signs_sweep import domain
+from signs_sweep.domain import Dense, Result, State, Trial
+from signs_sweep.search.confirming import confirmation, fresh_seeds, search_trial, setting_at
 from signs_sweep.search.outcome import SearchOutcome
-from signs_sweep.search.study import LeftOut, distributions, values_of
+from signs_sweep.search.study import LeftOut, distributions, ends_of, values_of
 from signs_sweep.search.words import best_spec, findings, left_out, sentences
 from signs_sweep.spec import Experiment, load
 
@@ -54,19 +58,27 @@ def make_study(experiment: Experiment, *trials: tuple) -> optuna.Study:
     return study
 
 
+def trial_at(experiment: Experiment, number: int, choices: Mapping[str, Any]) -> Trial:
+    values = values_of(experiment.search.space, choices)
+    return search_trial(experiment, number, setting_at(experiment, values, "data"), choices)
+
+
+def run_of(experiment: Experiment, l2: float, hidden: str) -> str:
+    """Return the id of the run of a point."""
+    return trial_at(experiment, 0, {"l2": l2, "hidden": hidden}).run_ids[0]
+
+
 def make_outcome(
     experiment: Experiment,
     study: optuna.Study,
     ours=(0.9, 0.91, 0.92),
     theirs=(0.8, 0.81, 0.82),
     *,
-    winner: int = 1,
     results=(),
 ) -> SearchOutcome:
     """An outcome in which winner and default got these accuracies over fresh seeds."""
-    params = study.trials[winner].params
-    point = candidate(experiment, f"trial {winner}", values_of(experiment.search.space, params))
-    confirmed = confirmation(experiment, point, fresh_seeds(experiment, 3), "data")
+    ends = ends_of(study, partial(trial_at, experiment))
+    confirmed = confirmation(experiment, ends[1].trial, fresh_seeds(experiment, 3))
     known = {one.run_id: one for one in results}
     for trial, values in zip(confirmed.trials, (ours, theirs), strict=False):
         for run, value in zip(trial.runs, values, strict=False):
@@ -76,7 +88,7 @@ def make_outcome(
         experiment=experiment,
         search=experiment.search,
         study=study,
-        winner=point,
+        trials=ends,
         confirmation=confirmed,
         results=known,
         importances={},
@@ -100,8 +112,8 @@ def test_fresh_seeds_are_above_all_that_were_used(tmp_path: Path) -> None:
 
 def test_winner_and_default_are_trained_with_the_same_fresh_seeds(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
-    point = candidate(experiment, "trial 4", {"l2": 0.01, "hidden": (50,)})
-    confirmed = confirmation(experiment, point, [(8, 8), (9, 9)], "data")
+    best = trial_at(experiment, 4, {"l2": 0.01, "hidden": "50"})
+    confirmed = confirmation(experiment, best, [(8, 8), (9, 9)])
     winner, default = confirmed.trials
     assert [run.model for run in (*winner.runs, *default.runs)] == [
         *[Dense((50,))] * 2,
@@ -117,8 +129,9 @@ def test_winner_and_default_are_trained_with_the_same_fresh_seeds(tmp_path: Path
 
 def test_where_the_default_is_the_best_there_is_nothing_to_compare(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
-    point = candidate(experiment, "trial 4", {"l2": 0.0, "hidden": (25, 12)})
-    assert confirmation(experiment, point, [(8, 8)], "data").default is None
+    setting = setting_at(experiment, {"l2": 0.0, "hidden": (25, 12)}, "data")
+    best = search_trial(experiment, 4, setting, {})
+    assert confirmation(experiment, best, [(8, 8)]).default is None
 
 
 def test_it_says_whether_the_winner_is_better(tmp_path: Path) -> None:
@@ -157,7 +170,7 @@ def test_runs_that_failed_are_not_left_out_silently(tmp_path: Path) -> None:
 
 def test_epochs_saved_are_those_that_pruned_runs_did_not_train(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
-    half = Result("c-100", State.KILLED, epochs=30)
+    half = Result(run_of(experiment, 0.05, "50"), State.KILLED, epochs=30)
     outcome = make_outcome(experiment, make_study(experiment, *THREE), results=[half])
     assert outcome.epochs_saved == 70
 
@@ -167,7 +180,13 @@ def test_trials_that_a_process_left_behind_do_not_count(tmp_path: Path) -> None:
     left = (TrialState.FAIL, None, 0.05, "50", [])
     broken = (TrialState.FAIL, None, 0.05, "50", ["d-100"])
     outcome = make_outcome(experiment, make_study(experiment, *THREE, left, broken))
-    assert outcome.counts == Counter(COMPLETE=2, PRUNED=1, FAIL=1)
+    assert outcome.counts == Counter(
+        {
+            domain.TrialState.COMPLETE: 2,
+            domain.TrialState.PRUNED: 1,
+            domain.TrialState.FAILED: 1,
+        }
+    )
     assert list(outcome.table.index) == [0, 1, 2, 4]
     assert outcome.trials[-1].why == "it broke"
 
@@ -188,9 +207,9 @@ def test_trials_that_are_left_out_are_named_with_the_reason(tmp_path: Path) -> N
 def test_the_best_is_the_first_of_equal_ones_and_runs_are_found_from_it(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     equal = (TrialState.COMPLETE, 0.95, 0.03, "50", ["e-100"])
-    run = Result("b-100", State.FINISHED, {"val_accuracy": 0.95})
+    run = Result(run_of(experiment, 0.02, "50"), State.FINISHED, {"val_accuracy": 0.95})
     outcome = make_outcome(experiment, make_study(experiment, *THREE, equal), results=[run])
-    assert outcome.best.number == 1
+    assert outcome.best.trial.number == 1
     assert outcome.runs(1) == [run]
     assert outcome.runs(3) == []
 
@@ -216,7 +235,7 @@ def test_the_spec_of_the_winner_loads_and_has_its_runs(tmp_path: Path) -> None:
 def test_the_record_has_the_numbers(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     found = findings(make_outcome(experiment, make_study(experiment, *THREE)))
-    assert found.params == {"l2": "0.02", "hidden": "50"}
+    assert found.choices == {"l2": 0.02, "hidden": "50"}
     assert found.metrics["best_value"] == 0.95
     assert found.metrics["best_trial"] == 1
     assert found.metrics["trials_pruned"] == 1
@@ -230,12 +249,16 @@ def test_a_best_trial_that_learned_nothing_is_not_handed_out_without_a_word(
 ) -> None:
     experiment = make_experiment(tmp_path)
     study = make_study(experiment, *THREE)
-    dead = Result("b-100", State.FINISHED, {"val_accuracy": 0.95}, guessing_since=4)
-    alive = Result("a-100", State.FINISHED, {"val_accuracy": 0.85})
+    dead = Result(
+        run_of(experiment, 0.02, "50"), State.FINISHED, {"val_accuracy": 0.95}, guessing_since=4
+    )
+    alive = Result(run_of(experiment, 0.01, "25, 12"), State.FINISHED, {"val_accuracy": 0.85})
     text = " ".join(sentences(make_outcome(experiment, study, results=[dead, alive])))
     assert "1 of 8 runs learned nothing" in text
     assert "1 of them are runs of the best trial: do not rely on it" in text
-    other = Result("a-100", State.FINISHED, {"val_accuracy": 0.85}, guessing_since=4)
+    other = Result(
+        run_of(experiment, 0.01, "25, 12"), State.FINISHED, {"val_accuracy": 0.85}, guessing_since=4
+    )
     text = " ".join(sentences(make_outcome(experiment, study, results=[other])))
     assert "learned nothing" in text
     assert "rely" not in text
@@ -245,7 +268,7 @@ def test_trials_of_equal_value_and_pruned_ones_that_finished_are_named(tmp_path:
     experiment = make_experiment(tmp_path)
     tie = (TrialState.COMPLETE, 0.95, 0.03, "50", ["d-100"])
     study = make_study(experiment, *THREE, tie)
-    finished = Result("c-100", State.FINISHED, {"val_accuracy": 0.99})
+    finished = Result(run_of(experiment, 0.05, "50"), State.FINISHED, {"val_accuracy": 0.99})
     text = " ".join(sentences(make_outcome(experiment, study, results=[finished])))
     assert "Trials 1, 3 have that value." in text
     assert "1 of the pruned trials had finished before they could be stopped." in text

@@ -3,12 +3,14 @@
 import numpy as np
 
 from events import progress
-from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial
+from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial, TrialState
 from signs_sweep.sweep.fixed import FixedScheduler
+from trials import make_trial
 
 
 def trial(number: int) -> Trial:
-    return Trial(number, None, (Run(Parameters(global_seed=number), Dense((2,)), 0.0, "data"),))
+    run = Run(Parameters(global_seed=number), Dense((2,)), 0.0, "data")
+    return make_trial(run, number=number)
 
 
 def test_trials_come_in_their_order_each_once() -> None:
@@ -29,5 +31,6 @@ def test_every_run_goes_on_and_results_change_nothing() -> None:
     run_id = first.runs[0].run_id
     diverged = progress(run_id, loss=[np.inf])
     assert scheduler.report(first, diverged) is True
-    scheduler.tell(first, [Result(run_id, State.FAILED)])
+    end = scheduler.tell(first, [Result(run_id, State.FAILED, message="it broke")])
+    assert (end.trial, end.state, end.why) == (first, TrialState.FAILED, "it broke")
     assert scheduler.ask() is second

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+import trials
 from events import FINAL, failed, finished, progress, started, stopped
 from signs_sweep.domain import (
     Checkpoint,
@@ -15,11 +16,14 @@ from signs_sweep.domain import (
     Notice,
     Parameters,
     Progress,
+    Purpose,
     Result,
     Retried,
     Run,
+    Started,
     State,
     Trial,
+    TrialEnd,
     Waiting,
 )
 from signs_sweep.project import MemoryCheckpoints, NoClaims
@@ -35,7 +39,7 @@ def make_run(l2: float, epochs: int = 2) -> Run:
 
 
 def make_trial(number: int, *l2: float) -> Trial:
-    return Trial(number, None, tuple(make_run(value) for value in l2))
+    return trials.make_trial(*map(make_run, l2), number=number)
 
 
 class ToyExecutor:
@@ -95,15 +99,16 @@ class Recording(FixedScheduler):
     def report(self, trial: Trial, progress: Progress) -> bool:
         return self.goes_on(trial)
 
-    def tell(self, trial: Trial, results: Sequence[Result]) -> None:
+    def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
         self.told.append((trial.number, [result.state for result in results]))
+        return super().tell(trial, results)
 
 
 def make_sweep(scheduler, executor, known=None, listener=lambda _: None, recovery=None):
     tracker = MemoryTracker()
-    tracker.open([SweepRecord("toy", "", "", "", "data", ())])
+    tracker.open([SweepRecord("toy", "", "", "", "data")])
     recovery = recovery or Recovery(MemoryCheckpoints(), NoClaims())
-    sweep = Sweep(scheduler, executor, tracker, known or {}, lambda _: "toy", listener, recovery)
+    sweep = Sweep(scheduler, executor, tracker, known or {}, listener, recovery)
     return sweep, tracker
 
 
@@ -261,12 +266,12 @@ def test_a_run_begins_where_an_earlier_sweep_left_it() -> None:
 
 
 def test_runs_on_one_trajectory_are_trained_one_after_the_other() -> None:
-    trials = [
-        Trial(number, None, (make_run(l2, epochs),))
+    asked = [
+        trials.make_trial(make_run(l2, epochs), number=number)
         for number, (l2, epochs) in enumerate([(0.1, 2), (0.1, 4), (0.2, 2)], start=1)
     ]
     executor = ToyExecutor(2)
-    sweep, _ = make_sweep(Recording(trials), executor)
+    sweep, _ = make_sweep(Recording(asked), executor)
     sweep.run()
     order = [(run.parameters.l2, run.parameters.epochs) for run in executor.submitted]
     assert order == [(0.1, 2), (0.2, 2), (0.1, 4)]
@@ -292,8 +297,8 @@ class OtherSweep(NoClaims):
 def test_what_another_sweep_trains_is_waited_for_and_taken_over_if_it_did_not_finish(
     has_finished: bool,
 ) -> None:
-    trials = [make_trial(1, 0.1), make_trial(2, 0.2)]
-    theirs = trials[0].runs[0]
+    asked = [make_trial(1, 0.1), make_trial(2, 0.2)]
+    theirs = asked[0].runs[0]
     state = State.FINISHED if has_finished else State.KILLED
     result = Result(theirs.run_id, state, {"test_accuracy": 0.5}, location="memory/9")
     found = {theirs.run_id: result}
@@ -301,7 +306,7 @@ def test_what_another_sweep_trains_is_waited_for_and_taken_over_if_it_did_not_fi
         MemoryCheckpoints(), OtherSweep(theirs, 4), lambda run: found.get(run.run_id)
     )
     heard: list[Event | None] = []
-    scheduler, executor = Recording(trials), ToyExecutor(2)
+    scheduler, executor = Recording(asked), ToyExecutor(2)
     make_sweep(scheduler, executor, listener=heard.append, recovery=recovery)[0].run()
     trained = [run.parameters.l2 for run in executor.submitted]
     assert trained == ([0.2] if has_finished else [0.2, 0.1])
@@ -323,7 +328,9 @@ class Importing(ToyExecutor):
 def test_an_interruption_does_not_wait_for_a_run_that_has_nothing_to_keep() -> None:
     executor = Importing(1)
     sweep, _ = make_sweep(
-        Recording([make_trial(1, 0.1)]), executor, listener=lambda _: sweep.interrupt()
+        Recording([make_trial(1, 0.1)]),
+        executor,
+        listener=lambda event: isinstance(event, Started) and sweep.interrupt(),
     )
     with pytest.raises(KeyboardInterrupt):
         sweep.run()
@@ -384,8 +391,8 @@ class Slow(ToyExecutor):
 
 @pytest.mark.parametrize("seeds", [(0.1,), (0.1, 0.3)])
 def test_a_run_that_is_asked_for_while_it_is_being_stopped_goes_on_afterwards(seeds) -> None:
-    trials = [make_trial(1, *seeds), make_trial(2, 0.2), make_trial(3, 0.1)]
-    scheduler = Recording(trials, goes_on=lambda trial: trial.number != 1)
+    asked = [make_trial(1, *seeds), make_trial(2, 0.2), make_trial(3, 0.1)]
+    scheduler = Recording(asked, goes_on=lambda trial: trial.number != 1)
     executor = Slow(len(seeds) + 1)
     sweep, tracker = make_sweep(scheduler, executor)
     sweep.run()
@@ -399,8 +406,8 @@ def test_a_run_that_is_asked_for_while_it_is_being_stopped_goes_on_afterwards(se
 
 
 def test_a_run_that_ends_although_it_is_being_stopped_has_ended_for_all_that_want_it() -> None:
-    trials = [make_trial(1, 0.1), make_trial(2, 0.2), make_trial(3, 0.1)]
-    scheduler = Recording(trials, goes_on=lambda trial: trial.number != 1)
+    asked = [make_trial(1, 0.1), make_trial(2, 0.2), make_trial(3, 0.1)]
+    scheduler = Recording(asked, goes_on=lambda trial: trial.number != 1)
     executor = Slow(2)
     executor.is_deaf = True
     sweep, _ = make_sweep(scheduler, executor)
@@ -426,7 +433,9 @@ def test_a_run_that_is_being_stopped_does_not_go_on_when_its_worker_dies() -> No
 def test_the_scheduler_does_not_hear_of_a_run_that_an_interruption_stopped() -> None:
     scheduler = Recording([make_trial(1, 0.1)])
     sweep, tracker = make_sweep(
-        scheduler, ToyExecutor(1), listener=lambda event: event and sweep.interrupt()
+        scheduler,
+        ToyExecutor(1),
+        listener=lambda event: isinstance(event, Started) and sweep.interrupt(),
     )
     with pytest.raises(KeyboardInterrupt):
         sweep.run()
@@ -456,8 +465,8 @@ def test_an_interruption_is_heard_while_trials_are_answered_from_the_store() -> 
 
 
 def test_runs_of_a_trial_that_are_not_wanted_any_more_do_not_begin() -> None:
-    trials = [make_trial(1, 0.1, 0.2, 0.3, 0.4), make_trial(2, 0.5)]
-    scheduler = Recording(trials, wants_rest=lambda trial: trial.number == 2)
+    asked = [make_trial(1, 0.1, 0.2, 0.3, 0.4), make_trial(2, 0.5)]
+    scheduler = Recording(asked, wants_rest=lambda trial: trial.number == 2)
     executor = ToyExecutor(1)
     sweep, _ = make_sweep(scheduler, executor)
     sweep.run()
@@ -477,8 +486,8 @@ def test_runs_that_are_not_wanted_any_more_are_stopped_where_they_are() -> None:
 
 
 def test_a_run_that_another_trial_wants_too_is_not_given_up() -> None:
-    trials = [make_trial(1, 0.1, 0.2), make_trial(2, 0.2)]
-    scheduler = Recording(trials, wants_rest=lambda trial: trial.number == 2)
+    asked = [make_trial(1, 0.1, 0.2), make_trial(2, 0.2)]
+    scheduler = Recording(asked, wants_rest=lambda trial: trial.number == 2)
     executor = ToyExecutor(1)
     sweep, _ = make_sweep(scheduler, executor)
     sweep._take_trial()
@@ -506,13 +515,9 @@ def test_a_run_that_was_trained_and_not_tested_is_tested_where_that_is_wanted(
     run = make_run(0.1)
     untested = Result(run.run_id, State.FINISHED, {"loss": 0.5})
     recovery = Recovery(MemoryCheckpoints(), NoClaims(), lambda _: untested)
-    scheduler, executor = Recording([make_trial(1, 0.1)]), ToyExecutor(1)
-    tracker = MemoryTracker()
-    tracker.open([SweepRecord("toy", "", "", "", "data", ())])
-    Sweep(
-        *(scheduler, executor, tracker, {}, lambda _: "toy", lambda _: None, recovery),
-        is_tested=is_tested,
-    ).run()
+    purpose = Purpose.CONFIRMATION if is_tested else Purpose.SEARCH
+    scheduler, executor = Recording([trials.make_trial(run, purpose=purpose)]), ToyExecutor(1)
+    make_sweep(scheduler, executor, recovery=recovery)[0].run()
     assert executor.tested == ([True] if is_tested else [])
     assert scheduler.told == [(1, [State.FINISHED])]
 
@@ -531,7 +536,7 @@ def test_every_trial_is_told_of_however_often_points_come_again() -> None:
             if len(self.asked) == 60:
                 return None
             self.asked.append(len(self.asked))
-            return Trial(self.asked[-1], None, RUNS_OF_REPEATING)
+            return trials.make_trial(*RUNS_OF_REPEATING, number=self.asked[-1])
 
         def report(self, trial: Trial, progress: Progress) -> bool:
             return False
@@ -539,8 +544,9 @@ def test_every_trial_is_told_of_however_often_points_come_again() -> None:
         def end(self, trial: Trial, result: Result) -> bool:
             return True
 
-        def tell(self, trial: Trial, results: Sequence[Result]) -> None:
+        def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
             self.told.append(trial.number)
+            return TrialEnd.of(trial, results)
 
     scheduler = Repeating()
     sweep, tracker = make_sweep(scheduler, ToyExecutor(1))
@@ -562,6 +568,8 @@ class Forgetful:
 
     def record(self, event: Event) -> None: ...
 
+    def end_trial(self, end: TrialEnd) -> None: ...
+
 
 def test_a_cause_of_death_that_comes_again_is_said_once() -> None:
     causes = iter(["it died at 0x7f3a, 10:00.", "it died at 0x7f4b, 10:01.", "killed.", "killed."])
@@ -577,4 +585,5 @@ def test_a_cause_of_death_that_comes_again_is_said_once() -> None:
         "its worker process died again in the same way.",
         "killed.",
     ]
-    assert heard[-1].message.startswith("killed. Run the same command again")
+    (failure,) = [event for event in heard if isinstance(event, Failed)]
+    assert failure.message.startswith("killed. Run the same command again")

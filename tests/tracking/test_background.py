@@ -14,16 +14,16 @@ from signs_sweep.domain import (
     Progress,
     Run,
     State,
-    Trial,
 )
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking import BackgroundTracker, MemoryTracker
 from signs_sweep.tracking.background import _MOST_WAITING
+from trials import make_trial
 
 RUN = Run(Parameters(epochs=3), Dense((4,)), 0.0, "data")
-TRIAL = Trial(1, None, (RUN,))
-SWEEP = SweepRecord("toy", "", "", "", "toy", ())
+TRIAL = make_trial(RUN, number=1)
+SWEEP = SweepRecord("toy", "", "", "", "toy")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -70,7 +70,7 @@ class BrokenTracker(MemoryTracker):
 
 def begin(tracker: BackgroundTracker, sweeps: Sequence[SweepRecord] = (SWEEP,)) -> None:
     tracker.open(sweeps)
-    tracker.start("toy", TRIAL, RUN)
+    tracker.start(TRIAL, RUN)
     tracker.record(started(RUN))
 
 
@@ -110,7 +110,7 @@ def test_only_so_many_ended_runs_may_wait() -> None:
     def give() -> None:
         for number in range(2 * _MOST_WAITING):
             run = Run(Parameters(epochs=3, init_seed=number), Dense((4,)), 0.0, "data")
-            tracker.start("toy", Trial(number, None, (run,)), run)
+            tracker.start(make_trial(run, number=number), run)
             for _ in range(20):  # Epochs may wait without end: they are small.
                 tracker.record(started(run))
             tracker.record(stopped(run))

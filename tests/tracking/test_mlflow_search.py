@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from events import finished, stopped
-from signs_sweep.domain import Dense, Parameters, Run, State, Trial
-from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
+from signs_sweep.domain import Dense, Parameters, Run, State, Trial, TrialEnd, TrialState
+from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.mlflow.client import connect
 from signs_sweep.tracking.spooling import replay
+from trials import searched
 
 pytestmark = pytest.mark.slow
 
@@ -20,13 +21,13 @@ RUNS = [
     Run(Parameters(epochs=3, l2=0.01, global_seed=seed), Dense((5,)), 0.0, "abcd")
     for seed in (3, 4)
 ]
-TRIAL = Trial(1, "trial 1", tuple(RUNS))
+TRIAL = searched(1, *RUNS, l2=0.01)
 IDS = tuple(run.run_id for run in RUNS)
-SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "", "toy data", ("l2",), "one", "here")
+SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "", "toy data", "one", "here")
 SEARCH = replace(SWEEP, is_search=True)
 DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
-END = TrialEnd("trial 1", 1, "COMPLETE", 0.75, {"3, 0": 0.5, "4, 0": 1.0}, {"l2": "0.01"}, IDS)
-FINDINGS = Findings({"l2": "0.01"}, {"best_value": 0.75}, "**l2** mattered.", {"a.png": b"1"})
+END = TrialEnd(TRIAL, TrialState.COMPLETE, 0.75, dict(zip(IDS, (0.5, 1.0), strict=True)))
+FINDINGS = Findings({"l2": 0.01}, {"best_value": 0.75}, "**l2** mattered.", {"a.png": b"1"})
 
 
 class Store:
@@ -71,18 +72,18 @@ def store(empty_store: Path, tmp_path: Path) -> Store:
 
 def train(tracker: MlflowTracker, *runs: Run, trial: Trial = TRIAL) -> None:
     for run in runs:
-        tracker.start("toy", trial, run)
+        tracker.start(trial, run)
         tracker.record(finished(run))
 
 
-RUN_NAMES = ["trial 1 l2=0.01 seeds 3, 0", "trial 1 l2=0.01 seeds 4, 0"]
+RUN_NAMES = ["trial 1 seeds 3, 0", "trial 1 seeds 4, 0"]
 
 
 def test_the_search_is_the_parent_of_trials_and_they_are_the_parents_of_replicates(store) -> None:
     tracker = store.tracker()
     train(tracker, *RUNS)
     assert store.named("trial 1").info.status == "RUNNING"
-    tracker.end_trial("toy", END)
+    tracker.end_trial(END)
     tracker.close(State.FINISHED, {"toy": "table"})
     assert store.children("search toy") == ["trial 1"]
     assert store.children("trial 1") == RUN_NAMES
@@ -100,7 +101,7 @@ def test_a_sweep_has_its_runs_right_below_it(store) -> None:
 def test_a_trial_has_its_number_value_state_and_each_replicate(store) -> None:
     tracker = store.tracker()
     train(tracker, *RUNS)
-    tracker.end_trial("toy", END)
+    tracker.end_trial(END)
     tracker.close(State.FINISHED, {})
     trial = store.named("trial 1")
     tags = trial.data.tags
@@ -118,27 +119,34 @@ def test_a_trial_has_its_number_value_state_and_each_replicate(store) -> None:
 
 def test_a_trial_of_one_run_says_its_value_once(store) -> None:
     tracker = store.tracker()
-    end = replace(END, values={"3, 0": 0.75}, run_ids=IDS[:1])
-    tracker.end_trial("toy", end)
+    end = replace(END, trial=searched(1, RUNS[0]), values={IDS[0]: 0.75})
+    tracker.end_trial(end)
     tracker.close(State.FINISHED, {})
     assert store.named("trial 1").data.metrics == {"value": 0.75}
 
 
 @pytest.mark.parametrize(
-    ("state", "status", "note"), [("PRUNED", "KILLED", "Pruned"), ("FAIL", "FAILED", "Failed")]
+    ("state", "status", "note"),
+    [
+        (TrialState.PRUNED, "KILLED", "Pruned"),
+        (TrialState.FAILED, "FAILED", "Failed"),
+        (TrialState.STOPPED, "KILLED", "Stopped"),
+    ],
 )
-def test_a_trial_without_success_says_so(store, state: str, status: str, note: str) -> None:
+def test_a_trial_without_success_says_so(store, state: TrialState, status: str, note: str) -> None:
     tracker = store.tracker()
-    tracker.end_trial("toy", replace(END, state=state, value=None, values={}))
+    tracker.end_trial(replace(END, state=state, value=None, values={}))
     tracker.close(State.FINISHED, {})
     trial = store.named("trial 1")
     assert trial.info.status == status
-    assert trial.data.tags["signs_sweep.state"] == state
+    assert trial.data.tags["signs_sweep.state"] == state.value
     assert trial.data.tags["mlflow.note.content"].startswith(note)
     assert trial.data.metrics == {}
 
 
-PRUNED = replace(END, state="PRUNED", value=None, values={}, why="worse than others at epoch 1")
+PRUNED = replace(
+    END, state=TrialState.PRUNED, value=None, values={}, why="worse than others at epoch 1"
+)
 
 
 @pytest.mark.parametrize("other", ["toy", "elsewhere"])
@@ -147,14 +155,14 @@ def test_of_a_pruned_trial_the_runs_that_did_not_finish_say_so_until_they_go_on(
 ) -> None:
     begun = MlflowTracker(store.uri, {"abcd": DATASET})
     begun.open([replace(SWEEP, experiment=other, sweep_id="zero")])
-    begun.start(other, TRIAL, RUNS[1])
+    begun.start(replace(TRIAL, experiment=other), RUNS[1])
     begun.close(State.KILLED, {})
     tracker = store.tracker()
     train(tracker, RUNS[0])
     location = MlflowIndex(store.uri).find()[RUNS[1].run_id].location
-    tracker.start("toy", TRIAL, RUNS[1], location)
+    tracker.start(TRIAL, RUNS[1], location)
     tracker.record(stopped(RUNS[1]))
-    tracker.end_trial("toy", PRUNED)
+    tracker.end_trial(PRUNED)
     tracker.close(State.FINISHED, {})
     client = connect(store.uri)
     assert client.get_run(location).data.tags["signs_sweep.pruned"] == PRUNED.why
@@ -162,23 +170,23 @@ def test_of_a_pruned_trial_the_runs_that_did_not_finish_say_so_until_they_go_on(
     assert "signs_sweep.pruned" not in finished_run.data.tags
     note = store.named("trial 1").data.tags["mlflow.note.content"]
     assert note == "Pruned: worse than others at epoch 1."
-    store.tracker().start("toy", replace(TRIAL, number=2, label="trial 2"), RUNS[1], location)
+    store.tracker().start(searched(2, *RUNS), RUNS[1], location)
     assert "signs_sweep.pruned" not in client.get_run(location).data.tags
 
 
-@pytest.mark.parametrize("state", ["FAIL", "COMPLETE"])
-def test_of_another_trial_no_run_is_said_to_be_pruned(store, state: str) -> None:
+@pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.COMPLETE])
+def test_of_another_trial_no_run_is_said_to_be_pruned(store, state: TrialState) -> None:
     tracker = store.tracker()
-    tracker.start("toy", TRIAL, RUNS[0])
+    tracker.start(TRIAL, RUNS[0])
     tracker.record(stopped(RUNS[0]))
-    tracker.end_trial("toy", replace(END, state=state, why="it broke"))
+    tracker.end_trial(replace(END, state=state, why="it broke"))
     location = MlflowIndex(store.uri).find()[RUNS[0].run_id].location
     assert "signs_sweep.pruned" not in connect(store.uri).get_run(location).data.tags
 
 
 def test_a_trial_whose_runs_are_all_known_has_a_record_without_children(store) -> None:
     tracker = store.tracker()
-    tracker.end_trial("toy", END)
+    tracker.end_trial(END)
     tracker.close(State.FINISHED, {})
     assert store.children("search toy") == ["trial 1"]
     assert store.children("trial 1") == []
@@ -187,11 +195,11 @@ def test_a_trial_whose_runs_are_all_known_has_a_record_without_children(store) -
 
 def test_an_end_told_twice_changes_nothing(store) -> None:
     tracker = store.tracker()
-    tracker.end_trial("toy", END)
+    tracker.end_trial(END)
     once = store.named("trial 1").to_dictionary()
-    tracker.end_trial("toy", END)
+    tracker.end_trial(END)
     again = store.tracker()
-    again.end_trial("toy", replace(END, value=0.25, params={"l2": "0.02"}))
+    again.end_trial(replace(END, value=0.25, trial=searched(1, *RUNS, l2=0.02)))
     again.close(State.FINISHED, {})
     assert store.named("trial 1").to_dictionary() == once
     assert store.history("trial 1", "value") == [(0, 0.75)]
@@ -199,12 +207,12 @@ def test_an_end_told_twice_changes_nothing(store) -> None:
 
 def test_an_end_that_was_written_in_part_is_completed(store) -> None:
     tracker = store.tracker()
-    tracker.end_trial("toy", END)
+    tracker.end_trial(END)
     trial = store.named("trial 1").info.run_id
     connect(store.uri).delete_tag(trial, "signs_sweep.state")  # What is written last.
     connect(store.uri).update_run(trial, status="RUNNING")
     again = store.tracker()
-    again.end_trial("toy", END)
+    again.end_trial(END)
     again.close(State.KILLED, {})
     assert store.named("trial 1").info.status == "FINISHED"
     assert store.named("trial 1").data.tags["signs_sweep.state"] == "COMPLETE"
@@ -213,7 +221,7 @@ def test_an_end_that_was_written_in_part_is_completed(store) -> None:
 
 def test_a_trial_whose_end_never_came_is_killed_by_close(store) -> None:
     tracker = store.tracker()
-    tracker.start("toy", TRIAL, RUNS[0])
+    tracker.start(TRIAL, RUNS[0])
     tracker.close(State.KILLED, {})
     assert store.named("trial 1").info.status == "KILLED"
     assert "signs_sweep.state" not in store.named("trial 1").data.tags
@@ -222,14 +230,14 @@ def test_a_trial_whose_end_never_came_is_killed_by_close(store) -> None:
 def test_a_search_that_is_opened_again_goes_on_in_its_trials(store) -> None:
     first = store.tracker()
     train(first, RUNS[0])
-    first.start("toy", TRIAL, RUNS[1])
+    first.start(TRIAL, RUNS[1])
     first.close(State.KILLED, {})
     second = store.tracker()
     location = MlflowIndex(store.uri).find()[RUNS[1].run_id].location
-    second.start("toy", TRIAL, RUNS[1], location)
+    second.start(TRIAL, RUNS[1], location)
     assert store.named("trial 1").info.status == "RUNNING"
     second.record(finished(RUNS[1]))
-    second.end_trial("toy", END)
+    second.end_trial(END)
     second.close(State.FINISHED, {})
     assert store.named("search toy").info.status == "FINISHED"
     assert store.children("search toy") == ["trial 1"]
@@ -238,13 +246,13 @@ def test_a_search_that_is_opened_again_goes_on_in_its_trials(store) -> None:
 
 
 def test_a_trial_that_is_left_by_a_process_that_died_is_killed_in_the_end(store) -> None:
-    store.tracker().start("toy", TRIAL, RUNS[0])
+    store.tracker().start(TRIAL, RUNS[0])
     store.tracker().close(State.FINISHED, {})
     assert store.named("trial 1").info.status == "KILLED"
 
 
 def test_a_search_that_was_killed_is_ended_with_its_trials_by_the_next_sweep(store) -> None:
-    store.tracker().start("toy", TRIAL, RUNS[0])
+    store.tracker().start(TRIAL, RUNS[0])
     store.tracker(replace(SWEEP, sweep_id="two")).close(State.FINISHED, {})
     assert store.named("search toy").info.status == "KILLED"
     assert store.named("trial 1").info.status == "KILLED"
@@ -252,14 +260,14 @@ def test_a_search_that_was_killed_is_ended_with_its_trials_by_the_next_sweep(sto
 
 def test_an_ended_trial_of_which_a_run_starts_runs_until_it_ends_again(store) -> None:
     tracker = store.tracker()
-    tracker.start("toy", TRIAL, RUNS[0])
-    tracker.end_trial("toy", replace(END, state="FAIL", value=1.0, values={}))
+    tracker.start(TRIAL, RUNS[0])
+    tracker.end_trial(replace(END, state=TrialState.FAILED, value=1.0, values={}))
     again = store.tracker()
     train(again, RUNS[1])
     trial = store.named("trial 1")
     assert trial.info.status == "RUNNING"
     assert not {"signs_sweep.state", "mlflow.note.content"} & set(trial.data.tags)
-    again.end_trial("toy", END)
+    again.end_trial(END)
     again.close(State.FINISHED, {})
     assert store.named("trial 1").info.status == "FINISHED"
     assert store.named("trial 1").data.metrics["value"] == 0.75
@@ -267,16 +275,16 @@ def test_an_ended_trial_of_which_a_run_starts_runs_until_it_ends_again(store) ->
 
 def test_an_unfinished_run_of_a_sweep_moves_below_the_trial_that_continues_it(store) -> None:
     sweep = store.tracker(replace(SWEEP, sweep_id="zero"))
-    sweep.start("toy", TRIAL, RUNS[0])
+    sweep.start(TRIAL, RUNS[0])
     sweep.close(State.KILLED, {})
     tracker = store.tracker()
-    tracker.start("toy", TRIAL, RUNS[0], MlflowIndex(store.uri).find()[RUNS[0].run_id].location)
+    tracker.start(TRIAL, RUNS[0], MlflowIndex(store.uri).find()[RUNS[0].run_id].location)
     assert store.children("trial 1") == RUN_NAMES[:1]
 
 
 def test_what_was_found_is_in_the_record_of_the_search(store) -> None:
     tracker = store.tracker()
-    tracker.end_trial("toy", END)
+    tracker.end_trial(END)
     tracker.close(State.FINISHED, {"toy": "table"}, {"toy": FINDINGS})
     search = store.named("search toy")
     assert search.info.status == "FINISHED"
@@ -288,11 +296,11 @@ def test_what_was_found_is_in_the_record_of_the_search(store) -> None:
 
 def test_what_is_found_later_replaces_what_was_found_and_leaves_a_history(store) -> None:
     first = store.tracker()
-    first.end_trial("toy", END)
+    first.end_trial(END)
     first.close(State.FINISHED, {}, {"toy": FINDINGS})
     second = store.tracker()
-    second.end_trial("toy", replace(END, label="trial 2", number=2, value=0.875))
-    better = Findings({"keep_prob": "0.5"}, {"best_value": 0.875}, "Better.", {"b.png": b"2"})
+    second.end_trial(replace(END, trial=searched(2, *RUNS), value=0.875))
+    better = Findings({"keep_prob": 0.5}, {"best_value": 0.875}, "Better.", {"b.png": b"2"})
     second.close(State.FINISHED, {}, {"toy": better})
     tags = store.named("search toy").data.tags
     best = {name: value for name, value in tags.items() if name.startswith("signs_sweep.best.")}
@@ -305,7 +313,7 @@ def test_what_is_found_later_replaces_what_was_found_and_leaves_a_history(store)
 def test_the_same_findings_told_twice_leave_one_point(store) -> None:
     for _ in range(2):
         tracker = store.tracker()
-        tracker.end_trial("toy", END)
+        tracker.end_trial(END)
         tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
     assert store.history("search toy", "best_value") == [(1, 0.75)]
 
@@ -313,7 +321,7 @@ def test_the_same_findings_told_twice_leave_one_point(store) -> None:
 def test_neither_find_nor_the_list_of_runs_has_trials(store) -> None:
     tracker = store.tracker()
     train(tracker, RUNS[0])
-    tracker.end_trial("toy", END)
+    tracker.end_trial(END)
     tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
     assert set(MlflowIndex(store.uri).find()) == {RUNS[0].run_id}
     assert [one.result.run_id for one in MlflowIndex(store.uri).list_runs("toy")] == [
@@ -321,26 +329,38 @@ def test_neither_find_nor_the_list_of_runs_has_trials(store) -> None:
     ]
 
 
-def test_a_label_may_hold_any_character(store) -> None:
-    label = 'it\'s `50%` "done"'
+def test_a_title_may_hold_any_character(store) -> None:
+    title = 'it\'s `50%` "done"'
     for _ in range(2):
         tracker = store.tracker()
-        tracker.start("toy", replace(TRIAL, label=label), RUNS[0])
+        tracker.start(replace(TRIAL, title=title), RUNS[0])
         tracker.close(State.KILLED, {})
-    assert store.children("search toy") == [label]
+    assert store.children("search toy") == [title]
+
+
+def test_a_trial_that_an_earlier_version_recorded_by_its_label_alone_is_continued(store) -> None:
+    tracker = store.tracker()
+    tracker.start(TRIAL, RUNS[0])
+    tracker.close(State.KILLED, {})
+    connect(store.uri).delete_tag(store.named("trial 1").info.run_id, "signs_sweep.trial_key")
+    again = store.tracker()
+    again.end_trial(END)
+    again.close(State.FINISHED, {})
+    assert store.children("search toy") == ["trial 1"]
+    assert store.named("trial 1").data.tags["signs_sweep.state"] == "COMPLETE"
 
 
 def test_a_journal_that_is_replayed_twice_leaves_each_trial_once(store) -> None:
     calls = [
         ("open", ((SEARCH,), {"abcd": DATASET})),
-        ("start", ("toy", TRIAL, RUNS[0], None)),
+        ("start", (TRIAL, RUNS[0], None)),
         ("record", (finished(RUNS[0]),)),
-        ("end_trial", ("toy", END)),
-        ("start", ("toy", Trial(2, "trial 2", RUNS[1:]), RUNS[1], None)),
+        ("end_trial", (END,)),
+        ("start", (searched(2, *RUNS), RUNS[1], None)),
     ]
     for _ in range(2):
         replay(calls, store.tracker(), MlflowIndex(store.uri))
     assert store.children("search toy") == ["trial 1", "trial 2"]
     assert store.children("trial 1") == RUN_NAMES[:1]
-    assert store.children("trial 2") == ["trial 2 l2=0.01"]
+    assert store.children("trial 2") == ["trial 2 seeds 4, 0"]
     assert [store.named(f"trial {n}").info.status for n in (1, 2)] == ["FINISHED", "RUNNING"]

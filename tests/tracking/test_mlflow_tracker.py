@@ -19,7 +19,6 @@ from signs_sweep.domain import (
     Run,
     Started,
     State,
-    Trial,
 )
 from signs_sweep.errors import StoreError
 from signs_sweep.project.paths import ProjectPaths
@@ -31,12 +30,13 @@ from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect
 from signs_sweep.tracking.mlflow.file import read_records
 from signs_sweep.tracking.mlflow.found import ask_for_records, version_of
+from trials import make_trial
 
 pytestmark = pytest.mark.slow
 
 RUN = Run(Parameters(epochs=30, l2=0.01, global_seed=3), Dense((5,)), 0.0, "abcd")
 BROKEN = Run(Parameters(epochs=30, l2=0.1, global_seed=3), Dense((5,)), 0.0, "abcd")
-SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "2 runs\n", "toy data", ("l2",))
+SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "2 runs\n", "toy data")
 DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
 
 ODD = 'it\'s 100% "odd"?#{x}[y]*;&~\\\n:b -é%20'
@@ -81,8 +81,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     tracker.open([SWEEP])
     epochs = np.arange(1, 31)
     for number, run in enumerate((RUN, BROKEN), start=1):
-        trial = Trial(number, f"case {number}", (run,), baselines=(BROKEN.run_id,))
-        tracker.start("toy", trial, run)
+        label = f"case {number}"
+        trial = make_trial(
+            run,
+            number=number,
+            title=f"{label} l2={run.parameters.text('l2')}",
+            label=label,
+            baselines=[BROKEN.run_id],
+        )
+        tracker.start(trial, run)
         tracker.record(Started(run.run_id, 0, 1_700_000_000.0, {"keras": "3.1", "numpy": "2.0"}))
         metrics = {"loss": 1 / epochs, "accuracy": epochs / 30}
         tracker.record(Progress(run.run_id, 1, metrics, 1_700_000_000_000 + epochs * 1000))
@@ -209,7 +216,7 @@ def test_a_continued_record_has_every_step_of_every_metric_once(tmp_path: Path) 
         tracker = MlflowTracker(uri, {"abcd": DATASET})
         earlier = MlflowIndex(uri).find().get(RUN.run_id)
         tracker.open([SWEEP])
-        tracker.start("toy", Trial(1, None, (RUN,)), RUN, earlier and earlier.location)
+        tracker.start(make_trial(RUN, number=1), RUN, earlier and earlier.location)
         if number > 1:  # Goes on from a checkpoint that is older than what was recorded.
             tracker.record(part(1, 10 * number - 15, 0))
         tracker.record(part(max(1, 10 * number - 14), 10 * number, number))
@@ -244,7 +251,7 @@ def test_a_record_has_its_version_of_the_training_and_without_a_tag_the_first(
     tracker.open([SWEEP])
     old, present = replace(RUN, training_version=1), replace(RUN, training_version=2)
     for run in (old, present):
-        tracker.start("toy", Trial(1, None, (run,)), run)
+        tracker.start(make_trial(run, number=1), run)
     location = MlflowIndex(uri).find()[old.run_id].location
     tracker.close(State.KILLED, {})
     connect(uri).delete_tag(location, "signs_sweep.training_version")  # As it was recorded once.
@@ -259,7 +266,7 @@ def test_a_record_that_was_only_begun_is_no_run_of_the_experiment(tmp_path: Path
     uri = resolve_uri(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
     tracker = MlflowTracker(uri, {"abcd": DATASET})
     tracker.open([SWEEP])
-    tracker.start("toy", Trial(1, None, (RUN,)), RUN)
+    tracker.start(make_trial(RUN, number=1), RUN)
     (parent,) = connect(uri).search_experiments(filter_string="name = 'toy'")
     connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: BROKEN.run_id})
     connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: RUN.run_id})
@@ -280,7 +287,7 @@ def test_what_was_deleted_in_mlflow_is_not_found(tmp_path: Path) -> None:
     tracker = MlflowTracker(uri, {"abcd": DATASET})
     tracker.open([SWEEP])
     for run in (RUN, BROKEN):
-        tracker.start("toy", Trial(1, None, (run,)), run)
+        tracker.start(make_trial(run, number=1), run)
     location = MlflowIndex(uri).find()[RUN.run_id].location
     tracker.close(State.KILLED, {})
     connect(uri).delete_run(location)
@@ -295,11 +302,14 @@ def test_a_continued_record_has_the_label_and_baseline_of_the_trial_that_continu
     tmp_path: Path,
 ) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    for trial in (Trial(1, "m6", (RUN,), (BROKEN.run_id,)), Trial(2, None, (RUN,))):
+    for trial in (
+        make_trial(RUN, label="m6", baselines=[BROKEN.run_id]),
+        make_trial(RUN, number=2, title="l2=0.01"),
+    ):
         tracker = MlflowTracker(uri, {"abcd": DATASET})
         tracker.open([SWEEP])
         known = MlflowIndex(uri).find().get(RUN.run_id)
-        tracker.start("toy", trial, RUN, known and known.location)
+        tracker.start(trial, RUN, known and known.location)
         tracker.close(State.KILLED, {})
     (found,) = MlflowIndex(uri).list_runs("toy")
     assert (found.label, found.baseline) == (None, None)
@@ -335,12 +345,12 @@ def test_a_server_that_is_away_is_said_to_be_away() -> None:
 def test_what_goes_wrong_in_the_store_is_raised_and_not_printed_as_well(tmp_path: Path) -> None:
     """A trigger that fails stands for whatever goes wrong in a database."""
     code = (
-        "import sqlite3, sys\nimport numpy as np\n"
+        "import sqlite3, sys\nsys.path.append('..')\nimport numpy as np\n"
         "import test_mlflow_tracker as t\n"
         "uri, file = sys.argv[1:]\n"
         "tracker = t.MlflowTracker(uri, {'abcd': t.DATASET})\n"
         "tracker.open([t.SWEEP])\n"
-        "tracker.start('toy', t.Trial(1, None, (t.RUN,)), t.RUN)\n"
+        "tracker.start(t.make_trial(t.RUN, number=1), t.RUN)\n"
         'refuse = "CREATE TRIGGER full BEFORE INSERT ON metrics BEGIN '
         'INSERT INTO nowhere VALUES (1); END"\n'
         "sqlite3.connect(file).execute(refuse)\n"

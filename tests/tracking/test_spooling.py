@@ -25,10 +25,12 @@ from signs_sweep.domain import (
     State,
     Stopped,
     Trial,
+    TrialEnd,
+    TrialState,
     Waiting,
 )
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
+from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking import (
     DatasetInfo,
     Journal,
@@ -37,14 +39,15 @@ from signs_sweep.tracking import (
     finish_journal,
 )
 from signs_sweep.tracking.spooling import replay
+from trials import ended, make_trial, searched
 
-SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", ("l2",), "one", "here")
+SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", "one", "here")
 RUNS = [Run(Parameters(epochs=3, l2=l2), Dense((4,)), 0.0, "data") for l2 in (0.0, 0.1)]
-TRIALS = [Trial(number, None, (run,)) for number, run in enumerate(RUNS, start=1)]
+TRIALS = [searched(number, run, l2=run.parameters.l2) for number, run in enumerate(RUNS, 1)]
 SEARCH = replace(SWEEP, is_search=True)
-END = TrialEnd("t1", 1, "COMPLETE", 0.5, {"0, 0": 0.5}, {"l2": "0"}, (RUNS[0].run_id,))
-ENDS = [END, replace(END, label="t2", number=2, params={"l2": "0.1"}, run_ids=(RUNS[1].run_id,))]
-FINDINGS = Findings({"l2": "0"}, {"best_value": 0.5}, "It *did* help.", {"a.png": b"\xffpng"})
+ENDS = [ended(trial) for trial in TRIALS]
+END = ENDS[0]
+FINDINGS = Findings({"l2": 0.0}, {"best_value": 0.5}, "It *did* help.", {"a.png": b"\xffpng"})
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
 
 
@@ -71,9 +74,9 @@ class Flaky(MemoryTracker):
         self._check()
         super().open(sweeps)
 
-    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+    def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         self._check()
-        super().start(experiment, trial, run, continues)
+        super().start(trial, run, continues)
 
     def record(self, event: Event) -> None:
         if self.is_away and isinstance(event, Progress):
@@ -81,12 +84,13 @@ class Flaky(MemoryTracker):
         self._check()
         super().record(event)
 
-    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+    def end_trial(self, end: TrialEnd) -> None:
         if self.is_away:
-            super().end_trial(experiment, end)  # As above.
+            super().end_trial(end)  # As above.
         self._check()
-        self.calls.append((end.label, {run_id for run_id in end.run_ids if self._ended(run_id)}))
-        super().end_trial(experiment, end)
+        run_ids = {run_id for run_id in end.trial.run_ids if self._ended(run_id)}
+        self.calls.append((end.trial.title, run_ids))
+        super().end_trial(end)
 
     def _ended(self, run_id: str) -> bool:
         return MemoryTracker.find(self)[run_id].state.has_ended
@@ -122,7 +126,7 @@ class Story:
 
     def start(self, number: int) -> None:
         run = RUNS[number]
-        self.tracker.start("toy", TRIALS[number], run)
+        self.tracker.start(TRIALS[number], run)
         self.tracker.record(started(run))
 
     def epochs(self, number: int, *epochs: int) -> None:
@@ -137,7 +141,7 @@ class Story:
         self.start(number)
         self.epochs(number, 1, 2, 3)
         self.finish(number)
-        self.tracker.end_trial("toy", ENDS[number])
+        self.tracker.end_trial(ENDS[number])
 
 
 def check_everything_is_there(store: MemoryTracker) -> None:
@@ -306,15 +310,15 @@ def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
     )
     calls = [
         ("open", ((SWEEP,), {"data": DATASET})),
-        ("start", ("toy", Trial(2, "m3", (built, RUNS[0])), built, None)),
+        ("start", (make_trial(built, RUNS[0], number=2, label="m3"), built, None)),
         ("record", (Started("r", 1, 2.5, {"python": "3"}),)),
         ("record", (Progress("r", 1, {"loss": np.array([np.nan, np.inf])}, np.array([5, 6])),)),
         ("record", (finished(RUNS[0]),)),
         ("record", (Failed("r", 1.0, "why", "where", is_crash=True),)),
         ("record", (Stopped("r", 1.0),)),
         ("close", (State.KILLED, {"toy": "a,b\n"}, None)),
-        ("end_trial", ("toy", END)),
-        ("end_trial", ("toy", replace(END, value=None, values={}))),
+        ("end_trial", (END,)),
+        ("end_trial", (replace(END, state=TrialState.PRUNED, value=None, values={}),)),
         ("close", (State.FINISHED, {}, {"toy": FINDINGS})),
     ]
     journal.append(*calls[:3])
@@ -322,7 +326,7 @@ def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
     read = journal.read()
     assert [name for name, _ in read] == [name for name, _ in calls]
     assert read[1] == calls[1]
-    assert read[1][1][2].run_id == built.run_id
+    assert read[1][1][1].run_id == built.run_id
     compared = (2, 5, 6, 7, 8, 9, 10)
     assert [read[n][1] for n in compared] == [calls[n][1] for n in compared]
     (progress,) = read[3][1]
@@ -348,7 +352,7 @@ def check_the_ends_are_there(store: Flaky) -> None:
     check_everything_is_there(store)
     assert store.trial_ends == ENDS
     # Each was told once, after its runs.
-    assert store.calls == [(end.label, set(end.run_ids)) for end in ENDS]
+    assert store.calls == [(end.trial.title, set(end.trial.run_ids)) for end in ENDS]
 
 
 def search(folder: Path) -> Story:
@@ -365,7 +369,7 @@ def test_trials_that_end_while_the_store_is_away_are_written_after_their_runs(
     story.store.is_away = True
     story.epochs(0, 1, 2, 3)
     story.finish(0)
-    story.tracker.end_trial("toy", ENDS[0])
+    story.tracker.end_trial(ENDS[0])
     story.trial(1)
     assert story.store.trial_ends == []
     story.store.is_away = False
@@ -382,7 +386,7 @@ def test_the_end_of_a_trial_may_be_what_cannot_be_written_first(tmp_path: Path) 
     story.epochs(0, 1, 2, 3)
     story.finish(0)
     story.store.is_away = True
-    story.tracker.end_trial("toy", ENDS[0])
+    story.tracker.end_trial(ENDS[0])
     story.store.is_away = False
     story.trial(1)
     story.tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
@@ -400,7 +404,7 @@ def test_a_trial_that_ended_before_the_store_went_away_is_not_told_again(tmp_pat
     story.store.is_away = True
     story.epochs(1, 1, 2, 3)
     story.finish(1)
-    story.tracker.end_trial("toy", ENDS[1])
+    story.tracker.end_trial(ENDS[1])
     assert [name for name, _ in story.journal.read()].count("end_trial") == 1
     story.store.is_away = False
     story.tracker.close(State.FINISHED, {})
@@ -414,7 +418,7 @@ def test_the_next_start_writes_how_trials_ended_and_what_was_found(tmp_path: Pat
     story.store.is_away = True
     story.epochs(1, 1, 2, 3)
     story.finish(1)
-    story.tracker.end_trial("toy", ENDS[1])
+    story.tracker.end_trial(ENDS[1])
     story.tracker.close(State.KILLED, {}, {"toy": FINDINGS})
     assert story.tracker.unwritten is not None
     story.store.is_away = False

@@ -18,10 +18,10 @@ from signs_sweep.domain import (
     Run,
     State,
     Stopped,
-    Trial,
+    TrialState,
 )
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import SweepRecord, TrialEnd
+from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import (
     BackgroundTracker,
     DatasetInfo,
@@ -31,12 +31,14 @@ from signs_sweep.tracking import (
     background,
     finish_journal,
 )
+from trials import ended, make_trial, searched
 
 EPOCHS = 50
 RUNS = [Run(Parameters(epochs=EPOCHS, l2=l2), Dense((4,)), 0.0, "data") for l2 in (0.0, 0.1, 0.2)]
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
-SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", ("l2",), "one", "here", is_search=True)
-ENDS = [TrialEnd(f"t{n}", n, "FAIL", None, {}, {}, (run.run_id,)) for n, run in enumerate(RUNS)]
+SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", "one", "here", is_search=True)
+TRIALS = [searched(number, run) for number, run in enumerate(RUNS)]
+ENDS = [ended(trial, TrialState.FAILED, None) for trial in TRIALS]
 LAST = {0: finished, 1: failed, 2: stopped}
 
 
@@ -107,12 +109,12 @@ def sweep(tracker: BackgroundTracker) -> Iterator[str]:
     """Record three runs, each with its trial, and say after each what was recorded."""
     tracker.open([SWEEP])
     for number, run in enumerate(RUNS):
-        tracker.start("toy", Trial(number, f"t{number}", (run,)), run)
+        tracker.start(TRIALS[number], run)
         tracker.record(started(run))
         for epoch in range(1, EPOCHS + 1):
             tracker.record(progress(run, epoch))
         tracker.record(LAST[number](run.run_id))
-        tracker.end_trial("toy", ENDS[number])
+        tracker.end_trial(ENDS[number])
         yield run.run_id
 
 
@@ -124,7 +126,7 @@ def check_everything_is_there_once(store: MemoryTracker) -> None:
         assert result.history is not None
         assert result.history["loss"].tolist() == [1 / epoch for epoch in range(1, EPOCHS + 1)]
     assert len(store._records) == 3, "each run has one record"
-    assert sorted(end.number for end in store.trial_ends) == [0, 1, 2]
+    assert sorted(end.trial.number for end in store.trial_ends) == [0, 1, 2]
     assert store.closed[-1] is State.KILLED
     assert store.tables == {"toy": "table"}
 
@@ -194,7 +196,7 @@ def test_an_interruption_ends_the_wait_for_room(tmp_path: Path) -> None:
     given: list[int] = []
 
     def give() -> None:
-        tracker.start("toy", Trial(1, None, (run,)), run)
+        tracker.start(make_trial(run, number=1), run)
         for first in range(1, 4 * many, many):
             tracker.record(progress(run, first, many))
             given.append(first)
@@ -248,8 +250,7 @@ def test_a_call_that_waits_for_the_journal_is_kept_when_the_store_is_away(tmp_pa
     journal = Journal(tmp_path / "one.jsonl")
     spool = SpoolingTracker(store, store, journal, {"data": DATASET}, lambda _: None)
     spool.open([SWEEP])
-    trial = Trial(0, "t0", (RUNS[0],))
-    spool.start("toy", trial, RUNS[0])
+    spool.start(TRIALS[0], RUNS[0])
     spool._go_away(StoreError("it is away"))
     end = ("record", (failed(RUNS[0]),))
     spool._underway[RUNS[0].run_id].append(end)

@@ -51,14 +51,14 @@ def record_old_runs(project) -> None:
     example = np.zeros((1, 8, 8, 3), np.float32)
     info = DatasetInfo(data.name, data.classes, example, drawn=False)
     tracker = MlflowTracker(project.uri, {data.fingerprint: info})
-    tracker.open([SweepRecord("reps", "", SPEC, "", "signs", part.varying)])
+    tracker.open([SweepRecord("reps", "", SPEC, "", "signs")])
     olds = {run_id: replace(run, training_version=1) for run_id, run in prepared.plan.runs.items()}
     for trial in part.trials:
         runs = tuple(olds[run.run_id] for run in trial.runs)
         baselines = tuple(olds[run_id].run_id for run_id in trial.baselines)
         old = replace(trial, runs=runs, baselines=baselines)
         for seed, run in enumerate(runs):
-            tracker.start("reps", old, run)
+            tracker.start(old, run)
             tracker.record(Started(run.run_id, 0, 1.0, {}))
             epochs = {"loss": np.ones(6), "accuracy": np.ones(6)}
             tracker.record(Progress(run.run_id, 1, epochs, np.arange(6)))

@@ -63,7 +63,7 @@ def test_mlflow_has_the_search_its_trials_and_their_runs(searched) -> None:
     trials = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     labels = {run.info.run_name for run in trials}
     assert {f"trial {number}" for number in range(5)} <= labels
-    assert "default, fresh seeds" in labels
+    assert "confirmation of the default" in labels
     assert len(trials) == 7, "five trials, the winner and the default"
     for trial in trials:
         replicates = [

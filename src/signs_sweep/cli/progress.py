@@ -1,96 +1,118 @@
-"""What a person sees while runs are trained: live lines on a terminal, plain ones elsewhere."""
+"""What a person sees while runs are trained: a live view on a terminal, plain lines elsewhere."""
 
-import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Self
 
-from signs_sweep.cli.live import Bar, LiveView
-from signs_sweep.cli.output import say
-from signs_sweep.cli.pace import EpochLines, Pace
+from signs_sweep.cli.headlines import Headline
+from signs_sweep.cli.live import LiveView
+from signs_sweep.cli.output import say, say_notices
+from signs_sweep.cli.pace import EpochLines
 from signs_sweep.cli.text import duration, measure
 from signs_sweep.domain import (
     Checkpoint,
     Failed,
     Finished,
-    Judged,
     News,
     Notice,
     Progress,
     Proposed,
-    Result,
+    Purpose,
     Retried,
     Started,
     Stopped,
+    Trial,
+    TrialEnd,
+    TrialState,
     Waiting,
 )
-from signs_sweep.planning.plan import Plan
+from signs_sweep.search.words import describe
+
+Hear = Callable[[News | None], None]
+"""A listener of a sweep."""
 
 
-@dataclass(frozen=True)
-class Titles:
-    """What the runs of a plan are called on the terminal, and how long they are."""
+class _Trials:
+    """The trials that were handed out, by the ids of their runs."""
 
-    names: Mapping[str, str]
-    epochs: Mapping[str, int]
-    to_train: int
+    def __init__(self, *, is_prefixed: bool) -> None:
+        """Begin; `is_prefixed` is whether titles need the name of the experiment."""
+        self._is_prefixed = is_prefixed
+        self._trials: dict[str, Trial] = {}
+        self._titles: dict[str, str] = {}
 
-    @classmethod
-    def of(cls, plan: Plan, known: Mapping[str, Result]) -> "Titles":
-        """Take the titles from a plan; with several experiments, their names come first."""
-        names: dict[str, str] = {}
-        for part in plan.parts:
-            prefix = f"{part.experiment.name}: " if len(plan.parts) > 1 else ""
-            for trial, run in part.runs:
-                names.setdefault(run.run_id, prefix + part.title(trial, run))
-        epochs = {run_id: run.parameters.epochs for run_id, run in plan.runs.items()}
-        to_train = sum(amount for run_id, amount in epochs.items() if run_id not in known)
-        return cls(names, epochs, to_train)
+    def add(self, trial: Trial) -> None:
+        """Take in a trial; runs that several trials share are called as in the first."""
+        prefix = f"{trial.experiment}: " if self._is_prefixed else ""
+        for run in trial.runs:
+            self._trials.setdefault(run.run_id, trial)
+            self._titles.setdefault(run.run_id, prefix + trial.title_of(run))
+
+    def title(self, run_id: str) -> str:
+        return self._titles[run_id]
+
+    def epochs(self, run_id: str) -> int:
+        return self._trials[run_id].epochs
+
+    def is_shown(self, run_id: str) -> bool:
+        """Whether each of its runs is worth a line: in a search, only the trial is."""
+        return self._trials[run_id].purpose is not Purpose.SEARCH
+
+    def notice(self, notice: Notice) -> str:
+        what = "warning" if notice.run_id is None else self.title(notice.run_id)
+        return f"{what}: {notice.message}"
 
 
-class PlainProgress(AbstractContextManager["PlainProgress"]):
-    """One line per event on stderr, for logs."""
+class PlainProgress:
+    """One line per event on stderr, for logs; of epochs, only every now and then."""
 
-    def __init__(self, titles: Titles) -> None:
-        self._titles = titles
+    def __init__(self, headline: Headline, *, is_prefixed: bool) -> None:
+        self._headline = headline
+        self._trials = _Trials(is_prefixed=is_prefixed)
         self._lines = EpochLines()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave everything as it is: the lines stay."""
-
     def hear(self, event: News | None) -> None:
-        """Say what happened; of epochs, only every now and then."""
-        if isinstance(event, Notice):
-            say(_notice(event, self._titles))
-            return
-        if event is None or isinstance(event, Checkpoint | Proposed | Judged):
-            return
+        """Write what happened."""
+        self._headline.take(event)
+        match event:
+            case None | Checkpoint():
+                return
+            case Notice():
+                line: str | None = self._trials.notice(event)
+            case Proposed():
+                self._trials.add(event.trial)
+                return
+            case TrialEnd():
+                is_shown = event.trial.purpose is Purpose.SEARCH
+                line = f"{ending(event)}   {self._headline.text()}" if is_shown else None
+            case _:
+                line = self._of_run(event)
+        if line is not None:
+            say(line, indent="  ")
+
+    def _of_run(
+        self, event: Started | Progress | Finished | Failed | Retried | Waiting | Stopped
+    ) -> str | None:
         run_id = event.run_id
         if isinstance(event, Started):
             self._lines.start(run_id)
         if isinstance(event, Progress):
-            line = self._lines.line(event, self._titles.epochs[run_id])
+            line = self._lines.line(event, self._trials.epochs(run_id))
+        elif isinstance(event, Failed | Retried | Waiting) or self._trials.is_shown(run_id):
+            line = words_of(event)
         else:
-            line = ending(event)
-        if line is not None:
-            say(f"{self._titles.names[run_id]}: {line}", indent="  ")
+            return None
+        return None if line is None else f"{self._trials.title(run_id)}: {line}"
 
 
 class LiveProgress(AbstractContextManager["LiveProgress"]):
-    """A bar over all epochs and a line per worker, redrawn in place on stderr."""
+    """A bar and a line per worker, redrawn in place on stderr."""
 
-    def __init__(self, titles: Titles, workers: int) -> None:
-        self._titles = titles
-        self._view = LiveView(self._bar, workers)
-        self._pace = Pace()
-        self._epochs: dict[str, int] = {}
+    def __init__(self, headline: Headline, workers: int, *, is_prefixed: bool) -> None:
+        self._headline = headline
+        self._trials = _Trials(is_prefixed=is_prefixed)
+        self._view = LiveView(headline.bar, workers)
 
     def __enter__(self) -> Self:
         """Begin to draw."""
@@ -103,49 +125,55 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Take the picture away; what was said of failures stays."""
+        """Take the picture away; the lines above it stay."""
         self._view.__exit__(kind, error, trace)
 
     def hear(self, event: News | None) -> None:
         """Take an event into the picture."""
-        if isinstance(event, Notice):
-            self._view.say(_notice(event, self._titles), "yellow")
-            return
-        if event is None or isinstance(event, Checkpoint | Proposed | Judged):
-            return
-        title = self._titles.names[event.run_id]
-        if isinstance(event, Started):
-            self._view.start(event.run_id, event.worker, title)
-        elif isinstance(event, Progress):
-            self._count(event)
-            self._view.progress(event, title, self._titles.epochs[event.run_id])
-        else:
-            self._view.end(event.run_id)
-            if isinstance(event, Failed | Retried | Waiting):
-                self._view.say(f"{title}: {ending(event)}", "red")
-
-    def _count(self, event: Progress) -> None:
-        """Count each epoch of a run once, also where a worker had to begin it again."""
-        known = self._epochs.get(event.run_id, 0)
-        new = max(event.last_epoch - known, 0)
-        self._epochs[event.run_id] = known + new
-        if event.is_replay:
-            self._pace.skip(new)
-        else:
-            self._pace.add(new, time.monotonic())
-
-    def _bar(self) -> Bar:
-        done, total, rate = self._pace.done, self._titles.to_train, self._pace.rate
-        pace = f"{rate:,.0f}/s  {duration((total - done) / rate)} left" if rate else "starting"
-        return Bar("sweep", done, total, f"{done:,} / {total:,} epochs  {pace}")
+        self._headline.take(event)
+        trials, view = self._trials, self._view
+        match event:
+            case Notice():
+                view.say(trials.notice(event), "yellow")
+            case Proposed():
+                trials.add(event.trial)
+            case TrialEnd() if event.trial.purpose is Purpose.SEARCH:
+                view.say(ending(event), "bold" if self._headline.is_best(event) else "dim")
+            case Started():
+                view.start(event.run_id, event.worker, trials.title(event.run_id))
+            case Progress():
+                view.progress(event, trials.title(event.run_id), trials.epochs(event.run_id))
+            case Finished() | Stopped() | Failed() | Retried() | Waiting():
+                view.end(event.run_id)
+                if isinstance(event, Failed | Retried | Waiting):
+                    view.say(f"{trials.title(event.run_id)}: {words_of(event)}", "red")
 
 
-def _notice(notice: Notice, titles: Titles) -> str:
-    what = "warning" if notice.run_id is None else titles.names[notice.run_id]
-    return f"{what}: {notice.message}"
+def watching(
+    headline: Headline | None, workers: int, *, is_live: bool, is_prefixed: bool = False
+) -> AbstractContextManager[Hear]:
+    """Return a context that gives the listener to use.
+
+    Args:
+        headline: what is counted; None to show nothing but what a user must know.
+        workers: how many lines the live view has.
+        is_live: whether the terminal can redraw lines.
+        is_prefixed: whether titles need the name of their experiment.
+    """
+    if headline is None:
+        return nullcontext(say_notices)
+    if not is_live:
+        return nullcontext(PlainProgress(headline, is_prefixed=is_prefixed).hear)
+    return _hearing(LiveProgress(headline, workers, is_prefixed=is_prefixed))
 
 
-def ending(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> str:
+@contextmanager
+def _hearing(progress: LiveProgress) -> Iterator[Hear]:
+    with progress:
+        yield progress.hear
+
+
+def words_of(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> str:
     """Return what happened to a run, in words."""
     match event:
         case Started():
@@ -153,8 +181,8 @@ def ending(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> 
         case Finished():
             words = [f"finished in {duration(event.seconds)}"]
             words += [
-                f"{words} accuracy {measure(event.metrics[name])}"
-                for words, name in (("train", "final_train_accuracy"), ("test", "test_accuracy"))
+                f"{what} accuracy {measure(event.metrics[name])}"
+                for what, name in (("train", "final_train_accuracy"), ("test", "test_accuracy"))
                 if name in event.metrics
             ]
             if event.guessing_since is not None:
@@ -166,6 +194,20 @@ def ending(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> 
             where = f"goes on from epoch {event.epoch:,}" if event.epoch else "begins again"
             return f"{event.message} It {where} in a new one."
         case Waiting():
-            return "another sweep is on it; this one waits for the result"
+            return "another sweep is training it; this sweep waits for the result"
         case Stopped():
             return "stopped"
+
+
+def ending(end: TrialEnd) -> str:
+    """Return how a trial of a search ended, in a line."""
+    name = describe(end.trial)
+    match end.state:
+        case TrialState.COMPLETE:
+            return f"{name}: {measure(end.value)}"
+        case TrialState.PRUNED:
+            return f"{name}: pruned, {end.why}"
+        case TrialState.FAILED:
+            return f"{name}: failed: {end.why}"
+        case TrialState.STOPPED:
+            return f"{name}: stopped: {end.why}"

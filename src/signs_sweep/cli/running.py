@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from signs_sweep.analysis.settings import replicated
 from signs_sweep.analysis.table import build_settings
 from signs_sweep.cli.disk import disk_lines
-from signs_sweep.cli.output import Given, leftovers_line, say, say_notices, show_commands
-from signs_sweep.cli.progress import LiveProgress, PlainProgress, Titles
+from signs_sweep.cli.headlines import EpochCount
+from signs_sweep.cli.output import Given, leftovers_line, say, show_commands
+from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.tables import outcome_lines, settings_lines
 from signs_sweep.cli.text import count, duration, fill, joined
@@ -32,32 +32,24 @@ def run_specs(running: Running, specs: Sequence[Path], given: Given, *, quiet: b
     """
     if not quiet:
         print("\n".join(_header(running)), file=sys.stderr)
-    progress = _progress(running, quiet=quiet)
-    with progress as watcher:
-        outcome = running.execute(say_notices if watcher is None else watcher.hear)
+    plan, known = running.prepared.plan, running.known
+    to_train = [run.parameters.epochs for run_id, run in plan.runs.items() if run_id not in known]
+    with watching(
+        None if quiet or not to_train else EpochCount(sum(to_train)),
+        workers=min(max(running.workers, 1), len(to_train)),
+        is_live=has_cursor(sys.stderr),
+        is_prefixed=len(plan.parts) > 1,
+    ) as hear:
+        outcome = running.execute(hear)
     print("\n".join(_results(outcome)))
-    names = Titles.of(outcome.plan, {}).names
     for failure in outcome.failures:
-        say(f"failed: {names[failure.run_id]}: {failure.message}")
+        say(f"failed: {plan.title(failure.run_id)}: {failure.message}")
     if outcome.unwritten:
         say(f"warning: {outcome.unwritten}")
     if not quiet:
         _show_end(outcome, specs, given)
     code = _EXIT_CODES[outcome.state]
     return code or int(outcome.unwritten is not None)
-
-
-def _progress(
-    running: Running, *, quiet: bool
-) -> AbstractContextManager[LiveProgress | PlainProgress | None]:
-    plan = running.prepared.plan
-    to_train = len(plan.runs) - len(running.known)
-    if quiet or not to_train:
-        return nullcontext()
-    titles = Titles.of(plan, running.known)
-    if has_cursor(sys.stderr):
-        return LiveProgress(titles, workers=min(max(running.workers, 1), to_train))
-    return PlainProgress(titles)
 
 
 def _header(running: Running) -> list[str]:

@@ -1,20 +1,19 @@
 """What `search` prints, before, meanwhile and after."""
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from signs_sweep.cli.headlines import TrialCount
 from signs_sweep.cli.output import (
     Given,
     check_writable,
     leftovers_line,
     say,
-    say_notices,
     show_commands,
     write,
 )
-from signs_sweep.cli.search_progress import LiveSearch, PlainSearch, SearchState
+from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number
 from signs_sweep.domain import State
@@ -44,13 +43,21 @@ def run_search(
         check_writable(output)
     if not quiet:
         print("\n".join(_header(searching)), file=sys.stderr)
-    with _progress(searching, quiet=quiet) as watcher:
-        outcome = searching.execute(say_notices if watcher is None else watcher.hear)
+    search = searching.search
+    trials = TrialCount(
+        searching.total, search.timeout, searching.ends, maximize=search.objective.maximize
+    )
+    with watching(
+        None if quiet else trials,
+        workers=max(len(searching.devices), 1),
+        is_live=has_cursor(sys.stderr),
+    ) as hear:
+        outcome = searching.execute(hear)
     width = width_of(sys.stdout)
     print("\n".join(table_lines(outcome, width)))
     print()
     print("\n".join(fill(sentence, width) for sentence in sentences(outcome)))
-    if output is not None and outcome.winner is not None and not outcome.was_interrupted:
+    if output is not None and outcome.best is not None and not outcome.was_interrupted:
         write(best_spec(outcome, output.absolute().parent), output)
     if outcome.unwritten:
         say(f"warning: {outcome.unwritten}")
@@ -61,13 +68,17 @@ def run_search(
 
 def table_lines(outcome: SearchOutcome, width: int | None = None) -> list[str]:
     """Return the best trials as a table."""
-    done = [one for one in outcome.trials if one.value is not None]
+    done = [end for end in outcome.trials if end.value is not None]
     sign = -1 if outcome.search.objective.maximize else 1
-    best = sorted(done, key=lambda one: (sign * (one.value or 0), one.number))[:_SHOWN]
+    best = sorted(done, key=lambda end: (sign * (end.value or 0), end.trial.number))[:_SHOWN]
     names = [dimension.name for dimension in outcome.search.space]
     rows = [
-        [str(one.number), measure(one.value), *(_cell(one.params.get(name)) for name in names)]
-        for one in best
+        [
+            str(end.trial.number),
+            measure(end.value),
+            *(_cell(end.trial.choices.get(name)) for name in names),
+        ]
+        for end in best
     ]
     header = ["trial", outcome.search.objective.metric, *names]
     return columns(header, rows, width, last=names[::-1])
@@ -75,17 +86,6 @@ def table_lines(outcome: SearchOutcome, width: int | None = None) -> list[str]:
 
 def _cell(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else number(value)
-
-
-def _progress(
-    searching: Searching, *, quiet: bool
-) -> AbstractContextManager[LiveSearch | PlainSearch | None]:
-    if quiet:
-        return nullcontext()
-    state = SearchState(searching.total, searching.search.timeout)
-    if has_cursor(sys.stderr):
-        return LiveSearch(state, workers=max(len(searching.devices), 1))
-    return PlainSearch(state)
 
 
 def _header(searching: Searching) -> list[str]:
@@ -132,9 +132,9 @@ def _show_end(
         if outcome.seconds_per_ask is not None:
             words += f", {1000 * outcome.seconds_per_ask:.0f} ms a proposal"
     say(f"{words}.")
-    if outcome.winner is not None and output is None:
+    if outcome.best is not None and output is None:
         commands.append(("best as a spec", given.command("search", spec, "-o", "best.yaml")))
-    elif outcome.winner is not None and output is not None:
+    elif outcome.best is not None and output is not None:
         without = replace(given, overrides=())  # They are in the spec that was written.
         commands.append(("train the best", without.command("run", output)))
     show_commands(commands)

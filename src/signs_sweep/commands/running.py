@@ -77,11 +77,10 @@ class Running:
             *(self.prepared, self.store, self.options, self.devices[:most]),
             *(self.sweep_id, listener),
         )
-        owner = {id(trial): part.experiment.name for part, trial in plan.trials()}
-        scheduler = FixedScheduler(_in_order_of_training([trial for _, trial in plan.trials()]))
+        scheduler = FixedScheduler(_in_order_of_training(plan.trials))
         records = [self._record(part) for part in self._parts_to_train()]
         with session.opened(records, lambda: tables_of(plan, session.results)):
-            was_interrupted = session.sweep(scheduler, lambda one: owner[id(one)], self.known)
+            was_interrupted = session.sweep(scheduler, self.known)
             session.executor.close()
             outcome = self._outcome(session.results, was_interrupted=was_interrupted)
             session.tracker.close(outcome.state, tables_of(plan, outcome.results))
@@ -94,7 +93,6 @@ class Running:
             spec=part.experiment.text,
             plan=plan_text(part),
             data=self.prepared.datasets[part.experiment.name].describe(),
-            varying=part.varying,
             sweep_id=self.sweep_id,
             origin=self.store.origin,
         )
@@ -162,7 +160,7 @@ def plan_text(part: Part) -> str:
     """Return the plan of an experiment in words, one line a run."""
     lines = [f"{len(part.runs)} runs in {len(part.trials)} trials"]
     lines += [
-        f"{trial.number}  {part.title(trial, run)}  {run.parameters.epochs} epochs  {run.run_id}"
+        f"{trial.number}  {trial.title_of(run)}  {run.parameters.epochs} epochs  {run.run_id}"
         for trial, run in part.runs
     ]
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import Notice, Result, Run, State, Trial
+from signs_sweep.domain import Notice, Result, Run, State
 from signs_sweep.errors import StoreError
 from signs_sweep.executors import InlineExecutor, LocalExecutor, on_device
 from signs_sweep.planning.preparation import Prepared
@@ -129,10 +129,7 @@ class Session:
     def sweep(
         self,
         scheduler: Scheduler,
-        experiment_of: Callable[[Trial], str],
         known: Mapping[str, Result],
-        *,
-        is_tested: bool = True,
     ) -> bool:
         """Train until the scheduler has nothing more; return whether it was interrupted.
 
@@ -141,9 +138,7 @@ class Session:
 
         Args:
             scheduler: hands out the trials.
-            experiment_of: name of the experiment that a trial belongs to.
             known: results that need no training, by run_id.
-            is_tested: whether runs are evaluated on the test set.
         """
         recovery = Recovery(
             checkpoints=self._store.checkpoints,
@@ -153,16 +148,7 @@ class Session:
             is_wanted=not self._options.force,
             tell=self._tell,
         )
-        sweep = Sweep(
-            scheduler,
-            self.executor,
-            self.tracker,
-            known,
-            experiment_of,
-            self._listener,
-            recovery,
-            is_tested=is_tested,
-        )
+        sweep = Sweep(scheduler, self.executor, self.tracker, known, self._listener, recovery)
         if self._is_interrupted:
             return True
         self._sweep = sweep

@@ -3,12 +3,12 @@
 Everything above imports from here, nothing here imports from above.
 """
 
+from signs_sweep.domain.curves import Curves
 from signs_sweep.domain.event import (
     Checkpoint,
     Event,
     Failed,
     Finished,
-    Judged,
     News,
     Notice,
     Progress,
@@ -19,10 +19,10 @@ from signs_sweep.domain.event import (
     Waiting,
 )
 from signs_sweep.domain.model import Argument, Built, Dense, Model
-from signs_sweep.domain.parameters import PARAMETER_NAMES, SEED_NAMES, Parameters, Seeds
+from signs_sweep.domain.parameters import PARAMETER_NAMES, SEED_NAMES, Parameters, Seeds, as_text
 from signs_sweep.domain.result import History, Result, State
-from signs_sweep.domain.run import TRAINING_VERSION, Run, trajectory_of
-from signs_sweep.domain.trial import Trial
+from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
+from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of
 
 __all__ = [
     "PARAMETER_NAMES",
@@ -31,26 +31,32 @@ __all__ = [
     "Argument",
     "Built",
     "Checkpoint",
+    "Curves",
     "Dense",
     "Event",
     "Failed",
     "Finished",
     "History",
-    "Judged",
     "Model",
     "News",
     "Notice",
     "Parameters",
     "Progress",
     "Proposed",
+    "Purpose",
     "Result",
     "Retried",
     "Run",
     "Seeds",
+    "Setting",
     "Started",
     "State",
     "Stopped",
     "Trial",
+    "TrialEnd",
+    "TrialState",
     "Waiting",
+    "as_text",
+    "best_of",
     "trajectory_of",
 ]

@@ -2,8 +2,9 @@
 
 A run begins with one `Started`, goes on with any number of `Progress` and `Checkpoint`, and ends
 with exactly one of `Finished`, `Failed` and `Stopped`. A run whose worker dies before it began ends
-with `Failed` alone. Epochs arrive in order, each exactly once, from the first: a run that goes on
-from a checkpoint tells again what was before it.
+with `Failed` alone. Epochs arrive in order, from the first: a run that goes on from a checkpoint
+repeats what was before it. The sweep loop drops repetitions, so that what it passes on has each
+epoch exactly once.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain.masking import mask
+from signs_sweep.domain.trial import Trial, TrialEnd
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +47,8 @@ class Progress:
         metrics: by name (`loss`, `accuracy`, and with a validation share `val_loss` and
             `val_accuracy`), one float64 an epoch.
         times: milliseconds since the epoch of Unix at which each epoch ended, int64.
-        is_replay: whether they were trained before, and come from the checkpoint from which the run
-            goes on.
+        is_replay: whether they were trained by an earlier sweep, and come from the checkpoint from
+            which the run goes on.
     """
 
     run_id: str
@@ -190,41 +192,16 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Proposed:
-    """A search has chosen what to train next. Comes from the search.
+    """A scheduler has handed out a trial. Comes from the sweep loop.
 
     Attributes:
-        names: by run_id, what its runs are called.
-        epochs: of each run.
+        trial: the trial.
     """
 
-    names: Mapping[str, str]
-    epochs: int
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A trial of a search has ended. Comes from the search.
-
-    Attributes:
-        name: what the trial is called.
-        state: COMPLETE, PRUNED or FAIL.
-        value: what the search goes by, over all replicates, or None.
-        why: why it was pruned or failed, in words, or an empty string.
-        best: what the best trial so far is called, or None.
-        best_value: its value.
-        counts: how many trials there are, by state.
-    """
-
-    name: str
-    state: str
-    value: float | None
-    why: str
-    best: str | None
-    best_value: float | None
-    counts: Mapping[str, int]
+    trial: Trial
 
 
 Event = Started | Progress | Checkpoint | Finished | Failed | Retried | Waiting | Stopped
 
-News = Event | Notice | Proposed | Judged
-"""What whoever watches an invocation hears of."""
+News = Event | Notice | Proposed | TrialEnd
+"""What a listener of a sweep is given."""

@@ -53,7 +53,12 @@ class Parameters:
 
     def text(self, name: str) -> str:
         """Return a value as a person writes it in a spec, with all its digits: `0.01`, `1`."""
-        return str(getattr(self, name)).removesuffix(".0")
+        return as_text(getattr(self, name))
+
+
+def as_text(value: object) -> str:
+    """Return a value as a person writes it in a spec: 0 for 0.0, all else as Python does."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 PARAMETER_NAMES: tuple[str, ...] = tuple(field.name for field in fields(Parameters))

@@ -1,18 +1,55 @@
-"""A run: everything that decides a result, and nothing else."""
+"""A setting, and a run: a setting with its seeds, which is all that decides a result."""
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from signs_sweep.domain.model import Model
-from signs_sweep.domain.parameters import Parameters
+from signs_sweep.domain.parameters import Parameters, Seeds
 
 TRAINING_VERSION = 2
 """Version of the training semantics. Raised whenever the same run would give other numbers."""
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """A point of the hyperparameter space, on given data: all that decides a result but the seeds.
+
+    Attributes:
+        parameters: hyperparameters. The seeds among them are set to 0: they have no part in it.
+        model: the network.
+        validation: share of the training set that is held out, in [0, 1).
+        data: fingerprint of the dataset.
+        training_version: version of the training semantics.
+    """
+
+    parameters: Parameters
+    model: Model
+    validation: float
+    data: str
+    training_version: int = TRAINING_VERSION
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", self.parameters.with_seeds(Seeds(0, 0)))
+
+    @property
+    def key(self) -> str:
+        """12 hex digits that are equal for equal settings, `epochs` included."""
+        return sha256(f"setting {self.run(Seeds(0, 0)).run_id}".encode()).hexdigest()[:12]
+
+    def run(self, seeds: Seeds) -> "Run":
+        """Return the run that trains this setting with these seeds."""
+        return Run(
+            self.parameters.with_seeds(seeds),
+            self.model,
+            self.validation,
+            self.data,
+            self.training_version,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A trial with its seeds, on given data.
+    """A setting with its seeds.
 
     Attributes:
         parameters: hyperparameters and seeds.
@@ -27,6 +64,13 @@ class Run:
     validation: float
     data: str
     training_version: int = TRAINING_VERSION
+
+    @property
+    def setting(self) -> Setting:
+        """The setting, without the seeds."""
+        return Setting(
+            self.parameters, self.model, self.validation, self.data, self.training_version
+        )
 
     @property
     def trajectory_id(self) -> str:
@@ -58,7 +102,9 @@ class Run:
     @property
     def earlier(self) -> tuple["Run", ...]:
         """The same run as every older version of the training had it, the oldest first."""
-        return tuple(replace(self, training_version=one) for one in range(1, self.training_version))
+        return tuple(
+            replace(self, training_version=version) for version in range(1, self.training_version)
+        )
 
 
 def trajectory_of(run_id: str) -> str:

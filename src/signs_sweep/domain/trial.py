@@ -1,26 +1,75 @@
-"""A trial: one point of the hyperparameter space."""
+"""A trial: a setting with some seeds, which a scheduler hands out; and how it ended."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from statistics import fmean
+from typing import Any
 
-from signs_sweep.domain.run import Run
+from signs_sweep.domain.result import Result, State
+from signs_sweep.domain.run import Run, Setting
 
 
-@dataclass(frozen=True, slots=True)
+class Purpose(Enum):
+    """What a trial is for."""
+
+    SWEEP = "sweep"
+    SEARCH = "search"
+    CONFIRMATION = "confirmation"
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether its runs are evaluated on the test set: those of a search never are."""
+        return self is not Purpose.SEARCH
+
+    @property
+    def belongs_to_search(self) -> bool:
+        """Whether `search` makes it, and not `run`."""
+        return self is not Purpose.SWEEP
+
+
+@dataclass(frozen=True)
 class Trial:
-    """One point of the hyperparameter space and its replicates.
+    """A setting and its replicates.
 
     Attributes:
-        number: place in the order written in the spec, from 1.
-        label: the name that the spec's `cases` gave it, or None.
-        runs: one run for each pair of seeds; they differ in their seeds alone.
+        key: identifies the trial among all trials of its experiment, also in later invocations.
+        experiment: name of the experiment that it belongs to.
+        purpose: what it is for.
+        number: place in the order of the spec, from 1, or number in the study, from 0.
+        title: what tells it from the other trials, as in `m6 keep_prob=0.8`; empty where nothing
+            but the seeds differs.
+        runs: one run for each pair of seeds, at least one; they differ in their seeds alone.
+        label: the name that the spec's `cases` or the search gave it, or None.
         baselines: for each run, the run_id of the run that it is compared with, which has the same
             seeds: its own in the baseline. Empty without a baseline.
+        choices: what a search chose, by dimension.
     """
 
+    key: str
+    experiment: str
+    purpose: Purpose
     number: int
-    label: str | None
+    title: str
     runs: tuple[Run, ...]
+    label: str | None = None
     baselines: tuple[str, ...] = ()
+    choices: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def setting(self) -> Setting:
+        """The setting that all of its runs have."""
+        return self.runs[0].setting
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of each of its runs."""
+        return self.runs[0].parameters.epochs
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """The ids of its runs, in order."""
+        return tuple(run.run_id for run in self.runs)
 
     @property
     def is_baseline(self) -> bool:
@@ -30,3 +79,80 @@ class Trial:
     def baseline_of(self, run: Run) -> str | None:
         """Return the run_id of the run that one of the runs is compared with, if there is one."""
         return self.baselines[self.runs.index(run)] if self.baselines else None
+
+    def title_of(self, run: Run) -> str:
+        """Return what tells one of the runs from all others, as in `l2=0.01 seeds 3, 0`.
+
+        Seeds are named where the trial has several, or where nothing else differs.
+        """
+        if self.title and len(self.runs) == 1:
+            return self.title
+        return f"{self.title} seeds {run.parameters.seeds}".strip()
+
+
+class TrialState(Enum):
+    """How a trial ended. The values are those of Optuna, which does not know STOPPED."""
+
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAILED = "FAIL"
+    STOPPED = "STOPPED"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of its runs finished and its value counts."""
+        return self is TrialState.COMPLETE
+
+
+@dataclass(frozen=True)
+class TrialEnd:
+    """How a trial ended.
+
+    Attributes:
+        trial: the trial.
+        state: how it ended.
+        value: the metric that it is judged by, over all replicates; None where there is none.
+        values: the same of each replicate that has one, by run_id.
+        why: why it was pruned, failed or stopped, in words, or an empty string.
+    """
+
+    trial: Trial
+    state: TrialState
+    value: float | None = None
+    values: Mapping[str, float] = field(default_factory=dict, hash=False)
+    why: str = ""
+
+    @classmethod
+    def of(cls, trial: Trial, results: Sequence[Result], metric: str | None = None) -> "TrialEnd":
+        """Conclude from the results of its runs.
+
+        Args:
+            trial: the trial.
+            results: how each of its runs ended, in the order of `trial.runs`.
+            metric: what its value is the mean of, if it has one.
+        """
+        failed = [result.message or "" for result in results if result.state is State.FAILED]
+        finished = [result for result in results if result.state.is_finished]
+        scores = {
+            result.run_id: result.metrics[metric]
+            for result in finished
+            if metric is not None and metric in result.metrics
+        }
+        if failed:
+            return cls(trial, TrialState.FAILED, values=scores, why=failed[0])
+        if len(finished) < len(results):
+            return cls(trial, TrialState.STOPPED, values=scores)
+        return cls(trial, TrialState.COMPLETE, fmean(scores.values()) if scores else None, scores)
+
+
+def best_of(ends: Iterable[TrialEnd], *, maximize: bool) -> TrialEnd | None:
+    """Return the best of the completed trials of a search; of equal ones the first."""
+    sign = -1 if maximize else 1
+    complete = [
+        end
+        for end in ends
+        if end.trial.purpose is Purpose.SEARCH and end.state.is_complete and end.value is not None
+    ]
+    return min(
+        complete, key=lambda end: (sign * (end.value or 0.0), end.trial.number), default=None
+    )

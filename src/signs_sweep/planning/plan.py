@@ -1,10 +1,19 @@
 """The plan: what one or more experiments would train, in order, each run once."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, Model, Parameters, Run, Trial
+from signs_sweep.domain import (
+    PARAMETER_NAMES,
+    SEED_NAMES,
+    Parameters,
+    Purpose,
+    Run,
+    Seeds,
+    Setting,
+    Trial,
+)
 from signs_sweep.errors import UsageError
 from signs_sweep.spec import Experiment
 
@@ -31,17 +40,6 @@ class Part:
         """Names of the parameters that differ between the trials, in their usual order."""
         return varying_parameters([trial.runs[0].parameters for trial in self.trials])
 
-    def title(self, trial: Trial, run: Run) -> str:
-        """What tells a run from the others, as in `m6 keep_prob=0.8 seeds 3, 0`.
-
-        Seeds are named where a trial has several, or where nothing else differs.
-        """
-        words = [trial.label] if trial.label else []
-        words += [f"{name}={run.parameters.text(name)}" for name in self.varying]
-        if len(trial.runs) > 1 or not words:
-            words.append(f"seeds {run.parameters.global_seed}, {run.parameters.init_seed}")
-        return " ".join(words)
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -58,11 +56,18 @@ class Plan:
         names = ", ".join(part.experiment.name for part in self.parts)
         return f"<Plan of {names}: {len(self.runs)} runs>"
 
-    def trials(self) -> Iterator[tuple[Part, Trial]]:
-        """Yield every trial with its part, in order."""
-        for part in self.parts:
-            for trial in part.trials:
-                yield part, trial
+    def title(self, run_id: str) -> str:
+        """Return what tells a run from all others; with several experiments, their names first."""
+        trial, run = next(
+            pair for part in self.parts for pair in part.runs if pair[1].run_id == run_id
+        )
+        prefix = f"{trial.experiment}: " if len(self.parts) > 1 else ""
+        return prefix + trial.title_of(run)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials of all experiments, in order."""
+        return [trial for part in self.parts for trial in part.trials]
 
 
 def make_plan(experiments: Sequence[tuple[Experiment, str]]) -> Plan:
@@ -94,56 +99,33 @@ def varying_parameters(parameters: Sequence[Parameters]) -> tuple[str, ...]:
     )
 
 
+def replicates(setting: Setting, seeds: Sequence[tuple[int, int]]) -> tuple[Run, ...]:
+    """Return the runs of a setting, one for each pair of global and init seed."""
+    return tuple(setting.run(Seeds(*pair)) for pair in seeds)
+
+
 def _expand(experiment: Experiment, data: str) -> Part:
-    runs = {
-        point.parameters: replicates(experiment, point.parameters, data)
-        for point in experiment.points
-    }
-    ids = {
-        baseline: tuple(run.run_id for run in runs[baseline])
-        for baseline in {point.baseline for point in experiment.points if point.baseline}
-    }
-    trials = [
-        Trial(
-            number,
-            point.label,
-            runs[point.parameters],
-            ids[point.baseline] if point.baseline else (),
+    runs: dict[Parameters, tuple[Run, ...]] = {}
+    for point in experiment.points:
+        setting = Setting(point.parameters, experiment.model, experiment.validation, data)
+        runs[point.parameters] = replicates(setting, experiment.seeds)
+    varying = varying_parameters(list(runs))
+    trials = []
+    for number, point in enumerate(experiment.points, start=1):
+        own = runs[point.parameters]
+        words = [f"{name}={point.parameters.text(name)}" for name in varying]
+        trials.append(
+            Trial(
+                key=f"{Purpose.SWEEP.value}/{own[0].setting.key}",
+                experiment=experiment.name,
+                purpose=Purpose.SWEEP,
+                number=number,
+                title=" ".join([point.label, *words] if point.label else words),
+                runs=own,
+                label=point.label,
+                baselines=tuple(run.run_id for run in runs[point.baseline])
+                if point.baseline
+                else (),
+            )
         )
-        for number, point in enumerate(experiment.points, start=1)
-    ]
     return Part(experiment, tuple(trials))
-
-
-def replicates(
-    experiment: Experiment,
-    parameters: Parameters,
-    data: str,
-    *,
-    model: Model | None = None,
-    seeds: Sequence[tuple[int, int]] | None = None,
-) -> tuple[Run, ...]:
-    """Return the runs of a point, one for each pair of seeds.
-
-    Args:
-        experiment: the experiment.
-        parameters: the point.
-        data: fingerprint of the data.
-        model: the network, where it is not that of the experiment.
-        seeds: pairs of global and init seed, where they are not those of the experiment.
-    """
-    return tuple(
-        Run(
-            parameters=_with_seeds(parameters, *pair),
-            model=model or experiment.model,
-            validation=experiment.validation,
-            data=data,
-        )
-        for pair in (experiment.seeds if seeds is None else seeds)
-    )
-
-
-def _with_seeds(parameters: Parameters, global_seed: int, init_seed: int) -> Parameters:
-    if (parameters.global_seed, parameters.init_seed) == (global_seed, init_seed):
-        return parameters
-    return replace(parameters, global_seed=global_seed, init_seed=init_seed)

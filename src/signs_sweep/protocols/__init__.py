@@ -9,7 +9,7 @@ from signs_sweep.protocols.claims import Claims
 from signs_sweep.protocols.executor import Executor
 from signs_sweep.protocols.index import RecordedRun, RunIndex
 from signs_sweep.protocols.scheduler import Scheduler
-from signs_sweep.protocols.tracker import Findings, SweepRecord, Tracker, TrialEnd
+from signs_sweep.protocols.tracker import Findings, SweepRecord, Tracker
 
 __all__ = [
     "CheckpointStore",
@@ -21,5 +21,4 @@ __all__ = [
     "Scheduler",
     "SweepRecord",
     "Tracker",
-    "TrialEnd",
 ]

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from signs_sweep.domain import Progress, Result, Trial
+from signs_sweep.domain import Progress, Result, Trial, TrialEnd
 
 
 class Scheduler(Protocol):
-    """Hands out trials and hears of their results.
+    """Hands out trials and takes in their results.
 
-    Called from one thread. Each trial that `ask` returned is told exactly once, unless the sweep
-    is interrupted: neither `end` nor `tell` hears of a run that an interruption stopped. Trials are
-    told in the order in which they end, not in which they were asked.
+    Called from one thread. `tell` is called exactly once for each trial that `ask` returned, unless
+    the sweep is interrupted: a run that an interruption stopped reaches neither `end` nor `tell`.
+    Trials are told in the order in which they end, not in which they were asked.
     """
 
     def ask(self) -> Trial | None:
@@ -22,16 +22,19 @@ class Scheduler(Protocol):
         """
 
     def report(self, trial: Trial, progress: Progress) -> bool:
-        """Hear of new epochs of one of the trial's runs; return whether that run should go on."""
+        """Take in new epochs of one of the trial's runs; return whether that run should go on.
+
+        Every epoch is reported exactly once, in order.
+        """
 
     def end(self, trial: Trial, result: Result) -> bool:
-        """Hear how one run of a trial ended; return whether its other runs are still wanted.
+        """Take in how one run of a trial ended; return whether its other runs are still wanted.
 
         Where they are not, those under way are stopped, and those that wait do not begin.
         """
 
-    def tell(self, trial: Trial, results: Sequence[Result]) -> None:
-        """Hear how all runs of a trial ended, in the order of `trial.runs`.
+    def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
+        """Take in how all runs of a trial ended, in the order of `trial.runs`; conclude from it.
 
         Results that were found in the store come in the same way as fresh ones.
         """

@@ -12,10 +12,11 @@ from signs_sweep.data import stratified_split
 from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, TRAINING_VERSION
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import choose_devices, find_gpus
+from signs_sweep.planning.plan import replicates
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.project import FileClaims
 from signs_sweep.project.databases import resolve, shown, without_password
-from signs_sweep.search.confirming import candidate, runs_at
+from signs_sweep.search.confirming import setting_at
 from signs_sweep.search.execution import Searching
 from signs_sweep.search.study import (
     OwnTrials,
@@ -122,7 +123,8 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
     """Open the study and put it in order; return how many trials a dead process had left."""
 
     def runs_of(values: Mapping[str, Any]) -> list[str]:
-        return [run.run_id for run in runs_at(experiment, candidate(experiment, "", values), data)]
+        setting = setting_at(experiment, values, data)
+        return [run.run_id for run in replicates(setting, experiment.seeds)]
 
     try:
         with storage_errors(storage), quiet_optuna():
@@ -158,7 +160,7 @@ def _check_batches(experiment: Experiment, samples: int) -> None:
 
 def meaning(experiment: Experiment, data: str) -> dict[str, object]:
     """Return all that the values of a search depend on beside the point, by what it is called."""
-    default = candidate(experiment, "", {})
+    default = setting_at(experiment, {}, data)
     parameters = default.parameters
     searched = {name for one in experiment.search.space for name in _parameters_of(one)}
     base = {

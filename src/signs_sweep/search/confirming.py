@@ -4,28 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from signs_sweep.domain import SEED_NAMES, Dense, Model, Parameters, Result, Run, Trial
+from signs_sweep.domain import (
+    PARAMETER_NAMES,
+    SEED_NAMES,
+    Dense,
+    Purpose,
+    Result,
+    Setting,
+    Trial,
+    TrialEnd,
+)
 from signs_sweep.planning.plan import replicates
 from signs_sweep.spec import Experiment
 from signs_sweep.statistics.difference import Difference, paired_difference
-
-_WINNER, _DEFAULT = -1, -2
-"""Numbers of their trials: those of the study begin at 0."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A point that can be trained.
-
-    Attributes:
-        name: what it is called.
-        parameters: hyperparameters, with the seeds of `base`.
-        model: the network.
-    """
-
-    name: str
-    parameters: Parameters
-    model: Model
 
 
 @dataclass(frozen=True)
@@ -34,7 +25,7 @@ class Confirmation:
 
     Attributes:
         winner: the winner's runs.
-        default: those of the spec's `base`, with the same seeds; empty where that is the winner.
+        default: those of the spec's `base`, with the same seeds; None where that is the winner.
     """
 
     winner: Trial
@@ -47,23 +38,13 @@ class Confirmation:
 
     @property
     def run_ids(self) -> list[str]:
-        """Its runs."""
-        return [run.run_id for trial in self.trials for run in trial.runs]
+        """The ids of all of its runs."""
+        return [run_id for trial in self.trials for run_id in trial.run_ids]
 
     def values(self, trial: Trial, metric: str, results: Mapping[str, Result]) -> list[float]:
         """Return a metric of every run of a trial that is finished, in the order of the seeds."""
-        return list(self.values_by_run(trial, metric, results).values())
-
-    def values_by_run(
-        self, trial: Trial, metric: str, results: Mapping[str, Result]
-    ) -> dict[str, float]:
-        """Return the same by run_id."""
-        found = [results[run.run_id] for run in trial.runs if run.run_id in results]
-        return {
-            one.run_id: one.metrics[metric]
-            for one in found
-            if one.state.is_finished and metric in one.metrics
-        }
+        found = [results[run_id] for run_id in trial.run_ids if run_id in results]
+        return list(TrialEnd.of(trial, found, metric).values.values())
 
     def difference(self, metric: str, results: Mapping[str, Result]) -> Difference | None:
         """Return by how much the winner exceeds the default; None where runs are missing."""
@@ -76,29 +57,41 @@ class Confirmation:
         return paired_difference(ours, theirs)
 
 
-def candidate(experiment: Experiment, name: str, values: Mapping[str, Any]) -> Candidate:
-    """Return the point that values lead to, on top of the spec's `base` and `--set`.
+def setting_at(experiment: Experiment, values: Mapping[str, Any], data: str) -> Setting:
+    """Return the setting that values lead to, on top of the spec's `base` and `--set`.
 
     Args:
         experiment: the experiment.
-        name: what to call it.
         values: by parameter; `hidden` is that of the network.
-    """
-    forced = {key: one for key, one in experiment.forced.items() if key not in SEED_NAMES}
-    parameters = {key: one for key, one in values.items() if key != "hidden"}
-    model = Dense(values["hidden"]) if "hidden" in values else experiment.model
-    return Candidate(name, replace(experiment.base, **(parameters | forced)), model)
-
-
-def runs_at(experiment: Experiment, point: Candidate, data: str) -> tuple[Run, ...]:
-    """Return the runs of a point in a search: one for each pair of the spec's seeds.
-
-    Args:
-        experiment: the experiment.
-        point: the point.
         data: fingerprint of the data.
     """
-    return replicates(experiment, point.parameters, data, model=point.model)
+    parameters = {name: value for name, value in values.items() if name != "hidden"}
+    model = Dense(values["hidden"]) if "hidden" in values else experiment.model
+    forced = replace(experiment.base, **(parameters | dict(experiment.forced)))
+    return Setting(forced, model, experiment.validation, data)
+
+
+def search_trial(
+    experiment: Experiment, number: int, setting: Setting, choices: Mapping[str, Any]
+) -> Trial:
+    """Return a trial of a search.
+
+    Args:
+        experiment: the experiment.
+        number: its number in the study.
+        setting: what it trains, over the spec's seeds.
+        choices: what was chosen, by dimension.
+    """
+    return Trial(
+        key=f"{Purpose.SEARCH.value}/{number}",
+        experiment=experiment.name,
+        purpose=Purpose.SEARCH,
+        number=number,
+        title=f"trial {number}",
+        runs=replicates(setting, experiment.seeds),
+        label=f"trial {number}",
+        choices=choices,
+    )
 
 
 def fresh_seeds(experiment: Experiment, count: int) -> list[tuple[int, int]]:
@@ -108,23 +101,37 @@ def fresh_seeds(experiment: Experiment, count: int) -> list[tuple[int, int]]:
 
 
 def confirmation(
-    experiment: Experiment, winner: Candidate, seeds: Sequence[tuple[int, int]], data: str
+    experiment: Experiment, winner: Trial, seeds: Sequence[tuple[int, int]]
 ) -> Confirmation:
     """Return what to train to confirm a winner.
 
     Args:
         experiment: the experiment.
-        winner: the best trial's point.
+        winner: the best trial.
         seeds: fresh ones.
-        data: fingerprint of the data.
     """
-
-    def runs(one: Candidate) -> tuple[Run, ...]:
-        return replicates(experiment, one.parameters, data, model=one.model, seeds=seeds)
-
-    default = candidate(experiment, "default", {})
-    is_default = (default.parameters, default.model) == (winner.parameters, winner.model)
+    setting = winner.setting
+    default = setting_at(experiment, {}, setting.data)
     return Confirmation(
-        winner=Trial(_WINNER, f"{winner.name}, fresh seeds", runs(winner)),
-        default=None if is_default else Trial(_DEFAULT, "default, fresh seeds", runs(default)),
+        _confirming(experiment, f"confirmation of {winner.title}", setting, seeds),
+        None
+        if default == setting
+        else _confirming(experiment, "confirmation of the default", default, seeds),
+    )
+
+
+def _confirming(
+    experiment: Experiment, title: str, setting: Setting, seeds: Sequence[tuple[int, int]]
+) -> Trial:
+    parameters = setting.parameters
+    choices = {name: parameters.text(name) for name in PARAMETER_NAMES if name not in SEED_NAMES}
+    return Trial(
+        key=f"{Purpose.CONFIRMATION.value}/{setting.key}",
+        experiment=experiment.name,
+        purpose=Purpose.CONFIRMATION,
+        number=0,
+        title=title,
+        runs=replicates(setting, seeds),
+        label=title,
+        choices=choices | setting.model.values,
     )

@@ -2,33 +2,32 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.session import Session
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import Proposed, Result, Trial
+from signs_sweep.domain import Result, Trial, TrialEnd, TrialState, best_of
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.search.confirming import (
-    Candidate,
     Confirmation,
-    candidate,
     confirmation,
     fresh_seeds,
-    runs_at,
+    search_trial,
+    setting_at,
 )
-from signs_sweep.search.outcome import SearchOutcome, best_of, summaries
-from signs_sweep.search.recording import judged, params_of, title, trial_end
+from signs_sweep.search.outcome import SearchOutcome
 from signs_sweep.search.study import (
     Drawing,
     OwnTrials,
     StudyScheduler,
-    Told,
     count_done,
+    ends_of,
     grid_size,
     identity_of,
     importances,
@@ -128,22 +127,19 @@ class Searching:
             *(self.prepared, self.store, self.options, self.devices, self.sweep_id),
             self._listener,
         )
-        scheduler = self._scheduler(session)
+        scheduler = self._scheduler()
         confirmed: Confirmation | None = None
         drawing = Drawing(self.search.objective.metric)
         with session.opened([self._record()], dict), drawing:
-            name = self.experiment.name
             was_interrupted = self._mend(half, session)
             if not was_interrupted:
-                was_interrupted = session.sweep(scheduler, lambda _: name, {}, is_tested=False)
+                was_interrupted = session.sweep(scheduler, {})
             if not was_interrupted:
                 drawing.start(self.study)
                 if confirmed := self._confirmation():
-                    self._propose(confirmed.trials)
-                    fixed = FixedScheduler(confirmed.trials)
-                    was_interrupted = session.sweep(fixed, lambda _: name, {})
-                    if not was_interrupted:
-                        self._record_ends(confirmed, session)
+                    metric = self.search.objective.metric
+                    fixed = FixedScheduler(confirmed.trials, partial(TrialEnd.of, metric=metric))
+                    was_interrupted = session.sweep(fixed, {})
             session.executor.close()
             pictures = {} if was_interrupted else drawing.result(lambda: session.is_interrupted)
             was_interrupted = session.is_interrupted
@@ -157,66 +153,49 @@ class Searching:
                     scheduler.seconds_asking / scheduler.asked if scheduler.asked else None
                 ),
             )
+            name = self.experiment.name
             tables = {name: outcome.table.to_csv()}
             session.tracker.close(outcome.state, tables, {name: findings(outcome)})
         return replace(outcome, unwritten=session.unwritten)
 
-    def _scheduler(self, session: Session) -> StudyScheduler:
+    def _scheduler(self) -> StudyScheduler:
         timeout = self.search.timeout
         return StudyScheduler(
             self.own,
             self.search,
             self._trial,
             len(self.prepared.datasets[self.experiment.name].classes),
-            candidate(self.experiment, "", {}).parameters.epochs,
-            lambda told: self._hear(told, session),
+            setting_at(self.experiment, {}, self.data).parameters.epochs,
             math.inf if timeout is None else self._started + timeout,
         )
 
-    def _trial(self, number: int, values: Mapping[str, Any]) -> Trial:
-        """Make a trial of the study from its number and its values by parameter."""
-        point = candidate(self.experiment, f"trial {number}", values)
-        trial = Trial(number, point.name, runs_at(self.experiment, point, self.data))
-        self._propose([trial])
-        return trial
+    def _trial(self, number: int, choices: Mapping[str, Any]) -> Trial:
+        """Make a trial of the study from its number and from what was chosen."""
+        values = values_of(self.search.space, choices)
+        setting = setting_at(self.experiment, values, self.data)
+        return search_trial(self.experiment, number, setting, dict(choices))
 
-    def _propose(self, trials: Iterable[Trial]) -> None:
-        """Let the listener hear what the runs of some trials are called."""
-        for trial in trials:
-            names = {run.run_id: title(trial, run) for run in trial.runs}
-            self._listener(Proposed(names, trial.runs[0].parameters.epochs))
-
-    def _hear(self, told: Told, session: Session) -> None:
-        """Record how a trial ended, and let the listener hear of it."""
-        end = trial_end(
-            *(told.trial, told.state, told.value, told.values, told.params), why=told.why
-        )
-        session.tracker.end_trial(self.experiment.name, end)
-        maximize = self.search.objective.maximize
-        self._listener(judged(told, summaries(self.study), maximize=maximize))
+    @property
+    def ends(self) -> list[TrialEnd]:
+        """How the trials of the study ended, by number."""
+        return ends_of(self.study, self._trial)
 
     def _mend(self, trials: Sequence[Trial], session: Session) -> bool:
         """Complete the records of trials whose process was killed before they were written.
 
         The study knew of their end already. Returns whether it was interrupted.
         """
-        name = self.experiment.name
-        fixed = FixedScheduler(trials)
-        was_interrupted = session.sweep(fixed, lambda _: name, {}, is_tested=False)
-        for one in summaries(self.study):
-            if one.state != "RUNNING":
-                trial = self._trial(one.number, values_of(self.search.space, one.params))
-                end = trial_end(*(trial, one.state, one.value, one.values, one.params), why=one.why)
-                session.tracker.end_trial(name, end)
+        ends = {end.trial.key: end for end in self.ends}
+        scheduler = FixedScheduler(trials, lambda trial, _: ends[trial.key])
+        was_interrupted = session.sweep(scheduler, {})
+        for end in ends.values():
+            if end.state is not TrialState.STOPPED:
+                session.tracker.end_trial(end)
         return was_interrupted
 
     def _half_recorded(self) -> list[Trial]:
         """Return the completed trials with runs whose records are not finished."""
-        trials = [
-            self._trial(one.number, values_of(self.search.space, one.params))
-            for one in summaries(self.study)
-            if one.state == "COMPLETE"
-        ]
+        trials = [end.trial for end in self.ends if end.state.is_complete]
         runs = [run for trial in trials for run in trial.runs]
         known = self.store.find_runs([run.run_id for run in runs])
         checkpoints = self.store.checkpoints
@@ -226,33 +205,15 @@ class Searching:
             if (run.run_id in known and not known[run.run_id].state.is_finished)
             or (run.run_id not in known and checkpoints.latest_epoch(run) == run.parameters.epochs)
         }
-        return [one for one in trials if any(run.run_id in broken for run in one.runs)]
-
-    def _record_ends(self, confirmed: Confirmation, session: Session) -> None:
-        """Record what came of the winner and the default over fresh seeds."""
-        metric = self.search.objective.metric
-        for trial in confirmed.trials:
-            values = confirmed.values_by_run(trial, metric, session.results)
-            is_complete = len(values) == len(trial.runs)
-            value = sum(values.values()) / len(values) if is_complete else None
-            state = "COMPLETE" if is_complete else "FAIL"
-            end = trial_end(trial, state, value, values, params_of(trial.runs[0]))
-            session.tracker.end_trial(self.experiment.name, end)
-
-    def _winner(self) -> Candidate | None:
-        best = best_of(summaries(self.study), maximize=self.search.objective.maximize)
-        if best is None:
-            return None
-        values = values_of(self.search.space, best.params)
-        return candidate(self.experiment, f"trial {best.number}", values)
+        return [trial for trial in trials if not broken.isdisjoint(trial.run_ids)]
 
     def _confirmation(self) -> Confirmation | None:
         """Return what is to be trained to confirm the winner, if there is one."""
-        winner = self._winner()
-        if winner is None or not self.search.confirm:
+        best = best_of(self.ends, maximize=self.search.objective.maximize)
+        if best is None or not self.search.confirm:
             return None
         seeds = fresh_seeds(self.experiment, self.search.confirm)
-        return confirmation(self.experiment, winner, seeds, self.data)
+        return confirmation(self.experiment, best.trial, seeds)
 
     def _is_known(self, confirmed: Confirmation | None) -> bool:
         """Whether all of a confirmation is in the store, or there is none to be made."""
@@ -272,7 +233,8 @@ class Searching:
         is_away: bool = False,
         seconds_per_ask: float | None = None,
     ) -> SearchOutcome:
-        wanted = [run_id for one in summaries(self.study) for run_id in one.run_ids]
+        ends = self.ends
+        wanted = [run_id for end in ends for run_id in end.trial.run_ids]
         wanted += confirmed.run_ids if confirmed else []
         missing = [run_id for run_id in dict.fromkeys(wanted) if run_id not in results]
         # After an interruption nothing is asked or computed that may take seconds.
@@ -285,8 +247,8 @@ class Searching:
             experiment=self.experiment,
             search=self.search,
             study=self.study,
+            trials=ends,
             left_out=self.own.left_out(),
-            winner=self._winner(),
             confirmation=confirmed,
             results={**earlier, **results},
             importances={} if was_interrupted else importances(self.study),
@@ -305,7 +267,6 @@ class Searching:
             spec=experiment.text,
             plan=f"{self.search.trials} trials of {len(experiment.seeds)} runs each\n",
             data=self.prepared.datasets[experiment.name].describe(),
-            varying=(),
             sweep_id=self.sweep_id,
             origin=self.store.origin,
             is_search=True,

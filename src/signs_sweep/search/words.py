@@ -7,41 +7,34 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.data import KNOWN_DATASETS
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, Dense, Model
+from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, Dense, Model, Trial, TrialState
 from signs_sweep.protocols import Findings
 from signs_sweep.search.outcome import TEST_METRIC, SearchOutcome
-from signs_sweep.search.study import LeftOut, as_text, in_words
+from signs_sweep.search.study import LeftOut, in_words
 from signs_sweep.statistics.difference import Difference
 
 _NAMED = 5
 """Trials that are left out and named; others are counted."""
 
 
-def describe(name: str, params: Mapping[str, Any]) -> str:
-    """Return a trial in words: its name and what was chosen, numbers to three digits."""
-    return " ".join([name, *(f"{key}={_short(value)}" for key, value in params.items())])
-
-
-def recorded(params: Mapping[str, Any]) -> dict[str, str]:
-    """Return what was chosen as MLflow keeps it, numbers as in a spec.
-
-    It refuses the commas in the name of a `zip`.
-    """
-    return {name.replace(", ", "/"): as_text(value) for name, value in params.items()}
+def describe(trial: Trial) -> str:
+    """Return a trial in words: its title and what was chosen, numbers to three digits."""
+    choices = (f"{name}={_short(value)}" for name, value in trial.choices.items())
+    return " ".join([trial.title, *choices])
 
 
 def findings(outcome: SearchOutcome) -> Findings:
     """Return what the record of a search says of it."""
     best, counts = outcome.best, outcome.counts
     metrics: dict[str, float] = {
-        "trials_complete": counts["COMPLETE"],
-        "trials_pruned": counts["PRUNED"],
-        "trials_failed": counts["FAIL"],
+        "trials_complete": counts[TrialState.COMPLETE],
+        "trials_pruned": counts[TrialState.PRUNED],
+        "trials_failed": counts[TrialState.FAILED],
         "epochs_saved": outcome.epochs_saved,
     }
     if best is not None and best.value is not None:
         metrics["best_value"] = best.value
-        metrics["best_trial"] = best.number
+        metrics["best_trial"] = best.trial.number
     confirmed = outcome.confirmation
     for metric in confirmed_metrics(outcome):
         assert confirmed is not None
@@ -53,10 +46,10 @@ def findings(outcome: SearchOutcome) -> Findings:
             metrics[f"difference_{metric}_low"] = difference.low
             metrics[f"difference_{metric}_high"] = difference.high
     files = dict(outcome.files)
-    if outcome.winner is not None:
+    if best is not None:
         files["best.yaml"] = best_spec(outcome, outcome.experiment.path.parent).encode()
-    params = recorded({} if best is None else best.params)
-    return Findings(params, metrics, "\n\n".join(sentences(outcome)), files)
+    choices = {} if best is None else best.trial.choices
+    return Findings(choices, metrics, "\n\n".join(sentences(outcome)), files)
 
 
 def confirmed_metrics(outcome: SearchOutcome) -> list[str]:
@@ -69,10 +62,10 @@ def confirmed_metrics(outcome: SearchOutcome) -> list[str]:
 def sentences(outcome: SearchOutcome) -> list[str]:
     """Return what came out, a sentence or two a line."""
     best, counts = outcome.best, outcome.counts
-    ended = counts["COMPLETE"] + counts["PRUNED"] + counts["FAIL"]
-    told = f"{ended} trials: {counts['COMPLETE']} complete"
-    told += f", {counts['PRUNED']} pruned" if counts["PRUNED"] else ""
-    told += f", {counts['FAIL']} failed" if counts["FAIL"] else ""
+    ended = counts[TrialState.COMPLETE] + counts[TrialState.PRUNED] + counts[TrialState.FAILED]
+    told = f"{ended} trials: {counts[TrialState.COMPLETE]} complete"
+    told += f", {counts[TrialState.PRUNED]} pruned" if counts[TrialState.PRUNED] else ""
+    told += f", {counts[TrialState.FAILED]} failed" if counts[TrialState.FAILED] else ""
     lines = [f"{told}."]
     if outcome.epochs_saved:
         lines[0] += f" Pruning left out {outcome.epochs_saved:,} epochs."
@@ -85,14 +78,14 @@ def sentences(outcome: SearchOutcome) -> list[str]:
     if best is None:
         return [*lines, "No trial was completed, so there is no best one."]
     metric = outcome.search.objective.metric
-    name = describe(f"trial {best.number}", best.params)
-    equal = [f"{one.number}" for one in outcome.trials if one.value == best.value]
+    name = describe(best.trial)
+    equal = [f"{end.trial.number}" for end in outcome.trials if end.value == best.value]
     tie = f" Trials {', '.join(equal)} have that value." if len(equal) > 1 else ""
     lines.append(f"Best: {name}, {metric} {best.value:.4f}.{tie}")
     lines += _confirmed(outcome, ended)
     lines += _guessing(outcome)
     if len(outcome.search.space) > 1:
-        lines.append(in_words(outcome.importances, counts["COMPLETE"]))
+        lines.append(in_words(outcome.importances, counts[TrialState.COMPLETE]))
     return lines
 
 
@@ -107,8 +100,8 @@ def _guessing(outcome: SearchOutcome) -> list[str]:
         "same class, as it does when its hidden units are all dead."
     )
     confirmed = outcome.confirmation
-    chosen = set(outcome.best.run_ids) if outcome.best else set()
-    chosen |= {run.run_id for run in confirmed.winner.runs} if confirmed else set()
+    chosen = set(outcome.best.trial.run_ids) if outcome.best else set()
+    chosen |= set(confirmed.winner.run_ids) if confirmed else set()
     if chosen & found:
         text += f" {len(chosen & found)} of them are runs of the best trial: do not rely on it."
     return [text]
@@ -172,14 +165,14 @@ def best_spec(outcome: SearchOutcome, folder: Path) -> str:
     """Return a spec that trains the winner, over the seeds that confirmed it, else the spec's.
 
     Args:
-        outcome: with a winner.
+        outcome: with a best trial.
         folder: where the spec will be, for the paths in it.
     """
-    winner, best, experiment = outcome.winner, outcome.best, outcome.experiment
-    assert winner is not None
+    best, experiment = outcome.best, outcome.experiment
     assert best is not None
+    winner = best.trial.setting
     metric = outcome.search.objective.metric
-    of_all = f"{winner.name} of {sum(outcome.counts.values())}"
+    of_all = f"{best.trial.title} of {sum(outcome.counts.values())}"
     lines = [
         f"# Winner of the search '{experiment.name}': {of_all}, {metric} {best.value}",
         f"name: {experiment.name[:95].rstrip(' .-')}-best",

@@ -1,8 +1,9 @@
 """The sweep loop: trials in, results out.
 
 It knows the protocols and none of what is behind them. It asks the scheduler for a trial whenever a
-place in the executor is free, passes every event to the tracker and to whoever listens, and tells
-the scheduler when all runs of a trial have ended.
+place in the executor is free, passes every event to the tracker and to the listener, and tells the
+scheduler when all runs of a trial have ended. What processes repeat is dropped here: all others see
+each epoch once.
 """
 
 import time
@@ -18,6 +19,7 @@ from signs_sweep.domain import (
     News,
     Notice,
     Progress,
+    Proposed,
     Result,
     Retried,
     Run,
@@ -42,7 +44,7 @@ They take half a second to hear of it; a checkpoint of 100 MB takes about a seco
 _AGAIN = "Run the same command again to go on with this run; finished runs are kept."
 
 Listener = Callable[[News | None], None]
-"""Hears every event after it was recorded, and None when there was none for a while.
+"""Called with every event once it was passed to the tracker, and with None after a pause.
 
 A Notice may come from another thread.
 """
@@ -50,7 +52,7 @@ A Notice may come from another thread.
 
 @dataclass(eq=False)
 class _Open:
-    """A trial that the scheduler was asked for and not yet told of.
+    """A trial that the scheduler handed out and that has not ended.
 
     Attributes:
         trial: the trial.
@@ -75,11 +77,8 @@ class Sweep:
         executor: Executor,
         tracker: Tracker,
         known: Mapping[str, Result],
-        experiment_of: Callable[[Trial], str],
         listener: Listener,
         recovery: Recovery,
-        *,
-        is_tested: bool = True,
     ) -> None:
         """Prepare a sweep; nothing is started.
 
@@ -88,19 +87,14 @@ class Sweep:
             executor: trains; the caller closes it.
             tracker: records; open, and closed by the caller.
             known: results that need no training, by run_id.
-            experiment_of: name of the experiment that a trial belongs to.
-            listener: hears of everything.
+            listener: is given all that happens.
             recovery: how runs go on that were begun before.
-            is_tested: whether runs are evaluated on the test set at their end; one that was trained
-                and not tested is then tested, without being trained again.
         """
-        self._is_tested = is_tested
         self._recovery = recovery
         self._scheduler = scheduler
         self._executor = executor
         self._tracker = tracker
         self._known = known
-        self._experiment_of = experiment_of
         self._listener = listener
         self._waiting: deque[Run] = deque()
         self._underway: dict[str, Underway] = {}
@@ -108,7 +102,7 @@ class Sweep:
         """By run_id, the trials that want a run, in the order in which they asked for it."""
         self._stopping: dict[str, list[_Open]] = {}
         """By run_id, the trials that gave up a run, until it has stopped."""
-        self._told_of: set[str] = set()
+        self._reported_waiting: set[str] = set()
         self._ours: set[str] = set()
         self._is_interrupted = False
         self.results: dict[str, Result] = {}
@@ -118,7 +112,7 @@ class Sweep:
 
         Raises:
             KeyboardInterrupt: `interrupt` was called; the runs under way are recorded as stopped,
-                and the scheduler hears nothing of them: their trials have not ended.
+                and the scheduler is not told of them: their trials have not ended.
         """
         self._fill()
         while self._underway or self._waiting or self._is_interrupted:
@@ -152,7 +146,7 @@ class Sweep:
             self._executor.stop(run_id)
         deadline = time.monotonic() + _GRACE_SECONDS
         while time.monotonic() < deadline and any(
-            entry.progress for entry in self._underway.values()
+            entry.has_trained for entry in self._underway.values()
         ):
             self._hear(_POLL_SECONDS)
         self._executor.close()
@@ -167,7 +161,7 @@ class Sweep:
             if run is None:
                 return
             known = self._recovery.look_up(run)
-            if known is not None and self._suffices(known):
+            if known is not None and self._suffices(known, run.run_id):
                 self._recovery.claims.release(run.trajectory_id)
                 self._end(run.run_id, known)
                 if self._is_interrupted:
@@ -178,16 +172,25 @@ class Sweep:
             if remark := self._recovery.remark(run):
                 self._listener(Notice(remark, run.run_id))
             self._ours.add(run.trajectory_id)
-            self._tracker.start(self._experiment_of(trial), trial, run, record)
+            self._tracker.start(trial, run, record)
             self._underway[run.run_id] = Underway(run)
             self._submit(run)
 
     def _submit(self, run: Run) -> None:
-        self._executor.submit(run, self._recovery.checkpoint(run), is_tested=self._is_tested)
+        checkpoint, is_tested = self._recovery.checkpoint(run), self._is_tested(run.run_id)
+        self._executor.submit(run, checkpoint, is_tested=is_tested)
 
-    def _suffices(self, known: Result) -> bool:
+    def _is_tested(self, run_id: str) -> bool:
+        """Whether a run is evaluated on the test set at its end, for one of its trials.
+
+        One that was trained and not tested is then tested, without being trained again.
+        """
+        opened = [*self._owners.get(run_id, ()), *self._stopping.get(run_id, ())]
+        return any(entry.trial.purpose.is_tested for entry in opened)
+
+    def _suffices(self, known: Result, run_id: str) -> bool:
         """Whether there is nothing left to do for a run."""
-        return known.is_tested if self._is_tested else known.state.is_finished
+        return known.is_tested if self._is_tested(run_id) else known.state.is_finished
 
     def _next(self) -> Run | None:
         """Return the next run whose trajectory could be claimed.
@@ -201,7 +204,7 @@ class Sweep:
                     self._waiting.remove(run)
                     return run
             if self._is_about_to_be_free() or not self._take_trial():
-                self._tell_of_waiting()
+                self._report_waiting()
                 break
         return None
 
@@ -215,11 +218,11 @@ class Sweep:
             run.trajectory_id in self._ours for run in self._waiting
         )
 
-    def _tell_of_waiting(self) -> None:
+    def _report_waiting(self) -> None:
         """Say once of a run that another sweep is on it."""
         for run in self._waiting:
-            if run.trajectory_id not in self._ours and run.run_id not in self._told_of:
-                self._told_of.add(run.run_id)
+            if run.trajectory_id not in self._ours and run.run_id not in self._reported_waiting:
+                self._reported_waiting.add(run.run_id)
                 self._listener(Waiting(run.run_id))
 
     def _take_trial(self) -> bool:
@@ -230,20 +233,23 @@ class Sweep:
         trial = self._scheduler.ask()
         if trial is None:
             return False
-        one, found = _Open(trial), []
+        self._listener(Proposed(trial))
+        opened, found = _Open(trial), []
         for run in trial.runs:
             result = self._known.get(run.run_id) or self.results.get(run.run_id)
             if result is not None and result.state is not State.KILLED:
                 self.results[run.run_id] = result
                 found.append(result)
                 continue
-            # One that was stopped for an earlier trial, or is about to be, goes on where it was.
+            # A run that was stopped for an earlier trial, or is about to be, goes on where it was.
             owners = self._owners.setdefault(run.run_id, [])
-            owners.append(one)
+            owners.append(opened)
             if len(owners) == 1:
                 self._waiting.append(run)
+            elif (entry := self._underway.get(run.run_id)) and entry.curves.epochs:
+                self._scheduler.report(trial, entry.curves.joined())
         for result in found:
-            self._tell_of_end(one, result)
+            self._end_run(opened, result)
         return True
 
     def _handle(self, event: Event) -> None:
@@ -260,19 +266,23 @@ class Sweep:
             else:
                 self._retry(entry, event)
                 return
-        self._tracker.record(event)
         if isinstance(event, Progress):
-            entry.progress.append(event)
-            # Every trial that shares the run hears of it; one that wants it to go on is enough.
+            new = entry.add(event)
+            if new is None:
+                return
+            event = new
+        self._tracker.record(event)
+        self._listener(event)
+        if isinstance(event, Progress):
+            # Reported to every trial that shares the run; one that wants it to go on is enough.
             owners = [] if event.run_id in self._stopping else self._owners[event.run_id]
-            wanted = [self._scheduler.report(one.trial, event) for one in owners]
+            wanted = [self._scheduler.report(opened.trial, event) for opened in owners]
             if owners and not any(wanted):
                 self._give_up(event.run_id)
         elif isinstance(event, Finished | Failed | Stopped):
             del self._underway[event.run_id]
             self._release(entry.run.trajectory_id)
             self._end(event.run_id, entry.result(event))
-        self._listener(event)
 
     def _release(self, trajectory: str) -> None:
         """Let others have a trajectory, once they would find how it ended."""
@@ -294,26 +304,30 @@ class Sweep:
         if result.state is not State.KILLED:
             owners += self._owners.pop(run_id, [])
             self._waiting = deque(run for run in self._waiting if run.run_id != run_id)
-        for one in owners:
-            self._tell_of_end(one, result)
+        for opened in owners:
+            self._end_run(opened, result)
 
-    def _tell_of_end(self, one: _Open, result: Result) -> None:
-        """Let the scheduler hear how a run ended, and of the trial if that was the last."""
-        one.ended[result.run_id] = result
-        if not self._scheduler.end(one.trial, result):
-            self._drop_rest(one)
-        if len(one.ended) == len(one.trial.runs):
-            self._scheduler.tell(one.trial, [one.ended[run.run_id] for run in one.trial.runs])
+    def _end_run(self, opened: _Open, result: Result) -> None:
+        """Pass on how a run of a trial ended, and the end of the trial if that was the last."""
+        opened.ended[result.run_id] = result
+        trial = opened.trial
+        if not self._scheduler.end(trial, result):
+            self._drop_rest(opened)
+        if len(opened.ended) == len(trial.runs):
+            end = self._scheduler.tell(trial, [opened.ended[run.run_id] for run in trial.runs])
+            self._tracker.end_trial(end)
+            self._listener(end)
 
-    def _drop_rest(self, one: _Open) -> None:
+    def _drop_rest(self, opened: _Open) -> None:
         """Give up the runs of a trial that have not ended, and that no other trial wants."""
-        for run in one.trial.runs:
-            if self._owners.get(run.run_id) != [one]:
+        for run in opened.trial.runs:
+            if self._owners.get(run.run_id) != [opened]:
                 continue
             if run in self._waiting:
                 self._waiting.remove(run)
                 del self._owners[run.run_id]
-                self.results[run.run_id] = one.ended[run.run_id] = Result(run.run_id, State.KILLED)
+                result = Result(run.run_id, State.KILLED)
+                self.results[run.run_id] = opened.ended[run.run_id] = result
             else:
                 self._give_up(run.run_id)
 

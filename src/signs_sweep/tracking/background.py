@@ -19,9 +19,10 @@ from signs_sweep.domain import (
     State,
     Stopped,
     Trial,
+    TrialEnd,
 )
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import Findings, SweepRecord, Tracker, TrialEnd
+from signs_sweep.protocols import Findings, SweepRecord, Tracker
 from signs_sweep.tracking.journal import Call
 
 _MOST_WAITING = 16
@@ -89,9 +90,9 @@ class BackgroundTracker:
         """See `Tracker.open`."""
         self._later("open", sweeps)
 
-    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+    def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
-        self._later("start", experiment, trial, run, continues)
+        self._later("start", trial, run, continues)
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`. Waits where more is on its way than the store can take soon."""
@@ -101,9 +102,9 @@ class BackgroundTracker:
         """See `Tracker.then`. Not done if something went wrong before."""
         self._later("then", job)
 
-    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+    def end_trial(self, end: TrialEnd) -> None:
         """See `Tracker.end_trial`."""
-        self._later("end_trial", experiment, end)
+        self._later("end_trial", end)
 
     def hurry(self) -> None:
         """Wait for no room any more, and let `close` end within seconds; again, at once.

@@ -22,16 +22,19 @@ from signs_sweep.domain import (
     Finished,
     Parameters,
     Progress,
+    Purpose,
     Retried,
     Run,
     Started,
     State,
     Stopped,
     Trial,
+    TrialEnd,
+    TrialState,
     Waiting,
 )
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
+from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
 
 _RECORDS = {
@@ -41,6 +44,8 @@ _RECORDS = {
         *(Run, Started, Stopped, SweepRecord, Trial, TrialEnd, Waiting),
     )
 }
+
+_ENUMS = {kind.__name__: kind for kind in (State, TrialState, Purpose)}
 
 Call = tuple[str, tuple[Any, ...]]
 """Name of a method, and its arguments."""
@@ -112,8 +117,8 @@ def _encode(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
         case np.ndarray():
             content = b64encode(np.ascontiguousarray(value).tobytes()).decode()
             return {"array": [value.dtype.str, value.shape, content]}
-        case State():
-            return {"state": value.value}
+        case State() | TrialState() | Purpose():
+            return {type(value).__name__: value.value}
         case tuple() | list():
             return [_encode(item) for item in value]
         case Mapping():
@@ -137,8 +142,8 @@ def _decode(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
         case "array":
             dtype, shape, raw = content
             return np.frombuffer(b64decode(raw), dtype).reshape(shape).copy()
-        case "state":
-            return State(content)
+        case "State" | "TrialState" | "Purpose":
+            return _ENUMS[kind](content)
         case "mapping":
             return {name: _decode(item) for name, item in content}
     return _RECORDS[kind](**{name: _decode(item) for name, item in content.items()})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from signs_sweep.domain import (
     Checkpoint,
+    Curves,
     Event,
     Failed,
     Finished,
@@ -16,18 +17,17 @@ from signs_sweep.domain import (
     State,
     Stopped,
     Trial,
+    TrialEnd,
     Waiting,
 )
 from signs_sweep.errors import UnknownExperimentError
-from signs_sweep.protocols import Findings, RecordedRun, SweepRecord, TrialEnd
-from signs_sweep.tracking.curves import Curves
+from signs_sweep.protocols import Findings, RecordedRun, SweepRecord
 
 
 @dataclass(eq=False)
 class _Record:
     """One recording of a run."""
 
-    experiment: str
     trial: Trial
     run: Run
     result: Result
@@ -39,7 +39,7 @@ class MemoryTracker:
 
     Attributes:
         sweeps: every sweep that was opened, by experiment.
-        started: the experiment, trial and run of every `start`, in order.
+        started: trial and run of every `start`, in order.
         closed: the state of every `close`, in order.
         tables: by experiment, the table that the last `close` brought.
         trial_ends: how trials ended, in order, each once.
@@ -48,7 +48,7 @@ class MemoryTracker:
 
     def __init__(self) -> None:
         self.sweeps: dict[str, SweepRecord] = {}
-        self.started: list[tuple[str, Trial, Run]] = []
+        self.started: list[tuple[Trial, Run]] = []
         self.closed: list[State] = []
         self.tables: dict[str, str] = {}
         self.trial_ends: list[TrialEnd] = []
@@ -68,7 +68,7 @@ class MemoryTracker:
         """See `RunIndex.list_runs`."""
         if experiment not in self.sweeps:
             raise UnknownExperimentError(f"no experiment '{experiment}'")
-        found = [record for record in self._records if record.experiment == experiment]
+        found = [record for record in self._records if record.trial.experiment == experiment]
         return [
             RecordedRun(
                 label=record.trial.label,
@@ -89,21 +89,21 @@ class MemoryTracker:
         """See `Tracker.open`."""
         self.sweeps.update({sweep.experiment: sweep for sweep in sweeps})
 
-    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+    def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
-        if experiment not in self.sweeps:
-            raise KeyError(experiment)
-        self.started.append((experiment, trial, run))
+        if trial.experiment not in self.sweeps:
+            raise KeyError(trial.experiment)
+        self.started.append((trial, run))
         earlier = [one for one in self._records if one.result.location == continues]
         if continues is not None and earlier:
             (record,) = earlier
             record.result = replace(record.result, state=State.RUNNING, message=None)
-            if record.experiment == experiment:
+            if record.trial.experiment == trial.experiment:
                 record.trial = trial
         else:
             location = f"memory/{len(self._records) + 1}"
             result = Result(run.run_id, State.RUNNING, location=location)
-            record = _Record(experiment, trial, run, result)
+            record = _Record(trial, run, result)
             self._records.append(record)
         self._current[run.run_id] = record
 
@@ -134,11 +134,9 @@ class MemoryTracker:
         """See `Tracker.then`."""
         job()
 
-    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+    def end_trial(self, end: TrialEnd) -> None:
         """See `Tracker.end_trial`."""
-        if not self.sweeps[experiment].is_search:
-            raise KeyError(experiment)
-        if end not in self.trial_ends:
+        if self.sweeps[end.trial.experiment].is_search and end not in self.trial_ends:
             self.trial_ends.append(end)
 
     def close(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 from signs_sweep.domain import (
+    Curves,
     Event,
     Failed,
     Finished,
@@ -18,10 +19,10 @@ from signs_sweep.domain import (
     State,
     Stopped,
     Trial,
+    TrialEnd,
 )
 from signs_sweep.errors import StoreError
-from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker, TrialEnd
-from signs_sweep.tracking.curves import Curves
+from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.journal import Call, Journal
 
@@ -93,10 +94,10 @@ class SpoolingTracker:
         self._inner.open(sweeps)
         self._sweeps = tuple(sweeps)
 
-    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+    def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
         self._underway[run.run_id] = []
-        self._do_for_run(run.run_id, ("start", (experiment, trial, run, continues)))
+        self._do_for_run(run.run_id, ("start", (trial, run, continues)))
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
@@ -110,9 +111,9 @@ class SpoolingTracker:
         """See `Tracker.then`. What is in the journal counts as written."""
         job()
 
-    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+    def end_trial(self, end: TrialEnd) -> None:
         """See `Tracker.end_trial`."""
-        call = ("end_trial", (experiment, end))
+        call = ("end_trial", (end,))
         self._do(call, keep=[call])
 
     def close(
@@ -153,7 +154,7 @@ class SpoolingTracker:
                     self._sweeps = tuple(arguments[0])
                     continue
                 if name == "start":
-                    known.add(arguments[2].run_id)
+                    known.add(arguments[1].run_id)
                 if name != "record" or arguments[0].run_id in known:  # Else it has just ended.
                     rest.append((name, arguments))
             if not self._is_away:
@@ -271,7 +272,7 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> N
     of_runs: dict[str, list[Call]] = {}
     for name, arguments in calls:
         if name == "start":
-            of_runs[arguments[2].run_id] = [(name, arguments)]
+            of_runs[arguments[1].run_id] = [(name, arguments)]
         elif name == "record" and arguments[0].run_id in of_runs:
             of_runs[arguments[0].run_id].append((name, arguments))
     found = {} if index is None else index.find(list(of_runs))
@@ -279,10 +280,14 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> N
         known = found.get(run_id)
         if known is not None and known.state.is_finished:
             continue
-        experiment, trial, run, continues = start[1]
-        tracker.start(experiment, trial, run, known.location if known else continues)
-        for event in events:
-            _apply(tracker, event)
+        trial, run, continues = start[1]
+        tracker.start(trial, run, known.location if known else continues)
+        curves = Curves()
+        for name, (event,) in events:
+            # A call may be in the journal twice: what was under way when the store went away.
+            new = curves.add(event) if isinstance(event, Progress) else event
+            if new is not None:
+                _apply(tracker, (name, (new,)))
     for name, arguments in calls:
         if name == "end_trial":
             _apply(tracker, (name, arguments))

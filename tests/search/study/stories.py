@@ -9,9 +9,10 @@ from typing import Any
 import optuna
 
 from events import progress
-from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial
-from signs_sweep.search.study import OwnTrials, StudyScheduler, Told, aggregate
+from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial, TrialEnd
+from signs_sweep.search.study import OwnTrials, StudyScheduler, aggregate, values_of
 from signs_sweep.spec import Categories, Choice, Objective, Pruner, Range, Sampler, Search
+from trials import searched
 
 SPACE = (
     Range("l2", 1e-4, 1e-1, log=True, step=None, is_integer=False),
@@ -48,24 +49,25 @@ class Story:
         self.own = OwnTrials(
             self.study, search.space, self.runs_of, partial(aggregate, objective=search.objective)
         )
-        self.told: list[Told] = []
-        self.scheduler = StudyScheduler(
-            self.own, search, self.make_trial, 6, epochs, self.told.append
-        )
+        self.told: list[TrialEnd] = []
+        self.scheduler = StudyScheduler(self.own, search, self.make_trial, 6, epochs)
+        self.space = search.space
 
-    def make_trial(self, number: int, values: Mapping[str, Any]) -> Trial:
+    def make_trial(self, number: int, choices: Mapping[str, Any]) -> Trial:
+        return searched(number, *self.replicates(values_of(self.space, choices)), **choices)
+
+    def replicates(self, values: Mapping[str, Any]) -> list[Run]:
         values = dict(values)
         model = Dense(values.pop("hidden", (3,)))
-        runs = tuple(
+        return [
             Run(
                 Parameters(epochs=self.epochs, global_seed=s, init_seed=s, **values), model, 0.2, ""
             )
             for s in range(self.seeds)
-        )
-        return Trial(number, f"trial {number}", runs)
+        ]
 
     def runs_of(self, values: Mapping[str, Any]) -> list[str]:
-        return [run.run_id for run in self.make_trial(0, values).runs]
+        return [run.run_id for run in self.replicates(values)]
 
     def progress(self, trial: Trial, accuracies: Sequence[float], first: int = 1, seed: int = 0):
         losses = [1.0] * len(accuracies)
@@ -78,11 +80,15 @@ class Story:
         ]
         for result in results:
             self.scheduler.end(trial, result)
-        self.scheduler.tell(trial, results)
+        self.told.append(self.scheduler.tell(trial, results))
 
 
 def value_of(trial: Trial) -> float:
-    parameters = trial.runs[0].parameters
+    return value_at(trial.runs[0])
+
+
+def value_at(run: Run) -> float:
+    parameters = run.parameters
     return 0.9 - abs(math.log10(parameters.l2 + 1e-9) + 2) / 10 + parameters.batch_size / 1000
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from stories import MEDIAN, NO_PRUNER, SEARCH, SPACE, Story, value_of
+from stories import MEDIAN, NO_PRUNER, SEARCH, SPACE, Story, value_at
 
 from events import failed, finished, progress, started, stopped
 from signs_sweep.domain import (
@@ -17,10 +17,12 @@ from signs_sweep.domain import (
     Run,
     State,
     Trial,
+    TrialEnd,
 )
 from signs_sweep.project import MemoryCheckpoints
 from signs_sweep.protocols import Scheduler, SweepRecord
-from signs_sweep.search.study import proposed, recover
+from signs_sweep.search.study import recover
+from signs_sweep.search.study.scheduler import proposed
 from signs_sweep.spec import Sampler, Search
 from signs_sweep.sweep.fixed import FixedScheduler
 from signs_sweep.sweep.loop import Sweep
@@ -35,7 +37,7 @@ Tick = Callable[[], None]
 
 def accuracy(run: Run, epoch: int) -> float:
     """What a run reaches at an epoch: a seed changes it a little, and the order of points never."""
-    return (value_of(Trial(0, None, (run,))) + run.parameters.global_seed / 1000) * epoch / EPOCHS
+    return (value_at(run) + run.parameters.global_seed / 1000) * epoch / EPOCHS
 
 
 def epochs_of(run: Run, first: int, last: int) -> Progress:
@@ -132,11 +134,12 @@ class Watched:
         self.tick()
         return goes_on
 
-    def tell(self, trial: Trial, results: Sequence[Result]) -> None:
+    def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
         self.tick()
         self.told[trial.number] += 1
-        self.inner.tell(trial, results)
+        end = self.inner.tell(trial, results)
         self.tick()
+        return end
 
 
 class World:
@@ -164,11 +167,8 @@ class World:
             self.checkpoints, claims, lambda run: self.tracker.find([run.run_id]).get(run.run_id)
         )
         watched = Watched(scheduler, tick)
-        self.tracker.open([SweepRecord("toy", "", "", "", "data", ())])
-        sweep = Sweep(
-            *(watched, executor, self.tracker, {}, lambda _: "toy", lambda _: tick(), recovery),
-            is_tested=False,
-        )
+        self.tracker.open([SweepRecord("toy", "", "", "", "data")])
+        sweep = Sweep(watched, executor, self.tracker, {}, lambda _: tick(), recovery)
         try:
             sweep.run()
         except KeyboardInterrupt:
@@ -246,7 +246,7 @@ def interrupt_at_every_moment(
 @pytest.mark.parametrize("slots", [1, 2])
 def test_a_fixed_list_that_is_interrupted_at_any_moment_goes_on_to_its_end(slots: int) -> None:
     story = Story(seeds=2, epochs=EPOCHS)
-    points = [{"l2": l2, "batch_size": 16} for l2 in (0.1, 0.01, 0.1)]
+    points = [{"l2": l2, "batch_size": 16, "hidden": "50"} for l2 in (0.1, 0.01, 0.1)]
     trials = [story.make_trial(number, values) for number, values in enumerate(points)]
     world = World(slots)
     assert not world.sweep(FixedScheduler(trials))

@@ -11,6 +11,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState, create_trial
 from stories import NAMES, NO_PRUNER, SEARCH, SPACE, Story, search_through
 
+from signs_sweep import domain
 from signs_sweep.errors import UsageError
 from signs_sweep.search.study import (
     OwnTrials,
@@ -275,7 +276,7 @@ def test_a_trial_under_way_that_somebody_else_ends_is_left_out(
     goes_on = story.scheduler.report(trial, story.progress(trial, [0.5] * 40))
     assert goes_on == (pruner == "none")
     story.finish(trial, 0.5)
-    assert (story.told[0].state, story.told[0].value) == ("FAIL", None)
+    assert (story.told[0].state, story.told[0].value) == (domain.TrialState.STOPPED, None)
     assert story.told[0].why == "it was ended outside this search"
     assert len(search_through(story)) == 2
     assert story.own.study.best_value < 0.99
@@ -287,6 +288,6 @@ def test_a_trial_whose_value_is_not_finite_has_failed_and_counts(value: float) -
     story = Story(replace(SEARCH, trials=1), seeds=2)
     trial = story.scheduler.ask()
     story.finish(trial, 0.5, value)
-    assert story.told[0].state == "FAIL"
+    assert story.told[0].state is domain.TrialState.FAILED
     assert story.told[0].why == "its val_accuracy is not a finite number"
     assert story.scheduler.ask() is None

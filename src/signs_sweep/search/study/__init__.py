@@ -4,8 +4,8 @@ from signs_sweep.search.study.importances import importances, in_words
 from signs_sweep.search.study.methods import missing_package
 from signs_sweep.search.study.own import LeftOut, OwnTrials
 from signs_sweep.search.study.pictures import Drawing, draw_study
-from signs_sweep.search.study.scheduler import StudyScheduler, Told, aggregate, count_done, proposed
-from signs_sweep.search.study.space import as_text, distributions, grid_size, values_of
+from signs_sweep.search.study.scheduler import StudyScheduler, aggregate, count_done, ends_of
+from signs_sweep.search.study.space import distributions, grid_size, values_of
 from signs_sweep.search.study.storage import (
     FAILED,
     identity_of,
@@ -21,19 +21,17 @@ __all__ = [
     "LeftOut",
     "OwnTrials",
     "StudyScheduler",
-    "Told",
     "aggregate",
-    "as_text",
     "count_done",
     "distributions",
     "draw_study",
+    "ends_of",
     "grid_size",
     "identity_of",
     "importances",
     "in_words",
     "missing_package",
     "open_study",
-    "proposed",
     "quiet_optuna",
     "recover",
     "storage_errors",

@@ -1,4 +1,4 @@
-"""A search as a scheduler: Optuna proposes, the loop trains, Optuna hears what came of it."""
+"""A search as a scheduler: Optuna proposes, the loop trains, the results go back to Optuna."""
 
 import math
 import statistics
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.domain import Progress, Result, State, Trial
+from signs_sweep.domain import Progress, Result, State, Trial, TrialEnd, TrialState
 from signs_sweep.search.study.methods import decision_interval, make_pruner, make_sampler
 from signs_sweep.search.study.own import RUNS, VALUES, OwnTrials
 from signs_sweep.search.study.space import grid, values_of
@@ -22,34 +22,15 @@ if TYPE_CHECKING:
 
 _ENDED = "it was ended outside this search"
 
-
-@dataclass(frozen=True)
-class Told:
-    """How a trial ended, for the record and for the terminal.
-
-    Attributes:
-        trial: the trial.
-        state: COMPLETE, PRUNED or FAIL.
-        value: over all replicates, or None.
-        values: of each replicate that has one, by run_id.
-        params: what was chosen, in Optuna's terms.
-        why: why it was pruned or failed, in words, or an empty string.
-    """
-
-    trial: Trial
-    state: str
-    value: float | None
-    values: Mapping[str, float]
-    params: Mapping[str, Any]
-    why: str
+PRUNED = "pruned"
+"""Attribute of a trial that was pruned: why."""
 
 
 @dataclass(eq=False)
 class _Open:
-    """A trial that was asked for and not yet told."""
+    """A trial that has not ended."""
 
     handle: "optuna.Trial"
-    reported: int = 0
     values: dict[str, float] = field(default_factory=dict)
     watches: dict[str, DeadWatch] = field(default_factory=dict)
     pruned: str = ""
@@ -84,7 +65,6 @@ class StudyScheduler:
         make_trial: Callable[[int, Mapping[str, Any]], Trial],
         classes: int,
         epochs: int,
-        listener: Callable[[Told], None],
         deadline: float = math.inf,
     ) -> None:
         """Prepare; nothing is asked.
@@ -92,10 +72,9 @@ class StudyScheduler:
         Args:
             own: the trials of the search, in a study that is open.
             search: what to search, and how.
-            make_trial: makes a trial from a number and from values by parameter.
+            make_trial: makes a trial from its number in the study and from what was chosen.
             classes: how many there are.
             epochs: of a run, as far as the spec says.
-            listener: hears of every trial that ends.
             deadline: by `time.monotonic`, when to stop asking.
         """
         self._own = own
@@ -104,7 +83,6 @@ class StudyScheduler:
         self._make_trial = make_trial
         self._classes = classes
         self._interval = decision_interval(search.pruner, epochs)
-        self._listener = listener
         self._deadline = deadline
         self._open: dict[int, _Open] = {}
         self._is_exhausted = False
@@ -125,20 +103,19 @@ class StudyScheduler:
             self._is_exhausted = True
             return None
         self.asked += 1
-        trial = self._make_trial(handle.number, values_of(self._search.space, handle.params))
-        handle.set_user_attr(RUNS, [run.run_id for run in trial.runs])
+        trial = self._make_trial(handle.number, handle.params)
+        handle.set_user_attr(RUNS, list(trial.run_ids))
         self._open[handle.number] = _Open(handle)
         return trial
 
     def report(self, trial: Trial, progress: Progress) -> bool:
-        """Hear of new epochs; return False for a run that is pruned.
+        """Take in new epochs; return False for a run that is pruned.
 
-        They are gone through one by one, so that the answer does not depend on how many came
-        together. At the last epoch nothing is decided any more.
+        Each is judged by itself, so that the answer does not depend on how many came together. At
+        the last epoch nothing is decided any more.
         """
         opened = self._open[trial.number]
-        last = trial.runs[0].parameters.epochs
-        for epoch in range(progress.first_epoch, min(progress.last_epoch, last - 1) + 1):
+        for epoch in range(progress.first_epoch, min(progress.last_epoch, trial.epochs - 1) + 1):
             if opened.pruned:
                 break
             place = epoch - progress.first_epoch
@@ -157,21 +134,20 @@ class StudyScheduler:
                 opened.handle.set_user_attr("dead", value=True)
                 return
         is_decision = pruner.name in EPOCHWISE_PRUNERS and epoch % self._interval == 0
-        if is_decision and epoch > opened.reported:
+        if is_decision:
             opened.handle.report(at[self._search.objective.metric], epoch)
-            opened.reported = epoch
             if epoch > pruner.warmup and opened.handle.should_prune():
                 opened.pruned = f"worse than others at epoch {epoch:,}"
 
     def end(self, trial: Trial, result: Result) -> bool:
-        """Hear how a replicate ended; return whether the others are worth training."""
+        """Take in how a replicate ended; return whether the others are worth training."""
         opened = self._open.get(trial.number)
         if opened is None or opened.pruned or result.state is State.FAILED:
             return False
         if not result.state.is_finished:
             return True
         opened.values[result.run_id] = value = result.metrics[self._search.objective.metric]
-        step = [run.run_id for run in trial.runs].index(result.run_id)
+        step = trial.run_ids.index(result.run_id)
         if self._search.pruner.name == "wilcoxon":
             with _giving_up_what_others_ended(opened):
                 opened.handle.report(value, step)
@@ -180,12 +156,12 @@ class StudyScheduler:
                     opened.pruned = f"worse than the best after {count} of {total} seeds"
         return not opened.pruned
 
-    def tell(self, trial: Trial, results: Sequence[Result]) -> None:
+    def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
         """Tell Optuna the value of a point, or why there is none."""
-        from optuna.trial import TrialState
+        from optuna import trial as optuna_trial
 
         opened = self._open.pop(trial.number)
-        failed = [one.message or "" for one in results if one.state is State.FAILED]
+        failed = [result.message or "" for result in results if result.state is State.FAILED]
         objective = self._search.objective
         if not failed and not all(map(math.isfinite, opened.values.values())):
             failed = [f"its {objective.metric} is not a finite number"]
@@ -193,21 +169,20 @@ class StudyScheduler:
         with _giving_up_what_others_ended(opened):
             opened.handle.set_user_attr(VALUES, opened.values)
         if opened.pruned == _ENDED:  # The study has it as they ended it, and it is left out.
-            state, why = TrialState.FAIL, _ENDED
+            state, why = TrialState.STOPPED, _ENDED
         elif opened.pruned:  # Whatever became of its runs until they heard of it.
             state = TrialState.PRUNED
-            opened.handle.set_user_attr("pruned", why)
-            self._study.tell(opened.handle, state=state)
+            opened.handle.set_user_attr(PRUNED, why)
+            self._study.tell(opened.handle, state=optuna_trial.TrialState.PRUNED)
         elif failed:
-            state, why = TrialState.FAIL, failed[0]
+            state, why = TrialState.FAILED, failed[0]
             opened.handle.set_user_attr(FAILED, why)
-            self._study.tell(opened.handle, state=state)
+            self._study.tell(opened.handle, state=optuna_trial.TrialState.FAIL)
         else:
             state = TrialState.COMPLETE
-            value = aggregate([opened.values[run.run_id] for run in trial.runs], objective)
+            value = aggregate([opened.values[run_id] for run_id in trial.run_ids], objective)
             self._study.tell(opened.handle, value)
-        params = dict(opened.handle.params)
-        self._listener(Told(trial, state.name, value, dict(opened.values), params, why))
+        return TrialEnd(trial, state, value, dict(opened.values), why)
 
     def _propose(self) -> "optuna.Trial | None":
         """Ask Optuna; None when the grid has no more points."""
@@ -257,6 +232,27 @@ def aggregate(values: Sequence[float], objective: Objective) -> float:
             return statistics.fmean(values) - sign * float(width)
         case _:
             return statistics.fmean(values)
+
+
+def ends_of(
+    study: "optuna.Study", make_trial: Callable[[int, Mapping[str, Any]], Trial]
+) -> list[TrialEnd]:
+    """Return how the trials of a study ended, by number; those that have not ended as stopped.
+
+    Args:
+        study: the study; nobody is at work on it.
+        make_trial: makes a trial from its number and from what was chosen.
+    """
+    return [
+        TrialEnd(
+            make_trial(trial.number, trial.params),
+            TrialState.STOPPED if not trial.state.is_finished() else TrialState(trial.state.name),
+            trial.value if trial.state.name == "COMPLETE" else None,
+            trial.user_attrs.get(VALUES, {}),
+            trial.user_attrs.get(PRUNED) or trial.user_attrs.get(FAILED, ""),
+        )
+        for trial in proposed(study)
+    ]
 
 
 def count_done(study: "optuna.Study") -> int:

@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from signs_sweep.domain import as_text
 from signs_sweep.search.study.importances import completed, importances, in_words, varied
-from signs_sweep.search.study.space import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection

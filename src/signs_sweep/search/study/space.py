@@ -123,11 +123,6 @@ def _number(dimension: Range, chosen: float) -> float:
     return float(low + round((Fraction(chosen) - low) / step) * step)
 
 
-def as_text(chosen: object) -> str:
-    """Return what a study has for a dimension as text, numbers as in a spec: 0 for 0.0."""
-    return str(chosen).removesuffix(".0") if isinstance(chosen, float) else str(chosen)
-
-
 def grid(space: Space) -> Iterator[dict[str, Any]]:
     """Yield every point as a new study has it, the first dimension varying slowest."""
     names = [one.name for one in space]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from signs_sweep.domain import (
     PARAMETER_NAMES,
     Checkpoint,
+    Curves,
     Event,
     Failed,
     Finished,
@@ -25,7 +26,6 @@ from signs_sweep.domain import (
 )
 from signs_sweep.figures.run import draw_run
 from signs_sweep.statistics.guessing import describe_guessing
-from signs_sweep.tracking.curves import Curves
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.model import write_model
@@ -117,14 +117,12 @@ class RunRecorder:
     def _add(self, event: Progress) -> None:
         from mlflow.entities import Metric
 
-        new = self._curves.add(event)
-        if new is None:
-            return
+        self._curves.add(event)
         self._waiting += [
             Metric(name, float(value), int(moment), step)
-            for name, values in new.metrics.items()
+            for name, values in event.metrics.items()
             for step, (value, moment) in enumerate(
-                zip(values, new.times, strict=True), start=new.first_epoch
+                zip(values, event.times, strict=True), start=event.first_epoch
             )
             if step > self._recorded.get(name, 0)
         ]

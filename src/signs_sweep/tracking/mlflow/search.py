@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import State
-from signs_sweep.protocols import Findings, TrialEnd
+from signs_sweep.domain import State, Trial, TrialEnd, TrialState, as_text
+from signs_sweep.protocols import Findings
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.source import source_tags
 
@@ -21,9 +21,18 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 
-_STATUS = {"COMPLETE": State.FINISHED, "PRUNED": State.KILLED, "FAIL": State.FAILED}
+_STATUS = {
+    TrialState.COMPLETE: State.FINISHED,
+    TrialState.PRUNED: State.KILLED,
+    TrialState.FAILED: State.FAILED,
+    TrialState.STOPPED: State.KILLED,
+}
 
-_WORDS = {"PRUNED": "Pruned: it was stopped early.", "FAIL": "Failed: its runs say why."}
+_WORDS = {
+    TrialState.PRUNED: "Pruned: it was stopped early.",
+    TrialState.FAILED: "Failed: its runs say why.",
+    TrialState.STOPPED: "Stopped before its end.",
+}
 
 
 class SearchRecorder:
@@ -51,44 +60,49 @@ class SearchRecorder:
                 page_token=token,
             )
             for trial in page:
-                label = trial.data.tags[tags.LABEL]
-                self._trials[label] = trial.info.run_id
+                values = trial.data.tags
+                key = values.get(tags.TRIAL_KEY, values[tags.LABEL])
+                self._trials[key] = trial.info.run_id
                 if trial.info.status == "RUNNING":
-                    self._underway.add(label)
+                    self._underway.add(trial.info.run_id)
             token = page.token
             if not token:
                 return
 
-    def begin_trial(self, label: str, number: int) -> str:
+    def begin_trial(self, trial: Trial) -> str:
         """Return the id of the record of a trial, which is running then.
 
         It is made if it is not there; one that was ended goes on.
         """
-        location = self._trials.get(label)
+        location = self._found(trial)
         if location is None:
-            return self._make_trial(label, number)
-        if label not in self._underway:
+            return self._make_trial(trial)
+        if location not in self._underway:
             self._client.update_run(location, status="RUNNING")
             for name in (tags.STATE, tags.NOTE):
                 if name in self._client.get_run(location).data.tags:
                     self._client.delete_tag(location, name)
-            self._underway.add(label)
+            self._underway.add(location)
         return location
 
-    def _make_trial(self, label: str, number: int) -> str:
+    def _found(self, trial: Trial) -> str | None:
+        return self._trials.get(trial.key) or self._trials.get(trial.title)
+
+    def _make_trial(self, trial: Trial) -> str:
         made = self._client.create_run(
             self._experiment_id,
-            run_name=label,
+            run_name=trial.title,
             tags={
                 tags.PARENT: self._location,
                 tags.RECORD: tags.OF_TRIAL,
-                tags.LABEL: label,
-                tags.TRIAL: str(number),
+                tags.TRIAL_KEY: trial.key,
+                tags.LABEL: trial.title,
+                tags.TRIAL: str(trial.number),
                 **source_tags(),
             },
         )
-        location = self._trials[label] = str(made.info.run_id)
-        self._underway.add(label)
+        location = self._trials[trial.key] = str(made.info.run_id)
+        self._underway.add(location)
         return location
 
     def end_trial(self, end: TrialEnd, stopped: Callable[[str], Iterable[str]]) -> None:
@@ -100,27 +114,27 @@ class SearchRecorder:
         """
         from mlflow.entities import Param
 
-        location = self._trials.get(end.label) or self._make_trial(end.label, end.number)
+        trial = end.trial
+        location = self._found(trial) or self._make_trial(trial)
         known = self._client.get_run(location).data
         if tags.STATE in known.tags:
             return
-        params = [
-            Param(name, value) for name, value in end.params.items() if name not in known.params
-        ]
+        choices = {_param_name(name): as_text(value) for name, value in trial.choices.items()}
+        params = [Param(*item) for item in choices.items() if item[0] not in known.params]
         self._client.log_batch(location, params=params)
         self._log(location, _metrics(end), step=0)
-        if end.state == "PRUNED":
+        if end.state is TrialState.PRUNED:
             for run in stopped(location):
                 self._tag(run, {tags.PRUNED: end.why or _WORDS[end.state]})
-        self._tag(location, {tags.RUN_IDS: ",".join(end.run_ids), tags.NOTE: _note(end)})
+        self._tag(location, {tags.RUN_IDS: ",".join(trial.run_ids), tags.NOTE: _note(end)})
         self._client.set_terminated(location, _STATUS[end.state].value)
-        self._tag(location, {tags.STATE: end.state})  # Last: says that all of it is written.
-        self._underway.discard(end.label)
+        self._tag(location, {tags.STATE: end.state.value})  # Last: says that all of it is written.
+        self._underway.discard(location)
 
     def stop_trials(self) -> None:
         """Mark the trials that have not ended as killed."""
-        for label in sorted(self._underway):
-            self._client.set_terminated(self._trials[label], State.KILLED.value)
+        for location in sorted(self._underway):
+            self._client.set_terminated(location, State.KILLED.value)
         self._underway.clear()
 
     def conclude(self, findings: Findings, description: str) -> None:
@@ -128,7 +142,10 @@ class SearchRecorder:
 
         Metrics have the number of trials as their step.
         """
-        best = {tags.BEST + name: value for name, value in findings.params.items()}
+        best = {
+            tags.BEST + _param_name(name): as_text(value)
+            for name, value in findings.choices.items()
+        }
         for name in self._client.get_run(self._location).data.tags:
             if name.startswith(tags.BEST) and name not in best:
                 self._client.delete_tag(self._location, name)
@@ -167,18 +184,30 @@ def _metrics(end: TrialEnd) -> dict[str, float]:
     A slash makes a section in MLflow's charts; a name must have no comma.
     """
     metrics = {} if end.value is None else {"value": end.value}
-    if len(end.run_ids) > 1:
-        for seeds, value in end.values.items():
+    if len(end.trial.runs) > 1:
+        for seeds, value in _by_seeds(end):
             metrics[f"value/seeds {seeds.replace(',', '')}"] = value
     return metrics
+
+
+def _by_seeds(end: TrialEnd) -> list[tuple[str, float]]:
+    """Return the value of each replicate that has one, with its seeds as in `3, 0`."""
+    values = end.values
+    runs = [run for run in end.trial.runs if run.run_id in values]
+    return [(str(run.parameters.seeds), values[run.run_id]) for run in runs]
+
+
+def _param_name(name: str) -> str:
+    """Return the name of a dimension as MLflow takes it: without the commas of a `zip`."""
+    return name.replace(", ", "/")
 
 
 def _note(end: TrialEnd) -> str:
     """Return what MLflow shows first of a trial."""
     parts = [_WORDS[end.state]] if end.state in _WORDS else []
-    if end.state == "PRUNED" and end.why:
+    if end.state is TrialState.PRUNED and end.why:
         parts = [f"Pruned: {end.why}."]
-    if len(end.run_ids) > 1 and end.values:
-        rows = "".join(f"| {seeds} | {value:.6g} |\n" for seeds, value in end.values.items())
+    if len(end.trial.runs) > 1 and end.values:
+        rows = "".join(f"| {seeds} | {value:.6g} |\n" for seeds, value in _by_seeds(end))
         parts.append(f"| seeds | value |\n|---|---|\n{rows}")
     return "\n\n".join(parts)

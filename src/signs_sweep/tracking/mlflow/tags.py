@@ -3,6 +3,8 @@
 RUN_ID = "signs_sweep.run_id"
 TRIAL = "signs_sweep.trial"
 LABEL = "signs_sweep.label"
+TRIAL_KEY = "signs_sweep.trial_key"
+"""What identifies the record of a trial. Records of earlier versions have none, but a label."""
 DATA = "signs_sweep.data"
 DATASET = "signs_sweep.dataset"
 EPOCHS = "signs_sweep.epochs"

@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Event, Run, State, Trial
-from signs_sweep.protocols import Findings, SweepRecord, TrialEnd
+from signs_sweep.domain import Event, Run, State, Trial, TrialEnd
+from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect, experiment_for, store_errors
@@ -111,12 +111,14 @@ class MlflowTracker:
     def _parents(self, experiment_id: str, condition: str) -> "Sequence[MlflowRun]":
         return list(self._client.search_runs([experiment_id], condition, max_results=1000))
 
-    def start(self, experiment: str, trial: Trial, run: Run, continues: str | None = None) -> None:
+    def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
         from mlflow.entities import Param
 
-        sweep, client = self._sweeps[experiment], self._client
-        if continues is None and run.run_id in self._recorders:  # Begun here, and told once more.
+        sweep, client = self._sweeps[trial.experiment], self._client
+        if (
+            continues is None and run.run_id in self._recorders
+        ):  # Begun here, and started once more.
             continues = self._recorders[run.run_id].location
         dataset = self._datasets[run.data]
         baseline = trial.baseline_of(run)
@@ -133,12 +135,11 @@ class MlflowTracker:
         with store_errors(self._uri):
             parent = sweep.parent
             if sweep.search is not None:
-                assert trial.label, "a trial of a search has a label"
-                parent = sweep.search.begin_trial(trial.label, trial.number)
+                parent = sweep.search.begin_trial(trial)
             if continues is None:
                 made = client.create_run(
                     sweep.experiment_id,
-                    run_name=_name(sweep.record, trial, run),
+                    run_name=trial.title_of(run),
                     tags={tags.PARENT: parent, **values},
                 )
                 location = made.info.run_id
@@ -147,7 +148,7 @@ class MlflowTracker:
                 recorded: Mapping[str, int] = {}
             else:
                 location = continues
-                values |= {tags.PARENT: parent, tags.NAME: _name(sweep.record, trial, run)}
+                values |= {tags.PARENT: parent, tags.NAME: trial.title_of(run)}
                 recorded = self._reopen(location, sweep.experiment_id, values)
         self._recorders[run.run_id] = RunRecorder(
             client, location, run, dataset, sweep.record.spec, recorded
@@ -184,13 +185,13 @@ class MlflowTracker:
         """See `Tracker.then`."""
         job()
 
-    def end_trial(self, experiment: str, end: TrialEnd) -> None:
+    def end_trial(self, end: TrialEnd) -> None:
         """See `Tracker.end_trial`."""
-        sweep = self._sweeps[experiment]
-        assert sweep.search is not None, f"{experiment} is no search"
-        stopped = partial(self._stopped, end.run_ids, sweep.experiment_id)
-        with store_errors(self._uri):
-            sweep.search.end_trial(end, stopped)
+        sweep = self._sweeps[end.trial.experiment]
+        if sweep.search is not None:
+            stopped = partial(self._stopped, end.trial.run_ids, sweep.experiment_id)
+            with store_errors(self._uri):
+                sweep.search.end_trial(end, stopped)
 
     def _stopped(self, run_ids: Sequence[str], experiment_id: str, trial: str) -> set[str]:
         """Return the ids of the records of those runs of a trial that were stopped.
@@ -226,15 +227,3 @@ class MlflowTracker:
                 self._client.set_terminated(sweep.parent, state.value)
         self._recorders.clear()
         self._sweeps.clear()
-
-
-def _name(sweep: SweepRecord, trial: Trial, run: Run) -> str:
-    """Return what the run is called in MLflow's list."""
-    parameters = run.parameters
-    words = [trial.label] if trial.label else []
-    words += [f"{name}={parameters.text(name)}" for name in sweep.varying]
-    if len(trial.runs) > 1 or not words:
-        pair = f"{parameters.global_seed}, {parameters.init_seed}"
-        is_said = trial.label is not None and trial.label.endswith("seeds")
-        words.append(pair if is_said else f"seeds {pair}")
-    return " ".join(words)

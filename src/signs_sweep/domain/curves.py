@@ -1,0 +1,61 @@
+"""The epochs of one run as they come in."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from signs_sweep.domain.event import Progress
+
+if TYPE_CHECKING:
+    from signs_sweep.domain.result import History
+
+
+class Curves:
+    """Collects the progress of a run, each epoch once; the events are kept as they are.
+
+    A process that goes on from a checkpoint, or begins again, repeats epochs. A run gives the same
+    bits each time, so the first record of an epoch stands.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[Progress] = []
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs there are."""
+        return self._parts[-1].last_epoch if self._parts else 0
+
+    def add(self, progress: Progress) -> Progress | None:
+        """Add what is new in an event, and return that; None when nothing is."""
+        repeated = self.epochs - progress.first_epoch + 1
+        if repeated >= len(progress.times):
+            return None
+        new = progress if repeated <= 0 else _without_first(progress, repeated)
+        self._parts.append(new)
+        return new
+
+    def history(self) -> "History":
+        """Return all epochs so far, by metric."""
+        return self.joined().metrics if self._parts else {}
+
+    def joined(self) -> Progress:
+        """Return all epochs so far, at least one, as a single event."""
+        if len(self._parts) > 1:
+            import numpy as np
+
+            first = self._parts[0]
+            metrics = {
+                name: np.concatenate([part.metrics[name] for part in self._parts])
+                for name in first.metrics
+            }
+            times = np.concatenate([part.times for part in self._parts])
+            self._parts = [Progress(first.run_id, first.first_epoch, metrics, times)]
+        return self._parts[0]
+
+
+def _without_first(progress: Progress, count: int) -> Progress:
+    return replace(
+        progress,
+        first_epoch=progress.first_epoch + count,
+        metrics={name: values[count:] for name, values in progress.metrics.items()},
+        times=progress.times[count:],
+    )
