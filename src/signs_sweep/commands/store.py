@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,10 +120,6 @@ class Store:
             if run_id not in found and earlier_id in found and found[earlier_id].state.is_finished
         }
         return Known({run_id: found[run_id] for run_id in plan.runs if run_id in found}, older)
-
-    def find_runs(self, run_ids: Collection[str]) -> Mapping[str, Result]:
-        """Return what is known of some runs, by run_id."""
-        return self.index.find(run_ids)
 
     def outdated(self) -> set[str]:
         """Return the trajectories that the store has of older versions of the training.

@@ -197,7 +197,7 @@ class Searching:
         """Return the completed trials with runs whose records are not finished."""
         trials = [end.trial for end in self.ends if end.state.is_complete]
         runs = [run for trial in trials for run in trial.runs]
-        known = self.store.find_runs([run.run_id for run in runs])
+        known = self.store.index.find([run.run_id for run in runs])
         checkpoints = self.store.checkpoints
         broken = {
             run.run_id
@@ -219,7 +219,7 @@ class Searching:
         """Whether all of a confirmation is in the store, or there is none to be made."""
         if confirmed is None:
             return True
-        known = self.store.find_runs(confirmed.run_ids)
+        known = self.store.index.find(confirmed.run_ids)
         return all(run_id in known and known[run_id].is_tested for run_id in confirmed.run_ids)
 
     def _outcome(
@@ -240,7 +240,7 @@ class Searching:
         # After an interruption nothing is asked or computed that may take seconds.
         try:
             is_asked = missing and not is_away and not was_interrupted
-            earlier = self.store.find_runs(missing) if is_asked else {}
+            earlier = self.store.index.find(missing) if is_asked else {}
         except StoreError:  # It is away; what is known of this time is enough to go on.
             earlier = {}
         return SearchOutcome(
