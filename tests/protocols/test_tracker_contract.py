@@ -23,13 +23,13 @@ from signs_sweep.domain import (
 from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking import (
-    BackgroundTracker,
     DatasetInfo,
     Journal,
     MemoryTracker,
     MlflowIndex,
     MlflowTracker,
-    SpoolingTracker,
+    Outbox,
+    outbox,
 )
 from signs_sweep.tracking.mlflow.client import connect
 from trials import ended, make_trial, searched
@@ -51,14 +51,19 @@ FINISHED = replace(finished(RUN), guessing_since=2)
 @pytest.fixture(
     params=[
         "memory",
-        "background memory",
-        "spooling memory",
+        "outbox memory",
         pytest.param("mlflow", marks=pytest.mark.slow),
-        pytest.param("background mlflow", marks=pytest.mark.slow),
+        pytest.param("outbox mlflow", marks=pytest.mark.slow),
     ]
 )
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the outbox write everything, however busy the machine is."""
+    monkeypatch.setattr(outbox, "_SECONDS", 600)
 
 
 @pytest.fixture
@@ -78,10 +83,10 @@ def make_tracker(
         inner: Tracker = memory
         if "mlflow" in kind:
             inner = MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db", {RUN.data: DATASET})
-        if "spooling" in kind:
-            journal = Journal(tmp_path / "spool" / "one.jsonl")
-            return SpoolingTracker(inner, memory, journal, {RUN.data: DATASET}, pytest.fail)
-        return BackgroundTracker(inner) if "background" in kind else inner
+        if "outbox" not in kind:
+            return inner
+        journal = Journal(tmp_path / "spool" / "one.jsonl")
+        return Outbox(inner, memory, journal, {RUN.data: DATASET}, pytest.fail)
 
     return make
 

@@ -11,8 +11,8 @@ from events import finished, stopped
 from signs_sweep.domain import Dense, Parameters, Run, State, Trial, TrialEnd, TrialState
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
+from signs_sweep.tracking.journal import replay
 from signs_sweep.tracking.mlflow.client import connect
-from signs_sweep.tracking.spooling import replay
 from trials import searched
 
 pytestmark = pytest.mark.slow

@@ -84,7 +84,7 @@ class Running:
             session.executor.close()
             outcome = self._outcome(session.results, was_interrupted=was_interrupted)
             session.tracker.close(outcome.state, tables_of(plan, outcome.results))
-        return replace(outcome, unwritten=session.unwritten)
+        return replace(outcome, unwritten=session.tracker.unwritten)
 
     def _record(self, part: Part) -> SweepRecord:
         return SweepRecord(

@@ -148,7 +148,7 @@ class Searching:
                 session.results,
                 pictures=pictures,
                 was_interrupted=was_interrupted,
-                is_away=session.is_away,
+                is_away=session.tracker.is_away,
                 seconds_per_ask=(
                     scheduler.seconds_asking / scheduler.asked if scheduler.asked else None
                 ),
@@ -156,7 +156,7 @@ class Searching:
             name = self.experiment.name
             tables = {name: outcome.table.to_csv()}
             session.tracker.close(outcome.state, tables, {name: findings(outcome)})
-        return replace(outcome, unwritten=session.unwritten)
+        return replace(outcome, unwritten=session.tracker.unwritten)
 
     def _scheduler(self) -> StudyScheduler:
         timeout = self.search.timeout
