@@ -10,7 +10,8 @@ from optuna.trial import TrialState, create_trial
 from signs_sweep.domain import Dense, Result, State
 from signs_sweep.search.confirming import candidate, confirmation, fresh_seeds
 from signs_sweep.search.outcome import SearchOutcome
-from signs_sweep.search.study import LeftOut, distributions, values_of
+from signs_sweep.search.study.own import LeftOut
+from signs_sweep.search.study.space import distributions, values_of
 from signs_sweep.search.words import best_spec, findings, left_out, sentences
 from signs_sweep.spec import Experiment, load
 

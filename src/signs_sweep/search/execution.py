@@ -23,19 +23,10 @@ from signs_sweep.search.confirming import (
 )
 from signs_sweep.search.outcome import SearchOutcome, best_of, summaries
 from signs_sweep.search.recording import judged, params_of, title, trial_end
-from signs_sweep.search.study import (
-    Drawing,
-    OwnTrials,
-    StudyScheduler,
-    Told,
-    count_done,
-    grid_size,
-    identity_of,
-    importances,
-    quiet_optuna,
-    storage_errors,
-    values_of,
-)
+from signs_sweep.search.study import OwnTrials, StudyScheduler, draw_search, importances
+from signs_sweep.search.study.scheduler import Told, count_done
+from signs_sweep.search.study.space import grid_size, values_of
+from signs_sweep.search.study.storage import identity_of, using_storage
 from signs_sweep.search.words import findings
 from signs_sweep.spec import Experiment, Search
 from signs_sweep.sweep.fixed import FixedScheduler
@@ -115,7 +106,7 @@ class Searching:
         """
         self._listener = listener
         try:
-            with storage_errors(self.storage), quiet_optuna():
+            with using_storage(self.storage):
                 half, confirmed = self._half_recorded(), self._confirmation()
                 if not self.left and not half and self._is_known(confirmed):
                     return self._outcome(confirmed, {}, pictures={}, was_done=True)
@@ -130,23 +121,22 @@ class Searching:
         )
         scheduler = self._scheduler(session)
         confirmed: Confirmation | None = None
-        drawing = Drawing(self.search.objective.metric)
-        with session.opened([self._record()], dict), drawing:
+        with session.opened([self._record()], dict):
             name = self.experiment.name
             was_interrupted = self._mend(half, session)
             if not was_interrupted:
                 was_interrupted = session.sweep(scheduler, lambda _: name, {}, is_tested=False)
-            if not was_interrupted:
-                drawing.start(self.study)
-                if confirmed := self._confirmation():
-                    self._propose(confirmed.trials)
-                    fixed = FixedScheduler(confirmed.trials)
-                    was_interrupted = session.sweep(fixed, lambda _: name, {})
-                    if not was_interrupted:
-                        self._record_ends(confirmed, session)
+            if not was_interrupted and (confirmed := self._confirmation()):
+                self._propose(confirmed.trials)
+                fixed = FixedScheduler(confirmed.trials)
+                was_interrupted = session.sweep(fixed, lambda _: name, {})
+                if not was_interrupted:
+                    self._record_ends(confirmed, session)
             session.executor.close()
-            pictures = {} if was_interrupted else drawing.result(lambda: session.is_interrupted)
-            was_interrupted = session.is_interrupted
+            pictures = {}
+            if not was_interrupted:
+                pictures = draw_search(self.study, self.search.objective.metric)
+                was_interrupted = session.is_interrupted
             outcome = self._outcome(
                 confirmed,
                 session.results,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from signs_sweep.domain import Result, State
 from signs_sweep.search.confirming import Candidate, Confirmation
-from signs_sweep.search.study import FAILED, LeftOut, proposed
+from signs_sweep.search.study.own import LeftOut
+from signs_sweep.search.study.scheduler import proposed
+from signs_sweep.search.study.storage import FAILED
 from signs_sweep.spec import Experiment, Search
 
 if TYPE_CHECKING:

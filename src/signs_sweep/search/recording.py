@@ -6,7 +6,7 @@ from typing import Any
 from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, Judged, Run, Trial
 from signs_sweep.protocols import TrialEnd
 from signs_sweep.search.outcome import Summary, best_of
-from signs_sweep.search.study import Told
+from signs_sweep.search.study.scheduler import Told
 from signs_sweep.search.words import describe, recorded
 
 

@@ -4,14 +4,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 
 from events import progress
 from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial
-from signs_sweep.search.study import OwnTrials, StudyScheduler, Told, aggregate
+from signs_sweep.search.study import OwnTrials, StudyScheduler
 from signs_sweep.spec import Categories, Choice, Objective, Pruner, Range, Sampler, Search
+from signs_sweep.statistics.replicates import aggregate
+
+if TYPE_CHECKING:
+    from signs_sweep.search.study.scheduler import Told
 
 SPACE = (
     Range("l2", 1e-4, 1e-1, log=True, step=None, is_integer=False),
@@ -45,9 +49,9 @@ class Story:
         direction = "maximize" if search.objective.maximize else "minimize"
         self.study = study or optuna.create_study(direction=direction)
         self.seeds, self.epochs = seeds, epochs
-        self.own = OwnTrials(
-            self.study, search.space, self.runs_of, partial(aggregate, objective=search.objective)
-        )
+        how, maximize = search.objective.aggregate, search.objective.maximize
+        value_of = partial(aggregate, how=how, maximize=maximize)
+        self.own = OwnTrials(self.study, search.space, self.runs_of, value_of)
         self.told: list[Told] = []
         self.scheduler = StudyScheduler(
             self.own, search, self.make_trial, 6, epochs, self.told.append
