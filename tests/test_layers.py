@@ -34,9 +34,9 @@ HEAVY = {
     "optuna": {"search.study", "search"},  # the latter for types alone
     "plotly": {"search.study"},
     "sklearn": set(),  # by Optuna alone
-    "matplotlib": {"figures", "search.study"},
+    "matplotlib": {"figures"},
     "pandas": {"analysis", "cli", "commands", "search", "api"},
-    "scipy": {"statistics", "search.study"},
+    "scipy": {"statistics"},
     "h5py": {"data", "trainer"},
     "PIL": {"data", "figures"},
     "sqlalchemy": {"project"},

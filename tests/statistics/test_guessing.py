@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from signs_sweep.statistics.guessing import describe_guessing, guessing_since
+from signs_sweep.statistics.guessing import guessing_since
 
 LABELS = np.arange(60) % 6
 ONE_CLASS = np.zeros(60, dtype=np.int64)
@@ -55,8 +55,3 @@ def test_the_loss_of_guessing_follows_the_shares_of_the_classes() -> None:
 def test_held_out_samples_are_looked_at_too() -> None:
     history = curve((GUESS, 40)) | {"val_loss": np.r_[np.full(10, 1.7), np.full(30, GUESS)]}
     assert guessing_since(history, LABELS, ONE_CLASS, GUESS) == 11
-
-
-def test_the_sentence_has_the_epoch_and_what_to_do() -> None:
-    assert "since epoch 1,200," in describe_guessing(1200)
-    assert "learning_rate" in describe_guessing(1200)

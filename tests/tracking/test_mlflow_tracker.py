@@ -145,7 +145,9 @@ def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
 
 def test_a_run_that_only_guesses_says_so_on_its_page_and_when_it_is_found(store) -> None:
     _, run = record(store[0], RUN)
-    assert "that of guessing since epoch 1," in run.data.tags["mlflow.note.content"]
+    note = run.data.tags["mlflow.note.content"]
+    assert "that of guessing since epoch 1, " in note
+    assert "Try a smaller learning_rate" in note, "it says what to do"
     assert MlflowIndex(store[0]).find()[RUN.run_id].guessing_since == 1
 
 
@@ -468,6 +470,6 @@ def test_a_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
     assert read_records(folder / "mlruns" / "mlflow.db", uri, "toy") == []
 
-    study = open_study(ProjectPaths(uri, folder).studies, "x", {}, maximize=True, metric="m")
+    study = open_study(ProjectPaths(uri, folder).studies, "x", {}, {}, maximize=True, metric="m")
     assert study.study_name == "x"
     assert (folder / "mlruns" / "optuna.db").is_file()

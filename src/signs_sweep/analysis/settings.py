@@ -1,6 +1,5 @@
 """Runs grouped by setting: means over seeds, and differences to the baseline."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -8,6 +7,7 @@ from typing import Any
 
 from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION, Parameters, Result
 from signs_sweep.statistics.difference import Difference, paired_difference
+from signs_sweep.statistics.replicates import deviation, mean
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,11 @@ class Setting:
 
     def mean(self, metric: str) -> float | None:
         """Return the mean of a metric over the seeds; None if no run has it."""
-        scores = self.scores(metric)
-        return statistics.fmean(scores.values()) if scores else None
+        return mean([*self.scores(metric).values()])
 
     def deviation(self, metric: str) -> float | None:
         """Return the standard deviation of a metric over at least two seeds."""
-        scores = self.scores(metric)
-        return statistics.stdev(scores.values()) if len(scores) > 1 else None
+        return deviation([*self.scores(metric).values()])
 
     def name(self, varying: Sequence[str]) -> str:
         """Return what tells it from others: its label or else the values that vary."""

@@ -1,7 +1,7 @@
 """From a spec to a search that can be carried out."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,11 @@ from signs_sweep.project import FileClaims
 from signs_sweep.project.databases import resolve, shown, without_password
 from signs_sweep.search.confirming import setting_at
 from signs_sweep.search.execution import Searching
-from signs_sweep.search.study import (
-    OwnTrials,
-    aggregate,
-    missing_package,
-    open_study,
-    quiet_optuna,
-    recover,
-    storage_errors,
-)
+from signs_sweep.search.study import OwnTrials, open_study
+from signs_sweep.search.study.methods import missing_package, proposals
+from signs_sweep.search.study.storage import recover, using_storage
 from signs_sweep.spec import Categories, Experiment, Range, Search
+from signs_sweep.statistics.replicates import aggregate
 
 
 def begin_search(
@@ -126,18 +121,20 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
         setting = setting_at(experiment, values, data)
         return [run.run_id for run in replicates(setting, experiment.seeds)]
 
+    def value_of(values: Sequence[float]) -> float:
+        return aggregate(values, search.objective.aggregate, maximize=search.objective.maximize)
+
     try:
-        with storage_errors(storage), quiet_optuna():
+        with using_storage(storage):
             study = open_study(
                 storage,
                 experiment.name,
                 meaning(experiment, data),
+                proposals(search, setting_at(experiment, {}, data).parameters.epochs),
                 maximize=search.objective.maximize,
                 metric=search.objective.metric,
             )
-            own = OwnTrials(
-                study, search.space, runs_of, lambda values: aggregate(values, search.objective)
-            )
+            own = OwnTrials(study, search.space, runs_of, value_of)
             own.admit()
             return own, recover(own.study, [one.name for one in search.space])
     except StoreError as error:

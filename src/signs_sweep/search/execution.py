@@ -22,19 +22,10 @@ from signs_sweep.search.confirming import (
     setting_at,
 )
 from signs_sweep.search.outcome import SearchOutcome
-from signs_sweep.search.study import (
-    Drawing,
-    OwnTrials,
-    StudyScheduler,
-    count_done,
-    ends_of,
-    grid_size,
-    identity_of,
-    importances,
-    quiet_optuna,
-    storage_errors,
-    values_of,
-)
+from signs_sweep.search.study import OwnTrials, StudyScheduler, draw_search, importances
+from signs_sweep.search.study.scheduler import count_done, ends_of
+from signs_sweep.search.study.space import grid_size, values_of
+from signs_sweep.search.study.storage import identity_of, using_storage
 from signs_sweep.search.words import findings
 from signs_sweep.spec import Experiment, Search
 from signs_sweep.sweep.fixed import FixedScheduler
@@ -114,7 +105,7 @@ class Searching:
         """
         self._listener = listener
         try:
-            with storage_errors(self.storage), quiet_optuna():
+            with using_storage(self.storage):
                 half, confirmed = self._half_recorded(), self._confirmation()
                 if not self.left and not half and self._is_known(confirmed):
                     return self._outcome(confirmed, {}, pictures={}, was_done=True)
@@ -129,20 +120,19 @@ class Searching:
         )
         scheduler = self._scheduler()
         confirmed: Confirmation | None = None
-        drawing = Drawing(self.search.objective.metric)
-        with session.opened([self._record()], dict), drawing:
+        with session.opened([self._record()], dict):
             was_interrupted = self._mend(half, session)
             if not was_interrupted:
                 was_interrupted = session.sweep(scheduler, {})
-            if not was_interrupted:
-                drawing.start(self.study)
-                if confirmed := self._confirmation():
-                    metric = self.search.objective.metric
-                    fixed = FixedScheduler(confirmed.trials, partial(TrialEnd.of, metric=metric))
-                    was_interrupted = session.sweep(fixed, {})
+            if not was_interrupted and (confirmed := self._confirmation()):
+                metric = self.search.objective.metric
+                fixed = FixedScheduler(confirmed.trials, partial(TrialEnd.of, metric=metric))
+                was_interrupted = session.sweep(fixed, {})
             session.executor.close()
-            pictures = {} if was_interrupted else drawing.result(lambda: session.is_interrupted)
-            was_interrupted = session.is_interrupted
+            pictures = {}
+            if not was_interrupted:
+                pictures = draw_search(self.study, self.search.objective.metric)
+                was_interrupted = session.is_interrupted
             outcome = self._outcome(
                 confirmed,
                 session.results,

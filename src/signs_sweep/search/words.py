@@ -10,7 +10,8 @@ from signs_sweep.data import KNOWN_DATASETS
 from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, Dense, Model, Trial, TrialState
 from signs_sweep.protocols import Findings
 from signs_sweep.search.outcome import TEST_METRIC, SearchOutcome
-from signs_sweep.search.study import LeftOut, in_words
+from signs_sweep.search.study.importances import in_words
+from signs_sweep.search.study.own import LeftOut
 from signs_sweep.statistics.difference import Difference
 
 _NAMED = 5

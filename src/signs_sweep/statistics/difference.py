@@ -1,10 +1,11 @@
 """Is one setting better than another? Differences over seeds, with their uncertainty."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from signs_sweep.statistics.replicates import half_width
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,7 @@ class Difference:
 def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Difference:
     """Return by how much one setting exceeds another, each pair trained with the same seeds.
 
-    The interval is that of the paired t-test (Student, *The probable error of a mean*, 1908): it
-    takes the differences as normally distributed.
+    The interval is that of the paired t-test, see `half_width`.
 
     Args:
         ours: one value a pair, shape (pairs,), at least two.
@@ -42,13 +42,10 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Differe
     Raises:
         ValueError: there are fewer than two pairs, or not the same number of both.
     """
-    from scipy.stats import t
-
     differences = np.subtract(ours, theirs, dtype=np.float64)
     pairs = len(differences)
     if pairs < 2 or len(ours) != len(theirs):
         raise ValueError(f"two pairs at least are needed, and as many of both; here are {pairs}")
     mean = float(differences.mean())
-    error = float(differences.std(ddof=1)) / math.sqrt(pairs)
-    width = float(t.ppf(0.975, pairs - 1)) * error
+    width = half_width(differences.tolist())
     return Difference(mean, mean - width, mean + width, pairs)

@@ -96,12 +96,3 @@ def guessing_since(
         learned |= history[name] < guess
     since = int(np.flatnonzero(learned)[-1]) + 2 if learned.any() else 1
     return since if len(learned) - since + 1 >= _PATIENCE else None
-
-
-def describe_guessing(epoch: int) -> str:
-    """Return what a person should know of a network that has only guessed since an epoch."""
-    return (
-        f"It learned nothing: its loss has not been below that of guessing since epoch {epoch:,}, "
-        "and every image gets the same class, as from a network whose hidden units are all dead. "
-        "Try a smaller learning_rate or another init_seed."
-    )

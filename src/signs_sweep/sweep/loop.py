@@ -115,13 +115,21 @@ class Sweep:
                 and the scheduler is not told of them: their trials have not ended.
         """
         self._fill()
-        while self._underway or self._waiting or self._is_interrupted:
-            if self._is_interrupted:
-                self._break_off()
-            if not self._underway:  # What waits, waits for another sweep.
-                time.sleep(_POLL_SECONDS)
-            self._hear(_POLL_SECONDS)
-            self._fill()
+        while not self._is_over:
+            self._step()
+
+    @property
+    def _is_over(self) -> bool:
+        return not (self._underway or self._waiting or self._is_interrupted)
+
+    def _step(self) -> None:
+        """Take in what has happened, and start what there is room for."""
+        if self._is_interrupted:
+            self._break_off()
+        if not self._underway:  # What waits, waits for another sweep.
+            time.sleep(_POLL_SECONDS)
+        self._hear(_POLL_SECONDS)
+        self._fill()
 
     def interrupt(self) -> None:
         """End the sweep soon, between two events. May be called from a signal handler."""

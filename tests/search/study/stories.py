@@ -10,8 +10,10 @@ import optuna
 
 from events import progress
 from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial, TrialEnd
-from signs_sweep.search.study import OwnTrials, StudyScheduler, aggregate, values_of
+from signs_sweep.search.study import OwnTrials, StudyScheduler
+from signs_sweep.search.study.space import values_of
 from signs_sweep.spec import Categories, Choice, Objective, Pruner, Range, Sampler, Search
+from signs_sweep.statistics.replicates import aggregate
 from trials import searched
 
 SPACE = (
@@ -46,9 +48,9 @@ class Story:
         direction = "maximize" if search.objective.maximize else "minimize"
         self.study = study or optuna.create_study(direction=direction)
         self.seeds, self.epochs = seeds, epochs
-        self.own = OwnTrials(
-            self.study, search.space, self.runs_of, partial(aggregate, objective=search.objective)
-        )
+        how, maximize = search.objective.aggregate, search.objective.maximize
+        value_of = partial(aggregate, how=how, maximize=maximize)
+        self.own = OwnTrials(self.study, search.space, self.runs_of, value_of)
         self.told: list[TrialEnd] = []
         self.scheduler = StudyScheduler(self.own, search, self.make_trial, 6, epochs)
         self.space = search.space

@@ -16,9 +16,11 @@ from stories import MEDIAN, NAMES, NO_PRUNER, SEARCH, Story, search_through
 from events import progress
 from signs_sweep.domain import Dense, Result, State, Trial, TrialState
 from signs_sweep.errors import StoreError, UsageError
-from signs_sweep.search.study import count_done, open_study, recover
-from signs_sweep.search.study.scheduler import aggregate
-from signs_sweep.spec import Categories, Choice, Objective, Range, Sampler
+from signs_sweep.search.study import open_study
+from signs_sweep.search.study.methods import proposals
+from signs_sweep.search.study.scheduler import count_done
+from signs_sweep.search.study.storage import recover
+from signs_sweep.spec import Categories, Choice, Objective, Range, Sampler, Search
 
 
 def test_it_proposes_as_many_trials_as_are_wanted_within_the_space() -> None:
@@ -66,7 +68,7 @@ def test_a_search_that_was_killed_proposes_what_it_would_have_anyway(
     url = f"sqlite:///{tmp_path}/optuna.db"
 
     def opened() -> optuna.Study:
-        return open_study(url, "toy", {}, maximize=True, metric="val_accuracy")
+        return open_study(url, "toy", {}, {}, maximize=True, metric="val_accuracy")
 
     killed = Story(search, study=opened())
     before = search_through(killed, most=killed_at)
@@ -116,7 +118,6 @@ def test_the_grid_is_gone_through_once_in_the_order_written() -> None:
 def test_replicates_become_one_value(how: str, maximize: bool, expected: float) -> None:
     values = [0.8, 0.4, 0.9]
     objective = Objective("val_accuracy", maximize=maximize, aggregate=how)
-    assert aggregate(values, objective) == pytest.approx(expected)
     story = Story(replace(SEARCH, objective=objective), seeds=3)
     trial = story.scheduler.ask()
     story.finish(trial, *values)
@@ -266,7 +267,7 @@ def test_which_reason_comes_first_does_not_depend_on_how_epochs_arrive(pieces: l
 def test_a_point_that_was_half_chosen_is_not_asked_again_but_proposed_again(tmp_path: Path) -> None:
     search = replace(SEARCH, sampler=Sampler("random", seed=3, startup=2))
     undisturbed = search_through(Story(search))
-    study = open_study(f"sqlite:///{tmp_path}/o.db", "toy", {}, maximize=True, metric="m")
+    study = open_study(f"sqlite:///{tmp_path}/o.db", "toy", {}, {}, maximize=True, metric="m")
     story = Story(search, study=study)
     search_through(story, most=2)
     half = study.ask()
@@ -281,28 +282,28 @@ def test_a_study_that_somebody_else_made_is_left_alone(tmp_path: Path) -> None:
     theirs = optuna.create_study(storage=url, study_name="toy")
     theirs.ask()
     with pytest.raises(UsageError, match="was not made by signs-sweep"):
-        open_study(url, "toy", {}, maximize=True, metric="m")
+        open_study(url, "toy", {}, {}, maximize=True, metric="m")
     assert theirs.trials[0].state.name == "RUNNING"
     assert theirs.user_attrs == {}
 
 
 def test_a_study_of_other_settings_is_an_error_that_says_which(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
-    open_study(url, "toy", {"space": [1], "seeds": [2]}, maximize=True, metric="m")
-    with pytest.raises(UsageError, match="made with another seeds"):
-        open_study(url, "toy", {"space": [1], "seeds": [3]}, maximize=True, metric="m")
+    open_study(url, "toy", {"space": [1], "seeds": [2]}, {}, maximize=True, metric="m")
+    with pytest.raises(UsageError, match=r"created with different settings: seeds\."):
+        open_study(url, "toy", {"space": [1], "seeds": [3]}, {}, maximize=True, metric="m")
 
 
 def test_a_study_of_an_older_training_is_an_error_whose_advice_helps(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
     old, new = {"version of the training": 1}, {"version of the training": 2}
-    open_study(url, "toy", old, maximize=True, metric="m")
+    open_study(url, "toy", old, {}, maximize=True, metric="m")
     with pytest.raises(UsageError) as caught:
-        open_study(url, "toy", new, maximize=True, metric="m")
-    assert "made with another version of the training (1, now 2)" in str(caught.value)
+        open_study(url, "toy", new, {}, maximize=True, metric="m")
+    assert "different settings: version of the training (1, now 2). Its va" in str(caught.value)
     assert "another name, or name another search.storage" in str(caught.value)
-    open_study(url, "toy-2", new, maximize=True, metric="m")
-    open_study(f"sqlite:///{tmp_path}/o2.db", "toy", new, maximize=True, metric="m")
+    open_study(url, "toy-2", new, {}, maximize=True, metric="m")
+    open_study(f"sqlite:///{tmp_path}/o2.db", "toy", new, {}, maximize=True, metric="m")
 
 
 @pytest.mark.parametrize(
@@ -316,7 +317,7 @@ def test_a_database_that_cannot_be_used_is_an_error_without_its_password(
     url: str, words: str
 ) -> None:
     with pytest.raises(StoreError, match=words) as raised:
-        open_study(url, "toy", {}, maximize=True, metric="m")
+        open_study(url, "toy", {}, {}, maximize=True, metric="m")
     assert ":p@" not in str(raised.value)
 
 
@@ -324,16 +325,45 @@ def test_a_database_of_another_version_of_optuna_is_an_error_that_says_what_to_d
     tmp_path: Path,
 ) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
-    open_study(url, "toy", {}, maximize=True, metric="m")
+    open_study(url, "toy", {}, {}, maximize=True, metric="m")
     with closing(sqlite3.connect(tmp_path / "o.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = 'v99.0.0'")
     with pytest.raises(StoreError, match=r"o\.db cannot be used: .* pip install -U optuna"):
-        open_study(url, "toy", {}, maximize=True, metric="m")
+        open_study(url, "toy", {}, {}, maximize=True, metric="m")
 
 
 def test_a_database_may_have_options(tmp_path: Path) -> None:
     study = open_study(
-        f"sqlite:///{tmp_path}/o.db?timeout=30", "toy", {}, maximize=True, metric="m"
+        f"sqlite:///{tmp_path}/o.db?timeout=30", "toy", {}, {}, maximize=True, metric="m"
     )
     assert study.study_name == "toy"
     assert {file.name for file in tmp_path.iterdir()} == {"o.db", "o.db.lock"}
+
+
+def test_a_study_with_another_sampler_is_an_error_that_says_how_they_differ(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+
+    def opened(search: Search = SEARCH) -> optuna.Study:
+        return open_study(url, "toy", {}, proposals(search, 90), maximize=True, metric="m")
+
+    opened()
+    opened(replace(SEARCH, trials=7))
+    with pytest.raises(UsageError, match=r"settings: sampler seed \(0, now 3\)\. Its points are"):
+        opened(replace(SEARCH, sampler=replace(SEARCH.sampler, seed=3)))
+    with pytest.raises(UsageError, match=r"settings: sampler name \(tpe, now random\)\. Its po"):
+        opened(replace(SEARCH, sampler=replace(SEARCH.sampler, name="random")))
+    with pytest.raises(UsageError, match=r"settings: pruner name \(none, now median\)\. Its po"):
+        opened(replace(SEARCH, pruner=MEDIAN))
+    opened()
+
+
+def test_a_study_without_a_record_of_its_sampler_is_opened_and_gets_one(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    open_study(url, "toy", {"seeds": [2]}, {}, maximize=True, metric="m")
+    with closing(sqlite3.connect(tmp_path / "o.db")) as database:  # As an earlier version left it.
+        database.execute("DELETE FROM study_user_attributes WHERE key = 'signs_sweep.proposals'")
+        database.commit()
+    mine, other = ({"sampler": {"name": "tpe", "seed": seed}} for seed in (0, 1))
+    open_study(url, "toy", {"seeds": [2]}, mine, maximize=True, metric="m")
+    with pytest.raises(UsageError, match=r"sampler seed \(0, now 1\)"):
+        open_study(url, "toy", {"seeds": [2]}, other, maximize=True, metric="m")

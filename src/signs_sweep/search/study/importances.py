@@ -50,7 +50,7 @@ def importances(study: "optuna.Study") -> dict[str, float]:
         than two parameters that varied, the same value in every trial, or trials of which some
         drew a parameter from another range than others.
     """
-    from optuna.importance import MeanDecreaseImpurityImportanceEvaluator, get_param_importances
+    from optuna.importance import get_param_importances
 
     trials = completed(study)
     names = varied(trials)
@@ -58,11 +58,17 @@ def importances(study: "optuna.Study") -> dict[str, float]:
     values = {trial.value for trial in trials}
     if len(trials) < _FEWEST or len(names) < 2 or len(spaces) > 1 or len(values) < 2:
         return {}
-    forest = MeanDecreaseImpurityImportanceEvaluator(seed=0)
-    shares = get_param_importances(study, evaluator=forest, params=names)
+    shares = get_param_importances(study, evaluator=evaluator(), params=names)
     if set(shares.values()) == {1 / len(names)}:  # Optuna's answer where no split explains anything
         return {}
     return {name: float(share) for name, share in shares.items()}
+
+
+def evaluator() -> "optuna.importance.BaseImportanceEvaluator":
+    """Return what computes the shares, for a plot that shows the same ones."""
+    from optuna.importance import MeanDecreaseImpurityImportanceEvaluator
+
+    return MeanDecreaseImpurityImportanceEvaluator(seed=0)
 
 
 def in_words(shares: Mapping[str, float], trials: int) -> str:

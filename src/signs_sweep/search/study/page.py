@@ -1,13 +1,25 @@
-"""The page of a search: Optuna's interactive plots in one file that needs no network."""
+"""The page of a search: Optuna's own interactive plots in one file that needs no network."""
 
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from signs_sweep.search.study.sketch import BLUE, CAPTIONS, COLOURS, ORANGE, Sketch
+from signs_sweep.search.study.importances import (
+    completed,
+    evaluator,
+    importances,
+    in_words,
+    varied,
+)
 
 if TYPE_CHECKING:
     import optuna
     from plotly.graph_objects import Figure
+
+PAGE_FILE = "search.html"
+ERROR_FILE = "pictures_error.txt"
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -16,11 +28,10 @@ _PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Search: {objective}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 72rem; margin: 2rem auto;
-  padding: 0 1rem; }}
-h2 {{ margin: 2.5rem 0 0; }}
-p {{ margin: .3rem 0; max-width: 45rem; }}
-.wide {{ overflow-x: auto; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: auto; padding: 1rem }}
+h2 {{ margin: 2rem 0 0 }}
+p {{ margin: .3rem 0; max-width: 45rem }}
+.wide {{ overflow-x: auto }}
 </style>
 <script>{plotly}</script>
 </head>
@@ -37,104 +48,167 @@ _SECTION = """<section>
 <div class="wide">{figure}</div>
 </section>
 """
+_STATES = {
+    "COMPLETE": "completed",
+    "PRUNED": "pruned",
+    "FAIL": "failed",
+    "RUNNING": "running",
+    "WAITING": "waiting",
+}
 
 
-def page(
-    study: "optuna.Study",
-    plan: Sketch,
-    evaluator: "optuna.importance.BaseImportanceEvaluator",
-) -> str:
-    """Return the page as HTML, with plotly.js in it (5 MB).
+class Plot(NamedTuple):
+    """A plot of a search.
+
+    Attributes:
+        title: what stands above it.
+        reading: how to read it; `{}` is the objective.
+        draw: returns it, given the study and the name of its objective.
+    """
+
+    title: str
+    reading: str
+    draw: "Callable[[optuna.Study, str], Figure]"
+
+
+def draw_search(study: "optuna.Study", objective: str) -> dict[str, bytes]:
+    """Draw what there is to see of a search.
 
     Args:
-        study: the one of the sketch, rebuilt.
-        plan: which pictures to show.
-        evaluator: gives the importances to plot.
+        study: with one objective, in any state; it is only read.
+        objective: name of the metric, for the axes.
+
+    Returns:
+        By file name, `search.html`, one page with all plots that show something, with plotly.js in
+        it (5 MB); no file where there are none. What went wrong with a plot, which is a bug, stands
+        in `pictures_error.txt` in place of the plot: no search fails because of one.
     """
+    sections, errors = [], []
+    for name in shown_plots(study):
+        try:
+            sections.append(_section(name, study, objective))
+        except Exception:  # noqa: BLE001  # a bug in one plot must not take the others
+            errors.append(traceback.format_exc())
+    files = {ERROR_FILE: "\n".join(errors).encode()} if errors else {}
+    if sections:
+        files[PAGE_FILE] = _page(study, objective, sections).encode()
+    return files
+
+
+def shown_plots(study: "optuna.Study") -> list[str]:
+    """Return which of `PLOTS` show something, in the order in which they are shown."""
+    done = completed(study)
+    names = varied(done)
+    shown = {
+        "history": bool(done),
+        "importances": bool(importances(study)),
+        "slice": bool(names),
+        "parallel_coordinates": len(names) > 1 and len({trial.value for trial in done}) > 1,
+        "intermediate_values": any(
+            trial.intermediate_values and trial.state.name != "FAIL"
+            for trial in study.get_trials(deepcopy=False)
+        ),
+    }
+    return [name for name in PLOTS if shown[name]]
+
+
+def _page(study: "optuna.Study", objective: str, sections: Sequence[str]) -> str:
     from plotly.offline import get_plotlyjs
 
-    figures = _figures(study, plan, evaluator)
-    sections = [
-        _SECTION.format(
-            title=escape(CAPTIONS[name].title),
-            reading=escape(CAPTIONS[name].reading.format(plan.objective)),
-            figure=_embedded(name, figures[name]),
-        )
-        for name in plan.pictures
-    ]
+    states = Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
+    parts = [f"{states[state]} {word}" for state, word in _STATES.items() if states[state]]
+    counted = f"{states.total()} trial{'' if states.total() == 1 else 's'}: {', '.join(parts)}."
+    mattered = in_words(importances(study), len(completed(study)))
     return _PAGE.format(
-        objective=escape(plan.objective),
+        objective=escape(objective),
         plotly=get_plotlyjs(),
-        summary=escape(plan.summary),
+        summary=escape(f"{counted} {mattered}"),
         sections="".join(sections),
     )
 
 
-def _figures(
-    study: "optuna.Study",
-    plan: Sketch,
-    evaluator: "optuna.importance.BaseImportanceEvaluator",
-) -> "dict[str, Figure]":
-    """Return the figure of each picture of the sketch."""
-    from optuna import visualization
-
-    names = list(plan.varied)
-    objective = plan.objective
-    figures = {}
-    if "history" in plan.pictures:
-        figure = visualization.plot_optimization_history(study, target_name=objective)
-        figure.update_traces(line_shape="hv", selector={"mode": "lines"})
-        figures["history"] = figure.update_xaxes(title_text="trial")
-    if "importances" in plan.pictures:
-        figure = visualization.plot_param_importances(study, evaluator=evaluator)
-        figure.update_xaxes(title_text=f"share of the variation in {objective}")
-        figures["importances"] = figure.update_yaxes(title_text="")
-    if "slice" in plan.pictures:
-        figure = visualization.plot_slice(study, params=names, target_name=objective)
-        figures["slice"] = _fitted(figure, len(names))
-    if "parallel_coordinates" in plan.pictures:
-        figure = visualization.plot_parallel_coordinate(study, params=names, target_name=objective)
-        figures["parallel_coordinates"] = figure.update_annotations(bgcolor="rgba(255,255,255,.75)")
-    if "intermediate_values" in plan.pictures:
-        figures["intermediate_values"] = _by_outcome(
-            visualization.plot_intermediate_values(study), plan
-        )
-    return figures
-
-
-def _fitted(figure: "Figure", columns: int) -> "Figure":
-    """Fit up to four columns into the page, and take the quotes off the names of categories."""
-    figure.update_layout(width=None if columns <= 4 else 270 * columns)
-    figure.update_xaxes(exponentformat="power")
-    for axis in figure.select_xaxes(lambda axis: axis.categoryarray is not None):
-        axis.tickvals = axis.categoryarray
-        axis.ticktext = [label.strip("'\"") for label in axis.categoryarray]
-    return figure
-
-
-def _by_outcome(figure: "Figure", plan: Sketch) -> "Figure":
-    """Colour the lines of trials by how they ended, and name the axes."""
-    for line, (number, word) in zip(figure.data, plan.with_steps(), strict=True):
-        line.update(
-            name=f"trial {number}, {word}", line={"color": COLOURS[word], "width": 1}, opacity=0.7
-        )
-    figure.update_xaxes(title_text="step")
-    return figure.update_yaxes(title_text=plan.objective)
-
-
-def _embedded(name: str, figure: "Figure") -> str:
-    """Return a figure as a part of a page that holds plotly.js already."""
-    figure.update_layout(
-        title=None,
-        template="plotly_white",
-        colorway=[BLUE, ORANGE],
-        margin={"t": 30},
-        height=420,
+def _section(name: str, study: "optuna.Study", objective: str) -> str:
+    plot = PLOTS[name]
+    figure = plot.draw(study, objective).update_layout(title=None, margin={"t": 30})
+    return _SECTION.format(
+        title=escape(plot.title),
+        reading=escape(plot.reading.format(objective)),
+        figure=figure.to_html(
+            full_html=False,
+            include_plotlyjs=False,
+            div_id=name,
+            config={"displaylogo": False, "responsive": True},
+        ),
     )
-    html: str = figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=name,
-        config={"displaylogo": False, "responsive": True},
-    )
-    return html
+
+
+def _history(study: "optuna.Study", objective: str) -> "Figure":
+    from optuna.visualization import plot_optimization_history
+
+    figure = plot_optimization_history(study, target_name=objective)
+    # Optuna draws straight lines from one best value to the next, as if there were some in between.
+    return figure.update_traces(line_shape="hv", selector={"mode": "lines"})
+
+
+def _importances(study: "optuna.Study", objective: str) -> "Figure":
+    from optuna.visualization import plot_param_importances
+
+    names = varied(completed(study))
+    return plot_param_importances(study, evaluator(), params=names, target_name=objective)
+
+
+def _slice(study: "optuna.Study", objective: str) -> "Figure":
+    from optuna.visualization import plot_slice
+
+    names = varied(completed(study))
+    figure = plot_slice(study, names, target_name=objective)
+    return figure.update_xaxes(exponentformat="power")  # Plotly writes 1e-4 as 100μ.
+
+
+def _parallel_coordinates(study: "optuna.Study", objective: str) -> "Figure":
+    from optuna.visualization import plot_parallel_coordinate
+
+    names = varied(completed(study))
+    figure = plot_parallel_coordinate(study, names, target_name=objective)
+    return figure.update_annotations(bgcolor="rgba(255,255,255,.75)")  # Numbers between lines.
+
+
+def _intermediate_values(study: "optuna.Study", objective: str) -> "Figure":
+    from optuna.visualization import plot_intermediate_values
+
+    return plot_intermediate_values(study).update_yaxes(title_text=objective)
+
+
+PLOTS: Mapping[str, Plot] = {
+    "history": Plot(
+        "How the search went",
+        "Each point is a completed trial, the line the best {} so far. Where the line has long "
+        "been flat, more trials are likely to gain little.",
+        _history,
+    ),
+    "importances": Plot(
+        "Which parameters mattered",
+        "The longer the bar, the more of the variation in {} between completed trials goes with "
+        "that parameter; the bars sum to 1.",
+        _importances,
+    ),
+    "slice": Plot(
+        "Each parameter by itself",
+        "Each point is a completed trial, darker the later it came. A parameter matters where the "
+        "points rise or fall along it; dark points crowd where the search looked closer.",
+        _slice,
+    ),
+    "parallel_coordinates": Plot(
+        "All parameters together",
+        "Each line is a completed trial, from its {} on the left through its parameters; the "
+        "darker, the better. Where the dark lines meet, good trials have that value in common.",
+        _parallel_coordinates,
+    ),
+    "intermediate_values": Plot(
+        "How the trials went",
+        "Each line is one trial, step by step; a pruned one ends early. Where lines cross late, an "
+        "early look is a poor guide, so prune later.",
+        _intermediate_values,
+    ),
+}
+"""By name, in the order in which they are shown."""

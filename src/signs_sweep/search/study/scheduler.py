@@ -1,7 +1,6 @@
 """A search as a scheduler: Optuna proposes, the loop trains, the results go back to Optuna."""
 
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,8 +12,9 @@ from signs_sweep.search.study.methods import decision_interval, make_pruner, mak
 from signs_sweep.search.study.own import RUNS, VALUES, OwnTrials
 from signs_sweep.search.study.space import grid, values_of
 from signs_sweep.search.study.storage import FAILED
-from signs_sweep.spec import EPOCHWISE_PRUNERS, Objective, Search
+from signs_sweep.spec import EPOCHWISE_PRUNERS, Search
 from signs_sweep.statistics.guessing import DeadWatch
+from signs_sweep.statistics.replicates import aggregate
 
 if TYPE_CHECKING:
     import optuna
@@ -180,7 +180,8 @@ class StudyScheduler:
             self._study.tell(opened.handle, state=optuna_trial.TrialState.FAIL)
         else:
             state = TrialState.COMPLETE
-            value = aggregate([opened.values[run_id] for run_id in trial.run_ids], objective)
+            values = [opened.values[run_id] for run_id in trial.run_ids]
+            value = aggregate(values, objective.aggregate, maximize=objective.maximize)
             self._study.tell(opened.handle, value)
         return TrialEnd(trial, state, value, dict(opened.values), why)
 
@@ -209,29 +210,6 @@ class StudyScheduler:
         ]
         points = (point for point in grid(space) if values_of(space, point) not in taken)
         return next(points, None)
-
-
-def aggregate(values: Sequence[float], objective: Objective) -> float:
-    """Return one number for the replicates of a point.
-
-    Args:
-        values: one a replicate, at least one; two for `lower_bound`.
-        objective: says how. `min` is the worst of them, the largest where less is better;
-            `lower_bound` the end of the 95 % t-interval of the mean on the side of the worse.
-    """
-    sign = 1 if objective.maximize else -1
-    match objective.aggregate:
-        case "median":
-            return statistics.median(values)
-        case "min":
-            return sign * min(sign * value for value in values)
-        case "lower_bound":
-            from scipy.stats import t
-
-            width = t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
-            return statistics.fmean(values) - sign * float(width)
-        case _:
-            return statistics.fmean(values)
 
 
 def ends_of(

@@ -4,8 +4,8 @@ import json
 import logging
 import warnings
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from signs_sweep.errors import UsageError
@@ -15,15 +15,24 @@ if TYPE_CHECKING:
     import optuna
 
 _MEANING = "signs_sweep.meaning"
+_PROPOSALS = "signs_sweep.proposals"
 _IDENTITY = "signs_sweep.identity"
 _AGAIN = "signs_sweep.again"
 """Attribute of a trial that was asked again: number of the one that was left behind."""
+_LENGTH = 40
+"""How long the values of a setting may be to be shown in an error."""
 FAILED = "signs_sweep.message"
 """Attribute of a trial that failed by itself: why. One without was left behind by its process."""
 
 
 def open_study(
-    url: str, name: str, meaning: Mapping[str, object], *, maximize: bool, metric: str
+    url: str,
+    name: str,
+    meaning: Mapping[str, object],
+    proposals: Mapping[str, object],
+    *,
+    maximize: bool,
+    metric: str,
 ) -> "optuna.Study":
     """Open a study, or make it.
 
@@ -31,12 +40,14 @@ def open_study(
         url: of the database.
         name: of the study.
         meaning: by what it is called, all that its values depend on beside the point.
+        proposals: by what it is called, all that its points depend on beside the space and the
+            values. A study of an earlier version, which has no record of them, gets these.
         maximize: whether more is better.
         metric: name of the objective.
 
     Raises:
         StoreError: the database cannot be used.
-        UsageError: there is a study of this name that means something else.
+        UsageError: there is a study of this name with another meaning or other proposals.
     """
     import optuna
     from optuna.storages import RDBStorage
@@ -46,7 +57,7 @@ def open_study(
     def create(url: str) -> None:
         RDBStorage(url).engine.dispose()
 
-    with storage_errors(url), quiet_optuna(), opening(url, "as search.storage", create):
+    with using_storage(url), opening(url, "as search.storage", create):
         try:
             storage = RDBStorage(url)
         except RuntimeError as error:  # Another version of Optuna created its tables.
@@ -68,9 +79,20 @@ def open_study(
             study.set_user_attr(_IDENTITY, uuid4().hex)
         if not isinstance(known, Mapping):
             study.set_metric_names([metric])
-            study.set_user_attr(_MEANING, _plain(meaning))
-            return study
-    _check_meaning(known, _plain(meaning), url, name)
+            study.set_user_attr(_MEANING, known := _plain(meaning))
+        differences = _differences(known, _plain(meaning))
+        consequence = "Its values cannot be compared with new ones."
+        if not differences and _PROPOSALS not in study.user_attrs:
+            study.set_user_attr(_PROPOSALS, _plain(proposals))
+        elif not differences:
+            differences = _differences(study.user_attrs[_PROPOSALS], _plain(proposals))
+            consequence = "Its points are not those that this spec proposes."
+    if differences:
+        raise UsageError(
+            f"the study '{name}' in {shown(url)} was created with different settings: "
+            f"{', '.join(differences)}. {consequence} Give the spec another name, or name another "
+            "search.storage."
+        )
     return study
 
 
@@ -108,35 +130,37 @@ def _plain(meaning: Mapping[str, object]) -> dict[str, object]:
     return plain
 
 
-def _check_meaning(
-    known: Mapping[str, object], wanted: Mapping[str, object], url: str, name: str
-) -> None:
-    """Raise UsageError where a study was made with other settings."""
-    other = [
-        f"{what} ({known.get(what)}, now {now})" if isinstance(now, int | float) else what
-        for what, now in wanted.items()
-        if known.get(what) != now
-    ]
-    if other:
-        raise UsageError(
-            f"the study '{name}' in {shown(url)} was made with another "
-            f"{', '.join(other)}, so its values cannot be compared with new ones. Give the spec "
-            "another name, or name another search.storage."
-        )
+def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return what has another value in two records, in words with both values if they are short."""
+    differences = []
+    for what, now in wanted.items():
+        before = known.get(what)
+        if before == now:
+            continue
+        if isinstance(now, Mapping) and isinstance(before, Mapping):
+            shared = {name: now[name] for name in now if name in before}
+            differences += [f"{what} {inner}" for inner in _differences(before, shared)] or [what]
+        else:
+            values = f" ({before}, now {now})"
+            is_short = not isinstance(now, list | Mapping) and len(values) <= _LENGTH
+            differences.append(what + values * is_short)
+    return differences
 
 
-def storage_errors(url: str) -> AbstractContextManager[None]:
-    """Turn whatever a database answers into a StoreError."""
+@contextmanager
+def using_storage(url: str) -> Iterator[None]:
+    """Keep Optuna from logging and warning, and turn what a database answers into a StoreError."""
 
     def explain(error: Exception) -> str:
         cause = error if isinstance(error, ImportError) else error.__cause__ or error
         return f"the study's database {shown(url)} cannot be used: {why(cause)}"
 
-    return database_errors(explain, "optuna.exceptions.StorageInternalError")
+    with database_errors(explain, "optuna.exceptions.StorageInternalError"), _quiet_optuna():
+        yield
 
 
 @contextmanager
-def quiet_optuna() -> Iterator[None]:
+def _quiet_optuna() -> Iterator[None]:
     """Keep Optuna from logging what the user is told by us, and from warning of what is new."""
     import optuna
 

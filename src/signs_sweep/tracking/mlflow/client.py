@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,7 +24,10 @@ from signs_sweep.tracking.mlflow import tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment
+    from mlflow.entities import Experiment, Run
+
+_PAGE = 5000
+_OLDEST_FIRST = "attributes.start_time ASC"
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -74,6 +78,21 @@ def _make(uri: str) -> None:
 def store_errors(uri: str) -> AbstractContextManager[None]:
     """Turn whatever a store or the disk answers into a StoreError."""
     return database_errors(partial(_explain, uri), "mlflow.exceptions.MlflowException")
+
+
+def search_all(
+    client: "MlflowClient", experiment_ids: Iterable[str], condition: str
+) -> list["Run"]:
+    """Return all runs of some experiments that meet a condition, oldest first."""
+    ids, runs, token = list(experiment_ids), [], None
+    while True:
+        page = client.search_runs(
+            ids, condition, max_results=_PAGE, order_by=[_OLDEST_FIRST], page_token=token
+        )
+        runs += page
+        token = page.token
+        if not token:
+            return runs
 
 
 def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:

@@ -10,12 +10,12 @@ from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.project.databases import shown
 from signs_sweep.protocols import RecordedRun
 from signs_sweep.tracking.mlflow import tags
+from signs_sweep.tracking.mlflow.client import search_all
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-_PAGE = 5000
 _FEW = 4
 """Runs that are asked for one by one: MLflow has no condition for several, and a page is large."""
 
@@ -61,24 +61,15 @@ def ask_for_records(
         if experiment not in experiments:
             raise unknown_experiment(experiment, experiments, uri)
         experiments = {experiment: experiments[experiment]}
-    is_few = run_ids is not None and len(run_ids) <= _FEW
-    records: list[Record] = []
-    for pattern in run_ids if run_ids is not None and is_few else ["%"]:
-        token = None
-        while True:
-            page = client.search_runs(
-                list(experiments.values()),
-                filter_string=f"tags.`{tags.RUN_ID}` LIKE '{pattern}'",
-                max_results=_PAGE,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            records += map(_record, page)
-            token = page.token
-            if not token:
-                break
     wanted = None if run_ids is None else set(run_ids)
-    return [one for one in records if wanted is None or one.tags[tags.RUN_ID] in wanted]
+    found = [
+        _record(run)
+        for pattern in (["%"] if wanted is None or len(wanted) > _FEW else wanted)
+        for run in search_all(
+            client, experiments.values(), f"tags.`{tags.RUN_ID}` LIKE '{pattern}'"
+        )
+    ]
+    return [record for record in found if wanted is None or record.tags[tags.RUN_ID] in wanted]
 
 
 def _record(run: "Run") -> Record:

@@ -25,7 +25,6 @@ from signs_sweep.domain import (
     Waiting,
 )
 from signs_sweep.figures.run import draw_run
-from signs_sweep.statistics.guessing import describe_guessing
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.model import write_model
@@ -44,6 +43,13 @@ _REST = 10
 
 _AT_ONCE = 900
 """Metrics in a call; MLflow takes 1,000."""
+
+_GUESSES = (
+    "It learned nothing: its loss has not been below that of guessing since epoch {:,}, and every "
+    "image gets the same class, as from a network whose hidden units are all dead. Try a smaller "
+    "learning_rate or another init_seed."
+)
+"""Note on a run whose network has only guessed since an epoch."""
 
 
 class RunRecorder:
@@ -156,10 +162,9 @@ class RunRecorder:
         from mlflow.entities import Metric
 
         if event.guessing_since is not None:
-            words = describe_guessing(event.guessing_since)
             self._waiting_tags |= {
                 tags.GUESSING_SINCE: str(event.guessing_since),
-                tags.NOTE: words,
+                tags.NOTE: _GUESSES.format(event.guessing_since),
             }
         moment = int(event.time * 1000)
         final = {**event.metrics, "seconds": event.seconds}

@@ -11,14 +11,13 @@ from signs_sweep.domain import Event, Run, State, Trial, TrialEnd
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
-from signs_sweep.tracking.mlflow.client import connect, experiment_for, store_errors
+from signs_sweep.tracking.mlflow.client import connect, experiment_for, search_all, store_errors
 from signs_sweep.tracking.mlflow.recorder import RunRecorder, params_of
 from signs_sweep.tracking.mlflow.search import SearchRecorder
 from signs_sweep.tracking.mlflow.source import source_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run as MlflowRun
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,8 @@ class MlflowTracker:
     def _parent(self, experiment_id: str, sweep: SweepRecord) -> str:
         """Return the record of a sweep, which is made if it is not there."""
         if sweep.sweep_id:
-            for known in self._parents(experiment_id, f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"):
+            condition = f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"
+            for known in search_all(self._client, [experiment_id], condition):
                 self._client.update_run(known.info.run_id, status="RUNNING")
                 return str(known.info.run_id)
         now = datetime.now().astimezone()
@@ -96,7 +96,7 @@ class MlflowTracker:
         if not sweep.origin:
             return
         condition = f"tags.`{tags.ORIGIN}` LIKE '%' AND attributes.status = 'RUNNING'"
-        for other in self._parents(experiment_id, condition):
+        for other in search_all(self._client, [experiment_id], condition):
             # Not in the condition: a folder may have a name with quotes.
             if other.data.tags[tags.ORIGIN] != sweep.origin:
                 continue
@@ -107,9 +107,6 @@ class MlflowTracker:
             if self._client.get_run(location).info.status == "RUNNING":  # It may just have ended.
                 SearchRecorder(self._client, experiment_id, location).stop_trials()
                 self._client.set_terminated(location, State.KILLED.value)
-
-    def _parents(self, experiment_id: str, condition: str) -> "Sequence[MlflowRun]":
-        return list(self._client.search_runs([experiment_id], condition, max_results=1000))
 
     def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
@@ -200,7 +197,7 @@ class MlflowTracker:
         """
         here = [self._recorders[run_id] for run_id in run_ids if run_id in self._recorders]
         condition = f"tags.`{tags.PARENT}` = '{trial}' AND attributes.status = 'KILLED'"
-        below = self._client.search_runs([experiment_id], condition)
+        below = search_all(self._client, [experiment_id], condition)
         return {recorder.location for recorder in here if recorder.was_stopped} | {
             record.info.run_id for record in below
         }
