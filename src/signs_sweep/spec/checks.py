@@ -2,20 +2,28 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
 from math import prod
 
-from signs_sweep.domain import SEED_NAMES, Parameters
-from signs_sweep.spec.document import Mapping, Scalar, Sequence
+from signs_sweep.domain import PARAMETERS, SEED_NAMES, VARIED_NAMES
+from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence
 from signs_sweep.spec.fields import MOST_REPLICATES
-from signs_sweep.spec.names import VARIED_NAMES, shorten
+from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.repeats import USE_SEEDS, check_duplicates, number_of, repeated
-from signs_sweep.spec.search_checks import check_search_section
+from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 
 MOST_RUNS = 1_000_000
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that no file can have on Windows."""
+
+_ALL_OPTIONS = {
+    "sampler": (SAMPLER_OPTIONS, ("name", "seed")),
+    "pruner": (PRUNER_OPTIONS, ("name", "dead")),
+}
+"""By section, the options of each name, and the keys that go with every name."""
 
 
 def check(document: Mapping, problems: Problems) -> None:
@@ -28,12 +36,11 @@ def check(document: Mapping, problems: Problems) -> None:
     check_duplicates(lists, problems)
     _check_lengths(pairs, problems)
     _check_pairs(list(pairs.values()), problems)
-    _check_cases(cases, document.mapping("base"), problems)
+    _check_cases_and_seeds(document, problems)
     _check_labels(cases, problems)
     _check_places([("grid", grid), ("zip", paired), *(("cases", row) for row in cases)], problems)
-    _check_seeds(document, problems)
     _check_size(document, lists, pairs, problems)
-    check_search_section(document.mapping("search"), problems)
+    _check_search(document.mapping("search"), problems)
 
 
 def _check_name(document: Mapping, problems: Problems) -> None:
@@ -67,22 +74,34 @@ def _check_pairs(lists: list[Sequence], problems: Problems) -> None:
         )
 
 
-def _check_cases(cases: list[Mapping], base: Mapping | None, problems: Problems) -> None:
+def _check_cases_and_seeds(document: Mapping, problems: Problems) -> None:
+    for row, numbers in _repeated_rows(document, "cases", VARIED_NAMES):
+        problems.add(row.place, f"the cases {numbers} are the same", USE_SEEDS)
+    for row, numbers in _repeated_rows(document, "seeds", SEED_NAMES):
+        problems.add(
+            row.place,
+            f"the replicates {numbers} have the same seeds",
+            "the same seeds give the same bits; remove one",
+        )
+
+
+def _repeated_rows(
+    document: Mapping, section: str, names: tuple[str, ...]
+) -> Iterator[tuple[Mapping, str]]:
+    """Yield the mappings in a list that equal an earlier one, with both numbers: `1 and 3`.
+
+    What a mapping leaves out is as in `base`.
+    """
+    base = document.mapping("base")
     common = {
-        name: number_of(base.values.get(name) if base else None, getattr(Parameters(), name))
-        for name in VARIED_NAMES
+        name: number_of(base.values.get(name) if base else None, PARAMETERS[name].default)
+        for name in names
     }
-    rows = [
-        tuple(number_of(row.values.get(name), common[name]) for name in VARIED_NAMES)
-        for row in cases
-    ]
-    for index, first in repeated(rows):
-        if cases[index].values:
-            problems.add(
-                cases[index].place,
-                f"the cases {first + 1} and {index + 1} are the same",
-                USE_SEEDS,
-            )
+    rows = [item for item in document.items(section) if isinstance(item, Mapping)]
+    keys = [tuple(number_of(row.values.get(name), common[name]) for name in names) for row in rows]
+    for index, first in repeated(keys):
+        if rows[index].values:
+            yield rows[index], f"{first + 1} and {index + 1}"
 
 
 def _check_labels(cases: list[Mapping], problems: Problems) -> None:
@@ -114,27 +133,6 @@ def _check_places(sections: list[tuple[str, Mapping | None]], problems: Problems
                 )
 
 
-def _check_seeds(document: Mapping, problems: Problems) -> None:
-    """Compare the pairs of seeds with each other. What one leaves out is as in `base`."""
-    base = document.mapping("base")
-    common = {
-        name: number_of(base.values.get(name) if base else None, getattr(Parameters(), name))
-        for name in SEED_NAMES
-    }
-    entries = [item for item in document.items("seeds") if isinstance(item, Mapping)]
-    pairs = [
-        tuple(number_of(entry.values.get(name), common[name]) for name in SEED_NAMES)
-        for entry in entries
-    ]
-    for index, first in repeated(pairs):
-        if entries[index].values:
-            problems.add(
-                entries[index].place,
-                f"the replicates {first + 1} and {index + 1} have the same seeds",
-                "the same seeds give the same bits; remove one",
-            )
-
-
 def _check_size(
     document: Mapping,
     lists: dict[str, Sequence],
@@ -158,3 +156,75 @@ def _check_size(
             f"the spec asks for {total:,} runs, {said}",
             f"at most {MOST_RUNS:,} are allowed",
         )
+
+
+def _check_search(search: Mapping | None, problems: Problems) -> None:
+    if search is None:
+        return
+    for section in _ALL_OPTIONS:
+        _check_options(section, search.mapping(section), problems)
+    space = search.mapping("space")
+    if space is None:
+        return
+    check_duplicates(space.lists(), problems)
+    for name in VARIED_NAMES:
+        if interval := space.mapping(name):
+            _check_interval(name, interval, problems)
+
+
+def _check_options(section: str, node: Mapping | None, problems: Problems) -> None:
+    """Check that every option has a meaning for the sampler or pruner that is named."""
+    options, common = _ALL_OPTIONS[section]
+    if node is None:
+        return
+    default = "tpe" if section == "sampler" else "none"
+    name_node = node.values.get("name", Scalar(node.place, default))
+    name = name_node.value if isinstance(name_node, Scalar) else None
+    if not isinstance(name, str) or name not in options:
+        return
+    known = {option for others in options.values() for option in others}
+    for key, place in node.keys.items():
+        if key in known and key not in options[name]:
+            having = [other for other, its in options.items() if key in its]
+            problems.add(
+                place,
+                f"the {section} {name} has no {key}",
+                f"its options: {', '.join((*common[1:], *options[name]))}. "
+                f"{key} is an option of {', '.join(having)}",
+            )
+
+
+def _check_interval(name: str, interval: Mapping, problems: Problems) -> None:
+    low, high, step = (_exact(interval.values.get(key)) for key in ("low", "high", "step"))
+    log = interval.values.get("log")
+    is_log = isinstance(log, Scalar) and log.value is True
+    if low is not None and high is not None and low >= high:
+        source = getattr(interval.values["high"], "source", "")
+        hint = "exchange them" if low > high else f"for a single value, write [{source}]"
+        problems.add(
+            interval.values["low"].place, f"low of {name} is not below high, {source}", hint
+        )
+    elif step is not None and low is not None and high is not None and step > high - low:
+        problems.add(
+            interval.values["step"].place,
+            f"step of {name} is larger than the range",
+            f"from low to high it is {(high - low).normalize():f}",
+        )
+    if is_log and low is not None and low <= 0 and PARAMETERS[name].permits(float(low)):
+        problems.add(
+            interval.values["low"].place,
+            f"low of {name} is {low:g}, which has no logarithm",
+            "write a small number such as 1e-4, or remove log",
+        )
+    if is_log and "step" in interval.keys:
+        problems.add(
+            interval.keys["step"], f"{name} has log and step", "remove one; log has no steps"
+        )
+
+
+def _exact(node: Node | None) -> Decimal | None:
+    """Return a number as it is written, so that 0.3 - 0.1 is 0.2."""
+    if isinstance(node, Scalar) and type(node.value) in (int, float):
+        value = Decimal(node.value if isinstance(node.value, int) else str(node.value))
+        return value if value.is_finite() else None
+    return None

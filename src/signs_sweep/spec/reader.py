@@ -103,7 +103,7 @@ class _Reader:
         self._yaml = yaml
         self._problems = problems
         self._count = 0
-        self._open: set[int] = set()
+        self._open: list[Any] = []
 
     def read(self, node: Any) -> Node:
         """Return a node with all that is in it.
@@ -115,7 +115,7 @@ class _Reader:
         self._count += 1
         if self._count > _MOST_VALUES:
             self._refuse(place, _TOO_MANY)
-        if id(node) in self._open:
+        if any(node is outer for outer in self._open):
             self._refuse(place, "this anchor contains itself")
         if len(self._open) == _DEEPEST:
             self._refuse(place, f"values are nested more than {_DEEPEST} levels deep")
@@ -125,13 +125,13 @@ class _Reader:
         expected = "seq" if kind == "SequenceNode" else "map"
         if _tag(node) != expected:
             return self._wrong_tag(node, place)
-        self._open.add(id(node))
+        self._open.append(node)
         result = (
             Sequence(place, tuple(self.read(item) for item in node.value))
             if kind == "SequenceNode"
             else self._mapping(node, place)
         )
-        self._open.discard(id(node))
+        self._open.pop()
         return result
 
     def _refuse(self, place: Place, message: str) -> None:

@@ -13,7 +13,7 @@ USE_SEEDS = "remove one. To repeat a point, use seeds"
 def number_of(node: Node | None, default: Hashable = None) -> Hashable:
     """Return what to compare a value by: a number by its value, a list by its items.
 
-    All else is compared by itself.
+    All else is compared by its place.
     """
     if node is None:
         return default
@@ -22,7 +22,7 @@ def number_of(node: Node | None, default: Hashable = None) -> Hashable:
     if isinstance(node, Scalar) and type(node.value) in (int, float):
         with suppress(OverflowError):  # An integer of hundreds of digits; noted before.
             return float(node.value)
-    return id(node)
+    return node.place
 
 
 def repeated(keys: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
