@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from signs_sweep.domain import Dense, Result, State
+from signs_sweep.domain import Dense, Result, Seeds, State
 from signs_sweep.search.confirming import candidate, confirmation, fresh_seeds
 from signs_sweep.search.outcome import SearchOutcome
 from signs_sweep.search.study import LeftOut, distributions, values_of
@@ -101,7 +101,7 @@ def test_fresh_seeds_are_above_all_that_were_used(tmp_path: Path) -> None:
 def test_winner_and_default_are_trained_with_the_same_fresh_seeds(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     point = candidate(experiment, "trial 4", {"l2": 0.01, "hidden": (50,)})
-    confirmed = confirmation(experiment, point, [(8, 8), (9, 9)], "data")
+    confirmed = confirmation(experiment, point, [Seeds(8, 8), Seeds(9, 9)], "data")
     winner, default = confirmed.trials
     assert [run.model for run in (*winner.runs, *default.runs)] == [
         *[Dense((50,))] * 2,
@@ -118,7 +118,7 @@ def test_winner_and_default_are_trained_with_the_same_fresh_seeds(tmp_path: Path
 def test_where_the_default_is_the_best_there_is_nothing_to_compare(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     point = candidate(experiment, "trial 4", {"l2": 0.0, "hidden": (25, 12)})
-    assert confirmation(experiment, point, [(8, 8)], "data").default is None
+    assert confirmation(experiment, point, [Seeds(8, 8)], "data").default is None
 
 
 def test_it_says_whether_the_winner_is_better(tmp_path: Path) -> None:

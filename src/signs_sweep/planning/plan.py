@@ -1,10 +1,10 @@
 """The plan: what one or more experiments would train, in order, each run once."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, Model, Parameters, Run, Trial
+from signs_sweep.domain import VARIED_NAMES, Model, Parameters, Run, Seeds, Trial
 from signs_sweep.errors import UsageError
 from signs_sweep.spec import Experiment
 
@@ -39,7 +39,7 @@ class Part:
         words = [trial.label] if trial.label else []
         words += [f"{name}={run.parameters.text(name)}" for name in self.varying]
         if len(trial.runs) > 1 or not words:
-            words.append(f"seeds {run.parameters.global_seed}, {run.parameters.init_seed}")
+            words.append(f"seeds {run.parameters.seeds}")
         return " ".join(words)
 
 
@@ -87,11 +87,7 @@ def make_plan(experiments: Sequence[tuple[Experiment, str]]) -> Plan:
 
 def varying_parameters(parameters: Sequence[Parameters]) -> tuple[str, ...]:
     """Return the names of the parameters that differ, in their usual order, seeds left out."""
-    return tuple(
-        name
-        for name in PARAMETER_NAMES
-        if name not in SEED_NAMES and len({getattr(p, name) for p in parameters}) > 1
-    )
+    return tuple(name for name in VARIED_NAMES if len({getattr(p, name) for p in parameters}) > 1)
 
 
 def _expand(experiment: Experiment, data: str) -> Part:
@@ -121,29 +117,23 @@ def replicates(
     data: str,
     *,
     model: Model | None = None,
-    seeds: Sequence[tuple[int, int]] | None = None,
+    seeds: Sequence[Seeds] | None = None,
 ) -> tuple[Run, ...]:
-    """Return the runs of a point, one for each pair of seeds.
+    """Return the runs of a point, one for each replicate.
 
     Args:
         experiment: the experiment.
         parameters: the point.
         data: fingerprint of the data.
         model: the network, where it is not that of the experiment.
-        seeds: pairs of global and init seed, where they are not those of the experiment.
+        seeds: of each replicate, where they are not those of the experiment.
     """
     return tuple(
         Run(
-            parameters=_with_seeds(parameters, *pair),
+            parameters=parameters.with_seeds(own),
             model=model or experiment.model,
             validation=experiment.validation,
             data=data,
         )
-        for pair in (experiment.seeds if seeds is None else seeds)
+        for own in (experiment.seeds if seeds is None else seeds)
     )
-
-
-def _with_seeds(parameters: Parameters, global_seed: int, init_seed: int) -> Parameters:
-    if (parameters.global_seed, parameters.init_seed) == (global_seed, init_seed):
-        return parameters
-    return replace(parameters, global_seed=global_seed, init_seed=init_seed)

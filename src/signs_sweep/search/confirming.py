@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from signs_sweep.domain import SEED_NAMES, Dense, Model, Parameters, Result, Run, Trial
+from signs_sweep.domain import SEED_NAMES, Dense, Model, Parameters, Result, Run, Seeds, Trial
 from signs_sweep.planning.plan import replicates
 from signs_sweep.spec import Experiment
 from signs_sweep.statistics.difference import Difference, paired_difference
@@ -91,7 +91,7 @@ def candidate(experiment: Experiment, name: str, values: Mapping[str, Any]) -> C
 
 
 def runs_at(experiment: Experiment, point: Candidate, data: str) -> tuple[Run, ...]:
-    """Return the runs of a point in a search: one for each pair of the spec's seeds.
+    """Return the runs of a point in a search: one for each replicate.
 
     Args:
         experiment: the experiment.
@@ -101,14 +101,15 @@ def runs_at(experiment: Experiment, point: Candidate, data: str) -> tuple[Run, .
     return replicates(experiment, point.parameters, data, model=point.model)
 
 
-def fresh_seeds(experiment: Experiment, count: int) -> list[tuple[int, int]]:
-    """Return pairs of seeds that are not those of the search, nor any smaller ones."""
-    first = 1 + max(max(pair) for pair in experiment.seeds)
-    return [(number, number) for number in range(first, first + count)]
+def fresh_seeds(experiment: Experiment, count: int) -> list[Seeds]:
+    """Return the seeds of replicates that are not those of the search, nor any smaller ones."""
+    first = 1 + max(map(max, experiment.seeds))
+    numbers = range(first, first + count)
+    return [Seeds(**dict.fromkeys(SEED_NAMES, number)) for number in numbers]
 
 
 def confirmation(
-    experiment: Experiment, winner: Candidate, seeds: Sequence[tuple[int, int]], data: str
+    experiment: Experiment, winner: Candidate, seeds: Sequence[Seeds], data: str
 ) -> Confirmation:
     """Return what to train to confirm a winner.
 

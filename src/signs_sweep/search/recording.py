@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, Judged, Run, Trial
+from signs_sweep.domain import VARIED_NAMES, Judged, Run, Trial
 from signs_sweep.protocols import TrialEnd
 from signs_sweep.search.outcome import Summary, best_of
 from signs_sweep.search.study import Told
@@ -73,10 +73,9 @@ def title(trial: Trial, run: Run) -> str:
 
 def params_of(run: Run) -> dict[str, str]:
     """Return what a run trains with, its seeds left out."""
-    names = [name for name in PARAMETER_NAMES if name not in SEED_NAMES]
-    return {name: run.parameters.text(name) for name in names} | run.model.values
+    return {name: run.parameters.text(name) for name in VARIED_NAMES} | run.model.values
 
 
 def seeds_of(run: Run) -> str:
     """Return the seeds of a run, as in `3, 0`."""
-    return f"{run.parameters.global_seed}, {run.parameters.init_seed}"
+    return str(run.parameters.seeds)

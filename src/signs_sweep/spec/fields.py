@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
 from signs_sweep.data import KNOWN_DATASETS
-from signs_sweep.domain import PARAMETERS, VARIED_NAMES, Hyperparameter
+from signs_sweep.domain import PARAMETERS, Hyperparameter
 from signs_sweep.spec.search import Aggregate, Direction, Metric, PrunerName, SamplerName
 
 MOST_REPLICATES = 100_000
@@ -32,13 +32,20 @@ def _one_of(name: str) -> str:
     return f"{', '.join(others)} or {last}"
 
 
-def _number(entry: Hyperparameter) -> str:
-    """Return what a hyperparameter should be, as in `a number above 0, up to 1`."""
-    kind = "a whole number" if entry.kind is int else "a number"
-    return f"{kind} {entry.range}" + (f", such as {entry.example}" if entry.example else "")
+def _of_table(entry: Hyperparameter) -> dict[str, str]:
+    """Return what a hyperparameter should be, wherever it may stand."""
+    name, is_whole = entry.name, entry.kind is int
+    number = f"{'a whole number' if is_whole else 'a number'} {entry.range}"
+    number += f", such as {entry.example}" if entry.example else ""
+    single = ("{}", "grid.{}[]", "zip.{}[]", "space.{}[]", "space.{}.low", "space.{}.high")
+    return {
+        **{way.format(name): number for way in single},
+        **{f"{section}.{name}": f"a list, each {number}" for section in ("grid", "zip")},
+        f"space.{name}": f"a list such as {entry.example_list}, or {entry.example_range}",
+        f"space.{name}.step": _EPOCHS if is_whole else "a number above 0",
+    }
 
 
-_NUMBERS = {name: _number(entry) for name, entry in PARAMETERS.items()}
 _EPOCHS = f"a whole number from 1 to {MOST_EPOCHS:,}"
 _LAYERS = "a list of unit counts, such as [25, 12]"
 _UNITS = f"a whole number from 1 to {_MOST_UNITS:,}"
@@ -59,11 +66,8 @@ EXPECTED = {
     "build": "module:function, such as networks:small_cnn",
     "argument": "a number, a text, true, false, or a list of them",
     "base": f"{_KEYS} {{learning_rate: 1e-4, epochs: 1500}}",
-    **_NUMBERS,
     "grid": f"{_KEYS} {{l2: [0, 0.01]}}",
     "zip": f"{_KEYS} {{learning_rate: [1e-4, 1e-5], epochs: [1500, 3000]}}",
-    **{f"grid.{name}": f"a list, each {_NUMBERS[name]}" for name in VARIED_NAMES},
-    **{f"zip.{name}": f"a list, each {_NUMBERS[name]}" for name in VARIED_NAMES},
     "cases": f"a list such as [{_CASE}]",
     "cases[]": f"{_KEYS} {_CASE}",
     "label": "a text of one line and up to 60 characters, such as m6",
@@ -89,21 +93,13 @@ EXPECTED = {
     "direction": _one_of("direction"),
     "aggregate": _one_of("aggregate"),
     "space": f"{_KEYS} {{l2: {{low: 1e-4, high: 0.3, log: true}}}}",
-    **{
-        f"space.{name}": f"a list such as {entry.example_list}, or {entry.example_range}"
-        for name, entry in PARAMETERS.items()
-    },
     "space.hidden": "a list such as [[25, 12], [50, 25]]",
     "space.hidden[]": _LAYERS,
     "space.hidden[][]": _UNITS,
-    **{f"space.{name}.{end}": _NUMBERS[name] for name in VARIED_NAMES for end in ("low", "high")},
     "log": "true or false",
-    **{
-        f"space.{name}.step": _EPOCHS if PARAMETERS[name].kind is int else "a number above 0"
-        for name in VARIED_NAMES
-    },
     "storage": "the URL of a database, such as sqlite:///mlruns/optuna.db",
     "confirm": f"a count from 2 to {MOST_REPLICATES:,}, or 0 for none",
+    **{way: text for entry in PARAMETERS.values() for way, text in _of_table(entry).items()},
 }
 """By key, or by the way to it where that matters, what a value should be; `[]` is an item."""
 

@@ -289,7 +289,6 @@ def _name(sweep: SweepRecord, trial: Trial, run: Run) -> str:
     words = [trial.label] if trial.label else []
     words += [f"{name}={parameters.text(name)}" for name in sweep.varying]
     if len(trial.runs) > 1 or not words:
-        pair = f"{parameters.global_seed}, {parameters.init_seed}"
         is_said = trial.label is not None and trial.label.endswith("seeds")
-        words.append(pair if is_said else f"seeds {pair}")
+        words.append(f"{'' if is_said else 'seeds '}{parameters.seeds}")
     return " ".join(words)
