@@ -130,9 +130,9 @@ def section(name: str, doc: str, **fields: Any) -> Any:
     return create_model(name, __base__=Section, __doc__=doc, **fields)
 
 
-def described(key: str, meaning: str, **limits: Any) -> Any:
+def described(key: str, meaning: str, default: Any = ..., **limits: Any) -> Any:
     """Describe a value: what it means, and what is expected of it."""
-    return Field(description=f"{meaning}: {EXPECTED[key]}.", **limits)
+    return Field(default, description=f"{meaning}: {EXPECTED[key]}.", **limits)
 
 
 def without_sign(value: float) -> float:

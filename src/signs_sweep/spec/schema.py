@@ -58,8 +58,8 @@ else:
 class Files(Section):
     """A dataset as two HDF5 files, relative to the spec."""
 
-    train: Annotated[str, Field(min_length=1, description="File with the training set.")]
-    test: Annotated[str, Field(min_length=1, description="File with the test set.")]
+    train: str = Field(min_length=1, description="File with the training set.")
+    test: str = Field(min_length=1, description="File with the test set.")
 
 
 class DenseModel(Section):
@@ -83,7 +83,7 @@ class BuiltModel(Section):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_argument)]]
 
-    build: Annotated[str, described("build", "The function", pattern=_FUNCTION)]
+    build: str = described("build", "The function", pattern=_FUNCTION)
 
 
 def _is_built(value: Any) -> str:
@@ -105,32 +105,24 @@ Replicates = OneOrMany[
 class Spec(Section):
     """A spec of signs-sweep: one experiment."""
 
-    name: Annotated[str, described("name", "Name of the experiment, also in MLflow", pattern=_NAME)]
-    description: Annotated[str, Field(description="What it is for.", max_length=4000)] = ""
-    data: Annotated[Data, described("data", "The dataset")] = "signs"
-    validation: Annotated[
-        float,
-        described(
-            "validation", "Share of the training set held out", ge=0, lt=1, allow_inf_nan=False
-        ),
-        AfterValidator(without_sign),
-    ] = 0.0
-    model: Annotated[Model, Field(description="The network.")] = DenseModel()
-    base: Base = Base()
-    grid: Annotated[Lists | None, Field(description="Every combination of these values.")] = None
-    zip: Annotated[Lists | None, Field(description="Lists of one length, taken in parallel.")] = (
-        None
+    name: str = described("name", "Name of the experiment, also in MLflow", pattern=_NAME)
+    description: str = Field("", description="What it is for.", max_length=4000)
+    data: Data = described("data", "The dataset", "signs")
+    validation: Annotated[float, AfterValidator(without_sign)] = described(
+        "validation", "Share of the training set held out", 0.0, ge=0, lt=1, allow_inf_nan=False
     )
-    cases: Annotated[
-        list[Case] | None, Field(description="An explicit list of points.", min_length=1)
-    ] = None
-    seeds: Annotated[Replicates | None, described("seeds", "Replicates of every point")] = None
-    baseline: Annotated[
-        Case | None, Field(description="Values of the points that the others are compared with.")
-    ] = None
-    search: Annotated[
-        SearchSection | None, Field(description="How `signs-sweep search` looks for the best.")
-    ] = None
+    model: Model = Field(DenseModel(), description="The network.")
+    base: Base = Base()
+    grid: Lists | None = Field(None, description="Every combination of these values.")
+    zip: Lists | None = Field(None, description="Lists of one length, taken in parallel.")
+    cases: list[Case] | None = Field(None, description="An explicit list of points.", min_length=1)
+    seeds: Replicates | None = described("seeds", "Replicates of every point", None)
+    baseline: Case | None = Field(
+        None, description="Values of the points that the others are compared with."
+    )
+    search: SearchSection | None = Field(
+        None, description="How `signs-sweep search` looks for the best."
+    )
 
 
 def schema_json() -> str:

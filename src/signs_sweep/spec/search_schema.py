@@ -32,53 +32,45 @@ def _not_one(value: int) -> int:
 class SamplerSection(Section):
     """What proposes the next trial."""
 
-    name: Annotated[SamplerName, described("sampler.name", "Its name")] = "tpe"
-    seed: Annotated[int, described("seed", "Seed of its random numbers", ge=0, le=MOST_SEED)] = 0
-    startup: Annotated[
-        int, described("startup", "Trials at random at the start", ge=0, le=MOST_TRIALS)
-    ] = 10
+    name: SamplerName = described("sampler.name", "Its name", "tpe")
+    seed: int = described("seed", "Seed of its random numbers", 0, ge=0, le=MOST_SEED)
+    startup: int = described("startup", "Trials at random at the start", 10, ge=0, le=MOST_TRIALS)
 
 
 class PrunerSection(Section):
     """What stops a trial early."""
 
-    name: Annotated[PrunerName, described("pruner.name", "Its name")] = "none"
-    dead: Annotated[
-        bool, described("dead", "Whether to stop a network whose units are all dead")
-    ] = False
-    startup: Annotated[
-        int | None,
-        described(
-            "startup",
-            "Finished trials before any is stopped (5); of wilcoxon, replicates (2)",
-            ge=0,
-            le=MOST_TRIALS,
-        ),
-    ] = None
-    warmup: Annotated[
-        int, described("warmup", "Epochs before a trial may be stopped", ge=0, le=MOST_EPOCHS)
-    ] = 0
-    percentile: Annotated[
-        float, described("percentile", "Percent of trials that are good enough", gt=0, lt=100)
-    ] = 25.0
-    interval: Annotated[
-        int | None, described("interval", "Epochs between decisions", ge=1, le=MOST_EPOCHS)
-    ] = None
-    p: Annotated[float, described("p", "Probability below which a trial is worse", gt=0, lt=1)] = (
-        0.1
+    name: PrunerName = described("pruner.name", "Its name", "none")
+    dead: bool = described(
+        "dead", "Whether to stop a network whose units are all dead", default=False
     )
+    startup: int | None = described(
+        "startup",
+        "Finished trials before any is stopped (5); of wilcoxon, replicates (2)",
+        None,
+        ge=0,
+        le=MOST_TRIALS,
+    )
+    warmup: int = described(
+        "warmup", "Epochs before a trial may be stopped", 0, ge=0, le=MOST_EPOCHS
+    )
+    percentile: float = described(
+        "percentile", "Percent of trials that are good enough", 25.0, gt=0, lt=100
+    )
+    interval: int | None = described(
+        "interval", "Epochs between decisions", None, ge=1, le=MOST_EPOCHS
+    )
+    p: float = described("p", "Probability below which a trial is worse", 0.1, gt=0, lt=1)
 
 
 class ObjectiveSection(Section):
     """What the best trial is best at."""
 
-    metric: Annotated[Metric, described("metric", "What is recorded of a run")] = "val_accuracy"
-    direction: Annotated[
-        Direction | None, described("direction", "By default more accuracy, and less loss")
-    ] = None
-    aggregate: Annotated[
-        Aggregate, described("aggregate", "What the replicates of a trial become")
-    ] = "mean"
+    metric: Metric = described("metric", "What is recorded of a run", "val_accuracy")
+    direction: Direction | None = described(
+        "direction", "By default more accuracy, and less loss", None
+    )
+    aggregate: Aggregate = described("aggregate", "What the replicates of a trial become", "mean")
 
 
 def _range(name: str) -> Any:
@@ -133,30 +125,23 @@ else:
 class SearchSection(Section):
     """What `signs-sweep search` varies, how it chooses, and when it stops."""
 
-    trials: Annotated[int, described("trials", "Trials at most", ge=1, le=MOST_TRIALS)] = 50
-    timeout: Annotated[
-        float | None,
-        described("timeout", "Time after which no trial begins", gt=0, allow_inf_nan=False),
-    ] = None
-    sampler: Annotated[
-        OneOrMany[SamplerName, SamplerSection], described("sampler", "What proposes the next trial")
-    ] = "tpe"
-    pruner: Annotated[
-        OneOrMany[PrunerName, PrunerSection], described("pruner", "What stops a trial early")
-    ] = "none"
-    objective: Annotated[
-        OneOrMany[Metric, ObjectiveSection],
-        described("objective", "What the best trial is best at"),
-    ] = "val_accuracy"
-    space: Annotated[
-        SpaceSection | None,
-        described("space", "What to vary; by default, what grid, zip and cases do"),
-    ] = None
-    storage: Annotated[
-        str | None, described("storage", "Where the study is kept", pattern=_URL)
-    ] = None
-    confirm: Annotated[
-        int,
-        described("confirm", "Fresh seeds for the winner", ge=0, le=MOST_REPLICATES),
-        AfterValidator(_not_one),
-    ] = 5
+    trials: int = described("trials", "Trials at most", 50, ge=1, le=MOST_TRIALS)
+    timeout: float | None = described(
+        "timeout", "Time after which no trial begins", None, gt=0, allow_inf_nan=False
+    )
+    sampler: OneOrMany[SamplerName, SamplerSection] = described(
+        "sampler", "What proposes the next trial", "tpe"
+    )
+    pruner: OneOrMany[PrunerName, PrunerSection] = described(
+        "pruner", "What stops a trial early", "none"
+    )
+    objective: OneOrMany[Metric, ObjectiveSection] = described(
+        "objective", "What the best trial is best at", "val_accuracy"
+    )
+    space: SpaceSection | None = described(
+        "space", "What to vary; by default, what grid, zip and cases do", None
+    )
+    storage: str | None = described("storage", "Where the study is kept", None, pattern=_URL)
+    confirm: Annotated[int, AfterValidator(_not_one)] = described(
+        "confirm", "Fresh seeds for the winner", 5, ge=0, le=MOST_REPLICATES
+    )
