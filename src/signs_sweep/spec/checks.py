@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from math import prod
 
@@ -11,11 +12,11 @@ from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence
 from signs_sweep.spec.fields import MOST_REPLICATES
 from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Place, Problems
-from signs_sweep.spec.repeats import USE_SEEDS, check_duplicates, number_of, repeated
 from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 
 MOST_RUNS = 1_000_000
 
+_USE_SEEDS = "remove one. To repeat a point, use seeds"
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that no file can have on Windows."""
 
@@ -31,9 +32,9 @@ def check(document: Mapping, problems: Problems) -> None:
     grid, paired = document.mapping("grid"), document.mapping("zip")
     lists = grid.lists() if grid else {}
     pairs = paired.lists() if paired else {}
-    cases = [item for item in document.items("cases") if isinstance(item, Mapping)]
+    cases = document.rows("cases")
     _check_name(document, problems)
-    check_duplicates(lists, problems)
+    _check_duplicates(lists, problems)
     _check_lengths(pairs, problems)
     _check_pairs(list(pairs.values()), problems)
     _check_cases_and_seeds(document, problems)
@@ -66,17 +67,17 @@ def _check_lengths(lists: dict[str, Sequence], problems: Problems) -> None:
 
 def _check_pairs(lists: list[Sequence], problems: Problems) -> None:
     rows = zip(*(node.items for node in lists), strict=False)
-    for index, first in repeated(tuple(map(number_of, row)) for row in rows):
+    for index, first in _repeated(tuple(map(_number_of, row)) for row in rows):
         problems.add(
             lists[0].items[index].place,
             f"the entries {first + 1} and {index + 1} of zip are the same",
-            USE_SEEDS,
+            _USE_SEEDS,
         )
 
 
 def _check_cases_and_seeds(document: Mapping, problems: Problems) -> None:
     for row, numbers in _repeated_rows(document, "cases", VARIED_NAMES):
-        problems.add(row.place, f"the cases {numbers} are the same", USE_SEEDS)
+        problems.add(row.place, f"the cases {numbers} are the same", _USE_SEEDS)
     for row, numbers in _repeated_rows(document, "seeds", SEED_NAMES):
         problems.add(
             row.place,
@@ -94,12 +95,12 @@ def _repeated_rows(
     """
     base = document.mapping("base")
     common = {
-        name: number_of(base.values.get(name) if base else None, PARAMETERS[name].default)
+        name: _number_of(base.values.get(name) if base else None, PARAMETERS[name].default)
         for name in names
     }
-    rows = [item for item in document.items(section) if isinstance(item, Mapping)]
-    keys = [tuple(number_of(row.values.get(name), common[name]) for name in names) for row in rows]
-    for index, first in repeated(keys):
+    rows = document.rows(section)
+    keys = [tuple(_number_of(row.values.get(name), common[name]) for name in names) for row in rows]
+    for index, first in _repeated(keys):
         if rows[index].values:
             yield rows[index], f"{first + 1} and {index + 1}"
 
@@ -166,7 +167,7 @@ def _check_search(search: Mapping | None, problems: Problems) -> None:
     space = search.mapping("space")
     if space is None:
         return
-    check_duplicates(space.lists(), problems)
+    _check_duplicates(space.lists(), problems)
     for name in VARIED_NAMES:
         if interval := space.mapping(name):
             _check_interval(name, interval, problems)
@@ -228,3 +229,41 @@ def _exact(node: Node | None) -> Decimal | None:
         value = Decimal(node.value if isinstance(node.value, int) else str(node.value))
         return value if value.is_finite() else None
     return None
+
+
+def _number_of(node: Node | None, default: Hashable = None) -> Hashable:
+    """Return what to compare a value by: a number by its value, a list by its items.
+
+    All else is compared by its place.
+    """
+    if node is None:
+        return default
+    if isinstance(node, Sequence):
+        return tuple(map(_number_of, node.items))
+    if isinstance(node, Scalar) and type(node.value) in (int, float):
+        with suppress(OverflowError):  # An integer of hundreds of digits; noted before.
+            return float(node.value)
+    return node.place
+
+
+def _repeated(keys: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
+    """Yield the index of every repeated key, and where it was first."""
+    seen: dict[Hashable, int] = {}
+    for index, key in enumerate(keys):
+        first = seen.setdefault(key, index)
+        if first != index:
+            yield index, first
+
+
+def _check_duplicates(lists: dict[str, Sequence], problems: Problems) -> None:
+    """Note every value that is in a list twice."""
+    for name, node in lists.items():
+        items = node.items
+        for index, first in _repeated(map(_number_of, items)):
+            item = items[index]
+            source = shorten(item.source) if isinstance(item, Scalar) else "this"
+            problems.add(
+                item.place,
+                f"{source} is in {shorten(name)} twice",
+                f"it stands at {items[first].place} already; {_USE_SEEDS}",
+            )

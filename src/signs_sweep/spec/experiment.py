@@ -142,8 +142,7 @@ class Experiment:
             message: what is wrong.
         """
         problems = Problems(self.path, self.text)
-        problems.add(documents.find(self.document, keys).place, message)
-        return problems.error()
+        return problems.error_with(documents.find(self.document, keys).place, message)
 
     def refuse_keys(self, section: str, wrong: Mapping[str, tuple[str, str]]) -> None:
         """Raise an error that points at keys of a section, if any of them are wrong.
@@ -160,8 +159,7 @@ class Experiment:
         assert node is not None
         for key, (message, hint) in wrong.items():
             problems.add(node.keys[key], message, hint)
-        if problems:
-            raise problems.error()
+        problems.raise_any()
 
     def check_data(self, training_samples: int) -> None:
         """Check what depends on the size of the training set.
@@ -217,8 +215,7 @@ class Experiment:
                 which = " by default" if is_default else ""
                 instead = (of_default if is_default else None) or hint
                 problems.add(place, f"{name} is {value:,}{which}, {why}", instead)
-        if problems:
-            raise problems.error()
+        problems.raise_any()
 
     def check_search(self) -> None:
         """Check that the search can be made: what its section, which may be absent, needs.
@@ -229,15 +226,14 @@ class Experiment:
         """
         problems = Problems(self.path, self.text)
         note_unfit(self, problems)
-        if problems:
-            raise problems.error()
+        problems.raise_any()
 
     def _values_of(self, name: str) -> Iterator[tuple[Place, Any, bool]]:
         """Yield every value that a parameter takes, its place, and whether it is the default."""
         document = self.document
         sections = [document.mapping("grid"), document.mapping("zip")]
         nodes = [item for section in sections if section for item in section.items(name)]
-        cases = [item for item in document.items("cases") if isinstance(item, documents.Mapping)]
+        cases = document.rows("cases")
         of_cases = [case.values[name] for case in cases if name in case.values]
         for node in (*nodes, *of_cases):
             yield node.place, node.plain(), False

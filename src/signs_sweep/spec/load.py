@@ -49,8 +49,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     baseline = document.mapping("baseline")
     if baseline is not None:
         factors = mark_baseline(factors, base, baseline, problems)
-        if problems:
-            raise problems.error()
+        problems.raise_any()
     return Experiment(
         name=spec.name,
         description=spec.description,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from signs_sweep.domain import VARIED_NAMES, Parameters
+from signs_sweep.domain import PARAMETERS, VARIED_NAMES, Parameters
 from signs_sweep.spec.baseline import Alternative, Factor
 from signs_sweep.spec.fields import Section
 from signs_sweep.spec.search import (
@@ -50,16 +50,13 @@ def read_search(
         if section.space is None
         else [_dimension(section.space, name) for name in order if name not in forced]
     )
-    return Search(
-        trials=section.trials,
-        timeout=section.timeout,
-        sampler=_sampler(section.sampler),
-        pruner=_pruner(section.pruner),
-        objective=_objective(section.objective),
-        space=tuple(dimension for dimension in space if dimension is not None),
-        storage=section.storage,
-        confirm=section.confirm,
-    )
+    checked = {
+        "sampler": _sampler(section.sampler),
+        "pruner": _pruner(section.pruner),
+        "objective": _objective(section.objective),
+        "space": tuple(dimension for dimension in space if dimension is not None),
+    }
+    return Search(**(dict(section) | checked))
 
 
 def _sampler(written: str | SamplerSection) -> Sampler:
@@ -97,7 +94,7 @@ def _dimension(space: SpaceSection, name: str) -> Categories | Range:
         return Categories(
             name, tuple(Choice(_text(name, value), {name: value}) for value in written)
         )
-    is_integer = isinstance(written.low, int)
+    is_integer = PARAMETERS[name].kind is int
     high = written.high
     if written.step is not None:  # Exact: 0.1 + 0.1 + 0.1 is 0.3.
         low, step = Fraction(str(written.low)), Fraction(str(written.step))
