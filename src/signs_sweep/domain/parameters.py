@@ -74,9 +74,10 @@ class Hyperparameter:
     @property
     def range(self) -> str:
         """The values that are allowed, in words, as in `from 1 to 10,000,000`."""
-        low, most = (self.least if self.above is None else self.above), self._digits(self.most)
-        start = f"{'from' if self.above is None else 'above'} {low}"
-        return f"{start} to {most}" if self.above is None else f"{start}, up to {most}"
+        most = self._digits(self.most)
+        if self.above is not None:
+            return f"above {self.above:,}, up to {most}"
+        return f"from {self.least:,} to {most}"
 
     def _digits(self, value: float) -> str:
         is_amount = isinstance(value, int) and self.name not in SEED_NAMES

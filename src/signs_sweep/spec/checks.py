@@ -106,17 +106,14 @@ def _repeated_rows(
 
 
 def _check_labels(cases: list[Mapping], problems: Problems) -> None:
-    labels: dict[str, Place] = {}
-    for row in cases:
-        label = row.values.get("label")
-        if isinstance(label, Scalar) and isinstance(label.value, str):
-            first = labels.setdefault(label.value, label.place)
-            if first is not label.place:
-                problems.add(
-                    label.place,
-                    f"the label '{shorten(label.value)}' is there twice",
-                    f"it stands at {first} already; give each case a label of its own",
-                )
+    written = [row.values["label"] for row in cases if "label" in row.values]
+    labels = [node for node in written if isinstance(node, Scalar) and isinstance(node.value, str)]
+    for index, first in _repeated(label.value for label in labels):
+        problems.add(
+            labels[index].place,
+            f"the label '{shorten(labels[index].value)}' is there twice",
+            f"it stands at {labels[first].place} already; give each case a label of its own",
+        )
 
 
 def _check_places(sections: list[tuple[str, Mapping | None]], problems: Problems) -> None:
