@@ -10,7 +10,7 @@ from typing import Any
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.store import Store
 from signs_sweep.data import stratified_split
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, TRAINING_VERSION
+from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.planning.plan import replicates
@@ -171,7 +171,7 @@ def meaning(experiment: Experiment, data: str) -> dict[str, object]:
     searched = {name for one in experiment.search.space for name in _parameters_of(one)}
     base = {
         name: parameters.text(name)
-        for name in PARAMETER_NAMES
+        for name in parameters.significant
         if name not in searched and name not in SEED_NAMES
     }
     return {
