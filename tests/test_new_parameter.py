@@ -242,7 +242,7 @@ def test_plans_tables_and_the_spec_of_a_winner_show_it(ask) -> None:
 from signs_sweep.analysis.settings import Row
 from signs_sweep.analysis.table import build_table
 from signs_sweep.planning.plan import make_plan
-from signs_sweep.search.beginning import meaning
+from signs_sweep.searching.beginning import meaning
 
 def answer(_):
     experiment = read("grid: {{momentum: [0.25, 0.75]}}\\n")

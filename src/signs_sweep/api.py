@@ -15,8 +15,8 @@ from signs_sweep.commands.running import begin
 from signs_sweep.errors import UsageError
 from signs_sweep.planning.plan import Plan
 from signs_sweep.planning.preparation import load_all, prepare
-from signs_sweep.search.beginning import begin_search
-from signs_sweep.search.outcome import SearchOutcome
+from signs_sweep.searching.beginning import begin_search
+from signs_sweep.searching.outcome import SearchOutcome
 from signs_sweep.spec import Experiment
 
 if TYPE_CHECKING:

@@ -140,7 +140,7 @@ def search(
     from signs_sweep.cli.searching import run_search
     from signs_sweep.commands.options import Options
     from signs_sweep.planning.preparation import prepare
-    from signs_sweep.search.beginning import begin_search
+    from signs_sweep.searching.beginning import begin_search
 
     options = Options(
         workers,

@@ -18,9 +18,9 @@ from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number
 from signs_sweep.domain import State
 from signs_sweep.project.databases import shown
-from signs_sweep.search.execution import Searching
-from signs_sweep.search.outcome import SearchOutcome
-from signs_sweep.search.words import best_spec, left_out, sentences
+from signs_sweep.searching.execution import Searching
+from signs_sweep.searching.outcome import SearchOutcome
+from signs_sweep.searching.words import best_spec, left_out, sentences
 
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
 _SHOWN = 10

@@ -17,11 +17,11 @@ from signs_sweep.planning.plan import replicates
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.project import FileClaims
 from signs_sweep.project.databases import resolve, shown, sqlite_path, without_password
-from signs_sweep.search.confirming import setting_at
-from signs_sweep.search.execution import Searching
-from signs_sweep.search.study import OwnTrials, open_study
-from signs_sweep.search.study.methods import missing_package, proposals
-from signs_sweep.search.study.storage import default_storage, recover, using_storage
+from signs_sweep.searching.confirming import setting_at
+from signs_sweep.searching.execution import Searching
+from signs_sweep.searching.study import OwnTrials, open_study
+from signs_sweep.searching.study.methods import missing_package, proposals
+from signs_sweep.searching.study.storage import default_storage, recover, using_storage
 from signs_sweep.spec import Categories, Experiment, Range, Search
 from signs_sweep.statistics.replicates import aggregate
 

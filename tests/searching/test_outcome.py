@@ -12,12 +12,12 @@ from optuna.trial import TrialState, create_trial
 
 from signs_sweep import domain
 from signs_sweep.domain import Dense, Result, Seeds, State, Trial
-from signs_sweep.search.confirming import confirmation, fresh_seeds, search_trial, setting_at
-from signs_sweep.search.outcome import SearchOutcome
-from signs_sweep.search.study.own import LeftOut
-from signs_sweep.search.study.scheduler import ends_of
-from signs_sweep.search.study.space import distributions, values_of
-from signs_sweep.search.words import best_spec, findings, left_out, sentences
+from signs_sweep.searching.confirming import confirmation, fresh_seeds, search_trial, setting_at
+from signs_sweep.searching.outcome import SearchOutcome
+from signs_sweep.searching.study.own import LeftOut
+from signs_sweep.searching.study.scheduler import ends_of
+from signs_sweep.searching.study.space import distributions, values_of
+from signs_sweep.searching.words import best_spec, findings, left_out, sentences
 from signs_sweep.spec import Experiment, load
 
 SPEC = """\

@@ -9,9 +9,9 @@ from typing import Any
 from signs_sweep.data import KNOWN_DATASETS
 from signs_sweep.domain import VARIED_NAMES, Dense, Model, Trial, TrialState
 from signs_sweep.protocols import Findings
-from signs_sweep.search.outcome import TEST_METRIC, SearchOutcome
-from signs_sweep.search.study.importances import in_words
-from signs_sweep.search.study.own import LeftOut
+from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
+from signs_sweep.searching.study.importances import in_words
+from signs_sweep.searching.study.own import LeftOut
 from signs_sweep.statistics.difference import Difference
 
 _NAMED = 5
