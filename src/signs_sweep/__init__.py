@@ -18,9 +18,11 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         from signs_sweep import api
 
+        # Also because the import of `api` has bound the package `search` to that name.
+        globals().update({function: getattr(api, function) for function in __all__})
         return getattr(api, name)
     raise AttributeError(f"module 'signs_sweep' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__})

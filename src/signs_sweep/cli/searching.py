@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from signs_sweep.cli.output import (
-    Given,
     check_writable,
     leftovers_line,
     say,
@@ -17,6 +16,7 @@ from signs_sweep.cli.output import (
 from signs_sweep.cli.search_progress import LiveSearch, PlainSearch, SearchState
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number
+from signs_sweep.commands.options import Given
 from signs_sweep.domain import State
 from signs_sweep.project.databases import shown
 from signs_sweep.search.execution import Searching
@@ -118,7 +118,7 @@ def _show_end(
     if outcome.was_interrupted:
         say("interrupted: the same command goes on.")
         return
-    commands = [("look", given.command("ui"))]
+    commands = [("look", given.command("ui", spec))]
     if outcome.was_done:
         made = sum(outcome.counts.values())
         words = f"this search has {count(made, 'trial')} and is finished"
