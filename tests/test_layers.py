@@ -145,3 +145,8 @@ def test_a_plan_without_a_store_imports_neither_tensorflow_nor_mlflow(tmp_path: 
     code, names = loaded_after(["plan", "fine.yaml"], tmp_path)
     assert code == 0
     assert names <= {"h5py", "PIL"}
+
+
+def test_the_root_holds_the_public_api_alone() -> None:
+    files = {path.name for path in ROOT.iterdir() if path.is_file()}
+    assert files == {"__init__.py", "__main__.py", "api.py", "errors.py", "py.typed"}
