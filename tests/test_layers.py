@@ -153,3 +153,8 @@ def test_no_package_hides_a_public_function() -> None:
     """A package that is imported becomes an attribute of the root, in place of the function."""
     names = {path.stem for path in ROOT.iterdir()}
     assert not names & set(signs_sweep.__all__)
+
+
+def test_the_root_holds_the_public_api_alone() -> None:
+    files = {path.name for path in ROOT.iterdir() if path.is_file()}
+    assert files == {"__init__.py", "__main__.py", "api.py", "errors.py", "py.typed"}

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from signs_sweep.cli.headlines import TrialCount
 from signs_sweep.cli.output import (
-    Given,
     check_writable,
     leftovers_line,
     say,
@@ -16,6 +15,7 @@ from signs_sweep.cli.output import (
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number
+from signs_sweep.commands.options import Given
 from signs_sweep.domain import State
 from signs_sweep.project.databases import shown
 from signs_sweep.searching.execution import Searching
@@ -118,7 +118,7 @@ def _show_end(
     if outcome.was_interrupted:
         say("interrupted: the same command goes on.")
         return
-    commands = [("look", given.command("ui"))]
+    commands = [("look", given.command("ui", spec))]
     if outcome.was_done:
         made = sum(outcome.counts.values())
         words = f"this search has {count(made, 'trial')} and is finished"
