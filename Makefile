@@ -5,7 +5,7 @@ VENV ?= .venv
 SPEC ?= experiments/regularization.yaml
 BIN := $(VENV)/bin
 
-.PHONY: run test fast check format bench torture clean
+.PHONY: run test fast check format dist bench torture clean
 
 run: $(VENV)/installed  ## Train the main experiment, or SPEC=...
 	$(BIN)/signs-sweep run $(SPEC)
@@ -25,6 +25,9 @@ format: $(VENV)/installed-dev  ## Bring all files into form.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+dist: $(VENV)/installed-dev  ## Build the wheel and the source distribution, in dist/.
+	$(BIN)/python -m build --no-isolation
+
 bench: $(VENV)/installed-dev  ## Measure speed and memory beside other ways to train; see docs/benchmarks.md.
 	$(BIN)/python bench/bench.py
 
@@ -32,7 +35,7 @@ torture: $(VENV)/installed-dev  ## Kill sweeps fifty times and compare with undi
 	SIGNS_SWEEP_KILLS=50 $(BIN)/pytest -s tests/usage/test_interrupted.py
 
 clean:  ## Remove the set-up and caches; results in mlruns/ stay.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit('signs-sweep needs Python 3.11 or later: make PYTHON=python3.12' if sys.version_info < (3, 11) else 0)"

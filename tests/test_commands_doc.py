@@ -9,7 +9,7 @@ from typer.main import get_command
 from signs_sweep.cli.app import app
 
 PAGE = (Path(__file__).parents[1] / "docs" / "commands.md").read_text(encoding="utf-8")
-SHARED = {"--set", "--data", "--tracking-uri"}
+SHARED = {"--set", "--data", "--tracking-uri", "--version", "--install-completion"}
 
 
 def commands(group, prefix: str = ""):

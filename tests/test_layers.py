@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import signs_sweep
+
 ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 
 LAYERS = (
@@ -16,26 +18,26 @@ LAYERS = (
     {"planning"},
     {"protocols"},
     {"project"},
-    {"executors", "tracking", "trainer", "search.study"},
+    {"executors", "tracking", "trainer", "searching.study"},
     {"sweep", "analysis"},
     {"commands"},
-    {"search"},
+    {"searching"},
     {"api"},
     {"cli"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-ADAPTERS = {"executors", "tracking", "trainer", "search.study"}
+ADAPTERS = {"executors", "tracking", "trainer", "searching.study"}
 
 # The only places that may use a heavy library, and always inside a function.
 HEAVY = {
     "tensorflow": {"trainer"},
     "keras": {"trainer"},
     "mlflow": {"tracking"},
-    "optuna": {"search.study", "search"},  # the latter for types alone
-    "plotly": {"search.study"},
+    "optuna": {"searching.study", "searching"},  # the latter for types alone
+    "plotly": {"searching.study"},
     "sklearn": set(),  # by Optuna alone
     "matplotlib": {"figures"},
-    "pandas": {"analysis", "cli", "commands", "search", "api"},
+    "pandas": {"analysis", "cli", "commands", "searching", "api"},
     "scipy": {"statistics"},
     "h5py": {"data", "trainer"},
     "PIL": {"data", "figures"},
@@ -146,3 +148,14 @@ def test_a_plan_without_a_store_imports_neither_tensorflow_nor_mlflow(tmp_path: 
     code, names = loaded_after(["plan", "fine.yaml"], tmp_path)
     assert code == 0
     assert names <= {"h5py", "PIL"}
+
+
+def test_no_package_hides_a_public_function() -> None:
+    """A package that is imported becomes an attribute of the root, in place of the function."""
+    names = {path.stem for path in ROOT.iterdir()}
+    assert not names & set(signs_sweep.__all__)
+
+
+def test_the_root_holds_the_public_api_alone() -> None:
+    files = {path.name for path in ROOT.iterdir() if path.is_file()}
+    assert files == {"__init__.py", "__main__.py", "api.py", "errors.py", "py.typed"}

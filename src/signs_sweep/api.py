@@ -5,18 +5,25 @@ They take what the commands take, raise what the commands would print, and retur
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.commands.comparing import SpecPath, find_rows
-from signs_sweep.commands.options import Options
+from signs_sweep.commands.options import (
+    NOT_IN_SEARCH,
+    Given,
+    Options,
+    RunKeywords,
+    SearchKeywords,
+    takes_options,
+)
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.running import begin
 from signs_sweep.errors import UsageError
 from signs_sweep.planning.plan import Plan
 from signs_sweep.planning.preparation import load_all, prepare
-from signs_sweep.search.beginning import begin_search
-from signs_sweep.search.outcome import SearchOutcome
+from signs_sweep.searching.beginning import begin_search
+from signs_sweep.searching.outcome import SearchOutcome
 from signs_sweep.spec import Experiment
 
 if TYPE_CHECKING:
@@ -61,17 +68,13 @@ def plan(
     return prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data)).plan
 
 
+@takes_options()
 def run(
     *specs: SpecPath,
     overrides: Overrides = None,
     data: SpecPath | None = None,
     tracking_uri: str | None = None,
-    workers: int | None = None,
-    workers_per_gpu: int = 1,
-    force: bool = False,
-    retries: int = 2,
-    checkpoint_seconds: float = 10,
-    stall_seconds: float = 600,
+    **options: Unpack[RunKeywords],
 ) -> Outcome:
     """Train the runs of specs and record them in MLflow. Finished runs are not trained again.
 
@@ -80,13 +83,8 @@ def run(
         overrides: values of parameters for every run.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
         tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
-        workers: processes that train; None for one per graphics processor or, without one, per
-            core; 0 to train in this process.
-        workers_per_gpu: how many workers share a graphics processor.
-        force: train finished runs again, from their beginning.
-        retries: how often a run whose process died goes on in another one.
-        checkpoint_seconds: time between two checkpoints of a run.
-        stall_seconds: how long a worker may send nothing before it is killed.
+        options: the options of `signs-sweep run`, such as `workers=2` or `force=True`; see
+            `signs_sweep.commands.options.Options`.
 
     Returns:
         The results; runs that failed are among them.
@@ -98,15 +96,15 @@ def run(
         UsageError: an argument cannot be followed.
         KeyboardInterrupt: it was interrupted; what was done is recorded.
     """
+    chosen = Options.of(run, options)
     prepared = prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data))
-    options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds, stall_seconds)
-    running = begin(prepared, tracking_uri, options)
-    outcome = running.execute(lambda _: None)
+    outcome = begin(prepared, tracking_uri, chosen).execute(lambda _: None)
     if outcome.was_interrupted:
         raise KeyboardInterrupt
     return outcome
 
 
+@takes_options(without=NOT_IN_SEARCH)
 def search(
     spec: SpecPath,
     *,
@@ -115,11 +113,7 @@ def search(
     overrides: Overrides = None,
     data: SpecPath | None = None,
     tracking_uri: str | None = None,
-    workers: int | None = None,
-    workers_per_gpu: int = 1,
-    retries: int = 2,
-    checkpoint_seconds: float = 10,
-    stall_seconds: float = 600,
+    **options: Unpack[SearchKeywords],
 ) -> SearchOutcome:
     """Search the space of a spec with Optuna, and confirm the winner over fresh seeds.
 
@@ -132,12 +126,8 @@ def search(
         overrides: values of parameters for every run; they are not searched then.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
         tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
-        workers: processes that train; None for one per graphics processor or, without one, per
-            core; 0 to train in this process.
-        workers_per_gpu: how many workers share a graphics processor.
-        retries: how often a run whose process died goes on in another one.
-        checkpoint_seconds: time between two checkpoints of a run.
-        stall_seconds: how long a worker may send nothing before it is killed.
+        options: the options of `signs-sweep search`, such as `workers=2`; see
+            `signs_sweep.commands.options.Options`.
 
     Returns:
         The Optuna study and what came of it: `best`, `runs(number)` for the runs of a trial,
@@ -150,15 +140,9 @@ def search(
         UsageError: an argument cannot be followed, or the study is that of another spec.
         KeyboardInterrupt: it was interrupted; what was done is recorded.
     """
+    chosen = Options.of(search, options)
     prepared = prepare([Path(spec)], overrides=_arguments(overrides), data_dir=_path(data))
-    options = Options(
-        workers,
-        workers_per_gpu,
-        retries=retries,
-        checkpoint_seconds=checkpoint_seconds,
-        stall_seconds=stall_seconds,
-    )
-    searching = begin_search(prepared, tracking_uri, options, trials=trials, timeout=timeout)
+    searching = begin_search(prepared, tracking_uri, chosen, trials=trials, timeout=timeout)
     outcome = searching.execute(lambda _: None)
     if outcome.was_interrupted:
         raise KeyboardInterrupt
@@ -202,7 +186,7 @@ def compare(
         StoreError: the store cannot be read, or has no such experiment.
         UsageError: `sort` or one of `metrics` is not known of any run.
     """
-    rows = find_rows(targets, _arguments(overrides), _path(data), tracking_uri)
+    rows = find_rows(targets, Given(_arguments(overrides), _path(data), tracking_uri))
     return (build_settings if means else build_table)(rows, sort=sort, metrics=metrics)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from signs_sweep.cli.app import app
-from signs_sweep.cli.output import Given
+from signs_sweep.commands.options import Given
 from signs_sweep.domain.masking import learn
 
 

@@ -70,9 +70,30 @@ class ToyTrainer:
             elif behaviour != "quick":
                 _misbehave(behaviour)
         model = LARGE_MODEL if behaviour == "large" else b"model"
-        yield Finished(
-            run.run_id, time.time(), 0.5, {"test_loss": 1.0}, np.eye(2, dtype=int), model
-        )
+        metrics = {"test_loss": 1.0} if is_tested else {}
+        yield Finished(run.run_id, time.time(), 0.5, metrics, np.eye(2, dtype=int), model)
+
+
+class KeepingTrainer(ToyTrainer):
+    """Makes a checkpoint after every epoch."""
+
+    def __init__(self) -> None:
+        self._last: Checkpoint | None = None
+
+    def checkpoint(self) -> Checkpoint | None:
+        return self._last
+
+    def train(
+        self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True
+    ) -> Iterator[Event]:
+        for event in super().train(run, checkpoint, is_tested=is_tested):
+            if isinstance(event, Progress):
+                epoch = event.last_epoch
+                is_end = epoch == run.parameters.epochs
+                self._last = Checkpoint(run.run_id, epoch, str(epoch).encode(), is_end=is_end)
+            yield event
+            if isinstance(event, Progress):
+                yield self._last
 
 
 _ERRORS = {

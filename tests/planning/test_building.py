@@ -250,7 +250,7 @@ def test_a_model_is_part_of_what_a_run_is(folder: Path) -> None:
         ("model: {hiden: [3]}\n", r"a\.yaml:2:9: unknown key 'hiden'"),
         (
             'model: {build: "nets:small"}\ngrid: {keep_prob: [1, 0.8]}\n',
-            r"a\.yaml:3:23: keep_prob is 0\.8, but this model has its own",
+            r"a\.yaml:3:23: keep_prob is 0\.8, not supported by a model that a function builds",
         ),
     ],
 )

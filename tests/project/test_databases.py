@@ -100,7 +100,7 @@ def test_what_can_be_an_address_stays_as_it_is(uri: str, tmp_path: Path) -> None
         ("sqlite:///a.db?timeout=soon", "only timeout=SECONDS"),
         ("sqlite:///file:a.db?uri=true", "only timeout=SECONDS"),
         ("sqlite:///" + "n" * 250, "File name too long"),
-        ("sqlite:///a%00.db", "null byte"),
+        ("sqlite:///a%00.db", "embedded null"),
         ("sqlite:///" + os.fsdecode(b"\xff"), "the name is not UTF-8"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "executors"))
 import toys
 
-from signs_sweep.domain import Failed, Finished, Progress, Started, Stopped
+from signs_sweep.domain import Checkpoint, Failed, Finished, Progress, Started, Stopped
 from signs_sweep.executors import InlineExecutor, LocalExecutor
 from signs_sweep.protocols import Executor
 
@@ -81,6 +81,54 @@ def test_nothing_happens_while_no_run_is_under_way(make_executor: MakeExecutor) 
     assert list(executor.events(timeout=0.01)) == []
     toys.train(executor, toys.toy_run("quick"))
     assert list(executor.events(timeout=0.01)) == []
+
+
+def test_a_run_begins_at_the_checkpoint_that_it_is_submitted_with(
+    make_executor: MakeExecutor,
+) -> None:
+    executor = make_executor()
+    executor.submit(toys.toy_run("quick", epochs=5), b"3")
+    events = toys.events_until_end(executor)
+    assert [event.first_epoch for event in events if isinstance(event, Progress)] == [4, 5]
+    executor.submit(toys.toy_run("quick", epochs=2))
+    events = toys.events_until_end(executor)
+    epochs = [event.first_epoch for event in events if isinstance(event, Progress)]
+    assert epochs == [1, 2], "a checkpoint is that of one submission"
+
+
+def test_checkpoints_arrive_whole_between_the_epochs_before_and_after_them(
+    make_executor: MakeExecutor,
+) -> None:
+    events = toys.train(make_executor(toys.KeepingTrainer), toys.toy_run("quick", epochs=2))
+    order = [type(event) for event in events]
+    assert order == [Started, Progress, Checkpoint, Progress, Checkpoint, Finished]
+    checkpoints = [event for event in events if isinstance(event, Checkpoint)]
+    assert [event.content for event in checkpoints] == [b"1", b"2"]
+    assert [event.is_end for event in checkpoints] == [False, True]
+
+
+def test_a_stopped_run_leaves_a_checkpoint_of_its_last_epoch(make_executor: MakeExecutor) -> None:
+    executor = make_executor(toys.KeepingTrainer)
+    run = toys.toy_run("slow", epochs=10_000)
+    executor.submit(run)
+    toys.events_until(executor, Progress)
+    executor.stop(run.run_id)
+    events = toys.events_until_end(executor)
+    assert isinstance(events[-1], Stopped)
+    assert isinstance(events[-2], Checkpoint)
+    trained = [event.last_epoch for event in events if isinstance(event, Progress)]
+    assert not trained or events[-2].epoch == trained[-1]
+
+
+@pytest.mark.parametrize("is_tested", [True, False])
+def test_whether_a_run_is_tested_reaches_its_trainer(
+    make_executor: MakeExecutor, is_tested: bool
+) -> None:
+    executor = make_executor()
+    executor.submit(toys.toy_run("quick"), is_tested=is_tested)
+    finished = toys.events_until_end(executor)[-1]
+    assert isinstance(finished, Finished)
+    assert ("test_loss" in finished.metrics) == is_tested
 
 
 def test_an_exception_fails_the_run_with_its_traceback(make_executor: MakeExecutor) -> None:

@@ -94,7 +94,7 @@ def test_a_hint_that_does_not_fit_stands_below_the_caret(error_of) -> None:
         "spec.yaml:3:33: l2 is -1\n"
         "  3 | grid: {l2: [0, 0.01, 0.03, 0.1, -1]}\n"
         "    |                                 ^^\n"
-        "    | expected a number from 0 (up to 1e38), such as 0.01"
+        "    | expected a number from 0 to 1e38, such as 0.01"
     )
 
 

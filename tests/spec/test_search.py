@@ -275,14 +275,20 @@ L2 = "space: {l2: {low: 0, high: 1}}"
         (
             "search: {sampler: grid, space: {epochs: [1], l2: {low: 0, high: 1}}}",
             "3:50",
-            "the sampler grid takes every value, and l2 has no end of them",
+            "the sampler grid tries every value, and l2 is continuous",
             "write a list, or a range with a step",
         ),
         (
             "search: {sampler: {name: grid}, space: {l2: {low: 0.1, high: 1, log: true}}}",
             "3:45",
-            "l2 has no end of them",
+            "l2 is continuous",
             "without log",
+        ),
+        (
+            "search: {sampler: grid, space: {epochs: {low: 1, high: 5}}}",
+            "3:41",
+            "the sampler grid tries every value, and epochs has no step",
+            "a range with a step",
         ),
         (
             "grid: {l2: [0, 1]}\nsearch: {sampler: cmaes}",

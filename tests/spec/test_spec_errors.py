@@ -219,7 +219,7 @@ WRONG = {
     "too many seeds": ("seeds: 2000000", [("2:8", "2000000", "seeds is 2000000", "to 100,000")]),
     "hundreds of digits": (
         f"grid: {{l2: [1{'0' * 400}]}}",
-        [("2:13", None, "l2 is 1000", "a number from 0 (up to 1e38)")],
+        [("2:13", None, "l2 is 1000", "a number from 0 to 1e38")],
     ),
     "thousands of digits": (f"base: {{epochs: 1{'0' * 5000}}}", [("2:16", None, "is not a", "")]),
     # Nothing where something should be

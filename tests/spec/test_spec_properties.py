@@ -3,9 +3,11 @@
 from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from signs_sweep.domain import PARAMETERS, VARIED_NAMES
 from signs_sweep.errors import SpecError
 from signs_sweep.spec import Categories, Experiment, load
 
@@ -201,3 +203,13 @@ def test_overridden_points_are_different_and_none_is_lost(
     assert [rest(point.parameters) for point in overridden] == list(
         dict.fromkeys(rest(point.parameters) for point in written)
     )
+
+
+@pytest.mark.parametrize("name", VARIED_NAMES)
+def test_the_examples_of_the_table_are_valid_where_messages_show_them(load_text, name: str) -> None:
+    entry = PARAMETERS[name]
+    for values in (entry.example_list, entry.example_range):
+        load_text(f"name: x\nsearch: {{space: {{{name}: {values}}}}}\n")
+    load_text(f"name: x\ngrid: {{{name}: {entry.example_list}}}\n")
+    if entry.example is not None:
+        load_text(f"name: x\nbase: {{{name}: {entry.example}}}\n")

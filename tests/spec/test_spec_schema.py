@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, Parameters
+from signs_sweep.domain import PARAMETER_NAMES, PARAMETERS, SEED_NAMES, VARIED_NAMES, Parameters
 from signs_sweep.spec import schema_json
 from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 
@@ -71,7 +71,7 @@ def test_every_key_is_in_it_and_described() -> None:
     assert SCHEMA["required"] == ["name"]
     for node in SCHEMA["properties"].values():
         assert resolved(node)["description"]
-    varied = [name for name in PARAMETER_NAMES if name not in SEED_NAMES]
+    varied = list(VARIED_NAMES)
     expected = {
         "base": list(PARAMETER_NAMES),
         "grid": varied,
@@ -89,12 +89,15 @@ def test_every_key_is_in_it_and_described() -> None:
 
 @pytest.mark.parametrize("name", PARAMETER_NAMES)
 def test_defaults_and_limits_are_those_of_the_code(name: str) -> None:
-    node = resolved(SCHEMA["properties"]["base"])["properties"][name]
+    node, entry = resolved(SCHEMA["properties"]["base"])["properties"][name], PARAMETERS[name]
     default = getattr(Parameters(), name)
-    assert node["default"] == default
-    assert node["type"] == ("integer" if isinstance(default, int) else "number")
+    assert node["default"] == entry.default == default
+    assert node["type"] == ("integer" if type(default) is int else "number")
+    assert node.get("minimum") == entry.least
+    assert node.get("exclusiveMinimum") == entry.above
+    assert node["maximum"] == entry.most
     assert {"minimum", "exclusiveMinimum"} & set(node)
-    assert "maximum" in node
+    assert node["description"].startswith(f"{entry.meaning}: a ")
 
 
 def test_data_model_and_seeds_have_two_forms() -> None:
@@ -125,7 +128,7 @@ def test_the_search_section_is_in_it_and_described() -> None:
     assert inner(search["sampler"])["name"]["enum"] == list(SAMPLER_OPTIONS)
 
 
-@pytest.mark.parametrize("name", [name for name in PARAMETER_NAMES if name not in SEED_NAMES])
+@pytest.mark.parametrize("name", VARIED_NAMES)
 def test_bounds_of_the_space_are_those_of_the_parameter(name: str) -> None:
     base = resolved(SCHEMA["properties"]["base"])["properties"][name]
     dimension = inner(inner(SCHEMA["properties"]["search"])["space"])[name]

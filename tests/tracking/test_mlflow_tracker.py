@@ -24,7 +24,7 @@ from signs_sweep.errors import StoreError
 from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import resolve_uri
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.search.study import open_study
+from signs_sweep.searching.study.storage import open_study
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect

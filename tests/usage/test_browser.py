@@ -1,4 +1,4 @@
-"""MLflow's pages in a real browser: the runs, a curve and a picture can be seen."""
+"""MLflow's pages in a real browser: the runs, their curves and data, and a picture can be seen."""
 
 import re
 import shutil
@@ -17,19 +17,25 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def address(finished) -> Iterator[str]:
-    """Address of the pages, served by `signs-sweep ui`."""
-    process, line = serve(finished)
+def page(finished) -> Iterator[str]:
+    """Address of the page of the experiment, as `signs-sweep ui toy.yaml` serves it."""
+    process, line = serve(finished, "toy.yaml")
     yield line
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0
 
 
-def serve(project) -> tuple[subprocess.Popen[str], str]:
-    process = project.start("ui", "--no-browser")
+@pytest.fixture(scope="module")
+def address(page) -> str:
+    """Address of the server."""
+    return page.partition("/#")[0]
+
+
+def serve(project, *target: str) -> tuple[subprocess.Popen[str], str]:
+    process = project.start("ui", *target, "--no-browser")
     assert process.stdout is not None
     line = process.stdout.readline().strip()
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", line)
+    assert re.match(r"http://127\.0\.0\.1:\d+/#/experiments/1/runs\?", line)
     return process, line
 
 
@@ -40,7 +46,7 @@ def test_no_server_is_left_when_it_is_ended(finished, number) -> None:
     assert store.stdout == b"", "an address may hold a password, and all may read a command line"
     process.send_signal(number)
     assert process.wait(timeout=30) == 0
-    port = line.rpartition(":")[2]
+    port = line.partition("/#")[0].rpartition(":")[2]
     left = subprocess.run(["pgrep", "-f", f"--port {port}"], capture_output=True, check=False)
     assert left.stdout == b""
 
@@ -98,13 +104,43 @@ def test_the_runs_of_an_experiment_are_listed_below_their_sweep(browser, address
     wait_for(browser, lambda _: "l2=0.01 keep_prob=0.8" in text_of(browser))
 
 
+CURVES = ".js-plotly-plot .scatterlayer path.js-line"
+
+
+def test_the_page_that_ui_opens_has_the_curves_of_all_runs_side_by_side(browser, page) -> None:
+    from selenium.webdriver.common.by import By
+
+    browser.get(page)
+    charts = ("loss", "accuracy")
+    runs = [f"l2={l2} keep_prob={keep}" for l2 in ("0", "0.01") for keep in ("1", "0.8")]
+    lines = len(charts) * len(runs)
+    wait_for(browser, lambda _: len(browser.find_elements(By.CSS_SELECTOR, CURVES)) >= lines)
+    text = text_of(browser)
+    assert "4 matching runs" in text
+    assert "No charts" not in text
+    words = set(text.splitlines())
+    assert words >= {*runs, *charts}
+    assert "Models" in words, "it is not in the mode for training"
+    assert not {"Judges", "Prompts"} & words, "it is in the mode for language models"
+
+
+def test_its_table_has_the_results_and_what_varies_and_the_data(browser, page) -> None:
+    browser.set_window_size(2400, 1000)
+    browser.get("about:blank")
+    browser.get(page.replace("=CHART", "=TABLE"))
+    expected = {"test_accuracy", "final_train_accuracy", "loss", "l2", "keep_prob", "Dataset"}
+    wait_for(browser, lambda _: expected <= set(text_of(browser).splitlines()))
+    data = re.compile(r"^signs \([0-9a-f]+", re.MULTILINE)
+    wait_for(browser, lambda _: len(data.findall(text_of(browser))) == 4)
+
+
 def test_a_curve_is_drawn(browser, address, recorded) -> None:
     from selenium.webdriver.common.by import By
 
     browser.get(f"{address}/#/experiments/{recorded[0]}/runs/{recorded[1]}/model-metrics")
 
     def lines(_):
-        return browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot .scatterlayer path.js-line")
+        return browser.find_elements(By.CSS_SELECTOR, CURVES)
 
     wait_for(browser, lines)
     assert "loss" in text_of(browser)

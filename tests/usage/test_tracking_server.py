@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from looking import PATIENCE, wait_until
 
+from signs_sweep.tracking.mlflow.view import VIEW
+
 pytestmark = pytest.mark.slow
 
 SPEC = "name: served\nmodel: {hidden: [3]}\nbase: {epochs: 3}\ngrid: {l2: [0, 0.1]}\n"
@@ -118,8 +120,11 @@ def test_a_server_keeps_runs_metrics_and_artifacts_and_answers_for_them(
     assert "2 runs, 2 cached" in again.stderr
     compared = project.run("compare", "served", "--format", "csv", "--tracking-uri", server)
     assert compared.stdout.count("FINISHED") == 2
-    opened = project.run("ui", "--no-browser", "--tracking-uri", server)
-    assert (opened.returncode, opened.stdout.strip()) == (0, server.replace(f":{SECRET}@", "@"))
+    opened = project.run("ui", "served.yaml", "--no-browser", "--tracking-uri", server)
+    assert opened.returncode == 0, opened.stderr
+    shown = f"/#/experiments/{experiment.experiment_id}/runs?"
+    assert opened.stdout.startswith(server.replace(f":{SECRET}@", "@") + shown)
+    assert VIEW in client.get_experiment(experiment.experiment_id).tags
     for one in (done, again, compared, opened):
         assert_no_secret([one.stdout, one.stderr])
 

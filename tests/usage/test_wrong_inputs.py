@@ -115,6 +115,12 @@ def test_the_pages_of_a_store_that_is_not_there(project) -> None:
     refused(project, "ui", "--no-browser")
 
 
+def test_the_pages_of_a_spec_with_a_problem_or_of_one_that_is_not_there(project) -> None:
+    project.write("a.yaml", "name: a\nbase: {epochs: 1.5}\n")
+    assert "a.yaml:2:16:" in refused(project, "ui", "a.yaml", "--no-browser")
+    assert "missing.yaml" in refused(project, "ui", "missing.yaml", "--no-browser")
+
+
 def test_a_folder_that_cannot_be_written_to(project, tmp_path: Path) -> None:
     (project.folder / "mlruns").write_text("in the way", encoding="utf-8")
     project.write("a.yaml", SPEC)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION, Parameters, Result
+from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION, Parameters, Result, Seeds
 from signs_sweep.statistics.difference import Difference, paired_difference
 from signs_sweep.statistics.replicates import deviation, mean
 
@@ -42,9 +42,9 @@ class Row:
         return asdict(self.parameters) | dict(self.model) | {"version": self.version}
 
     @property
-    def seeds(self) -> tuple[int, int]:
-        """Its global and init seed."""
-        return self.parameters.global_seed, self.parameters.init_seed
+    def seeds(self) -> Seeds:
+        """Its seeds."""
+        return self.parameters.seeds
 
     def score(self, metric: str) -> float | None:
         """Return a metric, if the run is finished and has it."""
@@ -68,7 +68,7 @@ class Setting:
         """Whether others are compared with it."""
         return any(row.baseline == row.run_id for row in self.rows)
 
-    def scores(self, metric: str) -> dict[tuple[int, int], float]:
+    def scores(self, metric: str) -> dict[Seeds, float]:
         """Return a metric by seeds, of the runs that are finished and have it."""
         found = {row.seeds: row.score(metric) for row in self.rows}
         return {seeds: score for seeds, score in found.items() if score is not None}

@@ -1,5 +1,6 @@
 """The commands and their options."""
 
+import platform
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -7,110 +8,90 @@ from typing import Annotated
 import typer
 
 from signs_sweep.cli.data import data_app
+from signs_sweep.cli.options import Commands, TrackingUri, expanded
 from signs_sweep.cli.tables import Format
+from signs_sweep.commands.options import NOT_IN_SEARCH, Given, Options
 
 app = typer.Typer(
     name="signs-sweep",
+    cls=Commands,
     help="Honest experiments on small TensorFlow models: declare, run, compare.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
 )
 app.add_typer(data_app, name="data")
 
-Specs = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Spec files.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Set a parameter of every run; may be repeated."
-    ),
-]
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data", metavar="DIR", help="Folder of the photos. [default: $SIGNS_DATA, else data]"
-    ),
-]
-TrackingUri = Annotated[
-    str | None,
-    typer.Option(
-        "--tracking-uri",
-        metavar="URI",
-        help="MLflow store. [default: $MLFLOW_TRACKING_URI, else sqlite:///mlruns/mlflow.db]",
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        help="Processes that train; 0 trains in this one, for a debugger. "
-        "[default: one per GPU, else one per core, or fewer for little work]",
-    ),
-]
-WorkersPerGpu = Annotated[int, typer.Option(metavar="N", help="Processes that share a GPU.")]
-Retries = Annotated[
-    int, typer.Option(metavar="N", help="How often a run goes on after its process died.")
-]
-CheckpointSeconds = Annotated[
-    float, typer.Option(metavar="S", help="Seconds between two checkpoints of a run.")
-]
-StallSeconds = Annotated[
-    float, typer.Option(metavar="S", help="A worker that sends nothing for so long is killed.")
-]
+Specs = Annotated[list[Path], typer.Argument(metavar="SPEC", help="Spec files.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 
 
-@app.command()
-def run(
-    specs: Specs,
-    workers: Workers = None,
-    workers_per_gpu: WorkersPerGpu = 1,
-    retries: Retries = 2,
-    checkpoint_seconds: CheckpointSeconds = 10,
-    stall_seconds: StallSeconds = 600,
-    force: Annotated[
-        bool, typer.Option("--force", help="Train finished runs again, from their beginning.")
+def _show_versions(is_wanted: bool) -> None:
+    """Write the versions of this program and of what results depend on, and end."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    if not is_wanted:
+        return
+    print(f"signs-sweep {version('signs-sweep')}")
+    print(f"  Python {platform.python_version()}")
+    for name in ("TensorFlow", "MLflow", "Optuna"):
+        try:
+            print(f"  {name} {version(name.lower())}")
+        except PackageNotFoundError:  # As of TensorFlow for another processor.
+            print(f"  {name} (version unknown)")
+    raise typer.Exit
+
+
+@app.callback()
+def _program(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_versions,
+            is_eager=True,
+            help="Show the versions of signs-sweep, Python, TensorFlow, MLflow and Optuna.",
+        ),
     ] = False,
-    quiet: Quiet = False,
-    overrides: Overrides = None,
-    data: Data = None,
-    tracking_uri: TrackingUri = None,
 ) -> None:
+    pass
+
+
+@app.command()
+@expanded()
+def run(specs: Specs, options: Options, given: Given, *, quiet: Quiet = False) -> None:
     """Train the runs of specs, and record them in MLflow. Finished runs are not trained again."""
-    from signs_sweep.cli.output import Given, announce_leftovers
+    from signs_sweep.cli.output import announce_leftovers
     from signs_sweep.cli.running import run_specs
-    from signs_sweep.commands.options import Options
     from signs_sweep.commands.running import begin
     from signs_sweep.planning.preparation import prepare
 
-    options = Options(workers, workers_per_gpu, force, retries, checkpoint_seconds, stall_seconds)
-    prepared = prepare(specs, overrides=overrides or [], data_dir=data)
-    announce_leftovers(tracking_uri, quiet=quiet)
-    running = begin(prepared, tracking_uri, options)
-    given = Given(overrides or [], data, tracking_uri)
+    prepared = prepare(specs, overrides=given.overrides, data_dir=given.data)
+    announce_leftovers(given.tracking_uri, quiet=quiet)
+    running = begin(prepared, given.tracking_uri, options)
     raise typer.Exit(run_specs(running, specs, given, quiet=quiet))
 
 
 @app.command()
-def plan(
-    specs: Specs,
-    overrides: Overrides = None,
-    data: Data = None,
-    tracking_uri: TrackingUri = None,
-) -> None:
+@expanded()
+def plan(specs: Specs, given: Given) -> None:
     """Show what `run` would train: runs, whether they are cached, and how long it would take."""
     from signs_sweep.cli.planning import show_plan
     from signs_sweep.commands.store import Store
     from signs_sweep.planning.preparation import prepare
 
-    prepared = prepare(specs, overrides=overrides or [], data_dir=data)
-    show_plan(prepared, Store(tracking_uri))
+    prepared = prepare(specs, overrides=given.overrides, data_dir=given.data)
+    show_plan(prepared, Store(given.tracking_uri))
 
 
 @app.command()
+@expanded(without=NOT_IN_SEARCH)
 def search(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="Spec file.")],
+    options: Options,
+    given: Given,
+    *,
     trials: Annotated[
         int | None,
         typer.Option(
@@ -125,43 +106,29 @@ def search(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write the best trial as a spec."),
     ] = None,
-    workers: Workers = None,
-    workers_per_gpu: WorkersPerGpu = 1,
-    retries: Retries = 2,
-    checkpoint_seconds: CheckpointSeconds = 10,
-    stall_seconds: StallSeconds = 600,
     quiet: Quiet = False,
-    overrides: Overrides = None,
-    data: Data = None,
-    tracking_uri: TrackingUri = None,
 ) -> None:
     """Search the space of a spec with Optuna, and confirm the winner over fresh seeds."""
-    from signs_sweep.cli.output import Given, announce_leftovers
+    from signs_sweep.cli.output import announce_leftovers
     from signs_sweep.cli.searching import run_search
-    from signs_sweep.commands.options import Options
     from signs_sweep.planning.preparation import prepare
-    from signs_sweep.search.beginning import begin_search
+    from signs_sweep.searching.beginning import begin_search
 
-    options = Options(
-        workers,
-        workers_per_gpu,
-        retries=retries,
-        checkpoint_seconds=checkpoint_seconds,
-        stall_seconds=stall_seconds,
-    )
-    prepared = prepare([spec], overrides=overrides or [], data_dir=data)
-    announce_leftovers(tracking_uri, quiet=quiet)
-    searching = begin_search(prepared, tracking_uri, options, trials=trials, timeout=timeout)
-    given = Given(overrides or [], data, tracking_uri)
+    prepared = prepare([spec], overrides=given.overrides, data_dir=given.data)
+    announce_leftovers(given.tracking_uri, quiet=quiet)
+    searching = begin_search(prepared, given.tracking_uri, options, trials=trials, timeout=timeout)
     raise typer.Exit(run_search(searching, spec, output, given, quiet=quiet))
 
 
 @app.command()
+@expanded()
 def compare(
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="SPEC|EXPERIMENT...", help="Spec files, or names of experiments."),
+        typer.Argument(metavar="SPEC|EXPERIMENT", help="Spec files, or names of experiments."),
     ],
+    given: Given,
+    *,
     sort: Annotated[
         str | None,
         typer.Option(metavar="METRIC", help="Column to sort by, best first. [default: as planned]"),
@@ -178,9 +145,6 @@ def compare(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to a file, not to stdout."),
     ] = None,
-    overrides: Overrides = None,
-    data: Data = None,
-    tracking_uri: TrackingUri = None,
 ) -> None:
     """Show the runs of specs or experiments in one table, and means over seeds."""
     from signs_sweep.cli.comparing import show_comparison
@@ -188,13 +152,21 @@ def compare(
     from signs_sweep.commands.comparing import find_rows
     from signs_sweep.commands.store import Store
 
-    say(*waiting_line(Store(tracking_uri).waiting()))
-    rows = find_rows(targets, overrides or (), data, tracking_uri)
+    say(*waiting_line(Store(given.tracking_uri).waiting()))
+    rows = find_rows(targets, given)
     show_comparison(rows, form, output, sort=sort, metrics=metric or [], means=means)
 
 
 @app.command()
 def ui(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SPEC|EXPERIMENT",
+            help="Spec file or name of an experiment to show. [default: all experiments]",
+            show_default=False,
+        ),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(metavar="N", help="Port. [default: 5000, or a free one if it is taken]"),
@@ -204,18 +176,15 @@ def ui(
     ] = False,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Start MLflow's pages on the store, on this machine alone, until Ctrl-C."""
-    from signs_sweep.commands.ui import serve
-    from signs_sweep.project.paths import ProjectPaths
-    from signs_sweep.project.tracking_store import resolve_uri
+    """Show the runs of an experiment in MLflow: a server on this machine alone, until Ctrl-C."""
+    from signs_sweep.commands.store import Store
+    from signs_sweep.commands.ui import show
+
+    def announce(address: str) -> None:
+        print(address, flush=True)
 
     raise typer.Exit(
-        serve(
-            ProjectPaths(resolve_uri(tracking_uri, Path.cwd())),
-            port,
-            announce=lambda line: print(line, flush=True),
-            open_browser=not no_browser,
-        )
+        show(Store(tracking_uri), target, port, announce=announce, open_browser=not no_browser)
     )
 
 

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-data_app = typer.Typer(help="Look at a dataset, or make one.", no_args_is_help=True)
+from signs_sweep.cli.options import Commands, Data
+
+data_app = typer.Typer(cls=Commands, help="Look at a dataset, or make one.", no_args_is_help=True)
 
 
 _WIDEST_NAME = 40
@@ -15,18 +17,13 @@ _WIDEST_NAME = 40
 @data_app.command()
 def info(
     dataset: Annotated[
-        str, typer.Argument(metavar="[DATASET]", help="What a spec says: signs, drawn or a folder.")
+        str, typer.Argument(metavar="DATASET", help="What a spec says: signs, drawn or a folder.")
     ] = "signs",
     sheet: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a contact sheet of its images, as PNG."),
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data", metavar="DIR", help="Folder of the photos. [default: $SIGNS_DATA, else data]"
-        ),
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Show where a dataset is, its sizes, classes and fingerprint."""
     import numpy as np
@@ -61,7 +58,7 @@ def info(
 @data_app.command()
 def make(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to write the two HDF5 files.")
+        Path, typer.Argument(metavar="DIR", help="Where to write the two HDF5 files.")
     ] = Path("data"),
 ) -> None:
     """Write the built-in drawn dataset in the layout of the photos, to look at or to change."""

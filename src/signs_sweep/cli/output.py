@@ -1,45 +1,14 @@
-"""Results, to stdout or to a file; messages, to stderr; and commands to paste."""
+"""Results, to stdout or to a file; messages and commands to paste, to stderr."""
 
 import os
-import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import count, fill
 from signs_sweep.domain import News, Notice
-from signs_sweep.domain.masking import mask
 from signs_sweep.errors import SignsSweepError, SpecError, UsageError
-
-
-@dataclass(frozen=True)
-class Given:
-    """The options that a command was given and that the commands it shows need as well.
-
-    Attributes:
-        overrides: the values of `--set`.
-        data: that of `--data`, if any.
-        tracking_uri: that of `--tracking-uri`, if any.
-    """
-
-    overrides: Sequence[str] = ()
-    data: Path | None = None
-    tracking_uri: str | None = None
-
-    def command(self, name: str, *arguments: str | Path) -> str:
-        """Return a command with these options, as it can be pasted into a shell."""
-        words = ["signs-sweep", name]
-        words += [
-            f"./{one}" if isinstance(one, Path) and str(one).startswith("-") else str(one)
-            for one in arguments
-        ]
-        if name != "ui":
-            words += [word for override in self.overrides for word in ("--set", override)]
-            words += ["--data", str(self.data)] if self.data is not None else []
-        words += ["--tracking-uri", self.tracking_uri] if self.tracking_uri is not None else []
-        return shlex.join(map(mask, words))
 
 
 def write(text: str, file: Path | None) -> None:

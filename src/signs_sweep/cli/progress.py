@@ -27,7 +27,7 @@ from signs_sweep.domain import (
     TrialState,
     Waiting,
 )
-from signs_sweep.search.words import describe
+from signs_sweep.searching.words import describe
 
 Hear = Callable[[News | None], None]
 """A listener of a sweep."""

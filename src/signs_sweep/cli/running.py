@@ -8,12 +8,13 @@ from signs_sweep.analysis.settings import replicated
 from signs_sweep.analysis.table import build_settings
 from signs_sweep.cli.disk import disk_lines
 from signs_sweep.cli.headlines import EpochCount
-from signs_sweep.cli.output import Given, leftovers_line, say, show_commands
+from signs_sweep.cli.output import leftovers_line, say, show_commands
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.tables import outcome_lines, settings_lines
 from signs_sweep.cli.text import count, duration, fill, joined
 from signs_sweep.cli.versions import anew_lines
+from signs_sweep.commands.options import Given
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.running import Running
 from signs_sweep.domain import State
@@ -117,4 +118,5 @@ def _show_end(outcome: Outcome, specs: Sequence[Path], given: Given) -> None:
         say(f"interrupted: {len(ended)} of {runs} finished. The same command trains the others.")
         return
     say(f"{runs} in {duration(outcome.seconds)}")
-    show_commands([("look", given.command("ui")), ("compare", given.command("compare", *specs))])
+    commands = [("look", given.command("ui", spec)) for spec in specs]
+    show_commands([*commands, ("compare", given.command("compare", *specs))])

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from signs_sweep.cli.headlines import TrialCount
 from signs_sweep.cli.output import (
-    Given,
     check_writable,
     leftovers_line,
     say,
@@ -16,11 +15,12 @@ from signs_sweep.cli.output import (
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number
+from signs_sweep.commands.options import Given
 from signs_sweep.domain import State
 from signs_sweep.project.databases import shown
-from signs_sweep.search.execution import Searching
-from signs_sweep.search.outcome import SearchOutcome
-from signs_sweep.search.words import best_spec, left_out, sentences
+from signs_sweep.searching.execution import Searching
+from signs_sweep.searching.outcome import SearchOutcome
+from signs_sweep.searching.words import best_spec, left_out, sentences
 
 _EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
 _SHOWN = 10
@@ -118,7 +118,7 @@ def _show_end(
     if outcome.was_interrupted:
         say("interrupted: the same command goes on.")
         return
-    commands = [("look", given.command("ui"))]
+    commands = [("look", given.command("ui", spec))]
     if outcome.was_done:
         made = sum(outcome.counts.values())
         words = f"this search has {count(made, 'trial')} and is finished"

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.cli.text import columns, duration, measure, number, numbers
-from signs_sweep.domain import SEED_NAMES, Result, Run, State, Trial
+from signs_sweep.domain import SEED_NAMES, Result, Run, Seeds, State, Trial
 from signs_sweep.planning.plan import Part
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def plan_lines(
             str(trial.number),
             *([trial.label or ""] if has_labels else []),
             *(column[position] for column in values),
-            f"{run.parameters.global_seed}, {run.parameters.init_seed}",
+            str(run.parameters.seeds),
             number(run.parameters.epochs),
             run.run_id,
             _state_in_plan(trial, run, known, begun, beyond, older),
@@ -149,7 +149,7 @@ def _lines(header: list[str], rows: list[list[str]], width: int | None) -> list[
 def _cells(table: "pd.DataFrame") -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of a table as a person reads them.
 
-    Columns that belong together become one: the two seeds, the mark of the baseline and the
+    Columns that belong together become one: the seeds, the mark of the baseline and the
     difference to it, the two ends of an interval.
     """
     known = {name: list(table[name].astype(object)) for name in table.columns}
@@ -158,11 +158,11 @@ def _cells(table: "pd.DataFrame") -> tuple[list[str], list[list[str]]]:
     texts: dict[str, list[str]] = {}
     for name, values in known.items():
         match name:
-            case "is_baseline" | "deviation" | "difference_high" | "init_seed":
+            case "is_baseline" | "deviation" | "difference_high":
                 continue
-            case "global_seed":
-                pairs = zip(values, known["init_seed"], strict=True)
-                texts["seeds"] = [f"{one}, {other}" for one, other in pairs]
+            case _ if name in SEED_NAMES:
+                seeds = zip(*(known[seed] for seed in SEED_NAMES), strict=True)
+                texts["seeds"] = [str(Seeds(*own)) for own in seeds]
             case "difference":
                 marks = zip(known["is_baseline"], values, strict=True)
                 texts[name] = [_difference(value, is_baseline=mark) for mark, value in marks]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signs_sweep.analysis.settings import Row
+from signs_sweep.commands.options import Given
 from signs_sweep.commands.outcome import rows_of
 from signs_sweep.commands.store import Store
 from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
@@ -14,29 +15,22 @@ from signs_sweep.project.tracking_store import store_exists
 SpecPath = str | os.PathLike[str]
 
 
-def find_rows(
-    targets: Sequence[SpecPath],
-    overrides: Sequence[str] = (),
-    data: Path | None = None,
-    tracking_uri: str | None = None,
-) -> list[Row]:
+def find_rows(targets: Sequence[SpecPath], given: Given) -> list[Row]:
     """Return the runs of specs or experiments, in order; see `signs_sweep.compare`."""
     if not targets:
         raise UsageError("nothing to compare: name a spec file or an experiment")
     rows: list[Row] = []
     for target in targets:
-        if _is_spec(target):
-            rows += _rows_of_spec(Path(target), overrides, data, tracking_uri)
+        if is_spec(target):
+            rows += _rows_of_spec(Path(target), given)
         else:
-            rows += _rows_of_experiment(str(target), tracking_uri)
+            rows += _rows_of_experiment(str(target), given.tracking_uri)
     return rows
 
 
-def _rows_of_spec(
-    spec: Path, overrides: Sequence[str], data: Path | None, tracking_uri: str | None
-) -> list[Row]:
-    prepared = prepare([spec], overrides=overrides, data_dir=data)
-    store = Store(tracking_uri)
+def _rows_of_spec(spec: Path, given: Given) -> list[Row]:
+    prepared = prepare([spec], overrides=given.overrides, data_dir=given.data)
+    store = Store(given.tracking_uri)
     (part,) = prepared.plan.parts
     found = store.find(prepared.plan)
     rows = rows_of(part, found.results, found.older)
@@ -76,6 +70,7 @@ def _recorded_rows(store: Store, name: str) -> list[Row]:
     ]
 
 
-def _is_spec(target: SpecPath) -> bool:
+def is_spec(target: SpecPath) -> bool:
+    """Whether a spec file is meant, and not the name of an experiment."""
     path = Path(target)
     return path.suffix.lower() in {".yaml", ".yml"} or path.is_file()

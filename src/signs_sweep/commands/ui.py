@@ -14,27 +14,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from signs_sweep.commands.comparing import SpecPath, is_spec
+from signs_sweep.commands.store import Store
 from signs_sweep.domain.masking import mask
 from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.planning.preparation import load_all
 from signs_sweep.process.interrupts import handling_signals
-from signs_sweep.project.databases import (
-    is_server,
-    opening,
-    shown,
-    sqlite_path,
-    without_password,
-)
+from signs_sweep.project.databases import is_server, opening, shown, without_password
 from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import OTHERWISE, store_exists
-from signs_sweep.tracking.mlflow.client import connect
 
 _HOST = "127.0.0.1"
 _PORT = 5000
 _SECONDS_TO_START = 90
 
 
-def serve(
-    paths: ProjectPaths,
+def show(
+    store: Store,
+    target: SpecPath | None,
     port: int | None,
     *,
     announce: Callable[[str], None],
@@ -43,37 +40,41 @@ def serve(
     """Serve the pages on this machine alone until Ctrl-C; return the exit code.
 
     Args:
-        paths: those of the project. If its store is a server, there is nothing to start: its
-            address is announced.
+        store: what to show. A tracking server is there already: its address is announced.
+        target: spec file or name of the experiment to show; None for the list of them.
         port: port, or None for 5000 or, where that is taken, a free one.
-        announce: gets the address once the pages are there.
-        open_browser: whether to show them.
+        announce: gets the address of the page once it is there.
+        open_browser: whether to open it.
 
     Raises:
+        SpecError: the spec has problems.
         UsageError: the port is taken or no port.
-        StoreError: the store is not there, or the server does not start.
+        StoreError: the store or the experiment is not there, or the server does not start.
     """
-    uri = paths.uri
-    if is_server(uri):
-        uri = mask(without_password(uri))  # A browser asks for it.
-        announce(uri)
+
+    def open_page(address: str, route: str) -> None:
+        page = f"{address.rstrip('/')}/{route}"
+        announce(page)
         if open_browser:
-            webbrowser.open(uri)
+            webbrowser.open(page)
+
+    experiment = _name(target)
+    uri = store.uri
+    if is_server(uri):
+        # A browser asks for the password.
+        open_page(mask(without_password(uri)), store.tracker.save_view(experiment))
         return 0
     if not store_exists(uri):
         raise StoreError(f"there is no store {shown(uri)} yet; run something first")
     address = f"http://{_HOST}:{_choose_port(port)}"
-    if sqlite_path(uri) is None:
-        connect(uri)  # Says what is wrong with a database, which the server would do at length.
     with opening(uri, OTHERWISE):
         pass  # The server must not meet a database that another process is just making.
     with tempfile.TemporaryFile() as output, handling_signals(_interrupt):
-        process = _start(paths, address, output.fileno())
+        process = _start(store.paths, address, output.fileno())
         try:
+            route = store.tracker.save_view(experiment)  # While the server starts.
             _wait_until_there(process, address)
-            announce(address)
-            if open_browser:
-                webbrowser.open(address)
+            open_page(address, route)
             process.wait()
         except KeyboardInterrupt:
             return 0
@@ -82,6 +83,14 @@ def serve(
         output.seek(0)
         words = mask(output.read().decode(errors="replace")).strip().splitlines()[-5:]
     raise StoreError(f"MLflow's server ended by itself: {' '.join(words)[-800:]}")
+
+
+def _name(target: SpecPath | None) -> str | None:
+    """Return the name of the experiment that is meant."""
+    if target is None or not is_spec(target):
+        return None if target is None else str(target)
+    (experiment,) = load_all([Path(target)], ())
+    return experiment.name
 
 
 def _interrupt() -> None:

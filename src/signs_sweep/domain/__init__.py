@@ -19,15 +19,26 @@ from signs_sweep.domain.event import (
     Waiting,
 )
 from signs_sweep.domain.model import Argument, Built, Dense, Model
-from signs_sweep.domain.parameters import PARAMETER_NAMES, SEED_NAMES, Parameters, Seeds, as_text
+from signs_sweep.domain.parameters import (
+    PARAMETER_NAMES,
+    PARAMETERS,
+    SEED_NAMES,
+    VARIED_NAMES,
+    Hyperparameter,
+    Parameters,
+    Seeds,
+    as_text,
+)
 from signs_sweep.domain.result import History, Result, State
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of
 
 __all__ = [
+    "PARAMETERS",
     "PARAMETER_NAMES",
     "SEED_NAMES",
     "TRAINING_VERSION",
+    "VARIED_NAMES",
     "Argument",
     "Built",
     "Checkpoint",
@@ -37,6 +48,7 @@ __all__ = [
     "Failed",
     "Finished",
     "History",
+    "Hyperparameter",
     "Model",
     "News",
     "Notice",

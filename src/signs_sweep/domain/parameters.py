@@ -1,7 +1,19 @@
-"""The hyperparameters and seeds of a run."""
+"""The hyperparameters and seeds of a run: one table, from which all else about them follows.
 
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+A new hyperparameter is one field of `Parameters`, and its use in the trainer. The checks of a spec
+and their messages, the JSON schema, the ranges of a search, the identity of a run, the params in
+MLflow, the columns of tables and the tests of all these read `PARAMETERS`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple, TypeVar
+
+_Value = TypeVar("_Value", bound=float)
+
+_LARGEST_FLOAT = 1e38
+"""What a float32 can hold."""
+_LARGEST_SEED = 2**31 - 1
 
 
 class Seeds(NamedTuple):
@@ -16,36 +28,170 @@ class Seeds(NamedTuple):
     init_seed: int
 
     def __str__(self) -> str:
-        return f"{self.global_seed}, {self.init_seed}"
+        return ", ".join(map(str, self))
+
+
+SEED_NAMES: tuple[str, ...] = Seeds._fields
+"""The parameters that tell the replicates of a setting apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameter:
+    """An entry of the table: what there is to know about a hyperparameter or seed.
+
+    Attributes:
+        name: its name everywhere.
+        kind: type of its values, `float` or `int`.
+        default: its value where a spec names none. Runs that were recorded before the parameter
+            existed have this value, so it never changes without TRAINING_VERSION.
+        meaning: what it is, as in `Step size of Adam`.
+        least: the smallest value; None where `above` is given.
+        above: the number that every value exceeds; None where `least` is given.
+        most: the largest value.
+        example: a usual value as a spec has it, or None where the range says enough.
+        example_list: some values to search, as a spec has them.
+        example_range: an interval to search, as a spec has it.
+        synonyms: other names for it.
+        decides_trajectory: whether the path of a run through weight space depends on it.
+        instead: what to do instead where a function builds the model, if the parameter means
+            something for the built-in network alone; else None.
+    """
+
+    name: str
+    kind: type[float] | type[int]
+    default: float
+    meaning: str
+    least: float | None = None
+    above: float | None = None
+    most: float
+    example: str | None = None
+    example_list: str = ""
+    example_range: str = ""
+    synonyms: tuple[str, ...] = ()
+    decides_trajectory: bool = True
+    instead: str | None = None
+
+    @property
+    def range(self) -> str:
+        """The values that are allowed, in words, as in `from 1 to 10,000,000`."""
+        most = self._digits(self.most)
+        if self.above is not None:
+            return f"above {self.above:,}, up to {most}"
+        return f"from {self.least:,} to {most}"
+
+    def _digits(self, value: float) -> str:
+        is_amount = isinstance(value, int) and self.name not in SEED_NAMES
+        return f"{value:,}" if is_amount else str(value).replace("e+", "e")
+
+    def permits(self, value: float) -> bool:
+        """Whether a number is in the range."""
+        is_low = value < self.least if self.least is not None else value <= (self.above or 0)
+        return not is_low and value <= self.most
+
+
+def hyperparameter(default: _Value, **entry: Any) -> _Value:
+    """Declare a field of `Parameters`: its default, and what `Hyperparameter` has beside it."""
+    metadata = {"kind": type(default), "default": default, **entry}
+    declared: _Value = field(default=default, metadata=metadata)
+    return declared
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a spec may vary. The spec's validation guarantees the ranges given here.
+    """What a spec may vary: the table. The validation of specs guarantees the ranges.
 
-    Attributes:
-        learning_rate: step size of Adam, > 0.
-        batch_size: samples a step, from 1 to the size of the training set.
-        epochs: passes over the training set, >= 1. A reading point on the trajectory: nothing
-            in training depends on the total.
-        l2: factor of the penalty `l2 * sum(w ** 2)` on each hidden kernel, >= 0.
-        keep_prob: share of each hidden layer's outputs that dropout keeps, in (0, 1]; 1 is none.
-        global_seed: decides the order of the samples and the dropout masks, >= 0.
-        init_seed: decides the initial weights, >= 0.
+    The order of the fields is that of the columns in tables and of nothing else.
     """
 
-    learning_rate: float = 1e-4
-    batch_size: int = 32
-    epochs: int = 1500
-    l2: float = 0.0
-    keep_prob: float = 1.0
-    global_seed: int = 0
-    init_seed: int = 0
+    learning_rate: float = hyperparameter(
+        1e-4,
+        meaning="Step size of Adam",
+        above=0,
+        most=_LARGEST_FLOAT,
+        example="1e-4",
+        example_list="[1e-4, 5e-4]",
+        example_range="{low: 1e-5, high: 1e-3, log: true}",
+        synonyms=("lr", "rate", "alpha", "eta", "step_size"),
+    )
+    batch_size: int = hyperparameter(
+        32,
+        meaning="Samples per training step, at most the size of the training set",
+        least=1,
+        most=10_000_000,
+        example_list="[16, 32]",
+        example_range="{low: 16, high: 64, step: 16}",
+        synonyms=("batch", "batchsize", "minibatch", "minibatch_size"),
+    )
+    epochs: int = hyperparameter(
+        1500,
+        meaning="Passes over the training set",
+        least=1,
+        most=10_000_000,
+        example_list="[750, 1500]",
+        example_range="{low: 500, high: 2000, step: 250}",
+        synonyms=("epoch", "num_epochs", "n_epochs", "iterations"),
+        decides_trajectory=False,  # Nothing in training depends on the total.
+    )
+    l2: float = hyperparameter(
+        0.0,
+        meaning="Factor of the penalty `l2 * sum(w^2)` on each hidden kernel",
+        least=0,
+        most=_LARGEST_FLOAT,
+        example="0.01",
+        example_list="[0, 0.01]",
+        example_range="{low: 1e-4, high: 0.3, log: true}",
+        synonyms=(
+            *("lambda", "lambd", "lamda", "weight_decay"),
+            *("regularization", "l2_regularization"),
+        ),
+    )
+    keep_prob: float = hyperparameter(
+        1.0,
+        meaning="Share of each hidden layer's outputs that dropout keeps; 1 turns dropout off",
+        above=0,
+        most=1,
+        example_list="[0.8, 1]",
+        example_range="{low: 0.5, high: 1}",
+        synonyms=("dropout", "dropout_rate", "drop_prob", "keep", "keep_probability"),
+        instead="put keras.layers.Dropout into the function that builds the model",
+    )
+    global_seed: int = hyperparameter(
+        0, meaning="Seed of the sample order and the dropout masks", least=0, most=_LARGEST_SEED
+    )
+    init_seed: int = hyperparameter(
+        0, meaning="Seed of the initial weights", least=0, most=_LARGEST_SEED
+    )
 
     @property
     def seeds(self) -> Seeds:
         """The seeds alone."""
-        return Seeds(self.global_seed, self.init_seed)
+        return Seeds(*(getattr(self, name) for name in SEED_NAMES))
+
+    @property
+    def significant(self) -> tuple[str, ...]:
+        """The names of the first parameters, then of later ones that differ from their default.
+
+        A parameter that came later says nothing at its default, so that adding one leaves every
+        identity as it was. The first have a fixed order, the later ones are sorted by name.
+        """
+        differing = [n for n in _LATER_NAMES if getattr(self, n) != PARAMETERS[n].default]
+        return (*_FIRST_NAMES, *differing)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What decides the trajectory, for the id of a run: independent of the table's order.
+
+        The first parameters are values by position, later ones pairs of name and value.
+        """
+        entries = [PARAMETERS[name] for name in self.significant]
+        values = {
+            entry.name: entry.kind(getattr(self, entry.name))
+            for entry in entries
+            if entry.decides_trajectory
+        }
+        return tuple(
+            value if name in _FIRST_NAMES else (name, value) for name, value in values.items()
+        )
 
     def with_seeds(self, seeds: Seeds) -> "Parameters":
         """Return the same hyperparameters with these seeds."""
@@ -61,8 +207,22 @@ def as_text(value: object) -> str:
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
-PARAMETER_NAMES: tuple[str, ...] = tuple(field.name for field in fields(Parameters))
-"""All parameters, in the order in which tables show them."""
+PARAMETERS: Mapping[str, Hyperparameter] = {
+    declared.name: Hyperparameter(name=declared.name, **declared.metadata)
+    for declared in fields(Parameters)
+}
+"""The table by name, in the order in which tables show it."""
 
-SEED_NAMES: tuple[str, ...] = Seeds._fields
-"""The parameters that tell the replicates of a setting apart."""
+PARAMETER_NAMES: tuple[str, ...] = tuple(PARAMETERS)
+"""All parameters."""
+
+VARIED_NAMES: tuple[str, ...] = tuple(name for name in PARAMETERS if name not in SEED_NAMES)
+"""The hyperparameters: what a grid or a search may vary."""
+
+_FIRST_NAMES = (
+    *("learning_rate", "batch_size", "epochs", "l2", "keep_prob"),
+    *("global_seed", "init_seed"),
+)
+"""The parameters that have been there from the start: part of every identity. Frozen."""
+
+_LATER_NAMES = tuple(sorted(PARAMETERS.keys() - set(_FIRST_NAMES)))

@@ -79,18 +79,12 @@ class Run:
         `epochs` is left out: it only says how far along the path a run goes. The numbers may be
         Python's or NumPy's: equal ones give the same id.
         """
-        parameters = self.parameters
         decides = (
             self.training_version,
             self.data,
             float(self.validation),
             self.model.identity,
-            float(parameters.learning_rate),
-            int(parameters.batch_size),
-            float(parameters.l2),
-            float(parameters.keep_prob),
-            int(parameters.global_seed),
-            int(parameters.init_seed),
+            *self.parameters.identity,
         )
         return sha256(repr(decides).encode()).hexdigest()[:12]
 
@@ -102,9 +96,8 @@ class Run:
     @property
     def earlier(self) -> tuple["Run", ...]:
         """The same run as every older version of the training had it, the oldest first."""
-        return tuple(
-            replace(self, training_version=version) for version in range(1, self.training_version)
-        )
+        versions = range(1, self.training_version)
+        return tuple(replace(self, training_version=version) for version in versions)
 
 
 def trajectory_of(run_id: str) -> str:

@@ -4,16 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from signs_sweep.domain import (
-    PARAMETER_NAMES,
-    SEED_NAMES,
-    Parameters,
-    Purpose,
-    Run,
-    Seeds,
-    Setting,
-    Trial,
-)
+from signs_sweep.domain import VARIED_NAMES, Parameters, Purpose, Run, Seeds, Setting, Trial
 from signs_sweep.errors import UsageError
 from signs_sweep.spec import Experiment
 
@@ -92,16 +83,12 @@ def make_plan(experiments: Sequence[tuple[Experiment, str]]) -> Plan:
 
 def varying_parameters(parameters: Sequence[Parameters]) -> tuple[str, ...]:
     """Return the names of the parameters that differ, in their usual order, seeds left out."""
-    return tuple(
-        name
-        for name in PARAMETER_NAMES
-        if name not in SEED_NAMES and len({getattr(p, name) for p in parameters}) > 1
-    )
+    return tuple(name for name in VARIED_NAMES if len({getattr(p, name) for p in parameters}) > 1)
 
 
-def replicates(setting: Setting, seeds: Sequence[tuple[int, int]]) -> tuple[Run, ...]:
-    """Return the runs of a setting, one for each pair of global and init seed."""
-    return tuple(setting.run(Seeds(*pair)) for pair in seeds)
+def replicates(setting: Setting, seeds: Sequence[Seeds]) -> tuple[Run, ...]:
+    """Return the runs of a setting, one for each replicate."""
+    return tuple(map(setting.run, seeds))
 
 
 def _expand(experiment: Experiment, data: str) -> Part:

@@ -2,20 +2,29 @@
 
 import re
 from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import suppress
+from decimal import Decimal
 from math import prod
 
-from signs_sweep.domain import SEED_NAMES, Parameters
-from signs_sweep.spec.document import Mapping, Scalar, Sequence
+from signs_sweep.domain import PARAMETERS, SEED_NAMES, VARIED_NAMES
+from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence
 from signs_sweep.spec.fields import MOST_REPLICATES
-from signs_sweep.spec.names import VARIED_NAMES, shorten
+from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Place, Problems
-from signs_sweep.spec.repeats import USE_SEEDS, check_duplicates, number_of, repeated
-from signs_sweep.spec.search_checks import check_search_section
+from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 
 MOST_RUNS = 1_000_000
 
+_USE_SEEDS = "remove one. To repeat a point, use seeds"
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that no file can have on Windows."""
+
+_ALL_OPTIONS = {
+    "sampler": (SAMPLER_OPTIONS, ("name", "seed")),
+    "pruner": (PRUNER_OPTIONS, ("name", "dead")),
+}
+"""By section, the options of each name, and the keys that go with every name."""
 
 
 def check(document: Mapping, problems: Problems) -> None:
@@ -23,17 +32,16 @@ def check(document: Mapping, problems: Problems) -> None:
     grid, paired = document.mapping("grid"), document.mapping("zip")
     lists = grid.lists() if grid else {}
     pairs = paired.lists() if paired else {}
-    cases = [item for item in document.items("cases") if isinstance(item, Mapping)]
+    cases = document.rows("cases")
     _check_name(document, problems)
-    check_duplicates(lists, problems)
+    _check_duplicates(lists, problems)
     _check_lengths(pairs, problems)
     _check_pairs(list(pairs.values()), problems)
-    _check_cases(cases, document.mapping("base"), problems)
+    _check_cases_and_seeds(document, problems)
     _check_labels(cases, problems)
     _check_places([("grid", grid), ("zip", paired), *(("cases", row) for row in cases)], problems)
-    _check_seeds(document, problems)
     _check_size(document, lists, pairs, problems)
-    check_search_section(document.mapping("search"), problems)
+    _check_search(document.mapping("search"), problems)
 
 
 def _check_name(document: Mapping, problems: Problems) -> None:
@@ -59,44 +67,53 @@ def _check_lengths(lists: dict[str, Sequence], problems: Problems) -> None:
 
 def _check_pairs(lists: list[Sequence], problems: Problems) -> None:
     rows = zip(*(node.items for node in lists), strict=False)
-    for index, first in repeated(tuple(map(number_of, row)) for row in rows):
+    for index, first in _repeated(tuple(map(_number_of, row)) for row in rows):
         problems.add(
             lists[0].items[index].place,
             f"the entries {first + 1} and {index + 1} of zip are the same",
-            USE_SEEDS,
+            _USE_SEEDS,
         )
 
 
-def _check_cases(cases: list[Mapping], base: Mapping | None, problems: Problems) -> None:
+def _check_cases_and_seeds(document: Mapping, problems: Problems) -> None:
+    for row, numbers in _repeated_rows(document, "cases", VARIED_NAMES):
+        problems.add(row.place, f"the cases {numbers} are the same", _USE_SEEDS)
+    for row, numbers in _repeated_rows(document, "seeds", SEED_NAMES):
+        problems.add(
+            row.place,
+            f"the replicates {numbers} have the same seeds",
+            "the same seeds give the same bits; remove one",
+        )
+
+
+def _repeated_rows(
+    document: Mapping, section: str, names: tuple[str, ...]
+) -> Iterator[tuple[Mapping, str]]:
+    """Yield the mappings in a list that equal an earlier one, with both numbers: `1 and 3`.
+
+    What a mapping leaves out is as in `base`.
+    """
+    base = document.mapping("base")
     common = {
-        name: number_of(base.values.get(name) if base else None, getattr(Parameters(), name))
-        for name in VARIED_NAMES
+        name: _number_of(base.values.get(name) if base else None, PARAMETERS[name].default)
+        for name in names
     }
-    rows = [
-        tuple(number_of(row.values.get(name), common[name]) for name in VARIED_NAMES)
-        for row in cases
-    ]
-    for index, first in repeated(rows):
-        if cases[index].values:
-            problems.add(
-                cases[index].place,
-                f"the cases {first + 1} and {index + 1} are the same",
-                USE_SEEDS,
-            )
+    rows = document.rows(section)
+    keys = [tuple(_number_of(row.values.get(name), common[name]) for name in names) for row in rows]
+    for index, first in _repeated(keys):
+        if rows[index].values:
+            yield rows[index], f"{first + 1} and {index + 1}"
 
 
 def _check_labels(cases: list[Mapping], problems: Problems) -> None:
-    labels: dict[str, Place] = {}
-    for row in cases:
-        label = row.values.get("label")
-        if isinstance(label, Scalar) and isinstance(label.value, str):
-            first = labels.setdefault(label.value, label.place)
-            if first is not label.place:
-                problems.add(
-                    label.place,
-                    f"the label '{shorten(label.value)}' is there twice",
-                    f"it stands at {first} already; give each case a label of its own",
-                )
+    written = [row.values["label"] for row in cases if "label" in row.values]
+    labels = [node for node in written if isinstance(node, Scalar) and isinstance(node.value, str)]
+    for index, first in _repeated(label.value for label in labels):
+        problems.add(
+            labels[index].place,
+            f"the label '{shorten(labels[index].value)}' is there twice",
+            f"it stands at {labels[first].place} already; give each case a label of its own",
+        )
 
 
 def _check_places(sections: list[tuple[str, Mapping | None]], problems: Problems) -> None:
@@ -112,27 +129,6 @@ def _check_places(sections: list[tuple[str, Mapping | None]], problems: Problems
                     f"it stands at {first} already; a parameter may stand in one of grid, zip "
                     "and cases only",
                 )
-
-
-def _check_seeds(document: Mapping, problems: Problems) -> None:
-    """Compare the pairs of seeds with each other. What one leaves out is as in `base`."""
-    base = document.mapping("base")
-    common = {
-        name: number_of(base.values.get(name) if base else None, getattr(Parameters(), name))
-        for name in SEED_NAMES
-    }
-    entries = [item for item in document.items("seeds") if isinstance(item, Mapping)]
-    pairs = [
-        tuple(number_of(entry.values.get(name), common[name]) for name in SEED_NAMES)
-        for entry in entries
-    ]
-    for index, first in repeated(pairs):
-        if entries[index].values:
-            problems.add(
-                entries[index].place,
-                f"the replicates {first + 1} and {index + 1} have the same seeds",
-                "the same seeds give the same bits; remove one",
-            )
 
 
 def _check_size(
@@ -158,3 +154,113 @@ def _check_size(
             f"the spec asks for {total:,} runs, {said}",
             f"at most {MOST_RUNS:,} are allowed",
         )
+
+
+def _check_search(search: Mapping | None, problems: Problems) -> None:
+    if search is None:
+        return
+    for section in _ALL_OPTIONS:
+        _check_options(section, search.mapping(section), problems)
+    space = search.mapping("space")
+    if space is None:
+        return
+    _check_duplicates(space.lists(), problems)
+    for name in VARIED_NAMES:
+        if interval := space.mapping(name):
+            _check_interval(name, interval, problems)
+
+
+def _check_options(section: str, node: Mapping | None, problems: Problems) -> None:
+    """Check that every option has a meaning for the sampler or pruner that is named."""
+    options, common = _ALL_OPTIONS[section]
+    if node is None:
+        return
+    default = "tpe" if section == "sampler" else "none"
+    name_node = node.values.get("name", Scalar(node.place, default))
+    name = name_node.value if isinstance(name_node, Scalar) else None
+    if not isinstance(name, str) or name not in options:
+        return
+    known = {option for others in options.values() for option in others}
+    for key, place in node.keys.items():
+        if key in known and key not in options[name]:
+            having = [other for other, its in options.items() if key in its]
+            problems.add(
+                place,
+                f"the {section} {name} has no {key}",
+                f"its options: {', '.join((*common[1:], *options[name]))}. "
+                f"{key} is an option of {', '.join(having)}",
+            )
+
+
+def _check_interval(name: str, interval: Mapping, problems: Problems) -> None:
+    low, high, step = (_exact(interval.values.get(key)) for key in ("low", "high", "step"))
+    log = interval.values.get("log")
+    is_log = isinstance(log, Scalar) and log.value is True
+    if low is not None and high is not None and low >= high:
+        source = getattr(interval.values["high"], "source", "")
+        hint = "exchange them" if low > high else f"for a single value, write [{source}]"
+        problems.add(
+            interval.values["low"].place, f"low of {name} is not below high, {source}", hint
+        )
+    elif step is not None and low is not None and high is not None and step > high - low:
+        problems.add(
+            interval.values["step"].place,
+            f"step of {name} is larger than the range",
+            f"from low to high it is {(high - low).normalize():f}",
+        )
+    if is_log and low is not None and low <= 0 and PARAMETERS[name].permits(float(low)):
+        problems.add(
+            interval.values["low"].place,
+            f"low of {name} is {low:g}, which has no logarithm",
+            "write a small number such as 1e-4, or remove log",
+        )
+    if is_log and "step" in interval.keys:
+        problems.add(
+            interval.keys["step"], f"{name} has log and step", "remove one; log has no steps"
+        )
+
+
+def _exact(node: Node | None) -> Decimal | None:
+    """Return a number as it is written, so that 0.3 - 0.1 is 0.2."""
+    if isinstance(node, Scalar) and type(node.value) in (int, float):
+        value = Decimal(node.value if isinstance(node.value, int) else str(node.value))
+        return value if value.is_finite() else None
+    return None
+
+
+def _number_of(node: Node | None, default: Hashable = None) -> Hashable:
+    """Return what to compare a value by: a number by its value, a list by its items.
+
+    All else is compared by its place.
+    """
+    if node is None:
+        return default
+    if isinstance(node, Sequence):
+        return tuple(map(_number_of, node.items))
+    if isinstance(node, Scalar) and type(node.value) in (int, float):
+        with suppress(OverflowError):  # An integer of hundreds of digits; noted before.
+            return float(node.value)
+    return node.place
+
+
+def _repeated(keys: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
+    """Yield the index of every repeated key, and where it was first."""
+    seen: dict[Hashable, int] = {}
+    for index, key in enumerate(keys):
+        first = seen.setdefault(key, index)
+        if first != index:
+            yield index, first
+
+
+def _check_duplicates(lists: dict[str, Sequence], problems: Problems) -> None:
+    """Note every value that is in a list twice."""
+    for name, node in lists.items():
+        items = node.items
+        for index, first in _repeated(map(_number_of, items)):
+            item = items[index]
+            source = shorten(item.source) if isinstance(item, Scalar) else "this"
+            problems.add(
+                item.place,
+                f"{source} is in {shorten(name)} twice",
+                f"it stands at {items[first].place} already; {_USE_SEEDS}",
+            )

@@ -56,6 +56,10 @@ class Mapping:
         node = self.values.get(key)
         return node.items if isinstance(node, Sequence) else ()
 
+    def rows(self, key: str) -> "list[Mapping]":
+        """Return those items of the value of a key that are mappings, if it is a list."""
+        return [item for item in self.items(key) if isinstance(item, Mapping)]
+
     def lists(self) -> dict[str, Sequence]:
         """Return the values that are lists."""
         return {key: node for key, node in self.values.items() if isinstance(node, Sequence)}

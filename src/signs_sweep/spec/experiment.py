@@ -1,6 +1,6 @@
 """An experiment: a spec that has been checked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -8,11 +8,10 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from signs_sweep.domain import Dense, Model, Parameters
+from signs_sweep.domain import PARAMETERS, Dense, Model, Parameters, Seeds
 from signs_sweep.errors import SpecError
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Factor
-from signs_sweep.spec.names import OF_DENSE
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import Search
 from signs_sweep.spec.search_fit import note_unfit
@@ -51,7 +50,7 @@ class Experiment:
         model: the network; of one that a function builds, without the fingerprint of its source.
         base: what every run starts from.
         factors: what is combined by product, in the order written.
-        seeds: pairs of global and init seed, one a replicate, each once.
+        seeds: of each replicate, each once.
         has_baseline: whether some points are those that the others are compared with.
         search: how the best is searched, from the section or its defaults; of no concern to runs.
         overrides: what was set for every run, as `KEY=VALUE`.
@@ -68,7 +67,7 @@ class Experiment:
     model: Model
     base: Parameters
     factors: tuple[Factor, ...]
-    seeds: tuple[tuple[int, int], ...]
+    seeds: tuple[Seeds, ...]
     has_baseline: bool
     search: Search
     overrides: tuple[str, ...]
@@ -143,8 +142,7 @@ class Experiment:
             message: what is wrong.
         """
         problems = Problems(self.path, self.text)
-        problems.add(documents.find(self.document, keys).place, message)
-        return problems.error()
+        return problems.error_with(documents.find(self.document, keys).place, message)
 
     def refuse_keys(self, section: str, wrong: Mapping[str, tuple[str, str]]) -> None:
         """Raise an error that points at keys of a section, if any of them are wrong.
@@ -161,8 +159,7 @@ class Experiment:
         assert node is not None
         for key, (message, hint) in wrong.items():
             problems.add(node.keys[key], message, hint)
-        if problems:
-            raise problems.error()
+        problems.raise_any()
 
     def check_data(self, training_samples: int) -> None:
         """Check what depends on the size of the training set.
@@ -171,43 +168,54 @@ class Experiment:
             SpecError: a batch_size is larger than the training set.
         """
         hint = f"the training set has {training_samples:,} samples"
-        forced = self.forced.get("batch_size")
-        if forced is not None:
-            if forced > training_samples:
-                raise SpecError(
-                    f"{self.path}: --set batch_size={forced}: larger than the data; {hint}"
-                )
-            return
-        problems = Problems(self.path, self.text)
-        for place, size, is_default in self._values_of("batch_size"):
-            if size > training_samples:
-                which = " by default" if is_default else ""
-                instead = f"{hint}: write base: {{batch_size: {training_samples}}}"
-                message = f"batch_size is {size:,}{which}, larger than the data"
-                problems.add(place, message, instead if is_default else hint)
-        if problems:
-            raise problems.error()
+        self._refuse_values(
+            *("batch_size", lambda size: size > training_samples, "larger than the data", hint),
+            of_default=f"{hint}: write base: {{batch_size: {training_samples}}}",
+        )
 
     def check_model(self) -> None:
         """Check that every parameter has a meaning for the model.
 
         Raises:
-            SpecError: a keep_prob other than 1, for a model that a function builds.
+            SpecError: a parameter of the built-in network has another value than its default, for
+                a model that a function builds.
         """
         if isinstance(self.model, Dense):
             return
-        hint = OF_DENSE["keep_prob"]
-        if self.forced.get("keep_prob", 1) != 1:
-            raise SpecError(
-                f"{self.path}: --set keep_prob={self.forced['keep_prob']}: this model has its own "
-                f"dropout; {hint}"
-            )
+        for name, entry in PARAMETERS.items():
+            if entry.instead:
+                why = "not supported by a model that a function builds"
+                self._refuse_values(name, entry.default.__ne__, why, entry.instead)
+
+    def _refuse_values(
+        self,
+        name: str,
+        is_wrong: Callable[[Any], bool],
+        why: str,
+        hint: str,
+        of_default: str | None = None,
+    ) -> None:
+        """Raise an error that points at the values of a parameter that are wrong, if any are.
+
+        Args:
+            name: the parameter.
+            is_wrong: whether a value is.
+            why: what is wrong with it.
+            hint: what to do about it.
+            of_default: the same where the spec names no value.
+        """
+        forced = self.forced.get(name)
+        if forced is not None:
+            if is_wrong(forced):
+                raise SpecError(f"{self.path}: --set {name}={forced}: {why}; {hint}")
+            return
         problems = Problems(self.path, self.text)
-        for place, value, _ in self._values_of("keep_prob"):
-            if value != 1 and "keep_prob" not in self.forced:
-                problems.add(place, f"keep_prob is {value:g}, but this model has its own", hint)
-        if problems:
-            raise problems.error()
+        for place, value, is_default in self._values_of(name):
+            if is_wrong(value):
+                which = " by default" if is_default else ""
+                instead = (of_default if is_default else None) or hint
+                problems.add(place, f"{name} is {value:,}{which}, {why}", instead)
+        problems.raise_any()
 
     def check_search(self) -> None:
         """Check that the search can be made: what its section, which may be absent, needs.
@@ -218,15 +226,14 @@ class Experiment:
         """
         problems = Problems(self.path, self.text)
         note_unfit(self, problems)
-        if problems:
-            raise problems.error()
+        problems.raise_any()
 
     def _values_of(self, name: str) -> Iterator[tuple[Place, Any, bool]]:
         """Yield every value that a parameter takes, its place, and whether it is the default."""
         document = self.document
         sections = [document.mapping("grid"), document.mapping("zip")]
         nodes = [item for section in sections if section for item in section.items(name)]
-        cases = [item for item in document.items("cases") if isinstance(item, documents.Mapping)]
+        cases = document.rows("cases")
         of_cases = [case.values[name] for case in cases if name in case.values]
         for node in (*nodes, *of_cases):
             yield node.place, node.plain(), False

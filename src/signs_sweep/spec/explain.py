@@ -8,37 +8,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES
+from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, VARIED_NAMES
 from signs_sweep.spec.document import WRONG, Mapping, Node, Scalar, Sequence, find
-from signs_sweep.spec.fields import EXPECTED
+from signs_sweep.spec.fields import WORDS, expected
 from signs_sweep.spec.misplaced import note_unknown_key
-from signs_sweep.spec.names import VARIED_NAMES, shorten
+from signs_sweep.spec.names import nearest, shorten
 from signs_sweep.spec.problems import MOST_SHOWN, Problems
 from signs_sweep.spec.reader import parse_value
 from signs_sweep.spec.rewriting import rewritten
 from signs_sweep.spec.schema import Spec
-from signs_sweep.spec.search_words import (
-    expected_in_search,
-    name_in_search,
-    path_in_search,
-    unknown_word,
-)
-
-_EXAMPLES = {
-    "model": "{hidden: [25, 12]}",
-    "base": "{learning_rate: 1e-4, epochs: 1500}",
-    "grid": "{l2: [0, 0.01]}",
-    "zip": "{learning_rate: [1e-4, 1e-5], epochs: [1500, 3000]}",
-    "cases": "{label: m6, keep_prob: 0.8}",
-    "seeds": "{global_seed: 3, init_seed: 0}",
-    "baseline": "{l2: 0}",
-    "data": "{train: a.h5, test: b.h5}",
-    "search": "{trials: 50, objective: val_accuracy}",
-}
-"""By key, a mapping that may stand there, or in the list that does."""
 
 _ITEMS = {"cases": "case", "seeds": "replicate"}
 """What an item of a list is called."""
+
+_TWO_FORMS = {
+    *(("data",), ("seeds",), ("model",)),
+    *(("search", key) for key in ("sampler", "pruner", "objective")),
+    *(("search", "space", name) for name in VARIED_NAMES),
+}
+"""Values that have two forms."""
 
 _RANGE = re.compile(r"\d:[-\d]|\d\.\.|range|space\(", re.IGNORECASE)
 """How ranges are written elsewhere."""
@@ -73,9 +61,10 @@ def _validate(values: Any) -> tuple[Spec | None, list[tuple[Path, Any]]]:
 
 def _path(location: Path) -> Path:
     """Leave out the name that pydantic gives to one form of a value that has two."""
-    if location[0] in ("data", "seeds", "model"):
-        return (location[0], *location[2:])
-    return path_in_search(location) if location[0] == "search" else location
+    for end in range(1, 4):
+        if location[:end] in _TWO_FORMS:
+            return (*location[:end], *location[end + 1 :])
+    return location
 
 
 def _note_nothings(node: Node, path: Path, skipped: Container[Path], problems: Problems) -> None:
@@ -98,10 +87,13 @@ def _note_nothings(node: Node, path: Path, skipped: Container[Path], problems: P
 
 def _name(path: Path) -> str:
     """Return what to call the value at a path: its key, or an item of a list by its number."""
-    key = _key(path)
-    if isinstance(path[-1], int) and key in _ITEMS:
-        return f"{_ITEMS[key]} {path[-1] + 1}"
-    return name_in_search(path) if path[0] == "search" else shorten(key)
+    keys = [step for step in path if isinstance(step, str)]
+    if isinstance(path[-1], int) and keys[-1] in _ITEMS:
+        return f"{_ITEMS[keys[-1]]} {path[-1] + 1}"
+    if keys[:2] == ["search", "space"] and len(keys) > 3:
+        return f"{shorten(keys[3])} of {shorten(keys[2])}"
+    is_named = keys[0] == "search" and keys[2:] == ["name"]
+    return shorten(keys[1] if is_named else keys[-1])
 
 
 def _key(path: Path) -> str:
@@ -109,27 +101,9 @@ def _key(path: Path) -> str:
     return next((step for step in reversed(path) if isinstance(step, str)), "")
 
 
-def _expected(path: Path) -> str:
-    """Return what should stand at a path."""
-    key, in_list = _key(path), isinstance(path[-1], int)
-    if path[0] == "search" and len(path) > 1:
-        return expected_in_search(path)
-    if path[0] == "model" and len(path) > 1 and path[1] not in ("hidden", "build"):
-        key = "argument"
-    elif key == "hidden" and in_list:
-        key = "units"
-    if key in PARAMETER_NAMES and path[0] in ("grid", "zip") and not in_list:
-        return f"a list, each {EXPECTED[key]}"
-    if key == "cases" and not in_list:
-        return f"a list such as [{_EXAMPLES[key]}]"
-    if key in EXPECTED and not (key in _EXAMPLES and in_list):
-        return EXPECTED[key]
-    return f"keys with values, such as {_EXAMPLES[key]}" if key in _EXAMPLES else ""
-
-
 def _instead(path: Path) -> str:
-    expected = _expected(path)
-    return f"expected {expected}" if expected else "give it a value, or remove it"
+    wanted = expected(path)
+    return f"expected {wanted}" if wanted else "give it a value, or remove it"
 
 
 def _explain(
@@ -146,7 +120,7 @@ def _explain(
     elif item["type"] == "missing":
         parent = find(document, path[:-1])
         if parent is document or parent.plain():
-            problems.add(parent.place, f"{_name(path)} is missing", f"expected {_expected(path)}")
+            problems.add(parent.place, f"{_name(path)} is missing", f"expected {expected(path)}")
     else:
         node = find(document, path)
         if not _is_noted(node):
@@ -176,9 +150,22 @@ def wrong_value(
     if kind == "string_too_long":
         return f"{name} is too long", f"at most {item['ctx']['max_length']:,} characters"
     if kind == "literal_error" and isinstance(node.plain(), str):
-        return unknown_word(path, node.plain(), _expected(path))
+        return _unknown_word(path, node.plain())
     advice = _advice(path, node, kind) if is_advised else ""
-    return f"{name} is {_shown(node)}", f"expected {_expected(path)}{advice}"
+    return f"{name} is {_shown(node)}", f"expected {expected(path)}{advice}"
+
+
+def _unknown_word(path: Path, word: str) -> tuple[str, str]:
+    """Say what is wrong with a text where only some are possible, and what was meant."""
+    name = _name(path)
+    if name in ("objective", "metric") and word.startswith("test_"):
+        return (
+            f"{shorten(word)} cannot be the objective: the test set is used once, for the winner",
+            "choose val_accuracy or val_loss",
+        )
+    near = nearest(word, WORDS[name])
+    question = f"did you mean '{near}'? E" if near else "e"
+    return f"{name} is the text '{shorten(word)}'", f"{question}xpected {expected(path)}"
 
 
 def _shown(node: Node) -> str:

@@ -1,21 +1,57 @@
 """Single values of a spec: what each may be, for the checks and for the JSON schema."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
 from signs_sweep.data import KNOWN_DATASETS
+from signs_sweep.domain import PARAMETERS, Hyperparameter
+from signs_sweep.spec.search import Aggregate, Direction, Metric, PrunerName, SamplerName
 
-MOST_SEED = 2**31 - 1
 MOST_REPLICATES = 100_000
-MOST_EPOCHS = 10_000_000
-_MOST_BATCH = 10_000_000
+MOST_TRIALS = 1_000_000
+MOST_EPOCHS = int(PARAMETERS["epochs"].most)
+MOST_SEED = int(PARAMETERS["global_seed"].most)
 _MOST_UNITS = 100_000
 _MOST_LAYERS = 100
-_MOST_FACTOR = 1e38
-"""What a float32 can hold."""
 _LABEL = r"^[^\x00-\x20](?:[^\x00-\x1f]{0,58}[^\x00-\x20])?$"
-SEED = f"a whole number from 0 to {MOST_SEED}"
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "sampler": get_args(SamplerName),
+    "pruner": get_args(PrunerName),
+    "objective": get_args(Metric),
+    "metric": get_args(Metric),
+    "direction": get_args(Direction),
+    "aggregate": get_args(Aggregate),
+}
+"""By what a value of the search section is called, the words that it may be."""
+
+
+def _one_of(name: str) -> str:
+    *others, last = WORDS[name]
+    return f"{', '.join(others)} or {last}"
+
+
+def _of_table(entry: Hyperparameter) -> dict[str, str]:
+    """Return what a hyperparameter should be, wherever it may stand."""
+    name, is_whole = entry.name, entry.kind is int
+    number = f"{'a whole number' if is_whole else 'a number'} {entry.range}"
+    number += f", such as {entry.example}" if entry.example else ""
+    single = ("{}", "grid.{}[]", "zip.{}[]", "space.{}[]", "space.{}.low", "space.{}.high")
+    return {
+        **{way.format(name): number for way in single},
+        **{f"{section}.{name}": f"a list, each {number}" for section in ("grid", "zip")},
+        f"space.{name}": f"a list such as {entry.example_list}, or {entry.example_range}",
+        f"space.{name}.step": _EPOCHS if is_whole else "a number above 0",
+    }
+
+
+_EPOCHS = f"a whole number from 1 to {MOST_EPOCHS:,}"
+_LAYERS = "a list of unit counts, such as [25, 12]"
+_UNITS = f"a whole number from 1 to {_MOST_UNITS:,}"
+_KEYS = "keys with values, such as"
+_CASE = "{label: m6, keep_prob: 0.8}"
+_SEEDS = "{global_seed: 3, init_seed: 0}"
 
 EXPECTED = {
     "name": "a name of up to 100 letters, digits, '_', '-', '.' and spaces, such as regularization",
@@ -24,22 +60,61 @@ EXPECTED = {
     "train": "the path of a file",
     "test": "the path of a file",
     "validation": "a share from 0 to below 1, such as 0.2",
-    "hidden": "a list of unit counts, such as [25, 12]",
+    "model": f"{_KEYS} {{hidden: [25, 12]}}",
+    "hidden": _LAYERS,
+    "hidden[]": _UNITS,
     "build": "module:function, such as networks:small_cnn",
     "argument": "a number, a text, true, false, or a list of them",
-    "units": f"a whole number from 1 to {_MOST_UNITS:,}",
-    "learning_rate": "a number above 0 (up to 1e38), such as 1e-4",
-    "batch_size": f"a whole number from 1 to {_MOST_BATCH:,}",
-    "epochs": f"a whole number from 1 to {MOST_EPOCHS:,}",
-    "l2": "a number from 0 (up to 1e38), such as 0.01",
-    "keep_prob": "a number above 0, up to 1",
-    "global_seed": SEED,
-    "init_seed": SEED,
+    "base": f"{_KEYS} {{learning_rate: 1e-4, epochs: 1500}}",
+    "grid": f"{_KEYS} {{l2: [0, 0.01]}}",
+    "zip": f"{_KEYS} {{learning_rate: [1e-4, 1e-5], epochs: [1500, 3000]}}",
+    "cases": f"a list such as [{_CASE}]",
+    "cases[]": f"{_KEYS} {_CASE}",
     "label": "a text of one line and up to 60 characters, such as m6",
-    "seeds": f"a count from 1 to {MOST_REPLICATES:,}, or a list such as "
-    "[{global_seed: 3, init_seed: 0}]",
+    "seeds": f"a count from 1 to {MOST_REPLICATES:,}, or a list such as [{_SEEDS}]",
+    "seeds[]": f"{_KEYS} {_SEEDS}",
+    "baseline": f"{_KEYS} {{l2: 0}}",
+    "search": f"{_KEYS} {{trials: 50, objective: val_accuracy}}",
+    "trials": f"a whole number from 1 to {MOST_TRIALS:,}",
+    "timeout": "a number of seconds above 0, such as 600",
+    "sampler": f"{_one_of('sampler')}, or keys such as {{name: tpe, seed: 0}}",
+    "sampler.name": _one_of("sampler"),
+    "seed": f"a whole number from 0 to {MOST_SEED}",
+    "startup": f"a whole number from 0 to {MOST_TRIALS:,}",
+    "pruner": f"{_one_of('pruner')}, or keys such as {{name: median, warmup: 20}}",
+    "pruner.name": _one_of("pruner"),
+    "dead": "true or false",
+    "warmup": f"a whole number from 0 to {MOST_EPOCHS:,}",
+    "percentile": "a number above 0 and below 100, such as 25",
+    "interval": _EPOCHS,
+    "p": "a number above 0 and below 1, such as 0.1",
+    "objective": f"{_one_of('metric')}, or keys such as {{metric: val_loss, direction: minimize}}",
+    "metric": _one_of("metric"),
+    "direction": _one_of("direction"),
+    "aggregate": _one_of("aggregate"),
+    "space": f"{_KEYS} {{l2: {{low: 1e-4, high: 0.3, log: true}}}}",
+    "space.hidden": "a list such as [[25, 12], [50, 25]]",
+    "space.hidden[]": _LAYERS,
+    "space.hidden[][]": _UNITS,
+    "log": "true or false",
+    "storage": "the URL of a database, such as sqlite:///mlruns/optuna.db",
+    "confirm": f"a count from 2 to {MOST_REPLICATES:,}, or 0 for none",
+    **{way: text for entry in PARAMETERS.values() for way, text in _of_table(entry).items()},
 }
-"""By key, what its value should be; shown with errors and in editors."""
+"""By key, or by the way to it where that matters, what a value should be; `[]` is an item."""
+
+
+def expected(path: tuple[str | int, ...]) -> str:
+    """Return what should stand at a path of keys and positions, or an empty text."""
+    if path[0] == "model" and len(path) > 1 and path[1] not in ("hidden", "build"):
+        return EXPECTED["argument"]
+    steps = path[1:] if path[0] == "search" and len(path) > 1 else path
+    way = "".join("[]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
+    while True:
+        last = way.rpartition(".")[2]
+        if way in EXPECTED or last in EXPECTED or not way.endswith("[]"):
+            return EXPECTED.get(way, EXPECTED.get(last, ""))
+        way = way.removesuffix("[]")
 
 
 class Section(BaseModel):
@@ -50,14 +125,14 @@ class Section(BaseModel):
     )
 
 
-def described(name: str, meaning: str, **limits: Any) -> Any:
+def section(name: str, doc: str, **fields: Any) -> Any:
+    """Make a class of a section: for each key its type and its default, `...` for none."""
+    return create_model(name, __base__=Section, __doc__=doc, **fields)
+
+
+def described(key: str, meaning: str, default: Any = ..., **limits: Any) -> Any:
     """Describe a value: what it means, and what is expected of it."""
-    return Field(description=f"{meaning}: {EXPECTED[name]}.", **limits)
-
-
-def number(name: str, meaning: str, **limits: Any) -> Any:
-    """Describe a finite number."""
-    return described(name, meaning, allow_inf_nan=False, **limits)
+    return Field(default, description=f"{meaning}: {EXPECTED[key]}.", **limits)
 
 
 def without_sign(value: float) -> float:
@@ -72,27 +147,38 @@ def _printable(value: str) -> str:
     return value
 
 
-LearningRate = Annotated[float, number("learning_rate", "Step size of Adam", gt=0, le=_MOST_FACTOR)]
-BatchSize = Annotated[int, described("batch_size", "Samples a step", ge=1, le=_MOST_BATCH)]
-Epochs = Annotated[int, described("epochs", "Passes over the training set", ge=1, le=MOST_EPOCHS)]
-L2 = Annotated[
-    float,
-    number("l2", "Factor of the penalty on hidden kernels", ge=0, le=_MOST_FACTOR),
-    AfterValidator(without_sign),
-]
-KeepProb = Annotated[
-    float, number("keep_prob", "Share of outputs that dropout keeps; 1 is none", gt=0, le=1)
-]
-GlobalSeed = Annotated[
-    int, described("global_seed", "Seed of batch order and dropout", ge=0, le=MOST_SEED)
-]
-InitSeed = Annotated[int, described("init_seed", "Seed of the initial weights", ge=0, le=MOST_SEED)]
+def _value(entry: Hyperparameter) -> Any:
+    """Return the type of a hyperparameter's values."""
+    limits = {"ge": entry.least, "gt": entry.above, "le": entry.most}
+    given = {key: limit for key, limit in limits.items() if limit is not None}
+    if entry.kind is int:
+        return Annotated[int, described(entry.name, entry.meaning, **given)]
+    field = described(entry.name, entry.meaning, allow_inf_nan=False, **given)
+    return Annotated[float, field, AfterValidator(without_sign)]
+
+
+VALUES: dict[str, Any] = {name: _value(entry) for name, entry in PARAMETERS.items()}
+"""By hyperparameter or seed, the type of its values."""
+
 Label = Annotated[
     str,
     described("label", "Name of the case in tables", pattern=_LABEL),
     AfterValidator(_printable),
 ]
-Units = Annotated[int, Field(ge=1, le=_MOST_UNITS)]
 Layers = Annotated[
-    list[Units], described("hidden", "Hidden layers", min_length=1, max_length=_MOST_LAYERS)
+    list[Annotated[int, Field(ge=1, le=_MOST_UNITS)]],
+    described("hidden", "Hidden layers", min_length=1, max_length=_MOST_LAYERS),
 ]
+
+
+def _form(value: Any) -> str:
+    return "many" if isinstance(value, list | dict) else "one"
+
+
+One = TypeVar("One")
+Many = TypeVar("Many")
+# Told apart before validation, so that an error is about the form that was written.
+OneOrMany = Annotated[
+    Annotated[One, Tag("one")] | Annotated[Many, Tag("many")], Discriminator(_form)
+]
+"""A single value, or else a list or mapping."""

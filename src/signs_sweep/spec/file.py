@@ -27,17 +27,16 @@ def read_text(path: Path, problems: Problems) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig", errors="replace")
         problems.text = content.decode("utf-8-sig", errors="replace")
-        problems.add(
+        raise problems.error_with(
             Place.at(problems.text, len(before)),
             f"the byte 0x{content[error.start]:02x} is not text in UTF-8",
             "save the file as UTF-8",
-        )
-        raise problems.error() from None
+        ) from None
     if odd := NOT_TEXT.search(text):
         problems.text = text
         place = Place.at(text, odd.start())
-        problems.add(place, f"the character {odd.group()!a} is not text", "remove it")
-        raise problems.error()
+        message = f"the character {odd.group()!a} is not text"
+        raise problems.error_with(place, message, "remove it")
     return text
 
 

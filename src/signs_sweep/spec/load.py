@@ -12,6 +12,7 @@ from signs_sweep.domain import (
     Dense,
     Model,
     Parameters,
+    Seeds,
 )
 from signs_sweep.domain.masking import learn
 from signs_sweep.spec import document as documents
@@ -48,8 +49,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     baseline = document.mapping("baseline")
     if baseline is not None:
         factors = mark_baseline(factors, base, baseline, problems)
-        if problems:
-            raise problems.error()
+        problems.raise_any()
     return Experiment(
         name=spec.name,
         description=spec.description,
@@ -121,15 +121,14 @@ def _search(
     return read_search(spec.search, factors, base, forced, order)
 
 
-def _seeds(spec: Spec, base: Parameters, forced: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
-    """Return the pairs of seeds, each once."""
+def _seeds(spec: Spec, base: Parameters, forced: Mapping[str, Any]) -> tuple[Seeds, ...]:
+    """Return the seeds of each replicate, equal ones once."""
     if spec.seeds is None:
-        pairs: list[dict[str, Any]] = [{}]
+        given: list[dict[str, Any]] = [{}]
     elif isinstance(spec.seeds, int):
-        pairs = [dict.fromkeys(SEED_NAMES, number) for number in range(spec.seeds)]
+        given = [dict.fromkeys(SEED_NAMES, number) for number in range(spec.seeds)]
     else:
-        pairs = [_given(pair) for pair in spec.seeds]
-    common = {name: getattr(base, name) for name in SEED_NAMES}
+        given = [_given(seeds) for seeds in spec.seeds]
+    common = base.seeds._asdict()
     known = {name: value for name, value in forced.items() if name in SEED_NAMES}
-    complete = [common | pair | known for pair in pairs]
-    return tuple(dict.fromkeys((one["global_seed"], one["init_seed"]) for one in complete))
+    return tuple(dict.fromkeys(Seeds(**(common | seeds | known)) for seeds in given))

@@ -1,13 +1,12 @@
 """What to say about a key that has no business where it stands."""
 
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES
+from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, VARIED_NAMES
 from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
-from signs_sweep.spec.names import OF_DENSE, VARIED_NAMES, as_pair, nearest, shorten, suggestion
+from signs_sweep.spec.names import OF_DENSE, as_pair, nearest, shorten, suggestion
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.rewriting import in_ascii
 from signs_sweep.spec.schema import Spec
 from signs_sweep.spec.search_schema import (
-    L2Range,
     ObjectiveSection,
     PrunerSection,
     SamplerSection,
@@ -30,7 +29,7 @@ _VALID: dict[str, tuple[str, ...]] = {
     "pruner": tuple(PrunerSection.model_fields),
     "objective": tuple(ObjectiveSection.model_fields),
     "space": tuple(SpaceSection.model_fields),
-    "a range": tuple(L2Range.model_fields),
+    "a range": ("low", "high", "log", "step"),
 }
 """By section, the keys that may stand in it."""
 

@@ -9,7 +9,7 @@ from signs_sweep.domain import PARAMETER_NAMES
 from signs_sweep.errors import UsageError
 from signs_sweep.spec.document import Scalar
 from signs_sweep.spec.explain import wrong_value
-from signs_sweep.spec.fields import EXPECTED
+from signs_sweep.spec.fields import expected
 from signs_sweep.spec.names import shorten, suggestion
 from signs_sweep.spec.problems import printable
 from signs_sweep.spec.reader import parse_value
@@ -41,7 +41,7 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
 def _value(said: str, key: str, text: str) -> Any:
     node = parse_value(text)
     if not isinstance(node, Scalar) or node.value is None:
-        raise UsageError(f"{said}: expected {key} to be {EXPECTED[key]}")
+        raise UsageError(f"{said}: expected {key} to be {expected((key,))}")
     try:
         return getattr(Base.model_validate({key: node.value}), key)
     except ValidationError as error:

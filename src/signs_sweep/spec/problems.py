@@ -72,6 +72,16 @@ class Problems:
         """Return all problems as one error, in the order of the file."""
         return SpecError(self._lay_out(), self._lay_out)
 
+    def error_with(self, place: Place, message: str, hint: str = "") -> SpecError:
+        """Return all problems as one error, after noting another."""
+        self.add(place, message, hint)
+        return self.error()
+
+    def raise_any(self) -> None:
+        """Raise a SpecError with all problems, if there are any."""
+        if self._found:
+            raise self.error()
+
     def _lay_out(self, columns: int | None = None) -> str:
         """Return all problems as text: for a terminal of so many columns, or for no terminal."""
         lines = lines_of(self.text)

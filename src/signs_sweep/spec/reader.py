@@ -35,13 +35,11 @@ def parse(text: str, problems: Problems) -> Mapping:
         SpecError: this is no YAML, or not a mapping.
     """
     if found := _NESTED.search(text):
-        problems.add(
-            Place.at(text, found.start()), f"values are nested more than {_DEEPEST} levels deep"
-        )
-        raise problems.error()
+        place = Place.at(text, found.start())
+        raise problems.error_with(place, f"values are nested more than {_DEEPEST} levels deep")
     if found := _OLD_YAML.search(text):
-        problems.add(Place.at(text, found.start()), "a spec is YAML 1.2", "remove this line")
-        raise problems.error()
+        place = Place.at(text, found.start())
+        raise problems.error_with(place, "a spec is YAML 1.2", "remove this line")
     yaml = YAML(typ="safe", pure=True)
     root = _compose(yaml, text, problems)
     if root is None:
@@ -50,8 +48,7 @@ def parse(text: str, problems: Problems) -> Mapping:
     if not isinstance(document, Mapping):
         pair = as_pair(document.source) if isinstance(document, Scalar) else None
         hint = f"write {pair}" if pair else "begin with `name: ...`"
-        problems.add(document.place, "a spec is a mapping of keys", hint)
-        raise problems.error()
+        raise problems.error_with(document.place, "a spec is a mapping of keys", hint)
     return document
 
 
@@ -74,8 +71,7 @@ def _compose(yaml: Any, text: str, problems: Problems) -> Any:
             warnings.simplefilter("ignore")  # An anchor may be defined again.
             return yaml.compose(text)
     except MarkedYAMLError as error:
-        problems.add(*syntax_problem(error, text))
-        raise problems.error() from None
+        raise problems.error_with(*syntax_problem(error, text)) from None
     except (YAMLError, ValueError) as error:
         raise problems.about_file(f"this is not valid YAML: {error}") from None
     except RecursionError:
@@ -89,8 +85,7 @@ def _limit(composer: Any, problems: Problems) -> None:
     def compose_limited(parent: Any, index: Any) -> Any:
         if next(number) > _MOST_VALUES:
             mark = composer.parser.peek_event().start_mark
-            problems.add(Place(mark.line + 1, mark.column + 1), _TOO_MANY)
-            raise problems.error()
+            raise problems.error_with(Place(mark.line + 1, mark.column + 1), _TOO_MANY)
         return compose_node(parent, index)
 
     composer.compose_node = compose_limited
@@ -103,7 +98,7 @@ class _Reader:
         self._yaml = yaml
         self._problems = problems
         self._count = 0
-        self._open: set[int] = set()
+        self._open: list[Any] = []
 
     def read(self, node: Any) -> Node:
         """Return a node with all that is in it.
@@ -114,29 +109,26 @@ class _Reader:
         place = Place.of(node)
         self._count += 1
         if self._count > _MOST_VALUES:
-            self._refuse(place, _TOO_MANY)
-        if id(node) in self._open:
-            self._refuse(place, "this anchor contains itself")
+            raise self._problems.error_with(place, _TOO_MANY)
+        if any(node is outer for outer in self._open):
+            raise self._problems.error_with(place, "this anchor contains itself")
         if len(self._open) == _DEEPEST:
-            self._refuse(place, f"values are nested more than {_DEEPEST} levels deep")
+            message = f"values are nested more than {_DEEPEST} levels deep"
+            raise self._problems.error_with(place, message)
         kind = type(node).__name__
         if kind == "ScalarNode":
             return self._scalar(node, place)
         expected = "seq" if kind == "SequenceNode" else "map"
         if _tag(node) != expected:
             return self._wrong_tag(node, place)
-        self._open.add(id(node))
+        self._open.append(node)
         result = (
             Sequence(place, tuple(self.read(item) for item in node.value))
             if kind == "SequenceNode"
             else self._mapping(node, place)
         )
-        self._open.discard(id(node))
+        self._open.pop()
         return result
-
-    def _refuse(self, place: Place, message: str) -> None:
-        self._problems.add(place, message)
-        raise self._problems.error()
 
     def _mapping(self, node: Any, place: Place) -> Mapping:
         keys: dict[str, Place] = {}

@@ -1,79 +1,65 @@
 """What may stand in a spec: one description for the checks and for the JSON schema."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 
-from signs_sweep.domain import Parameters
+from signs_sweep.domain import PARAMETERS, SEED_NAMES, VARIED_NAMES
 from signs_sweep.spec.fields import (
-    L2,
     MOST_REPLICATES,
-    BatchSize,
-    Epochs,
-    GlobalSeed,
-    InitSeed,
-    KeepProb,
+    VALUES,
     Label,
     Layers,
-    LearningRate,
+    OneOrMany,
     Section,
     described,
-    number,
+    section,
     without_sign,
 )
 from signs_sweep.spec.search_schema import SearchSection
 
 _NAME = r"^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,98}[A-Za-z0-9_])?$"
 _FUNCTION = r"^[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*$"
-_DEFAULT = Parameters()
 
 
-class Base(Section):
-    """Values that every run starts from."""
-
-    learning_rate: LearningRate = _DEFAULT.learning_rate
-    batch_size: BatchSize = _DEFAULT.batch_size
-    epochs: Epochs = _DEFAULT.epochs
-    l2: L2 = _DEFAULT.l2
-    keep_prob: KeepProb = _DEFAULT.keep_prob
-    global_seed: GlobalSeed = _DEFAULT.global_seed
-    init_seed: InitSeed = _DEFAULT.init_seed
-
-
-class Lists(Section):
-    """A list of values for some parameters."""
-
-    learning_rate: Annotated[list[LearningRate], Field(min_length=1)] | None = None
-    batch_size: Annotated[list[BatchSize], Field(min_length=1)] | None = None
-    epochs: Annotated[list[Epochs], Field(min_length=1)] | None = None
-    l2: Annotated[list[L2], Field(min_length=1)] | None = None
-    keep_prob: Annotated[list[KeepProb], Field(min_length=1)] | None = None
-
-
-class Case(Section):
-    """Values of one case; what it leaves out is as in `base`."""
-
-    label: Label | None = None
-    learning_rate: LearningRate | None = None
-    batch_size: BatchSize | None = None
-    epochs: Epochs | None = None
-    l2: L2 | None = None
-    keep_prob: KeepProb | None = None
-
-
-class Seeds(Section):
-    """The seeds of one replicate; what it leaves out is as in `base`."""
-
-    global_seed: GlobalSeed | None = None
-    init_seed: InitSeed | None = None
+if TYPE_CHECKING:  # Their keys follow from the table of hyperparameters.
+    Base: TypeAlias = Section
+    Lists: TypeAlias = Section
+    Case: TypeAlias = Section
+    Seeds: TypeAlias = Section
+else:
+    Base = section(
+        "Base",
+        "Values that every run starts from.",
+        **{name: (VALUES[name], entry.default) for name, entry in PARAMETERS.items()},
+    )
+    Lists = section(
+        "Lists",
+        "A list of values for some parameters.",
+        **{
+            name: (Annotated[list[VALUES[name]], Field(min_length=1)] | None, None)
+            for name in VARIED_NAMES
+        },
+    )
+    Case = section(
+        "Case",
+        "Values of one case; what it leaves out is as in `base`.",
+        label=(Label | None, None),
+        **{name: (VALUES[name] | None, None) for name in VARIED_NAMES},
+    )
+    Seeds = section(
+        "Seeds",
+        "The seeds of one replicate; what it leaves out is as in `base`.",
+        **{name: (VALUES[name] | None, None) for name in SEED_NAMES},
+    )
 
 
 class Files(Section):
     """A dataset as two HDF5 files, relative to the spec."""
 
-    train: Annotated[str, Field(min_length=1, description="File with the training set.")]
-    test: Annotated[str, Field(min_length=1, description="File with the test set.")]
+    train: str = Field(min_length=1, description="File with the training set.")
+    test: str = Field(min_length=1, description="File with the test set.")
 
 
 class DenseModel(Section):
@@ -97,7 +83,7 @@ class BuiltModel(Section):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_argument)]]
 
-    build: Annotated[str, described("build", "The function", pattern=_FUNCTION)]
+    build: str = described("build", "The function", pattern=_FUNCTION)
 
 
 def _is_built(value: Any) -> str:
@@ -110,49 +96,33 @@ Model = Annotated[
 ]
 
 
-def _kind(value: Any) -> str:
-    return "many" if isinstance(value, list | dict) else "one"
-
-
-# Told apart before validation, so that an error is about the kind that was written.
-Data = Annotated[
-    Annotated[str, Field(min_length=1), Tag("one")] | Annotated[Files, Tag("many")],
-    Discriminator(_kind),
-]
-Replicates = Annotated[
-    Annotated[int, Field(ge=1, le=MOST_REPLICATES), Tag("one")]
-    | Annotated[list[Seeds], Field(min_length=1), Tag("many")],
-    Discriminator(_kind),
+Data = OneOrMany[Annotated[str, Field(min_length=1)], Files]
+Replicates = OneOrMany[
+    Annotated[int, Field(ge=1, le=MOST_REPLICATES)], Annotated[list[Seeds], Field(min_length=1)]
 ]
 
 
 class Spec(Section):
     """A spec of signs-sweep: one experiment."""
 
-    name: Annotated[str, described("name", "Name of the experiment, also in MLflow", pattern=_NAME)]
-    description: Annotated[str, Field(description="What it is for.", max_length=4000)] = ""
-    data: Annotated[Data, described("data", "The dataset")] = "signs"
-    validation: Annotated[
-        float,
-        number("validation", "Share of the training set held out", ge=0, lt=1),
-        AfterValidator(without_sign),
-    ] = 0.0
-    model: Annotated[Model, Field(description="The network.")] = DenseModel()
-    base: Base = Base()
-    grid: Annotated[Lists | None, Field(description="Every combination of these values.")] = None
-    zip: Annotated[Lists | None, Field(description="Lists of one length, taken in parallel.")] = (
-        None
+    name: str = described("name", "Name of the experiment, also in MLflow", pattern=_NAME)
+    description: str = Field("", description="What it is for.", max_length=4000)
+    data: Data = described("data", "The dataset", "signs")
+    validation: Annotated[float, AfterValidator(without_sign)] = described(
+        "validation", "Share of the training set held out", 0.0, ge=0, lt=1, allow_inf_nan=False
     )
-    cases: Annotated[
-        list[Case] | None, Field(description="An explicit list of points.", min_length=1)
-    ] = None
-    seeds: Annotated[Replicates | None, described("seeds", "Replicates of every point")] = None
-    baseline: Annotated[
-        Case | None, Field(description="Values of the points that the others are compared with.")
-    ] = None
-    search: Annotated[
-        SearchSection | None, Field(description="How `signs-sweep search` looks for the best.")
-    ] = None
+    model: Model = Field(DenseModel(), description="The network.")
+    base: Base = Base()
+    grid: Lists | None = Field(None, description="Every combination of these values.")
+    zip: Lists | None = Field(None, description="Lists of one length, taken in parallel.")
+    cases: list[Case] | None = Field(None, description="An explicit list of points.", min_length=1)
+    seeds: Replicates | None = described("seeds", "Replicates of every point", None)
+    baseline: Case | None = Field(
+        None, description="Values of the points that the others are compared with."
+    )
+    search: SearchSection | None = Field(
+        None, description="How `signs-sweep search` looks for the best."
+    )
 
 
 def schema_json() -> str:

@@ -63,7 +63,8 @@ def _check_sampler(experiment: "Experiment", problems: Problems) -> None:
             if isinstance(one, Range) and (one.log or one.step is None):
                 problems.add(
                     _place(experiment, "space", one.name),
-                    f"the sampler grid takes every value, and {one.name} has no end of them",
+                    f"the sampler grid tries every value, "
+                    f"and {one.name} {'has no step' if one.is_integer else 'is continuous'}",
                     "write a list, or a range with a step and without log",
                 )
     if sampler == "cmaes" and space and all(isinstance(one, Categories) for one in space):

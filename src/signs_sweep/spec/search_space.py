@@ -5,9 +5,9 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from signs_sweep.domain import Parameters
+from signs_sweep.domain import PARAMETERS, VARIED_NAMES, Parameters
 from signs_sweep.spec.baseline import Alternative, Factor
-from signs_sweep.spec.names import VARIED_NAMES
+from signs_sweep.spec.fields import Section
 from signs_sweep.spec.search import (
     Categories,
     Choice,
@@ -50,50 +50,36 @@ def read_search(
         if section.space is None
         else [_dimension(section.space, name) for name in order if name not in forced]
     )
-    return Search(
-        trials=section.trials,
-        timeout=section.timeout,
-        sampler=_sampler(section.sampler),
-        pruner=_pruner(section.pruner),
-        objective=_objective(section.objective),
-        space=tuple(one for one in space if one is not None),
-        storage=section.storage,
-        confirm=section.confirm,
-    )
+    checked = {
+        "sampler": _sampler(section.sampler),
+        "pruner": _pruner(section.pruner),
+        "objective": _objective(section.objective),
+        "space": tuple(dimension for dimension in space if dimension is not None),
+    }
+    return Search(**(dict(section) | checked))
 
 
 def _sampler(written: str | SamplerSection) -> Sampler:
-    given = (
-        SamplerSection.model_validate({"name": written}) if isinstance(written, str) else written
-    )
-    return Sampler(given.name, given.seed, given.startup)
+    return Sampler(**_complete(SamplerSection, "name", written))
 
 
 def _pruner(written: str | PrunerSection) -> Pruner:
-    given = PrunerSection.model_validate({"name": written}) if isinstance(written, str) else written
-    startup = given.startup
-    if startup is None:
-        startup = 2 if given.name == "wilcoxon" else 5
-    return Pruner(
-        name=given.name,
-        dead=given.dead,
-        startup=startup,
-        warmup=given.warmup,
-        percentile=given.percentile,
-        interval=given.interval,
-        p=given.p,
-    )
+    given = _complete(PrunerSection, "name", written)
+    if given["startup"] is None:
+        given["startup"] = 2 if given["name"] == "wilcoxon" else 5
+    return Pruner(**given)
 
 
 def _objective(written: str | ObjectiveSection) -> Objective:
-    given = (
-        ObjectiveSection.model_validate({"metric": written})
-        if isinstance(written, str)
-        else written
-    )
-    more_is_better = given.metric.endswith("accuracy")
-    maximize = given.direction == "maximize" if given.direction else more_is_better
-    return Objective(given.metric, maximize, given.aggregate)
+    given = _complete(ObjectiveSection, "metric", written)
+    is_accuracy = given["metric"].endswith("accuracy")
+    direction = given.pop("direction") or ("maximize" if is_accuracy else "minimize")
+    return Objective(maximize=direction == "maximize", **given)
+
+
+def _complete(kind: type[Section], key: str, written: str | Section) -> dict[str, Any]:
+    """Return a section as a dictionary; a single word stands for the section with that key."""
+    return dict(kind.model_validate({key: written}) if isinstance(written, str) else written)
 
 
 def _dimension(space: SpaceSection, name: str) -> Categories | Range:
@@ -108,7 +94,7 @@ def _dimension(space: SpaceSection, name: str) -> Categories | Range:
         return Categories(
             name, tuple(Choice(_text(name, value), {name: value}) for value in written)
         )
-    is_integer = isinstance(written.low, int)
+    is_integer = PARAMETERS[name].kind is int
     high = written.high
     if written.step is not None:  # Exact: 0.1 + 0.1 + 0.1 is 0.3.
         low, step = Fraction(str(written.low)), Fraction(str(written.step))

@@ -254,11 +254,16 @@ class Sweep:
             owners.append(opened)
             if len(owners) == 1:
                 self._waiting.append(run)
-            elif (entry := self._underway.get(run.run_id)) and entry.curves.epochs:
-                self._scheduler.report(trial, entry.curves.joined())
+            elif run.run_id in self._underway and run.run_id not in self._stopping:
+                self._catch_up(trial, self._underway[run.run_id])
         for result in found:
             self._end_run(opened, result)
         return True
+
+    def _catch_up(self, trial: Trial, entry: Underway) -> None:
+        """Report the epochs of a run under way to a trial that has just asked for it."""
+        if entry.curves.epochs:
+            self._scheduler.report(trial, entry.curves.joined())
 
     def _handle(self, event: Event) -> None:
         entry = self._underway[event.run_id]

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from signs_sweep.domain import PARAMETER_NAMES, Parameters, Result, State
+from signs_sweep.domain import PARAMETERS, Parameters, Result, State
 from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.project.databases import shown
 from signs_sweep.protocols import RecordedRun
@@ -115,21 +115,15 @@ def result_of(record: Record) -> Result:
 
 
 def recorded_run(record: Record) -> RecordedRun:
-    """Return a record with its parameters."""
+    """Return a record with its parameters; one that is older than a parameter has its default."""
     given = record.params
-    parameters = Parameters(
-        learning_rate=float(given["learning_rate"]),
-        batch_size=int(given["batch_size"]),
-        epochs=int(given["epochs"]),
-        l2=float(given["l2"]),
-        keep_prob=float(given["keep_prob"]),
-        global_seed=int(given["global_seed"]),
-        init_seed=int(given["init_seed"]),
-    )
-    known = {*PARAMETER_NAMES, "validation"}
+    values: dict[str, Any] = {
+        name: entry.kind(given[name]) for name, entry in PARAMETERS.items() if name in given
+    }
+    known = {*PARAMETERS, "validation"}
     return RecordedRun(
         label=record.tags.get(tags.LABEL),
-        parameters=parameters,
+        parameters=Parameters(**values),
         model={name: value for name, value in given.items() if name not in known},
         baseline=record.tags.get(tags.BASELINE),
         version=version_of(record),

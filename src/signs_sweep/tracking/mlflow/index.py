@@ -42,23 +42,27 @@ class MlflowIndex:
 
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
         """See `RunIndex.find`."""
-        best = best_records(self._records(run_ids=run_ids))
+        best = best_records(self.records(run_ids=run_ids))
         return {run_id: result_of(record) for run_id, record in best.items()}
 
     def list_runs(self, experiment: str) -> Sequence[RecordedRun]:
         """See `RunIndex.list_runs`."""
         # A process that is killed in the moment when it makes a record leaves one without params.
-        whole = [record for record in self._records(experiment) if record.params]
+        whole = [record for record in self.records(experiment) if record.params]
         return [recorded_run(record) for record in best_records(whole).values()]
 
     def versions(self) -> Mapping[str, int]:
         """See `RunIndex.versions`."""
-        return {record.tags[tags.RUN_ID]: version_of(record) for record in self._records()}
+        return {record.tags[tags.RUN_ID]: version_of(record) for record in self.records()}
 
-    def _records(
+    def records(
         self, experiment: str | None = None, run_ids: Collection[str] | None = None
     ) -> Sequence[Record]:
-        """Return the records of an experiment or of all, those of each run oldest first."""
+        """Return the records of an experiment or of all, those of each run oldest first.
+
+        Raises:
+            StoreError: there is no such experiment, or the store cannot be read.
+        """
         path = sqlite_path(self._uri)
         if path is not None:
             if not path.exists() and experiment is None:

@@ -1,8 +1,9 @@
 """The tracker: sweeps as parent runs, runs as their children; in a search, trials in between."""
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -12,12 +13,19 @@ from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect, experiment_for, search_all, store_errors
+from signs_sweep.tracking.mlflow.found import unknown_experiment
+from signs_sweep.tracking.mlflow.index import MlflowIndex
 from signs_sweep.tracking.mlflow.recorder import RunRecorder, params_of
 from signs_sweep.tracking.mlflow.search import SearchRecorder
 from signs_sweep.tracking.mlflow.source import source_tags
+from signs_sweep.tracking.mlflow.view import VIEW, route, view_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+_DEFAULT = "0"
+"""The experiment that every store of MLflow has."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,8 @@ class _OpenSweep:
     experiment_id: str
     parent: str
     search: SearchRecorder | None
+    with_data: set[tuple[str, str]] = field(default_factory=set)
+    """Records, each with the fingerprint of a dataset that is logged as its input."""
 
 
 class MlflowTracker:
@@ -147,9 +157,29 @@ class MlflowTracker:
                 location = continues
                 values |= {tags.PARENT: parent, tags.NAME: trial.title_of(run)}
                 recorded = self._reopen(location, sweep.experiment_id, values)
+            for record in dict.fromkeys((location, parent, sweep.parent)):
+                self._log_input(record, sweep, run.data)
         self._recorders[run.run_id] = RunRecorder(
             client, location, run, dataset, sweep.record.spec, recorded
         )
+
+    def _log_input(self, location: str, sweep: _OpenSweep, fingerprint: str) -> None:
+        """Make a dataset an input of a record: MLflow's lists and filters show it."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        if (location, fingerprint) in sweep.with_data:
+            return
+        info = self._datasets[fingerprint]
+        dataset = Dataset(
+            info.name,
+            fingerprint,
+            source_type="code" if info.drawn else "local",
+            source=json.dumps({"uri": info.name}),
+            profile=json.dumps({"classes": len(info.classes), "image": info.example.shape[1:]}),
+        )
+        context = InputTag("mlflow.data.context", "training")
+        self._client.log_inputs(location, [DatasetInput(dataset, [context])])
+        sweep.with_data.add((location, fingerprint))
 
     def _reopen(
         self, location: str, experiment_id: str, values: Mapping[str, str]
@@ -222,5 +252,35 @@ class MlflowTracker:
                     if found is not None:
                         sweep.search.conclude(found, sweep.record.description)
                 self._client.set_terminated(sweep.parent, state.value)
+                self._write_view(experiment, sweep.experiment_id)
         self._recorders.clear()
         self._sweeps.clear()
+
+    def save_view(self, experiment: str | None) -> str:
+        """Save how MLflow is to show an experiment, as its runs are now.
+
+        Args:
+            experiment: its name; None for all of them or, where there is one, that one.
+
+        Returns:
+            What follows the address of MLflow's pages to show it.
+
+        Raises:
+            StoreError: there is no such experiment, or the store cannot be written.
+        """
+        client = self._client
+        with store_errors(self._uri):
+            ids = {known.name: str(known.experiment_id) for known in client.search_experiments()}
+            if experiment is None:
+                own = [name for name, experiment_id in ids.items() if experiment_id != _DEFAULT]
+                if len(own) != 1:
+                    return route(None)
+                (experiment,) = own
+            if experiment not in ids:
+                raise unknown_experiment(experiment, ids, self._uri)
+            self._write_view(experiment, ids[experiment])
+            return route(ids[experiment])
+
+    def _write_view(self, experiment: str, experiment_id: str) -> None:
+        view = view_of(MlflowIndex(self._uri).records(experiment))
+        self._client.set_experiment_tag(experiment_id, VIEW, view)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
-from signs_sweep.search.study.importances import (
+from signs_sweep.searching.study.importances import (
     completed,
     evaluator,
     importances,

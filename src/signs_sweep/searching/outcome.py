@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import Result, State, Trial, TrialEnd, TrialState, best_of
-from signs_sweep.search.confirming import Confirmation
-from signs_sweep.search.study.own import LeftOut
+from signs_sweep.searching.confirming import Confirmation
+from signs_sweep.searching.study.own import LeftOut
 from signs_sweep.spec import Experiment, Search
 
 if TYPE_CHECKING:

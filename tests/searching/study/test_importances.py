@@ -6,7 +6,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 from searches import SPACE, add, searched
 
-from signs_sweep.search.study.importances import importances, in_words
+from signs_sweep.searching.study.importances import importances, in_words
 
 
 def test_the_parameter_that_decides_comes_first_with_most_of_the_shares() -> None:

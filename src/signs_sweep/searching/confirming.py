@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from signs_sweep.domain import (
-    PARAMETER_NAMES,
     SEED_NAMES,
+    VARIED_NAMES,
     Dense,
     Purpose,
     Result,
+    Seeds,
     Setting,
     Trial,
     TrialEnd,
@@ -94,15 +95,14 @@ def search_trial(
     )
 
 
-def fresh_seeds(experiment: Experiment, count: int) -> list[tuple[int, int]]:
-    """Return pairs of seeds that are not those of the search, nor any smaller ones."""
-    first = 1 + max(max(pair) for pair in experiment.seeds)
-    return [(number, number) for number in range(first, first + count)]
+def fresh_seeds(experiment: Experiment, count: int) -> list[Seeds]:
+    """Return the seeds of replicates that are not those of the search, nor any smaller ones."""
+    first = 1 + max(map(max, experiment.seeds))
+    numbers = range(first, first + count)
+    return [Seeds(**dict.fromkeys(SEED_NAMES, number)) for number in numbers]
 
 
-def confirmation(
-    experiment: Experiment, winner: Trial, seeds: Sequence[tuple[int, int]]
-) -> Confirmation:
+def confirmation(experiment: Experiment, winner: Trial, seeds: Sequence[Seeds]) -> Confirmation:
     """Return what to train to confirm a winner.
 
     Args:
@@ -121,10 +121,10 @@ def confirmation(
 
 
 def _confirming(
-    experiment: Experiment, title: str, setting: Setting, seeds: Sequence[tuple[int, int]]
+    experiment: Experiment, title: str, setting: Setting, seeds: Sequence[Seeds]
 ) -> Trial:
     parameters = setting.parameters
-    choices = {name: parameters.text(name) for name in PARAMETER_NAMES if name not in SEED_NAMES}
+    choices = {name: parameters.text(name) for name in VARIED_NAMES}
     return Trial(
         key=f"{Purpose.CONFIRMATION.value}/{setting.key}",
         experiment=experiment.name,

@@ -10,8 +10,8 @@ import optuna
 
 from events import progress
 from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial, TrialEnd
-from signs_sweep.search.study import OwnTrials, StudyScheduler
-from signs_sweep.search.study.space import values_of
+from signs_sweep.searching.study import OwnTrials, StudyScheduler
+from signs_sweep.searching.study.space import values_of
 from signs_sweep.spec import Categories, Choice, Objective, Pruner, Range, Sampler, Search
 from signs_sweep.statistics.replicates import aggregate
 from trials import searched

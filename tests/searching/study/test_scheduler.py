@@ -16,10 +16,10 @@ from stories import MEDIAN, NAMES, NO_PRUNER, SEARCH, Story, search_through
 from events import progress
 from signs_sweep.domain import Dense, Result, State, Trial, TrialState
 from signs_sweep.errors import StoreError, UsageError
-from signs_sweep.search.study import open_study
-from signs_sweep.search.study.methods import proposals
-from signs_sweep.search.study.scheduler import count_done
-from signs_sweep.search.study.storage import recover
+from signs_sweep.searching.study import open_study
+from signs_sweep.searching.study.methods import proposals
+from signs_sweep.searching.study.scheduler import count_done
+from signs_sweep.searching.study.storage import recover
 from signs_sweep.spec import Categories, Choice, Objective, Range, Sampler, Search
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from signs_sweep.errors import UsageError
-from signs_sweep.search.study.space import Space, distributions, settled, values_of
-from signs_sweep.search.study.storage import FAILED
+from signs_sweep.searching.study.space import Space, distributions, settled, values_of
+from signs_sweep.searching.study.storage import FAILED
 
 if TYPE_CHECKING:
     import optuna

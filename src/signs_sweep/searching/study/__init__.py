@@ -5,10 +5,10 @@
 a search needs of a study is in the module about it: `space`, `storage`, `methods`, `scheduler`.
 """
 
-from signs_sweep.search.study.importances import importances
-from signs_sweep.search.study.own import OwnTrials
-from signs_sweep.search.study.page import draw_search
-from signs_sweep.search.study.scheduler import StudyScheduler
-from signs_sweep.search.study.storage import open_study
+from signs_sweep.searching.study.importances import importances
+from signs_sweep.searching.study.own import OwnTrials
+from signs_sweep.searching.study.page import draw_search
+from signs_sweep.searching.study.scheduler import StudyScheduler
+from signs_sweep.searching.study.storage import open_study
 
 __all__ = ["OwnTrials", "StudyScheduler", "draw_search", "importances", "open_study"]

@@ -11,7 +11,7 @@ import pytest
 from optuna.samplers._tpe import sampler as tpe
 from stories import NO_PRUNER, SEARCH
 
-from signs_sweep.search.study import methods
+from signs_sweep.searching.study import methods
 from signs_sweep.spec import Sampler
 from signs_sweep.spec.search import PrunerName, SamplerName
 

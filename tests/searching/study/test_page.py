@@ -9,8 +9,8 @@ import pytest
 from optuna.trial import TrialState
 from searches import SPACE, add, searched
 
-from signs_sweep.search.study import draw_search, importances
-from signs_sweep.search.study.page import ERROR_FILE, PLOTS, Plot, shown_plots
+from signs_sweep.searching.study import draw_search, importances
+from signs_sweep.searching.study.page import ERROR_FILE, PLOTS, Plot, shown_plots
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from signs_sweep import domain
-from signs_sweep.domain import Dense, Result, State, Trial
-from signs_sweep.search.confirming import confirmation, fresh_seeds, search_trial, setting_at
-from signs_sweep.search.outcome import SearchOutcome
-from signs_sweep.search.study.own import LeftOut
-from signs_sweep.search.study.scheduler import ends_of
-from signs_sweep.search.study.space import distributions, values_of
-from signs_sweep.search.words import best_spec, findings, left_out, sentences
+from signs_sweep.domain import Dense, Result, Seeds, State, Trial
+from signs_sweep.searching.confirming import confirmation, fresh_seeds, search_trial, setting_at
+from signs_sweep.searching.outcome import SearchOutcome
+from signs_sweep.searching.study.own import LeftOut
+from signs_sweep.searching.study.scheduler import ends_of
+from signs_sweep.searching.study.space import distributions, values_of
+from signs_sweep.searching.words import best_spec, findings, left_out, sentences
 from signs_sweep.spec import Experiment, load
 
 SPEC = """\
@@ -115,7 +115,7 @@ def test_fresh_seeds_are_above_all_that_were_used(tmp_path: Path) -> None:
 def test_winner_and_default_are_trained_with_the_same_fresh_seeds(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     best = trial_at(experiment, 4, {"l2": 0.01, "hidden": "50"})
-    confirmed = confirmation(experiment, best, [(8, 8), (9, 9)])
+    confirmed = confirmation(experiment, best, [Seeds(8, 8), Seeds(9, 9)])
     winner, default = confirmed.trials
     assert [run.model for run in (*winner.runs, *default.runs)] == [
         *[Dense((50,))] * 2,
@@ -133,7 +133,7 @@ def test_where_the_default_is_the_best_there_is_nothing_to_compare(tmp_path: Pat
     experiment = make_experiment(tmp_path)
     setting = setting_at(experiment, {"l2": 0.0, "hidden": (25, 12)}, "data")
     best = search_trial(experiment, 4, setting, {})
-    assert confirmation(experiment, best, [(8, 8)]).default is None
+    assert confirmation(experiment, best, [Seeds(8, 8)]).default is None
 
 
 def test_it_says_whether_the_winner_is_better(tmp_path: Path) -> None:

@@ -9,18 +9,18 @@ from typing import Any
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.store import Store
 from signs_sweep.data import stratified_split
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, TRAINING_VERSION
+from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.planning.plan import replicates
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.project import FileClaims
 from signs_sweep.project.databases import resolve, shown, without_password
-from signs_sweep.search.confirming import setting_at
-from signs_sweep.search.execution import Searching
-from signs_sweep.search.study import OwnTrials, open_study
-from signs_sweep.search.study.methods import missing_package, proposals
-from signs_sweep.search.study.storage import recover, using_storage
+from signs_sweep.searching.confirming import setting_at
+from signs_sweep.searching.execution import Searching
+from signs_sweep.searching.study import OwnTrials, open_study
+from signs_sweep.searching.study.methods import missing_package, proposals
+from signs_sweep.searching.study.storage import recover, using_storage
 from signs_sweep.spec import Categories, Experiment, Range, Search
 from signs_sweep.statistics.replicates import aggregate
 
@@ -162,7 +162,7 @@ def meaning(experiment: Experiment, data: str) -> dict[str, object]:
     searched = {name for one in experiment.search.space for name in _parameters_of(one)}
     base = {
         name: parameters.text(name)
-        for name in PARAMETER_NAMES
+        for name in parameters.significant
         if name not in searched and name not in SEED_NAMES
     }
     return {

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.domain import Progress, Result, State, Trial, TrialEnd, TrialState
-from signs_sweep.search.study.methods import decision_interval, make_pruner, make_sampler
-from signs_sweep.search.study.own import RUNS, VALUES, OwnTrials
-from signs_sweep.search.study.space import grid, values_of
-from signs_sweep.search.study.storage import FAILED
+from signs_sweep.searching.study.methods import decision_interval, make_pruner, make_sampler
+from signs_sweep.searching.study.own import RUNS, VALUES, OwnTrials
+from signs_sweep.searching.study.space import grid, values_of
+from signs_sweep.searching.study.storage import FAILED
 from signs_sweep.spec import EPOCHWISE_PRUNERS, Search
 from signs_sweep.statistics.guessing import DeadWatch
 from signs_sweep.statistics.replicates import aggregate

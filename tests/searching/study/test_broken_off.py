@@ -21,8 +21,8 @@ from signs_sweep.domain import (
 )
 from signs_sweep.project import MemoryCheckpoints
 from signs_sweep.protocols import Scheduler, SweepRecord
-from signs_sweep.search.study.scheduler import proposed
-from signs_sweep.search.study.storage import recover
+from signs_sweep.searching.study.scheduler import proposed
+from signs_sweep.searching.study.storage import recover
 from signs_sweep.spec import Sampler, Search
 from signs_sweep.sweep.fixed import FixedScheduler
 from signs_sweep.sweep.loop import Sweep

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.data import KNOWN_DATASETS
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, Dense, Model, Trial, TrialState
+from signs_sweep.domain import VARIED_NAMES, Dense, Model, Trial, TrialState
 from signs_sweep.protocols import Findings
-from signs_sweep.search.outcome import TEST_METRIC, SearchOutcome
-from signs_sweep.search.study.importances import in_words
-from signs_sweep.search.study.own import LeftOut
+from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
+from signs_sweep.searching.study.importances import in_words
+from signs_sweep.searching.study.own import LeftOut
 from signs_sweep.statistics.difference import Difference
 
 _NAMED = 5
@@ -182,17 +182,14 @@ def best_spec(outcome: SearchOutcome, folder: Path) -> str:
         f"model: {json.dumps(_model(winner.model))}",
         "base:",
     ]
-    lines += [
-        f"  {name}: {winner.parameters.text(name)}"
-        for name in PARAMETER_NAMES
-        if name not in SEED_NAMES
-    ]
+    lines += [f"  {name}: {winner.parameters.text(name)}" for name in VARIED_NAMES]
     seeds = experiment.seeds
     if outcome.confirmation is not None:
-        runs = [run.parameters for run in outcome.confirmation.winner.runs]
-        seeds = tuple((one.global_seed, one.init_seed) for one in runs)
+        seeds = tuple(run.parameters.seeds for run in outcome.confirmation.winner.runs)
     lines.append("seeds:")
-    lines += [f"  - {{global_seed: {pair[0]}, init_seed: {pair[1]}}}" for pair in seeds]
+    for own in seeds:
+        named = ", ".join(f"{name}: {seed}" for name, seed in own._asdict().items())
+        lines.append(f"  - {{{named}}}")
     return "\n".join(lines) + "\n"
 
 

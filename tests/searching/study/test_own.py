@@ -13,11 +13,11 @@ from stories import NAMES, NO_PRUNER, SEARCH, SPACE, Story, search_through
 
 from signs_sweep import domain
 from signs_sweep.errors import UsageError
-from signs_sweep.search.study import OwnTrials, open_study
-from signs_sweep.search.study.page import PLOTS, shown_plots
-from signs_sweep.search.study.scheduler import count_done
-from signs_sweep.search.study.space import distributions, values_of
-from signs_sweep.search.study.storage import recover
+from signs_sweep.searching.study import OwnTrials, open_study
+from signs_sweep.searching.study.page import PLOTS, shown_plots
+from signs_sweep.searching.study.scheduler import count_done
+from signs_sweep.searching.study.space import distributions, values_of
+from signs_sweep.searching.study.storage import recover
 from signs_sweep.spec import Categories, Choice, Sampler
 
 OURS = distributions(SPACE)

@@ -14,19 +14,19 @@ from signs_sweep.domain import Result, Trial, TrialEnd, TrialState, best_of
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.search.confirming import (
+from signs_sweep.searching.confirming import (
     Confirmation,
     confirmation,
     fresh_seeds,
     search_trial,
     setting_at,
 )
-from signs_sweep.search.outcome import SearchOutcome
-from signs_sweep.search.study import OwnTrials, StudyScheduler, draw_search, importances
-from signs_sweep.search.study.scheduler import count_done, ends_of
-from signs_sweep.search.study.space import grid_size, values_of
-from signs_sweep.search.study.storage import identity_of, using_storage
-from signs_sweep.search.words import findings
+from signs_sweep.searching.outcome import SearchOutcome
+from signs_sweep.searching.study import OwnTrials, StudyScheduler, draw_search, importances
+from signs_sweep.searching.study.scheduler import count_done, ends_of
+from signs_sweep.searching.study.space import grid_size, values_of
+from signs_sweep.searching.study.storage import identity_of, using_storage
+from signs_sweep.searching.words import findings
 from signs_sweep.spec import Experiment, Search
 from signs_sweep.sweep.fixed import FixedScheduler
 from signs_sweep.sweep.loop import Listener

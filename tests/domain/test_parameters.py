@@ -1,0 +1,63 @@
+"""The table of hyperparameters."""
+
+from collections import Counter
+
+import pytest
+
+from signs_sweep.domain import (
+    PARAMETER_NAMES,
+    PARAMETERS,
+    SEED_NAMES,
+    VARIED_NAMES,
+    Hyperparameter,
+    Parameters,
+    Seeds,
+)
+
+
+@pytest.mark.parametrize("entry", PARAMETERS.values(), ids=PARAMETER_NAMES)
+def test_every_entry_is_complete_and_permits_its_default(entry: Hyperparameter) -> None:
+    assert entry.kind is type(entry.default) is type(getattr(Parameters(), entry.name))
+    assert entry.permits(entry.default)
+    assert (entry.least is None) != (entry.above is None)
+    assert entry.meaning
+    if entry.name in VARIED_NAMES:
+        assert entry.example_list
+        assert entry.example_range
+
+
+def test_a_synonym_belongs_to_one_parameter_and_is_the_name_of_none() -> None:
+    words = Counter(word for entry in PARAMETERS.values() for word in entry.synonyms)
+    assert set(words.values()) == {1}
+    assert not set(words) & set(PARAMETERS)
+
+
+def test_seeds_are_parameters_and_the_others_may_vary() -> None:
+    assert set(SEED_NAMES) | set(VARIED_NAMES) == set(PARAMETERS)
+    assert not set(SEED_NAMES) & set(VARIED_NAMES)
+    assert Parameters(global_seed=3, init_seed=1).seeds == Seeds(global_seed=3, init_seed=1)
+    assert Parameters(l2=1.0).with_seeds(Seeds(3, 1)) == Parameters(
+        l2=1.0, global_seed=3, init_seed=1
+    )
+    assert str(Seeds(3, 0)) == "3, 0"
+
+
+@pytest.mark.parametrize(
+    ("limits", "kind", "words", "inside", "outside"),
+    [
+        ({"above": 0, "most": 1e38}, float, "above 0, up to 1e38", [1e-9, 1e38], [0, -1, 2e38]),
+        ({"least": 0, "most": 1}, float, "from 0 to 1", [0, 0.5, 1], [-0.1, 1.1]),
+        ({"least": 1, "most": 5000}, int, "from 1 to 5,000", [1, 5000], [0, 5001]),
+    ],
+)
+def test_a_range_is_the_same_in_words_and_in_numbers(
+    limits: dict[str, float], kind: type, words: str, inside: list[float], outside: list[float]
+) -> None:
+    entry = Hyperparameter(name="made_up", kind=kind, default=kind(1), meaning="x", **limits)
+    assert entry.range == words
+    assert all(map(entry.permits, inside))
+    assert not any(map(entry.permits, outside))
+
+
+def test_a_seed_has_no_commas_since_it_is_no_amount() -> None:
+    assert PARAMETERS["init_seed"].range == "from 0 to 2147483647"
