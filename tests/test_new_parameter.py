@@ -239,8 +239,8 @@ def answer(_):
 
 def test_plans_tables_and_the_spec_of_a_winner_show_it(ask) -> None:
     code = f"""{READ}
-from signs_sweep.analysis.settings import Row
 from signs_sweep.analysis.table import build_table
+from signs_sweep.domain import Row
 from signs_sweep.planning.plan import make_plan
 from signs_sweep.searching.beginning import meaning
 

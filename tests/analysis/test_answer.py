@@ -1,9 +1,9 @@
 """The sentence that answers the question of an experiment."""
 
 from signs_sweep.analysis.answer import answer
-from signs_sweep.analysis.settings import Row, baselines_of, settings_of
+from signs_sweep.analysis.settings import baselines_of, settings_of
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.domain import Parameters, Result, State
+from signs_sweep.domain import Parameters, Result, Row, State
 
 
 def row(

@@ -2,9 +2,8 @@
 
 import pytest
 
-from signs_sweep.analysis.settings import Row
 from signs_sweep.analysis.table import build_table
-from signs_sweep.domain import Parameters, Result, State
+from signs_sweep.domain import Parameters, Result, Row, State
 from signs_sweep.errors import UsageError
 
 

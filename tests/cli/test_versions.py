@@ -1,8 +1,7 @@
 """What is said of versions of the training."""
 
-from signs_sweep.analysis.settings import Row
 from signs_sweep.cli.versions import anew_lines, version_lines
-from signs_sweep.domain import TRAINING_VERSION, Parameters
+from signs_sweep.domain import TRAINING_VERSION, Parameters, Row
 
 OLD = TRAINING_VERSION - 1
 

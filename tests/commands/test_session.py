@@ -9,13 +9,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from fakes import MemoryTracker
 from signs_sweep.commands import session as sessions
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.session import Session
 from signs_sweep.domain import Dense, Parameters, Result, Run, State
 from signs_sweep.errors import StoreError
 from signs_sweep.project import FileClaims
-from signs_sweep.tracking import Journal, MemoryTracker
+from signs_sweep.tracking import Journal
 
 RUN = Run(Parameters(epochs=3), Dense((2,)), 0.0, "data")
 KNOWN = Result(RUN.run_id, State.FINISHED)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from fakes import MemoryCheckpoints
 from signs_sweep.domain import Checkpoint, Dense, Parameters, Run
-from signs_sweep.project import FileCheckpoints, MemoryCheckpoints
+from signs_sweep.project import FileCheckpoints
 from signs_sweep.protocols import CheckpointStore
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from events import FINAL, failed, finished, progress, started, stopped
+from fakes import MemoryTracker
 from signs_sweep.domain import (
     Dense,
     Failed,
@@ -20,12 +21,10 @@ from signs_sweep.domain import (
     TrialEnd,
     TrialState,
 )
-from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking import (
     DatasetInfo,
     Journal,
-    MemoryTracker,
     MlflowIndex,
     MlflowTracker,
     Outbox,
@@ -164,36 +163,6 @@ def begin(tracker: Tracker) -> None:
     tracker.open([SWEEP])
     tracker.start(TRIAL, RUN)
     tracker.record(started(RUN))
-
-
-def test_the_runs_of_an_experiment_come_in_order_with_what_decides_them(
-    make_tracker, make_index
-) -> None:
-    tracker = make_tracker()
-    tracker.open([SWEEP, replace(SWEEP, experiment="other")])
-    old = replace(OTHER, training_version=1)
-    baselines = (old.run_id, old.run_id)
-    both = make_trial(RUN, old, label="m3", baselines=baselines)
-    for trial, run in ((both, RUN), (make_trial(OTHER, experiment="other"), OTHER), (both, old)):
-        tracker.start(trial, run)
-        tracker.record(finished(run))
-    tracker.close(State.FINISHED, {})
-    index = make_index()
-    first, second = index.list_runs("toy")
-    assert [first.result.run_id, second.result.run_id] == [RUN.run_id, old.run_id]
-    assert first.result.location == index.find()[RUN.run_id].location
-    assert second.result.state is State.FINISHED
-    assert [first.parameters, second.parameters] == [RUN.parameters, old.parameters]
-    assert (first.label, first.model, first.version) == (
-        "m3",
-        {"hidden": "[5]"},
-        RUN.training_version,
-    )
-    assert (second.baseline, second.version) == (old.run_id, 1)
-    versions = {run.run_id: run.training_version for run in (RUN, OTHER, old)}
-    assert index.versions() == versions
-    with pytest.raises(UnknownExperimentError, match="no experiment 'elsewhere'"):
-        index.list_runs("elsewhere")
 
 
 def test_an_empty_store_knows_no_run(make_index) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 import trials
 from events import FINAL, failed, finished, progress, started, stopped
+from fakes import MemoryCheckpoints, MemoryTracker, NoClaims
 from signs_sweep.domain import (
     Checkpoint,
     Dense,
@@ -26,12 +27,10 @@ from signs_sweep.domain import (
     TrialEnd,
     Waiting,
 )
-from signs_sweep.project import MemoryCheckpoints, NoClaims
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.sweep.fixed import FixedScheduler
 from signs_sweep.sweep.loop import Sweep
 from signs_sweep.sweep.recovery import Recovery
-from signs_sweep.tracking import MemoryTracker
 
 
 def make_run(l2: float, epochs: int = 2) -> Run:

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
 )
 
 from events import failed, finished, progress, started, stopped
+from fakes import MemoryCheckpoints, MemoryTracker
 from signs_sweep.domain import (
     Checkpoint,
     Dense,
@@ -28,12 +29,10 @@ from signs_sweep.domain import (
     Trial,
     TrialEnd,
 )
-from signs_sweep.project import MemoryCheckpoints
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.sweep import loop
 from signs_sweep.sweep.loop import Sweep
 from signs_sweep.sweep.recovery import Recovery
-from signs_sweep.tracking import MemoryTracker
 from trials import make_trial
 
 EPOCHS = (3, 5)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from events import finished
+from fakes import MemoryTracker
 from signs_sweep.domain import (
     Built,
     Checkpoint,
@@ -30,7 +31,6 @@ from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking import (
     DatasetInfo,
     Journal,
-    MemoryTracker,
     finish_journal,
 )
 from signs_sweep.tracking.journal import replay

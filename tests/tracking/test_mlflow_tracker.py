@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from events import finished
 from signs_sweep.domain import (
     TRAINING_VERSION,
     Dense,
@@ -20,7 +21,7 @@ from signs_sweep.domain import (
     Started,
     State,
 )
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import StoreError, UnknownExperimentError
 from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import resolve_uri
 from signs_sweep.protocols import SweepRecord
@@ -29,7 +30,7 @@ from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect
 from signs_sweep.tracking.mlflow.file import read_records
-from signs_sweep.tracking.mlflow.found import ask_for_records, version_of
+from signs_sweep.tracking.mlflow.found import ask_for_records
 from trials import make_trial
 
 pytestmark = pytest.mark.slow
@@ -260,7 +261,37 @@ def test_a_record_has_its_version_of_the_training_and_without_a_tag_the_first(
     assert [one.version for one in MlflowIndex(uri).list_runs("toy")] == [1, 2]
     assert MlflowIndex(uri).versions() == {old.run_id: 1, present.run_id: 2}
     asked = ask_for_records(connect(uri), uri, "toy")
-    assert [version_of(one) for one in asked] == [1, 2]
+    assert [record.version for record in asked] == [1, 2]
+
+
+def test_the_runs_of_an_experiment_come_in_order_with_what_decides_them(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP, replace(SWEEP, experiment="other")])
+    other = replace(RUN, parameters=replace(RUN.parameters, global_seed=4))
+    old = replace(other, training_version=1)
+    both = make_trial(RUN, old, label="m3", baselines=(old.run_id, old.run_id))
+    for trial, run in ((both, RUN), (make_trial(other, experiment="other"), other), (both, old)):
+        tracker.start(trial, run)
+        tracker.record(finished(run))
+    tracker.close(State.FINISHED, {})
+    index = MlflowIndex(uri)
+    first, second = index.list_runs("toy")
+    assert [first.run_id, second.run_id] == [RUN.run_id, old.run_id]
+    assert [first.experiment, first.result.run_id] == ["toy", RUN.run_id]
+    assert first.result.location == index.find()[RUN.run_id].location
+    assert second.result.state is State.FINISHED
+    assert [first.parameters, second.parameters] == [RUN.parameters, old.parameters]
+    assert (first.label, first.model, first.version) == (
+        "m3",
+        {"hidden": "[5]"},
+        RUN.training_version,
+    )
+    assert (second.baseline, second.version) == (old.run_id, 1)
+    versions = {run.run_id: run.training_version for run in (RUN, other, old)}
+    assert index.versions() == versions
+    with pytest.raises(UnknownExperimentError, match="no experiment 'elsewhere'"):
+        index.list_runs("elsewhere")
 
 
 def test_a_record_that_was_only_begun_is_no_run_of_the_experiment(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from events import progress, started, stopped
+from fakes import MemoryTracker
 from signs_sweep.domain import (
     Dense,
     Event,
@@ -18,7 +19,7 @@ from signs_sweep.domain import (
 )
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord
-from signs_sweep.tracking import Journal, MemoryTracker, Outbox, outbox
+from signs_sweep.tracking import Journal, Outbox, outbox
 from signs_sweep.tracking.outbox import _MOST_WAITING
 from trials import make_trial
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from events import FINAL, finished, progress, started
+from fakes import MemoryTracker
 from signs_sweep.domain import (
     Dense,
     Event,
@@ -26,7 +27,6 @@ from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking import (
     DatasetInfo,
     Journal,
-    MemoryTracker,
     Outbox,
     finish_journal,
 )

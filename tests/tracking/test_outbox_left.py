@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from events import failed, finished, progress, started, stopped
+from fakes import MemoryTracker
 from signs_sweep.domain import (
     Dense,
     Failed,
@@ -25,7 +26,6 @@ from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import (
     DatasetInfo,
     Journal,
-    MemoryTracker,
     Outbox,
     finish_journal,
     outbox,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from signs_sweep.analysis.settings import (
-    Row,
     Setting,
     baselines_of,
     chosen_metric,
@@ -11,6 +10,7 @@ from signs_sweep.analysis.settings import (
     settings_of,
     varying_values,
 )
+from signs_sweep.domain import Row
 
 _NAMES = {"val_accuracy": "validation accuracy", "test_accuracy": "test accuracy"}
 

@@ -1,56 +1,11 @@
 """Runs grouped by setting: means over seeds, and differences to the baseline."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION, Parameters, Result, Seeds
+from signs_sweep.domain import SEED_NAMES, Row, Seeds
 from signs_sweep.statistics.difference import Difference, paired_difference
 from signs_sweep.statistics.replicates import deviation, mean
-
-
-@dataclass(frozen=True)
-class Row:
-    """A run in a table.
-
-    Attributes:
-        experiment: name of the experiment it is shown under.
-        run_id: the run.
-        label: the name its trial has in the spec, or None.
-        parameters: hyperparameters and seeds.
-        result: what is known of it; None for a run that was never started.
-        model: what it trains, by name, as text.
-        baseline: run_id of the run that it is compared with: its own in the baseline; or None.
-        version: version of the training.
-        older: the latest older version that has finished the same run, of one that is not known.
-    """
-
-    experiment: str
-    run_id: str
-    label: str | None
-    parameters: Parameters
-    result: Result | None
-    model: Mapping[str, str] = field(default_factory=dict)
-    baseline: str | None = None
-    version: int = TRAINING_VERSION
-    older: int | None = None
-
-    @cached_property
-    def params(self) -> dict[str, Any]:
-        """What it was trained with, by name: parameters, seeds, model and `version`."""
-        return asdict(self.parameters) | dict(self.model) | {"version": self.version}
-
-    @property
-    def seeds(self) -> Seeds:
-        """Its seeds."""
-        return self.parameters.seeds
-
-    def score(self, metric: str) -> float | None:
-        """Return a metric, if the run is finished and has it."""
-        if self.result is None or not self.result.state.is_finished:
-            return None
-        return self.result.metrics.get(metric)
 
 
 @dataclass(frozen=True)

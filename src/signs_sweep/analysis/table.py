@@ -4,14 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.analysis.settings import (
-    Row,
     baselines_of,
     chosen_metric,
     difference,
     settings_of,
     varying_values,
 )
-from signs_sweep.domain import SEED_NAMES
+from signs_sweep.domain import SEED_NAMES, Row
 from signs_sweep.errors import UsageError
 from signs_sweep.statistics.difference import Difference
 

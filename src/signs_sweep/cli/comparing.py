@@ -4,13 +4,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from signs_sweep.analysis.settings import Row, replicated
+from signs_sweep.analysis.settings import replicated
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.cli.output import say, write
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.tables import Format, render
 from signs_sweep.cli.text import fill
 from signs_sweep.cli.versions import version_lines
+from signs_sweep.domain import Row
 
 
 def show_comparison(

@@ -1,13 +1,9 @@
 """What is said where runs are of several versions of the training."""
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 from signs_sweep.cli.text import count
-from signs_sweep.domain import TRAINING_VERSION
-
-if TYPE_CHECKING:
-    from signs_sweep.analysis.settings import Row
+from signs_sweep.domain import TRAINING_VERSION, Row
 
 
 def anew_lines(older: Collection[int]) -> list[str]:

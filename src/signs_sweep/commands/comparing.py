@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from signs_sweep.analysis.settings import Row
 from signs_sweep.commands.options import Given
 from signs_sweep.commands.outcome import rows_of
 from signs_sweep.commands.store import Store
+from signs_sweep.domain import Row
 from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
 from signs_sweep.planning.preparation import prepare
 from signs_sweep.project.tracking_store import store_exists
@@ -37,7 +37,7 @@ def _rows_of_spec(spec: Path, given: Given) -> list[Row]:
     if not part.experiment.has_search or not store_exists(store.uri):
         return rows
     try:
-        recorded = _recorded_rows(store, part.experiment.name)
+        recorded = store.index.list_runs(part.experiment.name)
     except UnknownExperimentError:
         return rows
     planned = {row.run_id for row in rows}
@@ -52,22 +52,7 @@ def _rows_of_experiment(name: str, tracking_uri: str | None) -> list[Row]:
             f"there is neither a spec file '{name}' nor a tracking store with an experiment of "
             "that name: nothing has been run here yet"
         )
-    return _recorded_rows(store, name)
-
-
-def _recorded_rows(store: Store, name: str) -> list[Row]:
-    """Return all runs of an experiment in a store, in the order in which they began.
-
-    Raises:
-        StoreError: there is no such experiment, or the store cannot be read.
-    """
-    return [
-        Row(
-            *(name, one.result.run_id, one.label, one.parameters, one.result, one.model),
-            *(one.baseline, one.version),
-        )
-        for one in store.index.list_runs(name)
-    ]
+    return store.index.list_runs(name)
 
 
 def is_spec(target: SpecPath) -> bool:

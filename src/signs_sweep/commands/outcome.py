@@ -6,9 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from signs_sweep.analysis.answer import answer
-from signs_sweep.analysis.settings import Row
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.domain import Result, State
+from signs_sweep.domain import Result, Row, State
 from signs_sweep.planning.plan import Part, Plan
 
 if TYPE_CHECKING:
@@ -91,15 +90,15 @@ def rows_of(
     """
     return [
         Row(
-            part.experiment.name,
-            run.run_id,
-            trial.label,
-            run.parameters,
-            results.get(run.run_id),
-            run.model.values,
-            trial.baseline_of(run),
-            run.training_version,
-            (older or {}).get(run.run_id),
+            experiment=part.experiment.name,
+            run_id=run.run_id,
+            label=trial.label,
+            parameters=run.parameters,
+            result=results.get(run.run_id),
+            model=run.model.values,
+            baseline=trial.baseline_of(run),
+            version=run.training_version,
+            older=(older or {}).get(run.run_id),
         )
         for trial, run in part.runs
     ]

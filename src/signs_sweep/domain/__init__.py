@@ -30,6 +30,7 @@ from signs_sweep.domain.parameters import (
     as_text,
 )
 from signs_sweep.domain.result import History, Result, State
+from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of
 
@@ -58,6 +59,7 @@ __all__ = [
     "Purpose",
     "Result",
     "Retried",
+    "Row",
     "Run",
     "Seeds",
     "Setting",

@@ -1,7 +1,6 @@
-"""What a project keeps on disk and where: databases, checkpoints, claims."""
+"""Files of a project: their paths, databases, checkpoints and claims."""
 
 from signs_sweep.project.checkpoints import FileCheckpoints
-from signs_sweep.project.claims import FileClaims, NoClaims
-from signs_sweep.project.memory import MemoryCheckpoints
+from signs_sweep.project.claims import FileClaims
 
-__all__ = ["FileCheckpoints", "FileClaims", "MemoryCheckpoints", "NoClaims"]
+__all__ = ["FileCheckpoints", "FileClaims"]

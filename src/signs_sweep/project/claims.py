@@ -55,20 +55,3 @@ class FileClaims:
         if lock is not None:
             Path(lock.lock_file).unlink(missing_ok=True)
             lock.release()
-
-
-class NoClaims:
-    """Implements `Claims` for a sweep that is alone."""
-
-    def __init__(self) -> None:
-        self._held: set[str] = set()
-
-    def take(self, trajectory: str) -> bool:
-        """See `Claims.take`."""
-        is_free = trajectory not in self._held
-        self._held.add(trajectory)
-        return is_free
-
-    def release(self, trajectory: str) -> None:
-        """See `Claims.release`."""
-        self._held.remove(trajectory)

@@ -9,6 +9,7 @@ import pytest
 from stories import MEDIAN, NO_PRUNER, SEARCH, SPACE, Story, value_at
 
 from events import failed, finished, progress, started, stopped
+from fakes import MemoryCheckpoints, MemoryTracker
 from signs_sweep.domain import (
     Checkpoint,
     Event,
@@ -19,7 +20,6 @@ from signs_sweep.domain import (
     Trial,
     TrialEnd,
 )
-from signs_sweep.project import MemoryCheckpoints
 from signs_sweep.protocols import Scheduler, SweepRecord
 from signs_sweep.searching.study.scheduler import proposed
 from signs_sweep.searching.study.storage import recover
@@ -27,7 +27,6 @@ from signs_sweep.spec import Sampler, Search
 from signs_sweep.sweep.fixed import FixedScheduler
 from signs_sweep.sweep.loop import Sweep
 from signs_sweep.sweep.recovery import Recovery
-from signs_sweep.tracking import MemoryTracker
 
 EPOCHS = 30
 PIECE = 10

@@ -1,35 +1,33 @@
-"""From what a store has of runs to results."""
+"""The records of runs in a store, and the results that they hold."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.domain import PARAMETERS, Parameters, Result, State
+from signs_sweep.domain import PARAMETERS, Parameters, Result, Row, State
 from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.project.databases import shown
-from signs_sweep.protocols import RecordedRun
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import search_all
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 _FEW = 4
-"""Runs that are asked for one by one: MLflow has no condition for several, and a page is large."""
+"""Up to so many runs are queried separately: MLflow has no condition for several run_ids."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One run in MLflow that this package recorded.
+    """The record of a run in MLflow.
 
     Attributes:
         location: its id in MLflow.
-        status: its state, in MLflow's words.
-        params: as MLflow keeps them, as text.
-        tags: all of them.
-        metrics: the last value of each.
+        status: its MLflow status.
+        params: by name, as text.
+        tags: by name.
+        metrics: by name, the last value.
     """
 
     location: str
@@ -38,6 +36,60 @@ class Record:
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
 
+    @property
+    def run_id(self) -> str:
+        """The run_id of the run."""
+        return self.tags[tags.RUN_ID]
+
+    @property
+    def version(self) -> int:
+        """The training version of the run."""
+        return int(self.tags.get(tags.TRAINING_VERSION, 1))
+
+    @property
+    def state(self) -> State:
+        """The state of the run; MLflow's SCHEDULED has not ended."""
+        if self.status == State.KILLED.value and tags.PRUNED in self.tags:
+            return State.PRUNED
+        return State(self.status) if self.status in State.__members__ else State.RUNNING
+
+    @property
+    def result(self) -> Result:
+        """The result of the run."""
+        guessing_since = self.tags.get(tags.GUESSING_SINCE)
+        return Result(
+            run_id=self.run_id,
+            state=self.state,
+            metrics={name: value for name, value in self.metrics.items() if name != "seconds"},
+            epochs=int(self.tags.get(tags.EPOCHS, 0)),
+            seconds=self.metrics.get("seconds"),
+            message=self.tags.get(tags.MESSAGE),
+            location=self.location,
+            guessing_since=None if guessing_since is None else int(guessing_since),
+        )
+
+    def row(self, experiment: str) -> Row:
+        """Return the run with its result.
+
+        A parameter that is newer than the record has its default.
+        """
+        values: dict[str, Any] = {
+            name: entry.kind(self.params[name])
+            for name, entry in PARAMETERS.items()
+            if name in self.params
+        }
+        others = self.params.keys() - PARAMETERS.keys() - {"validation"}
+        return Row(
+            experiment=experiment,
+            run_id=self.run_id,
+            label=self.tags.get(tags.LABEL),
+            parameters=Parameters(**values),
+            result=self.result,
+            model={name: value for name, value in self.params.items() if name in others},
+            baseline=self.tags.get(tags.BASELINE),
+            version=self.version,
+        )
+
 
 def ask_for_records(
     client: "MlflowClient",
@@ -45,36 +97,32 @@ def ask_for_records(
     experiment: str | None,
     run_ids: Collection[str] | None = None,
 ) -> list[Record]:
-    """Ask MLflow for the records of an experiment, or of all, those of each run oldest first.
+    """Ask MLflow for the records of an experiment, or of all; those of each run oldest first.
 
     Args:
         client: the store.
-        uri: the same, for messages.
+        uri: the same store, for messages.
         experiment: name of an experiment, or None for all.
         run_ids: the runs, or None for all.
 
     Raises:
-        StoreError: there is no such experiment.
+        StoreError: the experiment does not exist.
     """
-    experiments = {one.name: one.experiment_id for one in client.search_experiments()}
+    experiments = {known.name: known.experiment_id for known in client.search_experiments()}
     if experiment is not None:
         if experiment not in experiments:
             raise unknown_experiment(experiment, experiments, uri)
         experiments = {experiment: experiments[experiment]}
     wanted = None if run_ids is None else set(run_ids)
-    found = [
-        _record(run)
-        for pattern in (["%"] if wanted is None or len(wanted) > _FEW else wanted)
+    patterns = ["%"] if wanted is None or len(wanted) > _FEW else wanted
+    return [
+        Record(run.info.run_id, run.info.status, run.data.params, run.data.tags, run.data.metrics)
+        for pattern in patterns
         for run in search_all(
             client, experiments.values(), f"tags.`{tags.RUN_ID}` LIKE '{pattern}'"
         )
+        if wanted is None or run.data.tags[tags.RUN_ID] in wanted
     ]
-    return [record for record in found if wanted is None or record.tags[tags.RUN_ID] in wanted]
-
-
-def _record(run: "Run") -> Record:
-    data = run.data
-    return Record(run.info.run_id, run.info.status, data.params, data.tags, data.metrics)
 
 
 def unknown_experiment(name: str, names: Iterable[str], uri: str) -> UnknownExperimentError:
@@ -87,57 +135,11 @@ def unknown_experiment(name: str, names: Iterable[str], uri: str) -> UnknownExpe
     )
 
 
-def best_records(records: Iterable[Record]) -> dict[str, Record]:
-    """Choose one record per run: a finished one wins, and among equals the latest."""
+def best_records(records: Iterable[Record]) -> list[Record]:
+    """Choose a record for each run: a finished one if possible, and the latest of those."""
     best: dict[str, Record] = {}
     for record in records:
-        run_id = record.tags[tags.RUN_ID]
-        known = best.get(run_id)
-        if known is None or record.status == "FINISHED" or known.status != "FINISHED":
-            best[run_id] = record
-    return best
-
-
-def result_of(record: Record) -> Result:
-    """Return what a record says of a run."""
-    return Result(
-        run_id=record.tags[tags.RUN_ID],
-        state=_state(record),
-        metrics={name: value for name, value in record.metrics.items() if name != "seconds"},
-        epochs=int(record.tags.get(tags.EPOCHS, 0)),
-        seconds=record.metrics.get("seconds"),
-        message=record.tags.get(tags.MESSAGE),
-        location=record.location,
-        guessing_since=int(record.tags[tags.GUESSING_SINCE])
-        if tags.GUESSING_SINCE in record.tags
-        else None,
-    )
-
-
-def recorded_run(record: Record) -> RecordedRun:
-    """Return a record with its parameters; one that is older than a parameter has its default."""
-    given = record.params
-    values: dict[str, Any] = {
-        name: entry.kind(given[name]) for name, entry in PARAMETERS.items() if name in given
-    }
-    known = {*PARAMETERS, "validation"}
-    return RecordedRun(
-        label=record.tags.get(tags.LABEL),
-        parameters=Parameters(**values),
-        model={name: value for name, value in given.items() if name not in known},
-        baseline=record.tags.get(tags.BASELINE),
-        version=version_of(record),
-        result=result_of(record),
-    )
-
-
-def version_of(record: Record) -> int:
-    """Return the version of the training that a run was recorded with."""
-    return int(record.tags.get(tags.TRAINING_VERSION, 1))
-
-
-def _state(record: Record) -> State:
-    """Return the state; what MLflow calls SCHEDULED has not ended."""
-    if record.status == State.KILLED.value and tags.PRUNED in record.tags:
-        return State.PRUNED
-    return State(record.status) if record.status in State.__members__ else State.RUNNING
+        earlier = best.get(record.run_id)
+        if earlier is None or record.state.is_finished or not earlier.state.is_finished:
+            best[record.run_id] = record
+    return list(best.values())

@@ -1,25 +1,16 @@
-"""The index of runs: what is known of those that were recorded."""
+"""The index of the recorded runs."""
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Result
+from signs_sweep.domain import Result, Row
 from signs_sweep.project.databases import sqlite_path
-from signs_sweep.protocols import RecordedRun
-from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect, store_errors
 from signs_sweep.tracking.mlflow.file import read_records
-from signs_sweep.tracking.mlflow.found import (
-    Record,
-    ask_for_records,
-    best_records,
-    recorded_run,
-    result_of,
-    version_of,
-)
+from signs_sweep.tracking.mlflow.found import Record, ask_for_records, best_records
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,8 +19,8 @@ if TYPE_CHECKING:
 class MlflowIndex:
     """Implements `RunIndex` on an MLflow store: a database or a server.
 
-    A SQLite file is read without MLflow. Where it is not as expected, and for any other store,
-    MLflow is asked.
+    A SQLite file is read without MLflow. If its content is not as expected, and for any other
+    store, MLflow is asked.
     """
 
     def __init__(self, uri: str) -> None:
@@ -42,26 +33,34 @@ class MlflowIndex:
 
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
         """See `RunIndex.find`."""
-        best = best_records(self.records(run_ids=run_ids))
-        return {run_id: result_of(record) for run_id, record in best.items()}
+        return {best.run_id: best.result for best in best_records(self.records(run_ids=run_ids))}
 
-    def list_runs(self, experiment: str) -> Sequence[RecordedRun]:
-        """See `RunIndex.list_runs`."""
-        # A process that is killed in the moment when it makes a record leaves one without params.
+    def list_runs(self, experiment: str) -> list[Row]:
+        """Return the runs of an experiment, each once, in the order in which they started.
+
+        Raises:
+            UnknownExperimentError: the experiment does not exist.
+            StoreError: the store cannot be read.
+        """
+        # A process that was killed while it created a record leaves a record without params.
         whole = [record for record in self.records(experiment) if record.params]
-        return [recorded_run(record) for record in best_records(whole).values()]
+        return [record.row(experiment) for record in best_records(whole)]
 
     def versions(self) -> Mapping[str, int]:
-        """See `RunIndex.versions`."""
-        return {record.tags[tags.RUN_ID]: version_of(record) for record in self.records()}
+        """Return the training version of every run of the store, by run_id.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return {record.run_id: record.version for record in self.records()}
 
     def records(
         self, experiment: str | None = None, run_ids: Collection[str] | None = None
-    ) -> Sequence[Record]:
+    ) -> list[Record]:
         """Return the records of an experiment or of all, those of each run oldest first.
 
         Raises:
-            StoreError: there is no such experiment, or the store cannot be read.
+            StoreError: the experiment does not exist, or the store cannot be read.
         """
         path = sqlite_path(self._uri)
         if path is not None:

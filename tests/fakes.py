@@ -1,4 +1,4 @@
-"""A tracker that keeps everything in memory: the fake for tests."""
+"""Implementations of the protocols in memory, for tests of what uses them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,39 +11,42 @@ from signs_sweep.domain import (
     Finished,
     Progress,
     Result,
-    Retried,
     Run,
-    Started,
     State,
     Stopped,
     Trial,
     TrialEnd,
-    Waiting,
 )
-from signs_sweep.errors import UnknownExperimentError
-from signs_sweep.protocols import Findings, RecordedRun, SweepRecord
+from signs_sweep.protocols import Findings, SweepRecord
 
 
 @dataclass(eq=False)
 class _Record:
-    """One recording of a run."""
+    """The record of a run."""
 
     trial: Trial
     run: Run
     result: Result
     curves: Curves = field(default_factory=Curves)
 
+    def seen(self) -> Result:
+        """Return the result with all epochs so far."""
+        history = self.curves.history()
+        last = {name: float(values[-1]) for name, values in history.items()}
+        metrics = last | dict(self.result.metrics)
+        return replace(self.result, metrics=metrics, epochs=self.curves.epochs, history=history)
+
 
 class MemoryTracker:
-    """Implements `Tracker` and `RunIndex` without any effect; what was recorded can be looked at.
+    """Implements `Tracker` and `RunIndex` in memory; what was recorded can be looked at.
 
     Attributes:
         sweeps: every sweep that was opened, by experiment.
         started: trial and run of every `start`, in order.
         closed: the state of every `close`, in order.
-        tables: by experiment, the table that the last `close` brought.
+        tables: by experiment, the table that was passed to the last `close`.
         trial_ends: how trials ended, in order, each once.
-        findings: by experiment, what the last `close` brought of its search.
+        findings: by experiment, the findings that were passed to the last `close`.
     """
 
     def __init__(self) -> None:
@@ -58,32 +61,12 @@ class MemoryTracker:
 
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
         """See `RunIndex.find`."""
-        return {
-            run_id: _with_history(record)
-            for run_id, record in _best(self._records).items()
-            if run_ids is None or run_id in run_ids
-        }
-
-    def list_runs(self, experiment: str) -> Sequence[RecordedRun]:
-        """See `RunIndex.list_runs`."""
-        if experiment not in self.sweeps:
-            raise UnknownExperimentError(f"no experiment '{experiment}'")
-        found = [record for record in self._records if record.trial.experiment == experiment]
-        return [
-            RecordedRun(
-                label=record.trial.label,
-                parameters=record.run.parameters,
-                model=record.run.model.values,
-                baseline=record.trial.baseline_of(record.run),
-                version=record.run.training_version,
-                result=_with_history(record),
-            )
-            for record in _best(found).values()
-        ]
-
-    def versions(self) -> Mapping[str, int]:
-        """See `RunIndex.versions`."""
-        return {record.run.run_id: record.run.training_version for record in self._records}
+        best: dict[str, Result] = {}
+        for record in self._records:
+            result, earlier = record.seen(), best.get(record.run.run_id)
+            if earlier is None or result.state.is_finished or not earlier.state.is_finished:
+                best[result.run_id] = result
+        return {name: best[name] for name in best if run_ids is None or name in run_ids}
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""
@@ -94,7 +77,7 @@ class MemoryTracker:
         if trial.experiment not in self.sweeps:
             raise KeyError(trial.experiment)
         self.started.append((trial, run))
-        earlier = [one for one in self._records if one.result.location == continues]
+        earlier = [record for record in self._records if record.result.location == continues]
         if continues is not None and earlier:
             (record,) = earlier
             record.result = replace(record.result, state=State.RUNNING, message=None)
@@ -102,8 +85,7 @@ class MemoryTracker:
                 record.trial = trial
         else:
             location = f"memory/{len(self._records) + 1}"
-            result = Result(run.run_id, State.RUNNING, location=location)
-            record = _Record(trial, run, result)
+            record = _Record(trial, run, Result(run.run_id, State.RUNNING, location=location))
             self._records.append(record)
         self._current[run.run_id] = record
 
@@ -113,8 +95,6 @@ class MemoryTracker:
         if record.result.state.has_ended:
             return
         match event:
-            case Started() | Checkpoint() | Retried() | Waiting():
-                pass
             case Progress():
                 record.curves.add(event)
             case Finished():
@@ -155,22 +135,45 @@ class MemoryTracker:
         self.findings = dict(findings or {})
 
 
-def _best(records: Sequence[_Record]) -> dict[str, _Record]:
-    """Choose one record per run: a finished one wins, and among equals the latest."""
-    best: dict[str, _Record] = {}
-    for record in records:
-        known = best.get(record.run.run_id)
-        if known is None or record.result.state.is_finished or not known.result.state.is_finished:
-            best[record.run.run_id] = record
-    return best
+class MemoryCheckpoints:
+    """Implements `CheckpointStore` in memory."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, dict[int, Checkpoint]] = {}
+
+    def keep(self, run: Run, checkpoint: Checkpoint) -> None:
+        """See `CheckpointStore.keep`."""
+        self._kept.setdefault(run.trajectory_id, {})[checkpoint.epoch] = checkpoint
+
+    def latest(self, run: Run, tell: Callable[[str], None] = lambda _: None) -> bytes | None:
+        """See `CheckpointStore.latest`."""
+        epoch = self.latest_epoch(run)
+        return self._kept[run.trajectory_id][epoch].content if epoch else None
+
+    def latest_epoch(self, run: Run) -> int:
+        """See `CheckpointStore.latest_epoch`."""
+        kept = self._kept.get(run.trajectory_id, {})
+        return max((epoch for epoch in kept if epoch <= run.parameters.epochs), default=0)
+
+    def finished_beyond(self, run: Run) -> int:
+        """See `CheckpointStore.finished_beyond`."""
+        kept = self._kept.get(run.trajectory_id, {})
+        ends = [epoch for epoch, checkpoint in kept.items() if checkpoint.is_end]
+        return min((epoch for epoch in ends if epoch > run.parameters.epochs), default=0)
 
 
-def _with_history(record: _Record) -> Result:
-    history = record.curves.history()
-    last = {name: float(values[-1]) for name, values in history.items()}
-    return replace(
-        record.result,
-        metrics=last | dict(record.result.metrics),
-        epochs=record.curves.epochs,
-        history=history,
-    )
+class NoClaims:
+    """Implements `Claims` for a single sweep, without locks."""
+
+    def __init__(self) -> None:
+        self._held: set[str] = set()
+
+    def take(self, trajectory: str) -> bool:
+        """See `Claims.take`."""
+        is_free = trajectory not in self._held
+        self._held.add(trajectory)
+        return is_free
+
+    def release(self, trajectory: str) -> None:
+        """See `Claims.release`."""
+        self._held.remove(trajectory)
