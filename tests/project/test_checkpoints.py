@@ -38,7 +38,7 @@ def test_of_a_run_under_way_two_are_kept_and_the_end_stays(tmp_path: Path) -> No
 def test_the_end_of_a_run_takes_the_place_of_what_was_before_it(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
     longer = Run(Parameters(epochs=30), Dense((2,)), 0.0, "data")
-    for epoch in (19, 21):  # It was interrupted, and goes on from there.
+    for epoch in (19, 21):  # It was interrupted and resumes from there.
         store.keep(longer, Checkpoint(longer.run_id, epoch, b"x", is_end=False))
     keep(store, 1, 2, 3)
     assert names(tmp_path) == ["00000002.h5", "00000003.h5", "00000019.h5", "00000021.h5"]
@@ -129,7 +129,7 @@ def test_a_damaged_one_is_named(tmp_path: Path) -> None:
     said: list[str] = []
     assert store.latest(RUN, said.append) is None
     assert len(said) == 1
-    assert f"{file} is damaged and was set aside as {file.name}.damaged" in said[0]
+    assert f"{file} is damaged and was renamed to {file.name}.damaged" in said[0]
 
 
 def test_a_longer_finished_run_is_known(tmp_path: Path) -> None:

@@ -91,10 +91,12 @@ def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ['{"no": 1}\n', "nonsense\n", '["record", [{"Popen": []}]]\n'])
-def test_a_file_that_is_no_journal_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_journal_is_an_error_that_names_it(
+    tmp_path: Path, content: str
+) -> None:
     journal = Journal(tmp_path / "one.jsonl")
     journal.path.write_text(content)
-    with pytest.raises(StoreError, match=r"one\.jsonl .* cannot be read"):
+    with pytest.raises(StoreError, match=r"cannot read .*one\.jsonl, which holds"):
         journal.read()
 
 

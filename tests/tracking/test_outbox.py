@@ -163,6 +163,6 @@ def test_a_journal_that_cannot_be_written_either_is_raised_by_the_next_calls() -
     tracker = make(inner)
     begin(tracker)
     tracker.record(progress(RUN, 1))
-    words = "the tracking store cannot be written, and neither can /dev/null/journal"
+    words = "cannot write to the tracking store, nor save its records in /dev/null/journal"
     check_that_it_is_raised(tracker, StoreError(words))
     assert inner.calls == ["Started", "Progress"]

@@ -299,7 +299,7 @@ def test_neither_the_store_nor_the_disk_can_be_written(tmp_path: Path) -> None:
     story = Story(tmp_path)
     story.start(0)
     story.store.is_away = True
-    with pytest.raises(StoreError, match=r"cannot be written, and neither can .*one\.jsonl"):
+    with pytest.raises(StoreError, match=r"cannot write .*, nor save .* in .*one\.jsonl"):
         story.epochs(0, 1)
 
 

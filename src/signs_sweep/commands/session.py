@@ -1,7 +1,4 @@
-"""Workers and records for one invocation: where the adapters meet.
-
-Which tracker, which executor, and what happens to them when something ends the invocation.
-"""
+"""The executor and the tracker of an invocation, and how they end with it."""
 
 import os
 import threading
@@ -24,21 +21,23 @@ from signs_sweep.sweep.recovery import Recovery
 from signs_sweep.tracking import Outbox
 
 _LOOK_UP_SECONDS = 5.0
-"""How long to wait for the store to say whether a run is finished already."""
+"""How long to wait for the store's answer whether a run is finished."""
 
 _LOOK_UP_PAUSE = 60.0
-"""How long not to ask again after it did not answer."""
+"""How long not to ask again after the store did not answer."""
 
 _POLL_SECONDS = 0.1
-"""Between two looks meanwhile whether the sweep was interrupted."""
+"""Between two checks for an interruption during that wait."""
 
 
 class Session:
-    """Trains runs and records them, in one or more sweeps one after the other.
+    """Trains runs and records them, in successive sweeps.
 
     Attributes:
-        tracker: where everything is recorded, in a thread of its own.
-        results: by run_id, how each run ended so far, in whatever sweep.
+        executor: trains the runs.
+        tracker: records them, in its writer thread.
+        results: by run_id, the result of each run that has ended, of all sweeps.
+        is_interrupted: whether a signal has asked the session to end.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class Session:
         sweep_id: str,
         listener: Listener,
     ) -> None:
-        """Set up; no process is started and nothing is written.
+        """Create executor and tracker; no process is started and nothing is written.
 
         Args:
             prepared: the data and models.
@@ -58,8 +57,8 @@ class Session:
             options: how to train.
             devices: for each worker process, the graphics processor that it uses, or None; empty
                 to train in this process.
-            sweep_id: tells this invocation from others.
-            listener: hears of everything.
+            sweep_id: identifies this invocation.
+            listener: receives all news of the sweeps.
         """
         self._prepared = prepared
         self._store = store
@@ -76,25 +75,20 @@ class Session:
         )
         self.results: dict[str, Result] = {}
         self._sweep: Sweep | None = None
-        self._is_interrupted = False
+        self.is_interrupted = False
         self._no_look_up_before = 0.0
-
-    @property
-    def is_interrupted(self) -> bool:
-        """Whether a signal has asked for an end."""
-        return self._is_interrupted
 
     @contextmanager
     def opened(
         self, records: Sequence[SweepRecord], tables: Callable[[], Mapping[str, str]]
     ) -> Iterator[None]:
-        """Open the tracker; whatever happens, close it and leave no process.
+        """Open the tracker, and end all worker processes afterwards.
 
-        The caller closes the tracker when all went well.
+        After an error the tracker is closed; otherwise the caller has to close it.
 
         Args:
-            records: what the invocation consists of.
-            tables: returns the tables as they are, for the record when something goes wrong.
+            records: the sweeps of the invocation.
+            tables: returns the current tables, for the record after an error.
 
         Raises:
             StoreError: the store cannot be written.
@@ -107,22 +101,18 @@ class Session:
             except BaseException as error:
                 self.executor.close()
                 state = State.KILLED if isinstance(error, KeyboardInterrupt) else State.FAILED
-                with suppress(Exception):  # What went wrong first is what the user must hear.
+                with suppress(Exception):  # The first error is raised.
                     self.tracker.close(state, tables())
                 raise
             finally:
                 self.executor.close()
                 self._store.claims.retire(self._sweep_id)
 
-    def sweep(
-        self,
-        scheduler: Scheduler,
-        known: Mapping[str, Result],
-    ) -> bool:
-        """Train until the scheduler has nothing more; return whether it was interrupted.
+    def sweep(self, scheduler: Scheduler, known: Mapping[str, Result]) -> bool:
+        """Train until the scheduler has no more trials; return whether the sweep was interrupted.
 
-        SIGINT, SIGTERM and SIGHUP end it between two events, with everything recorded or kept to
-        be recorded; so do those that came before it began.
+        SIGINT, SIGTERM and SIGHUP, also before the sweep, end it between two events; all records
+        are in the store or kept for it.
 
         Args:
             scheduler: hands out the trials.
@@ -137,7 +127,7 @@ class Session:
             tell=self._tell,
         )
         sweep = Sweep(scheduler, self.executor, self.tracker, known, self._listener, recovery)
-        if self._is_interrupted:
+        if self.is_interrupted:
             return True
         self._sweep = sweep
         try:
@@ -150,13 +140,13 @@ class Session:
         return False
 
     def _interrupt(self) -> None:
-        """Let the sweep under way, or the next one, end between two events, and all else soon."""
+        """End the current or next sweep between two events, and the tracker within seconds."""
         self.tracker.hurry()
         if self._sweep is not None:
             self._sweep.interrupt()
-        elif self._is_interrupted and not self.tracker.is_closing:  # That ends within seconds.
+        elif self.is_interrupted and not self.tracker.is_closing:  # That ends within seconds.
             raise KeyboardInterrupt
-        self._is_interrupted = True
+        self.is_interrupted = True
 
     def _make_executor(self, devices: Sequence[str | None]) -> Executor:
         from signs_sweep.trainer.runtime import training_environment
@@ -177,10 +167,10 @@ class Session:
         )
 
     def _look_up(self, run: Run) -> Result | None:
-        """Return what the store knows of a run now; nothing where it does not answer soon.
+        """Return the current result of a run in the store; None if the store does not answer soon.
 
-        Workers wait meanwhile, and whether another sweep has trained the run is not worth more
-        than some seconds.
+        A worker waits meanwhile: finding out whether another sweep has trained the run is worth
+        some seconds only.
         """
         now = time.monotonic()
         if self._options.force or self.tracker.is_away or now < self._no_look_up_before:
@@ -190,7 +180,7 @@ class Session:
         def ask() -> None:
             try:
                 answers.put(self._store.index.find([run.run_id]).get(run.run_id))
-            except Exception as error:  # noqa: BLE001 - raised below, in the thread that asked
+            except Exception as error:  # noqa: BLE001 - raised below, in the calling thread
                 answers.put(error)
 
         threading.Thread(target=ask, daemon=True).start()
@@ -199,7 +189,7 @@ class Session:
                 answer = answers.get(timeout=_POLL_SECONDS)
                 break
             except Empty:
-                if self._is_interrupted or time.monotonic() >= now + _LOOK_UP_SECONDS:
+                if self.is_interrupted or time.monotonic() >= now + _LOOK_UP_SECONDS:
                     self._no_look_up_before = now + _LOOK_UP_PAUSE
                     return None
         if isinstance(answer, StoreError):

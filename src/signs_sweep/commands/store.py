@@ -1,4 +1,4 @@
-"""What is kept of a project: records, checkpoints, and who trains what."""
+"""The store of a project: its records, checkpoints and claims."""
 
 import platform
 import shutil
@@ -23,12 +23,12 @@ from signs_sweep.tracking import DatasetInfo, Journal, MlflowIndex, MlflowTracke
 
 @dataclass(frozen=True)
 class Known:
-    """What a store has of the runs of a plan.
+    """The results of a plan's runs in a store.
 
     Attributes:
         results: by run_id.
-        older: by run_id of a run that is not among those, the latest of the older versions of the
-            training that have finished it.
+        older: by run_id of a run without a result, the latest older training version that finished
+            the run.
     """
 
     results: Mapping[str, Result] = field(default_factory=dict)
@@ -36,27 +36,27 @@ class Known:
 
 
 class Store:
-    """The tracking store of a project, opened when first asked, and what is kept beside it.
+    """The tracking store of a project, opened when first used, and the files beside it.
 
     Attributes:
-        uri: the store.
-        paths: where everything is.
-        index: reads the store.
-        tracker: writes it.
-        checkpoints: the states of runs.
-        claims: who trains what, and which sweeps are alive.
-        datasets: by fingerprint, what will be recorded of the data.
+        uri: address of the tracking store.
+        paths: the paths of the project.
+        index: reads the tracking store.
+        tracker: writes to it.
+        checkpoints: the checkpoints.
+        claims: the claims on trajectories, and on the ids of running sweeps.
+        datasets: descriptions of the data, by fingerprint.
     """
 
     def __init__(self, tracking_uri: str | None, prepared: Prepared | None = None) -> None:
-        """Decide which store is meant.
+        """Find the address of the store.
 
         Args:
-            tracking_uri: as given by the user, or None.
-            prepared: what will be recorded; None to look only.
+            tracking_uri: as written by the user, or None.
+            prepared: the data that will be recorded; None for reading only.
 
         Raises:
-            StoreError: the URI cannot be one of a store.
+            StoreError: the URI is not the address of a store.
         """
         self.uri = resolve_uri(tracking_uri, Path.cwd())
         self.paths = ProjectPaths(self.uri)
@@ -68,18 +68,18 @@ class Store:
 
     @property
     def origin(self) -> str:
-        """Machine and folder of the claims: where it can be seen whether a sweep is alive."""
+        """Machine and folder of the claims, which show whether a sweep of this origin is alive."""
         return f"{platform.node()}:{self.paths.checkpoints}"
 
     def journal(self, sweep_id: str) -> Journal:
-        """Return where a sweep keeps what the store cannot take."""
+        """Return the journal of a sweep."""
         return Journal(self.paths.journal(sweep_id))
 
     def write_leftovers(self) -> int:
-        """Write what earlier sweeps could not, those excepted that are alive; return how many.
+        """Save the journals of earlier sweeps that are not alive; return the number of sweeps.
 
         Raises:
-            StoreError: the store still cannot be written.
+            StoreError: the store cannot be written, or a journal cannot be read.
         """
         done = 0
         for sweep_id, path in self.paths.journals().items():
@@ -88,8 +88,8 @@ class Store:
                     finish_journal(Journal(path), self._tracker, self.index)
                 except StoreError as error:
                     raise StoreError(
-                        f"{error} What an earlier sweep could not write waits in {path}; move that "
-                        "file away to go on without it."
+                        f"{error} The unsaved records of an earlier sweep are in {path}; move that "
+                        "file away to continue without them."
                     ) from error
                 finally:
                     self.claims.retire(sweep_id)
@@ -100,18 +100,18 @@ class Store:
         return MlflowTracker(self.uri, datasets, self._is_dead)
 
     def _is_dead(self, sweep_id: str) -> bool:
-        """Whether the process of a sweep that began here has ended."""
+        """Whether the process of a sweep of this origin has ended."""
         if not self.claims.take(sweep_id):
             return False
         self.claims.retire(sweep_id)
         return True
 
     def find(self, plan: Plan) -> Known:
-        """Return what is known of the runs of a plan."""
+        """Return the results of the runs of a plan."""
         earlier = {
-            one.run_id: (run_id, one.training_version)
+            older_run.run_id: (run_id, older_run.training_version)
             for run_id, run in plan.runs.items()
-            for one in run.earlier
+            for older_run in run.earlier
         }
         found = self.index.find([*plan.runs, *earlier])
         older = {
@@ -122,27 +122,27 @@ class Store:
         return Known({run_id: found[run_id] for run_id in plan.runs if run_id in found}, older)
 
     def outdated(self) -> set[str]:
-        """Return the trajectories that the store has of older versions of the training.
+        """Return the trajectories of older training versions in the store.
 
-        No run goes on from their checkpoints. None are known where the store does not answer.
+        No run resumes from their checkpoints. If the store does not answer, the set is empty.
         """
         with suppress(StoreError):
             versions = self.index.versions().items()
-            return {trajectory_of(one) for one, version in versions if version < TRAINING_VERSION}
+            return {trajectory_of(name) for name, version in versions if version < TRAINING_VERSION}
         return set()
 
     def waiting(self) -> int:
-        """Return how many sweeps have records that wait to be written; see `write_leftovers`."""
+        """Return how many sweeps have unsaved records; see `write_leftovers`."""
         return len(self.paths.journals())
 
     def disk_need(self, prepared: Prepared, known: Mapping[str, Result]) -> DiskNeed:
-        """Return about how much of the disk a plan takes.
+        """Estimate the disk space that a plan needs.
 
-        On a server that is the server's disk: only checkpoints are here, and nothing is known.
+        With a server, the records need the server's disk, of which nothing is known.
 
         Args:
             prepared: the plan and its data.
-            known: what is known of its runs, by run_id; those that are tested take nothing more.
+            known: results of its runs, by run_id; tested runs need no more space.
         """
         new = [
             run
@@ -155,7 +155,7 @@ class Store:
                 epochs = self.checkpoints.latest_epoch(run)
                 found = numbers_in_checkpoint(size, epochs, is_validated=run.validation > 0)
                 numbers[run.model] = max(found, numbers.get(run.model, 0))
-        datasets = {one.fingerprint: one for one in prepared.datasets.values()}
+        datasets = {dataset.fingerprint: dataset for dataset in prepared.datasets.values()}
         folder = self.paths.root
         while not folder.exists():
             folder = folder.parent
@@ -168,10 +168,11 @@ class Store:
         return DiskNeed(needed, is_least, shutil.disk_usage(folder).free, str(folder))
 
     def seconds_an_epoch(self) -> float | None:
-        """Return the average over all finished runs of the store; None where there are none."""
-        finished = [one for one in self.index.find().values() if one.seconds and one.epochs]
-        epochs = sum(one.epochs for one in finished)
-        return sum(one.seconds or 0 for one in finished) / epochs if epochs else None
+        """Return the average over all finished runs of the store; None without such runs."""
+        results = self.index.find().values()
+        finished = [result for result in results if result.seconds and result.epochs]
+        epochs = sum(result.epochs for result in finished)
+        return sum(result.seconds or 0 for result in finished) / epochs if epochs else None
 
 
 def _describe(prepared: Prepared) -> dict[str, DatasetInfo]:

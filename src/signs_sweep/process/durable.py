@@ -1,4 +1,4 @@
-"""Writing a file such that it is there as a whole and durably, or not at all."""
+"""Writing a file atomically and durably."""
 
 import os
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from uuid import uuid4
 
 @contextmanager
 def replacing(path: Path, *, has_rivals: bool = False) -> Iterator[Path]:
-    """Give the path of a new file that takes the place of `path` when the block ends.
+    """Yield the path of a new file, which replaces `path` when the block ends.
 
-    The content is forced to the disk before the file is renamed, and the name afterwards. Where
-    the block or the disk fails, the new file is removed: a full disk needs the space.
+    The content is synced to the disk before the file is renamed, and the folder afterwards. If the
+    block or the disk fails, the new file is removed: a full disk needs the space.
 
     Args:
-        path: the file to write, in a folder that exists.
-        has_rivals: whether several processes may write it at the same time. Each then has a new
-            file of its own. Otherwise that is `NAME.part`, and the next writer overwrites what a
-            killed one left.
+        path: the file to write, in an existing folder.
+        has_rivals: whether several processes may write the file at the same time. Each then writes
+            a new file with a unique name. Otherwise the new file is `NAME.part`, and the next
+            writer overwrites the file that a killed process left.
 
     Raises:
-        OSError: the file cannot be written; `path` is as it was.
+        OSError: the file cannot be written; `path` is unchanged.
     """
     name = f".{path.name}.{uuid4().hex}" if has_rivals else f"{path.name}.part"
     aside = path.with_name(name)

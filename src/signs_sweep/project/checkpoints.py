@@ -1,8 +1,8 @@
 """Checkpoints as files: `FOLDER/TRAJECTORY/EPOCH.h5`.
 
-A name stands for a whole file or for none. It is HDF5 with a line at its end that holds the SHA-256
-of what is before it (HDF5 does not mind what follows). Of a run under way the last two are kept,
-until the one at its end is written, which stays for longer runs that begin with it.
+Every file with such a name is complete. It is HDF5, which may be followed by other content: a line
+with the SHA-256 of the HDF5. While a run is training, its last two checkpoints are kept; after its
+end only the last, for longer runs of the same trajectory.
 """
 
 import re
@@ -20,14 +20,14 @@ _TAIL = len(_MARK) + 64
 _KEPT = 2
 _ID = re.compile("[0-9a-f]{12}")
 _END = ".end.h5"
-"""Ending of the name of a checkpoint at the end of a run."""
+"""Suffix of a checkpoint at the end of a run."""
 
 
 class FileCheckpoints:
-    """Implements `CheckpointStore` in a folder, which is made with the first file.
+    """Implements `CheckpointStore` in a folder, which is created with the first checkpoint.
 
     Attributes:
-        folder: where they are.
+        folder: the folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,20 +46,20 @@ class FileCheckpoints:
         except OSError as error:
             raise StoreError(
                 f"cannot write the checkpoint {path}: {error.strerror}. Earlier checkpoints and "
-                "all finished runs are kept; the same command goes on from there."
+                "all finished runs are kept; the same command resumes from there."
             ) from error
-        # Those of a longer run on the same trajectory, which was interrupted, are beyond this one.
-        passing = [
+        # Later checkpoints are those of a longer run on the trajectory, which was interrupted.
+        earlier = [
             file
             for epoch, file in self._files(run)
             if epoch <= checkpoint.epoch and not file.name.endswith(_END)
         ]
-        for old in passing if checkpoint.is_end else passing[:-_KEPT]:
+        for old in earlier if checkpoint.is_end else earlier[:-_KEPT]:
             with suppress(OSError):
                 old.unlink()
 
     def latest(self, run: Run, tell: Callable[[str], None] = lambda _: None) -> bytes | None:
-        """See `CheckpointStore.latest`. A damaged file gets `.damaged` at the end of its name."""
+        """See `CheckpointStore.latest`. A damaged file is renamed to `NAME.damaged`."""
         files = self._files(run)
         for epoch, path in reversed(files):
             if epoch > run.parameters.epochs:
@@ -69,15 +69,15 @@ class FileCheckpoints:
             except OSError:
                 if self._files(run) == files:
                     continue
-                return self.latest(run, tell)  # A later one has taken its place.
+                return self.latest(run, tell)  # A later checkpoint has replaced it.
             content, tail = whole[:-_TAIL], whole[-_TAIL:]
             if tail == _MARK + sha256(content).hexdigest().encode():
                 return content
             with suppress(OSError):
                 path.rename(path.with_name(f"{path.name}.damaged"))
             tell(
-                f"the checkpoint {path} is damaged and was set aside as {path.name}.damaged; the "
-                "one before it is used, if there is one."
+                f"the checkpoint {path} is damaged and was renamed to {path.name}.damaged; the "
+                "checkpoint before it is used, if it exists."
             )
         return None
 
@@ -87,7 +87,7 @@ class FileCheckpoints:
         return max(epochs, default=0)
 
     def latest_size(self, run: Run) -> int:
-        """Return the bytes of the last checkpoint on the trajectory of a run; 0 for none."""
+        """Return the size of the last checkpoint of a run's trajectory in bytes; 0 for none."""
         for _, file in reversed(self._files(run)):
             with suppress(OSError):
                 return file.stat().st_size
@@ -99,7 +99,7 @@ class FileCheckpoints:
         return min((epoch for epoch in ends if epoch > run.parameters.epochs), default=0)
 
     def begun(self, runs: Iterable[Run]) -> dict[str, int]:
-        """Return, by run_id, the epoch from which each run can go on, of those that can."""
+        """Return the epoch from which each run can resume, by run_id; other runs are left out."""
         try:
             known = {folder.name for folder in self.folder.iterdir()}
         except OSError:
@@ -108,23 +108,23 @@ class FileCheckpoints:
         return {run_id: epoch for run_id, epoch in epochs.items() if epoch}
 
     def trajectories(self) -> list[str]:
-        """Return the trajectories of which there is anything."""
+        """Return the trajectories that have files."""
         try:
-            return sorted(one.name for one in self.folder.iterdir() if _ID.fullmatch(one.name))
+            return sorted(item.name for item in self.folder.iterdir() if _ID.fullmatch(item.name))
         except OSError:
             return []
 
     def unneeded(self, trajectory: str, *, ends: bool, is_outdated: bool = False) -> list[Path]:
-        """Return the files of a trajectory that no run needs to go on.
+        """Return the files of a trajectory from which no run needs to resume.
 
-        These are damaged and half-written ones, and those before the end of a finished run; all of
-        them for an older version of the training.
+        These are damaged and incomplete files, and checkpoints before the end of a finished run;
+        for an older training version all files.
 
         Args:
-            trajectory: nobody may be training it.
-            ends: whether the ends of finished runs are not needed either: a longer run would then
-                begin at its beginning.
-            is_outdated: whether it is of an older version of the training.
+            trajectory: no sweep may be training it.
+            ends: whether to include the ends of finished runs; a longer run would then start at
+                its first epoch.
+            is_outdated: whether the trajectory is of an older training version.
         """
         files = sorted(file for file in (self.folder / trajectory).iterdir() if file.is_file())
         finished = [file.name for file in files if file.name.endswith(_END)]
@@ -139,7 +139,7 @@ class FileCheckpoints:
         ]
 
     def _files(self, run: Run) -> list[tuple[int, Path]]:
-        """Return the checkpoints of a trajectory with their epochs, first epoch first."""
+        """Return the checkpoints of a trajectory with their epochs, in order."""
         try:
             files = list((self.folder / run.trajectory_id).iterdir())
         except OSError:

@@ -1,4 +1,4 @@
-"""Claims as locks on files, which the system frees when a process ends."""
+"""Claims as file locks, which the operating system releases when a process ends."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 
 class FileClaims:
-    """Implements `Claims` in a folder, for the sweeps of one machine.
+    """Implements `Claims` in a folder, for the sweeps of a machine.
 
-    The system's lock on the file decides, between threads as between processes.
+    The lock on the file decides between processes and between threads. The sweep loop and the
+    writer thread of the tracker both take and release claims.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,8 +30,8 @@ class FileClaims:
 
         if trajectory in self._held:
             return False
-        # Another thread may release it.
         path = self._folder / f"{trajectory}.lock"
+        # Not thread-local: another thread may release the claim.
         lock = FileLock(path, blocking=False, thread_local=False)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -39,8 +40,8 @@ class FileClaims:
             return False
         except OSError as error:
             raise StoreError(
-                f"cannot write to {self._folder}: {error.strerror}. Checkpoints go there; name "
-                "another store with --tracking-uri or MLFLOW_TRACKING_URI."
+                f"cannot write to {self._folder}: {error.strerror}. Checkpoints belong there; name "
+                "a different store with --tracking-uri or MLFLOW_TRACKING_URI."
             ) from error
         self._held[trajectory] = lock
         return True
@@ -50,7 +51,7 @@ class FileClaims:
         self._held.pop(trajectory).release()
 
     def retire(self, name: str) -> None:
-        """Give back a right that nobody waits for, if it is held; nothing is left of it."""
+        """Release a claim, if it is held, and remove its file."""
         lock = self._held.pop(name, None)
         if lock is not None:
             Path(lock.lock_file).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Databases and servers: their addresses, passwords, locks and errors, and how one is created.
 
-A path of a SQLite file is read by hand: SQLAlchemy, which reads all other addresses, takes 0.3 s to
-import, and the default store is such a file.
+The path of a SQLite file is parsed here: SQLAlchemy, which parses all other addresses, takes 0.3 s
+to import, and the default store is such a file.
 """
 
 import re
@@ -18,30 +18,30 @@ SQLITE = "sqlite:///"
 _LOCK_SECONDS = 120
 _IS_SQLITE_FILE = re.compile(r"sqlite(\+pysqlite)?:///")
 _OPTION = re.compile(r"timeout=\d+(\.\d+)?|check_same_thread=(true|false)")
-"""What may follow the path of a SQLite file."""
+"""An option after the path of a SQLite file."""
 _DATABASE_ERRORS = {"sqlalchemy.exc.SQLAlchemyError", "alembic.util.exc.CommandError"}
-"""By name: the modules are not imported only to ask."""
+"""Errors by name, so that their modules need not be imported."""
 _PACKAGES = {
     "psycopg": "'psycopg[binary]'",
     "psycopg2": "psycopg2-binary",
     "MySQLdb": "mysqlclient",
 }
-"""By module of a database driver, what to install."""
+"""By module of a database driver, the package to install."""
 
 
 def resolve(uri: str, folder: Path, example: str) -> str:
-    """Check the address of a database or server, and return it in one way of writing.
+    """Check the address of a database or server, and normalize it.
 
     Args:
         uri: as written by a user.
-        folder: what the path of a SQLite file is relative to.
-        example: path of a database that could be meant, for messages.
+        folder: the folder to which the path of a SQLite file is relative.
+        example: path of a possible database, for messages.
 
     Returns:
-        The address with its scheme in lower case and a SQLite path made absolute.
+        The address, with its scheme in lower case and with an absolute path of a SQLite file.
 
     Raises:
-        StoreError: it can be no such address.
+        StoreError: the address is invalid.
     """
     learn(uri)
     scheme, _, rest = uri.partition(":")
@@ -53,20 +53,20 @@ def resolve(uri: str, folder: Path, example: str) -> str:
         written = uri if uri.isprintable() else ascii(uri)
         raise StoreError(
             f"{written} is not a valid address. Write SCHEME://USER:PASSWORD@HOST:PORT/..., with "
-            "%XX for spaces and for signs such as @ / : in the user's name and the password"
+            "%XX for spaces and for characters such as @ / : in the user's name and the password"
         )
     if is_server(uri) and not host:
-        raise StoreError(f"{uri} names no host. Write {scheme}://HOST:PORT")
+        raise StoreError(f"{uri} has no host. Write {scheme}://HOST:PORT")
     return uri
 
 
 def _host(uri: str) -> str | None:
-    """Return the host that an address names, perhaps an empty one; None for an invalid address."""
+    """Return the host in an address, which may be empty; None for an invalid address."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
-        # The schemes of MLflow's plugins may have a hyphen, those of SQLAlchemy may not.
+        # Schemes of MLflow's plugins may contain a hyphen; SQLAlchemy allows none.
         url = make_url(f"any:{uri.partition(':')[2]}")
     except (ArgumentError, ValueError):
         return None
@@ -80,26 +80,26 @@ def _resolve_sqlite(uri: str, folder: Path, example: str) -> str:
     path = sqlite_path(text)
     if path in (Path(), Path(":memory:")) or text == "sqlite://":
         raise StoreError(
-            f"{uri} is a database in memory, which keeps nothing. Name a file: {SQLITE}{example}"
+            f"{uri} is a database in memory, which is not kept. Name a file: {SQLITE}{example}"
         )
     if path is None:
         name = re.sub("^//(/(?!/))?", "", text.partition(":")[2]) or example
         raise StoreError(f"{uri} does not name a database. Name a file: {SQLITE}{name}")
     if re.match(_IS_SQLITE_FILE.pattern + "~", text):
         raise StoreError(
-            f"{uri}: ~ does not stand for a home folder here. Name the file in full, as in "
-            f"{sqlite_uri(Path.home() / path.name)}, or write {SQLITE}./{path} for a folder ~"
+            f"{uri}: ~ does not mean the home folder here. Write the full path, as in "
+            f"{sqlite_uri(Path.home() / path.name)}, or {SQLITE}./{path} for a folder named ~"
         )
     if question_mark and not all(map(_OPTION.fullmatch, options.split("&"))):
         raise StoreError(
-            f"{uri}: only timeout=SECONDS can follow a ? here, not '{options}'. Write %3F for a ? "
-            "that belongs to the path"
+            f"{uri}: only timeout=SECONDS may follow the ?, not '{options}'. Write %3F for a ? "
+            "that is part of the path"
         )
     path = folder.absolute() / path
     try:
         str(path).encode()
         with suppress(FileNotFoundError):
-            Path(f"{path}.part-journal").stat()  # The longest name of what is made beside it.
+            Path(f"{path}.part-journal").stat()  # The longest name of a file beside it.
         is_folder = path.is_dir()
     except UnicodeEncodeError:
         raise StoreError(
@@ -107,7 +107,7 @@ def _resolve_sqlite(uri: str, folder: Path, example: str) -> str:
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise StoreError(f"{path} cannot be a database: {reason}") from error
+        raise StoreError(f"{path} cannot be used for a database: {reason}") from error
     if is_folder:
         raise StoreError(f"{path} is a folder. Name a file in it: {sqlite_uri(path / 'NAME.db')}")
     return f"{sqlite_uri(path)}{question_mark}{options}"
@@ -116,9 +116,9 @@ def _resolve_sqlite(uri: str, folder: Path, example: str) -> str:
 def sqlite_uri(path: Path) -> str:
     """Return the URI of a SQLite file."""
     text = str(path)
-    for letter in "%?{}":  # Optuna fills in what stands in braces.
+    for letter in "%?{}":  # Optuna replaces names in braces.
         text = text.replace(letter, quote(letter))
-    # Beside a database whose scheme is plain, MLflow makes a folder with the name still encoded.
+    # For the scheme `sqlite`, MLflow creates a folder whose name is still encoded.
     return f"{SQLITE}{text}" if text == str(path) else f"sqlite+pysqlite:///{text}"
 
 
@@ -134,14 +134,14 @@ def is_server(uri: str) -> bool:
 
 
 def shown(uri: str) -> str:
-    """Return an address as it may be shown: a SQLite file as its path, others without secrets."""
+    """Return an address for messages: the path of a SQLite file, others without secrets."""
     path = sqlite_path(uri)
     learn(uri)
     return mask(uri) if path is None else str(path)
 
 
 def without_password(uri: str) -> str:
-    """Return an address that names the same place and stays when the password changes."""
+    """Return an address without its password, which identifies the database when that changes."""
     return re.sub(r"(://[^/:@]*):[^@]*@", r"\1@", uri)
 
 
@@ -149,22 +149,22 @@ def without_password(uri: str) -> str:
 def opening(
     uri: str, otherwise: str, create: Callable[[str], None] | None = None
 ) -> Iterator[None]:
-    """Hold the right to open a SQLite file, and create it if it is not there.
+    """Hold the lock for opening a SQLite file, which is created if it does not exist.
 
-    The migrations of MLflow and Optuna fail when several processes begin one at once, and a
-    file that is there may be one that another process has just begun. A database elsewhere
-    needs no lock. One in a folder that cannot be written needs none either: nobody is creating it.
+    The migrations of MLflow and Optuna fail if several processes start them at the same time.
+    Other databases need no lock; neither does a file in a read-only folder, where no process can
+    create it.
 
-    The file gets its name when it is whole: MLflow creates its tables in some forty steps. If it is
-    killed in between, it can neither go on from there nor begin again.
+    A new file gets its name when it is complete: MLflow creates its tables in some forty steps, and
+    cannot continue or repeat them after it was killed.
 
     Args:
         uri: the database.
-        otherwise: how to name another one, for messages.
-        create: creates a database at the URI that it is given; None to create none.
+        otherwise: how to name a different database, for messages.
+        create: creates a database at a URI; None to create none.
 
     Raises:
-        StoreError: the folder cannot be created or written, or another process holds on for
+        StoreError: the folder cannot be created or written, or another process holds the lock for
             minutes.
     """
     path = sqlite_path(uri)
@@ -185,7 +185,7 @@ def opening(
     except OSError as error:
         if not path.exists():
             raise StoreError(
-                f"cannot create {path}: {error.strerror}. Name another one {otherwise}"
+                f"cannot create {path}: {error.strerror}. Name a different database {otherwise}"
             ) from error
     try:
         if create is not None and not path.exists():
@@ -200,11 +200,11 @@ def opening(
 
 @contextmanager
 def database_errors(explain: Callable[[Exception], str], *kinds: str) -> Iterator[None]:
-    """Turn what a database, its driver or the disk raises into a StoreError; not what is a bug.
+    """Turn the errors of a database, its driver and the disk into a StoreError, but not bugs.
 
     Args:
-        explain: returns the message for such an error.
-        kinds: names, with their modules, of the exceptions of the library that is in between.
+        explain: returns the message for an error.
+        kinds: full names of further errors: those of the library that uses the database.
     """
     try:
         yield
@@ -220,24 +220,24 @@ def database_errors(explain: Callable[[Exception], str], *kinds: str) -> Iterato
 
 
 def why(error: BaseException) -> str:
-    """Return what a database, its driver, or who opens it, answered: in words, without secrets."""
+    """Return the reason for an error of a database or its driver, without secrets."""
     if isinstance(error, ImportError):
-        # Optuna raises its own error in place of the one that has the name.
+        # Optuna replaces the error that has the name of the module by its own.
         missing = error if isinstance(error, ModuleNotFoundError) else error.__context__
         module = (getattr(missing, "name", None) or "of its driver").partition(".")[0]
         return f"it needs a package: pip install {_PACKAGES.get(module, module)}"
     text = mask(str(error))
-    for words, meaning in (
+    for fragment, meaning in (
         ("file is not a database", "it is not a SQLite database"),
         ("readonly database", "it cannot be written to"),
         ("unable to open database file", "it cannot be opened; is its folder writable?"),
         ("database or disk is full", "the disk is full"),
         ("No space left", "the disk is full"),
         ("database is locked", "another process keeps it locked"),
-        ("Can't load plugin: sqlalchemy.dialects", "there is no such kind of database"),
+        ("Can't load plugin: sqlalchemy.dialects", "this kind of database is unknown"),
     ):
-        if words in text:
+        if fragment in text:
             return meaning
-    # SQLAlchemy says how a statement came about before it says what is wrong with it.
+    # SQLAlchemy's messages start with the origin of the statement.
     lines = [line for line in text.strip().splitlines() if not line.startswith("(raised as a")]
     return (lines or [type(error).__name__])[0][:300]

@@ -1,4 +1,4 @@
-"""Where everything that a project keeps is."""
+"""The paths of the files of a project."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ class ProjectPaths:
             checkpoints/claims/NAME.lock         locks of trajectories, sweeps and searches
             spool/STORE-SWEEP.jsonl              journals of sweeps
             optuna.db                            studies
-            optuna.db.STUDY.lock                 locks of searches in a database file, beside it
+            optuna.db.STUDY.lock                 locks of searches, beside their database file
 
-    Beside each database is its lock, `NAME.lock`, and while it is created `NAME.part`.
+    Each database has a lock beside it, `NAME.lock`; while it is created it is `NAME.part`.
 
     Attributes:
         uri: the tracking store, as `resolve_uri` returns it.
@@ -55,12 +55,12 @@ class ProjectPaths:
         return self.checkpoints / "claims"
 
     def journal(self, sweep_id: str) -> Path:
-        """Return the file of the records of a sweep that wait for the store."""
+        """Return the file for the unsaved records of a sweep."""
         store = sha256(without_password(self.uri).encode()).hexdigest()[:8]
         return self.root / "spool" / f"{store}-{sweep_id}.jsonl"
 
     def journals(self) -> Mapping[str, Path]:
-        """Return the journals that are there for this store, by sweep_id."""
+        """Return the existing journals for this store, by sweep_id."""
         pattern = self.journal("*")
         prefix = pattern.stem.removesuffix("*")
         found = sorted(pattern.parent.glob(pattern.name))
@@ -68,11 +68,11 @@ class ProjectPaths:
 
     @property
     def studies(self) -> str:
-        """URL of the database of studies, where a spec names no other."""
+        """URL of the database of studies, unless a spec names a different database."""
         return sqlite_uri(self.root / "optuna.db")
 
     def study_claim(self, storage: str, study: str) -> tuple[Path, str]:
-        """Return folder and name of the claim on a study: beside its file, where it is in one."""
+        """Return folder and name of the claim on a study: beside its database if that is a file."""
         path = sqlite_path(storage)
         if path is not None:
             return path.parent, f"{path.name}.{study}"

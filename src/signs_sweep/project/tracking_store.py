@@ -1,4 +1,4 @@
-"""Which tracking store is meant, and whether it is there; without MLflow, which takes 2 s."""
+"""The address of the tracking store, found without importing MLflow, which takes 2 s."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from signs_sweep.project.databases import SQLITE, resolve, sqlite_path, sqlite_u
 
 _DEFAULT = "mlruns/mlflow.db"
 OTHERWISE = "with --tracking-uri or MLFLOW_TRACKING_URI"
-"""How to name another store, for messages."""
+"""How to name a different store, for messages."""
 _KINDS = ("sqlite", "postgresql", "mysql", "mssql", "http", "https")
 """Schemes of MLflow's own stores of runs; the databases may have a driver after a `+`."""
 
@@ -21,15 +21,16 @@ def resolve_uri(option: str | None, folder: Path) -> str:
     """Return the URI of the store to use.
 
     Args:
-        option: what the command line says, if anything.
+        option: the address on the command line, or None.
         folder: the current folder; its `mlruns/mlflow.db` is the default.
 
     Returns:
         The option, else the environment's `MLFLOW_TRACKING_URI`, else the default. A SQLite path
-        is made absolute.
+        becomes absolute.
 
     Raises:
-        StoreError: it is one of MLflow's former file stores, no kind of store, or no URI.
+        StoreError: the address is a folder (a former file store of MLflow), has a scheme that
+            MLflow does not know, or is invalid.
     """
     if option is None:
         option = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{_DEFAULT}"
@@ -60,10 +61,10 @@ def resolve_uri(option: str | None, folder: Path) -> str:
 
 def _plugins() -> set[str]:
     """Return the schemes of stores that other packages add to MLflow."""
-    return {one.name for one in entry_points(group="mlflow.tracking_store")}
+    return {plugin.name for plugin in entry_points(group="mlflow.tracking_store")}
 
 
 def store_exists(uri: str) -> bool:
-    """Whether anything can have been recorded in a store: False for a SQLite file not there."""
+    """Whether a store may hold records: False for a SQLite file that does not exist."""
     path = sqlite_path(uri)
     return path is None or path.exists()

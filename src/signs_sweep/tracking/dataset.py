@@ -1,4 +1,4 @@
-"""What a tracker needs to know of a dataset."""
+"""The description of a dataset that a tracker records."""
 
 import json
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class DatasetInfo:
-    """A dataset, as far as the record of a run shows it.
+    """The description of a dataset.
 
     Attributes:
-        name: as in the spec.
+        name: its name in the spec.
         classes: names of the classes, in the order of the labels.
         example: one image scaled to [0, 1], float32 of shape (1, height, width, channels).
-        drawn: whether it is the built-in drawn dataset, which every run made with it must say.
+        drawn: whether it is the built-in drawn dataset, which the record of a run must state.
     """
 
     name: str
@@ -26,10 +26,10 @@ class DatasetInfo:
 
     @cached_property
     def example_text(self) -> str:
-        """The example in JSON; 12,000 numbers, and every model has them."""
+        """The example in JSON: 12,000 numbers, which are part of every model."""
         return json.dumps(self.example.round(6).tolist())
 
     @property
     def title(self) -> str:
-        """The name, with a remark when the photos are drawn."""
+        """The name, with a remark for the drawn dataset."""
         return f"{self.name} (built-in drawn dataset)" if self.drawn else self.name

@@ -1,7 +1,7 @@
-"""Calls of a tracker kept in a file, for as long as the store cannot take them.
+"""Calls of a tracker, kept in a file while the store does not accept them.
 
-One line a call, in JSON: the name of the method and its arguments. Records of this package, arrays
-and bytes are written by name and content, so that reading runs no code that the file chose.
+Each line is a call in JSON: the name of the method and its arguments. Dataclasses and enums of this
+package are written as their name and values; reading creates no other types and runs no other code.
 """
 
 import json
@@ -16,35 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from signs_sweep.domain import (
-    Built,
-    Curves,
-    Dense,
-    Failed,
-    Finished,
-    Parameters,
-    Progress,
-    Purpose,
-    Retried,
-    Run,
-    Started,
-    State,
-    Stopped,
-    Trial,
-    TrialEnd,
-    TrialState,
-    Waiting,
-)
+from signs_sweep import domain
+from signs_sweep.domain import Curves, Progress, State
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking.dataset import DatasetInfo
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (
-        *(Built, DatasetInfo, Dense, Failed, Findings, Finished, Parameters, Progress, Purpose),
-        *(Retried, Run, Started, State, Stopped, SweepRecord, Trial, TrialEnd, TrialState, Waiting),
-    )
+    for kind in (*vars(domain).values(), DatasetInfo, Findings, SweepRecord)
+    if isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, Enum))
 }
 
 Call = tuple[str, tuple[Any, ...]]
@@ -52,7 +33,7 @@ Call = tuple[str, tuple[Any, ...]]
 
 
 class Journal:
-    """A file of calls, made with the first one.
+    """A file of calls, which is created with the first of them.
 
     Attributes:
         path: the file.
@@ -62,7 +43,7 @@ class Journal:
         self.path = path
 
     def append(self, *calls: Call) -> None:
-        """Write calls at the end, durably.
+        """Append calls durably.
 
         Raises:
             StoreError: the file cannot be written.
@@ -76,16 +57,16 @@ class Journal:
                 os.fsync(file.fileno())
         except OSError as error:
             raise StoreError(
-                f"the tracking store cannot be written, and neither can {self.path}, where its "
-                f"records would wait: {error.strerror}. Checkpoints and all finished runs are "
-                "kept; the same command goes on from there."
+                f"cannot write to the tracking store, nor save its records in {self.path}: "
+                f"{error.strerror}. Checkpoints and all finished runs are kept; the same command "
+                "resumes from there."
             ) from error
 
     def read(self) -> list[Call]:
-        """Return all calls. A last line that was not written to its end is left out.
+        """Return all calls, without an incomplete last line.
 
         Raises:
-            StoreError: the file cannot be read, or is no journal.
+            StoreError: the file cannot be read, or is not a journal.
         """
         try:
             lines = self.path.read_text(encoding="ascii").splitlines(keepends=True)
@@ -93,28 +74,29 @@ class Journal:
             return [(name, _decode(arguments)) for name, arguments in whole]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(
-                f"{self.path} holds records that wait for the tracking store, and cannot be read: "
-                f"{error}. Move it away to go on without them."
+                f"cannot read {self.path}, which holds unsaved records of the tracking store: "
+                f"{error}. Move the file away to continue without these records."
             ) from error
 
     def remove(self) -> None:
-        """Remove the file, if it is there."""
+        """Remove the file, if it exists."""
         with suppress(OSError):
             self.path.unlink()
 
 
 def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> None:
-    """Do what a journal holds of runs and trials, in an open tracker.
+    """Pass the calls of a journal for runs and trials to an open tracker.
 
-    What is recorded already stays. Trials end after all of the runs, in the order of the journal.
+    Runs that are finished in the store are left out. Trials end after all of the runs, in the order
+    of the journal.
 
     Args:
         calls: those of the journal.
         tracker: open.
-        index: finds runs in the same store; None where their earlier records do not count.
+        index: finds runs in the same store; None to ignore their earlier records.
 
     Raises:
-        StoreError: the store cannot be written; all of it may be done again.
+        StoreError: the store cannot be written; the same calls may be replayed again.
     """
     of_runs: dict[str, list[Call]] = {}
     for name, arguments in calls:
@@ -130,29 +112,29 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> N
         trial, run, continues = start[1]
         tracker.start(trial, run, known.location if known else continues)
         curves = Curves()
-        for name, (event,) in events:
-            # A call may be in the journal twice: what was under way when the store went away.
+        for _, (event,) in events:
+            # The journal may hold a call twice: the call that failed when the store went away.
             new = curves.add(event) if isinstance(event, Progress) else event
             if new is not None:
-                _apply(tracker, (name, (new,)))
+                tracker.record(new)
     for name, arguments in calls:
         if name == "end_trial":
-            _apply(tracker, (name, arguments))
+            tracker.end_trial(*arguments)
 
 
 def finish_journal(journal: Journal, make_tracker: Callable[..., Tracker], index: RunIndex) -> None:
-    """Write what an earlier sweep could not, and remove its journal.
+    """Save the records of an earlier sweep to the store, and remove its journal.
 
     Args:
-        journal: nobody may be writing it.
-        make_tracker: makes the tracker of the store, for datasets by fingerprint.
+        journal: no process may be writing to it.
+        make_tracker: returns a tracker of the store, given datasets by fingerprint.
         index: finds runs in the same store.
 
     Raises:
         StoreError: the store cannot be written, or the journal cannot be read.
     """
     calls = journal.read()
-    if not calls:  # Its first line was not written to its end: nothing was kept yet.
+    if not calls:  # Its first line is incomplete: it holds no records.
         journal.remove()
         return
     sweeps, datasets = calls[0][1]
@@ -164,17 +146,10 @@ def finish_journal(journal: Journal, make_tracker: Callable[..., Tracker], index
     journal.remove()
 
 
-def _apply(tracker: Tracker, call: Call) -> None:
-    name, arguments = call
-    getattr(tracker, name)(*arguments)
-
-
-def _encode(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
-    """Return a value as JSON has it; objects with one key say what is in them."""
+def _encode(value: Any) -> Any:  # noqa: PLR0911 - a case for each kind
+    """Return a value in the form that JSON has; an object has one key, which names its type."""
     match value:
-        case bool() | str() | None:
-            return value
-        case int() | float():
+        case bool() | str() | int() | float() | None:
             return value
         case np.generic():
             return value.item()
@@ -189,14 +164,13 @@ def _encode(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
             return [_encode(item) for item in value]
         case Mapping():
             return {"mapping": [[name, _encode(item)] for name, item in value.items()]}
-    assert is_dataclass(value), f"{type(value)} cannot be kept"
     assert type(value).__name__ in _KINDS, f"{type(value)} cannot be kept"
     values = {field.name: _encode(getattr(value, field.name)) for field in fields(value)}
     return {type(value).__name__: values}
 
 
-def _decode(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
-    """Return what `_encode` was given; lists come back as tuples."""
+def _decode(value: Any) -> Any:  # noqa: PLR0911 - a case for each kind
+    """Return the value that `_encode` was given, with tuples in place of lists."""
     if isinstance(value, list):
         return tuple(map(_decode, value))
     if not isinstance(value, dict):

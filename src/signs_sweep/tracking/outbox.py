@@ -1,11 +1,11 @@
-"""A tracker whose calls return at once and are not lost, whatever becomes of its store.
+"""A tracker that neither blocks the sweep loop nor loses records while its store is unavailable.
 
-The sweep loop must not wait for databases, pictures and model files: writing a run of 1,500 epochs
-takes about a second, in which the workers would go unheard. And a tracking server restarts, a
-network drops, a database is locked for a minute: none of that is a reason to stop training. So
-calls wait in a queue, from which one thread hands them to the tracker, or, while the store does not
-answer, to a journal on the disk. From there they go to the store when it answers again, at the end
-of the sweep, or at the start of the next one.
+Writing a run of 1,500 epochs takes about a second, with its database, pictures and model files. In
+that time the loop could not serve the workers. A tracking server may restart, a network may fail, a
+database may be locked for a minute: training does not stop for that. Calls therefore wait in a
+queue. A thread passes them to the tracker or, while the store does not answer, writes them to a
+journal. The journal is replayed when the store answers again, at the latest when the next sweep
+starts.
 """
 
 import time
@@ -33,14 +33,14 @@ from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.journal import Call, Journal, replay
 
 _MOST_WAITING = 16
-"""Ended runs (about a megabyte each, with the model) that may wait to be written.
+"""How many ended runs, each about a megabyte with its model, may wait to be written.
 
-Only runs that take less time than their records ever get there: a few epochs. The loop then goes on
-at the pace of the store, instead of filling the memory.
+Only runs of a few epochs, which train faster than they are recorded, reach this limit. The loop
+then waits for the store instead of filling the memory.
 """
 
 _EPOCHS_AN_END = 250
-"""Epochs that take about as long to write as the end of a run.
+"""How many epochs take as long to write as the end of a run, about.
 
 A tiny network trains 13,000 epochs a second on two cores; SQLite takes about 4,000.
 """
@@ -48,30 +48,30 @@ A tiny network trains 13,000 epochs a second on two cores; SQLite takes about 4,
 _ROOM = _MOST_WAITING * _EPOCHS_AN_END
 
 _RETRY_SECONDS = 15.0
-"""How long to leave a store alone that did not answer: asking may take as long again."""
+"""Pause after a failure of the store: a failing call may take as long."""
 
 _PATIENCE_SECONDS = 20.0
-"""How long to wait for the store at the end, when only that is left: a server restarts in less."""
+"""How long `close` waits for a store that does not answer: a server restarts faster."""
 
 _PAUSE_SECONDS = 1.0
-"""Between two attempts then."""
+"""Between two attempts of `close`."""
 
 _SECONDS = 3.0
-"""How long the writer may go on after an interruption."""
+"""How long the writer may continue after an interruption."""
 
 _LEAST_SECONDS = 1.0
-"""How long it may go on in any case once `close` is called: the end of a record takes 0.2 s."""
+"""How long the writer may always continue after `close`: the end of a record takes 0.2 s."""
 
 _LAST_SECONDS = 0.5
-"""How long the current call may then take to end: a database need not undo it."""
+"""How long the current call may then take, so that a database need not roll it back."""
 
 _POLL_SECONDS = 0.1
-"""Between two looks at the clock: an interruption may have come."""
+"""Between two checks for an interruption."""
 
 
 @dataclass(eq=False)
 class _Begun:
-    """What was handed to the tracker of a run that has not ended: its record may be incomplete."""
+    """The calls for a run that has not ended: its record may be incomplete."""
 
     calls: list[Call]
     curves: Curves = field(default_factory=Curves)
@@ -86,24 +86,26 @@ class _Begun:
     def all(self) -> list[Call]:
         """Return the calls, with all epochs in one event.
 
-        A run of a million epochs has 30,000 events, which take ten times as long to be written.
+        A run of a million epochs has 30,000 events, which take ten times as long to write.
         """
         epochs: list[Call] = [("record", (self.curves.joined(),))] if self.curves.epochs else []
         return [*self.calls, *epochs, *self.end]
 
 
 class Outbox:
-    """Implements `Tracker` on top of another tracker, which it calls in a thread of its own.
+    """Implements `Tracker` on top of another tracker, which only its writer thread calls.
 
-    Calls return at once, except `close`. After `open` a store that fails is no error: what it does
-    not take is kept in the journal. Anything else that goes wrong, `open` and the journal included,
-    is raised by the next call and by every later one; after it nothing more is written.
+    Calls do not wait for the store, except `close`, and `record` while too much is waiting. After
+    `open`, a failure of the store is not an error: calls that it does not accept are kept in the
+    journal. Any other error, in `open`, in the journal or a bug, is raised by the next call and by
+    every later call except `hurry`; nothing is written after it.
 
-    It has one caller at a time, and `hurry` may come from a signal handler. The writer alone calls
-    the tracker. Calls move from the queue to the tracker or the journal under `_moving`, so that
-    `close`, when it cannot wait for the writer any longer, finds each of them in one place.
+    It has one caller at a time; a signal handler may call `hurry`. A call is in the queue, then in
+    `_current`, until it is in the store or the journal. It moves under `_moving`, so that `close`
+    finds each call in one of these places when it stops waiting for the writer.
 
     Attributes:
+        is_away: whether there is a journal: the store has not accepted every call.
         is_closing: whether `close` was called.
     """
 
@@ -118,16 +120,16 @@ class Outbox:
         retry_seconds: float = _RETRY_SECONDS,
         patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
-        """Wrap a tracker; the thread starts with the first call, and the journal with a failure.
+        """Wrap a tracker; the writer thread starts with the first call.
 
         Args:
-            tracker: writes to the store; nobody else may call it any more.
-            index: finds runs in the same store; None where their earlier records do not count.
-            journal: where to keep what cannot be written.
-            datasets: what the runs are trained on, by fingerprint, to be kept with them.
-            tell: gets a message when the store goes away and when it is back, in the writer.
-            retry_seconds: how long to leave the store alone after a failure.
-            patience_seconds: how long to wait for it at the end, unless that is an interruption.
+            tracker: writes to the store; it must have no other caller from now on.
+            index: finds runs in the same store; None to ignore their earlier records.
+            journal: where to keep calls that the store does not accept; created when needed.
+            datasets: what the runs are trained on, by fingerprint; kept in the journal.
+            tell: called by the writer thread with a message when the store fails or answers again.
+            retry_seconds: pause after a failure of the store.
+            patience_seconds: how long `close` waits for the store, except after an interruption.
         """
         self._tracker = tracker
         self._index = index
@@ -142,34 +144,29 @@ class Outbox:
         self._load = 0
         self._moving = Lock()
         self._current: Call | None = None
-        """What the writer has taken from the queue, until it is in the store or the journal."""
+        """The call that the writer has taken from the queue, until it is stored."""
         self._begun: dict[str, _Begun] = {}
-        self._is_away = False
         self._is_left = False
         self._next_try = 0.0
         self._failure: Exception | None = None
         self._deadline = float("inf")
+        self.is_away = False
         self.is_closing = False
-        # A daemon: a call to a server that hangs must not keep the process alive.
+        # A daemon, so that a call to a server that hangs does not keep the process alive.
         self._writer = Thread(target=self._write, name="tracker", daemon=True)
 
     @property
-    def is_away(self) -> bool:
-        """Whether the store has not taken everything: there is a journal."""
-        return self._is_away
-
-    @property
     def unwritten(self) -> str | None:
-        """What the store has not taken by the end, in words, or None."""
-        if not self._is_away:
+        """A sentence about the records that are not in the store yet, or None."""
+        if not self.is_away:
             return None
         return (
-            "the tracking store has not taken everything yet. The rest is kept in "
-            f"{self._journal.path}; the next `run` or `search` writes it."
+            "the tracking store has not accepted all records yet. The others are kept in "
+            f"{self._journal.path}; the next `run` or `search` saves them."
         )
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
-        """See `Tracker.open`. A store that cannot be written now is an error."""
+        """See `Tracker.open`. A store that cannot be written here is an error."""
         self._sweeps = tuple(sweeps)
         self._later("open", sweeps)
 
@@ -178,11 +175,11 @@ class Outbox:
         self._later("start", trial, run, continues)
 
     def record(self, event: Event) -> None:
-        """See `Tracker.record`. Waits where more is on its way than the store can take soon."""
+        """See `Tracker.record`. Waits while the queue is full."""
         self._later("record", event)
 
     def then(self, job: Callable[[], None]) -> None:
-        """See `Tracker.then`. What is in the journal counts as written."""
+        """See `Tracker.then`. Calls in the journal count as written."""
         self._later("then", job)
 
     def end_trial(self, end: TrialEnd) -> None:
@@ -190,9 +187,9 @@ class Outbox:
         self._later("end_trial", end)
 
     def hurry(self) -> None:
-        """Wait for no room any more, and let `close` end within seconds; again, at once.
+        """Do not wait for a full queue, and limit `close` to some seconds; a second call, to none.
 
-        May be called from a signal handler.
+        A signal handler may call it.
         """
         self._deadline = time.monotonic() + (_SECONDS if self._is_patient else 0)
 
@@ -204,9 +201,9 @@ class Outbox:
     ) -> None:
         """See `Tracker.close`.
 
-        Waits until everything is in the store or the journal; the thread has ended then. After an
-        interruption, which `hurry` or the state KILLED means, it waits for some seconds: the rest
-        goes to the journal, and the thread ends with its current call.
+        Waits until the writer has ended, with every call in the store or the journal. After an
+        interruption (`hurry`, or the state KILLED) it waits for some seconds only: the remaining
+        calls go to the journal, and the writer ends after its current call.
         """
         self.is_closing = True
         if state is State.KILLED and self._is_patient:
@@ -221,7 +218,7 @@ class Outbox:
         self._raise_failure()
 
     def _leave(self) -> None:
-        """Keep what is not written, and let the writer begin nothing more."""
+        """Keep all calls that are not written; the writer begins no other call."""
         with self._moving:
             self._is_left = True
             waiting = list(self._waiting)
@@ -240,7 +237,7 @@ class Outbox:
         self._put((name, arguments))
 
     def _put(self, call: Call) -> None:
-        """Queue a call, once there is room for it."""
+        """Queue a call as soon as there is room for it."""
         load = _load(call)
         with self._changed:
             if self._writer.ident is None:
@@ -256,28 +253,28 @@ class Outbox:
         return self._deadline == float("inf")
 
     def _raise_failure(self) -> None:
-        """Raise what went wrong: a StoreError as one, a bug as itself, with its traceback."""
+        """Raise the error of the writer: a new StoreError, or a bug with its own traceback."""
         if isinstance(self._failure, StoreError):
             raise StoreError(str(self._failure)) from self._failure
         if self._failure is not None:
             raise self._failure
 
-    # From here on in the writer, except `_keep`.
+    # The writer calls the following methods; `_leave` calls `_keep` too.
 
     def _write(self) -> None:
-        """Do one call after the other, until the last; none after a failure."""
+        """Process the calls in order until the last; after a failure, only remove them."""
         while (call := self._take()) is not None:
             try:
                 if self._failure is None:
                     self._do(*call)
-            except Exception as error:  # noqa: BLE001 - handed to the caller, whatever it is
+            except Exception as error:  # noqa: BLE001 - raised in the caller's thread
                 self._failure = error
             self._finish(call)
             if call[0] == "close":
                 return
 
     def _take(self) -> Call | None:
-        """Take the next call from the queue, once there is one; None after `_leave`."""
+        """Wait for the next call and take it from the queue; return None after `_leave`."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_left)
         with self._moving:
@@ -291,7 +288,7 @@ class Outbox:
             return self._current
 
     def _finish(self, call: Call) -> None:
-        """Forget a call that is in the store or the journal, and with its end a run."""
+        """Forget a call that is in the store or the journal, and a run after its end."""
         name, arguments = call
         with self._moving:
             self._current = None
@@ -302,14 +299,14 @@ class Outbox:
             self._changed.notify_all()
 
     def _do(self, name: str, arguments: tuple[Any, ...]) -> None:
-        """Hand a call to the tracker, or keep it while the store is away."""
+        """Pass a call to the tracker, or keep it while the store is away."""
         if name == "then":
             arguments[0]()
             return
         if name == "close":
             self._wait_for_store(0 if arguments[0] is State.KILLED else self._patience_seconds)
         failure = None
-        if not self._is_away:
+        if not self.is_away:
             try:
                 getattr(self._tracker, name)(*arguments)
             except StoreError as error:
@@ -325,23 +322,23 @@ class Outbox:
         if failure is not None:
             self._next_try = time.monotonic() + self._retry_seconds
             self._tell(
-                f"{failure} Training goes on, and what it brings is kept in {self._journal.path} "
+                f"{failure} Training continues; its records are kept in {self._journal.path} "
                 "until the store answers again."
             )
         elif name != "close" and time.monotonic() >= self._next_try:
             self._try_again()
 
     def _wait_for_store(self, seconds: float) -> None:
-        """Try once, and again until so much time has passed."""
+        """Try at least once to replay the journal, and repeat for so many seconds."""
         end = time.monotonic() + seconds
-        while self._is_away and not self._is_left:
+        while self.is_away and not self._is_left:
             self._try_again()
-            if not self._is_away or time.monotonic() >= end:
+            if not self.is_away or time.monotonic() >= end:
                 return
             time.sleep(_PAUSE_SECONDS)
 
     def _try_again(self) -> None:
-        """Write what is in the journal, if the store takes it."""
+        """Replay the journal, and remove it if the store accepts all of it."""
         try:
             replay(self._journal.read(), self._tracker, self._index)
         except StoreError:
@@ -351,23 +348,23 @@ class Outbox:
             if self._is_left:
                 return
             self._journal.remove()
-            self._is_away = False
-        self._tell("the tracking store answers again; what waited for it is written")
+            self.is_away = False
+        self._tell("the tracking store answers again; the waiting records are saved")
 
     def _keep(self, waiting: Sequence[Call] = ()) -> None:
-        """Append the current call and those that wait to the journal; the caller holds `_moving`.
+        """Append the current and the waiting calls to the journal; the caller holds `_moving`.
 
-        A new journal begins with all of the runs under way. The tracker may have done some of it:
-        doing it again changes nothing.
+        A new journal starts with all calls for the runs under way. The tracker may have processed
+        some of them: repeating them changes nothing.
         """
         calls = [] if self._current is None else [self._current]
-        if not self._is_away:
+        if not self.is_away:
             begun = [call for run in self._begun.values() for call in run.all()]
             calls = [*begun, *(call for call in calls if call[0] not in ("start", "record"))]
         kept = [call for call in (*calls, *waiting) if call[0] not in ("open", "then")]
-        if not self._is_away:
+        if not self.is_away:
             kept.insert(0, ("open", (self._sweeps, self._datasets)))
-        self._is_away = True
+        self.is_away = True
         self._journal.append(*kept)
         self._current = None
 
@@ -377,7 +374,7 @@ def _is_end(event: Event) -> bool:
 
 
 def _load(call: Call) -> int:
-    """Return how long a call takes to be written, in epochs; 0 for what may always wait."""
+    """Return how long a call takes to write, in epochs; 0 for a call that never waits for room."""
     name, arguments = call
     if name != "record":
         return 0

@@ -1,8 +1,8 @@
-"""Recording in MLflow. The library is imported when a store is first used.
+"""Recording in MLflow, which is imported when a store is first used.
 
-`tracker` and `index` implement the protocols. `recorder` writes what happens to one run, `model`
-makes the folder of its model, `search` writes the trials of a search and what came of it, `found`
-turns what the store answers into results, `file` reads a SQLite file, `client` opens the store.
+`tracker` and `index` implement the protocols. `recorder` writes the record of a run, `model` the
+folder of its model, `search` the trials and findings of a search, `view` the page of an experiment.
+`found` turns records into results, `file` reads a SQLite file, `client` opens the store.
 """
 
 from signs_sweep.tracking.mlflow.index import MlflowIndex

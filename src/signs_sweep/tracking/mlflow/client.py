@@ -1,8 +1,8 @@
-"""Opening a store, and what is said when that or anything later fails."""
+"""Opening a store, writing to it, and the messages for its errors."""
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,11 +20,11 @@ from signs_sweep.project.databases import (
 )
 from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import OTHERWISE
-from signs_sweep.tracking.mlflow import tags
+from signs_sweep.tracking.mlflow.tags import KIND, TRAINING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment, Run
+    from mlflow.entities import Experiment, Metric, Run
 
 _PAGE = 5000
 _OLDEST_FIRST = "attributes.start_time ASC"
@@ -33,17 +33,17 @@ _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Stdout is for results.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # The defaults let a server that is away block for minutes.
+    # With the defaults, a call to a server that does not answer takes minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 
 
 def connect(uri: str) -> "MlflowClient":
-    """Open a store; make it if it is a database that is not there yet.
+    """Open a store; a database that does not exist is created.
 
     Raises:
-        StoreError: it cannot be opened.
+        StoreError: the store cannot be opened.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -51,24 +51,24 @@ def connect(uri: str) -> "MlflowClient":
         from mlflow import MlflowClient
         from mlflow.store.db.utils import create_sqlalchemy_engine
 
-    # MLflow logs the traceback of what it raises; the user hears of it from us.
+    # MLflow logs the traceback of every error that it raises; the user sees our message.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with store_errors(uri), opening(uri, OTHERWISE, _make):
         if sqlite_path(uri) is None and not is_server(uri):
-            # MLflow would ask one that is dead for 100 s.
+            # MLflow retries for 100 s if there is no connection.
             create_sqlalchemy_engine(uri).connect().close()
             _make(uri)
         client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)  # Whether it answers.
+        client.search_experiments(max_results=1)  # Fails if the store does not answer.
     return client
 
 
 def _make(uri: str) -> None:
-    """Give a database MLflow's tables, unless it has them.
+    """Create MLflow's tables in a database, unless they exist.
 
-    A client would do that too, but write the name of the current folder into a statement as it is,
-    with its quotes and colons.
+    A client would create them too, but puts the name of the current folder unescaped into an SQL
+    statement.
     """
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -76,14 +76,14 @@ def _make(uri: str) -> None:
 
 
 def store_errors(uri: str) -> AbstractContextManager[None]:
-    """Turn whatever a store or the disk answers into a StoreError."""
+    """Turn the errors of a store and of the disk into a StoreError."""
     return database_errors(partial(_explain, uri), "mlflow.exceptions.MlflowException")
 
 
 def search_all(
     client: "MlflowClient", experiment_ids: Iterable[str], condition: str
 ) -> list["Run"]:
-    """Return all runs of some experiments that meet a condition, oldest first."""
+    """Return all MLflow runs of some experiments that meet a condition, oldest first."""
     ids, runs, token = list(experiment_ids), [], None
     while True:
         page = client.search_runs(
@@ -95,11 +95,38 @@ def search_all(
             return runs
 
 
+def write(
+    client: "MlflowClient",
+    location: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    metrics: Sequence["Metric"] = (),
+) -> None:
+    """Write to a record, in one call.
+
+    Args:
+        client: the store.
+        location: id of the record.
+        params: by name.
+        tags: by name.
+        metrics: at most 1,000.
+    """
+    from mlflow.entities import Param, RunTag
+
+    client.log_batch(
+        location,
+        metrics=metrics,
+        params=[Param(*item) for item in (params or {}).items()],
+        tags=[RunTag(*item) for item in (tags or {}).items()],
+    )
+
+
 def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
-    """Return the id of an experiment, which is made if it is not there.
+    """Return the id of an MLflow experiment, which is created if it does not exist.
 
     Raises:
-        StoreError: it was deleted in MLflow.
+        StoreError: the experiment was deleted in MLflow.
     """
     from mlflow.exceptions import MlflowException
 
@@ -108,10 +135,10 @@ def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
         root = ProjectPaths(uri).artifact_root
         location = None if root is None else f"{root}/{quote(name)}"
         try:
-            kind = {tags.KIND: tags.TRAINING}
+            kind = {KIND: TRAINING}
             return str(client.create_experiment(name, artifact_location=location, tags=kind))
         except MlflowException:
-            # Another process may have made it in this moment.
+            # Another process may just have created the experiment.
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
@@ -138,10 +165,10 @@ def _explain(uri: str, error: Exception) -> str:
             cause = text.rpartition("(Caused by ")[2].rpartition("): ")[2].rstrip('")')
             return f"the tracking server {store} does not answer. Is it running? ({cause[:200]})"
         return f"the tracking server {store} refused: {reason}"
-    for words, meaning in (
-        ("out-of-date database schema", "an older MLflow made it; see `mlflow db upgrade`"),
-        ("Can't locate revision", "a newer MLflow made it; upgrade mlflow to read it"),
+    for fragment, meaning in (
+        ("out-of-date database schema", "an older MLflow created it; see `mlflow db upgrade`"),
+        ("Can't locate revision", "a newer MLflow created it; upgrade mlflow to read it"),
     ):
-        if words in str(error):
+        if fragment in str(error):
             reason = meaning
     return f"the tracking store {store} cannot be used: {reason}"

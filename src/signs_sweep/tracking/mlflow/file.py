@@ -1,9 +1,8 @@
 """Reading the records of runs from MLflow's SQLite file, without MLflow.
 
-Importing MLflow and opening a store with it takes 2 to 4 s, and answering for 1,000 runs another
-one; reading the five tables takes some hundredths. So `plan`, `compare` and the look-up of a `run`
-are answered at once. Nothing is ever written here. Where the file is not as expected, the caller
-asks MLflow.
+Importing MLflow and opening a store takes 2 to 4 s, and reading 1,000 runs with it another second.
+Reading the five tables takes some hundredths of a second: `plan`, `compare` and `run` wait for it.
+Nothing is written here. If the file is not as expected, the caller asks MLflow.
 """
 
 import json
@@ -35,17 +34,17 @@ def read_records(
 
     Args:
         path: the file.
-        uri: the store, for messages.
+        uri: the same store, for messages.
         experiment: name of an experiment, or None for all.
         run_ids: the runs, or None for all.
 
     Raises:
-        StoreError: there is no such experiment.
-        sqlite3.Error: the file is no database, not (yet) one of MLflow, or locked.
+        StoreError: the experiment does not exist.
+        sqlite3.Error: the file is not a database, not (yet) a database of MLflow, or locked.
     """
     address = f"{path.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(address, uri=True, timeout=2)) as database:
-        database.execute("BEGIN")  # One state of the store, whatever is written meanwhile.
+        database.execute("BEGIN")  # All queries see the same state of the store.
         if experiment is not None:
             names = [name for (name,) in database.execute(_ACTIVE)]
             if experiment not in names:
@@ -62,17 +61,17 @@ def _read(
         f"SELECT run_uuid, status {_RUNS} ORDER BY start_time, run_uuid", chosen
     ).fetchall()
     params: dict[str, dict[str, str]] = defaultdict(dict)
-    its_tags: dict[str, dict[str, str]] = defaultdict(dict)
+    tag_values: dict[str, dict[str, str]] = defaultdict(dict)
     metrics: dict[str, dict[str, float]] = defaultdict(dict)
     mine = f"WHERE run_uuid IN (SELECT run_uuid {_RUNS})"
-    for kept, table in ((params, "params"), (its_tags, "tags")):
-        query = f"SELECT run_uuid, key, value FROM {table} {mine}"  # noqa: S608 - no input in it
+    for kept, table in ((params, "params"), (tag_values, "tags")):
+        query = f"SELECT run_uuid, key, value FROM {table} {mine}"  # noqa: S608 - constants
         for location, name, value in database.execute(query, chosen):
             kept[location][name] = value
-    query = f"SELECT run_uuid, key, value, is_nan FROM latest_metrics {mine}"  # noqa: S608 - as above
+    query = f"SELECT run_uuid, key, value, is_nan FROM latest_metrics {mine}"  # noqa: S608 - constants
     for location, name, value, is_nan in database.execute(query, chosen):
         metrics[location][name] = float("nan") if is_nan else value
     return [
-        Record(location, status, params[location], its_tags[location], metrics[location])
+        Record(location, status, params[location], tag_values[location], metrics[location])
         for location, status in runs
     ]

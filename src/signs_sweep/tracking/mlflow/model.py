@@ -1,7 +1,7 @@
-"""The folder of a model as MLflow's Keras flavor has it, made without Keras.
+"""The folder of a model in MLflow's Keras flavor, written without Keras.
 
-What `mlflow.keras.save_model` writes, from a `.keras` file that a worker has made already: Keras
-and TensorFlow would take 5 s and 600 MB of this process only to write the same file again.
+It equals the folder that `mlflow.keras.save_model` writes, with the `.keras` file of a worker.
+Keras and TensorFlow would take 5 s and 600 MB of this process only to write that file again.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ def write_model(
     dataset: DatasetInfo,
     environment: Mapping[str, str],
 ) -> None:
-    """Write a model that `mlflow.keras.load_model` and `mlflow.pyfunc.load_model` load.
+    """Write a model for `mlflow.keras.load_model` and `mlflow.pyfunc.load_model`.
 
     Args:
-        folder: where to; it must not be there yet.
+        folder: the folder to create.
         model: content of a `.keras` file.
-        dataset: gives the example of an input, and how many probabilities come out.
-        environment: versions of the libraries it was trained with.
+        dataset: has an example of an input, and as many classes as the model has outputs.
+        environment: versions of Python and of the libraries that trained it, by name.
     """
     from mlflow import pyfunc
     from mlflow.models import Model, ModelSignature

@@ -1,10 +1,11 @@
-"""One run in MLflow, from its start to its end."""
+"""The record of a run in MLflow, from its start to its end."""
 
 import csv
 import io
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from signs_sweep.domain import (
 from signs_sweep.figures.run import draw_run
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
+from signs_sweep.tracking.mlflow.client import write
 from signs_sweep.tracking.mlflow.model import write_model
 
 if TYPE_CHECKING:
@@ -36,71 +38,56 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SECONDS = 2.0
-"""Between two writes of a run's epochs: often enough to watch, seldom enough to cost little."""
+"""Between two writes of a run's epochs: often enough to watch, rarely enough to cost little."""
 
 _REST = 10
-"""How many times as long as a write took to wait for the next one, where the store is slow."""
+"""On a slow store, the pause after a write in multiples of its duration."""
 
 _AT_ONCE = 900
-"""Metrics in a call; MLflow takes 1,000."""
+"""Metrics in a call; MLflow's limit is 1,000."""
 
 _GUESSES = (
     "It learned nothing: its loss has not been below that of guessing since epoch {:,}, and every "
     "image gets the same class, as from a network whose hidden units are all dead. Try a smaller "
     "learning_rate or another init_seed."
 )
-"""Note on a run whose network has only guessed since an epoch."""
+"""Note on a run whose network has been guessing since an epoch."""
 
 
+@dataclass(eq=False)
 class RunRecorder:
-    """Writes the events of one run to its record.
+    """Writes the events of a run to its record.
 
     Attributes:
+        client: the store.
         location: id of the record.
-        has_ended: whether the run has ended.
-        was_stopped: whether it has ended as killed.
+        run: the run.
+        dataset: what it is trained on.
+        spec: text of the spec.
+        recorded: by metric, the last epoch that the record already holds.
+        state: how the run ended, or RUNNING.
     """
 
-    def __init__(
-        self,
-        client: "MlflowClient",
-        location: str,
-        run: Run,
-        dataset: DatasetInfo,
-        spec: str,
-        recorded: Mapping[str, int],
-    ) -> None:
-        """Take over a record.
-
-        Args:
-            client: the store.
-            location: id of the record.
-            run: what is recorded.
-            dataset: what it is trained on.
-            spec: text of the spec.
-            recorded: by metric, the last epoch that the record has already.
-        """
-        self._recorded = recorded
-        self._client = client
-        self.location = location
-        self._run = run
-        self._dataset = dataset
-        self._spec = spec
-        self._environment: dict[str, str] = {}
-        self._curves = Curves()
-        self._waiting: list[Metric] = []
-        self._waiting_tags: dict[str, str] = {}
-        self._next_write = time.monotonic() + _SECONDS
-        self.has_ended = False
-        self.was_stopped = False
+    client: "MlflowClient"
+    location: str
+    run: Run
+    dataset: DatasetInfo
+    spec: str
+    recorded: Mapping[str, int]
+    state: State = field(default=State.RUNNING, init=False)
+    _environment: Mapping[str, str] = field(default_factory=dict, init=False)
+    _curves: Curves = field(default_factory=Curves, init=False)
+    _waiting: list["Metric"] = field(default_factory=list, init=False)
+    _waiting_tags: dict[str, str] = field(default_factory=dict, init=False)
+    _next_write: float = field(default_factory=lambda: time.monotonic() + _SECONDS, init=False)
 
     def record(self, event: Event) -> None:
-        """Record an event; one that was recorded before changes nothing."""
-        if self.has_ended:
+        """Record an event; an event after the end changes nothing."""
+        if self.state.has_ended:
             return
         match event:
             case Started():
-                self._environment = dict(event.environment)
+                self._environment = event.environment
                 self._waiting_tags |= {
                     tags.ENVIRONMENT + name: value for name, value in event.environment.items()
                 }
@@ -116,9 +103,8 @@ class RunRecorder:
                 pass
 
     def stop(self, when: float) -> None:
-        """End the record as killed, with what there is."""
+        """End the record as killed, with the epochs so far."""
         self._end(State.KILLED, when, self._history_files())
-        self.was_stopped = True
 
     def _add(self, event: Progress) -> None:
         from mlflow.entities import Metric
@@ -130,29 +116,23 @@ class RunRecorder:
             for step, (value, moment) in enumerate(
                 zip(values, event.times, strict=True), start=event.first_epoch
             )
-            if step > self._recorded.get(name, 0)
+            if step > self.recorded.get(name, 0)
         ]
         if time.monotonic() > self._next_write or len(self._waiting) > _AT_ONCE:
             self._write()
 
     def _write(self) -> None:
-        """Write what waits, and how many epochs there are now; the tags come last."""
-        from mlflow.entities import RunTag
-
+        """Write the waiting metrics and, after them, the tags and the number of epochs."""
         began = time.monotonic()
         waiting, self._waiting = self._waiting, []
         is_backlog = len(waiting) > _AT_ONCE
         while len(waiting) > _AT_ONCE:
-            self._client.log_batch(self.location, metrics=waiting[:_AT_ONCE])
+            write(self.client, self.location, metrics=waiting[:_AT_ONCE])
             waiting = waiting[_AT_ONCE:]
-        # A run that is stopped before it has gone on has the epochs of before.
-        epochs = max(self._curves.epochs, self._recorded.get("loss", 0))
+        # A run that was stopped before it resumed still has its earlier epochs.
+        epochs = max(self._curves.epochs, self.recorded.get("loss", 0))
         values = self._waiting_tags | {tags.EPOCHS: str(epochs)}
-        self._client.log_batch(
-            self.location,
-            metrics=waiting,
-            tags=[RunTag(name, value) for name, value in values.items()],
-        )
+        write(self.client, self.location, metrics=waiting, tags=values)
         self._waiting_tags = {}
         now = time.monotonic()
         rest = 0 if is_backlog else _REST * (now - began)
@@ -171,7 +151,7 @@ class RunRecorder:
         self._waiting += [
             Metric(name, value, moment, self._curves.epochs)
             for name, value in final.items()
-            if name not in self._recorded
+            if name not in self.recorded
         ]
         pictures = event.pictures
         if pictures is None:
@@ -188,7 +168,7 @@ class RunRecorder:
         self._end(State.FAILED, event.time, files)
 
     def _history_files(self) -> dict[str, bytes]:
-        files = {"spec.yaml": self._spec.encode()}
+        files = {"spec.yaml": self.spec.encode()}
         if self._curves.epochs:
             files["history.csv"] = _csv(self._curves.history())
         return files
@@ -202,18 +182,18 @@ class RunRecorder:
             for file, content in files.items():
                 (folder / file).write_bytes(content)
             if model is not None:
-                write_model(folder / "model", model, self._dataset, self._environment)
-            self._client.log_artifacts(self.location, str(folder))
-        self._client.set_terminated(self.location, state.value, end_time=int(when * 1000))
-        self.has_ended = True
+                write_model(folder / "model", model, self.dataset, self._environment)
+            self.client.log_artifacts(self.location, str(folder))
+        self.client.set_terminated(self.location, state.value, end_time=int(when * 1000))
+        self.state = state
 
     def _draw(self, confusion: "NDArray[np.int64] | None") -> dict[str, bytes]:
-        rate, classes = self._run.parameters.learning_rate, self._dataset.classes
+        rate, classes = self.run.parameters.learning_rate, self.dataset.classes
         return draw_run(rate, self._curves.history(), confusion, classes)
 
 
 def params_of(run: Run) -> dict[str, str]:
-    """Return the parameters as MLflow keeps them: text, numbers as in a spec."""
+    """Return the params of a run in MLflow: text, with numbers as in a spec."""
     values = {name: run.parameters.text(name) for name in PARAMETER_NAMES}
     validation = str(run.validation).removesuffix(".0")
     return values | run.model.values | {"validation": validation}

@@ -1,4 +1,4 @@
-"""Where a record comes from."""
+"""The origin of a record."""
 
 import getpass
 import subprocess
@@ -6,9 +6,9 @@ from contextlib import suppress
 
 
 def source_tags() -> dict[str, str]:
-    """Return the user, program and commit that make a record, in MLflow's own tags."""
+    """Return MLflow's tags for the user, program and commit that create a record."""
     values = {"mlflow.source.name": "signs-sweep", "mlflow.source.type": "LOCAL"}
-    with suppress(KeyError, OSError):  # A container may have no name for its user.
+    with suppress(KeyError, OSError):  # The user of a container may have no name.
         values["mlflow.user"] = getpass.getuser()
     commit = _commit()
     return values | ({"mlflow.source.git.commit": commit} if commit else {})

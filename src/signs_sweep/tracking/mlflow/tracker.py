@@ -1,4 +1,4 @@
-"""The tracker: sweeps as parent runs, runs as their children; in a search, trials in between."""
+"""The tracker: sweeps are parents of their runs in MLflow; in a search, trials are in between."""
 
 import json
 import time
@@ -12,7 +12,13 @@ from signs_sweep.domain import Event, Run, State, Trial, TrialEnd
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
-from signs_sweep.tracking.mlflow.client import connect, experiment_for, search_all, store_errors
+from signs_sweep.tracking.mlflow.client import (
+    connect,
+    experiment_for,
+    search_all,
+    store_errors,
+    write,
+)
 from signs_sweep.tracking.mlflow.found import unknown_experiment
 from signs_sweep.tracking.mlflow.index import MlflowIndex
 from signs_sweep.tracking.mlflow.recorder import RunRecorder, params_of
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 
 
 _DEFAULT = "0"
-"""The experiment that every store of MLflow has."""
+"""Id of the experiment that every MLflow store has."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class _OpenSweep:
     parent: str
     search: SearchRecorder | None
     with_data: set[tuple[str, str]] = field(default_factory=set)
-    """Records, each with the fingerprint of a dataset that is logged as its input."""
+    """Location of each record that has a dataset as input, with the fingerprint of the dataset."""
 
 
 class MlflowTracker:
@@ -49,12 +55,12 @@ class MlflowTracker:
         datasets: Mapping[str, DatasetInfo],
         is_dead: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """Remember what to use; the store is opened by the first call.
+        """Store the settings; the store is opened by the first call.
 
         Args:
-            uri: the store, as `resolve_uri` gives it.
+            uri: the store, as `resolve_uri` returns it.
             datasets: what runs are trained on, by fingerprint.
-            is_dead: whether the process of a sweep, by its id, of the same origin, has ended.
+            is_dead: whether the process of a sweep of the same origin has ended, by sweep_id.
         """
         self._uri = uri
         self._datasets = datasets
@@ -80,7 +86,7 @@ class MlflowTracker:
                 self._sweeps[sweep.experiment] = _OpenSweep(sweep, experiment_id, parent, search)
 
     def _parent(self, experiment_id: str, sweep: SweepRecord) -> str:
-        """Return the record of a sweep, which is made if it is not there."""
+        """Return the id of the record of a sweep, which is created if it does not exist."""
         if sweep.sweep_id:
             condition = f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"
             for known in search_all(self._client, [experiment_id], condition):
@@ -88,7 +94,7 @@ class MlflowTracker:
                 return str(known.info.run_id)
         now = datetime.now().astimezone()
         name = f"search {sweep.experiment}" if sweep.is_search else f"sweep {now:%Y-%m-%d %H:%M}"
-        made = self._client.create_run(
+        created = self._client.create_run(
             experiment_id,
             run_name=name,
             tags={
@@ -99,15 +105,15 @@ class MlflowTracker:
                 **source_tags(),
             },
         )
-        return str(made.info.run_id)
+        return str(created.info.run_id)
 
     def _end_abandoned(self, experiment_id: str, sweep: SweepRecord) -> None:
-        """Mark the records of sweeps that were killed, as nobody else will."""
+        """End the records of sweeps whose process was killed."""
         if not sweep.origin:
             return
         condition = f"tags.`{tags.ORIGIN}` LIKE '%' AND attributes.status = 'RUNNING'"
         for other in search_all(self._client, [experiment_id], condition):
-            # Not in the condition: a folder may have a name with quotes.
+            # Not part of the condition: the name of a folder may contain quotes.
             if other.data.tags[tags.ORIGIN] != sweep.origin:
                 continue
             sweep_id = other.data.tags[tags.SWEEP]
@@ -120,12 +126,8 @@ class MlflowTracker:
 
     def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
-        from mlflow.entities import Param
-
         sweep, client = self._sweeps[trial.experiment], self._client
-        if (
-            continues is None and run.run_id in self._recorders
-        ):  # Begun here, and started once more.
+        if continues is None and run.run_id in self._recorders:  # Started a second time.
             continues = self._recorders[run.run_id].location
         dataset = self._datasets[run.data]
         baseline = trial.baseline_of(run)
@@ -144,14 +146,13 @@ class MlflowTracker:
             if sweep.search is not None:
                 parent = sweep.search.begin_trial(trial)
             if continues is None:
-                made = client.create_run(
+                created = client.create_run(
                     sweep.experiment_id,
                     run_name=trial.title_of(run),
                     tags={tags.PARENT: parent, **values},
                 )
-                location = made.info.run_id
-                params = [Param(name, value) for name, value in params_of(run).items()]
-                client.log_batch(location, params=params)
+                location = str(created.info.run_id)
+                write(client, location, params=params_of(run))
                 recorded: Mapping[str, int] = {}
             else:
                 location = continues
@@ -164,7 +165,7 @@ class MlflowTracker:
         )
 
     def _log_input(self, location: str, sweep: _OpenSweep, fingerprint: str) -> None:
-        """Make a dataset an input of a record: MLflow's lists and filters show it."""
+        """Log a dataset as the input of a record, for MLflow's lists and filters."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         if (location, fingerprint) in sweep.with_data:
@@ -184,23 +185,21 @@ class MlflowTracker:
     def _reopen(
         self, location: str, experiment_id: str, values: Mapping[str, str]
     ) -> Mapping[str, int]:
-        """Continue an unfinished record; return how far each of its metrics is recorded.
+        """Continue an unfinished record; return the last recorded epoch of each metric.
 
-        In its own experiment it gets the tags of the trial that now goes on with it.
+        If the record is in this experiment, it gets the tags of the current trial.
         """
-        from mlflow.entities import RunTag
-
         client = self._client
         earlier = client.get_run(location)
         client.update_run(location, status="RUNNING")
         outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE]
         if earlier.info.experiment_id == experiment_id:
-            client.log_batch(location, tags=[RunTag(*item) for item in values.items()])
+            write(client, location, tags=values)
             outdated += [name for name in (tags.LABEL, tags.BASELINE) if name not in values]
         for name in outdated:
             if name in earlier.data.tags:
                 client.delete_tag(location, name)
-        # The whole history of a metric would take a second for each 10,000 epochs.
+        # Reading the history of a metric would take a second for each 10,000 epochs.
         return {latest.key: latest.step for latest in earlier.data.to_proto().metrics}
 
     def record(self, event: Event) -> None:
@@ -221,14 +220,17 @@ class MlflowTracker:
                 sweep.search.end_trial(end, stopped)
 
     def _stopped(self, run_ids: Sequence[str], experiment_id: str, trial: str) -> set[str]:
-        """Return the ids of the records of those runs of a trial that were stopped.
+        """Return the ids of the records of the runs of a trial that were stopped during it.
 
-        Those that were stopped before it and that it never began are not among them.
+        Args:
+            run_ids: the runs of the trial.
+            experiment_id: id of the MLflow experiment.
+            trial: id of the record of the trial.
         """
         here = [self._recorders[run_id] for run_id in run_ids if run_id in self._recorders]
         condition = f"tags.`{tags.PARENT}` = '{trial}' AND attributes.status = 'KILLED'"
         below = search_all(self._client, [experiment_id], condition)
-        return {recorder.location for recorder in here if recorder.was_stopped} | {
+        return {recorder.location for recorder in here if recorder.state is State.KILLED} | {
             record.info.run_id for record in below
         }
 
@@ -241,7 +243,7 @@ class MlflowTracker:
         """See `Tracker.close`."""
         with store_errors(self._uri):
             for recorder in self._recorders.values():
-                if not recorder.has_ended:
+                if not recorder.state.has_ended:
                     recorder.stop(time.time())
             for experiment, sweep in self._sweeps.items():
                 if experiment in tables:
@@ -257,16 +259,16 @@ class MlflowTracker:
         self._sweeps.clear()
 
     def save_view(self, experiment: str | None) -> str:
-        """Save how MLflow is to show an experiment, as its runs are now.
+        """Save a view of an experiment, with its current runs.
 
         Args:
-            experiment: its name; None for all of them or, where there is one, that one.
+            experiment: its name; None for the only experiment, or for the list of them.
 
         Returns:
-            What follows the address of MLflow's pages to show it.
+            The part of the page's URL after the address of MLflow.
 
         Raises:
-            StoreError: there is no such experiment, or the store cannot be written.
+            StoreError: the experiment does not exist, or the store cannot be written.
         """
         client = self._client
         with store_errors(self._uri):

@@ -1,9 +1,9 @@
 """The page of an experiment in MLflow: a table of its runs, and their curves side by side.
 
 Without a saved view MLflow opens in its mode for language models, with the sweeps as collapsed rows
-and without a chart. A view is a tag of the experiment, which MLflow's page reads and applies when
-the address names it: the state of the page in JSON, compressed, as a tag has 5,000 characters at
-most. MLflow does not document the state; tests look at the page in a browser.
+and without a chart. A view is the state of the page in JSON. MLflow reads it from a tag of the
+experiment if the URL names that tag. It is compressed, because a tag has at most 5,000 characters.
+MLflow does not document the state; tests check the page in a browser.
 """
 
 import json
@@ -19,12 +19,12 @@ from signs_sweep.tracking.mlflow.found import Record
 
 _KEY = "signs-sweep"
 VIEW = f"mlflow.sharedViewState.{_KEY}"
-"""The tag of an experiment that holds the view."""
+"""The tag that holds the view of an experiment."""
 
 _TRAINING_MODE = {"workflowType": "machine_learning"}
 _CURVES = ("loss", "val_loss", "accuracy", "val_accuracy")
 _FINAL = ("val_accuracy", "test_accuracy", "final_train_accuracy")
-"""The metrics that have a bar for each run. The first that there is sorts the runs, best first."""
+"""The metrics with a bar for each run. The first that was recorded sorts the runs, best first."""
 
 _DEFAULTS: dict[str, Any] = {
     "runsExpanded": {},
@@ -46,11 +46,11 @@ _DEFAULTS: dict[str, Any] = {
         "selectedXAxisMetricKey": "",
     },
 }
-"""What does not depend on the experiment; earlier versions of MLflow need all of it."""
+"""The state that does not depend on the experiment; earlier versions of MLflow need all of it."""
 
 
 def route(experiment_id: str | None) -> str:
-    """Return what follows the address of MLflow's pages, for an experiment or the list of them."""
+    """Return the end of the URL of an experiment's page, or of the list of experiments."""
     if experiment_id is None:
         return f"#/experiments?{urlencode(_TRAINING_MODE)}"
     view = {"viewStateShareKey": _KEY, **_TRAINING_MODE, "compareRunsMode": "CHART"}
@@ -60,8 +60,8 @@ def route(experiment_id: str | None) -> str:
 def view_of(records: Sequence[Record]) -> str:
     """Return the view of an experiment with these runs.
 
-    Sorted by a metric, the runs are listed by themselves and not below their sweeps, which the page
-    would show collapsed: which rows are expanded is no longer part of a view in MLflow 3.17.
+    Sorting by a metric lists the runs separately and not below their sweeps, which would be
+    collapsed: since MLflow 3.17 a view does not decide which rows are expanded.
     """
     recorded = {name for record in records for name in record.metrics}
     curves = [name for name in _CURVES if name in recorded]
