@@ -1,4 +1,4 @@
-"""What a session asks the store, and how long it waits for the answer."""
+"""The look-ups of a session in the store, and its interruptions."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def make_session(folder: Path, find, **options) -> Session:
     return Session(prepared, store, Options(**options), [], "one", lambda _: None)
 
 
-def test_a_run_that_is_known_by_now_is_found(tmp_path: Path) -> None:
+def test_a_run_that_was_finished_meanwhile_is_found(tmp_path: Path) -> None:
     assert make_session(tmp_path, lambda _: {RUN.run_id: KNOWN})._look_up(RUN) is KNOWN
 
 
@@ -41,7 +41,7 @@ def test_with_force_the_store_is_not_asked(tmp_path: Path) -> None:
     assert make_session(tmp_path, pytest.fail, force=True)._look_up(RUN) is None
 
 
-def test_a_store_that_fails_is_no_reason_not_to_train(tmp_path: Path) -> None:
+def test_training_continues_when_the_store_fails(tmp_path: Path) -> None:
     def fail(run_ids: list[str]) -> None:
         raise StoreError("it is away")
 

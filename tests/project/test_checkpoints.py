@@ -1,4 +1,4 @@
-"""Checkpoints as files: whole, checked, and no more than needed."""
+"""Checkpoints as files: complete, checked, and only as many as needed."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def names(folder: Path) -> list[str]:
     return sorted(file.name for file in (folder / RUN.trajectory_id).iterdir())
 
 
-def test_of_a_run_under_way_two_are_kept_and_the_end_stays(tmp_path: Path) -> None:
+def test_a_run_in_training_has_two_checkpoints_and_its_end_is_kept(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
     keep(store, 1, 2, 3)
     assert names(tmp_path) == ["00000002.h5", "00000003.h5"]
@@ -35,7 +35,7 @@ def test_of_a_run_under_way_two_are_kept_and_the_end_stays(tmp_path: Path) -> No
     assert store.latest(RUN) == b"state 10"
 
 
-def test_the_end_of_a_run_takes_the_place_of_what_was_before_it(tmp_path: Path) -> None:
+def test_the_end_of_a_run_replaces_its_earlier_checkpoints(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
     longer = Run(Parameters(epochs=30), Dense((2,)), 0.0, "data")
     for epoch in (19, 21):  # It was interrupted and resumes from there.
@@ -46,12 +46,12 @@ def test_the_end_of_a_run_takes_the_place_of_what_was_before_it(tmp_path: Path) 
     assert names(tmp_path) == ["00000010.end.h5", "00000019.h5", "00000021.h5"]
 
 
-def test_a_reader_finds_what_took_the_place_of_what_it_was_about_to_read(tmp_path: Path) -> None:
+def test_a_reader_finds_the_checkpoint_that_replaced_the_expected_one(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
     keep(store, 3, 6)
 
     class Slow(FileCheckpoints):
-        """Another process writes the end after this one has looked what there is."""
+        """Another process writes the end after this process has listed the files."""
 
         def _files(self, run: Run) -> list[tuple[int, Path]]:
             files = super()._files(run)
@@ -73,7 +73,9 @@ def test_a_reader_finds_what_took_the_place_of_what_it_was_about_to_read(tmp_pat
     ],
     ids=["last byte", "half", "empty", "other byte", "longer"],
 )
-def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(tmp_path: Path, damage) -> None:
+def test_a_damaged_checkpoint_is_renamed_and_the_checkpoint_before_it_is_used(
+    tmp_path: Path, damage
+) -> None:
     store = FileCheckpoints(tmp_path)
     keep(store, 3, 6)
     file = tmp_path / RUN.trajectory_id / "00000006.h5"
@@ -83,7 +85,7 @@ def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(tmp_path: Path, d
     assert store.latest_epoch(RUN) == 3
 
 
-def test_what_was_not_written_to_its_end_counts_for_nothing(tmp_path: Path) -> None:
+def test_an_incomplete_file_is_not_a_checkpoint(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
     keep(store, 3)
     (tmp_path / RUN.trajectory_id / "00000006.h5.part").write_bytes(b"half of it")
@@ -97,7 +99,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_loses_nothing(tmp_path
         keep(FileCheckpoints(tmp_path / "taken"), 1)
 
 
-def test_what_nothing_needs_is_what_is_broken_and_what_is_before_an_end(tmp_path: Path) -> None:
+def test_damaged_files_and_checkpoints_before_an_end_are_unneeded(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
     keep(store, 4, 8)
     trajectory = RUN.trajectory_id
@@ -121,15 +123,15 @@ def test_what_nothing_needs_is_what_is_broken_and_what_is_before_an_end(tmp_path
     assert store.latest(longer) == b"x"
 
 
-def test_a_damaged_one_is_named(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_reported(tmp_path: Path) -> None:
     store = FileCheckpoints(tmp_path)
     keep(store, 3)
     file = tmp_path / RUN.trajectory_id / "00000003.h5"
     file.write_bytes(file.read_bytes()[:-1])
-    said: list[str] = []
-    assert store.latest(RUN, said.append) is None
-    assert len(said) == 1
-    assert f"{file} is damaged and was renamed to {file.name}.damaged" in said[0]
+    messages: list[str] = []
+    assert store.latest(RUN, messages.append) is None
+    assert len(messages) == 1
+    assert f"{file} is damaged and was renamed to {file.name}.damaged" in messages[0]
 
 
 def test_a_longer_finished_run_is_known(tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ assert store.latest(run) == b"x" * 1000
 """
 
 
-def test_a_disk_that_takes_no_more_is_an_error_and_earlier_ones_stay(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_earlier_checkpoints_stay(tmp_path: Path) -> None:
     """The system refuses to write in the middle of the file, as a full disk does."""
     done = subprocess.run(
         [sys.executable, "-c", WRITE_TOO_MUCH, str(tmp_path)],

@@ -1,4 +1,4 @@
-"""Who may train what, among sweeps of one machine."""
+"""Claims of the sweeps of a machine."""
 
 import subprocess
 import sys
@@ -20,17 +20,17 @@ time.sleep(60)
 """
 
 
-def test_one_at_a_time_has_the_right(tmp_path: Path) -> None:
-    one, other = FileClaims(tmp_path / "new"), FileClaims(tmp_path / "new")
-    assert one.take("abc")
-    assert not one.take("abc")
-    assert not other.take("abc")
-    assert other.take("def")
-    one.release("abc")
-    assert other.take("abc")
+def test_a_claim_has_one_holder_at_a_time(tmp_path: Path) -> None:
+    first, second = FileClaims(tmp_path / "new"), FileClaims(tmp_path / "new")
+    assert first.take("abc")
+    assert not first.take("abc")
+    assert not second.take("abc")
+    assert second.take("def")
+    first.release("abc")
+    assert second.take("abc")
 
 
-def test_what_a_process_held_is_free_when_it_is_killed(tmp_path: Path) -> None:
+def test_the_claims_of_a_process_are_free_after_it_was_killed(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )

@@ -1,4 +1,4 @@
-"""Which addresses of databases and servers can be used, and what they name."""
+"""The addresses of databases and servers, and the messages for invalid ones."""
 
 import os
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_a_file_is_named_relative_to_the_folder(uri: str, path: str, tmp_path: P
         "mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BPWD%3Dy",
     ],
 )
-def test_what_can_be_an_address_stays_as_it_is(uri: str, tmp_path: Path) -> None:
+def test_a_valid_address_is_not_changed(uri: str, tmp_path: Path) -> None:
     assert resolve(uri, tmp_path, "x.db") == uri
     assert sqlite_path(uri) is None
     assert is_server(uri) is uri.startswith("http")
@@ -104,9 +104,7 @@ def test_what_can_be_an_address_stays_as_it_is(uri: str, tmp_path: Path) -> None
         ("sqlite:///" + os.fsdecode(b"\xff"), "the name is not UTF-8"),
     ],
 )
-def test_what_can_be_no_address_is_refused_with_advice(
-    uri: str, words: str, tmp_path: Path
-) -> None:
+def test_an_invalid_address_is_an_error_with_advice(uri: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         resolve(uri, tmp_path, "x.db")
     assert words in str(caught.value)
@@ -130,5 +128,7 @@ def test_an_address_is_shown_without_its_password_and_a_file_as_its_path() -> No
         (OSError(), "OSError"),
     ],
 )
-def test_what_a_database_answers_is_said_in_a_line(error: Exception, words: str) -> None:
+def test_the_reason_for_an_error_of_a_database_is_a_single_line(
+    error: Exception, words: str
+) -> None:
     assert why(error).endswith(words)

@@ -1,4 +1,4 @@
-"""Where everything of a project is."""
+"""The paths of the files of a project."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def test_journals_are_found_by_their_sweep_and_stay_when_the_password_changes(
 
 
 def test_the_names_of_earlier_versions_stay() -> None:
-    """What they left on disk is found: journals, and claims that another process holds."""
+    """Their files are found: journals, and claims that another process holds."""
     assert SERVER.journal("one") == Path("/work/mlruns/spool/c6653d36-one.jsonl")
     assert FILE.study_claim("sqlite:////data/o.db", "toy") == (Path("/data"), "o.db.toy")
     folder, name = FILE.study_claim("postgresql://me:s3cretpw@host/db", "toy")

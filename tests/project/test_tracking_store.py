@@ -1,4 +1,4 @@
-"""Which store is meant, and who may open it when."""
+"""The address of the tracking store, and opening it from several processes."""
 
 import sqlite3
 import subprocess
@@ -49,7 +49,7 @@ def test_the_option_wins_over_the_environment_and_that_over_the_default(
         (" ", "is empty"),
     ],
 )
-def test_what_can_be_no_store_is_refused_with_one_that_can(
+def test_an_invalid_store_is_an_error_that_names_a_valid_one(
     uri: str, advice: str, tmp_path: Path
 ) -> None:
     with pytest.raises(StoreError) as caught:
@@ -58,7 +58,7 @@ def test_what_can_be_no_store_is_refused_with_one_that_can(
     assert advice in str(caught.value)
 
 
-def test_an_empty_variable_of_the_environment_is_none(
+def test_an_empty_environment_variable_is_ignored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
@@ -82,7 +82,7 @@ def test_only_a_database_file_that_is_missing_is_known_to_hold_nothing(tmp_path:
     assert store_exists("http://127.0.0.1:1")
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_that_names_another_way(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error_with_advice(tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     with (
         pytest.raises(StoreError, match="--tracking-uri"),
@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_another_way(tmp_pat
         pass
 
 
-def test_a_second_one_waits_until_the_first_has_opened_the_store(tmp_path: Path) -> None:
+def test_a_second_process_waits_until_the_first_has_opened_the_store(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
     code = (
         "import sys\nfrom signs_sweep.project.databases import opening\n"
@@ -110,7 +110,7 @@ def test_a_second_one_waits_until_the_first_has_opened_the_store(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_several_that_open_a_fresh_store_at_once_all_can(tmp_path: Path) -> None:
+def test_several_processes_can_open_a_new_store_at_the_same_time(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
     code = (
         "import sys\nfrom signs_sweep.tracking import MlflowIndex\n"
@@ -128,7 +128,7 @@ def test_several_that_open_a_fresh_store_at_once_all_can(tmp_path: Path) -> None
         )
         for _ in range(3)
     ]
-    for one in several:
-        out, err = one.communicate(timeout=600)
-        assert (one.returncode, out) == (0, "0\n"), err
+    for process in several:
+        out, err = process.communicate(timeout=600)
+        assert (process.returncode, out) == (0, "0\n"), err
     assert MlflowIndex(uri).find() == {}

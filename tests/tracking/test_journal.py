@@ -46,7 +46,7 @@ FINDINGS = Findings({"l2": 0.0}, {"best_value": 0.5}, "It *did* help.", {"a.png"
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
 
 
-def test_a_journal_without_a_whole_line_is_forgotten(tmp_path: Path) -> None:
+def test_a_journal_without_a_complete_line_is_removed(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "one.jsonl")
     journal.path.write_bytes(b'["open", [[')
     finish_journal(journal, lambda _: pytest.fail("there is nothing to write"), MemoryTracker())
@@ -101,7 +101,7 @@ def test_a_file_that_is_not_a_journal_is_an_error_that_names_it(
 
 
 def test_everything_that_a_tracker_records_can_wait_in_a_journal(tmp_path: Path) -> None:
-    """The names of the classes are written, so one that is missing would end the sweep."""
+    """A type that the journal does not know would end the sweep."""
     samples = {
         Started: Started("r", 0, 1.0, {}),
         Progress: Progress("r", 1, {"loss": np.ones(1)}, np.ones(1, dtype=np.int64)),
@@ -117,5 +117,5 @@ def test_everything_that_a_tracker_records_can_wait_in_a_journal(tmp_path: Path)
     assert [type(arguments[0]) for _, arguments in journal.read()] == list(samples)
 
 
-def test_a_record_without_its_start_is_no_obstacle() -> None:
+def test_a_record_without_its_start_is_skipped() -> None:
     replay([("record", (Stopped("r", 1.0),))], MemoryTracker(), None)

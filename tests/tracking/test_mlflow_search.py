@@ -31,7 +31,7 @@ FINDINGS = Findings({"l2": 0.01}, {"best_value": 0.75}, "**l2** mattered.", {"a.
 
 
 class Store:
-    """A store, and what is in it, by the names that MLflow shows."""
+    """A store and its content, by the names that MLflow shows."""
 
     def __init__(self, file: Path) -> None:
         self.uri = f"sqlite:///{file}"
@@ -46,7 +46,7 @@ class Store:
         return run
 
     def children(self, name: str) -> list[str]:
-        """Return the names of what is below a record."""
+        """Return the names of the records below a record."""
         location = self.named(name).info.run_id
         found = self._search(f"tags.mlflow.parentRunId = '{location}'")
         return sorted(run.info.run_name for run in found)
@@ -57,7 +57,7 @@ class Store:
 
     def artifacts(self, name: str) -> set[str]:
         found = connect(self.uri).list_artifacts(self.named(name).info.run_id)
-        return {one.path for one in found}
+        return {item.path for item in found}
 
     def _search(self, condition: str):
         client = connect(self.uri)
@@ -117,7 +117,7 @@ def test_a_trial_has_its_number_value_state_and_each_replicate(store) -> None:
     assert "| 3, 0 | 0.5 |" in tags["mlflow.note.content"]
 
 
-def test_a_trial_of_one_run_says_its_value_once(store) -> None:
+def test_a_trial_of_a_single_run_shows_its_value_once(store) -> None:
     tracker = store.tracker()
     end = replace(END, trial=searched(1, RUNS[0]), values={IDS[0]: 0.75})
     tracker.end_trial(end)
@@ -133,7 +133,9 @@ def test_a_trial_of_one_run_says_its_value_once(store) -> None:
         (TrialState.STOPPED, "KILLED", "Stopped"),
     ],
 )
-def test_a_trial_without_success_says_so(store, state: TrialState, status: str, note: str) -> None:
+def test_a_trial_without_success_has_a_note(
+    store, state: TrialState, status: str, note: str
+) -> None:
     tracker = store.tracker()
     tracker.end_trial(replace(END, state=state, value=None, values={}))
     tracker.close(State.FINISHED, {})
@@ -150,7 +152,7 @@ PRUNED = replace(
 
 
 @pytest.mark.parametrize("other", ["toy", "elsewhere"])
-def test_of_a_pruned_trial_the_runs_that_did_not_finish_say_so_until_they_go_on(
+def test_the_unfinished_runs_of_a_pruned_trial_are_pruned_until_they_resume(
     store, other: str
 ) -> None:
     begun = MlflowTracker(store.uri, {"abcd": DATASET})
@@ -175,7 +177,7 @@ def test_of_a_pruned_trial_the_runs_that_did_not_finish_say_so_until_they_go_on(
 
 
 @pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.COMPLETE])
-def test_of_another_trial_no_run_is_said_to_be_pruned(store, state: TrialState) -> None:
+def test_no_run_of_a_trial_with_a_different_state_is_pruned(store, state: TrialState) -> None:
     tracker = store.tracker()
     tracker.start(TRIAL, RUNS[0])
     tracker.record(stopped(RUNS[0]))
@@ -193,7 +195,7 @@ def test_a_trial_whose_runs_are_all_known_has_a_record_without_children(store) -
     assert store.named("trial 1").info.status == "FINISHED"
 
 
-def test_an_end_told_twice_changes_nothing(store) -> None:
+def test_an_end_that_is_recorded_twice_changes_nothing(store) -> None:
     tracker = store.tracker()
     tracker.end_trial(END)
     once = store.named("trial 1").to_dictionary()
@@ -227,7 +229,7 @@ def test_a_trial_whose_end_never_came_is_killed_by_close(store) -> None:
     assert "signs_sweep.state" not in store.named("trial 1").data.tags
 
 
-def test_a_search_that_is_opened_again_goes_on_in_its_trials(store) -> None:
+def test_a_search_that_is_opened_again_continues_its_trials(store) -> None:
     first = store.tracker()
     train(first, RUNS[0])
     first.start(TRIAL, RUNS[1])
@@ -245,7 +247,7 @@ def test_a_search_that_is_opened_again_goes_on_in_its_trials(store) -> None:
     assert store.named("trial 1").info.status == "FINISHED"
 
 
-def test_a_trial_that_is_left_by_a_process_that_died_is_killed_in_the_end(store) -> None:
+def test_a_trial_of_a_process_that_died_is_killed_by_close(store) -> None:
     store.tracker().start(TRIAL, RUNS[0])
     store.tracker().close(State.FINISHED, {})
     assert store.named("trial 1").info.status == "KILLED"
@@ -258,7 +260,7 @@ def test_a_search_that_was_killed_is_ended_with_its_trials_by_the_next_sweep(sto
     assert store.named("trial 1").info.status == "KILLED"
 
 
-def test_an_ended_trial_of_which_a_run_starts_runs_until_it_ends_again(store) -> None:
+def test_an_ended_trial_is_running_again_when_one_of_its_runs_starts(store) -> None:
     tracker = store.tracker()
     tracker.start(TRIAL, RUNS[0])
     tracker.end_trial(replace(END, state=TrialState.FAILED, value=1.0, values={}))
@@ -282,7 +284,7 @@ def test_an_unfinished_run_of_a_sweep_moves_below_the_trial_that_continues_it(st
     assert store.children("trial 1") == RUN_NAMES[:1]
 
 
-def test_what_was_found_is_in_the_record_of_the_search(store) -> None:
+def test_the_findings_are_in_the_record_of_the_search(store) -> None:
     tracker = store.tracker()
     tracker.end_trial(END)
     tracker.close(State.FINISHED, {"toy": "table"}, {"toy": FINDINGS})
@@ -294,7 +296,7 @@ def test_what_was_found_is_in_the_record_of_the_search(store) -> None:
     assert store.artifacts("search toy") == {"spec.yaml", "plan.txt", "table.csv", "a.png"}
 
 
-def test_what_is_found_later_replaces_what_was_found_and_leaves_a_history(store) -> None:
+def test_later_findings_replace_earlier_ones_and_leave_a_history(store) -> None:
     first = store.tracker()
     first.end_trial(END)
     first.close(State.FINISHED, {}, {"toy": FINDINGS})
@@ -310,7 +312,7 @@ def test_what_is_found_later_replaces_what_was_found_and_leaves_a_history(store)
     assert store.artifacts("search toy") >= {"a.png", "b.png"}
 
 
-def test_the_same_findings_told_twice_leave_one_point(store) -> None:
+def test_the_same_findings_recorded_twice_leave_a_single_point(store) -> None:
     for _ in range(2):
         tracker = store.tracker()
         tracker.end_trial(END)
@@ -324,7 +326,7 @@ def test_neither_find_nor_the_list_of_runs_has_trials(store) -> None:
     tracker.end_trial(END)
     tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
     assert set(MlflowIndex(store.uri).find()) == {RUNS[0].run_id}
-    assert [one.result.run_id for one in MlflowIndex(store.uri).list_runs("toy")] == [
+    assert [item.result.run_id for item in MlflowIndex(store.uri).list_runs("toy")] == [
         RUNS[0].run_id
     ]
 
@@ -338,7 +340,7 @@ def test_a_title_may_hold_any_character(store) -> None:
     assert store.children("search toy") == [title]
 
 
-def test_a_trial_that_an_earlier_version_recorded_by_its_label_alone_is_continued(store) -> None:
+def test_a_trial_that_an_earlier_version_recorded_only_by_its_label_is_continued(store) -> None:
     tracker = store.tracker()
     tracker.start(TRIAL, RUNS[0])
     tracker.close(State.KILLED, {})

@@ -1,4 +1,4 @@
-"""What is particular to MLflow: names, steps, artifacts, the model, and what goes wrong."""
+"""Details of MLflow: names, steps, artifacts, the model, and errors."""
 
 import signal
 import subprocess
@@ -74,7 +74,7 @@ def python(code: str, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """A store with a run that finished and one that failed."""
+    """A store with a finished and a failed run."""
     folder = tmp_path_factory.mktemp("store")
     python(MAKE_MODEL, str(folder / "model.keras"), str(folder / "answer.npy"))
     uri = f"sqlite:///{folder}/mlflow.db"
@@ -144,7 +144,7 @@ def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
     }
 
 
-def test_a_run_that_only_guesses_says_so_on_its_page_and_when_it_is_found(store) -> None:
+def test_a_run_that_only_guesses_has_a_note_and_its_first_guessing_epoch(store) -> None:
     _, run = record(store[0], RUN)
     note = run.data.tags["mlflow.note.content"]
     assert "that of guessing since epoch 1, " in note
@@ -161,7 +161,7 @@ def test_runs_of_an_experiment_come_with_their_network_and_baseline(store) -> No
 def test_epochs_are_steps_from_1_at_the_time_they_were_trained(store) -> None:
     client, run = record(store[0], RUN)
     points = client.get_metric_history(run.info.run_id, "loss")
-    assert [(one.step, one.value, one.timestamp) for one in points] == [
+    assert [(item.step, item.value, item.timestamp) for item in points] == [
         (epoch, 1 / epoch, 1_700_000_000_000 + epoch * 1000) for epoch in range(1, 31)
     ]
 
@@ -181,13 +181,13 @@ def test_the_model_loads_and_predicts_the_same(store) -> None:
     _, run = record(uri, RUN)
     output = python(LOAD_MODEL, uri, run.info.run_id, str(folder / "answer.npy"))
     # Keras prints a bar while it predicts; what counts begins with an equals sign.
-    said = [line[2:] for line in output.splitlines() if line.startswith("= ")]
-    assert said[:2] == ["True", "True"]
-    assert "(-1, 4, 4, 3)" in said[2]
-    assert said[2].endswith("(1, 4, 4, 3)")
+    answers = [line[2:] for line in output.splitlines() if line.startswith("= ")]
+    assert answers[:2] == ["True", "True"]
+    assert "(-1, 4, 4, 3)" in answers[2]
+    assert answers[2].endswith("(1, 4, 4, 3)")
 
 
-def test_a_failed_run_says_why_and_keeps_what_it_had(store) -> None:
+def test_a_failed_run_has_its_reason_and_its_epochs(store) -> None:
     client, run = record(store[0], BROKEN)
     assert run.info.status == "FAILED"
     assert run.data.tags["mlflow.note.content"] == "it diverged"
@@ -198,7 +198,7 @@ def test_a_failed_run_says_why_and_keeps_what_it_had(store) -> None:
 
 def test_the_runs_of_an_experiment_come_with_their_parameters(store) -> None:
     runs = MlflowIndex(store[0]).list_runs("toy")
-    assert [(one.label, one.parameters) for one in runs] == [
+    assert [(item.label, item.parameters) for item in runs] == [
         ("case 1", RUN.parameters),
         ("case 2", BROKEN.parameters),
     ]
@@ -238,7 +238,7 @@ def test_a_continued_record_has_every_step_of_every_metric_once(tmp_path: Path) 
     assert len(children) == 1
 
 
-def test_the_file_says_what_mlflow_says(store) -> None:
+def test_the_file_and_mlflow_give_the_same_records(store) -> None:
     uri, folder = store
     for experiment in (None, "toy"):
         asked = ask_for_records(connect(uri), uri, experiment)
@@ -246,7 +246,7 @@ def test_the_file_says_what_mlflow_says(store) -> None:
         assert read_records(folder / "mlflow.db", uri, experiment) == asked
 
 
-def test_a_record_has_its_version_of_the_training_and_without_a_tag_the_first(
+def test_a_record_has_its_training_version_and_without_a_tag_the_first(
     tmp_path: Path,
 ) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
@@ -258,7 +258,7 @@ def test_a_record_has_its_version_of_the_training_and_without_a_tag_the_first(
     location = MlflowIndex(uri).find()[old.run_id].location
     tracker.close(State.KILLED, {})
     connect(uri).delete_tag(location, "signs_sweep.training_version")  # As it was recorded once.
-    assert [one.version for one in MlflowIndex(uri).list_runs("toy")] == [1, 2]
+    assert [item.version for item in MlflowIndex(uri).list_runs("toy")] == [1, 2]
     assert MlflowIndex(uri).versions() == {old.run_id: 1, present.run_id: 2}
     asked = ask_for_records(connect(uri), uri, "toy")
     assert [record.version for record in asked] == [1, 2]
@@ -294,8 +294,8 @@ def test_the_runs_of_an_experiment_come_in_order_with_what_decides_them(tmp_path
         index.list_runs("elsewhere")
 
 
-def test_a_record_that_was_only_begun_is_no_run_of_the_experiment(tmp_path: Path) -> None:
-    """A process may be killed between making a record and logging its parameters."""
+def test_a_record_without_params_is_not_a_run_of_the_experiment(tmp_path: Path) -> None:
+    """A process may be killed between creating a record and logging its params."""
     uri = resolve_uri(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
     tracker = MlflowTracker(uri, {"abcd": DATASET})
     tracker.open([SWEEP])
@@ -303,7 +303,7 @@ def test_a_record_that_was_only_begun_is_no_run_of_the_experiment(tmp_path: Path
     (parent,) = connect(uri).search_experiments(filter_string="name = 'toy'")
     connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: BROKEN.run_id})
     connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: RUN.run_id})
-    assert [one.result.run_id for one in MlflowIndex(uri).list_runs("toy")] == [RUN.run_id]
+    assert [item.result.run_id for item in MlflowIndex(uri).list_runs("toy")] == [RUN.run_id]
 
 
 def test_looking_up_runs_in_a_file_needs_no_mlflow(store) -> None:
@@ -364,19 +364,19 @@ print([name for name in ("tensorflow", "keras", "torch") if name in sys.modules]
     assert python(code).strip() == "[]"
 
 
-def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_text("this is no database at all " * 10, encoding="utf-8")
     with pytest.raises(StoreError, match="not a SQLite database"):
         MlflowIndex(f"sqlite:///{tmp_path}/a.db").find()
 
 
-def test_a_server_that_is_away_is_said_to_be_away() -> None:
+def test_a_server_that_does_not_answer_is_an_error() -> None:
     with pytest.raises(StoreError, match="does not answer"):
         MlflowIndex("http://127.0.0.1:9").find()
 
 
-def test_what_goes_wrong_in_the_store_is_raised_and_not_printed_as_well(tmp_path: Path) -> None:
-    """A trigger that fails stands for whatever goes wrong in a database."""
+def test_an_error_of_the_store_is_raised_and_not_printed_as_well(tmp_path: Path) -> None:
+    """A trigger that fails represents any error of a database."""
     code = (
         "import sqlite3, sys\nsys.path.append('..')\nimport numpy as np\n"
         "import test_mlflow_tracker as t\n"
@@ -405,7 +405,7 @@ def test_what_goes_wrong_in_the_store_is_raised_and_not_printed_as_well(tmp_path
     assert done.stderr == ""
 
 
-def test_the_record_of_a_sweep_that_was_killed_is_ended_by_the_next_one(tmp_path: Path) -> None:
+def test_the_record_of_a_sweep_that_was_killed_is_ended_by_the_next_sweep(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     first, second, third, elsewhere = (
         replace(SWEEP, sweep_id=name, origin=place)
@@ -431,7 +431,7 @@ def test_the_record_of_a_sweep_that_was_killed_is_ended_by_the_next_one(tmp_path
     assert sorted(asked) == ["1", "2"]
 
 
-def test_a_sweep_that_is_opened_again_goes_on_in_its_record(tmp_path: Path) -> None:
+def test_a_sweep_that_is_opened_again_continues_its_record(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     sweep = replace(SWEEP, sweep_id="1", origin="here")
     MlflowTracker(uri, {}).open([sweep])
@@ -462,7 +462,7 @@ connect(sys.argv[1])
 """
 
 
-def test_a_process_that_is_killed_while_it_makes_the_store_leaves_none_behind(
+def test_a_process_that_is_killed_while_it_creates_the_store_leaves_no_store(
     tmp_path: Path,
 ) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
@@ -489,9 +489,9 @@ def test_a_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     root = folder / "mlruns" / "artifacts" / "toy"
     assert {file.name for file in root.rglob("*.*")} == {"spec.yaml", "plan.txt", "table.csv"}
-    assert [one.name for one in tmp_path.iterdir()] == [ODD]
-    assert [one.name for one in folder.iterdir()] == ["mlruns"]
-    assert {one.name for one in (folder / "mlruns").iterdir()} == {
+    assert [item.name for item in tmp_path.iterdir()] == [ODD]
+    assert [item.name for item in folder.iterdir()] == ["mlruns"]
+    assert {item.name for item in (folder / "mlruns").iterdir()} == {
         "mlflow.db",
         "mlflow.db.lock",
         "artifacts",

@@ -1,4 +1,4 @@
-"""How MLflow's page is to show an experiment; tests/usage/test_browser.py looks at the page."""
+"""The view of an experiment in MLflow; tests/usage/test_browser.py checks the page."""
 
 import json
 import zlib
@@ -18,7 +18,7 @@ from signs_sweep.tracking.mlflow.view import VIEW, route, view_of
 from trials import make_trial
 
 _MOST_CHARACTERS = 5000
-"""Of a tag of an experiment, in MLflow."""
+"""The maximum length of a tag of an experiment in MLflow."""
 
 
 def read(view: str) -> dict:
@@ -53,13 +53,13 @@ def test_with_validation_the_runs_are_in_the_order_of_its_accuracy() -> None:
     curves = ["loss", "accuracy", "val_loss", "val_accuracy"]
     view = read(view_of([record({}, *curves, "test_accuracy")]))
     assert view["orderByKey"] == "metrics.`val_accuracy`"
-    charts = [(one["type"], one["metricKey"]) for one in view["compareRunCharts"]]
+    charts = [(item["type"], item["metricKey"]) for item in view["compareRunCharts"]]
     assert charts == [
         *(("LINE", name) for name in ("loss", "val_loss", "accuracy", "val_accuracy")),
         *(("BAR", name) for name in ("val_accuracy", "test_accuracy")),
     ]
-    sections = {one["uuid"] for one in view["compareRunSections"]}
-    assert {one["metricSectionId"] for one in view["compareRunCharts"]} == sections
+    sections = {item["uuid"] for item in view["compareRunSections"]}
+    assert {item["metricSectionId"] for item in view["compareRunCharts"]} == sections
 
 
 def test_an_experiment_without_a_run_has_a_view() -> None:
@@ -117,7 +117,7 @@ def test_a_sweep_leaves_a_view_of_its_runs_and_they_have_their_data_as_input(uri
 
 
 @pytest.mark.slow
-def test_the_page_is_that_of_the_experiment_meant_or_the_only_one_or_the_list(uri: str) -> None:
+def test_the_page_is_that_of_the_named_or_only_experiment_or_the_list(uri: str) -> None:
     from mlflow import MlflowClient
 
     tracker = MlflowTracker(uri, {})

@@ -1,4 +1,4 @@
-"""The tracker that hands its calls to another one in a thread of its own."""
+"""The tracker that passes its calls to another tracker in a separate thread."""
 
 import threading
 import time
@@ -46,7 +46,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 class SlowTracker(MemoryTracker):
-    """Writes nothing until it may."""
+    """Writes nothing before `may_write` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ def test_calls_return_before_anything_is_written_and_close_waits() -> None:
     assert not tracker._writer.is_alive()
 
 
-def test_a_job_is_done_when_all_that_was_given_before_is_written() -> None:
+def test_a_job_is_done_when_all_calls_before_it_are_written() -> None:
     inner = SlowTracker()
     tracker = make(inner)
     begin(tracker)
@@ -113,7 +113,7 @@ def test_a_job_is_done_when_all_that_was_given_before_is_written() -> None:
     assert epochs == [1]
 
 
-def test_only_so_many_ended_runs_may_wait() -> None:
+def test_a_limited_number_of_ended_runs_may_wait() -> None:
     inner = SlowTracker()
     tracker = make(inner)
     tracker.open([SWEEP])
@@ -123,7 +123,7 @@ def test_only_so_many_ended_runs_may_wait() -> None:
         for number in range(2 * _MOST_WAITING):
             run = Run(Parameters(epochs=3, init_seed=number), Dense((4,)), 0.0, "data")
             tracker.start(make_trial(run, number=number), run)
-            for _ in range(20):  # Epochs may wait without end: they are small.
+            for _ in range(20):  # These calls need no room.
                 tracker.record(started(run))
             tracker.record(stopped(run))
             given.append(number)
@@ -144,7 +144,7 @@ def check_that_it_is_raised(tracker: Outbox, error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
         tracker.record(progress(RUN, 2))
     with pytest.raises(type(error), match=str(error)):
-        tracker.then(lambda: pytest.fail("what was given before is not written"))
+        tracker.then(lambda: pytest.fail("the calls before it are not written"))
     with pytest.raises(type(error), match=str(error)):
         tracker.close(State.FAILED, {})
 

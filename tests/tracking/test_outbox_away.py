@@ -43,14 +43,14 @@ DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), dra
 
 
 class Flaky(MemoryTracker):
-    """Cannot be written while it is away, and does half of what it is asked then."""
+    """Raises errors while it is away, but writes some calls before that."""
 
     def __init__(self) -> None:
         super().__init__()
         self.is_away = False
         self.attempts = 0
         self.calls: list[tuple[str, set[str]]] = []
-        """The trials that were ended, in order, with those of their runs that had ended then."""
+        """The ended trials, in order, each with its runs that had ended by then."""
 
     def _check(self) -> None:
         self.attempts += 1
@@ -71,7 +71,7 @@ class Flaky(MemoryTracker):
 
     def record(self, event: Event) -> None:
         if self.is_away and isinstance(event, Progress):
-            super().record(event)  # Written, but the answer is lost.
+            super().record(event)  # Written, but the response is lost.
         self._check()
         super().record(event)
 
@@ -112,7 +112,7 @@ class Settled:
             done = threading.Event()
             self.outbox.then(done.set)
             while not done.wait(0.01):
-                self.outbox.then(lambda: None)  # Raises what went wrong.
+                self.outbox.then(lambda: None)  # Raises the error of the writer.
 
         return call
 
@@ -123,9 +123,9 @@ class Story:
     def __init__(self, folder: Path, *, retry_seconds: float = 0.0):
         self.store = Flaky()
         self.journal = Journal(folder / "spool" / "one.jsonl")
-        self.said: list[str] = []
+        self.messages: list[str] = []
         outbox = Outbox(
-            *(self.store, self.store, self.journal, {"data": DATASET}, self.said.append),
+            *(self.store, self.store, self.journal, {"data": DATASET}, self.messages.append),
             retry_seconds=retry_seconds,
             patience_seconds=0,
         )
@@ -138,14 +138,14 @@ class Story:
         self.tracker.record(started(run))
 
     def epochs(self, number: int, *epochs: int) -> None:
-        for one in epochs:
-            self.tracker.record(progress(RUNS[number], one))
+        for epoch in epochs:
+            self.tracker.record(progress(RUNS[number], epoch))
 
     def finish(self, number: int) -> None:
         self.tracker.record(finished(RUNS[number]))
 
     def trial(self, number: int) -> None:
-        """Train the run of a trial and end that."""
+        """Train the run of a trial and end the trial."""
         self.start(number)
         self.epochs(number, 1, 2, 3)
         self.finish(number)
@@ -171,13 +171,13 @@ def test_a_store_that_is_never_away_leaves_no_file(tmp_path: Path) -> None:
         story.finish(number)
     story.tracker.close(State.FINISHED, {"toy": "table"})
     check_everything_is_there(story.store)
-    assert story.said == []
+    assert story.messages == []
     assert story.tracker.unwritten is None
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("moment", ["start", "epoch", "finish", "close"])
-def test_what_was_kept_is_written_when_the_store_is_back(tmp_path: Path, moment: str) -> None:
+def test_the_journal_is_saved_when_the_store_answers_again(tmp_path: Path, moment: str) -> None:
     story = Story(tmp_path)
     away = lambda what: setattr(story.store, "is_away", moment == what)  # noqa: E731
     story.start(0)
@@ -202,7 +202,7 @@ def test_what_was_kept_is_written_when_the_store_is_back(tmp_path: Path, moment:
         story.tracker.close(State.FINISHED, {"toy": "table"})
         assert story.tracker.unwritten is None
         assert not story.journal.path.exists()
-        assert [words[:30] for words in story.said] == [
+        assert [words[:30] for words in story.messages] == [
             "the store does not answer. Tra",
             "the tracking store answers aga",
         ]
@@ -217,7 +217,7 @@ def test_what_was_kept_is_written_when_the_store_is_back(tmp_path: Path, moment:
     check_everything_is_there(story.store)
 
 
-def test_the_next_start_writes_what_was_left_with_its_data(tmp_path: Path) -> None:
+def test_the_next_sweep_saves_the_journal_with_its_data(tmp_path: Path) -> None:
     story = Story(tmp_path)
     story.start(0)
     story.epochs(0, 1)
@@ -245,7 +245,7 @@ def test_the_next_start_writes_what_was_left_with_its_data(tmp_path: Path) -> No
     assert not story.journal.path.exists()
 
 
-def test_a_sweep_that_was_killed_meanwhile_leaves_its_runs_stopped_not_running(
+def test_a_sweep_that_was_killed_meanwhile_leaves_its_runs_killed_not_running(
     tmp_path: Path,
 ) -> None:
     story = Story(tmp_path)
@@ -306,7 +306,7 @@ def test_neither_the_store_nor_the_disk_can_be_written(tmp_path: Path) -> None:
 def check_the_ends_are_there(store: Flaky) -> None:
     check_everything_is_there(store)
     assert store.trial_ends == ENDS
-    # Each was told once, after its runs.
+    # Each was recorded once, after its runs.
     assert store.calls == [(end.trial.title, set(end.trial.run_ids)) for end in ENDS]
 
 
@@ -335,7 +335,7 @@ def test_trials_that_end_while_the_store_is_away_are_written_after_their_runs(
     assert not story.journal.path.exists()
 
 
-def test_the_end_of_a_trial_may_be_what_cannot_be_written_first(tmp_path: Path) -> None:
+def test_the_end_of_a_trial_may_be_the_first_failing_call(tmp_path: Path) -> None:
     story = search(tmp_path)
     story.start(0)
     story.epochs(0, 1, 2, 3)
@@ -346,13 +346,15 @@ def test_the_end_of_a_trial_may_be_what_cannot_be_written_first(tmp_path: Path) 
     story.trial(1)
     story.tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
     check_the_ends_are_there(story.store)
-    assert [words[:30] for words in story.said] == [
+    assert [words[:30] for words in story.messages] == [
         "the store does not answer. Tra",
         "the tracking store answers aga",
     ]
 
 
-def test_a_trial_that_ended_before_the_store_went_away_is_not_told_again(tmp_path: Path) -> None:
+def test_a_trial_that_ended_before_the_store_went_away_is_not_recorded_again(
+    tmp_path: Path,
+) -> None:
     story = search(tmp_path)
     story.trial(0)
     story.start(1)
@@ -366,7 +368,7 @@ def test_a_trial_that_ended_before_the_store_went_away_is_not_told_again(tmp_pat
     check_the_ends_are_there(story.store)
 
 
-def test_the_next_start_writes_how_trials_ended_and_what_was_found(tmp_path: Path) -> None:
+def test_the_next_sweep_saves_the_ends_of_trials_and_the_findings(tmp_path: Path) -> None:
     story = search(tmp_path)
     story.trial(0)
     story.start(1)
@@ -384,7 +386,7 @@ def test_the_next_start_writes_how_trials_ended_and_what_was_found(tmp_path: Pat
     assert story.store.closed == [State.KILLED]
 
 
-def test_what_was_found_waits_when_only_the_end_cannot_be_written(tmp_path: Path) -> None:
+def test_findings_wait_when_only_close_cannot_be_written(tmp_path: Path) -> None:
     story = search(tmp_path)
     story.trial(0)
     story.trial(1)

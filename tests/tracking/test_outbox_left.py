@@ -1,4 +1,4 @@
-"""What becomes of records that are not written yet when a sweep is interrupted."""
+"""The unwritten records of an interrupted sweep."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -42,14 +42,14 @@ LAST = {0: finished, 1: failed, 2: stopped}
 
 
 class Hanging(MemoryTracker):
-    """Hangs in one call, for ever or until `goes_on`, before that is done or afterwards."""
+    """Hangs in a call until `may_continue` is set, before or after processing it."""
 
     def __init__(self, moment: Callable[[str, Any], bool], *, is_done: bool = False) -> None:
         super().__init__()
         self.moment = moment
         self.is_done = is_done
         self.hangs = threading.Event()
-        self.goes_on = threading.Event()
+        self.may_continue = threading.Event()
         self.calls: list[str] = []
 
     def __getattribute__(self, name: str) -> Any:
@@ -65,7 +65,7 @@ class Hanging(MemoryTracker):
             if is_now:
                 self.moment = lambda *_: False
                 self.hangs.set()
-                self.goes_on.wait()
+                self.may_continue.wait()
             if not is_now or not self.is_done:
                 method(*arguments)
 
@@ -95,7 +95,7 @@ def in_time(job: Callable[[], None]) -> None:
     thread = threading.Thread(target=job, daemon=True)
     thread.start()
     thread.join(600)
-    assert not thread.is_alive(), "it waits for what hangs"
+    assert not thread.is_alive(), "it waits for the tracker"
 
 
 def make(store: MemoryTracker, folder: Path) -> tuple[Outbox, Journal]:
@@ -104,7 +104,7 @@ def make(store: MemoryTracker, folder: Path) -> tuple[Outbox, Journal]:
 
 
 def sweep(tracker: Outbox) -> Iterator[str]:
-    """Record three runs, each with its trial, and say after each what was recorded."""
+    """Record three runs, each with its trial, and yield the run_id of each afterwards."""
     tracker.open([SWEEP])
     for number, run in enumerate(RUNS):
         tracker.start(TRIALS[number], run)
@@ -143,18 +143,18 @@ def test_a_store_that_hangs_is_left_and_the_next_command_writes_each_record_once
         store.hangs.wait(600)
     in_time(lambda: tracker.close(State.KILLED, {"toy": "table"}))
     assert str(journal.path) in tracker.unwritten
-    assert released == [run.run_id for run in RUNS], "what waits on the disk counts as written"
+    assert released == [run.run_id for run in RUNS], "calls in the journal count as written"
     done = list(store.calls)
-    store.goes_on.set()
+    store.may_continue.set()
     tracker._writer.join(600)
-    assert store.calls == done, "the thread ends with what it was doing"
+    assert store.calls == done, "the thread ends after its current call"
     assert journal.path.exists()
     finish_journal(journal, lambda _: store, store)
     check_everything_is_there_once(store)
     assert not journal.path.exists()
 
 
-def test_what_is_written_soon_is_waited_for_and_leaves_no_file(
+def test_close_waits_for_calls_that_are_written_soon_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "_LEAST_SECONDS", 600)
@@ -181,7 +181,7 @@ def test_an_interruption_while_the_end_is_written_does_not_wait_either(tmp_path:
     assert not closing.is_alive()
     assert tracker.unwritten is not None
     assert journal.read()[-1] == ("close", (State.FINISHED, {}, None))
-    store.goes_on.set()
+    store.may_continue.set()
     tracker._writer.join(600)
 
 
@@ -211,12 +211,12 @@ def test_an_interruption_ends_the_wait_for_room(tmp_path: Path) -> None:
     assert len(given) == 4
     in_time(lambda: tracker.close(State.KILLED, {}))
     assert [name for name, _ in journal.read()] == ["open", "start", *["record"] * 4, "close"]
-    store.goes_on.set()
+    store.may_continue.set()
     tracker._writer.join(600)
 
 
-def test_what_came_back_too_late_does_not_take_the_journal_away(tmp_path: Path) -> None:
-    """The store is away, answers again, and hangs while what waited for it is written."""
+def test_a_store_that_answers_too_late_does_not_remove_the_journal(tmp_path: Path) -> None:
+    """The store fails, answers again, and hangs while the journal is replayed."""
     store = Hanging(lambda name, _: name == "start" and store.calls.count("start") == 3)
     real = store.record
     is_away = True
@@ -233,14 +233,14 @@ def test_what_came_back_too_late_does_not_take_the_journal_away(tmp_path: Path) 
     store.hangs.wait(600)
     in_time(lambda: tracker.close(State.KILLED, {"toy": "table"}))
     is_away = False
-    store.goes_on.set()
+    store.may_continue.set()
     tracker._writer.join(600)
     finish_journal(journal, lambda _: store, store)
     check_everything_is_there_once(store)
 
 
 @pytest.mark.parametrize("is_away", [False, True])
-def test_a_call_that_was_taken_from_the_queue_and_is_nowhere_yet_is_kept(
+def test_a_call_that_was_taken_from_the_queue_and_not_processed_is_kept(
     tmp_path: Path, *, is_away: bool
 ) -> None:
     """An interruption may come between taking a call and doing it."""

@@ -173,7 +173,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
         os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     assert "does not answer" in err
-    assert "Training goes on" in err
+    assert "Training continues" in err
     assert "Traceback" not in err
     assert len(out.split("\n\n")[0].splitlines()) == 3
     if comes_back == "meanwhile":
