@@ -144,7 +144,7 @@ class Session:
         self.tracker.hurry()
         if self._sweep is not None:
             self._sweep.interrupt()
-        elif self.is_interrupted and not self.tracker.is_closing:  # That ends within seconds.
+        elif self.is_interrupted and not self.tracker.is_closing:  # Closing takes seconds.
             raise KeyboardInterrupt
         self.is_interrupted = True
 

@@ -24,6 +24,7 @@ from signs_sweep.domain import (
     State,
     Stopped,
     Waiting,
+    as_text,
 )
 from signs_sweep.figures.run import draw_run
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -195,8 +196,7 @@ class RunRecorder:
 def params_of(run: Run) -> dict[str, str]:
     """Return the params of a run in MLflow: text, with numbers as in a spec."""
     values = {name: run.parameters.text(name) for name in PARAMETER_NAMES}
-    validation = str(run.validation).removesuffix(".0")
-    return values | run.model.values | {"validation": validation}
+    return values | run.model.values | {"validation": as_text(run.validation)}
 
 
 def _csv(history: History) -> bytes:
