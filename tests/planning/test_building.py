@@ -240,7 +240,7 @@ def test_a_model_is_part_of_what_a_run_is(folder: Path) -> None:
         (
             'model: {build: "nets:needy", classes: 3}\n',
             (
-                r"(?s)a\.yaml:2:9: the function 'needy' needs width as well\n.* as in width: "
+                r"(?s)a\.yaml:2:9: the function 'needy' also needs width\n.* as in width: "
                 r"\.\.\.\n.*a\.yaml:2:30: classes is the number of classes, which .*\^ remove it"
             ),
         ),

@@ -121,7 +121,7 @@ def test_a_dataset_that_a_spec_names_is_an_error_at_its_place(project: Path) -> 
 
 def test_a_folder_that_the_user_names_is_an_error_of_its_own(project: Path) -> None:
     (project / "a.yaml").write_text("name: a\n", encoding="utf-8")
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         prepare([project / "a.yaml"], data_dir=project / "nowhere")
 
 

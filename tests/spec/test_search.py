@@ -293,46 +293,46 @@ L2 = "space: {l2: {low: 0, high: 1}}"
         (
             "grid: {l2: [0, 1]}\nsearch: {sampler: cmaes}",
             "4:19",
-            "the sampler cmaes knows ranges of numbers only",
+            "the sampler cmaes needs a range",
             "choose tpe, or write a range",
         ),
         *(
             (
                 f"seeds: 5\nsearch: {{pruner: {pruner}, {L2}}}",
                 "4:18",
-                f"{pruner} prunes by epoch, for one seed a trial; here are 5",
-                "for several use wilcoxon",
+                f"{pruner} prunes by epoch, which needs one seed per trial; here are 5",
+                "for several seeds, use wilcoxon",
             )
             for pruner in ("median", "hyperband", "percentile")
         ),
         (
             f"search: {{pruner: {{dead: true, name: wilcoxon}}, {L2}}}",
             "3:37",
-            "wilcoxon prunes by seed, and a trial has one",
+            "wilcoxon prunes by seed, and each trial has only one",
             "write seeds: 5, or choose median",
         ),
         (
             f"search: {{pruner: median, objective: final_train_loss, {L2}}}",
             "3:37",
-            "final_train_loss is known at the end only, and median prunes by epoch",
+            "final_train_loss is only known at the end, and median prunes by epoch",
             "choose val_accuracy or val_loss",
         ),
         (
             f"search: {{objective: {{aggregate: lower_bound}}, {L2}}}",
             "3:33",
-            "lower_bound is of several seeds, and a trial has one",
+            "lower_bound needs several seeds, and each trial has only one",
             "write seeds: 5, or choose mean",
         ),
         (
             'model: {build: "networks:cnn"}\nsearch: {space: {hidden: [[25], [50]]}}',
             "4:18",
-            "hidden has no meaning for a model that a function builds",
+            "hidden is not supported by a model that a function builds",
             "remove it",
         ),
         (
             'model: {build: "networks:cnn"}\nsearch: {space: {keep_prob: [0.5, 1]}}',
             "4:18",
-            "keep_prob has no meaning for a model that a function builds",
+            "keep_prob is not supported by a model that a function builds",
             "Dropout",
         ),
     ],
@@ -355,7 +355,7 @@ def test_a_search_needs_samples_that_are_held_out(load_text, text: str, place: s
         (
             place,
             "no samples are held out",
-            "search chooses by held-out samples: write validation: 0.2",
+            "a search compares trials on held-out samples: write validation: 0.2",
         )
     ]
 
@@ -363,7 +363,7 @@ def test_a_search_needs_samples_that_are_held_out(load_text, text: str, place: s
 def test_what_set_leaves_empty_is_told(load_text) -> None:
     ((place, _, hint),) = refusals(load_text(f"{GOOD}grid: {{l2: [0, 1]}}\n", ["l2=0"]))
     assert place == "1:1"
-    assert "--set leaves nothing of l2 to vary" in hint
+    assert "--set fixes l2" in hint
 
 
 def test_all_that_a_search_needs_is_told_at_once(load_text) -> None:
