@@ -1,4 +1,4 @@
-"""Each suggestion that a message about data makes leads on: it is followed here."""
+"""Each suggestion in a message about data works: it is followed here."""
 
 import os
 import subprocess
@@ -142,7 +142,7 @@ def test_an_array_that_is_not_there_is_not_sought_among_those_that_belong(
     assert "rename" not in str(caught.value)
 
 
-def test_swapped_files_are_told_from_names_of_the_other_part(
+def test_swapped_files_are_distinguished_from_names_of_the_other_part(
     folder: Path, dataset: Dataset
 ) -> None:
     train, test = folder / "train_signs.h5", folder / "test_signs.h5"
@@ -171,7 +171,9 @@ def test_one_file_for_both_parts_is_not_called_swapped(folder: Path) -> None:
 def test_files_of_other_names_go_into_the_spec(folder: Path, dataset: Dataset) -> None:
     (folder / "train_signs.h5").rename(folder / "a.h5")
     (folder / "test_signs.h5").rename(folder / "b.hdf5")
-    with pytest.raises(DataError, match=r"It has a\.h5, b\.hdf5\. For files with other names, write data"):
+    with pytest.raises(
+        DataError, match=r"It has a\.h5, b\.hdf5\. For files with other names, write data"
+    ):
         find_source(str(folder), data_dir=None, spec_folder=Path())
     files = {"train": "a.h5", "test": "b.hdf5"}
     source = find_source(files, data_dir=None, spec_folder=folder)
@@ -191,12 +193,12 @@ def test_a_drawn_dataset_is_kept_where_the_variable_says(
 
 
 @pytest.mark.parametrize("sizes", [(100, 4), (4, 100), (7, 7, 3), (2, 50)])
-def test_the_share_that_a_message_names_can_be_held_out(sizes: tuple[int, ...]) -> None:
+def test_the_fraction_that_a_message_names_can_be_held_out(sizes: tuple[int, ...]) -> None:
     labels = np.repeat(np.arange(len(sizes)), sizes)
     with pytest.raises(DataError, match="Use a fraction of at least") as caught:
         stratified_split(labels, 0.001)
-    share = float(str(caught.value).split("at least ")[1].split(",")[0])
-    _, held_out = stratified_split(labels, share)
+    fraction = float(str(caught.value).split("at least ")[1].split(",")[0])
+    _, held_out = stratified_split(labels, fraction)
     assert len(np.unique(labels[held_out])) == len(sizes)
 
 

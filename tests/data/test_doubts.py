@@ -1,4 +1,4 @@
-"""What is said of data that can be trained on, but whose results are doubtful."""
+"""What is shown of data that can be trained on, but whose results are doubtful."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +107,7 @@ def test_the_command_line_prints_doubts_on_stderr(
 ) -> None:
     show_data_warnings()
     signs_sweep.plan(doubtful)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("warning: twins: 4 of the 4 test images")
-    assert len(said.err.splitlines()) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("warning: twins: 4 of the 4 test images")
+    assert len(shown.err.splitlines()) == 1

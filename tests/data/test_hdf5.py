@@ -1,4 +1,4 @@
-"""Reading and writing datasets, and what is said of those that cannot be used."""
+"""Reading and writing datasets, and the errors of unusable ones."""
 
 import shutil
 from collections.abc import Callable

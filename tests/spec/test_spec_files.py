@@ -1,4 +1,4 @@
-"""Files that are no spec, and YAML beyond the ordinary."""
+"""Files that are not specs, and unusual YAML."""
 
 import os
 import time
@@ -22,15 +22,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_but_one_of_a_similar_name(tmp_path: Path) -> None:
     (tmp_path / "dropout.yaml").touch()
-    said = refused(tmp_path / "dropuot.yaml")
-    assert said.endswith(f"no such file; did you mean {tmp_path}/dropout.yaml?")
+    shown = refused(tmp_path / "dropuot.yaml")
+    assert shown.endswith(f"no such file; did you mean {tmp_path}/dropout.yaml?")
 
 
 def test_a_file_that_is_not_there_but_others(tmp_path: Path) -> None:
     for name in ("one.yaml", "two.yml", "three.txt"):
         (tmp_path / name).touch()
-    said = refused(tmp_path / "dropout.yaml")
-    assert said.endswith(f"no such file. Specs in {tmp_path}: one.yaml, two.yml")
+    shown = refused(tmp_path / "dropout.yaml")
+    assert shown.endswith(f"no such file. Specs in {tmp_path}: one.yaml, two.yml")
 
 
 def test_a_folder(tmp_path: Path) -> None:
@@ -59,22 +59,22 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only\n  # comments\n", "---\n", "\ufeff", "~"])
 def test_an_empty_file(message_of, text: str) -> None:
-    said = message_of(text)
-    assert "empty" in said or "a spec must be a mapping" in said
+    shown = message_of(text)
+    assert "empty" in shown or "a spec must be a mapping" in shown
 
 
 @pytest.mark.parametrize("text", ["- a\n", "[a, b]", "just text", "42"])
-def test_a_file_that_is_no_mapping(told_of, text: str) -> None:
-    (told,) = told_of(text)
-    assert (told.place, told.message) == ("1:1", "a spec must be a mapping")
-    assert told.hint == "begin with `name: ...`"
+def test_a_file_that_is_not_a_mapping(problems_of_text, text: str) -> None:
+    (problem,) = problems_of_text(text)
+    assert (problem.place, problem.message) == ("1:1", "a spec must be a mapping")
+    assert problem.hint == "begin with `name: ...`"
 
 
-def test_several_documents(told_of) -> None:
-    (told,) = told_of("name: a\n---\nname: b\n")
-    assert told.place == "2:1"
-    assert told.message == "a second document begins here"
-    assert told.hint == "a spec is one document; put other documents into separate files"
+def test_several_documents(problems_of_text) -> None:
+    (problem,) = problems_of_text("name: a\n---\nname: b\n")
+    assert problem.place == "2:1"
+    assert problem.message == "a second document begins here"
+    assert problem.hint == "a spec is one document; put other documents into separate files"
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,11 @@ def test_several_documents(told_of) -> None:
         ("name: x\ufeff\n".encode(), "1:8", r"the character '\ufeff' is not allowed"),
     ],
 )
-def test_a_file_that_is_no_text(told_of, content: bytes, place: str, message: str) -> None:
-    (told,) = told_of(content)
-    assert (told.place, told.message) == (place, message)
+def test_a_file_that_is_not_text(
+    problems_of_text, content: bytes, place: str, message: str
+) -> None:
+    (problem,) = problems_of_text(content)
+    assert (problem.place, problem.message) == (place, message)
 
 
 @pytest.mark.parametrize(
@@ -108,13 +110,13 @@ def test_a_file_that_is_no_text(told_of, content: bytes, place: str, message: st
         # Indentation
         ("  name: x\nseeds: 3\n", "1:1", "  ", "the first key is indented, unlike", "remove the s"),
         ("#\n\n  name: x\nseeds: 3\n", "3:1", "  ", "is indented, unlike the key at 4:1", "remove"),
-        ("--- # x\n name: x\nseeds: 3\n", "2:1", " ", "is indented, unlike the key at 3:1", "remove"),
+        ("--- # x\n name: x\nseeds: 3\n", "2:1", " ", "indented, unlike the key at 3:1", "remove"),
         ("name: x\n seeds: 3\n", "2:2", "seeds", "does not fit", "indent keys of one lev"),
         ("name x\nseeds: 3\n", "2:1", "seeds", "does not fit", "each as key: value"),
         ("name:x\nseeds: 3\n", "1:1", "name:x", "not a key with a value", "write name: x"),
         ("// x\nname: x\n", "2:1", "name", "does not fit", "a comment begins with #"),
         ("base:\n  l2: 1\n epochs: 3\n", "3:2", "epochs", "does not fit", "of one level equally"),
-        ("name: x\n- a\n", "2:1", "-", "a list item is not allowed here", "below a key without another value"),
+        ("name: x\n- a\n", "2:1", "-", "a list item is not allowed here", "a key without an"),
         # Keys without values
         ("name: x\nbase\n", "2:1", "base", "not a key with a value", "write key: value"),
         ("name: x\nseeds:3 # y\n", "2:1", "seeds:3", "not a key with a value", "write seeds: 3"),
@@ -137,23 +139,23 @@ def test_a_file_that_is_no_text(told_of, content: bytes, place: str, message: st
         ("base: l2: 1\n", "1:9", ":", "a second ': ' in one line", "keys in braces"),
         ("description: [a] b\n", "1:18", "b", "more text after the value", "in double quotes"),
         ("description: 'it's'\n", "1:18", "s", "more text after the value", "in double quotes"),
-        ("description: - a\n", "1:14", "-", "a list cannot begin on the line of its key", "in quotes"),
+        ("description: - a\n", "1:14", "-", "cannot begin on the line of its key", "in quotes"),
         ("name: @x\n", "1:7", "@", "text cannot begin with @", "put it in quotes"),
         ("name: ]\n", "1:7", "]", "a value is missing before this", "in quotes"),
         ("name: ?\n", "1:7", "?", "a value is missing before this", "in quotes"),
-        ("name: *x\n", "1:7", "*", "the anchor &x is not defined above", "put text that begins with * in quo"),
+        ("name: *x\n", "1:7", "*", "anchor &x is not defined above", "put text that begins with"),
         ('data: "C:\\Users"\n', "1:12", "s", "begins an escape sequence", "single quotes"),
         ("name: |x\n", "1:8", "x", "this is not valid YAML: while scanning a block scalar", ""),
     ],
 )  # fmt: skip
 def test_text_that_the_parser_refuses(
-    told_of, text: str, place: str, marked: str | None, message: str, hint: str
+    problems_of_text, text: str, place: str, marked: str | None, message: str, hint: str
 ) -> None:
-    (told,) = told_of(text)
-    assert told.place == place
-    assert marked is None or told.marked == marked
-    assert message in told.message
-    assert hint in told.hint
+    (problem,) = problems_of_text(text)
+    assert problem.place == place
+    assert marked is None or problem.marked == marked
+    assert message in problem.message
+    assert hint in problem.hint
 
 
 @pytest.mark.parametrize(
@@ -174,9 +176,9 @@ def test_text_in_other_forms(load_text, content: bytes) -> None:
     assert experiment.points[0].parameters.l2 == 1
 
 
-def test_places_are_right_with_line_ends_of_windows(told_of) -> None:
-    (told,) = told_of(b"name: x\r\nbase:\r\n  l2: -1\r\n")
-    assert (told.place, told.marked) == ("3:7", "-1")
+def test_places_are_right_with_line_ends_of_windows(problems_of_text) -> None:
+    (problem,) = problems_of_text(b"name: x\r\nbase:\r\n  l2: -1\r\n")
+    assert (problem.place, problem.marked) == ("3:7", "-1")
 
 
 def test_anchors_and_merge_keys_work(load_text) -> None:
@@ -196,9 +198,9 @@ def test_anchors_and_merge_keys_work(load_text) -> None:
     assert points == [("one", 0.5, 1, 5), ("two", 0.5, 2, 5), ("three", 0.5, 1, 6)]
 
 
-def test_a_problem_behind_an_alias_is_told_at_its_anchor(told_of) -> None:
-    (told,) = told_of("name: x\nbase: {l2: &bad -1}\ncases: [{l2: *bad, label: a}]\n")
-    assert (told.place, told.marked) == ("2:12", "&bad -1")
+def test_a_problem_behind_an_alias_is_reported_at_its_anchor(problems_of_text) -> None:
+    (problem,) = problems_of_text("name: x\nbase: {l2: &bad -1}\ncases: [{l2: *bad, label: a}]\n")
+    assert (problem.place, problem.marked) == ("2:12", "&bad -1")
 
 
 def bomb(levels: int) -> str:
