@@ -27,7 +27,7 @@ def test_the_best_setting_is_compared_with_the_baseline() -> None:
     text = answer([row(0.0, 0.5, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.25)])
     assert text == (
         "Best of 3 by test accuracy: l2=0.1, 0.7500 (one seed), +0.2500 against the baseline l2=0. "
-        "One seed cannot tell this from chance: write `seeds: 10` in the spec."
+        "One seed cannot rule out chance: write `seeds: 10` in the spec."
     )
 
 
@@ -96,7 +96,9 @@ def test_one_setting_over_several_seeds_gets_its_spread() -> None:
 def test_failed_runs_have_no_part_in_it() -> None:
     assert answer([row(0.0, None)]) is None
     alone = answer([row(0.0, None, baseline=0.0), row(0.1, 0.75, baseline=0.0)])
-    assert alone == "Of 2 settings only l2=0.1 has a finished run: test accuracy 0.7500 (one seed)."
+    assert (
+        alone == "Of 2 settings, only l2=0.1 has a finished run: test accuracy 0.7500 (one seed)."
+    )
     rows = [row(0.0, None, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.5, baseline=0.0)]
     text = answer(rows)
     assert text is not None

@@ -47,7 +47,7 @@ def test_a_killed_worker_fails_its_own_run_only(make_local: MakeLocal) -> None:
     (failed,) = [event for event in events if isinstance(event, Failed)]
     (finished,) = [event for event in events if isinstance(event, Finished)]
     assert failed.run_id == victim.run_id
-    assert "was killed (SIGKILL), by someone or because memory ran out" in failed.message
+    assert "was killed (SIGKILL), by a user or because memory ran out" in failed.message
     assert failed.traceback is None
     assert finished.run_id == other.run_id
     assert not toys.is_alive(pid)
@@ -85,12 +85,12 @@ def test_an_idle_worker_that_dies_during_events_is_no_event(make_local: MakeLoca
 @pytest.mark.parametrize(
     ("behaviour", "code", "words"), [("exit", 7, "last words"), ("system exit", 1, "went away")]
 )
-def test_a_worker_that_exits_fails_its_run_with_its_last_words(
+def test_a_worker_that_exits_fails_its_run_with_its_last_output(
     make_local: MakeLocal, behaviour: str, code: int, words: str
 ) -> None:
     failed = toys.train(make_local(), toys.toy_run(behaviour))[-1]
     assert isinstance(failed, Failed)
-    assert f"ended by itself with exit code {code}" in failed.message
+    assert f"exited with code {code}" in failed.message
     assert failed.is_crash
     assert words in failed.traceback
 
@@ -103,7 +103,7 @@ def test_the_message_of_a_dead_worker_has_its_last_lines_and_what_to_do(
     assert failed.message == (
         "its worker process was killed (SIGABRT). Memory ran out: use fewer workers with "
         "--workers N, or a smaller network or batch. "
-        'It printed last: "before / before / before / terminate called / what():  std::bad_alloc".'
+        'Its last output: "before / before / before / terminate called / what():  std::bad_alloc".'
     )
 
 
@@ -265,7 +265,7 @@ def test_a_worker_that_hangs_is_killed_and_another_one_takes_the_next_run() -> N
         events += toys.events_until_end(executor)
         assert [type(event) for event in events] == [Started, Progress, Failed]
         assert events[-1].is_crash
-        assert events[-1].message == "its worker process sent nothing for 0.2 s and was ended."
+        assert events[-1].message == "its worker process sent nothing for 0.2 s and was killed."
         assert toys.ends_soon(toys.process_of(events))
         executor.stall_seconds = toys.PATIENCE
         assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)

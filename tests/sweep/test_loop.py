@@ -249,7 +249,7 @@ def test_a_run_whose_process_dies_too_often_fails_and_says_how_to_go_on() -> Non
     assert len(executor.begun_from) == 3
     assert result.state is State.FAILED
     assert result.message == (
-        "its worker process was killed. Run the same command again to go on with this run; "
+        "its worker process was killed. Run the same command again to resume this run; "
         "finished runs are kept."
     )
 
@@ -258,9 +258,9 @@ def test_a_run_begins_where_an_earlier_sweep_left_it() -> None:
     checkpoints = MemoryCheckpoints()
     run = make_run(0.1)
     checkpoints.keep(run, Checkpoint(run.run_id, 1, b"after 1", is_end=False))
-    for is_wanted, expected in ((True, b"after 1"), (False, None)):
+    for uses_checkpoints, expected in ((True, b"after 1"), (False, None)):
         executor = ToyExecutor(1)
-        recovery = Recovery(checkpoints, NoClaims(), is_wanted=is_wanted)
+        recovery = Recovery(checkpoints, NoClaims(), uses_checkpoints=uses_checkpoints)
         make_sweep(Recording([make_trial(1, 0.1)]), executor, recovery=recovery)[0].run()
         assert executor.begun_from == [expected]
 
@@ -355,8 +355,8 @@ def test_a_run_that_is_shorter_than_a_finished_one_says_why_it_is_trained() -> N
     (notice,) = [event for event in heard if isinstance(event, Notice)]
     assert notice.run_id == make_run(0.1).run_id
     assert notice.message == (
-        "a run of 9 epochs is finished, but of its epoch 2 only the curve is known, not the "
-        "weights; so this one is trained from epoch 0 on"
+        "a run of 9 epochs is finished, but its weights after epoch 2 were not kept, only its "
+        "curve; this run is therefore trained from epoch 0"
     )
     assert executor.begun_from == [None, None]
 
@@ -509,7 +509,7 @@ def test_a_trial_whose_runs_are_all_known_hears_of_each() -> None:
 
 
 @pytest.mark.parametrize("is_tested", [True, False])
-def test_a_run_that_was_trained_and_not_tested_is_tested_where_that_is_wanted(
+def test_a_run_that_was_trained_and_not_tested_is_tested_if_a_trial_requires_it(
     is_tested: bool,
 ) -> None:
     run = make_run(0.1)

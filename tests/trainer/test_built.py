@@ -213,12 +213,12 @@ def test_it_trains_as_keras_does(source: DataSource, folder: Path, l2: float) ->
     [
         ("logits", "activation='softmax'"),
         ("too_many", "not a probability for each of 3 classes"),
-        ("gray", "does not take images of"),
+        ("gray", "does not accept images of"),
         ("nothing", "returned NoneType"),
         ("narrow", r"be called with the input shape, the number of classes: narrow\(\) got an"),
     ],
 )
-def test_what_is_no_classifier_of_these_images_is_refused(
+def test_a_model_that_does_not_classify_these_images_is_refused(
     source: DataSource, folder: Path, trainer: Trainer, function: str, words: str
 ) -> None:
     with pytest.raises(TrainingError, match=words):
