@@ -39,7 +39,7 @@ def aggregate(values: Sequence[float], how: str, *, maximize: bool) -> float:
         maximize: whether higher is better.
 
     Raises:
-        ValueError: `how` is none of these.
+        ValueError: `how` has a different value.
     """
     sign = 1 if maximize else -1
     match how:
