@@ -1,4 +1,4 @@
-"""What is said of a worker that died."""
+"""Messages about a worker that died."""
 
 import errno
 import os

@@ -73,7 +73,7 @@ def test_a_worker_that_was_killed_while_idle_costs_no_run(make_local: MakeLocal)
     assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
 
 
-def test_an_idle_worker_that_dies_during_events_is_no_event(make_local: MakeLocal) -> None:
+def test_an_idle_worker_that_dies_during_events_sends_no_event(make_local: MakeLocal) -> None:
     executor = make_local()
     pid = toys.process_of(toys.train(executor, toys.toy_run("quick")))
     os.kill(pid, signal.SIGKILL)
@@ -113,7 +113,7 @@ def test_a_trainer_that_runs_out_of_memory_says_what_to_do(make_local: MakeLocal
     assert not failed.is_crash
 
 
-def test_a_worker_that_the_system_does_not_let_begin_is_an_error_that_says_what_to_do(
+def test_a_worker_that_the_system_cannot_start_is_an_error_that_says_what_to_do(
     make_local: MakeLocal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     executor = make_local()
@@ -129,13 +129,13 @@ def test_a_worker_that_the_system_does_not_let_begin_is_an_error_that_says_what_
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    with pytest.raises(UsageError, match=r"No such file or directory\. Name a folder .* TMPDIR"):
+    with pytest.raises(UsageError, match=r"No such file or directory\. Set TMPDIR to a folder"):
         executor.submit(toys.toy_run("quick"))
     monkeypatch.undo()
     assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
 
 
-def test_what_a_trainer_prints_disturbs_nobody(
+def test_what_a_trainer_prints_does_not_disturb_the_pipe(
     make_local: MakeLocal, capfd: pytest.CaptureFixture
 ) -> None:
     events = toys.train(make_local(), toys.toy_run("noise"))
@@ -182,7 +182,7 @@ def test_a_factory_that_a_worker_cannot_import_fails_the_run(
     make_local: MakeLocal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Unknown(toys.ToyTrainer):
-        """Lives where this process finds it and no other does."""
+        """Can be imported only in this process."""
 
     Unknown.__qualname__ = "Unknown"
     monkeypatch.setattr(toys, "Unknown", Unknown, raising=False)
@@ -205,7 +205,7 @@ def test_a_factory_that_cannot_be_pickled_is_refused_and_starts_no_process(
     assert executor._pool == []
 
 
-def test_a_module_in_the_current_folder_does_not_stand_in_for_ours(
+def test_a_module_in_the_current_folder_does_not_shadow_those_of_the_package(
     make_local: MakeLocal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "queue.py").write_text("raise RuntimeError('the wrong queue')")
@@ -256,7 +256,7 @@ def test_the_default_is_one_worker_for_each_core_that_may_be_used() -> None:
     assert default_workers() == len(os.sched_getaffinity(0))
 
 
-def test_a_worker_that_hangs_is_killed_and_another_one_takes_the_next_run() -> None:
+def test_a_worker_that_hangs_is_killed_and_another_takes_the_next_run() -> None:
     executor = LocalExecutor(toys.ToyTrainer, [toys.worker_environment()], toys.PATIENCE)
     try:
         executor.submit(toys.toy_run("hang"))

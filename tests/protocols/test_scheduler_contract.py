@@ -1,4 +1,4 @@
-"""What every scheduler promises, held against each of them."""
+"""What every scheduler guarantees, tested on each."""
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_one_trial_at_a_time_comes_to_an_end(scheduler: Scheduler) -> None:
     assert scheduler.ask() is None
 
 
-def test_several_trials_may_be_under_way_and_end_in_any_order(scheduler: Scheduler) -> None:
+def test_several_trials_may_be_in_progress_and_end_in_any_order(scheduler: Scheduler) -> None:
     under_way: list[Trial] = []
     for _ in range(MOST_TRIALS):
         asked = [trial for trial in (scheduler.ask(), scheduler.ask()) if trial is not None]
@@ -80,7 +80,7 @@ def test_trials_that_failed_or_were_stopped_do_not_end_the_sweep(
     pytest.fail(f"still asking for more after {MOST_TRIALS} trials")
 
 
-def test_a_run_with_nothing_against_it_goes_on(scheduler: Scheduler) -> None:
+def test_a_run_with_nothing_against_it_continues(scheduler: Scheduler) -> None:
     trial = scheduler.ask()
     if trial is None:
         pytest.skip("this one hands out nothing")
@@ -89,7 +89,7 @@ def test_a_run_with_nothing_against_it_goes_on(scheduler: Scheduler) -> None:
     scheduler.tell(trial, results_of(trial))
 
 
-def test_the_runs_of_a_trial_differ_in_their_seeds_alone(scheduler: Scheduler) -> None:
+def test_the_runs_of_a_trial_differ_only_in_their_seeds(scheduler: Scheduler) -> None:
     while (trial := scheduler.ask()) is not None:
         assert len({run.run_id for run in trial.runs}) == len(trial.runs)
         without_seeds = {

@@ -1,4 +1,4 @@
-"""What every tracker promises."""
+"""What every tracker guarantees."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -67,7 +67,7 @@ def memory() -> MemoryTracker:
 def make_tracker(
     request: pytest.FixtureRequest, kind: str, memory: MemoryTracker, tmp_path: Path
 ) -> Callable[[], Tracker]:
-    """Make trackers on one and the same store."""
+    """Make trackers on the same store."""
     if "mlflow" in kind:
         shutil.copy(request.getfixturevalue("empty_store"), tmp_path / "mlflow.db")
 
@@ -85,7 +85,7 @@ def make_tracker(
 
 @pytest.fixture
 def search(kind: str, memory: MemoryTracker, tmp_path: Path) -> "RecordedSearch":
-    """What the store has of the search."""
+    """What the store contains of the search."""
     if "mlflow" in kind:
         return RecordedSearch(*from_mlflow(f"sqlite:///{tmp_path}/mlflow.db"))
     return RecordedSearch(lambda: memory.trial_ends, lambda: memory.findings.get("toy"))
@@ -98,7 +98,7 @@ class RecordedSearch:
 
 
 def from_mlflow(uri: str) -> tuple[Callable[[], list[TrialEnd]], Callable[[], Findings]]:
-    """Read back what was given to the tracker."""
+    """Read back what the tracker recorded."""
 
     def runs(condition: str) -> Sequence[Any]:
         client = connect(uri)
@@ -113,7 +113,7 @@ def from_mlflow(uri: str) -> tuple[Callable[[], list[TrialEnd]], Callable[[], Fi
             TrialEnd(
                 searched(
                     int(run.data.tags["signs_sweep.trial"]),
-                    *(known[one] for one in run.data.tags["signs_sweep.run_ids"].split(",")),
+                    *(known[run_id] for run_id in run.data.tags["signs_sweep.run_ids"].split(",")),
                     **{name: float(value) for name, value in run.data.params.items()},
                 ),
                 TrialState(run.data.tags["signs_sweep.state"]),
@@ -136,7 +136,7 @@ def from_mlflow(uri: str) -> tuple[Callable[[], list[TrialEnd]], Callable[[], Fi
             for name, value in run.data.tags.items()
             if name.startswith(prefix)
         }
-        names = {one.path for one in client.list_artifacts(location)} - {"spec.yaml", "plan.txt"}
+        names = {file.path for file in client.list_artifacts(location)} - {"spec.yaml", "plan.txt"}
         files = {
             name: Path(client.download_artifacts(location, name)).read_bytes() for name in names
         }
@@ -278,7 +278,7 @@ def test_how_a_trial_ended_and_what_was_found_are_kept(make_tracker, search) -> 
     assert search.findings() == FINDINGS
 
 
-def test_a_trial_is_no_run(make_tracker) -> None:
+def test_a_trial_is_not_a_run(make_tracker) -> None:
     search_once(make_tracker(), END, FINDINGS)
     assert set(make_tracker().find()) == {RUN.run_id}
     result = make_tracker().find()[RUN.run_id]
@@ -329,7 +329,7 @@ def test_what_is_to_follow_a_record_is_done_once_that_is_written(make_tracker) -
     assert found == [State.FINISHED, None]
 
 
-def test_an_end_told_twice_is_kept_once(make_tracker, search) -> None:
+def test_an_end_recorded_twice_is_kept_once(make_tracker, search) -> None:
     tracker = make_tracker()
     tracker.open([SEARCH])
     tracker.end_trial(END)
@@ -342,9 +342,7 @@ def test_an_end_told_twice_is_kept_once(make_tracker, search) -> None:
     assert search.ends() == [END]
 
 
-def test_a_search_that_goes_on_keeps_its_trials_and_what_it_finds_last(
-    make_tracker, search
-) -> None:
+def test_a_resumed_search_keeps_its_trials_and_what_it_finds_last(make_tracker, search) -> None:
     search_once(make_tracker(), END, FINDINGS)
     second = replace(ended(searched(2, OTHER, l2=0.03), value=0.875), values={})
     better = Findings({"keep_prob": 0.5}, {"best_value": 0.875}, "Better.", FINDINGS.files)
