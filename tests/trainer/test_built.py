@@ -214,7 +214,7 @@ def test_it_trains_as_keras_does(source: DataSource, folder: Path, l2: float) ->
     ("function", "words"),
     [
         ("logits", "activation='softmax'"),
-        ("too_many", "not a probability for each of 3 classes"),
+        ("too_many", "instead of a probability for each of 3 classes"),
         ("gray", "does not accept images of"),
         ("nothing", "returned NoneType"),
         ("narrow", r"be called with the input shape, the number of classes: narrow\(\) got an"),
