@@ -31,5 +31,5 @@ def dataset() -> Dataset:
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with MLflow's tables, to be copied: to make one takes seconds."""
     folder = tmp_path_factory.mktemp("empty store")
-    MlflowTracker(f"sqlite:///{folder}/mlflow.db", {}).find()
+    MlflowTracker(f"sqlite:///{folder}/mlflow.db", {}).open([])
     return folder / "mlflow.db"

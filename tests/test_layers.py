@@ -41,6 +41,7 @@ HEAVY = {
     "scipy": {"statistics"},
     "h5py": {"data", "trainer"},
     "PIL": {"data", "figures"},
+    "sqlalchemy": {"project"},
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))

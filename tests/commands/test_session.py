@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,19 +21,19 @@ RUN = Run(Parameters(epochs=3), Dense((2,)), 0.0, "data")
 KNOWN = Result(RUN.run_id, State.FINISHED)
 
 
-def make_session(folder: Path, look_up, **options) -> Session:
+def make_session(folder: Path, find, **options) -> Session:
     prepared = SimpleNamespace(sources={}, models={})
     store = SimpleNamespace(
         tracker=MemoryTracker(),
+        index=SimpleNamespace(find=find),
         journal=lambda name: Journal(folder / name),
         datasets={},
-        look_up=look_up,
     )
     return Session(prepared, store, Options(**options), [], "one", lambda _: None)
 
 
 def test_a_run_that_is_known_by_now_is_found(tmp_path: Path) -> None:
-    assert make_session(tmp_path, lambda _: KNOWN)._look_up(RUN) is KNOWN
+    assert make_session(tmp_path, lambda _: {RUN.run_id: KNOWN})._look_up(RUN) is KNOWN
 
 
 def test_with_force_the_store_is_not_asked(tmp_path: Path) -> None:
@@ -40,14 +41,14 @@ def test_with_force_the_store_is_not_asked(tmp_path: Path) -> None:
 
 
 def test_a_store_that_fails_is_no_reason_not_to_train(tmp_path: Path) -> None:
-    def fail(run: Run) -> None:
+    def fail(run_ids: list[str]) -> None:
         raise StoreError("it is away")
 
     assert make_session(tmp_path, fail)._look_up(RUN) is None
 
 
 def test_a_bug_is_not_hidden(tmp_path: Path) -> None:
-    def fail(run: Run) -> None:
+    def fail(run_ids: list[str]) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -58,10 +59,10 @@ def test_a_store_that_hangs_is_not_waited_for_and_not_asked_again(tmp_path: Path
     asked = []
     is_over = threading.Event()
 
-    def hang(run: Run) -> Result:
-        asked.append(run)
+    def hang(run_ids: list[str]) -> Mapping[str, Result]:
+        asked.append(run_ids)
         is_over.wait(60)
-        return KNOWN
+        return {RUN.run_id: KNOWN}
 
     monkeypatch.setattr(sessions, "_LOOK_UP_SECONDS", 0.1)
     session = make_session(tmp_path, hang)
@@ -76,10 +77,10 @@ def test_an_interruption_ends_the_wait_for_what_the_store_knows(
 ) -> None:
     is_over = threading.Event()
 
-    def hang(run: Run) -> Result:
+    def hang(run_ids: list[str]) -> Mapping[str, Result]:
         session._interrupt()
         is_over.wait(60)
-        return KNOWN
+        return {RUN.run_id: KNOWN}
 
     monkeypatch.setattr(sessions, "_LOOK_UP_SECONDS", 600)
     session = make_session(tmp_path, hang)

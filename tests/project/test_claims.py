@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
 
@@ -39,6 +40,28 @@ def test_what_a_process_held_is_free_when_it_is_killed(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     assert FileClaims(tmp_path).take("kept")
+
+
+def test_threads_may_share_them(tmp_path: Path) -> None:
+    claims, holders, most = FileClaims(tmp_path), [], []
+    begin = Barrier(4)
+
+    def work(number: int) -> None:
+        begin.wait()
+        for turn in range(200):
+            if claims.take("abc"):
+                holders.append(number)
+                most.append(len(holders))
+                holders.remove(number)
+                (claims.retire if turn % 2 else claims.release)("abc")
+
+    threads = [Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(600)
+    assert set(most) == {1}
+    assert claims.take("abc"), "nothing is left held"
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from signs_sweep.errors import StoreError
-from signs_sweep.project.databases import opening_lock
-from signs_sweep.project.tracking_store import default_artifact_root, resolve_uri, store_exists
-from signs_sweep.tracking import MlflowTracker
+from signs_sweep.project.databases import opening
+from signs_sweep.project.tracking_store import resolve_uri, store_exists
+from signs_sweep.tracking import MlflowIndex
 
 
 @pytest.fixture(autouse=True)
@@ -68,9 +68,9 @@ def test_an_empty_variable_of_the_environment_is_none(
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["postgresql+psycopg2", "mysql", "mssql"])
 def test_a_database_without_its_driver_says_what_to_install(kind: str) -> None:
-    tracker = MlflowTracker(f"{kind}://me:s3cretpw@127.0.0.1:1/db", {})
+    index = MlflowIndex(f"{kind}://me:s3cretpw@127.0.0.1:1/db")
     with pytest.raises(StoreError, match=r"needs a package: pip install \w+") as caught:
-        tracker.find(["x"])
+        index.find(["x"])
     assert "s3cretpw" not in "".join(traceback.format_exception(caught.value))
 
 
@@ -82,17 +82,11 @@ def test_only_a_database_file_that_is_missing_is_known_to_hold_nothing(tmp_path:
     assert store_exists("http://127.0.0.1:1")
 
 
-def test_artifacts_go_beside_the_database_and_where_a_server_says(tmp_path: Path) -> None:
-    root = default_artifact_root(f"sqlite:///{tmp_path}/my runs/mlflow.db")
-    assert root == f"file://{tmp_path}/my%20runs/artifacts"
-    assert default_artifact_root("http://127.0.0.1:5000") is None
-
-
 def test_a_folder_that_cannot_be_made_is_an_error_that_names_another_way(tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     with (
         pytest.raises(StoreError, match="--tracking-uri"),
-        opening_lock(f"sqlite:///{tmp_path}/taken/mlflow.db", "with --tracking-uri"),
+        opening(f"sqlite:///{tmp_path}/taken/mlflow.db", "with --tracking-uri"),
     ):
         pass
 
@@ -100,11 +94,11 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_another_way(tmp_pat
 def test_a_second_one_waits_until_the_first_has_opened_the_store(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
     code = (
-        "import sys\nfrom signs_sweep.project.databases import opening_lock\n"
+        "import sys\nfrom signs_sweep.project.databases import opening\n"
         "print('asks', flush=True)\n"
-        "with opening_lock(sys.argv[1], str()): print('holds', flush=True)"
+        "with opening(sys.argv[1], str()): print('holds', flush=True)"
     )
-    with opening_lock(uri, ""):
+    with opening(uri, ""):
         other = subprocess.Popen(
             [sys.executable, "-c", code, uri], stdout=subprocess.PIPE, text=True
         )
@@ -119,8 +113,8 @@ def test_a_second_one_waits_until_the_first_has_opened_the_store(tmp_path: Path)
 def test_several_that_open_a_fresh_store_at_once_all_can(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
     code = (
-        "import sys\nfrom signs_sweep.tracking import MlflowTracker\n"
-        "print(len(MlflowTracker(sys.argv[1], {}).find()))"
+        "import sys\nfrom signs_sweep.tracking import MlflowIndex\n"
+        "print(len(MlflowIndex(sys.argv[1]).find()))"
     )
     # A file that is there but empty is what another process has just begun.
     (tmp_path / "mlruns").mkdir()
@@ -137,4 +131,4 @@ def test_several_that_open_a_fresh_store_at_once_all_can(tmp_path: Path) -> None
     for one in several:
         out, err = one.communicate(timeout=600)
         assert (one.returncode, out) == (0, "0\n"), err
-    assert MlflowTracker(uri, {}).find() == {}
+    assert MlflowIndex(uri).find() == {}

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,16 @@ from signs_sweep.domain import (
     TrialEnd,
     TrialState,
 )
-from signs_sweep.protocols import Findings, SweepRecord, Tracker
+from signs_sweep.errors import UnknownExperimentError
+from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking import (
-    BackgroundTracker,
     DatasetInfo,
     Journal,
     MemoryTracker,
+    MlflowIndex,
     MlflowTracker,
-    SpoolingTracker,
+    Outbox,
+    outbox,
 )
 from signs_sweep.tracking.mlflow.client import connect
 from trials import ended, make_trial, searched
@@ -48,14 +51,19 @@ FINISHED = replace(finished(RUN), guessing_since=2)
 @pytest.fixture(
     params=[
         "memory",
-        "background memory",
-        "spooling memory",
+        "outbox memory",
         pytest.param("mlflow", marks=pytest.mark.slow),
-        pytest.param("background mlflow", marks=pytest.mark.slow),
+        pytest.param("outbox mlflow", marks=pytest.mark.slow),
     ]
 )
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the outbox write everything, however busy the machine is."""
+    monkeypatch.setattr(outbox, "_SECONDS", 600)
 
 
 @pytest.fixture
@@ -75,12 +83,18 @@ def make_tracker(
         inner: Tracker = memory
         if "mlflow" in kind:
             inner = MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db", {RUN.data: DATASET})
-        if "spooling" in kind:
-            journal = Journal(tmp_path / "spool" / "one.jsonl")
-            return SpoolingTracker(inner, journal, {RUN.data: DATASET}, pytest.fail)
-        return BackgroundTracker(inner) if "background" in kind else inner
+        if "outbox" not in kind:
+            return inner
+        journal = Journal(tmp_path / "spool" / "one.jsonl")
+        return Outbox(inner, memory, journal, {RUN.data: DATASET}, pytest.fail)
 
     return make
+
+
+@pytest.fixture
+def make_index(kind: str, memory: MemoryTracker, tmp_path: Path) -> Callable[[], RunIndex]:
+    """Make indexes of that store."""
+    return lambda: MlflowIndex(f"sqlite:///{tmp_path}/mlflow.db") if "mlflow" in kind else memory
 
 
 @pytest.fixture
@@ -152,19 +166,49 @@ def begin(tracker: Tracker) -> None:
     tracker.record(started(RUN))
 
 
-def test_an_empty_store_knows_no_run(make_tracker) -> None:
-    assert make_tracker().find() == {}
-    assert make_tracker().find([RUN.run_id]) == {}
+def test_the_runs_of_an_experiment_come_in_order_with_what_decides_them(
+    make_tracker, make_index
+) -> None:
+    tracker = make_tracker()
+    tracker.open([SWEEP, replace(SWEEP, experiment="other")])
+    old = replace(OTHER, training_version=1)
+    baselines = (old.run_id, old.run_id)
+    both = make_trial(RUN, old, label="m3", baselines=baselines)
+    for trial, run in ((both, RUN), (make_trial(OTHER, experiment="other"), OTHER), (both, old)):
+        tracker.start(trial, run)
+        tracker.record(finished(run))
+    tracker.close(State.FINISHED, {})
+    index = make_index()
+    first, second = index.list_runs("toy")
+    assert [first.result.run_id, second.result.run_id] == [RUN.run_id, old.run_id]
+    assert first.result.location == index.find()[RUN.run_id].location
+    assert second.result.state is State.FINISHED
+    assert [first.parameters, second.parameters] == [RUN.parameters, old.parameters]
+    assert (first.label, first.model, first.version) == (
+        "m3",
+        {"hidden": "[5]"},
+        RUN.training_version,
+    )
+    assert (second.baseline, second.version) == (old.run_id, 1)
+    versions = {run.run_id: run.training_version for run in (RUN, OTHER, old)}
+    assert index.versions() == versions
+    with pytest.raises(UnknownExperimentError, match="no experiment 'elsewhere'"):
+        index.list_runs("elsewhere")
 
 
-def test_a_finished_run_is_found_with_its_numbers(make_tracker) -> None:
+def test_an_empty_store_knows_no_run(make_index) -> None:
+    assert make_index().find() == {}
+    assert make_index().find([RUN.run_id]) == {}
+
+
+def test_a_finished_run_is_found_with_its_numbers(make_tracker, make_index) -> None:
     tracker = make_tracker()
     begin(tracker)
     tracker.record(progress(RUN, 1, 3))
     tracker.record(progress(RUN, 4, 1))
     tracker.record(FINISHED)
     tracker.close(State.FINISHED, {"toy": "a,b\n1,2\n"})
-    result = make_tracker().find()[RUN.run_id]
+    result = make_index().find()[RUN.run_id]
     assert result.state is State.FINISHED
     assert result.epochs == 4
     assert result.seconds == 8.5
@@ -173,21 +217,21 @@ def test_a_finished_run_is_found_with_its_numbers(make_tracker) -> None:
     assert result.location
 
 
-def test_unknown_runs_are_left_out(make_tracker) -> None:
+def test_unknown_runs_are_left_out(make_tracker, make_index) -> None:
     tracker = make_tracker()
     begin(tracker)
     tracker.close(State.FINISHED, {})
-    assert set(make_tracker().find([RUN.run_id, "other"])) == {RUN.run_id}
-    assert make_tracker().find(["other"]) == {}
+    assert set(make_index().find([RUN.run_id, "other"])) == {RUN.run_id}
+    assert make_index().find(["other"]) == {}
 
 
-def test_recording_an_end_twice_changes_nothing(make_tracker) -> None:
+def test_recording_an_end_twice_changes_nothing(make_tracker, make_index) -> None:
     tracker = make_tracker()
     begin(tracker)
     for event in (progress(RUN, 1, 4), FINISHED, FINISHED):
         tracker.record(event)
     tracker.close(State.FINISHED, {})
-    result = make_tracker().find()[RUN.run_id]
+    result = make_index().find()[RUN.run_id]
     assert (result.epochs, result.state) == (4, State.FINISHED)
     assert result.metrics["loss"] == 0.25
 
@@ -199,28 +243,30 @@ def test_recording_an_end_twice_changes_nothing(make_tracker) -> None:
         (stopped(RUN), State.KILLED),
     ],
 )
-def test_the_event_that_ends_a_run_decides_its_state(make_tracker, event, state) -> None:
+def test_the_event_that_ends_a_run_decides_its_state(
+    make_tracker, make_index, event, state
+) -> None:
     tracker = make_tracker()
     begin(tracker)
     tracker.record(progress(RUN, 1, 2))
     tracker.record(event)
     tracker.close(State.FAILED, {})
-    result = make_tracker().find()[RUN.run_id]
+    result = make_index().find()[RUN.run_id]
     assert result.state is state
     assert result.epochs == 2
     assert result.metrics["loss"] == 0.5
     assert result.message == ("it diverged" if state is State.FAILED else None)
 
 
-def test_what_has_not_ended_is_killed_by_close(make_tracker) -> None:
+def test_what_has_not_ended_is_killed_by_close(make_tracker, make_index) -> None:
     tracker = make_tracker()
     begin(tracker)
     tracker.record(progress(RUN, 1, 1))
     tracker.close(State.KILLED, {})
-    assert make_tracker().find()[RUN.run_id].state is State.KILLED
+    assert make_index().find()[RUN.run_id].state is State.KILLED
 
 
-def test_a_finished_record_wins_over_a_later_one_that_is_not(make_tracker) -> None:
+def test_a_finished_record_wins_over_a_later_one_that_is_not(make_tracker, make_index) -> None:
     first = make_tracker()
     begin(first)
     first.record(progress(RUN, 1, 4))
@@ -230,29 +276,34 @@ def test_a_finished_record_wins_over_a_later_one_that_is_not(make_tracker) -> No
     begin(second)
     second.record(progress(RUN, 1, 1))
     second.close(State.KILLED, {})
-    result = make_tracker().find()[RUN.run_id]
+    result = make_index().find()[RUN.run_id]
     assert (result.state, result.epochs) == (State.FINISHED, 4)
 
 
-def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(make_tracker) -> None:
+def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(
+    make_tracker, make_index
+) -> None:
     tracker = make_tracker()
     begin(tracker)
     tracker.record(progress(RUN, 1, 3))
     tracker.record(failed(RUN, "its process died"))
     tracker.close(State.FAILED, {})
-    location = make_tracker().find()[RUN.run_id].location
+    location = make_index().find()[RUN.run_id].location
 
     again = make_tracker()
     again.open([SWEEP])
     again.start(TRIAL, RUN, location)
-    assert again.find()[RUN.run_id].state is State.RUNNING
+    is_written = Event()
+    again.then(is_written.set)
+    assert is_written.wait(600)
+    assert make_index().find()[RUN.run_id].state is State.RUNNING
     again.record(started(RUN))
     again.record(replace(progress(RUN, 1, 2), is_replay=True))
     again.record(progress(RUN, 3, 2))
     again.record(FINISHED)
     again.close(State.FINISHED, {})
 
-    result = make_tracker().find()[RUN.run_id]
+    result = make_index().find()[RUN.run_id]
     assert result.location == location
     assert result.state is State.FINISHED
     assert result.message is None
@@ -278,10 +329,10 @@ def test_how_a_trial_ended_and_what_was_found_are_kept(make_tracker, search) -> 
     assert search.findings() == FINDINGS
 
 
-def test_a_trial_is_no_run(make_tracker) -> None:
+def test_a_trial_is_no_run(make_tracker, make_index) -> None:
     search_once(make_tracker(), END, FINDINGS)
-    assert set(make_tracker().find()) == {RUN.run_id}
-    result = make_tracker().find()[RUN.run_id]
+    assert set(make_index().find()) == {RUN.run_id}
+    result = make_index().find()[RUN.run_id]
     assert (result.state, result.epochs) == (State.FINISHED, 4)
     assert result.metrics == {"loss": 0.25, "accuracy": 0.4, **FINAL}
 
@@ -301,13 +352,13 @@ def test_a_trial_may_end_without_success(make_tracker, search, state, value) -> 
     assert search.ends() == [end]
 
 
-def test_a_trial_whose_runs_are_all_known_needs_no_start(make_tracker, search) -> None:
+def test_a_trial_whose_runs_are_all_known_needs_no_start(make_tracker, make_index, search) -> None:
     tracker = make_tracker()
     tracker.open([SEARCH])
     tracker.end_trial(END)
     tracker.close(State.FINISHED, {})
     assert search.ends() == [END]
-    assert make_tracker().find() == {}
+    assert make_index().find() == {}
 
 
 def test_a_sweep_keeps_no_records_of_trials(make_tracker, search) -> None:
@@ -319,11 +370,11 @@ def test_a_sweep_keeps_no_records_of_trials(make_tracker, search) -> None:
     assert search.ends() == []
 
 
-def test_what_is_to_follow_a_record_is_done_once_that_is_written(make_tracker) -> None:
+def test_what_is_to_follow_a_record_is_done_once_that_is_written(make_tracker, make_index) -> None:
     tracker, found = make_tracker(), []
     begin(tracker)
     tracker.record(FINISHED)
-    tracker.then(lambda: found.append(make_tracker().find()[RUN.run_id].state))
+    tracker.then(lambda: found.append(make_index().find()[RUN.run_id].state))
     tracker.then(lambda: found.append(None))
     tracker.close(State.FINISHED, {})
     assert found == [State.FINISHED, None]

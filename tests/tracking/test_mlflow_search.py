@@ -10,9 +10,9 @@ import pytest
 from events import finished, stopped
 from signs_sweep.domain import Dense, Parameters, Run, State, Trial, TrialEnd, TrialState
 from signs_sweep.protocols import Findings, SweepRecord
-from signs_sweep.tracking import DatasetInfo, MlflowTracker
+from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
+from signs_sweep.tracking.journal import replay
 from signs_sweep.tracking.mlflow.client import connect
-from signs_sweep.tracking.spooling import replay
 from trials import searched
 
 pytestmark = pytest.mark.slow
@@ -159,14 +159,14 @@ def test_of_a_pruned_trial_the_runs_that_did_not_finish_say_so_until_they_go_on(
     begun.close(State.KILLED, {})
     tracker = store.tracker()
     train(tracker, RUNS[0])
-    location = tracker.find()[RUNS[1].run_id].location
+    location = MlflowIndex(store.uri).find()[RUNS[1].run_id].location
     tracker.start(TRIAL, RUNS[1], location)
     tracker.record(stopped(RUNS[1]))
     tracker.end_trial(PRUNED)
     tracker.close(State.FINISHED, {})
     client = connect(store.uri)
     assert client.get_run(location).data.tags["signs_sweep.pruned"] == PRUNED.why
-    finished_run = client.get_run(tracker.find()[RUNS[0].run_id].location)
+    finished_run = client.get_run(MlflowIndex(store.uri).find()[RUNS[0].run_id].location)
     assert "signs_sweep.pruned" not in finished_run.data.tags
     note = store.named("trial 1").data.tags["mlflow.note.content"]
     assert note == "Pruned: worse than others at epoch 1."
@@ -180,7 +180,7 @@ def test_of_another_trial_no_run_is_said_to_be_pruned(store, state: TrialState) 
     tracker.start(TRIAL, RUNS[0])
     tracker.record(stopped(RUNS[0]))
     tracker.end_trial(replace(END, state=state, why="it broke"))
-    location = tracker.find()[RUNS[0].run_id].location
+    location = MlflowIndex(store.uri).find()[RUNS[0].run_id].location
     assert "signs_sweep.pruned" not in connect(store.uri).get_run(location).data.tags
 
 
@@ -233,7 +233,7 @@ def test_a_search_that_is_opened_again_goes_on_in_its_trials(store) -> None:
     first.start(TRIAL, RUNS[1])
     first.close(State.KILLED, {})
     second = store.tracker()
-    location = second.find()[RUNS[1].run_id].location
+    location = MlflowIndex(store.uri).find()[RUNS[1].run_id].location
     second.start(TRIAL, RUNS[1], location)
     assert store.named("trial 1").info.status == "RUNNING"
     second.record(finished(RUNS[1]))
@@ -278,7 +278,7 @@ def test_an_unfinished_run_of_a_sweep_moves_below_the_trial_that_continues_it(st
     sweep.start(TRIAL, RUNS[0])
     sweep.close(State.KILLED, {})
     tracker = store.tracker()
-    tracker.start(TRIAL, RUNS[0], tracker.find()[RUNS[0].run_id].location)
+    tracker.start(TRIAL, RUNS[0], MlflowIndex(store.uri).find()[RUNS[0].run_id].location)
     assert store.children("trial 1") == RUN_NAMES[:1]
 
 
@@ -323,8 +323,10 @@ def test_neither_find_nor_the_list_of_runs_has_trials(store) -> None:
     train(tracker, RUNS[0])
     tracker.end_trial(END)
     tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
-    assert set(tracker.find()) == {RUNS[0].run_id}
-    assert [one.result.run_id for one in tracker.list_runs("toy")] == [RUNS[0].run_id]
+    assert set(MlflowIndex(store.uri).find()) == {RUNS[0].run_id}
+    assert [one.result.run_id for one in MlflowIndex(store.uri).list_runs("toy")] == [
+        RUNS[0].run_id
+    ]
 
 
 def test_a_title_may_hold_any_character(store) -> None:
@@ -357,7 +359,7 @@ def test_a_journal_that_is_replayed_twice_leaves_each_trial_once(store) -> None:
         ("start", (searched(2, *RUNS), RUNS[1], None)),
     ]
     for _ in range(2):
-        replay(calls, store.tracker())
+        replay(calls, store.tracker(), MlflowIndex(store.uri))
     assert store.children("search toy") == ["trial 1", "trial 2"]
     assert store.children("trial 1") == RUN_NAMES[:1]
     assert store.children("trial 2") == ["trial 2 seeds 4, 0"]

@@ -21,10 +21,11 @@ from signs_sweep.domain import (
     State,
 )
 from signs_sweep.errors import StoreError
+from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import resolve_uri
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.searching.study.storage import default_storage, open_study
-from signs_sweep.tracking import DatasetInfo, MlflowTracker
+from signs_sweep.searching.study.storage import open_study
+from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect
 from signs_sweep.tracking.mlflow.file import read_records
@@ -105,7 +106,7 @@ def record(uri: str, run: Run):
     from mlflow import MlflowClient
 
     client = MlflowClient(uri)
-    location = MlflowTracker(uri, {}).find()[run.run_id].location
+    location = MlflowIndex(uri).find()[run.run_id].location
     return client, client.get_run(location)
 
 
@@ -147,11 +148,11 @@ def test_a_run_that_only_guesses_says_so_on_its_page_and_when_it_is_found(store)
     note = run.data.tags["mlflow.note.content"]
     assert "that of guessing since epoch 1, " in note
     assert "Try a smaller learning_rate" in note, "it says what to do"
-    assert MlflowTracker(store[0], {}).find()[RUN.run_id].guessing_since == 1
+    assert MlflowIndex(store[0]).find()[RUN.run_id].guessing_since == 1
 
 
 def test_runs_of_an_experiment_come_with_their_network_and_baseline(store) -> None:
-    first, second = MlflowTracker(store[0], {}).list_runs("toy")
+    first, second = MlflowIndex(store[0]).list_runs("toy")
     assert first.model == second.model == {"hidden": "[5]"}
     assert first.baseline == second.baseline == second.result.run_id
 
@@ -195,7 +196,7 @@ def test_a_failed_run_says_why_and_keeps_what_it_had(store) -> None:
 
 
 def test_the_runs_of_an_experiment_come_with_their_parameters(store) -> None:
-    runs = MlflowTracker(store[0], {}).list_runs("toy")
+    runs = MlflowIndex(store[0]).list_runs("toy")
     assert [(one.label, one.parameters) for one in runs] == [
         ("case 1", RUN.parameters),
         ("case 2", BROKEN.parameters),
@@ -215,7 +216,7 @@ def test_a_continued_record_has_every_step_of_every_metric_once(tmp_path: Path) 
     final = {"final_train_accuracy": 0.9, "test_accuracy": 0.8}
     for number in (1, 2, 3):
         tracker = MlflowTracker(uri, {"abcd": DATASET})
-        earlier = tracker.find().get(RUN.run_id)
+        earlier = MlflowIndex(uri).find().get(RUN.run_id)
         tracker.open([SWEEP])
         tracker.start(make_trial(RUN, number=1), RUN, earlier and earlier.location)
         if number > 1:  # Goes on from a checkpoint that is older than what was recorded.
@@ -253,11 +254,11 @@ def test_a_record_has_its_version_of_the_training_and_without_a_tag_the_first(
     old, present = replace(RUN, training_version=1), replace(RUN, training_version=2)
     for run in (old, present):
         tracker.start(make_trial(run, number=1), run)
-    location = tracker.find()[old.run_id].location
+    location = MlflowIndex(uri).find()[old.run_id].location
     tracker.close(State.KILLED, {})
     connect(uri).delete_tag(location, "signs_sweep.training_version")  # As it was recorded once.
-    assert [one.version for one in tracker.list_runs("toy")] == [1, 2]
-    assert tracker.versions() == {old.run_id: 1, present.run_id: 2}
+    assert [one.version for one in MlflowIndex(uri).list_runs("toy")] == [1, 2]
+    assert MlflowIndex(uri).versions() == {old.run_id: 1, present.run_id: 2}
     asked = ask_for_records(connect(uri), uri, "toy")
     assert [version_of(one) for one in asked] == [1, 2]
 
@@ -271,14 +272,14 @@ def test_a_record_that_was_only_begun_is_no_run_of_the_experiment(tmp_path: Path
     (parent,) = connect(uri).search_experiments(filter_string="name = 'toy'")
     connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: BROKEN.run_id})
     connect(uri).create_run(parent.experiment_id, tags={tags.RUN_ID: RUN.run_id})
-    assert [one.result.run_id for one in tracker.list_runs("toy")] == [RUN.run_id]
+    assert [one.result.run_id for one in MlflowIndex(uri).list_runs("toy")] == [RUN.run_id]
 
 
 def test_looking_up_runs_in_a_file_needs_no_mlflow(store) -> None:
     code = (
-        "import sys\nfrom signs_sweep.tracking import MlflowTracker\n"
-        "tracker = MlflowTracker(sys.argv[1], {})\n"
-        "print(len(tracker.find()), len(tracker.list_runs('toy')), 'mlflow' in sys.modules)"
+        "import sys\nfrom signs_sweep.tracking import MlflowIndex\n"
+        "index = MlflowIndex(sys.argv[1])\n"
+        "print(len(index.find()), len(index.list_runs('toy')), 'mlflow' in sys.modules)"
     )
     assert python(code, store[0]) == "2 2 False\n"
 
@@ -289,14 +290,14 @@ def test_what_was_deleted_in_mlflow_is_not_found(tmp_path: Path) -> None:
     tracker.open([SWEEP])
     for run in (RUN, BROKEN):
         tracker.start(make_trial(run, number=1), run)
-    location = tracker.find()[RUN.run_id].location
+    location = MlflowIndex(uri).find()[RUN.run_id].location
     tracker.close(State.KILLED, {})
     connect(uri).delete_run(location)
-    assert set(tracker.find()) == {BROKEN.run_id}
+    assert set(MlflowIndex(uri).find()) == {BROKEN.run_id}
     connect(uri).delete_experiment(connect(uri).get_experiment_by_name("toy").experiment_id)
-    assert tracker.find() == {}
+    assert MlflowIndex(uri).find() == {}
     with pytest.raises(StoreError, match="no experiment 'toy'"):
-        tracker.list_runs("toy")
+        MlflowIndex(uri).list_runs("toy")
 
 
 def test_a_continued_record_has_the_label_and_baseline_of_the_trial_that_continues_it(
@@ -309,24 +310,24 @@ def test_a_continued_record_has_the_label_and_baseline_of_the_trial_that_continu
     ):
         tracker = MlflowTracker(uri, {"abcd": DATASET})
         tracker.open([SWEEP])
-        known = tracker.find().get(RUN.run_id)
+        known = MlflowIndex(uri).find().get(RUN.run_id)
         tracker.start(trial, RUN, known and known.location)
         tracker.close(State.KILLED, {})
-    (found,) = tracker.list_runs("toy")
+    (found,) = MlflowIndex(uri).list_runs("toy")
     assert (found.label, found.baseline) == (None, None)
     assert record(uri, RUN)[1].info.run_name == "l2=0.01"
 
 
 def test_an_unknown_experiment_names_the_nearest(store) -> None:
     with pytest.raises(StoreError, match=r"did you mean 'toy'\?"):
-        MlflowTracker(store[0], {}).list_runs("tey")
+        MlflowIndex(store[0]).list_runs("tey")
 
 
 def test_recording_does_not_import_tensorflow(tmp_path: Path) -> None:
     code = f"""
 import sys
 from signs_sweep.tracking import MlflowTracker
-MlflowTracker("sqlite:///{tmp_path}/a.db", {{}}).find()
+MlflowTracker("sqlite:///{tmp_path}/a.db", {{}}).open([])
 print([name for name in ("tensorflow", "keras", "torch") if name in sys.modules])
 """
     assert python(code).strip() == "[]"
@@ -335,12 +336,12 @@ print([name for name in ("tensorflow", "keras", "torch") if name in sys.modules]
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_text("this is no database at all " * 10, encoding="utf-8")
     with pytest.raises(StoreError, match="not a SQLite database"):
-        MlflowTracker(f"sqlite:///{tmp_path}/a.db", {}).find()
+        MlflowIndex(f"sqlite:///{tmp_path}/a.db").find()
 
 
 def test_a_server_that_is_away_is_said_to_be_away() -> None:
     with pytest.raises(StoreError, match="does not answer"):
-        MlflowTracker("http://127.0.0.1:9", {}).find()
+        MlflowIndex("http://127.0.0.1:9").find()
 
 
 def test_what_goes_wrong_in_the_store_is_raised_and_not_printed_as_well(tmp_path: Path) -> None:
@@ -469,6 +470,6 @@ def test_a_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
     assert read_records(folder / "mlruns" / "mlflow.db", uri, "toy") == []
 
-    study = open_study(default_storage(folder / "mlruns"), "x", {}, {}, maximize=True, metric="m")
+    study = open_study(ProjectPaths(uri, folder).studies, "x", {}, {}, maximize=True, metric="m")
     assert study.study_name == "x"
     assert (folder / "mlruns" / "optuna.db").is_file()

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signs_sweep.domain import Dense, Finished, Parameters, Progress, Run, Started, State, Trial
+from signs_sweep.domain import Dense, Finished, Parameters, Progress, Run, Started, State
 from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowTracker
 from signs_sweep.tracking.mlflow.found import Record
 from signs_sweep.tracking.mlflow.view import VIEW, route, view_of
+from trials import make_trial
 
 _MOST_CHARACTERS = 5000
 """Of a tag of an experiment, in MLflow."""
@@ -72,7 +73,7 @@ def test_the_view_of_many_parameters_fits_in_a_tag() -> None:
 
 RUNS = [Run(Parameters(epochs=2, l2=l2), Dense((5,)), 0.0, "abcd") for l2 in (0, 0.1)]
 INFO = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
-SWEEP = SweepRecord("first", "", "name: toy\n", "2 runs\n", "toy data", ("l2",))
+SWEEP = SweepRecord("first", "", "name: toy\n", "2 runs\n", "toy data")
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def train(uri: str, *experiments: str) -> None:
     tracker.open([replace(SWEEP, experiment=name) for name in experiments])
     for name in experiments:
         for number, run in enumerate(RUNS, start=1):
-            tracker.start(name, Trial(number, None, (run,)), run)
+            tracker.start(make_trial(run, number=number, experiment=name), run)
             tracker.record(Started(run.run_id, 0, 1_700_000_000.0, {}))
             times = np.array([1_700_000_000_000, 1_700_000_001_000])
             tracker.record(Progress(run.run_id, 1, {"loss": np.array([2.0, 1.0])}, times))

@@ -15,7 +15,7 @@ PATIENCE = 600
 
 def runs_in(project, experiment: str = "toy"):
     """All MLflow runs of an experiment, with parents."""
-    MlflowTracker(project.uri, {}).find()  # Makes or waits for a store that is not there yet.
+    MlflowTracker(project.uri, {}).open([])  # Makes or waits for a store that is not there yet.
     from mlflow import MlflowClient
 
     client = MlflowClient(project.uri)

@@ -21,8 +21,8 @@ _ON_A_TERMINAL = 200
 def show_plan(prepared: Prepared, store: Store) -> None:
     """Print the runs of a plan and a summary."""
     width = width_of(sys.stdout)
-    known = store.find(prepared.plan)
-    older = store.find_older(prepared.plan, known)
+    found = store.find(prepared.plan)
+    known, older = found.results, found.older
     begun = store.checkpoints.begun(prepared.plan.runs.values())
     for part in prepared.plan.parts:
         experiment = part.experiment

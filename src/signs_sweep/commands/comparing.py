@@ -33,7 +33,7 @@ def _rows_of_spec(spec: Path, given: Given) -> list[Row]:
     store = Store(given.tracking_uri)
     (part,) = prepared.plan.parts
     found = store.find(prepared.plan)
-    rows = rows_of(part, found, store.find_older(prepared.plan, found))
+    rows = rows_of(part, found.results, found.older)
     if not part.experiment.has_search or not store_exists(store.uri):
         return rows
     try:
@@ -66,7 +66,7 @@ def _recorded_rows(store: Store, name: str) -> list[Row]:
             *(name, one.result.run_id, one.label, one.parameters, one.result, one.model),
             *(one.baseline, one.version),
         )
-        for one in store.tracker.list_runs(name)
+        for one in store.index.list_runs(name)
     ]
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.outcome import Outcome, tables_of
 from signs_sweep.commands.session import Session
-from signs_sweep.commands.store import Store
+from signs_sweep.commands.store import Known, Store
 from signs_sweep.domain import Dense, Result, Run, Trial
 from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.planning.plan import Part
@@ -84,7 +84,7 @@ class Running:
             session.executor.close()
             outcome = self._outcome(session.results, was_interrupted=was_interrupted)
             session.tracker.close(outcome.state, tables_of(plan, outcome.results))
-        return replace(outcome, unwritten=session.unwritten)
+        return replace(outcome, unwritten=session.tracker.unwritten)
 
     def _record(self, part: Part) -> SweepRecord:
         return SweepRecord(
@@ -128,15 +128,16 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     """
     store = Store(tracking_uri, prepared)
     leftovers = store.write_leftovers()
-    found = {} if options.force else store.find(prepared.plan)
-    known = {run_id: result for run_id, result in found.items() if result.is_tested}
-    older = {} if options.force else store.find_older(prepared.plan, found)
+    found = Known() if options.force else store.find(prepared.plan)
+    known = {run_id: result for run_id, result in found.results.items() if result.is_tested}
     gpus = find_gpus(os.environ)
     devices = choose_devices(options.workers, gpus, options.workers_per_gpu)
     if options.workers is None and not gpus:
         new = [run for run_id, run in prepared.plan.runs.items() if run_id not in known]
         devices = devices[: _workers_worth_starting(new, prepared)]
-    return Running(prepared, store, known, options, devices, older=older, leftovers=leftovers)
+    return Running(
+        *(prepared, store, known, options, devices), older=found.older, leftovers=leftovers
+    )
 
 
 def _workers_worth_starting(runs: Sequence[Run], prepared: Prepared) -> int:

@@ -21,7 +21,7 @@ from signs_sweep.process.interrupts import handling_signals
 from signs_sweep.protocols import Executor, Scheduler, SweepRecord
 from signs_sweep.sweep.loop import Listener, Sweep
 from signs_sweep.sweep.recovery import Recovery
-from signs_sweep.tracking import BackgroundTracker, SpoolingTracker
+from signs_sweep.tracking import Outbox
 
 _LOOK_UP_SECONDS = 5.0
 """How long to wait for the store to say whether a run is finished already."""
@@ -67,14 +67,13 @@ class Session:
         self._sweep_id = sweep_id
         self._listener = listener
         self.executor = self._make_executor(devices)
-        self._spool = SpoolingTracker(
+        self.tracker = Outbox(
             store.tracker,
+            None if options.force else store.index,
             store.journal(sweep_id),
             store.datasets,
             self._tell,
-            is_forced=options.force,
         )
-        self.tracker = BackgroundTracker(self._spool, self._spool.keep)
         self.results: dict[str, Result] = {}
         self._sweep: Sweep | None = None
         self._is_interrupted = False
@@ -84,16 +83,6 @@ class Session:
     def is_interrupted(self) -> bool:
         """Whether a signal has asked for an end."""
         return self._is_interrupted
-
-    @property
-    def is_away(self) -> bool:
-        """Whether the store did not answer of late."""
-        return self._spool.is_away
-
-    @property
-    def unwritten(self) -> str | None:
-        """What the store did not take by the end, in words, or None."""
-        return self._spool.unwritten
 
     @contextmanager
     def opened(
@@ -194,13 +183,13 @@ class Session:
         than some seconds.
         """
         now = time.monotonic()
-        if self._options.force or self._spool.is_away or now < self._no_look_up_before:
+        if self._options.force or self.tracker.is_away or now < self._no_look_up_before:
             return None
         answers: SimpleQueue[Result | Exception | None] = SimpleQueue()
 
         def ask() -> None:
             try:
-                answers.put(self._store.look_up(run))
+                answers.put(self._store.index.find([run.run_id]).get(run.run_id))
             except Exception as error:  # noqa: BLE001 - raised below, in the thread that asked
                 answers.put(error)
 

@@ -2,22 +2,37 @@
 
 import platform
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from hashlib import sha256
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from signs_sweep.domain import TRAINING_VERSION, Model, Result, Run, trajectory_of
+from signs_sweep.domain import TRAINING_VERSION, Model, Result, trajectory_of
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.planning.plan import Plan
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.project import FileCheckpoints, FileClaims
-from signs_sweep.project.databases import is_server, sqlite_path, without_password
-from signs_sweep.project.tracking_store import default_checkpoint_folder, resolve_uri, store_exists
-from signs_sweep.tracking import DatasetInfo, Journal, MlflowTracker, finish_journal
+from signs_sweep.project.databases import is_server, sqlite_path
+from signs_sweep.project.paths import ProjectPaths
+from signs_sweep.project.tracking_store import resolve_uri, store_exists
+from signs_sweep.tracking import DatasetInfo, Journal, MlflowIndex, MlflowTracker, finish_journal
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a store has of the runs of a plan.
+
+    Attributes:
+        results: by run_id.
+        older: by run_id of a run that is not among those, the latest of the older versions of the
+            training that have finished it.
+    """
+
+    results: Mapping[str, Result] = field(default_factory=dict)
+    older: Mapping[str, int] = field(default_factory=dict)
 
 
 class Store:
@@ -25,7 +40,9 @@ class Store:
 
     Attributes:
         uri: the store.
-        tracker: reads and writes it.
+        paths: where everything is.
+        index: reads the store.
+        tracker: writes it.
         checkpoints: the states of runs.
         claims: who trains what, and which sweeps are alive.
         datasets: by fingerprint, what will be recorded of the data.
@@ -42,22 +59,21 @@ class Store:
             StoreError: the URI cannot be one of a store.
         """
         self.uri = resolve_uri(tracking_uri, Path.cwd())
-        folder = default_checkpoint_folder(self.uri)
-        self.checkpoints = FileCheckpoints(folder)
-        self.claims = FileClaims(folder / "claims")
+        self.paths = ProjectPaths(self.uri)
+        self.checkpoints = FileCheckpoints(self.paths.checkpoints)
+        self.claims = FileClaims(self.paths.claims)
         self.datasets = {} if prepared is None else _describe(prepared)
+        self.index = MlflowIndex(self.uri)
         self.tracker = self._tracker(self.datasets)
-        self._spool = folder.parent / "spool"
 
     @property
     def origin(self) -> str:
         """Machine and folder of the claims: where it can be seen whether a sweep is alive."""
-        return f"{platform.node()}:{self.checkpoints.folder}"
+        return f"{platform.node()}:{self.paths.checkpoints}"
 
     def journal(self, sweep_id: str) -> Journal:
         """Return where a sweep keeps what the store cannot take."""
-        store = sha256(without_password(self.uri).encode()).hexdigest()[:8]
-        return Journal(self._spool / f"{store}-{sweep_id}.jsonl")
+        return Journal(self.paths.journal(sweep_id))
 
     def write_leftovers(self) -> int:
         """Write what earlier sweeps could not, those excepted that are alive; return how many.
@@ -66,11 +82,10 @@ class Store:
             StoreError: the store still cannot be written.
         """
         done = 0
-        for path in sorted(self._spool.glob(self.journal("*").path.name)):
-            sweep_id = path.stem.partition("-")[2]
+        for sweep_id, path in self.paths.journals().items():
             if self.claims.take(sweep_id):
                 try:
-                    finish_journal(Journal(path), self._tracker)
+                    finish_journal(Journal(path), self._tracker, self.index)
                 except StoreError as error:
                     raise StoreError(
                         f"{error} What an earlier sweep could not write waits in {path}; move that "
@@ -91,57 +106,34 @@ class Store:
         self.claims.retire(sweep_id)
         return True
 
-    def find(self, plan: Plan) -> Mapping[str, Result]:
-        """Return what is known of the runs of a plan, by run_id."""
-        return self.find_runs(plan.runs)
-
-    def find_runs(self, run_ids: Collection[str]) -> Mapping[str, Result]:
-        """Return what is known of some runs, by run_id."""
-        return self.tracker.find(run_ids) if store_exists(self.uri) else {}
-
-    def find_older(self, plan: Plan, known: Collection[str]) -> Mapping[str, int]:
-        """Return which runs of a plan an older version of the training has finished.
-
-        Args:
-            plan: the plan.
-            known: run_ids of those that the store knows as they are; they are left out.
-
-        Returns:
-            By run_id, the latest such version.
-        """
+    def find(self, plan: Plan) -> Known:
+        """Return what is known of the runs of a plan."""
         earlier = {
             one.run_id: (run_id, one.training_version)
             for run_id, run in plan.runs.items()
-            if run_id not in known
             for one in run.earlier
         }
-        found = self.find_runs(earlier) if earlier else {}
-        finished = (one for one in earlier if one in found and found[one].state.is_finished)
-        return dict(earlier[one] for one in finished)
+        found = self.index.find([*plan.runs, *earlier])
+        older = {
+            run_id: version
+            for earlier_id, (run_id, version) in earlier.items()
+            if run_id not in found and earlier_id in found and found[earlier_id].state.is_finished
+        }
+        return Known({run_id: found[run_id] for run_id in plan.runs if run_id in found}, older)
 
     def outdated(self) -> set[str]:
         """Return the trajectories that the store has of older versions of the training.
 
         No run goes on from their checkpoints. None are known where the store does not answer.
         """
-        if not store_exists(self.uri):
-            return set()
         with suppress(StoreError):
-            versions = self.tracker.versions().items()
+            versions = self.index.versions().items()
             return {trajectory_of(one) for one, version in versions if version < TRAINING_VERSION}
         return set()
 
-    def look_up(self, run: Run) -> Result | None:
-        """Return what is known of one run now.
-
-        Asked beside the writer: it reads only, and does not wait for what is being written, nor
-        for a store that is just being made.
-        """
-        return self.find_runs([run.run_id]).get(run.run_id)
-
     def waiting(self) -> int:
         """Return how many sweeps have records that wait to be written; see `write_leftovers`."""
-        return sum(1 for _ in self._spool.glob(self.journal("*").path.name))
+        return len(self.paths.journals())
 
     def disk_need(self, prepared: Prepared, known: Mapping[str, Result]) -> DiskNeed:
         """Return about how much of the disk a plan takes.
@@ -164,7 +156,7 @@ class Store:
                 found = numbers_in_checkpoint(size, epochs, is_validated=run.validation > 0)
                 numbers[run.model] = max(found, numbers.get(run.model, 0))
         datasets = {one.fingerprint: one for one in prepared.datasets.values()}
-        folder = self.checkpoints.folder.parent
+        folder = self.paths.root
         while not folder.exists():
             folder = folder.parent
         has_database = sqlite_path(self.uri) is not None
@@ -177,9 +169,7 @@ class Store:
 
     def seconds_an_epoch(self) -> float | None:
         """Return the average over all finished runs of the store; None where there are none."""
-        if not store_exists(self.uri):
-            return None
-        finished = [one for one in self.tracker.find().values() if one.seconds and one.epochs]
+        finished = [one for one in self.index.find().values() if one.seconds and one.epochs]
         epochs = sum(one.epochs for one in finished)
         return sum(one.seconds or 0 for one in finished) / epochs if epochs else None
 

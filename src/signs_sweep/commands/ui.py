@@ -20,8 +20,9 @@ from signs_sweep.domain.masking import mask
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.planning.preparation import load_all
 from signs_sweep.process.interrupts import handling_signals
-from signs_sweep.project.databases import is_server, opening_lock, shown, without_password
-from signs_sweep.project.tracking_store import OTHERWISE, default_artifact_root, store_exists
+from signs_sweep.project.databases import is_server, opening, shown, without_password
+from signs_sweep.project.paths import ProjectPaths
+from signs_sweep.project.tracking_store import OTHERWISE, store_exists
 
 _HOST = "127.0.0.1"
 _PORT = 5000
@@ -66,10 +67,10 @@ def show(
     if not store_exists(uri):
         raise StoreError(f"there is no store {shown(uri)} yet; run something first")
     address = f"http://{_HOST}:{_choose_port(port)}"
-    with opening_lock(uri, OTHERWISE):
+    with opening(uri, OTHERWISE):
         pass  # The server must not meet a database that another process is just making.
     with tempfile.TemporaryFile() as output, handling_signals(_interrupt):
-        process = _start(uri, default_artifact_root(uri), address, output.fileno())
+        process = _start(store.paths, address, output.fileno())
         try:
             route = store.tracker.save_view(experiment)  # While the server starts.
             _wait_until_there(process, address)
@@ -123,15 +124,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(
-    uri: str, artifact_root: str | None, address: str, output: int
-) -> "subprocess.Popen[bytes]":
+def _start(paths: ProjectPaths, address: str, output: int) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--host", _HOST, "--port", address.rpartition(":")[2], "--workers", "1"]
-    if artifact_root is not None:
-        command += ["--artifacts-destination", artifact_root]
+    if paths.artifact_root is not None:
+        command += ["--artifacts-destination", paths.artifact_root]
     environment = os.environ | {
-        "MLFLOW_BACKEND_STORE_URI": uri,  # Everybody may read a command line.
+        "MLFLOW_BACKEND_STORE_URI": paths.uri,  # Everybody may read a command line.
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # Without it 10 processes instead of 2, and twice the time to start.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

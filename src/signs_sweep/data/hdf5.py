@@ -4,12 +4,10 @@
 (integers, (n,)) and `list_classes` ((classes,)); `test_signs.h5` the same with `test_`.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from signs_sweep.data.arrays import ArrayFile, StoredArray
 from signs_sweep.data.dataset import Dataset
 from signs_sweep.errors import DataError
+from signs_sweep.process.durable import replacing
 
 TRAIN_FILE = "train_signs.h5"
 TEST_FILE = "test_signs.h5"
@@ -75,8 +74,7 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
 def write_dataset(dataset: Dataset, folder: Path) -> None:
     """Write a dataset as `train_signs.h5` and `test_signs.h5`.
 
-    Each file is written aside and renamed, so a reader finds a whole file or none, also while
-    another process writes the same dataset.
+    A reader finds a whole file or none, also while another process writes the same dataset.
 
     Args:
         dataset: what to write.
@@ -107,18 +105,11 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
 def _write_file(path: Path, arrays: Mapping[str, NDArray[Any]], *, drawn: bool) -> None:
     import h5py
 
-    aside = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with h5py.File(aside, "x") as file:
-            file.attrs["drawn"] = drawn
-            for key, array in arrays.items():
-                # The checksum lets a reader notice a damaged file.
-                file.create_dataset(key, data=array, chunks=True, fletcher32=True)
-        with aside.open("rb+") as written:
-            os.fsync(written.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with replacing(path, has_rivals=True) as aside, h5py.File(aside, "x") as file:
+        file.attrs["drawn"] = drawn
+        for key, array in arrays.items():
+            # The checksum lets a reader notice a damaged file.
+            file.create_dataset(key, data=array, chunks=True, fletcher32=True)
 
 
 def _read_part(

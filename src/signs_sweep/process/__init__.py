@@ -1,1 +1,1 @@
-"""The operating-system process: its signals."""
+"""What the operating system gives a process: signals, and files that survive a crash."""

@@ -1,12 +1,10 @@
 """Checkpoints as files: `FOLDER/TRAJECTORY/EPOCH.h5`.
 
-A file is written aside, forced to the disk and renamed, so that a name stands for a whole file or
-for none. It is HDF5 with a line at its end that holds the SHA-256 of what is before it (HDF5 does
-not mind what follows). Of a run under way the last two are kept, until the one at its end is
-written, which stays for longer runs that begin with it.
+A name stands for a whole file or for none. It is HDF5 with a line at its end that holds the SHA-256
+of what is before it (HDF5 does not mind what follows). Of a run under way the last two are kept,
+until the one at its end is written, which stays for longer runs that begin with it.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,6 +13,7 @@ from pathlib import Path
 
 from signs_sweep.domain import Checkpoint, Run
 from signs_sweep.errors import StoreError
+from signs_sweep.process.durable import replacing
 
 _MARK = b"\nsha256:"
 _TAIL = len(_MARK) + 64
@@ -42,7 +41,8 @@ class FileCheckpoints:
         content = checkpoint.content
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _write(path, content + _MARK + sha256(content).hexdigest().encode())
+            with replacing(path) as aside:
+                aside.write_bytes(content + _MARK + sha256(content).hexdigest().encode())
         except OSError as error:
             raise StoreError(
                 f"cannot write the checkpoint {path}: {error.strerror}. Earlier checkpoints and "
@@ -146,23 +146,3 @@ class FileCheckpoints:
             return []
         named = [(file.name.partition(".")[0], file) for file in files if file.suffix == ".h5"]
         return sorted((int(name), file) for name, file in named if name.isdigit())
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file such that it is there as a whole and durably, or not at all."""
-    aside = path.with_name(f"{path.name}.part")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError:
-        with suppress(OSError):  # A full disk needs the space.
-            aside.unlink()
-        raise
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class FileClaims:
-    """Implements `Claims` in a folder, for the sweeps of one machine."""
+    """Implements `Claims` in a folder, for the sweeps of one machine.
+
+    The system's lock on the file decides, between threads as between processes.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,7 +29,7 @@ class FileClaims:
 
         if trajectory in self._held:
             return False
-        # Whoever releases it may be another thread.
+        # Another thread may release it.
         path = self._folder / f"{trajectory}.lock"
         lock = FileLock(path, blocking=False, thread_local=False)
         try:

@@ -1,6 +1,7 @@
-"""Addresses of databases and servers, and how a database in a file is opened.
+"""Databases and servers: their addresses, passwords, locks and errors, and how one is created.
 
-By hand, as SQLAlchemy understands them: importing it takes 0.3 s.
+A path of a SQLite file is read by hand: SQLAlchemy, which reads all other addresses, takes 0.3 s to
+import, and the default store is such a file.
 """
 
 import re
@@ -9,18 +10,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from signs_sweep.domain.masking import learn, mask
+from signs_sweep.domain.masking import learn, mask, shown_cause
 from signs_sweep.errors import StoreError
+from signs_sweep.process.durable import replacing
 
 SQLITE = "sqlite:///"
 _LOCK_SECONDS = 120
 _IS_SQLITE_FILE = re.compile(r"sqlite(\+pysqlite)?:///")
 _OPTION = re.compile(r"timeout=\d+(\.\d+)?|check_same_thread=(true|false)")
 """What may follow the path of a SQLite file."""
-_ADDRESS = re.compile(
-    r"[\w+.-]+://([^\s:/@]*(:[^\s@]*)?@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:/?@]*)"
-    r"(:(?P<port>\d{1,5})?)?([/?]\S*)?"
-)
+_DATABASE_ERRORS = {"sqlalchemy.exc.SQLAlchemyError", "alembic.util.exc.CommandError"}
+"""By name: the modules are not imported only to ask."""
 _PACKAGES = {
     "psycopg": "'psycopg[binary]'",
     "psycopg2": "psycopg2-binary",
@@ -48,16 +48,31 @@ def resolve(uri: str, folder: Path, example: str) -> str:
     uri = f"{scheme.lower()}:{rest}"
     if uri.startswith("sqlite"):
         return _resolve_sqlite(uri, folder, example)
-    match = _ADDRESS.fullmatch(uri)
-    if match is None or int(match["port"] or 1) not in range(1, 65536):
+    host = _host(uri)
+    if host is None:
         written = uri if uri.isprintable() else ascii(uri)
         raise StoreError(
             f"{written} is not a valid address. Write SCHEME://USER:PASSWORD@HOST:PORT/..., with "
             "%XX for spaces and for signs such as @ / : in the user's name and the password"
         )
-    if is_server(uri) and not match["host"]:
+    if is_server(uri) and not host:
         raise StoreError(f"{uri} names no host. Write {scheme}://HOST:PORT")
     return uri
+
+
+def _host(uri: str) -> str | None:
+    """Return the host that an address names, perhaps an empty one; None for an invalid address."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        # The schemes of MLflow's plugins may have a hyphen, those of SQLAlchemy may not.
+        url = make_url(f"any:{uri.partition(':')[2]}")
+    except (ArgumentError, ValueError):
+        return None
+    host, port = url.host or "", url.port
+    is_valid = re.fullmatch(r"\S*", uri) and re.fullmatch(r"[^][@]*", host)
+    return host if is_valid and (port is None or 0 < port < 65536) else None
 
 
 def _resolve_sqlite(uri: str, folder: Path, example: str) -> str:
@@ -131,19 +146,26 @@ def without_password(uri: str) -> str:
 
 
 @contextmanager
-def opening_lock(uri: str, otherwise: str) -> Iterator[None]:
-    """Hold the right to open a SQLite file, and make its folder.
+def opening(
+    uri: str, otherwise: str, create: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold the right to open a SQLite file, and create it if it is not there.
 
     The migrations of MLflow and Optuna fail when several processes begin one at once, and a
     file that is there may be one that another process has just begun. A database elsewhere
-    needs no lock. One in a folder that cannot be written needs none either: nobody is making it.
+    needs no lock. One in a folder that cannot be written needs none either: nobody is creating it.
+
+    The file gets its name when it is whole: MLflow creates its tables in some forty steps. If it is
+    killed in between, it can neither go on from there nor begin again.
 
     Args:
         uri: the database.
         otherwise: how to name another one, for messages.
+        create: creates a database at the URI that it is given; None to create none.
 
     Raises:
-        StoreError: the folder cannot be made or written, or another process holds on for minutes.
+        StoreError: the folder cannot be created or written, or another process holds on for
+            minutes.
     """
     path = sqlite_path(uri)
     if path is None:
@@ -166,29 +188,35 @@ def opening_lock(uri: str, otherwise: str) -> Iterator[None]:
                 f"cannot create {path}: {error.strerror}. Name another one {otherwise}"
             ) from error
     try:
+        if create is not None and not path.exists():
+            with replacing(path) as aside:
+                for left in (aside, aside.with_name(f"{aside.name}-journal")):
+                    left.unlink(missing_ok=True)
+                create(sqlite_uri(aside))
         yield
     finally:
         lock.release()
 
 
-def make_aside(uri: str, make: Callable[[str], None]) -> None:
-    """Make a SQLite file that is not there yet, and give it its name when it is whole.
-
-    MLflow makes its tables in some forty steps. If it is killed in between, it can neither go on
-    from there nor begin again, and the file is lost.
+@contextmanager
+def database_errors(explain: Callable[[Exception], str], *kinds: str) -> Iterator[None]:
+    """Turn what a database, its driver or the disk raises into a StoreError; not what is a bug.
 
     Args:
-        uri: the database; nothing is done for one that is there or that is no file.
-        make: makes one at the URI that it is given.
+        explain: returns the message for such an error.
+        kinds: names, with their modules, of the exceptions of the library that is in between.
     """
-    path = sqlite_path(uri)
-    if path is None or path.exists():
-        return
-    aside = path.with_name(f"{path.name}.part")
-    for left in (aside, aside.with_name(f"{aside.name}-journal")):
-        left.unlink(missing_ok=True)
-    make(sqlite_uri(aside))
-    aside.replace(path)
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:
+        names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+        if names.isdisjoint(
+            {"builtins.OSError", "builtins.ImportError", *_DATABASE_ERRORS, *kinds}
+        ):
+            raise
+        raise StoreError(explain(error)) from shown_cause(error)
 
 
 def why(error: BaseException) -> str:

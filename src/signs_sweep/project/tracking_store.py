@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from signs_sweep.domain.masking import learn
 from signs_sweep.errors import StoreError
-from signs_sweep.project.databases import SQLITE, is_server, resolve, sqlite_path, sqlite_uri
+from signs_sweep.project.databases import SQLITE, resolve, sqlite_path, sqlite_uri
 
 _DEFAULT = "mlruns/mlflow.db"
 OTHERWISE = "with --tracking-uri or MLFLOW_TRACKING_URI"
@@ -67,23 +67,3 @@ def store_exists(uri: str) -> bool:
     """Whether anything can have been recorded in a store: False for a SQLite file not there."""
     path = sqlite_path(uri)
     return path is None or path.exists()
-
-
-def default_artifact_root(uri: str) -> str | None:
-    """Return where artifacts go unless told otherwise; None leaves it to the server.
-
-    Beside a SQLite file, and below the current folder for any other database.
-    """
-    if is_server(uri):
-        return None
-    return (_folder(uri) / "artifacts").as_uri()
-
-
-def default_checkpoint_folder(uri: str) -> Path:
-    """Return where checkpoints go: beside a SQLite file, else in `mlruns` in the current folder."""
-    return _folder(uri) / "checkpoints"
-
-
-def _folder(uri: str) -> Path:
-    path = sqlite_path(uri)
-    return (Path("mlruns") if path is None else path.parent).absolute()

@@ -7,6 +7,7 @@ The loop knows these and nothing behind them. Each has a contract test in
 from signs_sweep.protocols.checkpoints import CheckpointStore
 from signs_sweep.protocols.claims import Claims
 from signs_sweep.protocols.executor import Executor
+from signs_sweep.protocols.index import RecordedRun, RunIndex
 from signs_sweep.protocols.scheduler import Scheduler
 from signs_sweep.protocols.tracker import Findings, SweepRecord, Tracker
 
@@ -15,6 +16,8 @@ __all__ = [
     "Claims",
     "Executor",
     "Findings",
+    "RecordedRun",
+    "RunIndex",
     "Scheduler",
     "SweepRecord",
     "Tracker",

@@ -6,8 +6,8 @@ from typing import Protocol
 class Claims(Protocol):
     """The right to train a trajectory: at any moment one sweep has it.
 
-    `take` is called from one thread, `release` from any. What a process holds is free as soon as it
-    ends, however it ends.
+    May be called from several threads: the loop takes, and the thread that records releases. What
+    a process holds is free as soon as it ends, however it ends.
     """
 
     def take(self, trajectory: str) -> bool:

@@ -1,10 +1,10 @@
-"""Where what happens is recorded, and found again."""
+"""Where what happens is recorded."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from signs_sweep.domain import Event, Result, Run, State, Trial, TrialEnd
+from signs_sweep.domain import Event, Run, State, Trial, TrialEnd
 from signs_sweep.domain.masking import mask
 
 
@@ -65,13 +65,6 @@ class Tracker(Protocol):
     run before it was started is not recorded again. Recording the end of a run or of a trial twice
     changes nothing. Raises StoreError when the store cannot be opened or written.
     """
-
-    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
-        """Return what is known of the runs, wherever they were recorded, by run_id.
-
-        None asks for all runs of the store. Where a run was recorded several times, a finished
-        record wins over one that is not, and among equals the latest. Unknown runs are left out.
-        """
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """Begin an invocation over one or more experiments."""

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,12 @@ from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.planning.plan import replicates
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.project import FileClaims
-from signs_sweep.project.databases import resolve, shown, sqlite_path, without_password
+from signs_sweep.project.databases import resolve, shown, without_password
 from signs_sweep.searching.confirming import setting_at
 from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.study import OwnTrials, open_study
 from signs_sweep.searching.study.methods import missing_package, proposals
-from signs_sweep.searching.study.storage import default_storage, recover, using_storage
+from signs_sweep.searching.study.storage import recover, using_storage
 from signs_sweep.spec import Categories, Experiment, Range, Search
 from signs_sweep.statistics.replicates import aggregate
 
@@ -70,7 +69,8 @@ def begin_search(
     store = Store(tracking_uri, prepared)
     leftovers = store.write_leftovers()
     storage = _storage(experiment, search, store)
-    claims, claim = _claim_of(storage, experiment.name, store)
+    folder, claim = store.paths.study_claim(storage, experiment.name)
+    claims = FileClaims(folder)
     try:
         is_claimed = claims.take(claim)
     except StoreError as error:
@@ -99,7 +99,7 @@ def begin_search(
 def _storage(experiment: Experiment, search: Search, store: Store) -> str:
     """Return the URL of the study's database."""
     if search.storage is None:
-        return default_storage(store.checkpoints.folder.parent)
+        return store.paths.studies
     try:
         storage = resolve(search.storage, Path.cwd(), "mlruns/optuna.db")
     except StoreError as error:
@@ -141,15 +141,6 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
         if search.storage is None:
             raise
         raise experiment.problem("search", "storage", message=str(error)) from error
-
-
-def _claim_of(storage: str, name: str, store: Store) -> tuple[FileClaims, str]:
-    """Return the claims and the key that guard a study: beside its database if that is a file."""
-    path = sqlite_path(storage)
-    if path is None:
-        place = f"{without_password(storage)} {name}"
-        return store.claims, "search-" + sha256(place.encode()).hexdigest()[:24]
-    return FileClaims(path.parent), f"{path.name}.{name}"
 
 
 def _check_batches(experiment: Experiment, samples: int) -> None:

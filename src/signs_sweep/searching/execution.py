@@ -138,7 +138,7 @@ class Searching:
                 session.results,
                 pictures=pictures,
                 was_interrupted=was_interrupted,
-                is_away=session.is_away,
+                is_away=session.tracker.is_away,
                 seconds_per_ask=(
                     scheduler.seconds_asking / scheduler.asked if scheduler.asked else None
                 ),
@@ -146,7 +146,7 @@ class Searching:
             name = self.experiment.name
             tables = {name: outcome.table.to_csv()}
             session.tracker.close(outcome.state, tables, {name: findings(outcome)})
-        return replace(outcome, unwritten=session.unwritten)
+        return replace(outcome, unwritten=session.tracker.unwritten)
 
     def _scheduler(self) -> StudyScheduler:
         timeout = self.search.timeout
@@ -187,7 +187,7 @@ class Searching:
         """Return the completed trials that have runs without a finished record."""
         trials = [end.trial for end in self.ends if end.state.is_complete]
         runs = [run for trial in trials for run in trial.runs]
-        stored = self.store.find_runs([run.run_id for run in runs])
+        stored = self.store.index.find([run.run_id for run in runs])
         checkpoints = self.store.checkpoints
         unfinished = {
             run.run_id
@@ -209,7 +209,7 @@ class Searching:
         """Whether every run of a confirmation is in the store and tested; true for None."""
         if confirmed is None:
             return True
-        stored = self.store.find_runs(confirmed.run_ids)
+        stored = self.store.index.find(confirmed.run_ids)
         return all(run_id in stored and stored[run_id].is_tested for run_id in confirmed.run_ids)
 
     def _outcome(
@@ -230,7 +230,7 @@ class Searching:
         # After an interruption, skip every query and computation that may take seconds.
         try:
             is_queried = missing and not is_away and not was_interrupted
-            earlier = self.store.find_runs(missing) if is_queried else {}
+            earlier = self.store.index.find(missing) if is_queried else {}
         except StoreError:  # Unreachable; the results of this invocation have to do.
             earlier = {}
         return SearchOutcome(

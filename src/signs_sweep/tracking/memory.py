@@ -20,19 +20,22 @@ from signs_sweep.domain import (
     TrialEnd,
     Waiting,
 )
-from signs_sweep.protocols import Findings, SweepRecord
+from signs_sweep.errors import UnknownExperimentError
+from signs_sweep.protocols import Findings, RecordedRun, SweepRecord
 
 
 @dataclass(eq=False)
 class _Record:
     """One recording of a run."""
 
+    trial: Trial
+    run: Run
     result: Result
     curves: Curves = field(default_factory=Curves)
 
 
 class MemoryTracker:
-    """Implements `Tracker` without any effect; what was recorded can be looked at.
+    """Implements `Tracker` and `RunIndex` without any effect; what was recorded can be looked at.
 
     Attributes:
         sweeps: every sweep that was opened, by experiment.
@@ -54,17 +57,33 @@ class MemoryTracker:
         self._current: dict[str, _Record] = {}
 
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
-        """See `Tracker.find`."""
-        found: dict[str, Result] = {}
-        for record in self._records:
-            run_id = record.result.run_id
-            known = found.get(run_id)
-            is_better = (
-                known is None or record.result.state.is_finished or not known.state.is_finished
+        """See `RunIndex.find`."""
+        return {
+            run_id: _with_history(record)
+            for run_id, record in _best(self._records).items()
+            if run_ids is None or run_id in run_ids
+        }
+
+    def list_runs(self, experiment: str) -> Sequence[RecordedRun]:
+        """See `RunIndex.list_runs`."""
+        if experiment not in self.sweeps:
+            raise UnknownExperimentError(f"no experiment '{experiment}'")
+        found = [record for record in self._records if record.trial.experiment == experiment]
+        return [
+            RecordedRun(
+                label=record.trial.label,
+                parameters=record.run.parameters,
+                model=record.run.model.values,
+                baseline=record.trial.baseline_of(record.run),
+                version=record.run.training_version,
+                result=_with_history(record),
             )
-            if is_better and (run_ids is None or run_id in run_ids):
-                found[run_id] = _with_history(record)
-        return found
+            for record in _best(found).values()
+        ]
+
+    def versions(self) -> Mapping[str, int]:
+        """See `RunIndex.versions`."""
+        return {record.run.run_id: record.run.training_version for record in self._records}
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""
@@ -79,9 +98,12 @@ class MemoryTracker:
         if continues is not None and earlier:
             (record,) = earlier
             record.result = replace(record.result, state=State.RUNNING, message=None)
+            if record.trial.experiment == trial.experiment:
+                record.trial = trial
         else:
             location = f"memory/{len(self._records) + 1}"
-            record = _Record(Result(run.run_id, State.RUNNING, location=location))
+            result = Result(run.run_id, State.RUNNING, location=location)
+            record = _Record(trial, run, result)
             self._records.append(record)
         self._current[run.run_id] = record
 
@@ -131,6 +153,16 @@ class MemoryTracker:
         self.closed.append(state)
         self.tables = dict(tables)
         self.findings = dict(findings or {})
+
+
+def _best(records: Sequence[_Record]) -> dict[str, _Record]:
+    """Choose one record per run: a finished one wins, and among equals the latest."""
+    best: dict[str, _Record] = {}
+    for record in records:
+        known = best.get(record.run.run_id)
+        if known is None or record.result.state.is_finished or not known.result.state.is_finished:
+            best[record.run.run_id] = record
+    return best
 
 
 def _with_history(record: _Record) -> Result:

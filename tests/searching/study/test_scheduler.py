@@ -323,6 +323,17 @@ def test_a_database_that_cannot_be_used_is_an_error_without_its_password(
     assert ":p@" not in str(raised.value)
 
 
+def test_a_database_of_another_version_of_optuna_is_an_error_that_says_what_to_do(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    open_study(url, "toy", {}, {}, maximize=True, metric="m")
+    with closing(sqlite3.connect(tmp_path / "o.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'v99.0.0'")
+    with pytest.raises(StoreError, match=r"o\.db cannot be used: .* pip install -U optuna"):
+        open_study(url, "toy", {}, {}, maximize=True, metric="m")
+
+
 def test_a_database_may_have_options(tmp_path: Path) -> None:
     study = open_study(
         f"sqlite:///{tmp_path}/o.db?timeout=30", "toy", {}, {}, maximize=True, metric="m"

@@ -5,13 +5,11 @@ import logging
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from signs_sweep.domain.masking import shown_cause
-from signs_sweep.errors import StoreError, UsageError
-from signs_sweep.project.databases import make_aside, opening_lock, shown, sqlite_uri, why
+from signs_sweep.errors import UsageError
+from signs_sweep.project.databases import database_errors, opening, shown, why
 
 if TYPE_CHECKING:
     import optuna
@@ -25,11 +23,6 @@ _LENGTH = 40
 """Maximum length of two differing values that an error shows, in characters."""
 FAILED = "signs_sweep.message"
 """Attribute of a trial that failed in training: the reason. Trials left behind do not have it."""
-
-
-def default_storage(folder: Path) -> str:
-    """Return the URL of the default database, in a folder."""
-    return sqlite_uri(folder / "optuna.db")
 
 
 def open_study(
@@ -60,10 +53,17 @@ def open_study(
     from optuna.storages import RDBStorage
 
     direction = getattr(optuna.study.StudyDirection, "MAXIMIZE" if maximize else "MINIMIZE")
-    with using_storage(url), opening_lock(url, "as search.storage"):
-        make_aside(url, lambda aside: RDBStorage(aside).engine.dispose())
+
+    def create(url: str) -> None:
+        RDBStorage(url).engine.dispose()
+
+    with using_storage(url), opening(url, "as search.storage", create):
+        try:
+            storage = RDBStorage(url)
+        except RuntimeError as error:  # A different version of Optuna created its tables.
+            raise optuna.exceptions.StorageInternalError(str(error)) from error
         study = optuna.create_study(
-            storage=RDBStorage(url),
+            storage=storage,
             study_name=name,
             direction=direction,
             load_if_exists=True,
@@ -150,25 +150,13 @@ def _differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list
 @contextmanager
 def using_storage(url: str) -> Iterator[None]:
     """Silence Optuna's log messages and warnings, and turn database errors into a StoreError."""
-    try:
-        with _quiet_optuna():
-            yield
-    except Exception as error:
-        names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
-        if not names & {
-            "sqlalchemy.exc.SQLAlchemyError",
-            "optuna.exceptions.StorageInternalError",
-            "alembic.util.exc.CommandError",
-        } and not (
-            isinstance(error, OSError | ImportError)
-            # Optuna's error for a schema of a different version is a plain RuntimeError.
-            or (isinstance(error, RuntimeError) and "table schema" in str(error))
-        ):
-            raise
+
+    def explain(error: Exception) -> str:
         cause = error if isinstance(error, ImportError) else error.__cause__ or error
-        raise StoreError(
-            f"the study's database {shown(url)} cannot be used: {why(cause)}"
-        ) from shown_cause(error)
+        return f"the study's database {shown(url)} cannot be used: {why(cause)}"
+
+    with database_errors(explain, "optuna.exceptions.StorageInternalError"), _quiet_optuna():
+        yield
 
 
 @contextmanager

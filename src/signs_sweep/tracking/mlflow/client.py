@@ -2,27 +2,32 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from signs_sweep.domain.masking import mask, shown_cause
+from signs_sweep.domain.masking import mask
 from signs_sweep.errors import StoreError
 from signs_sweep.project.databases import (
+    database_errors,
     is_server,
-    make_aside,
-    opening_lock,
+    opening,
     shown,
     sqlite_path,
     why,
 )
-from signs_sweep.project.tracking_store import OTHERWISE, default_artifact_root
+from signs_sweep.project.paths import ProjectPaths
+from signs_sweep.project.tracking_store import OTHERWISE
 from signs_sweep.tracking.mlflow import tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment
+    from mlflow.entities import Experiment, Run
+
+_PAGE = 5000
+_OLDEST_FIRST = "attributes.start_time ASC"
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -42,16 +47,15 @@ def connect(uri: str) -> "MlflowClient":
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    with opening_lock(uri, OTHERWISE), store_errors(uri):
+    with store_errors(uri):
         from mlflow import MlflowClient
         from mlflow.store.db.utils import create_sqlalchemy_engine
 
-        # MLflow logs the traceback of what it raises; the user hears of it from us.
-        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        if sqlite_path(uri) is not None:
-            make_aside(uri, _make)
-        elif not is_server(uri):
+    # MLflow logs the traceback of what it raises; the user hears of it from us.
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with store_errors(uri), opening(uri, OTHERWISE, _make):
+        if sqlite_path(uri) is None and not is_server(uri):
             # MLflow would ask one that is dead for 100 s.
             create_sqlalchemy_engine(uri).connect().close()
             _make(uri)
@@ -68,18 +72,27 @@ def _make(uri: str) -> None:
     """
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    SqlAlchemyStore(uri, default_artifact_root(uri))
+    SqlAlchemyStore(uri, ProjectPaths(uri).artifact_root)
 
 
-@contextmanager
-def store_errors(uri: str) -> Iterator[None]:
+def store_errors(uri: str) -> AbstractContextManager[None]:
     """Turn whatever a store or the disk answers into a StoreError."""
-    try:
-        yield
-    except Exception as error:
-        if not _is_of_the_store(error):
-            raise
-        raise StoreError(_explain(uri, error)) from shown_cause(error)
+    return database_errors(partial(_explain, uri), "mlflow.exceptions.MlflowException")
+
+
+def search_all(
+    client: "MlflowClient", experiment_ids: Iterable[str], condition: str
+) -> list["Run"]:
+    """Return all runs of some experiments that meet a condition, oldest first."""
+    ids, runs, token = list(experiment_ids), [], None
+    while True:
+        page = client.search_runs(
+            ids, condition, max_results=_PAGE, order_by=[_OLDEST_FIRST], page_token=token
+        )
+        runs += page
+        token = page.token
+        if not token:
+            return runs
 
 
 def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
@@ -92,7 +105,7 @@ def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
 
     found = client.get_experiment_by_name(name)
     if found is None:
-        root = default_artifact_root(uri)
+        root = ProjectPaths(uri).artifact_root
         location = None if root is None else f"{root}/{quote(name)}"
         try:
             kind = {tags.KIND: tags.TRAINING}
@@ -112,21 +125,6 @@ def _deleted(experiment: "Experiment") -> str:
         f"the experiment '{experiment.name}' was deleted in MLflow. Restore it with "
         f"`mlflow experiments restore --experiment-id {experiment.experiment_id}`, or give the "
         "spec another name."
-    )
-
-
-def _is_of_the_store(error: Exception) -> bool:
-    """Whether an exception comes from MLflow, its database or the disk, and not from a bug here."""
-    if isinstance(error, StoreError):
-        return False
-    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
-    return isinstance(error, OSError | ImportError) or bool(
-        names
-        & {
-            "mlflow.exceptions.MlflowException",
-            "sqlalchemy.exc.SQLAlchemyError",
-            "alembic.util.exc.CommandError",
-        }
     )
 
 

@@ -6,8 +6,10 @@ are answered at once. Nothing is ever written here. Where the file is not as exp
 asks MLflow.
 """
 
+import json
 import sqlite3
 from collections import defaultdict
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
@@ -19,22 +21,23 @@ _RUNS = """
     WHERE runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active'
     AND (:experiment IS NULL OR experiments.name = :experiment)
     AND run_uuid IN (
-        SELECT run_uuid FROM tags WHERE key = :mark AND (:run_id IS NULL OR value = :run_id)
+        SELECT run_uuid FROM tags WHERE key = :mark
+        AND (:run_ids IS NULL OR value IN (SELECT json_each.value FROM json_each(:run_ids)))
     )
 """
 _ACTIVE = "SELECT name FROM experiments WHERE lifecycle_stage = 'active'"
 
 
 def read_records(
-    path: Path, uri: str, experiment: str | None, run_id: str | None = None
+    path: Path, uri: str, experiment: str | None, run_ids: Collection[str] | None = None
 ) -> list[Record]:
-    """Return the records of an experiment, or of all, or of one run, oldest first.
+    """Return the records of an experiment, or of all, oldest first.
 
     Args:
         path: the file.
         uri: the store, for messages.
         experiment: name of an experiment, or None for all.
-        run_id: the run, or None for all.
+        run_ids: the runs, or None for all.
 
     Raises:
         StoreError: there is no such experiment.
@@ -47,11 +50,14 @@ def read_records(
             names = [name for (name,) in database.execute(_ACTIVE)]
             if experiment not in names:
                 raise unknown_experiment(experiment, names, uri)
-        return _read(database, experiment, run_id)
+        return _read(database, experiment, run_ids)
 
 
-def _read(database: sqlite3.Connection, experiment: str | None, run_id: str | None) -> list[Record]:
-    chosen = {"experiment": experiment, "mark": tags.RUN_ID, "run_id": run_id}
+def _read(
+    database: sqlite3.Connection, experiment: str | None, run_ids: Collection[str] | None
+) -> list[Record]:
+    wanted = None if run_ids is None else json.dumps(list(run_ids))
+    chosen = {"experiment": experiment, "mark": tags.RUN_ID, "run_ids": wanted}
     runs = database.execute(
         f"SELECT run_uuid, status {_RUNS} ORDER BY start_time, run_uuid", chosen
     ).fetchall()

@@ -1,6 +1,6 @@
 """From what a store has of runs to results."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from signs_sweep.domain import PARAMETERS, Parameters, Result, State
 from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.project.databases import shown
+from signs_sweep.protocols import RecordedRun
 from signs_sweep.tracking.mlflow import tags
-from signs_sweep.tracking.recorded import RecordedRun
+from signs_sweep.tracking.mlflow.client import search_all
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-_PAGE = 5000
+_FEW = 4
+"""Runs that are asked for one by one: MLflow has no condition for several, and a page is large."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,18 @@ class Record:
 
 
 def ask_for_records(
-    client: "MlflowClient", uri: str, experiment: str | None, run_id: str | None = None
+    client: "MlflowClient",
+    uri: str,
+    experiment: str | None,
+    run_ids: Collection[str] | None = None,
 ) -> list[Record]:
-    """Ask MLflow for the records of an experiment, or of all, or of one run, oldest first.
+    """Ask MLflow for the records of an experiment, or of all, those of each run oldest first.
+
+    Args:
+        client: the store.
+        uri: the same, for messages.
+        experiment: name of an experiment, or None for all.
+        run_ids: the runs, or None for all.
 
     Raises:
         StoreError: there is no such experiment.
@@ -50,20 +61,15 @@ def ask_for_records(
         if experiment not in experiments:
             raise unknown_experiment(experiment, experiments, uri)
         experiments = {experiment: experiments[experiment]}
-    records: list[Record] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            list(experiments.values()),
-            filter_string=f"tags.`{tags.RUN_ID}` LIKE '{run_id or '%'}'",
-            max_results=_PAGE,
-            order_by=["attributes.start_time ASC"],
-            page_token=token,
+    wanted = None if run_ids is None else set(run_ids)
+    found = [
+        _record(run)
+        for pattern in (["%"] if wanted is None or len(wanted) > _FEW else wanted)
+        for run in search_all(
+            client, experiments.values(), f"tags.`{tags.RUN_ID}` LIKE '{pattern}'"
         )
-        records += map(_record, page)
-        token = page.token
-        if not token:
-            return records
+    ]
+    return [record for record in found if wanted is None or record.tags[tags.RUN_ID] in wanted]
 
 
 def _record(run: "Run") -> Record:

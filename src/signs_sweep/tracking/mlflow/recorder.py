@@ -53,7 +53,13 @@ _GUESSES = (
 
 
 class RunRecorder:
-    """Writes the events of one run to its record."""
+    """Writes the events of one run to its record.
+
+    Attributes:
+        location: id of the record.
+        has_ended: whether the run has ended.
+        was_stopped: whether it has ended as killed.
+    """
 
     def __init__(
         self,
@@ -86,6 +92,7 @@ class RunRecorder:
         self._waiting_tags: dict[str, str] = {}
         self._next_write = time.monotonic() + _SECONDS
         self.has_ended = False
+        self.was_stopped = False
 
     def record(self, event: Event) -> None:
         """Record an event; one that was recorded before changes nothing."""
@@ -111,6 +118,7 @@ class RunRecorder:
     def stop(self, when: float) -> None:
         """End the record as killed, with what there is."""
         self._end(State.KILLED, when, self._history_files())
+        self.was_stopped = True
 
     def _add(self, event: Progress) -> None:
         from mlflow.entities import Metric

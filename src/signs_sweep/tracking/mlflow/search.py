@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from signs_sweep.domain import State, Trial, TrialEnd, TrialState, as_text
 from signs_sweep.protocols import Findings
 from signs_sweep.tracking.mlflow import tags
+from signs_sweep.tracking.mlflow.client import search_all
 from signs_sweep.tracking.mlflow.source import source_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-_PAGE = 1000
 
 _STATUS = {
     TrialState.COMPLETE: State.FINISHED,
@@ -51,23 +50,14 @@ class SearchRecorder:
         self._location = location
         self._trials: dict[str, str] = {}
         self._underway: set[str] = set()
-        token = None
-        while True:
-            page = client.search_runs(
-                [experiment_id],
-                f"tags.`{tags.PARENT}` = '{location}' AND tags.`{tags.RECORD}` = '{tags.OF_TRIAL}'",
-                max_results=_PAGE,
-                page_token=token,
-            )
-            for trial in page:
-                values = trial.data.tags
-                key = values.get(tags.TRIAL_KEY, values[tags.LABEL])
-                self._trials[key] = trial.info.run_id
-                if trial.info.status == "RUNNING":
-                    self._underway.add(trial.info.run_id)
-            token = page.token
-            if not token:
-                return
+        parent = f"tags.`{tags.PARENT}` = '{location}'"
+        condition = f"{parent} AND tags.`{tags.RECORD}` = '{tags.OF_TRIAL}'"
+        for trial in search_all(client, [experiment_id], condition):
+            values = trial.data.tags
+            key = values.get(tags.TRIAL_KEY, values[tags.LABEL])
+            self._trials[key] = trial.info.run_id
+            if trial.info.status == "RUNNING":
+                self._underway.add(trial.info.run_id)
 
     def begin_trial(self, trial: Trial) -> str:
         """Return the id of the record of a trial, which is running then.

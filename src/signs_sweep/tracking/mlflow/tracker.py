@@ -1,40 +1,27 @@
 """The tracker: sweeps as parent runs, runs as their children; in a search, trials in between."""
 
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Event, Result, Run, State, Trial, TrialEnd
-from signs_sweep.project.databases import sqlite_path
+from signs_sweep.domain import Event, Run, State, Trial, TrialEnd
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
-from signs_sweep.tracking.mlflow.client import connect, experiment_for, store_errors
-from signs_sweep.tracking.mlflow.file import read_records
-from signs_sweep.tracking.mlflow.found import (
-    Record,
-    ask_for_records,
-    best_records,
-    recorded_run,
-    result_of,
-    unknown_experiment,
-    version_of,
-)
+from signs_sweep.tracking.mlflow.client import connect, experiment_for, search_all, store_errors
+from signs_sweep.tracking.mlflow.found import unknown_experiment
+from signs_sweep.tracking.mlflow.index import MlflowIndex
 from signs_sweep.tracking.mlflow.recorder import RunRecorder, params_of
 from signs_sweep.tracking.mlflow.search import SearchRecorder
 from signs_sweep.tracking.mlflow.source import source_tags
 from signs_sweep.tracking.mlflow.view import VIEW, route, view_of
-from signs_sweep.tracking.recorded import RecordedRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run as MlflowRun
 
 
 _DEFAULT = "0"
@@ -79,44 +66,6 @@ class MlflowTracker:
     def _client(self) -> "MlflowClient":
         return connect(self._uri)
 
-    def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
-        """See `Tracker.find`."""
-        only = next(iter(run_ids)) if run_ids is not None and len(run_ids) == 1 else None
-        best = best_records(self._records(None, only))
-        wanted = best if run_ids is None else set(run_ids)
-        return {run_id: result_of(one) for run_id, one in best.items() if run_id in wanted}
-
-    def list_runs(self, experiment: str) -> Sequence[RecordedRun]:
-        """Return the runs of an experiment, in the order in which they began, each once.
-
-        Raises:
-            StoreError: there is no such experiment, or the store cannot be read.
-        """
-        # A process that is killed in the moment when it makes a record leaves one without params.
-        whole = [one for one in self._records(experiment) if one.params]
-        return [recorded_run(one) for one in best_records(whole).values()]
-
-    def versions(self) -> Mapping[str, int]:
-        """Return the version of the training of every run of the store, by run_id.
-
-        Raises:
-            StoreError: the store cannot be read.
-        """
-        return {one.tags[tags.RUN_ID]: version_of(one) for one in self._records(None)}
-
-    def _records(self, experiment: str | None, run_id: str | None = None) -> list[Record]:
-        """Return the records of an experiment, or of all, or of one run, oldest first.
-
-        Read from the file where the store is one, and where that cannot be, through MLflow.
-        """
-        path = sqlite_path(self._uri)
-        if path is not None and path.exists():
-            with suppress(sqlite3.Error):
-                return read_records(path, self._uri, experiment, run_id)
-        client = self._client
-        with store_errors(self._uri):
-            return ask_for_records(client, self._uri, experiment, run_id)
-
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""
         client = self._client
@@ -133,7 +82,8 @@ class MlflowTracker:
     def _parent(self, experiment_id: str, sweep: SweepRecord) -> str:
         """Return the record of a sweep, which is made if it is not there."""
         if sweep.sweep_id:
-            for known in self._parents(experiment_id, f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"):
+            condition = f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"
+            for known in search_all(self._client, [experiment_id], condition):
                 self._client.update_run(known.info.run_id, status="RUNNING")
                 return str(known.info.run_id)
         now = datetime.now().astimezone()
@@ -156,7 +106,7 @@ class MlflowTracker:
         if not sweep.origin:
             return
         condition = f"tags.`{tags.ORIGIN}` LIKE '%' AND attributes.status = 'RUNNING'"
-        for other in self._parents(experiment_id, condition):
+        for other in search_all(self._client, [experiment_id], condition):
             # Not in the condition: a folder may have a name with quotes.
             if other.data.tags[tags.ORIGIN] != sweep.origin:
                 continue
@@ -167,9 +117,6 @@ class MlflowTracker:
             if self._client.get_run(location).info.status == "RUNNING":  # It may just have ended.
                 SearchRecorder(self._client, experiment_id, location).stop_trials()
                 self._client.set_terminated(location, State.KILLED.value)
-
-    def _parents(self, experiment_id: str, condition: str) -> "Sequence[MlflowRun]":
-        return list(self._client.search_runs([experiment_id], condition, max_results=1000))
 
     def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
@@ -267,27 +214,23 @@ class MlflowTracker:
 
     def end_trial(self, end: TrialEnd) -> None:
         """See `Tracker.end_trial`."""
-        search = self._sweeps[end.trial.experiment].search
-        if search is not None:
+        sweep = self._sweeps[end.trial.experiment]
+        if sweep.search is not None:
+            stopped = partial(self._stopped, end.trial.run_ids, sweep.experiment_id)
             with store_errors(self._uri):
-                search.end_trial(end, lambda trial: self._stopped(end.trial.run_ids, trial))
+                sweep.search.end_trial(end, stopped)
 
-    def _stopped(self, run_ids: Sequence[str], trial: str) -> list[str]:
+    def _stopped(self, run_ids: Sequence[str], experiment_id: str, trial: str) -> set[str]:
         """Return the ids of the records of those runs of a trial that were stopped.
 
         Those that were stopped before it and that it never began are not among them.
         """
-        found = [self.find([run_id]).get(run_id) for run_id in run_ids]
-        killed = [one for one in found if one and one.location and one.state is State.KILLED]
-        return [
-            one.location
-            for one in killed
-            if one.location
-            and (
-                one.run_id in self._recorders
-                or self._client.get_run(one.location).data.tags.get(tags.PARENT) == trial
-            )
-        ]
+        here = [self._recorders[run_id] for run_id in run_ids if run_id in self._recorders]
+        condition = f"tags.`{tags.PARENT}` = '{trial}' AND attributes.status = 'KILLED'"
+        below = search_all(self._client, [experiment_id], condition)
+        return {recorder.location for recorder in here if recorder.was_stopped} | {
+            record.info.run_id for record in below
+        }
 
     def close(
         self,
@@ -339,5 +282,5 @@ class MlflowTracker:
             return route(ids[experiment])
 
     def _write_view(self, experiment: str, experiment_id: str) -> None:
-        view = view_of(self._records(experiment))
+        view = view_of(MlflowIndex(self._uri).records(experiment))
         self._client.set_experiment_tag(experiment_id, VIEW, view)

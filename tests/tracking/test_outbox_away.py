@@ -1,33 +1,25 @@
-"""What happens while the store is away, and afterwards."""
+"""What happens while the store does not answer, and afterwards."""
 
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
 import numpy as np
 import pytest
 
 from events import FINAL, finished, progress, started
 from signs_sweep.domain import (
-    Built,
-    Checkpoint,
     Dense,
     Event,
-    Failed,
-    Finished,
     Parameters,
     Progress,
     Result,
-    Retried,
     Run,
-    Started,
     State,
-    Stopped,
     Trial,
     TrialEnd,
-    TrialState,
-    Waiting,
 )
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord
@@ -35,11 +27,10 @@ from signs_sweep.tracking import (
     DatasetInfo,
     Journal,
     MemoryTracker,
-    SpoolingTracker,
+    Outbox,
     finish_journal,
 )
-from signs_sweep.tracking.spooling import replay
-from trials import ended, make_trial, searched
+from trials import ended, searched
 
 SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", "one", "here")
 RUNS = [Run(Parameters(epochs=3, l2=l2), Dense((4,)), 0.0, "data") for l2 in (0.0, 0.1)]
@@ -105,22 +96,40 @@ class Flaky(MemoryTracker):
         super().close(state, tables, findings)
 
 
-class Story:
-    """A sweep of two runs, told to a spooling tracker."""
+class Settled:
+    """An outbox whose caller waits until each call is in the store or in the journal."""
 
-    def __init__(self, folder: Path, *, retry_seconds: float = 0.0, is_forced: bool = False):
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.outbox, name)
+        if name not in ("open", "start", "record", "end_trial"):
+            return method
+
+        def call(*arguments: Any) -> None:
+            method(*arguments)
+            done = threading.Event()
+            self.outbox.then(done.set)
+            while not done.wait(0.01):
+                self.outbox.then(lambda: None)  # Raises what went wrong.
+
+        return call
+
+
+class Story:
+    """A sweep of two runs, recorded through an outbox."""
+
+    def __init__(self, folder: Path, *, retry_seconds: float = 0.0):
         self.store = Flaky()
         self.journal = Journal(folder / "spool" / "one.jsonl")
         self.said: list[str] = []
-        self.tracker = SpoolingTracker(
-            self.store,
-            self.journal,
-            {"data": DATASET},
-            self.said.append,
+        outbox = Outbox(
+            *(self.store, self.store, self.journal, {"data": DATASET}, self.said.append),
             retry_seconds=retry_seconds,
             patience_seconds=0,
-            is_forced=is_forced,
         )
+        self.tracker = Settled(outbox)
         self.tracker.open([SWEEP])
 
     def start(self, number: int) -> None:
@@ -189,7 +198,6 @@ def test_what_was_kept_is_written_when_the_store_is_back(tmp_path: Path, moment:
     story.epochs(1, 3)
     story.finish(1)
     away("close")
-    story.tracker.then(lambda: setattr(story.store, "is_away", story.store.is_away))
     if moment != "close":
         story.tracker.close(State.FINISHED, {"toy": "table"})
         assert story.tracker.unwritten is None
@@ -204,7 +212,7 @@ def test_what_was_kept_is_written_when_the_store_is_back(tmp_path: Path, moment:
         story.tracker.close(State.FINISHED, {"toy": "table"})
         assert str(story.journal.path) in story.tracker.unwritten
         story.store.is_away = False
-        finish_journal(story.journal, lambda _: story.store)
+        finish_journal(story.journal, lambda _: story.store, story.store)
         assert story.store.closed == [State.FINISHED]
     check_everything_is_there(story.store)
 
@@ -228,7 +236,7 @@ def test_the_next_start_writes_what_was_left_with_its_data(tmp_path: Path) -> No
         given.update(datasets)
         return story.store
 
-    finish_journal(story.journal, make_tracker)
+    finish_journal(story.journal, make_tracker, story.store)
     check_everything_is_there(story.store)
     assert given["data"].drawn
     assert given["data"].classes == ("a", "b")
@@ -247,17 +255,10 @@ def test_a_sweep_that_was_killed_meanwhile_leaves_its_runs_stopped_not_running(
     whole = story.journal.path.read_bytes()
     story.journal.path.write_bytes(whole + whole[-40:].rstrip(b"\n"))  # Killed while it wrote.
     story.store.is_away = False
-    finish_journal(story.journal, lambda _: story.store)
+    finish_journal(story.journal, lambda _: story.store, story.store)
     result = story.store.find()[RUNS[0].run_id]
     assert (result.state, result.epochs) == (State.KILLED, 2)
     assert story.store.closed == [State.KILLED]
-
-
-def test_a_journal_without_a_whole_line_is_forgotten(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "one.jsonl")
-    journal.path.write_bytes(b'["open", [[')
-    finish_journal(journal, lambda _: pytest.fail("there is nothing to write"))
-    assert not journal.path.exists()
 
 
 def test_a_run_that_another_sweep_finished_meanwhile_is_left_alone(tmp_path: Path) -> None:
@@ -300,51 +301,6 @@ def test_neither_the_store_nor_the_disk_can_be_written(tmp_path: Path) -> None:
     story.store.is_away = True
     with pytest.raises(StoreError, match=r"cannot be written, and neither can .*one\.jsonl"):
         story.epochs(0, 1)
-
-
-def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "one.jsonl")
-    built = Run(
-        Parameters(), Built("networks:cnn", (("units", (1, 2)), ("rate", 0.5)), "f"), 0.2, "d"
-    )
-    calls = [
-        ("open", ((SWEEP,), {"data": DATASET})),
-        ("start", (make_trial(built, RUNS[0], number=2, label="m3"), built, None)),
-        ("record", (Started("r", 1, 2.5, {"python": "3"}),)),
-        ("record", (Progress("r", 1, {"loss": np.array([np.nan, np.inf])}, np.array([5, 6])),)),
-        ("record", (finished(RUNS[0]),)),
-        ("record", (Failed("r", 1.0, "why", "where", is_crash=True),)),
-        ("record", (Stopped("r", 1.0),)),
-        ("close", (State.KILLED, {"toy": "a,b\n"}, None)),
-        ("end_trial", (END,)),
-        ("end_trial", (replace(END, state=TrialState.PRUNED, value=None, values={}),)),
-        ("close", (State.FINISHED, {}, {"toy": FINDINGS})),
-    ]
-    journal.append(*calls[:3])
-    journal.append(*calls[3:])
-    read = journal.read()
-    assert [name for name, _ in read] == [name for name, _ in calls]
-    assert read[1] == calls[1]
-    assert read[1][1][1].run_id == built.run_id
-    compared = (2, 5, 6, 7, 8, 9, 10)
-    assert [read[n][1] for n in compared] == [calls[n][1] for n in compared]
-    (progress,) = read[3][1]
-    assert np.isnan(progress.metrics["loss"][0])
-    assert progress.metrics["loss"][1] == np.inf
-    assert progress.times.tolist() == [5, 6]
-    assert progress.last_epoch == 2
-    (end,) = read[4][1]
-    assert end.model == b"\x00model"
-    assert end.confusion.dtype == np.int64
-    assert end.confusion.tolist() == [[3, 1], [2, 4]]
-
-
-@pytest.mark.parametrize("content", ['{"no": 1}\n', "nonsense\n", '["record", [{"Popen": []}]]\n'])
-def test_a_file_that_is_no_journal_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
-    journal = Journal(tmp_path / "one.jsonl")
-    journal.path.write_text(content)
-    with pytest.raises(StoreError, match=r"one\.jsonl .* cannot be read"):
-        journal.read()
 
 
 def check_the_ends_are_there(store: Flaky) -> None:
@@ -421,7 +377,7 @@ def test_the_next_start_writes_how_trials_ended_and_what_was_found(tmp_path: Pat
     story.tracker.close(State.KILLED, {}, {"toy": FINDINGS})
     assert story.tracker.unwritten is not None
     story.store.is_away = False
-    finish_journal(story.journal, lambda _: story.store)
+    finish_journal(story.journal, lambda _: story.store, story.store)
     check_the_ends_are_there(story.store)
     assert story.store.sweeps == {"toy": SEARCH}
     assert story.store.findings == {"toy": FINDINGS}
@@ -435,27 +391,6 @@ def test_what_was_found_waits_when_only_the_end_cannot_be_written(tmp_path: Path
     story.store.is_away = True
     story.tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
     story.store.is_away = False
-    finish_journal(story.journal, lambda _: story.store)
+    finish_journal(story.journal, lambda _: story.store, story.store)
     check_the_ends_are_there(story.store)
     assert story.store.findings == {"toy": FINDINGS}
-
-
-def test_everything_that_a_tracker_records_can_wait_in_a_journal(tmp_path: Path) -> None:
-    """The names of the classes are written, so one that is missing would end the sweep."""
-    samples = {
-        Started: Started("r", 0, 1.0, {}),
-        Progress: Progress("r", 1, {"loss": np.ones(1)}, np.ones(1, dtype=np.int64)),
-        Finished: Finished("r", 1.0, 1.0, {}, None, b"", 3),
-        Failed: Failed("r", 1.0, "why"),
-        Retried: Retried("r", 1.0, "it died", 4),
-        Waiting: Waiting("r"),
-        Stopped: Stopped("r", 1.0),
-    }
-    assert set(samples) == set(get_args(Event)) - {Checkpoint}
-    journal = Journal(tmp_path / "one.jsonl")
-    journal.append(*[("record", (event,)) for event in samples.values()])
-    assert [type(arguments[0]) for _, arguments in journal.read()] == list(samples)
-
-
-def test_a_record_without_its_start_is_no_obstacle() -> None:
-    replay([("record", (Stopped("r", 1.0),))], MemoryTracker())

@@ -23,13 +23,12 @@ from signs_sweep.domain import (
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import (
-    BackgroundTracker,
     DatasetInfo,
     Journal,
     MemoryTracker,
-    SpoolingTracker,
-    background,
+    Outbox,
     finish_journal,
+    outbox,
 )
 from trials import ended, make_trial, searched
 
@@ -88,7 +87,7 @@ MOMENTS: dict[str, Callable[[str, Any], bool]] = {
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_SECONDS", "_LEAST_SECONDS", "_LAST_SECONDS", "_POLL_SECONDS"):
-        monkeypatch.setattr(background, name, 0.02)
+        monkeypatch.setattr(outbox, name, 0.02)
 
 
 def in_time(job: Callable[[], None]) -> None:
@@ -99,13 +98,12 @@ def in_time(job: Callable[[], None]) -> None:
     assert not thread.is_alive(), "it waits for what hangs"
 
 
-def make(store: MemoryTracker, folder: Path) -> tuple[BackgroundTracker, SpoolingTracker, Journal]:
+def make(store: MemoryTracker, folder: Path) -> tuple[Outbox, Journal]:
     journal = Journal(folder / "one.jsonl")
-    spool = SpoolingTracker(store, journal, {"data": DATASET}, pytest.fail)
-    return BackgroundTracker(spool, spool.keep), spool, journal
+    return Outbox(store, store, journal, {"data": DATASET}, pytest.fail), journal
 
 
-def sweep(tracker: BackgroundTracker) -> Iterator[str]:
+def sweep(tracker: Outbox) -> Iterator[str]:
     """Record three runs, each with its trial, and say after each what was recorded."""
     tracker.open([SWEEP])
     for number, run in enumerate(RUNS):
@@ -137,21 +135,21 @@ def test_a_store_that_hangs_is_left_and_the_next_command_writes_each_record_once
     tmp_path: Path, moment: str, is_done: bool
 ) -> None:
     store = Hanging(MOMENTS[moment], is_done=is_done)
-    tracker, spool, journal = make(store, tmp_path)
+    tracker, journal = make(store, tmp_path)
     released: list[str] = []
     for run_id in sweep(tracker):
         tracker.then(lambda run_id=run_id: released.append(run_id))
     if moment != "close":
         store.hangs.wait(600)
     in_time(lambda: tracker.close(State.KILLED, {"toy": "table"}))
-    assert str(journal.path) in spool.unwritten
+    assert str(journal.path) in tracker.unwritten
     assert released == [run.run_id for run in RUNS], "what waits on the disk counts as written"
     done = list(store.calls)
     store.goes_on.set()
     tracker._writer.join(600)
     assert store.calls == done, "the thread ends with what it was doing"
     assert journal.path.exists()
-    finish_journal(journal, lambda _: store)
+    finish_journal(journal, lambda _: store, store)
     check_everything_is_there_once(store)
     assert not journal.path.exists()
 
@@ -159,20 +157,20 @@ def test_a_store_that_hangs_is_left_and_the_next_command_writes_each_record_once
 def test_what_is_written_soon_is_waited_for_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background, "_LEAST_SECONDS", 600)
+    monkeypatch.setattr(outbox, "_LEAST_SECONDS", 600)
     store = MemoryTracker()
-    tracker, spool, journal = make(store, tmp_path)
+    tracker, journal = make(store, tmp_path)
     list(sweep(tracker))
     tracker.hurry()
     tracker.close(State.KILLED, {"toy": "table"})
     check_everything_is_there_once(store)
-    assert spool.unwritten is None
+    assert tracker.unwritten is None
     assert not journal.path.exists()
 
 
 def test_an_interruption_while_the_end_is_written_does_not_wait_either(tmp_path: Path) -> None:
     store = Hanging(MOMENTS["close"])
-    tracker, spool, journal = make(store, tmp_path)
+    tracker, journal = make(store, tmp_path)
     list(sweep(tracker))
     closing = threading.Thread(target=tracker.close, args=(State.FINISHED, {}), daemon=True)
     closing.start()
@@ -181,7 +179,7 @@ def test_an_interruption_while_the_end_is_written_does_not_wait_either(tmp_path:
     tracker.hurry()
     closing.join(600)
     assert not closing.is_alive()
-    assert spool.unwritten is not None
+    assert tracker.unwritten is not None
     assert journal.read()[-1] == ("close", (State.FINISHED, {}, None))
     store.goes_on.set()
     tracker._writer.join(600)
@@ -189,10 +187,10 @@ def test_an_interruption_while_the_end_is_written_does_not_wait_either(tmp_path:
 
 def test_an_interruption_ends_the_wait_for_room(tmp_path: Path) -> None:
     store = Hanging(MOMENTS["start"])
-    tracker, _, journal = make(store, tmp_path)
+    tracker, journal = make(store, tmp_path)
     tracker.open([SWEEP])
     run = RUNS[0]
-    many = background._ROOM // 2 + 1
+    many = outbox._ROOM // 2 + 1
     given: list[int] = []
 
     def give() -> None:
@@ -230,28 +228,39 @@ def test_what_came_back_too_late_does_not_take_the_journal_away(tmp_path: Path) 
 
     store.__dict__["record"] = record
     journal = Journal(tmp_path / "one.jsonl")
-    spool = SpoolingTracker(store, journal, {"data": DATASET}, lambda _: None, retry_seconds=0)
-    tracker = BackgroundTracker(spool, spool.keep)
+    tracker = Outbox(store, store, journal, {"data": DATASET}, lambda _: None, retry_seconds=0)
     list(sweep(tracker))
     store.hangs.wait(600)
     in_time(lambda: tracker.close(State.KILLED, {"toy": "table"}))
     is_away = False
     store.goes_on.set()
     tracker._writer.join(600)
-    finish_journal(journal, lambda _: store)
+    finish_journal(journal, lambda _: store, store)
     check_everything_is_there_once(store)
 
 
-def test_a_call_that_waits_for_the_journal_is_kept_when_the_store_is_away(tmp_path: Path) -> None:
-    """It counts as under way before it is in the journal; an interruption may come between."""
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_call_that_was_taken_from_the_queue_and_is_nowhere_yet_is_kept(
+    tmp_path: Path, *, is_away: bool
+) -> None:
+    """An interruption may come between taking a call and doing it."""
     store = MemoryTracker()
-    journal = Journal(tmp_path / "one.jsonl")
-    spool = SpoolingTracker(store, journal, {"data": DATASET}, lambda _: None)
-    spool.open([SWEEP])
-    spool.start(TRIALS[0], RUNS[0])
-    spool._go_away(StoreError("it is away"))
-    end = ("record", (failed(RUNS[0]),))
-    spool._underway[RUNS[0].run_id].append(end)
-    spool.keep([end])
-    finish_journal(journal, lambda _: store)
+    tracker, journal = make(store, tmp_path)
+    tracker._sweeps = (SWEEP,)
+    tracker._waiting += [
+        ("start", (TRIALS[0], RUNS[0], None)),
+        ("record", (failed(RUNS[0]),)),
+        ("end_trial", (ENDS[0],)),
+    ]
+    tracker._take()
+    if is_away:
+        tracker._keep()
+    tracker._take()
+    tracker._writer = threading.Thread(target=lambda: None)  # It gets no further.
+    tracker._writer.start()
+    tracker._leave()
+    names = [name for name, _ in journal.read()]
+    assert names == ["open", "start", "record", "end_trial"]
+    finish_journal(journal, lambda _: store, store)
     assert store.find()[RUNS[0].run_id].state is State.FAILED
+    assert store.trial_ends == [ENDS[0]]

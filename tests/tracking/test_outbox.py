@@ -1,8 +1,9 @@
-"""The tracker that works in its own thread."""
+"""The tracker that hands its calls to another one in a thread of its own."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -17,13 +18,23 @@ from signs_sweep.domain import (
 )
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord
-from signs_sweep.tracking import BackgroundTracker, MemoryTracker
-from signs_sweep.tracking.background import _MOST_WAITING
+from signs_sweep.tracking import Journal, MemoryTracker, Outbox, outbox
+from signs_sweep.tracking.outbox import _MOST_WAITING
 from trials import make_trial
 
 RUN = Run(Parameters(epochs=3), Dense((4,)), 0.0, "data")
 TRIAL = make_trial(RUN, number=1)
 SWEEP = SweepRecord("toy", "", "", "", "toy")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "_SECONDS", 600)
+
+
+def make(inner: MemoryTracker) -> Outbox:
+    """Make an outbox that needs no journal."""
+    return Outbox(inner, inner, Journal(Path("/dev/null/journal")), {}, pytest.fail)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -68,7 +79,7 @@ class BrokenTracker(MemoryTracker):
         super().close(state, tables, findings)
 
 
-def begin(tracker: BackgroundTracker, sweeps: Sequence[SweepRecord] = (SWEEP,)) -> None:
+def begin(tracker: Outbox, sweeps: Sequence[SweepRecord] = (SWEEP,)) -> None:
     tracker.open(sweeps)
     tracker.start(TRIAL, RUN)
     tracker.record(started(RUN))
@@ -76,7 +87,7 @@ def begin(tracker: BackgroundTracker, sweeps: Sequence[SweepRecord] = (SWEEP,)) 
 
 def test_calls_return_before_anything_is_written_and_close_waits() -> None:
     inner = SlowTracker()
-    tracker = BackgroundTracker(inner)
+    tracker = make(inner)
     begin(tracker)
     for number in (1, 2, 3):
         tracker.record(progress(RUN, number))
@@ -85,20 +96,25 @@ def test_calls_return_before_anything_is_written_and_close_waits() -> None:
     inner.may_write.set()
     tracker.close(State.KILLED, {})
     assert inner.find()[RUN.run_id].epochs == 3
-    assert not [one for one in threading.enumerate() if one.name.startswith("tracker")]
+    assert not tracker._writer.is_alive()
 
 
-def test_find_sees_what_was_given_before() -> None:
-    tracker = BackgroundTracker(MemoryTracker())
+def test_a_job_is_done_when_all_that_was_given_before_is_written() -> None:
+    inner = SlowTracker()
+    tracker = make(inner)
     begin(tracker)
     tracker.record(progress(RUN, 1))
-    assert tracker.find([RUN.run_id])[RUN.run_id].epochs == 1
+    epochs: list[int] = []
+    tracker.then(lambda: epochs.append(inner.find()[RUN.run_id].epochs))
+    assert epochs == []
+    inner.may_write.set()
     tracker.close(State.KILLED, {})
+    assert epochs == [1]
 
 
 def test_only_so_many_ended_runs_may_wait() -> None:
     inner = SlowTracker()
-    tracker = BackgroundTracker(inner)
+    tracker = make(inner)
     tracker.open([SWEEP])
     given = []
 
@@ -122,19 +138,30 @@ def test_only_so_many_ended_runs_may_wait() -> None:
     assert len(inner.find()) == 2 * _MOST_WAITING
 
 
-@pytest.mark.parametrize("error", [StoreError("the disk is full"), RuntimeError("a bug")])
-def test_what_goes_wrong_is_raised_by_the_next_calls_and_nothing_more_is_written(
-    error: Exception,
-) -> None:
-    inner = BrokenTracker(error)
-    tracker = BackgroundTracker(inner)
-    begin(tracker)
-    tracker.record(progress(RUN, 1))
+def check_that_it_is_raised(tracker: Outbox, error: Exception) -> None:
     wait_until(lambda: tracker._failure is not None)
     with pytest.raises(type(error), match=str(error)):
         tracker.record(progress(RUN, 2))
     with pytest.raises(type(error), match=str(error)):
-        tracker.find()
+        tracker.then(lambda: pytest.fail("what was given before is not written"))
     with pytest.raises(type(error), match=str(error)):
         tracker.close(State.FAILED, {})
+
+
+def test_a_bug_is_raised_by_the_next_calls_and_nothing_more_is_written() -> None:
+    inner = BrokenTracker(RuntimeError("a bug"))
+    tracker = make(inner)
+    begin(tracker)
+    tracker.record(progress(RUN, 1))
+    check_that_it_is_raised(tracker, inner.error)
+    assert inner.calls == ["Started", "Progress"]
+
+
+def test_a_journal_that_cannot_be_written_either_is_raised_by_the_next_calls() -> None:
+    inner = BrokenTracker(StoreError("the disk is full"))
+    tracker = make(inner)
+    begin(tracker)
+    tracker.record(progress(RUN, 1))
+    words = "the tracking store cannot be written, and neither can /dev/null/journal"
+    check_that_it_is_raised(tracker, StoreError(words))
     assert inner.calls == ["Started", "Progress"]

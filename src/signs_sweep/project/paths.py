@@ -1,0 +1,80 @@
+"""Where everything that a project keeps is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from signs_sweep.project.databases import is_server, sqlite_path, sqlite_uri, without_password
+
+
+@dataclass(frozen=True)
+class ProjectPaths:
+    """The paths of a project, which follow from its tracking store.
+
+    ::
+
+        mlruns/                                  root
+            mlflow.db                            tracking store
+            artifacts/
+            checkpoints/TRAJECTORY/EPOCH.h5
+            checkpoints/claims/NAME.lock         locks of trajectories, sweeps and searches
+            spool/STORE-SWEEP.jsonl              journals of sweeps
+            optuna.db                            studies
+            optuna.db.STUDY.lock                 locks of searches in a database file, beside it
+
+    Beside each database is its lock, `NAME.lock`, and while it is created `NAME.part`.
+
+    Attributes:
+        uri: the tracking store, as `resolve_uri` returns it.
+        folder: the current folder.
+    """
+
+    uri: str
+    folder: Path = field(default_factory=Path.cwd)
+
+    @property
+    def root(self) -> Path:
+        """The folder of a store in a SQLite file; for any other store `mlruns`."""
+        path = sqlite_path(self.uri)
+        return self.folder.absolute() / "mlruns" if path is None else path.parent.absolute()
+
+    @property
+    def artifact_root(self) -> str | None:
+        """URI of the folder of artifacts; None where a server decides."""
+        return None if is_server(self.uri) else (self.root / "artifacts").as_uri()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of checkpoints."""
+        return self.root / "checkpoints"
+
+    @property
+    def claims(self) -> Path:
+        """Folder of claims."""
+        return self.checkpoints / "claims"
+
+    def journal(self, sweep_id: str) -> Path:
+        """Return the file of the records of a sweep that wait for the store."""
+        store = sha256(without_password(self.uri).encode()).hexdigest()[:8]
+        return self.root / "spool" / f"{store}-{sweep_id}.jsonl"
+
+    def journals(self) -> Mapping[str, Path]:
+        """Return the journals that are there for this store, by sweep_id."""
+        pattern = self.journal("*")
+        prefix = pattern.stem.removesuffix("*")
+        found = sorted(pattern.parent.glob(pattern.name))
+        return {path.stem.removeprefix(prefix): path for path in found}
+
+    @property
+    def studies(self) -> str:
+        """URL of the database of studies, where a spec names no other."""
+        return sqlite_uri(self.root / "optuna.db")
+
+    def study_claim(self, storage: str, study: str) -> tuple[Path, str]:
+        """Return folder and name of the claim on a study: beside its file, where it is in one."""
+        path = sqlite_path(storage)
+        if path is not None:
+            return path.parent, f"{path.name}.{study}"
+        place = f"{without_password(storage)} {study}"
+        return self.claims, "search-" + sha256(place.encode()).hexdigest()[:24]
