@@ -145,7 +145,7 @@ def test_the_report_states_whether_the_winner_is_better(tmp_path: Path) -> None:
         "Over 3 fresh seeds (8 to 10): val_accuracy 0.9100, the default 0.8100; difference "
         "+0.1000 (95 % interval +0.1000 to +0.1000): the winner is better." in text
     )
-    assert "Of the 3 candidates, only the winner was evaluated on it, and the default." in text
+    assert "Of the 3 candidates, only the winner was evaluated on it, with the default." in text
 
 
 @pytest.mark.parametrize(

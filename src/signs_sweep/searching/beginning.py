@@ -36,7 +36,7 @@ def begin_search(
     """Open the study of an experiment and claim it for this process.
 
     Args:
-        prepared: the experiment to search, and no other, with its data.
+        prepared: exactly one experiment, with its data.
         tracking_uri: the tracking store, as given by the user.
         options: how to train.
         trials: total number of trials; overrides the spec.
@@ -158,7 +158,7 @@ def _check_batches(experiment: Experiment, samples: int) -> None:
 
 
 def meaning(experiment: Experiment, data: str) -> dict[str, object]:
-    """Return, by name, everything except the point that the values of a search depend on."""
+    """Return what the values of a search depend on besides the point, by name."""
     default = setting_at(experiment, {}, data)
     parameters = default.parameters
     searched = {name for part in experiment.search.space for name in _parameters_of(part)}

@@ -147,7 +147,7 @@ def _confirmed(outcome: SearchOutcome, candidates: int) -> list[str]:
         lines.append(f"{text}.")
     lines.append(
         "The test set played no part in the choice. "
-        f"Of the {candidates} candidates, only the winner was evaluated on it, and the default."
+        f"Of the {candidates} candidates, only the winner was evaluated on it, with the default."
     )
     return lines
 

@@ -108,7 +108,7 @@ def decision_interval(pruner: Pruner, epochs: int) -> int:
 
 
 def proposals(search: Search, epochs: int) -> dict[str, object]:
-    """Return everything but the space and the values of trials that decides which points are tried.
+    """Return what the points of a search depend on besides its space and the values of trials.
 
     Args:
         search: the `search` section of a spec.

@@ -119,7 +119,7 @@ def _resolved(dimension: Categories | Range, chosen: object) -> Choice | float |
 
 
 def _number(dimension: Range, chosen: float) -> float:
-    """Return a value without rounding errors: 0.7 + 2 * 0.1 becomes 0.9, with the run of 0.9."""
+    """Return a value without rounding errors: 0.7 + 2 * 0.1 becomes 0.9, which is the same run."""
     if dimension.is_integer:
         return int(chosen)
     if dimension.step is None:

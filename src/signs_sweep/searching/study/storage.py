@@ -39,8 +39,8 @@ def open_study(
     Args:
         url: URL of the database.
         name: name of the study.
-        meaning: by name, everything except the point that its values depend on.
-        proposals: by name, everything except the space and the values that its points depend on.
+        meaning: what its values depend on besides the point, by name.
+        proposals: what its points depend on besides the space and the values, by name.
             Stored in a study of an earlier version, which has no record of them.
         maximize: whether larger values are better.
         metric: name of the objective.
