@@ -222,9 +222,9 @@ def test_from_python_the_runs_of_a_trial_can_be_found(searched, monkeypatch) -> 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("validation: 0.2\n", ""), "search chooses by held-out samples"),
+        (("validation: 0.2\n", ""), "compares trials on held-out samples"),
         (("trials: 5", "trials: 5\n  objective: test_accuracy"), "the test set is used once"),
-        (("trials: 5", "trials: 5\n  pruner: median"), "for several use wilcoxon"),
+        (("trials: 5", "trials: 5\n  pruner: median"), "for several seeds, use wilcoxon"),
         (("name: random", "name: gp"), "needs a package"),
         (("l2: {low: 1e-4", "batch_size: {low: 8, high: 64}\n    l2: {low: 1e-4"), "goes up to 64"),
     ],
