@@ -151,9 +151,7 @@ def _check_batches(experiment: Experiment, samples: int) -> None:
         else:
             largest = max(choice.values.get("batch_size", 0) for choice in dimension.choices)
         if largest > samples:
-            message = (
-                f"batch_size goes up to {largest:,}, but the training set has {samples:,} samples"
-            )
+            message = f"batch_size goes up to {largest:,}, but the training set has {samples:,}"
             raise experiment.problem("search", "space", "batch_size", message=message)
 
 

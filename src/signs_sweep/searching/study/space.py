@@ -29,10 +29,8 @@ def distributions(
     """
     used = list(existing)
     return {
-        dimension.name: _distribution(
-            dimension, [trial[dimension.name] for trial in used if dimension.name in trial]
-        )
-        for dimension in space
+        part.name: _distribution(part, [trial[part.name] for trial in used if part.name in trial])
+        for part in space
     }
 
 
