@@ -53,7 +53,7 @@ def test_it_says_which_is_best_and_whether_it_beats_the_default(searched) -> Non
     assert "Best: trial " in done.stdout
     assert "Over 2 fresh seeds (2 to 3): val_accuracy" in done.stdout
     assert "Over 2 fresh seeds (2 to 3): test_accuracy" in done.stdout
-    assert "Of the 5 candidates it judged the winner alone" in done.stdout
+    assert "Of the 5 candidates, only the winner was evaluated on it" in done.stdout
 
 
 def test_mlflow_has_the_search_its_trials_and_their_runs(searched) -> None:
