@@ -1,4 +1,4 @@
-# `make run` and `make test` do everything, the set-up included.
+# `make run` and `make test` include the setup.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,31 +10,31 @@ BIN := $(VENV)/bin
 run: $(VENV)/installed  ## Train the main experiment, or SPEC=...
 	$(BIN)/signs-sweep run $(SPEC)
 
-test: check  ## Linters, types and all tests.
+test: check  ## Linters, type checks and all tests.
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-fast: $(VENV)/installed-dev  ## The part of the tests that takes less than a minute.
+fast: $(VENV)/installed-dev  ## The tests that take less than a minute in total.
 	$(BIN)/pytest -m "not slow"
 
-check: $(VENV)/installed-dev  ## Linters and types.
+check: $(VENV)/installed-dev  ## Linters and type checks.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(VENV)/installed-dev  ## Bring all files into form.
+format: $(VENV)/installed-dev  ## Format all files.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 dist: $(VENV)/installed-dev  ## Build the wheel and the source distribution, in dist/.
 	$(BIN)/python -m build --no-isolation
 
-bench: $(VENV)/installed-dev  ## Measure speed and memory beside other ways to train; see docs/benchmarks.md.
+bench: $(VENV)/installed-dev  ## Compare speed and memory with other tools; see docs/benchmarks.md.
 	$(BIN)/python bench/bench.py
 
-torture: $(VENV)/installed-dev  ## Kill sweeps fifty times and compare with undisturbed ones (an hour).
+torture: $(VENV)/installed-dev  ## Kill sweeps fifty times and compare with undisturbed sweeps (an hour).
 	SIGNS_SWEEP_KILLS=50 $(BIN)/pytest -s tests/usage/test_interrupted.py
 
-clean:  ## Remove the set-up and caches; results in mlruns/ stay.
+clean:  ## Remove the virtual environment and caches; results in mlruns/ are kept.
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:

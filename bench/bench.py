@@ -1,8 +1,8 @@
-"""How fast runs are trained, beside what people use otherwise. `make bench` runs it.
+"""How fast runs are trained, compared with other tools. `make bench` runs it.
 
-Everything is measured in one go and interleaved: each repetition starts every contestant once, as a
-process of its own, so that a machine that slows down slows all of them. Medians are shown, with
-the smallest and the largest value. `docs/benchmarks.md` explains the lines.
+Measurements are interleaved: each repetition starts every contestant once, in a separate process,
+so that a machine that slows down slows all of them. The output shows medians with the smallest and
+the largest value. `docs/benchmarks.md` explains the lines.
 """
 
 import argparse
@@ -27,26 +27,26 @@ HERE = Path(__file__).parent
 CONTESTANTS = {
     "fit": "model.fit, run after run",
     "tuned_fit": "model.fit, steps_per_execution = a whole epoch",
-    "limit": "the limit: the products alone, one core",
-    "trainer": "our trainer alone, one core",
+    "limit": "the limit: matrix products only, one core",
+    "trainer": "signs-sweep's trainer only, one core",
 }
 TOOLS = {
     "with_optuna": ("Optuna + fit + MLflow's callback", "optuna"),
     "with_keras_tuner": ("Keras Tuner, grid search", "keras_tuner"),
-    "with_ray_tune": ("Ray Tune, one trial a core", "ray"),
+    "with_ray_tune": ("Ray Tune, one trial per core", "ray"),
 }
-"""By script, what it is and the module it needs."""
+"""By script, its title and the module that it needs."""
 
 
 @dataclass
 class Line:
-    """What was measured of one contestant.
+    """The measurements of a contestant.
 
     Attributes:
-        title: what it is.
-        milliseconds: for an epoch of one run, one value a repetition.
+        title: its name in the output.
+        milliseconds: per epoch and run, one value per repetition.
         by_variant: the same, by variant of the network.
-        peak_mib: memory of its process.
+        peak_mib: peak memory of its process.
     """
 
     title: str
@@ -56,15 +56,15 @@ class Line:
 
     @property
     def median(self) -> float:
-        """The middle one of the repetitions."""
+        """The median of the repetitions."""
         return statistics.median(self.milliseconds)
 
-    def add(self, answer: dict[str, Any]) -> None:
-        """Take in what a contestant said."""
-        for variant, value in answer["milliseconds"].items():
+    def add(self, report: dict[str, Any]) -> None:
+        """Add the report of a contestant."""
+        for variant, value in report["milliseconds"].items():
             self.by_variant.setdefault(variant, []).append(value)
-        self.milliseconds.append(statistics.mean(answer["milliseconds"].values()))
-        self.peak_mib = max(self.peak_mib, answer["peak_mib"])
+        self.milliseconds.append(statistics.mean(report["milliseconds"].values()))
+        self.peak_mib = max(self.peak_mib, report["peak_mib"])
 
 
 def main() -> None:
@@ -74,42 +74,42 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10, help="of each variant of a contestant")
     parser.add_argument("--sweep-epochs", type=int, default=500, help="of each run of the sweep")
     parser.add_argument("--json", type=Path, default=HERE / "results.json")
-    given = parser.parse_args()
+    options = parser.parse_args()
     lines = {name: Line(title) for name, title in CONTESTANTS.items()}
     for name, (title, module) in TOOLS.items():
         if find_spec(module) is None:
-            print(f"left out: {title} ({module} is not installed; see docs/benchmarks.md)")
+            print(f"skipped: {title} ({module} is not installed; see docs/benchmarks.md)")
         else:
             lines[name] = Line(title)
     sweeps: list[Sweep] = []
     short: list[Sweep] = []
-    for repetition in range(1, given.repeats + 1):
+    for repetition in range(1, options.repeats + 1):
         for name, line in lines.items():
-            say(f"{repetition}/{given.repeats} {line.title}")
-            line.add(contest(name, given.epochs))
-        say(f"{repetition}/{given.repeats} signs-sweep run")
-        sweeps.append(measure_sweep(given.sweep_epochs))
-        say(f"{repetition}/{given.repeats} signs-sweep run, short runs")
+            log(f"{repetition}/{options.repeats} {line.title}")
+            line.add(contest(name, options.epochs))
+        log(f"{repetition}/{options.repeats} signs-sweep run")
+        sweeps.append(measure_sweep(options.sweep_epochs))
+        log(f"{repetition}/{options.repeats} signs-sweep run, short runs")
         short.append(measure_sweep(5, SHORT))
     result = {
         "machine": machine(),
-        "options": {name: str(value) for name, value in vars(given).items()},
+        "options": {name: str(value) for name, value in vars(options).items()},
         "contestants": {name: asdict(line) for name, line in lines.items()},
         "sweep": [asdict(sweep) for sweep in sweeps],
         "short runs": [asdict(sweep) for sweep in short],
     }
-    given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print("\n".join(table(lines, sweeps, short)))
-    print(f"\nall figures: {given.json}")
+    print(f"\nall measurements: {options.json}")
 
 
-def say(words: str) -> None:
-    """Tell what is measured now."""
-    print(f"{time.strftime('%H:%M:%S')}  {words}", file=sys.stderr, flush=True)
+def log(text: str) -> None:
+    """Print a line about the progress, with the time."""
+    print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
 
 
 def contest(name: str, epochs: int) -> dict[str, Any]:
-    """Run a contestant in a process of its own; return what it says."""
+    """Run a contestant in a separate process; return its report."""
     command = [sys.executable, str(HERE / "contestants" / f"{name}.py"), "--epochs", str(epochs)]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"}
     done = subprocess.run(
@@ -117,12 +117,12 @@ def contest(name: str, epochs: int) -> dict[str, Any]:
     )
     if done.returncode:
         sys.exit(f"{name} failed:\n{done.stderr[-3000:]}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return report
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
+    """Return what the measurements depend on."""
     from importlib.metadata import version
 
     name, flags = processor()
@@ -139,12 +139,12 @@ def machine() -> dict[str, Any]:
 
 
 def table(lines: dict[str, Line], sweeps: list[Sweep], short: list[Sweep]) -> list[str]:
-    """Return what was measured, for a person."""
+    """Return the lines of the table for the terminal."""
     base, tuned = lines["fit"].median, lines["tuned_fit"].median
-    said = machine()
+    here = machine()
     rows = [
         "",
-        f"{said['processor']}, {said['cores']} cores, TensorFlow {said['tensorflow']}",
+        f"{here['processor']}, {here['cores']} cores, TensorFlow {here['tensorflow']}",
         "",
         f"{'':46} {'ms per epoch and run':>24} {'to fit':>7} {'to tuned':>8} {'MiB':>6}",
     ]
@@ -158,22 +158,22 @@ def table(lines: dict[str, Line], sweeps: list[Sweep], short: list[Sweep]) -> li
     title = f"signs-sweep run, {sweeps[0].workers} workers, {sweeps[0].runs} runs, MLflow"
     peak = max(sweep.peak_mib["worker"] for sweep in sweeps)
     rows.append(f"{title:46} {spread:>24} {base / middle:>6.1f}x {tuned / middle:>7.1f}x {peak:>6}")
-    rows += ["", "our trainer, by variant:"]
+    rows += ["", "signs-sweep's trainer, by variant:"]
     for variant, values in lines["trainer"].by_variant.items():
         limits = lines["limit"].by_variant[variant]
         ratio = statistics.median(map(truediv, values, limits))
-        rows.append(f"  {variant:8} {statistics.median(values):6.1f} ms, {ratio:.2f} of the limit")
+        rows.append(f"  {variant:8} {statistics.median(values):6.1f} ms, {ratio:.2f}x the limit")
     rows += ["", "the sweep:"]
     for name, unit in (
         ("wall", "s from start to end"),
         ("start", "s until the first epoch was trained"),
-        ("outside", "share of the time after it in which workers did not train"),
+        ("outside", "share of the time after that in which workers did not train"),
     ):
-        rows.append(f"  {statistics.median(getattr(one, name) for one in sweeps):6.3g} {unit}")
-    orchestrator = max(one.peak_mib["orchestrator"] for one in sweeps)
-    rows.append(f"  {orchestrator:6} MiB at most in the orchestrator, {peak} in a worker")
-    pace = statistics.median(one.runs_a_second for one in short)
-    rows.append(f"\n{short[0].runs} short runs of 5 epochs: {pace:.1f} recorded a second")
+        rows.append(f"  {statistics.median(getattr(sweep, name) for sweep in sweeps):6.3g} {unit}")
+    orchestrator = max(sweep.peak_mib["orchestrator"] for sweep in sweeps)
+    rows.append(f"  {orchestrator:6} MiB peak in the orchestrator, {peak} in a worker")
+    pace = statistics.median(sweep.runs_a_second for sweep in short)
+    rows.append(f"\n{short[0].runs} short runs of 5 epochs: {pace:.1f} recorded per second")
     return rows
 
 

@@ -1,10 +1,10 @@
-"""Make a tracking store with many runs, to see how commands fare with it.
+"""Create a tracking store with many runs, to measure commands on it.
 
     python bench/big_store.py FOLDER [--runs 2000] [--epochs 500]
 
-The runs are those of FOLDER/big.yaml, written beside the store, so that `plan`, `run` and
-`compare` find them finished. Their numbers are made up, and nothing is trained; what is recorded
-has the shape of what the tracker records, pictures and models left out.
+The runs are those of FOLDER/big.yaml, which is written next to the store, so that `plan`, `run` and
+`compare` find them finished. Nothing is trained: their metrics are invented, and recorded in the
+form that the tracker uses, without pictures and models.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def record(spec: Path, uri: str) -> int:
-    """Record every run of a spec as finished, with invented numbers; return how many there are."""
+    """Record every run of a spec as finished, with invented metrics; return the number of runs."""
     from mlflow.entities import Metric, Param, RunTag
 
     client = connect(uri)
@@ -56,7 +56,7 @@ def record(spec: Path, uri: str) -> int:
     draws = np.random.default_rng(0)
     for trial, run in part.runs:
         epochs = run.parameters.epochs
-        made = client.create_run(
+        record_id = client.create_run(
             experiment,
             run_name=part.title(trial, run),
             tags={
@@ -75,10 +75,10 @@ def record(spec: Path, uri: str) -> int:
         curve = np.geomspace(1.8, 0.1, epochs)
         for name, values in (("loss", curve), ("accuracy", 1 - curve / 2)):
             metrics += [Metric(name, float(v), s, s) for s, v in enumerate(values, start=1)]
-        client.log_batch(made, params=params, tags=[RunTag(tags.DATASET, "drawn")])
+        client.log_batch(record_id, params=params, tags=[RunTag(tags.DATASET, "drawn")])
         for first in range(0, len(metrics), 900):
-            client.log_batch(made, metrics=metrics[first : first + 900])
-        client.set_terminated(made)
+            client.log_batch(record_id, metrics=metrics[first : first + 900])
+        client.set_terminated(record_id)
     client.set_terminated(parent)
     return len(part.runs)
 

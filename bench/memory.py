@@ -1,9 +1,9 @@
-"""Whether workers and orchestrator grow over many runs.
+"""Whether the memory of workers and orchestrator grows over many runs.
 
     python bench/memory.py [--runs 200]
 
-Runs a sweep of many short runs in a fresh folder, and prints what each process uses, in MiB of
-resident memory, as the runs go by.
+Runs a sweep of many short runs in a new folder, and prints the resident memory of each process
+in MiB during the sweep.
 """
 
 import argparse
@@ -26,19 +26,19 @@ seeds: {runs}
 
 
 def main() -> None:
-    """Run the sweep; print a line whenever some more runs have ended."""
+    """Run the sweep; print a line each time another twentieth of the runs has ended."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=200)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "memory.yaml").write_text(SPEC.format(runs=given.runs), encoding="utf-8")
+        (folder / "memory.yaml").write_text(SPEC.format(runs=options.runs), encoding="utf-8")
         data = os.environ.get("SIGNS_DATA")
-        settings = {"SIGNS_DATA": str(Path(data).absolute())} if data else {}
+        variables = {"SIGNS_DATA": str(Path(data).absolute())} if data else {}
         process = subprocess.Popen(
             [sys.executable, "-m", "signs_sweep", "run", "memory.yaml", "--quiet"],
             cwd=folder,
-            env=os.environ | settings,
+            env=os.environ | variables,
             stdout=subprocess.DEVNULL,
         )
         print("runs ended, orchestrator, workers (MiB)")
@@ -46,7 +46,7 @@ def main() -> None:
         while process.poll() is None:
             ended = _ended(folder / "mlruns" / "mlflow.db")
             if ended >= following:
-                following = ended + given.runs // 20
+                following = ended + options.runs // 20
                 workers = [_resident(pid) for pid in _children(process.pid)]
                 print(f"{ended:5}  {_resident(process.pid):5}  {workers}", flush=True)
             time.sleep(0.5)
@@ -66,7 +66,7 @@ def _opened(database: Path) -> sqlite3.Connection:
 
 def _children(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(one) for task in tasks for one in (task / "children").read_text().split()]
+    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
 
 
 def _resident(pid: int) -> int:

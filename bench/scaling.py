@@ -1,9 +1,9 @@
-"""Where the trainer's advantage over `model.fit` goes: time against the size of everything.
+"""How the trainer's advantage over `model.fit` depends on the size of the problem.
 
     python bench/scaling.py [--json FILE]
 
-One thing varies at a time, from the network and the data of the series. Both sides train in this
-process, one thread each, turn by turn; milliseconds an epoch, the median of some turns.
+One size varies at a time, starting from the network and data of the series. Both trainers run in
+this process with one thread, in turns; the result is the median over turns, in ms per epoch.
 """
 
 import argparse
@@ -34,14 +34,14 @@ SECONDS_A_TURN = 1.5
 
 @dataclass(frozen=True)
 class Size:
-    """One problem.
+    """The size of a problem.
 
     Attributes:
         hidden: units of the hidden layers.
-        batch: samples a step.
-        samples: in the training set.
+        batch: samples per step.
+        samples: samples in the training set.
         side: height and width of an image, in pixels.
-        channels: of an image.
+        channels: channels of an image.
     """
 
     hidden: tuple[int, ...] = (25, 12)
@@ -52,7 +52,7 @@ class Size:
 
 
 def sizes() -> Iterator[tuple[str, Size]]:
-    """Yield what is measured, by what varies."""
+    """Yield the sizes to measure, with the name of what varies."""
     base = Size()
     yield "as in the series", base
     for hidden in ((5,), (25,), (100,), (500,), (5, 5), (100, 50), (500, 100), (100, 50, 25)):
@@ -65,8 +65,8 @@ def sizes() -> Iterator[tuple[str, Size]]:
         yield "image", replace(base, side=side, channels=channels)
 
 
-def ours(size: Size, data: LabelledImages) -> Callable[[int], object]:
-    """Return what trains some epochs with our trainer."""
+def epoch_loop(size: Size, data: LabelledImages) -> Callable[[int], object]:
+    """Return a function that trains some epochs with the trainer of signs-sweep."""
     shape = (size.side, size.side, size.channels)
     loop = EpochLoop(DenseNetwork(shape, size.hidden, CLASSES), data, None, size.batch)
     loop.start(Parameters(batch_size=size.batch, l2=0.01))
@@ -78,8 +78,8 @@ def ours(size: Size, data: LabelledImages) -> Callable[[int], object]:
     return train
 
 
-def theirs(size: Size, data: LabelledImages) -> Callable[[int], object]:
-    """Return what trains some epochs with `fit`."""
+def keras_fit(size: Size, data: LabelledImages) -> Callable[[int], object]:
+    """Return a function that trains some epochs with `fit`."""
     import keras
 
     images = data.images.astype(np.float32) / np.float32(255)
@@ -98,7 +98,7 @@ def theirs(size: Size, data: LabelledImages) -> Callable[[int], object]:
 
 
 def epochs_a_turn(train: Callable[[int], object]) -> int:
-    """Compile, and return how many epochs make a turn of a sensible length."""
+    """Compile, and return the number of epochs in a turn of about `SECONDS_A_TURN`."""
     train(1)
     started = time.perf_counter()
     train(1)
@@ -106,13 +106,13 @@ def epochs_a_turn(train: Callable[[int], object]) -> int:
 
 
 def measure(size: Size) -> dict[str, float]:
-    """Return milliseconds an epoch of both sides."""
+    """Return milliseconds per epoch for both trainers."""
     draws = np.random.default_rng(0)
     shape = (size.samples, size.side, size.side, size.channels)
     data = LabelledImages(
         draws.integers(0, 256, shape, dtype=np.uint8), draws.integers(0, CLASSES, size.samples)
     )
-    trainers = {"ours": ours(size, data), "fit": theirs(size, data)}
+    trainers = {"ours": epoch_loop(size, data), "fit": keras_fit(size, data)}
     turns = {name: epochs_a_turn(train) for name, train in trainers.items()}
     taken: dict[str, list[float]] = {name: [] for name in trainers}
     for _ in range(TURNS):
@@ -127,9 +127,11 @@ def main() -> None:
     """Measure all sizes, print a line for each, and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, default=Path(__file__).parent / "scaling.json")
-    given = parser.parse_args()
+    options = parser.parse_args()
     rows = []
-    print("| varies | hidden | batch | samples | image | tiles | ours, ms | fit, ms | ratio |")
+    print(
+        "| varies | hidden | batch | samples | image | tiles | signs-sweep, ms | fit, ms | ratio |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for varies, size in sizes():
         taken = measure(size)
@@ -143,7 +145,7 @@ def main() -> None:
         sys.stdout.flush()
         rows.append({"varies": varies, **asdict(size), **taken})
         gc.collect()
-    given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

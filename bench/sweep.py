@@ -1,4 +1,4 @@
-"""One whole `signs-sweep run`, MLflow included: how long it took, and what it used."""
+"""A complete `signs-sweep run`, MLflow included: its time and memory."""
 
 import os
 import sqlite3
@@ -28,22 +28,22 @@ model: {{hidden: [5]}}
 base: {{epochs: {epochs}}}
 seeds: 200
 """
-"""Runs that take less time to train than to record, if nothing is done about it."""
+"""Runs that would take less time to train than to record, without special care."""
 
 
 @dataclass
 class Sweep:
-    """What one sweep took.
+    """The measurements of a sweep.
 
     Attributes:
-        runs: how many were trained.
-        epochs: of each.
-        workers: processes that trained.
+        runs: number of runs trained.
+        epochs: epochs of each run.
+        workers: number of worker processes.
         wall: seconds from the start of the command to its end.
-        start: seconds from the start until the first epoch of the first run was trained.
-        outside: share of the workers' time after the start in which they did not train.
-        milliseconds: wall time by epoch and run.
-        peak_mib: most memory of the orchestrator and of a worker.
+        start: seconds from the start of the command until the first epoch was trained.
+        outside: share of the workers' time after the first epoch in which they did not train.
+        milliseconds: wall time per epoch and run.
+        peak_mib: peak memory of the orchestrator and of a worker.
     """
 
     runs: int
@@ -57,22 +57,22 @@ class Sweep:
 
     @property
     def runs_a_second(self) -> float:
-        """Recorded runs a second, from the first trained epoch to the end of the command."""
+        """Recorded runs per second, from the first trained epoch to the end of the command."""
         return self.runs / (self.wall - self.start)
 
 
 def measure_sweep(epochs: int, spec: str = SPEC) -> Sweep:
-    """Run a sweep in a fresh folder."""
+    """Run a sweep in a new folder and measure it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "bench.yaml").write_text(spec.format(epochs=epochs), encoding="utf-8")
         data = os.environ.get("SIGNS_DATA")
-        settings = {"SIGNS_DATA": str(Path(data).absolute())} if data else {}
+        variables = {"SIGNS_DATA": str(Path(data).absolute())} if data else {}
         began = time.time()
         process = subprocess.Popen(
             [sys.executable, "-m", "signs_sweep", "run", "bench.yaml", "--quiet"],
             cwd=folder,
-            env=os.environ | settings,
+            env=os.environ | variables,
             stdout=subprocess.DEVNULL,
         )
         peaks = _watch(process)
@@ -106,7 +106,7 @@ def _spans(database: Path) -> list[tuple[float, float]]:
 
 
 def _watch(process: "subprocess.Popen[bytes]") -> dict[str, int]:
-    """Wait for a command; return the most memory of it and of its workers, in MiB."""
+    """Wait for a command to end; return the peak memory of it and of its workers, in MiB."""
     peaks = {"orchestrator": 0, "worker": 0}
     while process.poll() is None:
         peaks["orchestrator"] = max(peaks["orchestrator"], _peak(process.pid))
@@ -119,13 +119,13 @@ def _watch(process: "subprocess.Popen[bytes]") -> dict[str, int]:
 def _children(pid: int) -> list[int]:
     try:
         tasks = Path(f"/proc/{pid}/task").iterdir()
-        return [int(one) for task in tasks for one in (task / "children").read_text().split()]
+        return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
     except OSError:
         return []
 
 
 def _peak(pid: int) -> int:
-    """Return the peak resident memory of a process so far, in MiB; 0 when it is gone."""
+    """Return the peak resident memory of a process so far, in MiB; 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:

@@ -1,8 +1,8 @@
-"""Keras models for specs that say `model: {build: "networks:FUNCTION"}`.
+"""Keras models for specs with `model: {build: "networks:FUNCTION"}`.
 
-A function gets the shape of an image and the number of classes, and by name what else the spec
-says beside `build`. It returns a Keras model, not compiled, that takes images scaled to [0, 1] and
-returns a probability for each class.
+A function is called with the shape of an image and the number of classes, and by name with the
+other keys of `model`. It returns a Keras model, not compiled, that takes images scaled to [0, 1]
+and returns a probability for each class.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ def small_cnn(
 
     Args:
         input_shape: height, width and channels of an image.
-        classes: how many classes there are.
-        filters: of each convolution; each halves height and width.
-        dropout: share of the features that is dropped before the last layer.
+        classes: number of classes.
+        filters: number of filters of each block, which halves height and width.
+        dropout: fraction of the features that is dropped before the last layer.
     """
     image = keras.Input(input_shape)
     features = layers.AveragePooling2D(2)(image)

@@ -22,7 +22,7 @@ def started(run: Run | str, worker: int = 0) -> Started:
 
 
 def progress(run: Run | str, first: int = 1, count: int = 1, **curves: ArrayLike) -> Progress:
-    """Return epochs with curves that are given, or with a loss of 1 / epoch."""
+    """Return epochs with the given curves, or with a loss of 1 / epoch."""
     metrics = {name: np.asarray(values, float) for name, values in curves.items()}
     count = len(next(iter(metrics.values()))) if metrics else count
     epochs = np.arange(first, first + count)
@@ -31,7 +31,7 @@ def progress(run: Run | str, first: int = 1, count: int = 1, **curves: ArrayLike
 
 
 def finished(run: Run | str, **metrics: float) -> Finished:
-    """Return the end of a run with metrics that are given, or with FINAL."""
+    """Return the end of a run with the given metrics, or with FINAL."""
     confusion = np.array([[3, 1], [2, 4]])
     return Finished(_id(run), 9.0, 8.5, metrics or FINAL, confusion, b"\x00model")
 

@@ -145,7 +145,7 @@ class MemoryCheckpoints:
         """See `CheckpointStore.keep`."""
         self._kept.setdefault(run.trajectory_id, {})[checkpoint.epoch] = checkpoint
 
-    def latest(self, run: Run, tell: Callable[[str], None] = lambda _: None) -> bytes | None:
+    def latest(self, run: Run, warn: Callable[[str], None] = lambda _: None) -> bytes | None:
         """See `CheckpointStore.latest`."""
         epoch = self.latest_epoch(run)
         return self._kept[run.trajectory_id][epoch].content if epoch else None

@@ -162,7 +162,7 @@ MISTAKES = (
     ("grid: {delay: 3}", "expected a list, each a whole number from 0 to 5,000; write [3]"),
     ("base: {inertia: 1}", "unknown parameter 'inertia' in base|did you mean 'momentum'?"),
     ("momentum: 0.1", "momentum belongs under base, as in base: {momentum: ...}"),
-    ("cases: [{momentum: 1}, {momentum: 1.0}]", "the cases 1 and 2 are the same"),
+    ("cases: [{momentum: 1}, {momentum: 1.0}]", "cases 1 and 2 are the same"),
     ("cases: [{delay: 1}]\ngrid: {delay: [1]}", "delay is in cases and in grid"),
     ("baseline: {momentum: 0.1}", "none has momentum 0.1|momentum is 0.5 in this spec"),
     ("search: {space: {delay: 1}}", "expected a list such as [0, 5], or {low: 0, high: 9}"),
@@ -215,7 +215,7 @@ def answer(_):
 def test_mlflow_records_it_and_older_records_have_its_default(ask) -> None:
     code = """
 from signs_sweep.domain import Dense, Parameters, Run
-from signs_sweep.tracking.mlflow.found import Record, recorded_run
+from signs_sweep.tracking.mlflow.found import Record
 from signs_sweep.tracking.mlflow.recorder import params_of
 
 def answer(_):
@@ -223,7 +223,7 @@ def answer(_):
     params = params_of(run)
     older = {name: text for name, text in params.items() if name not in ("momentum", "delay")}
     found = [
-        recorded_run(Record("a", "FINISHED", given, {"signs_sweep.run_id": "x"}, {}))
+        Record("a", "FINISHED", given, {"signs_sweep.run_id": "x"}, {}).row("toy")
         for given in (params, older)
     ]
     return (

@@ -1,4 +1,4 @@
-"""What all contestants share: the task, and how a contestant says what it took.
+"""Shared by all contestants: the task, and how a contestant reports its measurements.
 
 The task is that of the published series: SIGNS images, 25-12-6, Adam, batches of 32, the four runs
 plain, L2, dropout, and both.
@@ -25,11 +25,11 @@ VARIANTS = {
     "dropout": (0.0, 0.8),
     "both": (0.01, 0.8),
 }
-"""By name, the factor of L2 and the share that dropout keeps."""
+"""By name, the L2 factor and the share of outputs that dropout keeps."""
 
 
-def options() -> argparse.Namespace:
-    """Return the options of a contestant."""
+def parse_options() -> argparse.Namespace:
+    """Return the command-line options of a contestant."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
@@ -37,18 +37,18 @@ def options() -> argparse.Namespace:
 
 
 def dataset() -> Dataset:
-    """Return the photos where they are, else the drawn images."""
+    """Return the photos if they are available, else the drawn images."""
     return find_source("signs", data_dir=None, spec_folder=Path()).load()
 
 
 def arrays() -> tuple[Any, Any]:
     """Return training images, float32 in [0, 1], and labels."""
-    found = dataset()
-    return found.train_images.astype(np.float32) / np.float32(255), found.train_labels
+    data = dataset()
+    return data.train_images.astype(np.float32) / np.float32(255), data.train_labels
 
 
 def keras_model(l2: float, keep_prob: float, steps_per_execution: int = 1) -> Any:
-    """Return the network as one writes it in Keras, compiled."""
+    """Return the network as usually written in Keras, compiled."""
     import keras
 
     layers: list[Any] = [keras.layers.Input((64, 64, 3)), keras.layers.Flatten()]
@@ -69,7 +69,7 @@ def keras_model(l2: float, keep_prob: float, steps_per_execution: int = 1) -> An
 
 
 class Clock:
-    """Collects how long the epochs of each variant took."""
+    """Measures the time per epoch of each variant."""
 
     def __init__(self) -> None:
         self.milliseconds: dict[str, float] = {}
@@ -82,6 +82,6 @@ class Clock:
         self.milliseconds[variant] = 1000 * (time.perf_counter() - started) / epochs
 
     def report(self) -> None:
-        """Print milliseconds an epoch by variant, and the peak memory, as JSON."""
+        """Print milliseconds per epoch by variant, and the peak memory, as JSON."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"milliseconds": self.milliseconds, "peak_mib": round(peak)}))

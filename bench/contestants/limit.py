@@ -1,4 +1,4 @@
-"""The least that an epoch can take on one core: its products at the speed of NumPy's best."""
+"""Lower bound of an epoch's time on one core: its matrix products at NumPy's best speed."""
 
 import os
 
@@ -8,31 +8,31 @@ import time
 from itertools import pairwise
 
 import numpy as np
-from common import Clock, dataset, options
+from common import Clock, dataset, parse_options
 
 SIDES = (512, 1024, 2048)
 REPEATS = 10
 
 
 def best_speed() -> float:
-    """Return the most operations a second of a product of two square float32 matrices."""
+    """Return the highest number of operations per second in products of float32 matrices."""
     best = 0.0
     for side in SIDES:
-        one, other = np.random.default_rng(0).random((2, side, side), np.float32)
+        left, right = np.random.default_rng(0).random((2, side, side), np.float32)
         for _ in range(REPEATS):
             started = time.perf_counter()
-            one @ other
+            left @ right
             best = max(best, 2 * side**3 / (time.perf_counter() - started))
     return best
 
 
-given = options()
-found = dataset()
-samples = len(found.train_labels)
-sizes = (found.train_images[0].size, 25, 12, len(found.classes))
+options = parse_options()
+data = dataset()
+samples = len(data.train_labels)
+sizes = (data.train_images[0].size, 25, 12, len(data.classes))
 first, *others = (inputs * outputs for inputs, outputs in pairwise(sizes))
-# Forward, backward to the weights, and but for the first layer, backward to the inputs.
+# Forward, backward to the weights, and except for the first layer, backward to the inputs.
 operations = 2 * samples * (2 * first + 3 * sum(others))
 clock = Clock()
-clock.milliseconds = dict.fromkeys(given.variants, 1000 * operations / best_speed())
+clock.milliseconds = dict.fromkeys(options.variants, 1000 * operations / best_speed())
 clock.report()

@@ -5,25 +5,25 @@ import time
 from typing import Any
 
 import keras_tuner
-from common import BATCH, VARIANTS, Clock, arrays, keras_model, options
+from common import BATCH, VARIANTS, Clock, arrays, keras_model, parse_options
 
-given = options()
+options = parse_options()
 images, labels = arrays()
 clock = Clock()
 
 
 class Model(keras_tuner.HyperModel):
-    """One of the variants."""
+    """The model of a variant."""
 
     def build(self, hp: keras_tuner.HyperParameters) -> Any:
-        """Return its model."""
-        return keras_model(*VARIANTS[hp.Choice("variant", given.variants)])
+        """Return the model of the variant that the tuner chose."""
+        return keras_model(*VARIANTS[hp.Choice("variant", options.variants)])
 
 
 with tempfile.TemporaryDirectory() as folder:
     tuner = keras_tuner.GridSearch(Model(), objective="loss", directory=folder, max_trials=10)
     started = time.perf_counter()
-    tuner.search(images, labels, batch_size=BATCH, epochs=given.epochs, verbose=0)
-    an_epoch = 1000 * (time.perf_counter() - started) / given.epochs / len(given.variants)
-clock.milliseconds = dict.fromkeys(given.variants, an_epoch)
+    tuner.search(images, labels, batch_size=BATCH, epochs=options.epochs, verbose=0)
+    an_epoch = 1000 * (time.perf_counter() - started) / options.epochs / len(options.variants)
+clock.milliseconds = dict.fromkeys(options.variants, an_epoch)
 clock.report()

@@ -1,13 +1,13 @@
-"""Optuna asks, Keras's `fit` trains, MLflow's callback for Keras logs: trial after trial."""
+"""Optuna proposes, Keras's `fit` trains, MLflow's Keras callback logs: trial after trial."""
 
 import tempfile
 from pathlib import Path
 
 import mlflow
 import optuna
-from common import BATCH, VARIANTS, Clock, arrays, keras_model, options
+from common import BATCH, VARIANTS, Clock, arrays, keras_model, parse_options
 
-given = options()
+options = parse_options()
 images, labels = arrays()
 clock = Clock()
 folder = tempfile.TemporaryDirectory()
@@ -17,16 +17,16 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Train one of the variants."""
-    variant = trial.suggest_categorical("variant", given.variants)
+    """Train a variant."""
+    variant = trial.suggest_categorical("variant", options.variants)
     model = keras_model(*VARIANTS[variant])
     model.fit(images, labels, batch_size=BATCH, epochs=1, verbose=0)
-    with mlflow.start_run(), clock.of(variant, given.epochs):
+    with mlflow.start_run(), clock.of(variant, options.epochs):
         history = model.fit(
             images,
             labels,
             batch_size=BATCH,
-            epochs=given.epochs,
+            epochs=options.epochs,
             verbose=0,
             callbacks=[mlflow.keras.MlflowCallback()],
         )
@@ -34,6 +34,6 @@ def objective(trial: optuna.Trial) -> float:
 
 
 study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler(), direction="minimize")
-study.optimize(objective, n_trials=len(given.variants))
+study.optimize(objective, n_trials=len(options.variants))
 clock.report()
 folder.cleanup()

@@ -5,27 +5,29 @@ import time
 from typing import Any
 
 import ray
-from common import BATCH, VARIANTS, Clock, arrays, keras_model, options
+from common import BATCH, VARIANTS, Clock, arrays, keras_model, parse_options
 from ray import tune
 
-given = options()
+options = parse_options()
 clock = Clock()
 
 
 def train(config: dict[str, Any]) -> None:
-    """Train one of the variants in a process of Ray."""
+    """Train a variant in a Ray process."""
     import numpy as np
 
     images, labels = ray.get(config["data"])
     model = keras_model(*VARIANTS[config["variant"]])
-    history = model.fit(np.array(images), labels, batch_size=BATCH, epochs=given.epochs, verbose=0)
+    history = model.fit(
+        np.array(images), labels, batch_size=BATCH, epochs=options.epochs, verbose=0
+    )
     tune.report({"loss": history.history["loss"][-1]})
 
 
 ray.init(log_to_driver=False, include_dashboard=False)
 data = ray.put(arrays())
 with tempfile.TemporaryDirectory() as folder:
-    space = {"variant": tune.grid_search(given.variants), "data": data}
+    space = {"variant": tune.grid_search(options.variants), "data": data}
     tuner = tune.Tuner(
         tune.with_resources(train, {"cpu": 1}),
         param_space=space,
@@ -33,7 +35,7 @@ with tempfile.TemporaryDirectory() as folder:
     )
     started = time.perf_counter()
     tuner.fit()
-    an_epoch = 1000 * (time.perf_counter() - started) / given.epochs / len(given.variants)
-clock.milliseconds = dict.fromkeys(given.variants, an_epoch)
+    an_epoch = 1000 * (time.perf_counter() - started) / options.epochs / len(options.variants)
+clock.milliseconds = dict.fromkeys(options.variants, an_epoch)
 clock.report()
 ray.shutdown()

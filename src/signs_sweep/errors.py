@@ -2,16 +2,16 @@
 
 ::
 
-    SignsSweepError            what a person can do something about; shown without a traceback
-    ├── UsageError             an option or argument that cannot be followed      exit code 2
+    SignsSweepError            the user can fix it; shown without a traceback
+    ├── UsageError             an invalid option or argument                      exit code 2
     ├── SpecError              a spec with problems, all of them listed           exit code 2
     ├── DataError              a dataset that cannot be used                      exit code 2
     ├── StoreError             a tracking store that cannot be opened or written  exit code 2
-    │   └── UnknownExperimentError  one that has no experiment of a name
-    └── TrainingError          a run that cannot go on                            ends that run
+    │   └── UnknownExperimentError  it has no experiment of that name
+    └── TrainingError          a run that cannot continue                         ends that run
         └── DivergedError      its loss is NaN or infinite
 
-    DataWarning, a `UserWarning`: the dataset can be used, but what comes of it is doubtful.
+    DataWarning, a `UserWarning`: the dataset can be used, but results from it are doubtful.
 
 Anything else that reaches the user is a bug and shows its traceback.
 """
@@ -22,9 +22,9 @@ from signs_sweep.domain.masking import mask
 
 
 class SignsSweepError(Exception):
-    """Base of all errors that are the user's to mend; `str(error)` is the whole message.
+    """Base of all errors that the user can fix; `str(error)` is the whole message.
 
-    Secrets that are known by then are masked in it.
+    Secrets known when the error is created are masked in it.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -32,19 +32,19 @@ class SignsSweepError(Exception):
 
 
 class UsageError(SignsSweepError):
-    """An option or argument cannot be followed."""
+    """An option or argument is invalid."""
 
 
 class SpecError(SignsSweepError):
-    """A spec has problems; the message lists all of them, each with its place."""
+    """A spec has problems; the message lists all of them, each with its position."""
 
     def __init__(self, message: str, lay_out: Callable[[int], str] | None = None) -> None:
-        """Take the message, and what lays it out for a terminal of so many columns."""
+        """Take the message, and a function that lays it out for a given number of columns."""
         super().__init__(message)
         self._lay_out = lay_out
 
     def within(self, columns: int) -> "SpecError":
-        """Return this error with its message laid out for a terminal of so many columns."""
+        """Return this error with its message laid out for a terminal of that many columns."""
         return SpecError(self._lay_out(columns)) if self._lay_out else self
 
 
@@ -65,7 +65,7 @@ class UnknownExperimentError(StoreError):
 
 
 class TrainingError(SignsSweepError):
-    """A run cannot go on; it ends as failed and the others continue."""
+    """A run cannot continue; it ends as failed, and the other runs continue."""
 
 
 class DivergedError(TrainingError):
@@ -78,7 +78,7 @@ class DivergedError(TrainingError):
     def __init__(self, epoch: int, loss: float) -> None:
         super().__init__(
             f"diverged: the loss became {loss} in epoch {epoch}. "
-            "Try a smaller learning_rate, or look at the data for extreme values."
+            "Try a smaller learning_rate, or check the data for extreme values."
         )
         self.epoch = epoch
         self.loss = loss

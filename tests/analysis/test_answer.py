@@ -27,7 +27,7 @@ def test_the_best_setting_is_compared_with_the_baseline() -> None:
     text = answer([row(0.0, 0.5, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.25)])
     assert text == (
         "Best of 3 by test accuracy: l2=0.1, 0.7500 (one seed), +0.2500 against the baseline l2=0. "
-        "One seed cannot tell this from chance: write `seeds: 10` in the spec."
+        "One seed cannot rule out chance: write `seeds: 10` in the spec."
     )
 
 
@@ -64,14 +64,14 @@ def test_settings_without_a_common_seed_are_not_subtracted() -> None:
     assert "+0.25" not in text
 
 
-def test_a_single_seed_that_both_have_finished_is_named_as_such() -> None:
+def test_a_single_seed_that_both_have_finished_is_mentioned() -> None:
     rows = [row(0.0, 0.50, seed=0), row(0.0, None, seed=1), row(0.1, 0.7, seed=0)]
     text = answer([*rows, row(0.1, 0.72, seed=1)])
     assert text is not None
     assert text.endswith("with the only seed that both have finished. This may be chance.")
 
 
-def test_an_interval_without_width_is_no_certainty() -> None:
+def test_an_interval_without_width_is_not_certainty() -> None:
     rows = [row(0.0, 0.25, seed=seed) for seed in range(3)]
     text = answer([*rows, *(row(0.1, 0.75, seed=seed) for seed in range(3))])
     assert text is not None
@@ -93,10 +93,12 @@ def test_one_setting_over_several_seeds_gets_its_spread() -> None:
     assert answer([row(0.0, 0.5)]) == "Test accuracy: 0.5000 (one seed)."
 
 
-def test_failed_runs_have_no_part_in_it() -> None:
+def test_failed_runs_are_ignored() -> None:
     assert answer([row(0.0, None)]) is None
     alone = answer([row(0.0, None, baseline=0.0), row(0.1, 0.75, baseline=0.0)])
-    assert alone == "Of 2 settings only l2=0.1 has a finished run: test accuracy 0.7500 (one seed)."
+    assert (
+        alone == "Of 2 settings, only l2=0.1 has a finished run: test accuracy 0.7500 (one seed)."
+    )
     rows = [row(0.0, None, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.5, baseline=0.0)]
     text = answer(rows)
     assert text is not None
@@ -181,7 +183,7 @@ def test_versions_of_the_training_are_never_one_setting_nor_subtracted() -> None
     assert means["test_accuracy"].round(9).tolist() == [0.15, 0.45, 0.5, 0.8, 0.3, 0.6]
     assert means["difference"].fillna(none).round(9).tolist() == [0, 0.3, 0, 0.4, 0, none]
     assert build_settings(rows, sort="version")["version"].tolist() == [1, 1, 1, 2, 2, 2]
-    only_old = [one for one in rows if one.version == 1]
+    only_old = [row for row in rows if row.version == 1]
     assert "version" not in build_table(only_old)
     assert "version" not in build_settings(only_old)
 

@@ -62,7 +62,9 @@ def test_further_metrics_can_be_shown() -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"sort": "speed"}, {"metrics": ["speed"]}])
-def test_an_unknown_column_names_the_known_ones(arguments: dict[str, object]) -> None:
+def test_the_message_about_an_unknown_column_lists_the_known_columns(
+    arguments: dict[str, object],
+) -> None:
     with pytest.raises(UsageError, match=r"'speed'.*test_accuracy"):
         build_table([row(0.0, test=0.5)], **arguments)
 

@@ -1,4 +1,4 @@
-"""Files that are damaged, or hold what nobody expects: a right dataset, or a helpful sentence."""
+"""Damaged files and unexpected data: they are read correctly, or refused with a helpful message."""
 
 import os
 import random
@@ -83,11 +83,15 @@ STRANGE: dict[str, tuple[str, object, str]] = {
     "no classes": (CLASSES, h5py.Empty("S3"), "has the shape None"),
     "times": (X, np.zeros((12, 4, 4, 3)).astype(h5py.opaque_dtype("M8[s]")), "should be uint8"),
     "truths as labels": (Y, np.arange(12) % 2 > 0, r"Store labels\.astype\('int64'\)"),
-    "labels that are NaN": (Y, np.full(12, np.nan), "label nan of image 0 is not one"),
+    "labels that are NaN": (Y, np.full(12, np.nan), "label nan of image 0 is not$"),
     "labels that are infinite": (Y, np.full(12, np.inf), "label inf of image 0"),
-    "labels between two": (Y, np.arange(12) / 2, "label 0.5 of image 1 is not one"),
+    "labels between two": (Y, np.arange(12) / 2, "label 0.5 of image 1 is not$"),
     "huge labels": (Y, np.full(12, 2**64 - 1, np.uint64), "label 18446744073709551615"),
-    "records as classes": (CLASSES, np.zeros(3, [("a", "u1")]), "a name or a number each"),
+    "records as classes": (
+        CLASSES,
+        np.zeros(3, [("a", "u1")]),
+        "a name or a number for each class",
+    ),
     "equal images": (X, np.tile(np.arange(48, dtype="u1").reshape(4, 4, 3), (12, 1, 1, 1)), "same"),
     "images of one value": (X, np.full((12, 4, 4, 3), 7, np.uint8), "every pixel .* is 7"),
     "images of one class": (Y, np.ones(12, int), "all labels in train_set_y are 1"),
@@ -95,7 +99,7 @@ STRANGE: dict[str, tuple[str, object, str]] = {
 
 
 @pytest.mark.parametrize(("key", "value", "words"), STRANGE.values(), ids=STRANGE.keys())
-def test_what_nobody_can_train_on_is_refused(
+def test_data_that_cannot_be_trained_on_are_refused(
     folder: Path, key: str, value: object, words: str
 ) -> None:
     store(folder / FILE, key, value)
@@ -104,7 +108,7 @@ def test_what_nobody_can_train_on_is_refused(
     assert FILE in str(caught.value)
 
 
-def test_elements_that_numpy_does_not_know_are_refused(folder: Path) -> None:
+def test_elements_that_numpy_does_not_support_are_refused(folder: Path) -> None:
     for kind in (h5py.h5t.UNIX_D32LE, h5py.ref_dtype, h5py.vlen_dtype("u1")):
         with h5py.File(folder / FILE, "a") as file:
             del file[X]
@@ -116,20 +120,24 @@ def test_elements_that_numpy_does_not_know_are_refused(folder: Path) -> None:
                 plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
                 plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
                 h5py.h5d.create(file.id, X.encode(), kind, space, plist)
-        with pytest.raises(DataError, match=r"no such type of elements|should be uint8"):
+        with pytest.raises(
+            DataError, match=r"not support the type of its elements|should be uint8"
+        ):
             read(folder)
 
 
-def test_a_group_is_no_array(folder: Path) -> None:
+def test_a_group_is_not_an_array(folder: Path) -> None:
     with h5py.File(folder / FILE, "a") as file:
         del file[X]
         file.create_group(X)
-    with pytest.raises(DataError, match=r"no array 'train_set_x'. It has: \(list_classes, train"):
+    with pytest.raises(
+        DataError, match=r"no array 'train_set_x'. Its arrays: \(list_classes, train"
+    ):
         read(folder)
 
 
 @pytest.mark.parametrize("target", [f"/{X}", "/nowhere"])
-def test_a_link_that_leads_nowhere_is_called_one(folder: Path, target: str) -> None:
+def test_a_broken_link_is_named(folder: Path, target: str) -> None:
     with h5py.File(folder / FILE, "a") as file:
         del file[X]
         file[X] = h5py.SoftLink(target)
@@ -193,9 +201,9 @@ def test_a_pipe_and_a_folder_are_not_files(folder: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
-def test_a_file_that_may_not_be_read_is_said_to_be_one(folder: Path) -> None:
+def test_a_file_without_permission_is_reported(folder: Path) -> None:
     (folder / FILE).chmod(0)
-    with pytest.raises(DataError, match="you may not read it"):
+    with pytest.raises(DataError, match="you have no permission to read it"):
         read(folder)
 
 

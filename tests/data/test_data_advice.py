@@ -1,4 +1,4 @@
-"""Each suggestion that a message about data makes leads on: it is followed here."""
+"""Each suggestion in a message about data works: it is followed here."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ ADVICE = {
     "floats from 0 to 255": Advice(
         X,
         lambda images: images.astype("float32"),
-        "If they are already, store images.astype('uint8')",
+        "If the values already have this range, store images.astype('uint8')",
         lambda images: images.astype("uint8"),
     ),
     "integers": Advice(
@@ -124,7 +124,7 @@ def test_grey_images_stored_with_a_channel_are_read(folder: Path) -> None:
 def test_an_array_of_a_similar_name_is_renamed(folder: Path, dataset: Dataset, key: str) -> None:
     with h5py.File(folder / "train_signs.h5", "a") as file:
         file.move(key, f"{key}_")
-    with pytest.raises(DataError, match=f"Is it '{key}_'. Then rename that array to '{key}'"):
+    with pytest.raises(DataError, match=f"If '{key}_' is this array, rename it to '{key}'"):
         read(folder)
     with h5py.File(folder / "train_signs.h5", "a") as file:
         file.move(f"{key}_", key)
@@ -142,7 +142,7 @@ def test_an_array_that_is_not_there_is_not_sought_among_those_that_belong(
     assert "rename" not in str(caught.value)
 
 
-def test_swapped_files_are_told_from_names_of_the_other_part(
+def test_swapped_files_are_distinguished_from_names_of_the_other_part(
     folder: Path, dataset: Dataset
 ) -> None:
     train, test = folder / "train_signs.h5", folder / "test_signs.h5"
@@ -152,7 +152,7 @@ def test_swapped_files_are_told_from_names_of_the_other_part(
         for letter in "xy":
             file.move(f"test_set_{letter}", f"train_set_{letter}")
     for letter in "xy":
-        words = f"Is it 'train_set_{letter}'. Then rename that array to 'test_set_{letter}'"
+        words = f"If 'train_set_{letter}' is this array, rename it to 'test_set_{letter}'"
         with pytest.raises(DataError, match=words):
             read(folder)
         with h5py.File(test, "a") as file:
@@ -171,7 +171,9 @@ def test_one_file_for_both_parts_is_not_called_swapped(folder: Path) -> None:
 def test_files_of_other_names_go_into_the_spec(folder: Path, dataset: Dataset) -> None:
     (folder / "train_signs.h5").rename(folder / "a.h5")
     (folder / "test_signs.h5").rename(folder / "b.hdf5")
-    with pytest.raises(DataError, match=r"It has a\.h5, b\.hdf5\. Files of other names go into"):
+    with pytest.raises(
+        DataError, match=r"It has a\.h5, b\.hdf5\. For files with other names, write data"
+    ):
         find_source(str(folder), data_dir=None, spec_folder=Path())
     files = {"train": "a.h5", "test": "b.hdf5"}
     source = find_source(files, data_dir=None, spec_folder=folder)
@@ -184,19 +186,19 @@ def test_a_drawn_dataset_is_kept_where_the_variable_says(
     (tmp_path / "in the way").touch()
     monkeypatch.setattr("signs_sweep.data.source.draw_dataset", lambda: dataset)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "in the way"))
-    with pytest.raises(DataError, match="XDG_CACHE_HOME names another place"):
+    with pytest.raises(DataError, match="Set the variable XDG_CACHE_HOME to store it"):
         find_source("drawn", data_dir=None, spec_folder=tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
     assert find_source("drawn", data_dir=None, spec_folder=tmp_path).load().drawn
 
 
 @pytest.mark.parametrize("sizes", [(100, 4), (4, 100), (7, 7, 3), (2, 50)])
-def test_the_share_that_a_message_names_can_be_held_out(sizes: tuple[int, ...]) -> None:
+def test_the_fraction_that_a_message_names_can_be_held_out(sizes: tuple[int, ...]) -> None:
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    with pytest.raises(DataError, match="Use a share of at least") as caught:
+    with pytest.raises(DataError, match="Use a fraction of at least") as caught:
         stratified_split(labels, 0.001)
-    share = float(str(caught.value).split("at least ")[1].split(",")[0])
-    _, held_out = stratified_split(labels, share)
+    fraction = float(str(caught.value).split("at least ")[1].split(",")[0])
+    _, held_out = stratified_split(labels, fraction)
     assert len(np.unique(labels[held_out])) == len(sizes)
 
 

@@ -1,4 +1,4 @@
-"""What is said of data that can be trained on, but whose results are doubtful."""
+"""What is shown of data that can be trained on, but whose results are doubtful."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,8 @@ def test_test_images_that_are_in_the_training_set_are_counted(dataset: Dataset) 
     test_images = dataset.test_images.copy()
     test_images[1:3] = dataset.train_images[[4, 6]]  # Of the classes 1 and 0; here 1 and 2.
     (doubt,) = find_doubts(replace(dataset, test_images=test_images))
-    assert "2 of the 4 test images are in the training set too" in doubt
-    assert "(1 with another label there)" in doubt
+    assert "2 of the 4 test images are also in the training set" in doubt
+    assert "(1 with a different label there)" in doubt
 
 
 def test_images_twice_in_one_part_raise_no_doubt(dataset: Dataset) -> None:
@@ -44,7 +44,7 @@ def test_images_on_both_sides_of_the_split_are_counted(dataset: Dataset) -> None
     twice[9:11] = twice[[0, 1]]
     leak = find_leak(replace(dataset, train_images=twice), training, held_out)
     assert leak is not None
-    assert leak.startswith("2 of the 4 held-out images are also among those that are trained on")
+    assert leak.startswith("2 of the 4 held-out images are also trained on")
 
 
 def test_a_spec_that_holds_out_images_it_trains_on_is_doubted(
@@ -107,7 +107,7 @@ def test_the_command_line_prints_doubts_on_stderr(
 ) -> None:
     show_data_warnings()
     signs_sweep.plan(doubtful)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("warning: twins: 4 of the 4 test images")
-    assert len(said.err.splitlines()) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("warning: twins: 4 of the 4 test images")
+    assert len(shown.err.splitlines()) == 1

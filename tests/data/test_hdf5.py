@@ -1,4 +1,4 @@
-"""Reading and writing datasets, and what is said of those that cannot be used."""
+"""Reading and writing datasets, and the errors of unusable ones."""
 
 import shutil
 from collections.abc import Callable
@@ -52,11 +52,11 @@ def change(key: str, value: object) -> Callable[[Path], None]:
 
 
 DAMAGES: list[tuple[str, Callable[[Path], object], str]] = [
-    ("missing", lambda file: file.unlink(), "not there"),
+    ("missing", lambda file: file.unlink(), "does not exist"),
     ("a folder", lambda file: (file.unlink(), file.mkdir()), "not a file"),
     ("empty", lambda file: file.write_bytes(b""), "not an HDF5 file"),
     ("text", lambda file: file.write_text("hello"), "not an HDF5 file"),
-    ("cut short", lambda file: file.write_bytes(file.read_bytes()[:3000]), "cut short"),
+    ("truncated", lambda file: file.write_bytes(file.read_bytes()[:3000]), "damaged or truncated"),
     ("no images", change("train_set_x", None), "no array 'train_set_x'"),
     ("no labels", change("train_set_y", None), "no array 'train_set_y'"),
     ("no classes", change("list_classes", None), "no array 'list_classes'"),
@@ -68,12 +68,12 @@ DAMAGES: list[tuple[str, Callable[[Path], object], str]] = [
     ("float labels", change("train_set_y", np.zeros(12)), "should be integers"),
     ("label 3", change("train_set_y", np.full(12, 3)), "label 3 of image 0 .* 0 to 2"),
     ("label -1", change("train_set_y", np.full(12, -1)), "label -1"),
-    ("other classes", change("list_classes", [b"x", b"y", b"z"]), "do not belong together"),
+    ("other classes", change("list_classes", [b"x", b"y", b"z"]), "do not match"),
     ("twice", change("list_classes", [b"x", b"x", b"z"]), "a class twice"),
     (
         "large",
         change("train_set_x", np.arange(2304).reshape(12, 8, 8, 3).astype(np.uint8)),
-        "belong together",
+        "do not match",
     ),
 ]
 
@@ -126,7 +126,7 @@ def test_signs_is_looked_for_where_the_user_says(
     empty = tmp_path_factory.mktemp("empty")
     with pytest.raises(DataError, match=r"train_signs\.h5 and test_signs\.h5 are missing"):
         find_source("signs", data_dir=empty, spec_folder=Path())
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         find_source("signs", data_dir=empty / "no", spec_folder=Path())
 
 

@@ -1,4 +1,4 @@
-"""The small answers that events and states give."""
+"""Properties of events and states."""
 
 import numpy as np
 import pytest

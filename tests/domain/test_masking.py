@@ -1,4 +1,4 @@
-"""Secrets are masked by their value, wherever they stand."""
+"""Secrets are masked by their value, wherever they occur."""
 
 import base64
 import io
@@ -41,7 +41,7 @@ def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
         ("mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BPWD%3Ds3cretpw%3BUID%3Dme", None),
     ],
 )
-def test_a_secret_of_a_uri_is_masked_and_all_else_stays(uri: str, shown: str | None) -> None:
+def test_a_secret_of_a_uri_is_masked_and_the_rest_is_unchanged(uri: str, shown: str | None) -> None:
     learn(uri)
     assert mask(uri) == (shown or uri.replace("s3cretpw", "***"))
 
@@ -50,12 +50,12 @@ def test_a_secret_of_a_uri_is_masked_and_all_else_stays(uri: str, shown: str | N
     "text",
     ["p@ss\\wörd's", "p%40ss%5Cw%C3%B6rd%27s", repr("p@ss\\wörd's"), json.dumps("p@ss\\wörd's")],
 )
-def test_a_secret_is_masked_however_it_is_written(text: str) -> None:
+def test_a_secret_is_masked_in_every_encoding(text: str) -> None:
     learn("postgresql://me:p%40ss%5cwörd's@host/db")
     assert "ss" not in mask(f"a request with {text} failed")
 
 
-def test_what_the_environment_holds_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_in_the_environment_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "from the keyring")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "eyJhbGciOi")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cretpw@host")
@@ -63,7 +63,7 @@ def test_what_the_environment_holds_is_a_secret(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("uri", ["http://me:loss@host", "http://mlflow:mlflow@host"])
-def test_a_word_that_hides_nothing_is_masked_in_uris_alone(uri: str) -> None:
+def test_a_short_secret_or_user_name_is_masked_in_uris_only(uri: str) -> None:
     learn(uri)
     text = "the loss of sqlite:///mlflow.db"
     assert mask(text) == text
@@ -78,7 +78,7 @@ def test_text_without_a_secret_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert mask(text) == text
 
 
-def test_errors_and_records_tell_no_secret() -> None:
+def test_errors_and_records_contain_no_secret() -> None:
     learn("http://me:s3cretpw@host")
     for error in (StoreError("no s3cretpw"), pickle.loads(pickle.dumps(SpecError("s3cretpw")))):
         assert "s3cretpw" not in f"{error} {error!r} {error.args}"
@@ -88,7 +88,7 @@ def test_errors_and_records_tell_no_secret() -> None:
     assert record.spec == "storage: ***"
 
 
-def test_a_cause_is_kept_unless_it_tells_a_secret() -> None:
+def test_a_cause_is_kept_unless_it_contains_a_secret() -> None:
     learn("http://me:s3cretpw@host")
     for text, is_kept in (("connection refused", True), (f"GET http://me:{SECRET}@host", False)):
         error = StoreError("no answer")
@@ -98,7 +98,7 @@ def test_a_cause_is_kept_unless_it_tells_a_secret() -> None:
         assert "s3cretpw" not in shown
 
 
-def test_a_stream_masks_what_is_written_and_is_else_the_stream() -> None:
+def test_a_stream_masks_what_is_written_and_otherwise_behaves_like_the_stream() -> None:
     learn("http://me:s3cretpw@host")
     stream = io.StringIO()
     masked = MaskedStream(stream)
@@ -108,7 +108,7 @@ def test_a_stream_masks_what_is_written_and_is_else_the_stream() -> None:
     assert masked.isatty() is False
 
 
-def test_the_traceback_of_a_bug_and_the_words_of_libraries_tell_no_secret() -> None:
+def test_the_traceback_of_a_bug_and_the_messages_of_libraries_contain_no_secret() -> None:
     code = (
         "import logging, sys, warnings\n"
         "from base64 import b64decode\n"

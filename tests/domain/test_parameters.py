@@ -26,7 +26,7 @@ def test_every_entry_is_complete_and_permits_its_default(entry: Hyperparameter) 
         assert entry.example_range
 
 
-def test_a_synonym_belongs_to_one_parameter_and_is_the_name_of_none() -> None:
+def test_a_synonym_belongs_to_one_parameter_and_is_no_parameter_name() -> None:
     words = Counter(word for entry in PARAMETERS.values() for word in entry.synonyms)
     assert set(words.values()) == {1}
     assert not set(words) & set(PARAMETERS)
@@ -50,7 +50,7 @@ def test_seeds_are_parameters_and_the_others_may_vary() -> None:
         ({"least": 1, "most": 5000}, int, "from 1 to 5,000", [1, 5000], [0, 5001]),
     ],
 )
-def test_a_range_is_the_same_in_words_and_in_numbers(
+def test_a_range_is_the_same_as_text_and_in_numbers(
     limits: dict[str, float], kind: type, words: str, inside: list[float], outside: list[float]
 ) -> None:
     entry = Hyperparameter(name="made_up", kind=kind, default=kind(1), meaning="x", **limits)
@@ -59,5 +59,5 @@ def test_a_range_is_the_same_in_words_and_in_numbers(
     assert not any(map(entry.permits, outside))
 
 
-def test_a_seed_has_no_commas_since_it_is_no_amount() -> None:
+def test_a_seed_is_shown_without_commas() -> None:
     assert PARAMETERS["init_seed"].range == "from 0 to 2147483647"

@@ -21,7 +21,7 @@ from signs_sweep.domain import (
 
 @pytest.mark.parametrize("run_id", IDS)
 def test_the_id_of_a_run_never_changes_by_accident(run_id: str) -> None:
-    """What was trained under an id is found under it for good; a new one is a decision.
+    """Runs stay found under their ids; changing an id is a decision.
 
     Where the numbers of training change, raise TRAINING_VERSION instead.
     """
@@ -76,7 +76,7 @@ def test_the_seeds_are_not_interchangeable() -> None:
     assert replace(RUN, parameters=swapped).trajectory_id != RUN.trajectory_id
 
 
-def test_epochs_are_a_reading_point_and_stand_in_the_suffix_alone() -> None:
+def test_epochs_are_a_reading_point_and_are_only_in_the_suffix() -> None:
     longer = replace(RUN, parameters=replace(RUN.parameters, epochs=2000))
     assert longer.trajectory_id == RUN.trajectory_id
     assert longer.run_id == f"{RUN.trajectory_id}-2000"
@@ -84,7 +84,7 @@ def test_epochs_are_a_reading_point_and_stand_in_the_suffix_alone() -> None:
 
 
 def test_a_whole_number_means_the_same_as_the_real_number() -> None:
-    """A spec may say `l2: 0` or `l2: 0.0`."""
+    """A spec may contain `l2: 0` or `l2: 0.0`."""
     whole = replace(RUN, validation=0, parameters=replace(RUN.parameters, l2=0, keep_prob=1))
     real = replace(RUN, validation=0.0, parameters=replace(RUN.parameters, l2=0.0, keep_prob=1.0))
     assert whole.run_id == real.run_id
@@ -93,14 +93,14 @@ def test_a_whole_number_means_the_same_as_the_real_number() -> None:
 def test_a_run_knows_its_ids_under_older_versions() -> None:
     assert RUN.earlier == ()
     third = replace(RUN, training_version=3)
-    assert [one.training_version for one in third.earlier] == [1, 2]
+    assert [run.training_version for run in third.earlier] == [1, 2]
     assert third.earlier[0].run_id == PINNED
-    assert len({third.run_id, *(one.run_id for one in third.earlier)}) == 3
+    assert len({third.run_id, *(run.run_id for run in third.earlier)}) == 3
 
 
 def test_the_id_of_a_run_says_its_trajectory() -> None:
     assert trajectory_of(RUN.run_id) == RUN.trajectory_id
 
 
-def test_a_run_is_of_the_current_semantics_unless_told() -> None:
+def test_a_run_is_of_the_current_semantics_by_default() -> None:
     assert Run(Parameters(), Dense((2,)), 0.0, "data").training_version == TRAINING_VERSION

@@ -1,4 +1,4 @@
-"""What is said of a worker that died."""
+"""Messages about a worker that died."""
 
 import errno
 import os
@@ -18,34 +18,34 @@ from signs_sweep.executors.causes import cannot_start, cause_of_death, hint, mem
         ("OSError: [Errno 28] No space left on device", "The disk is full"),
         ("python: error while loading shared libraries: libz.so.1: cannot open", "A library"),
         ("/usr/bin/python: No module named signs_sweep", "A package is missing"),
-        ("RuntimeError: can't start new thread", "The limit of open files or processes"),
-        ("nothing that is known", ""),
+        ("RuntimeError: can't start new thread", "The limit on open files or processes"),
+        ("an unknown message", ""),
     ],
 )
-def test_what_a_worker_printed_says_what_to_do(printed: str, words: str) -> None:
+def test_the_output_of_a_worker_decides_the_advice(printed: str, words: str) -> None:
     assert hint(printed).strip().startswith(words)
     assert bool(hint(printed)) == bool(words)
     cause = cause_of_death(127, printed, is_out_of_memory=False)
-    assert cause.startswith(f"its worker process ended by itself with exit code 127. {words}")
-    assert cause.endswith(f'It printed last: "{printed}".')
+    assert cause.startswith(f"its worker process exited with code 127. {words}")
+    assert cause.endswith(f'Its last output: "{printed}".')
 
 
 @pytest.mark.parametrize(
     ("code", "is_out_of_memory", "words"),
     [
-        (-signal.SIGKILL, False, "(SIGKILL), by someone or because memory ran out."),
+        (-signal.SIGKILL, False, "(SIGKILL), by a user or because memory ran out."),
         (-signal.SIGKILL, True, "(SIGKILL). Memory ran out: use fewer workers"),
         (-signal.SIGILL, False, "(SIGILL). The processor lacks instructions"),
         (-signal.SIGSEGV, False, "(SIGSEGV)."),
         (-99, False, "(signal 99)."),
-        (3, False, "exit code 3."),
+        (3, False, "exited with code 3."),
     ],
 )
-def test_the_way_it_ended_says_what_to_do(code: int, is_out_of_memory: bool, words: str) -> None:
+def test_the_exit_code_decides_the_advice(code: int, is_out_of_memory: bool, words: str) -> None:
     assert words in cause_of_death(code, "", is_out_of_memory=is_out_of_memory)
 
 
-def test_only_so_much_of_what_it_printed_is_shown() -> None:
+def test_long_output_is_cut() -> None:
     cause = cause_of_death(
         1, "\n".join(f"{n} " + "x" * 200 for n in range(9)), is_out_of_memory=False
     )
@@ -53,15 +53,15 @@ def test_only_so_much_of_what_it_printed_is_shown() -> None:
     assert cause.endswith('x".')
 
 
-def test_what_tensorflow_prints_at_every_start_is_left_out() -> None:
+def test_log_messages_of_tensorflow_are_left_out() -> None:
     remarks = (
         "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
         "I0000 00:00:1795559413.712644   25266 cudart_stub.cc:31] Could not find cuda drivers\n"
         "2026-01-01 10:00:00.123456: I tensorflow/core/util/port.cc:153] oneDNN is on.\n"
     )
-    assert "printed" not in cause_of_death(1, remarks, is_out_of_memory=False)
+    assert "output" not in cause_of_death(1, remarks, is_out_of_memory=False)
     cause = cause_of_death(1, f"{remarks}what matters\n{remarks}", is_out_of_memory=False)
-    assert cause.endswith('It printed last: "what matters".')
+    assert cause.endswith('Its last output: "what matters".')
 
 
 @pytest.mark.parametrize(
@@ -79,5 +79,5 @@ def test_a_worker_that_cannot_start_is_an_error_in_a_sentence(number: int, advic
     assert advice in message
 
 
-def test_what_the_kernel_ended_for_want_of_memory_is_counted() -> None:
+def test_processes_killed_because_memory_ran_out_are_counted() -> None:
     assert memory_kills() >= 0

@@ -40,7 +40,7 @@ def test_what_is_visible_is_the_users_choice(
     assert find_gpus({"CUDA_VISIBLE_DEVICES": visible}, devices) == found
 
 
-def test_a_machine_without_one_has_none(tmp_path: Path) -> None:
+def test_a_machine_without_a_gpu_has_no_gpu(tmp_path: Path) -> None:
     assert find_gpus({}, tmp_path) == ()
     assert find_gpus({}, tmp_path / "nowhere") == ()
 
@@ -73,7 +73,7 @@ def test_each_worker_sees_its_own_gpu() -> None:
     assert b"CUDA_VISIBLE_DEVICES=-1" in seen[1]
 
 
-def test_the_environment_that_was_given_is_left_alone() -> None:
+def test_the_given_environment_is_not_changed() -> None:
     given = dict(os.environ)
     on_device(given, "3")
     assert given == dict(os.environ)

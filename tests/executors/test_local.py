@@ -47,7 +47,7 @@ def test_a_killed_worker_fails_its_own_run_only(make_local: MakeLocal) -> None:
     (failed,) = [event for event in events if isinstance(event, Failed)]
     (finished,) = [event for event in events if isinstance(event, Finished)]
     assert failed.run_id == victim.run_id
-    assert "was killed (SIGKILL), by someone or because memory ran out" in failed.message
+    assert "was killed (SIGKILL), by a user or because memory ran out" in failed.message
     assert failed.traceback is None
     assert finished.run_id == other.run_id
     assert not toys.is_alive(pid)
@@ -73,7 +73,7 @@ def test_a_worker_that_was_killed_while_idle_costs_no_run(make_local: MakeLocal)
     assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
 
 
-def test_an_idle_worker_that_dies_during_events_is_no_event(make_local: MakeLocal) -> None:
+def test_an_idle_worker_that_dies_during_events_sends_no_event(make_local: MakeLocal) -> None:
     executor = make_local()
     pid = toys.process_of(toys.train(executor, toys.toy_run("quick")))
     os.kill(pid, signal.SIGKILL)
@@ -85,12 +85,12 @@ def test_an_idle_worker_that_dies_during_events_is_no_event(make_local: MakeLoca
 @pytest.mark.parametrize(
     ("behaviour", "code", "words"), [("exit", 7, "last words"), ("system exit", 1, "went away")]
 )
-def test_a_worker_that_exits_fails_its_run_with_its_last_words(
+def test_a_worker_that_exits_fails_its_run_with_its_last_output(
     make_local: MakeLocal, behaviour: str, code: int, words: str
 ) -> None:
     failed = toys.train(make_local(), toys.toy_run(behaviour))[-1]
     assert isinstance(failed, Failed)
-    assert f"ended by itself with exit code {code}" in failed.message
+    assert f"exited with code {code}" in failed.message
     assert failed.is_crash
     assert words in failed.traceback
 
@@ -103,7 +103,7 @@ def test_the_message_of_a_dead_worker_has_its_last_lines_and_what_to_do(
     assert failed.message == (
         "its worker process was killed (SIGABRT). Memory ran out: use fewer workers with "
         "--workers N, or a smaller network or batch. "
-        'It printed last: "before / before / before / terminate called / what():  std::bad_alloc".'
+        'Its last output: "before / before / before / terminate called / what():  std::bad_alloc".'
     )
 
 
@@ -113,7 +113,7 @@ def test_a_trainer_that_runs_out_of_memory_says_what_to_do(make_local: MakeLocal
     assert not failed.is_crash
 
 
-def test_a_worker_that_the_system_does_not_let_begin_is_an_error_that_says_what_to_do(
+def test_a_worker_that_the_system_cannot_start_is_an_error_that_says_what_to_do(
     make_local: MakeLocal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     executor = make_local()
@@ -129,13 +129,13 @@ def test_a_worker_that_the_system_does_not_let_begin_is_an_error_that_says_what_
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    with pytest.raises(UsageError, match=r"No such file or directory\. Name a folder .* TMPDIR"):
+    with pytest.raises(UsageError, match=r"No such file or directory\. Set TMPDIR to a folder"):
         executor.submit(toys.toy_run("quick"))
     monkeypatch.undo()
     assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
 
 
-def test_what_a_trainer_prints_disturbs_nobody(
+def test_what_a_trainer_prints_does_not_disturb_the_pipe(
     make_local: MakeLocal, capfd: pytest.CaptureFixture
 ) -> None:
     events = toys.train(make_local(), toys.toy_run("noise"))
@@ -182,7 +182,7 @@ def test_a_factory_that_a_worker_cannot_import_fails_the_run(
     make_local: MakeLocal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Unknown(toys.ToyTrainer):
-        """Lives where this process finds it and no other does."""
+        """Can be imported only in this process."""
 
     Unknown.__qualname__ = "Unknown"
     monkeypatch.setattr(toys, "Unknown", Unknown, raising=False)
@@ -205,7 +205,7 @@ def test_a_factory_that_cannot_be_pickled_is_refused_and_starts_no_process(
     assert executor._pool == []
 
 
-def test_a_module_in_the_current_folder_does_not_stand_in_for_ours(
+def test_a_module_in_the_current_folder_does_not_shadow_those_of_the_package(
     make_local: MakeLocal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "queue.py").write_text("raise RuntimeError('the wrong queue')")
@@ -256,7 +256,7 @@ def test_the_default_is_one_worker_for_each_core_that_may_be_used() -> None:
     assert default_workers() == len(os.sched_getaffinity(0))
 
 
-def test_a_worker_that_hangs_is_killed_and_another_one_takes_the_next_run() -> None:
+def test_a_worker_that_hangs_is_killed_and_another_takes_the_next_run() -> None:
     executor = LocalExecutor(toys.ToyTrainer, [toys.worker_environment()], toys.PATIENCE)
     try:
         executor.submit(toys.toy_run("hang"))
@@ -265,7 +265,7 @@ def test_a_worker_that_hangs_is_killed_and_another_one_takes_the_next_run() -> N
         events += toys.events_until_end(executor)
         assert [type(event) for event in events] == [Started, Progress, Failed]
         assert events[-1].is_crash
-        assert events[-1].message == "its worker process sent nothing for 0.2 s and was ended."
+        assert events[-1].message == "its worker process sent nothing for 0.2 s and was killed."
         assert toys.ends_soon(toys.process_of(events))
         executor.stall_seconds = toys.PATIENCE
         assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)

@@ -22,7 +22,7 @@ Numbers = dict[str, tuple]
 
 
 def train_all(executor: Executor, runs: list[Run]) -> tuple[Numbers, set[int]]:
-    """Train runs as slots become free; return what came out of each, and who trained."""
+    """Train runs as slots become free; return the result and worker of each."""
     waiting, under_way, events = list(runs), 0, []
     while waiting or under_way:
         while waiting and under_way < executor.slots:

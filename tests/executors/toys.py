@@ -1,6 +1,6 @@
 """Trainers that need no TensorFlow, for workers that import this file through PYTHONPATH.
 
-What a toy does is said by the `data` of its run.
+The `data` of a run decides what a toy does.
 """
 
 import os
@@ -36,7 +36,7 @@ PATIENCE = 600.0
 
 
 def toy_run(behaviour: str, epochs: int = 3, seed: int = 0) -> Run:
-    """Return a run that makes `ToyTrainer` behave so."""
+    """Return a run that makes `ToyTrainer` behave that way."""
     return Run(Parameters(epochs=epochs, global_seed=seed), Dense((2,)), 0.0, behaviour)
 
 
@@ -104,7 +104,7 @@ _ERRORS = {
 
 
 def _die(code: int, words: str) -> None:
-    """End with an exit code, or for a negative one by a signal, after some words."""
+    """End with an exit code, or for a negative one by a signal, after some output."""
     sys.stderr.write(words)
     sys.stderr.flush()
     if code < 0:
@@ -135,7 +135,7 @@ def _misbehave(behaviour: str) -> None:
 
 
 def failing_factory() -> ToyTrainer:
-    """Fail, as a trainer does that finds no library."""
+    """Fail, like a trainer whose library is missing."""
     raise ImportError("no such library")
 
 
@@ -163,7 +163,7 @@ def train(executor: Executor, run: Run) -> list[Event]:
 
 
 def process_of(events: list[Event]) -> int:
-    """Return the process id that a run's `Started` tells."""
+    """Return the process id in a run's `Started`."""
     started = next(event for event in events if isinstance(event, Started))
     return int(started.environment["pid"])
 
@@ -178,7 +178,7 @@ def is_alive(pid: int) -> bool:
 
 
 def ends_soon(pid: int, seconds: float = PATIENCE) -> bool:
-    """Return whether a process of another parent ends; that parent need not take note of it."""
+    """Return whether a process of another parent ends; that parent need not wait for it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not is_alive(pid) or _is_zombie(pid):

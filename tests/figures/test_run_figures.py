@@ -41,7 +41,7 @@ def test_a_cost_that_explodes_is_logarithmic_and_its_end_is_marked() -> None:
     assert [text.get_text() for text in axes.texts] == ["NaN from epoch 4"]
 
 
-def test_the_accuracy_has_a_line_for_each_set_that_there_is() -> None:
+def test_the_accuracy_has_a_line_for_each_set() -> None:
     history = {"accuracy": np.linspace(0.2, 0.9, 50), "val_accuracy": np.linspace(0.2, 0.7, 50)}
     (axes,) = accuracy_curve(history).axes
     assert [line.get_label() for line in axes.lines] == ["train", "validation"]
@@ -93,7 +93,7 @@ def test_pictures_are_images_of_a_sensible_size(classes: int) -> None:
     assert Image.open(BytesIO(pictures["cost.png"])).size == (640, 400)
 
 
-def test_what_there_is_not_is_not_drawn() -> None:
+def test_pictures_without_data_are_not_drawn() -> None:
     assert draw_run(1e-4, {}, None, ()) == {}
     assert set(draw_run(1e-4, {"loss": np.ones(3)}, None, ())) == {"cost.png"}
 

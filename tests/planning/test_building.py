@@ -121,7 +121,7 @@ def test_functions_that_import_each_other_are_an_error(folder: Path) -> None:
         find_model("one:f", (), folder)
 
 
-def test_a_function_that_the_file_does_not_define_after_all_is_an_error(folder: Path) -> None:
+def test_a_function_that_the_file_does_not_define_when_imported_is_an_error(folder: Path) -> None:
     text = 'if __name__ == "__main__":\n\n    def f(shape, classes):\n        pass\n'
     (folder / "script.py").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match="defines no 'f' when it is imported"):
@@ -194,7 +194,7 @@ def test_what_only_a_call_can_show_is_left_to_the_call(folder: Path, definition:
     assert find_model("one:f", ("a",), folder).wrong == {}
 
 
-def test_a_file_that_is_no_python_is_an_error(folder: Path) -> None:
+def test_a_file_that_is_not_python_is_an_error(folder: Path) -> None:
     (folder / "bad.py").write_text("def (:\n", encoding="utf-8")
     with pytest.raises(DataError, match="cannot be read"):
         find_model("bad:f", (), folder)
@@ -240,7 +240,7 @@ def test_a_model_is_part_of_what_a_run_is(folder: Path) -> None:
         (
             'model: {build: "nets:needy", classes: 3}\n',
             (
-                r"(?s)a\.yaml:2:9: the function 'needy' needs width as well\n.* as in width: "
+                r"(?s)a\.yaml:2:9: the function 'needy' also needs width\n.* as in width: "
                 r"\.\.\.\n.*a\.yaml:2:30: classes is the number of classes, which .*\^ remove it"
             ),
         ),

@@ -1,4 +1,4 @@
-"""What runs take of the disk, before they are trained."""
+"""The disk space that runs take, estimated before they are trained."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -63,20 +63,20 @@ def test_the_estimate_is_what_a_run_takes(tmp_path: Path) -> None:
 
 
 def test_validation_and_epochs_and_runs_take_more() -> None:
-    def one(**changes) -> int:
+    def size(**changes) -> int:
         parameters = replace(RUN.parameters, epochs=changes.pop("epochs", 2000))
         return bytes_of_runs([replace(RUN, parameters=parameters, **changes)], DATASETS, {})[0]
 
-    assert one(epochs=4000) - one() == pytest.approx(2000 * 560, rel=0.05)
-    assert one(validation=0.2) - one() == pytest.approx(2000 * 2 * 273, rel=0.05)
-    assert bytes_of_runs([RUN, RUN], DATASETS, {}) == (2 * one(), False)
+    assert size(epochs=4000) - size() == pytest.approx(2000 * 560, rel=0.05)
+    assert size(validation=0.2) - size() == pytest.approx(2000 * 2 * 273, rel=0.05)
+    assert bytes_of_runs([RUN, RUN], DATASETS, {}) == (2 * size(), False)
     assert bytes_of_runs([], DATASETS, {}) == (0, False)
-    assert bytes_of_runs([RUN, BUILT], DATASETS, {}) == (one(), True)
+    assert bytes_of_runs([RUN, BUILT], DATASETS, {}) == (size(), True)
     elsewhere, _ = bytes_of_runs([RUN], DATASETS, {}, has_database=False)
-    assert one() - elsewhere == RUN.parameters.epochs * 2 * 245
+    assert size() - elsewhere == RUN.parameters.epochs * 2 * 245
 
 
-def test_a_model_of_ones_own_is_known_once_it_has_a_checkpoint(
+def test_the_size_of_a_users_model_is_known_once_it_has_a_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -100,7 +100,7 @@ def test_a_model_of_ones_own_is_known_once_it_has_a_checkpoint(
     assert Store("http://127.0.0.1:1").disk_need(prepared, {}).bytes_needed == 0
 
 
-def test_what_does_not_fit_is_a_warning_that_says_what_to_do() -> None:
+def test_runs_that_do_not_fit_cause_a_warning_with_advice() -> None:
     need = DiskNeed(
         1_900_000_000, is_least=False, bytes_free=52_000_000_000, folder="/home/me/mlruns"
     )

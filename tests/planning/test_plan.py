@@ -77,7 +77,7 @@ def test_the_trials_that_the_others_are_compared_with_are_known(tmp_path: Path) 
     assert part.varying == ("l2", "keep_prob")
 
 
-def test_two_experiments_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_two_experiments_with_the_same_name_are_refused(tmp_path: Path) -> None:
     first = spec(tmp_path, "name: a\n", "a.yaml")
     second = spec(tmp_path, "name: a\n", "b.yaml")
     with pytest.raises(UsageError, match=r"a\.yaml and .*b\.yaml both have the name 'a'"):
@@ -121,7 +121,7 @@ def test_a_dataset_that_a_spec_names_is_an_error_at_its_place(project: Path) -> 
 
 def test_a_folder_that_the_user_names_is_an_error_of_its_own(project: Path) -> None:
     (project / "a.yaml").write_text("name: a\n", encoding="utf-8")
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         prepare([project / "a.yaml"], data_dir=project / "nowhere")
 
 
@@ -132,7 +132,7 @@ def test_a_spec_that_is_named_twice_is_read_once(project: Path) -> None:
     assert [source.train.name for source in prepared.sources.values()] == ["train_signs.h5"]
 
 
-def test_a_plan_and_an_experiment_introduce_themselves_in_a_line(tmp_path: Path) -> None:
+def test_a_plan_and_an_experiment_have_a_one_line_repr(tmp_path: Path) -> None:
     experiment = spec(tmp_path, f"name: a\ngrid: {{l2: {list(range(500))}}}\n")
     plan = make_plan([(experiment, "data")])
     assert repr(plan) == "<Plan of a: 500 runs>"

@@ -1,4 +1,4 @@
-"""Signals, and a terminal that is closed, on processes of their own."""
+"""Signals, and a terminal that is closed, in separate processes."""
 
 import fcntl
 import os
@@ -59,13 +59,13 @@ def start(folder: Path, terminal: int, before: Callable[[], None] = lambda: None
 
 
 def start_on_terminal(folder: Path, before: Callable[[], None] = lambda: None):
-    """Start the script on a terminal; return it and our end of that, once it is ready."""
+    """Start the script on a terminal; return it and our end of the terminal, once it is ready."""
     ours, its = pty.openpty()
     process = start(folder, its, before)
     os.close(its)
-    said = b""
-    while b"ready\r\n" not in said:
-        said += os.read(ours, 100)
+    output = b""
+    while b"ready\r\n" not in output:
+        output += os.read(ours, 100)
     return process, ours
 
 
@@ -76,7 +76,7 @@ def test_a_closed_terminal_ends_a_command_in_order(tmp_path: Path) -> None:
     assert (tmp_path / "in order").exists()
 
 
-def test_with_nohup_it_goes_on_without_the_terminal(tmp_path: Path) -> None:
+def test_with_nohup_it_continues_without_the_terminal(tmp_path: Path) -> None:
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
     process, terminal = start_on_terminal(tmp_path, ignore)
     os.close(terminal)
@@ -92,11 +92,13 @@ def test_with_nohup_it_goes_on_without_the_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_what_asks_for_an_end_is_heard_and_the_terminal_stays(tmp_path: Path, number: int) -> None:
+def test_signals_call_the_function_and_an_open_terminal_is_kept(
+    tmp_path: Path, number: int
+) -> None:
     process, terminal = start_on_terminal(tmp_path)
     process.send_signal(number)
-    said = b""
-    while b"so does this" not in said:
-        said += os.read(terminal, 1000)
+    output = b""
+    while b"so does this" not in output:
+        output += os.read(terminal, 1000)
     assert process.wait(600) == 130
     os.close(terminal)

@@ -1,4 +1,4 @@
-"""What every checkpoint store promises."""
+"""What every checkpoint store guarantees."""
 
 from pathlib import Path
 
@@ -23,12 +23,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> CheckpointStore:
     return MemoryCheckpoints() if request.param == "memory" else FileCheckpoints(tmp_path / "new")
 
 
-def test_of_an_unknown_run_there_is_none(store: CheckpointStore) -> None:
+def test_an_unknown_run_has_no_checkpoint(store: CheckpointStore) -> None:
     assert store.latest(run_of(9)) is None
     assert store.latest_epoch(run_of(9)) == 0
 
 
-def test_the_latest_is_returned_whole(store: CheckpointStore) -> None:
+def test_the_latest_is_returned_unchanged(store: CheckpointStore) -> None:
     run = run_of(9)
     content = bytes(range(256)) * 1000
     store.keep(run, checkpoint(run, 3))

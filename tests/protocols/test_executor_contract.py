@@ -1,4 +1,4 @@
-"""What every executor promises, held against each of them with trainers that need no TensorFlow."""
+"""What every executor guarantees, tested on each with trainers that need no TensorFlow."""
 
 import sys
 import threading
@@ -46,14 +46,14 @@ def test_a_run_starts_progresses_and_finishes_in_this_order(make_executor: MakeE
     assert [event.first_epoch for event in events[1:-1]] == [1, 2, 3, 4]
 
 
-def test_what_the_trainer_sends_arrives_whole(make_executor: MakeExecutor) -> None:
+def test_what_the_trainer_sends_arrives_unchanged(make_executor: MakeExecutor) -> None:
     finished = toys.train(make_executor(), toys.toy_run("large"))[-1]
     assert finished.model == toys.LARGE_MODEL
     assert finished.metrics == {"test_loss": 1.0}
     assert finished.confusion.tolist() == [[1, 0], [0, 1]]
 
 
-def test_as_many_runs_as_slots_are_under_way_at_once(make_executor: MakeExecutor) -> None:
+def test_as_many_runs_as_slots_are_in_progress_at_once(make_executor: MakeExecutor) -> None:
     executor = make_executor()
     assert executor.slots >= 1
     runs = [toys.toy_run("slow", epochs=100_000, seed=seed) for seed in range(executor.slots)]
@@ -76,7 +76,7 @@ def test_as_many_runs_as_slots_are_under_way_at_once(make_executor: MakeExecutor
         assert epochs == list(range(1, len(epochs) + 1))
 
 
-def test_nothing_happens_while_no_run_is_under_way(make_executor: MakeExecutor) -> None:
+def test_nothing_happens_while_no_run_is_in_progress(make_executor: MakeExecutor) -> None:
     executor = make_executor()
     assert list(executor.events(timeout=0.01)) == []
     toys.train(executor, toys.toy_run("quick"))
@@ -178,7 +178,7 @@ def test_a_stopped_run_ends_soon_and_frees_its_slot(make_executor: MakeExecutor)
     assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
 
 
-def test_a_run_stopped_at_once_still_starts_first(make_executor: MakeExecutor) -> None:
+def test_a_run_stopped_immediately_still_starts_first(make_executor: MakeExecutor) -> None:
     executor = make_executor()
     run = toys.toy_run("slow", epochs=10_000)
     executor.submit(run)
@@ -198,7 +198,7 @@ def test_a_stopped_run_can_be_submitted_again(make_executor: MakeExecutor) -> No
     assert isinstance(toys.train(executor, run)[-1], Finished)
 
 
-def test_stopping_a_run_that_is_not_under_way_does_nothing(make_executor: MakeExecutor) -> None:
+def test_stopping_a_run_that_is_not_in_progress_does_nothing(make_executor: MakeExecutor) -> None:
     executor = make_executor()
     executor.stop("unknown-1")
     run = toys.toy_run("quick")

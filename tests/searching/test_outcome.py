@@ -1,4 +1,4 @@
-"""What is said of a search, from a study and results that are made up."""
+"""The report of a search, from a synthetic study and synthetic results."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def make_experiment(folder: Path, text: str = SPEC) -> Experiment:
 
 
 def make_study(experiment: Experiment, *trials: tuple) -> optuna.Study:
-    """A study with trials given as state, value, l2, hidden, run_ids."""
+    """Return a study with trials given as state, value, l2, hidden, run_ids."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize")
     for state, value, l2, hidden, run_ids in trials:
@@ -73,16 +73,16 @@ def run_of(experiment: Experiment, l2: float, hidden: str) -> str:
 def make_outcome(
     experiment: Experiment,
     study: optuna.Study,
-    ours=(0.9, 0.91, 0.92),
-    theirs=(0.8, 0.81, 0.82),
+    winner=(0.9, 0.91, 0.92),
+    default=(0.8, 0.81, 0.82),
     *,
     results=(),
 ) -> SearchOutcome:
-    """An outcome in which winner and default got these accuracies over fresh seeds."""
+    """Return an outcome in which winner and default have these accuracies over fresh seeds."""
     ends = ends_of(study, partial(trial_at, experiment))
     confirmed = confirmation(experiment, ends[1].trial, fresh_seeds(experiment, 3))
-    known = {one.run_id: one for one in results}
-    for trial, values in zip(confirmed.trials, (ours, theirs), strict=False):
+    known = {result.run_id: result for result in results}
+    for trial, values in zip(confirmed.trials, (winner, default), strict=False):
         for run, value in zip(trial.runs, values, strict=False):
             metrics = {"val_accuracy": value, "test_accuracy": value - 0.1}
             known[run.run_id] = Result(run.run_id, State.FINISHED, metrics)
@@ -108,7 +108,7 @@ THREE = (
 )
 
 
-def test_fresh_seeds_are_above_all_that_were_used(tmp_path: Path) -> None:
+def test_fresh_seeds_are_larger_than_all_seeds_of_the_search(tmp_path: Path) -> None:
     assert fresh_seeds(make_experiment(tmp_path), 3) == [(8, 8), (9, 9), (10, 10)]
 
 
@@ -129,44 +129,44 @@ def test_winner_and_default_are_trained_with_the_same_fresh_seeds(tmp_path: Path
         assert {run.parameters.epochs for run in trial.runs} == {100}
 
 
-def test_where_the_default_is_the_best_there_is_nothing_to_compare(tmp_path: Path) -> None:
+def test_a_winner_that_is_the_default_is_not_compared(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     setting = setting_at(experiment, {"l2": 0.0, "hidden": (25, 12)}, "data")
     best = search_trial(experiment, 4, setting, {})
     assert confirmation(experiment, best, [Seeds(8, 8)]).default is None
 
 
-def test_it_says_whether_the_winner_is_better(tmp_path: Path) -> None:
+def test_the_report_states_whether_the_winner_is_better(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     text = "\n".join(sentences(make_outcome(experiment, make_study(experiment, *THREE))))
-    assert "3 trials: 2 complete, 1 pruned. Pruning left out 100 epochs." in text
+    assert "3 trials: 2 complete, 1 pruned. Pruning saved 100 epochs." in text
     assert "Best: trial 1 l2=0.02 hidden=50, val_accuracy 0.9500." in text
     assert (
         "Over 3 fresh seeds (8 to 10): val_accuracy 0.9100, the default 0.8100; difference "
         "+0.1000 (95 % interval +0.1000 to +0.1000): the winner is better." in text
     )
-    assert "Of the 3 candidates it judged the winner alone" in text
+    assert "Of the 3 candidates, only the winner was evaluated on it, with the default." in text
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "verdict"),
+    ("winner", "default", "verdict"),
     [
         ((0.8, 0.9, 0.7), (0.7, 0.95, 0.8), "this may be chance"),
         ((0.7, 0.71, 0.72), (0.8, 0.81, 0.82), "the default is better"),
     ],
 )
-def test_a_winner_that_was_lucky_is_called_so(tmp_path: Path, ours, theirs, verdict: str) -> None:
+def test_a_lucky_winner_is_recognized(tmp_path: Path, winner, default, verdict: str) -> None:
     experiment = make_experiment(tmp_path)
-    outcome = make_outcome(experiment, make_study(experiment, *THREE), ours, theirs)
+    outcome = make_outcome(experiment, make_study(experiment, *THREE), winner, default)
     assert verdict in "\n".join(sentences(outcome))
 
 
-def test_runs_that_failed_are_not_left_out_silently(tmp_path: Path) -> None:
+def test_failed_runs_are_reported(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     study = make_study(experiment, *THREE)
-    text = "\n".join(sentences(make_outcome(experiment, study, ours=(0.9,))))
-    assert "Of the 3 runs with fresh seeds 2 failed or are not known." in text
-    text = "\n".join(sentences(make_outcome(experiment, study, theirs=(0.9,))))
+    text = "\n".join(sentences(make_outcome(experiment, study, winner=(0.9,))))
+    assert "Of the 3 runs with fresh seeds, 2 failed or are missing." in text
+    text = "\n".join(sentences(make_outcome(experiment, study, default=(0.9,))))
     assert "runs of the default failed" in text
 
 
@@ -193,20 +193,20 @@ def test_trials_that_a_process_left_behind_do_not_count(tmp_path: Path) -> None:
     assert outcome.trials[-1].why == "it broke"
 
 
-def test_trials_that_are_left_out_are_named_with_the_reason(tmp_path: Path) -> None:
+def test_excluded_trials_are_listed_with_the_reason(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     outcome = make_outcome(experiment, make_study(experiment, *THREE))
     assert "of the study" not in "\n".join(sentences(outcome))
     outcome.left_out = [LeftOut(7, "no runs")]
     assert sentences(outcome)[1] == (
-        "1 trial of the study is not one of this search and is left out: trial 7 (no runs)."
+        "Excluded 1 trial of the study from outside this search: trial 7 (no runs)."
     )
     (line,) = left_out([LeftOut(number, "no runs") for number in range(2, 9)])
-    assert line.startswith("7 trials of the study are not of this search and are left out: trial 2")
+    assert line.startswith("Excluded 7 trials of the study from outside this search: trial 2 (no")
     assert line.endswith(", trial 6 (no runs) and 2 more.")
 
 
-def test_the_best_is_the_first_of_equal_ones_and_runs_are_found_from_it(tmp_path: Path) -> None:
+def test_the_best_is_the_first_of_equal_trials_and_leads_to_its_runs(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     equal = (TrialState.COMPLETE, 0.95, 0.03, "50", ["e-100"])
     run = Result(run_of(experiment, 0.02, "50"), State.FINISHED, {"val_accuracy": 0.95})
@@ -246,7 +246,7 @@ def test_the_record_has_the_numbers(tmp_path: Path) -> None:
     assert set(found.files) == {"history.png", "best.yaml"}
 
 
-def test_a_best_trial_that_learned_nothing_is_not_handed_out_without_a_word(
+def test_a_best_trial_that_learned_nothing_is_reported(
     tmp_path: Path,
 ) -> None:
     experiment = make_experiment(tmp_path)
@@ -257,7 +257,7 @@ def test_a_best_trial_that_learned_nothing_is_not_handed_out_without_a_word(
     alive = Result(run_of(experiment, 0.01, "25, 12"), State.FINISHED, {"val_accuracy": 0.85})
     text = " ".join(sentences(make_outcome(experiment, study, results=[dead, alive])))
     assert "1 of 8 runs learned nothing" in text
-    assert "1 of them are runs of the best trial: do not rely on it" in text
+    assert "The best trial has 1 of them: do not rely on it" in text
     other = Result(
         run_of(experiment, 0.01, "25, 12"), State.FINISHED, {"val_accuracy": 0.85}, guessing_since=4
     )
@@ -266,11 +266,11 @@ def test_a_best_trial_that_learned_nothing_is_not_handed_out_without_a_word(
     assert "rely" not in text
 
 
-def test_trials_of_equal_value_and_pruned_ones_that_finished_are_named(tmp_path: Path) -> None:
+def test_equal_best_trials_and_pruned_trials_that_finished_are_reported(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     tie = (TrialState.COMPLETE, 0.95, 0.03, "50", ["d-100"])
     study = make_study(experiment, *THREE, tie)
     finished = Result(run_of(experiment, 0.05, "50"), State.FINISHED, {"val_accuracy": 0.99})
     text = " ".join(sentences(make_outcome(experiment, study, results=[finished])))
-    assert "Trials 1, 3 have that value." in text
+    assert "Trials 1, 3 share this value." in text
     assert "1 of the pruned trials had finished before they could be stopped." in text

@@ -1,4 +1,4 @@
-"""Specs from text, and the problems that are told about them."""
+"""Specs from text, and the problems that are reported for them."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,8 +11,8 @@ from signs_sweep.errors import SpecError
 from signs_sweep.spec import Experiment, load
 
 
-class Told(NamedTuple):
-    """One problem as it is shown."""
+class Problem(NamedTuple):
+    """A problem as shown."""
 
     place: str
     message: str
@@ -34,7 +34,7 @@ def load_text(tmp_path: Path) -> Callable[..., Experiment]:
 
 @pytest.fixture
 def message_of(load_text) -> Callable[[str | bytes], str]:
-    """Load a spec that has problems and return the message, with the name of the file alone."""
+    """Load a spec that has problems and return the message, with only the name of the file."""
 
     def message(text: str | bytes) -> str:
         with pytest.raises(SpecError) as caught:
@@ -45,17 +45,17 @@ def message_of(load_text) -> Callable[[str | bytes], str]:
 
 
 @pytest.fixture
-def told_of(message_of) -> Callable[[str | bytes], list[Told]]:
-    """Load a spec that has problems and return them one by one."""
+def problems_of_text(message_of) -> Callable[[str | bytes], list[Problem]]:
+    """Load a spec that has problems and return its problems."""
 
-    def told(text: str | bytes) -> list[Told]:
+    def problems(text: str | bytes) -> list[Problem]:
         lines = message_of(text).splitlines()
         return [read(*lines[first : first + 3]) for first in range(0, len(lines), 3)]
 
-    def read(head: str, source: str, mark: str) -> Told:
+    def read(head: str, source: str, mark: str) -> Problem:
         place, message = re.fullmatch(r"spec\.yaml:(\d+:\d+): (.+)", head).groups()
         start, carets, hint = re.fullmatch(r"( +\| \s*)(\^+) ?(.*)", mark).groups()
         marked = source[len(start) : len(start) + len(carets)]
-        return Told(place, message, marked, hint)
+        return Problem(place, message, marked, hint)
 
-    return told
+    return problems

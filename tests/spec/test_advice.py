@@ -1,4 +1,4 @@
-"""Every suggestion that an error makes can be followed, and mends what it is about.
+"""Every suggestion that an error makes can be followed, and fixes the problem.
 
 A hint is read here as a person reads it: what it says to write is written where the carets are.
 """
@@ -164,7 +164,7 @@ def some(places: tuple[str, ...], things: tuple[str, ...], number: int) -> list[
     [(some(PLACES, VALUES, 150), 60), (some(SECTIONS, KEYS, 120), 15), (TEXTS, len(TEXTS))],
     ids=["values", "keys", "texts"],
 )
-def test_what_a_hint_says_to_write_mends_the_problem(
+def test_what_a_hint_says_to_write_fixes_the_problem(
     tmp_path: Path, texts: list[str], least: int
 ) -> None:
     path = tmp_path / "spec.yaml"
@@ -194,31 +194,31 @@ def test_advice_on_the_first_line_helps(tmp_path: Path, text: str) -> None:
         ("search: {startup: 1}", "under sampler or pruner", "search: {sampler: {startup: 1}}"),
         ("search: {l2: [1]}", "l2 belongs under space, in search", "search: {space: {l2: [1]}}"),
         ("grid: {seed: [1, 2]}", "write them under seeds", "seeds: [{global_seed: 1}]"),
-        ("base: {l2: [0, 1]}", "values to try stand under grid", "grid: {l2: [0, 1]}"),
+        ("base: {l2: [0, 1]}", "put values to try under grid", "grid: {l2: [0, 1]}"),
         ("base: {init_seed: [0, 1]}", "under seeds, as in", "seeds: [{init_seed: 0}]"),
-        ("grid: {l2: {min: 0, max: 1}}", "a range stands in search, under space",
+        ("grid: {l2: {min: 0, max: 1}}", "a range belongs in search, under space",
          "search: {space: {l2: {low: 0, high: 1}}}"),
         ("grid: {l2: 0:0.1:0.01}", "grid has no ranges: list the values", "grid: {l2: [0, 0.01]}"),
         ("zip: {l2: ['1..5']}", "zip has no ranges: list the values", "zip: {l2: [1, 2, 3]}"),
-        ("cases:\n  l2: 1\n  epochs: 3", "write '- ' before its first key, and indent the others",
+        ("cases:\n  l2: 1\n  epochs: 3", "write '- ' before its first key, and indent the oth",
          "cases:\n  - l2: 1\n    epochs: 3"),
-        ("base: {lr: 1, learning_rate: 2}", "stands at 2:15 already; remove this",
+        ("base: {lr: 1, learning_rate: 2}", "is already at 2:15; remove this key",
          "base: {learning_rate: 2}"),
         ("model: {build: 'a:b'}\ngrid: {dropout: [0.1]}", "put keras.layers.Dropout into the",
          "model: {build: 'a:b'}"),
-        ("model: {build: 'a:b'}\nunits: [3]", "what the function takes stands under model",
+        ("model: {build: 'a:b'}\nunits: [3]", "the arguments of the function go under model",
          "model: {build: 'a:b', units: [3]}"),
-        ("base:\n\u00a0\u00a0l2: 1", "blanks or quotes that only look like", "base:\n  l2: 1"),
+        ("base:\n\u00a0\u00a0l2: 1", "characters that only look like spaces", "base:\n  l2: 1"),
         ("data: 'x", "write ' where it ends", "data: 'x'"),
         ("grid: {l2: [0]", "write } where it ends", "grid: {l2: [0]}"),
         ("data: @x", "put it in quotes", "data: '@x'"),
-        ("data: *x", "put a text that begins with * in quotes", "data: '*x'"),
-        ("data: *x", "write &x before the value that is meant", "description: &x y\ndata: *x"),
-        ("data: a: b", "put a text in quotes", "data: 'a: b'"),
+        ("data: *x", "put text that begins with * in quotes", "data: '*x'"),
+        ("data: *x", "write &x before the value to repeat", "description: &x y\ndata: *x"),
+        ("data: a: b", "put text in quotes", "data: 'a: b'"),
         ("base: l2: 1", "or keys in braces", "base: {l2: 1}"),
         ("data: [a] b", "put the whole text in double quotes", 'data: "[a] b"'),
         ("data: 'it's'", "put the whole text in double quotes", 'data: "it\'s"'),
-        ("data: ?", "put a text that begins with punctuation in quotes", "data: '?'"),
+        ("data: ?", "put text that begins with punctuation in quotes", "data: '?'"),
         ('data: "C:\\Users"', "put the text in single quotes", "data: 'C:\\Users'"),
         ("grid:\n  l2:\n  -0\n  -1", "write '- ' before each item", "grid:\n  l2:\n  - 0\n  - 1"),
         ("grid: {l2: [0, 1}", "for the '[' at 2:12", "grid: {l2: [0, 1]}"),
@@ -230,6 +230,6 @@ def test_advice_without_a_replacement_can_be_followed(
     tmp_path: Path, text: str, hint: str, mended: str
 ) -> None:
     path = tmp_path / "spec.yaml"
-    hints = [said for _, _, said in problems_of(path, f"name: x\n{text}\n")]
-    assert any(hint in said for said in hints), hints
+    hints = [shown for _, _, shown in problems_of(path, f"name: x\n{text}\n")]
+    assert any(hint in shown for shown in hints), hints
     assert problems_of(path, f"name: x\n{mended}\n") == []

@@ -82,8 +82,8 @@ def test_a_message_fits_the_terminal_and_no_word_of_it_is_lost(error_of, columns
     assert max(map(cell_len, message.splitlines())) <= columns
 
     def words(text: str) -> list[str]:
-        said = re.sub(r"(?m)^ +\d+ \|.*", "", text)
-        return sorted(word for word in said.split() if word.strip("|^"))
+        shown = re.sub(r"(?m)^ +\d+ \|.*", "", text)
+        return sorted(word for word in shown.split() if word.strip("|^"))
 
     assert words(message) == words(str(error))
 

@@ -22,12 +22,12 @@ from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS, PrunerName,
 
 
 def dimensions(experiment: Experiment) -> dict[str, list[str] | tuple[float, float]]:
-    """The space: texts of each choice, or bounds."""
+    """Return the space: the texts of choices, or the bounds."""
     return {
-        one.name: (one.low, one.high)
-        if isinstance(one, Range)
-        else [choice.text for choice in one.choices]
-        for one in experiment.search.space
+        axis.name: (axis.low, axis.high)
+        if isinstance(axis, Range)
+        else [choice.text for choice in axis.choices]
+        for axis in experiment.search.space
     }
 
 
@@ -39,7 +39,7 @@ def pruner(name: str, startup: int = 5) -> Pruner:
 
 
 def refusals(experiment: Experiment) -> list[tuple[str, str, str]]:
-    """The place, message and hint of everything for which the search cannot be made."""
+    """Return the place, message and hint of everything that prevents the search."""
     with pytest.raises(SpecError) as caught:
         experiment.check_search()
     lines = str(caught.value).splitlines()
@@ -211,7 +211,7 @@ def test_a_section_without_a_space_leaves_it_to_the_grid(load_text) -> None:
     assert dimensions(experiment) == {"l2": ["0", "1"]}
 
 
-def test_a_choice_is_called_as_no_other_is(load_text) -> None:
+def test_the_text_of_a_choice_is_unique(load_text) -> None:
     experiment = load_text("name: x\ncases: [{label: l2=0, l2: 1}, {l2: 0}]\n")
     assert dimensions(experiment) == {"cases": ["l2=0", "l2=0 (2)"]}
 
@@ -248,9 +248,9 @@ def test_what_is_set_is_not_searched(
 ) -> None:
     experiment = load_text(f"name: x\n{text}\n", overrides)
     assert dimensions(experiment) == expected
-    for one in experiment.search.space:
-        if isinstance(one, Categories):
-            for choice in one.choices:
+    for axis in experiment.search.space:
+        if isinstance(axis, Categories):
+            for choice in axis.choices:
                 assert not set(choice.values) & set(experiment.forced)
 
 
@@ -293,56 +293,56 @@ L2 = "space: {l2: {low: 0, high: 1}}"
         (
             "grid: {l2: [0, 1]}\nsearch: {sampler: cmaes}",
             "4:19",
-            "the sampler cmaes knows ranges of numbers only",
+            "the sampler cmaes needs a range",
             "choose tpe, or write a range",
         ),
         *(
             (
                 f"seeds: 5\nsearch: {{pruner: {pruner}, {L2}}}",
                 "4:18",
-                f"{pruner} prunes by epoch, for one seed a trial; here are 5",
-                "for several use wilcoxon",
+                f"{pruner} prunes by epoch, which needs one seed per trial; here are 5",
+                "for several seeds, use wilcoxon",
             )
             for pruner in ("median", "hyperband", "percentile")
         ),
         (
             f"search: {{pruner: {{dead: true, name: wilcoxon}}, {L2}}}",
             "3:37",
-            "wilcoxon prunes by seed, and a trial has one",
+            "wilcoxon prunes by seed, and each trial has only one",
             "write seeds: 5, or choose median",
         ),
         (
             f"search: {{pruner: median, objective: final_train_loss, {L2}}}",
             "3:37",
-            "final_train_loss is known at the end only, and median prunes by epoch",
+            "final_train_loss is only known at the end, and median prunes by epoch",
             "choose val_accuracy or val_loss",
         ),
         (
             f"search: {{objective: {{aggregate: lower_bound}}, {L2}}}",
             "3:33",
-            "lower_bound is of several seeds, and a trial has one",
+            "lower_bound needs several seeds, and each trial has only one",
             "write seeds: 5, or choose mean",
         ),
         (
             'model: {build: "networks:cnn"}\nsearch: {space: {hidden: [[25], [50]]}}',
             "4:18",
-            "hidden has no meaning for a model that a function builds",
+            "hidden is not supported by a model that a function builds",
             "remove it",
         ),
         (
             'model: {build: "networks:cnn"}\nsearch: {space: {keep_prob: [0.5, 1]}}',
             "4:18",
-            "keep_prob has no meaning for a model that a function builds",
+            "keep_prob is not supported by a model that a function builds",
             "Dropout",
         ),
     ],
 )
-def test_a_search_that_cannot_be_made_is_told_at_its_place(
+def test_an_impossible_search_is_reported_at_its_place(
     load_text, text: str, place: str, message: str, hint: str
 ) -> None:
-    ((at, said, advice),) = refusals(load_text(f"{GOOD}{text}\n"))
+    ((at, shown, advice),) = refusals(load_text(f"{GOOD}{text}\n"))
     assert at == place
-    assert message in said
+    assert message in shown
     assert hint in advice
 
 
@@ -355,18 +355,18 @@ def test_a_search_needs_samples_that_are_held_out(load_text, text: str, place: s
         (
             place,
             "no samples are held out",
-            "search chooses by held-out samples: write validation: 0.2",
+            "a search compares trials on held-out samples: write validation: 0.2",
         )
     ]
 
 
-def test_what_set_leaves_empty_is_told(load_text) -> None:
+def test_a_space_that_overrides_empty_is_reported(load_text) -> None:
     ((place, _, hint),) = refusals(load_text(f"{GOOD}grid: {{l2: [0, 1]}}\n", ["l2=0"]))
     assert place == "1:1"
-    assert "--set leaves nothing of l2 to vary" in hint
+    assert "--set fixes l2" in hint
 
 
-def test_all_that_a_search_needs_is_told_at_once(load_text) -> None:
+def test_all_requirements_of_a_search_are_reported_together(load_text) -> None:
     experiment = load_text("name: x\nseeds: 2\nsearch: {pruner: median, sampler: cmaes}\n")
     assert [place for place, *_ in refusals(experiment)] == ["1:1", "3:1", "3:18"]
 
@@ -382,7 +382,7 @@ def test_all_that_a_search_needs_is_told_at_once(load_text) -> None:
         "{space: {hidden: [[25], [50]]}}",
     ],
 )
-def test_a_search_that_can_be_made_is_not_refused(load_text, search: str) -> None:
+def test_a_possible_search_is_not_refused(load_text, search: str) -> None:
     load_text(f"{GOOD}search: {search}\n").check_search()
 
 

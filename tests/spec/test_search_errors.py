@@ -1,4 +1,4 @@
-"""What is told about a `search` section that is wrong, by every command that reads the spec."""
+"""Errors in a `search` section, reported by every command that reads the spec."""
 
 import pytest
 
@@ -55,8 +55,8 @@ WRONG = {
     ),
     # Values of the section
     **{
-        f"{key} {value}": (f"{key}: {value}", [(12 + len(key), value, said, hint)])
-        for key, value, said, hint in [
+        f"{key} {value}": (f"{key}: {value}", [(12 + len(key), value, shown, hint)])
+        for key, value, shown, hint in [
             ("trials", "0", "trials is 0", "a whole number from 1 to 1,000,000"),
             ("trials", "5.0", "trials is 5.0", "; write 5"),
             ("timeout", "0", "timeout is 0", "a number of seconds above 0"),
@@ -69,14 +69,14 @@ WRONG = {
             ("sampler", "sobol", "sampler is the text 'sobol'", "did you mean 'qmc'?"),
             ("sampler", "x", "sampler is the text 'x'", "expected tpe, random, grid, qmc, cmaes"),
             ("sampler", "3", "sampler is 3", "expected tpe, random"),
-            ("sampler", "[tpe]", "sampler is a list", "or keys such as {name: tpe, seed: 0}"),
+            ("sampler", "[tpe]", "sampler is a list", "or a mapping such as {name: tpe, seed: 0}"),
             ("pruner", "medain", "pruner is the text", "did you mean 'median'?"),
             ("pruner", "asha", "pruner is the text 'asha'", "did you mean 'hyperband'?"),
             ("objective", "val_acc", "the text 'val_acc'", "did you mean 'val_accuracy'?"),
             ("objective", "seconds", "the text 'seconds'", f"expected {METRICS}"),
             ("objective", "test_loss", "test_loss cannot be the objective: the test", "val_los"),
             ("space", "[l2]", "space is a list", "{l2: {low: 1e-4, high: 0.3, log: true}}"),
-            ("space", "{}", "space is empty", "expected keys with values"),
+            ("space", "{}", "space is empty", "expected a mapping such as"),
         ]
     },
     "name of a sampler": (
@@ -116,17 +116,17 @@ WRONG = {
     "option of another pruner": (
         "pruner: {name: median, p: 0.1, percentile: 5}",
         [
-            (33, "p", "the pruner median has no p", "option of wilcoxon"),
-            (41, "percentile", "median has no percentile", "dead, startup, warmup, interval"),
+            (33, "p", "the pruner median has no option p", "option of wilcoxon"),
+            (41, "percentile", "median has no option percentile", "dead, startup, warmup, inter"),
         ],
     ),
     "option of no pruner": (
         "pruner: {warmup: 5}",
-        [(19, "warmup", "the pruner none has no warmup", "of median, hyperband, percentile")],
+        [(19, "warmup", "the pruner none has no option warmup", "of median, hyperband, perc")],
     ),
     "option of another sampler": (
         "sampler: {name: random, startup: 5}",
-        [(34, "startup", "the sampler random has no startup", "option of tpe, cmaes, gp")],
+        [(34, "startup", "the sampler random has no option startup", "option of tpe, cmaes, gp")],
     ),
     # Lists of the space
     "a value out of range": (
@@ -138,7 +138,7 @@ WRONG = {
     "no value": ("space: {l2: }", [(18, "l2", "l2 has no value", "a list such as")]),
     "a duplicate": (
         "space: {l2: [0, 1, 0.0]}",
-        [(29, "0.0", "0.0 is in l2 twice", "it stands at 2:23 already; remove one")],
+        [(29, "0.0", "0.0 is in l2 twice", "first used at 2:23; remove one")],
     ),
     "units without brackets": (
         "space: {hidden: [25, 12]}",
@@ -154,7 +154,7 @@ WRONG = {
     ),
     "equal layers": (
         "space: {hidden: [[25, 12], [25, 12]]}",
-        [(37, "[25, 12]", "this is in hidden twice", "at 2:27 already")],
+        [(37, "[25, 12]", "this is in hidden twice", "first used at 2:27")],
     ),
     "a range of layers": (
         "space: {hidden: {low: 1, high: 3}}",
@@ -168,7 +168,7 @@ WRONG = {
     "an empty range": ("space: {l2: {}}", [(22, "{}", "l2 is empty", "a list such as")]),
     "low above high": (
         "space: {l2: {low: 0.3, high: 0.1}}",
-        [(28, "0.3", "low of l2 is not below high, 0.1", "exchange them")],
+        [(28, "0.3", "low of l2 is not below high, 0.1", "swap them")],
     ),
     "low that is high": (
         "space: {epochs: {low: 5, high: 5}}",
@@ -180,15 +180,15 @@ WRONG = {
     ),
     "log and step": (
         "space: {l2: {low: 0.1, high: 1, log: true, step: 0.1}}",
-        [(53, "step", "l2 has log and step", "remove one")],
+        [(53, "step", "l2 has both log and step", "remove one")],
     ),
     "a step larger than the range": (
         "space: {keep_prob: {low: 0.1, high: 0.3, step: 0.25}}",
-        [(57, "0.25", "step of keep_prob is larger than the range", "it is 0.2")],
+        [(57, "0.25", "step of keep_prob is larger than the range", "low to high is 0.2")],
     ),
     "a whole step larger than the range": (
         "space: {epochs: {low: 10, high: 30, step: 25}}",
-        [(52, "25", "step of epochs is larger than the range", "it is 20")],
+        [(52, "25", "step of epochs is larger than the range", "from low to high is 20")],
     ),
     "a step of 0": (
         "space: {l2: {low: 0, high: 1, step: 0}}",
@@ -228,18 +228,18 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_problem_is_told_at_its_place(told_of, case: str) -> None:
+def test_a_problem_is_reported_at_its_place(problems_of_text, case: str) -> None:
     text, expected = WRONG[case]
-    told = told_of(f"name: wrong\nsearch: {{{text}}}\n")
-    assert [one.place for one in told] == [f"2:{column}" for column, *_ in expected]
-    for one, (_, marked, message, hint) in zip(told, expected, strict=True):
-        assert marked is None or one.marked == marked
-        assert message in one.message
-        assert hint in one.hint
+    problems = problems_of_text(f"name: wrong\nsearch: {{{text}}}\n")
+    assert [problem.place for problem in problems] == [f"2:{column}" for column, *_ in expected]
+    for problem, (_, marked, message, hint) in zip(problems, expected, strict=True):
+        assert marked is None or problem.marked == marked
+        assert message in problem.message
+        assert hint in problem.hint
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "shown"),
     [
         ("search:\n", "search has no value"),
         ("search: {}\n", "search is empty"),
@@ -247,10 +247,10 @@ def test_a_problem_is_told_at_its_place(told_of, case: str) -> None:
         ("search: [1]\n", "search is a list"),
     ],
 )
-def test_a_search_is_a_mapping_of_some_keys(told_of, text: str, said: str) -> None:
-    (told,) = told_of(f"name: x\n{text}")
-    assert told.message == said
-    assert told.hint == ("expected keys with values, such as {trials: 50, objective: val_accuracy}")
+def test_a_search_is_a_mapping_of_some_keys(problems_of_text, text: str, shown: str) -> None:
+    (problem,) = problems_of_text(f"name: x\n{text}")
+    assert problem.message == shown
+    assert problem.hint == ("expected a mapping such as {trials: 50, objective: val_accuracy}")
 
 
 def test_a_problem_looks_like_this(message_of) -> None:
@@ -277,19 +277,19 @@ def test_a_problem_looks_like_this(message_of) -> None:
     ],
 )
 def test_a_password_is_not_shown_and_the_mark_stays_in_its_place(
-    told_of, text: str, marked: str | None
+    problems_of_text, text: str, marked: str | None
 ) -> None:
-    for told in told_of(f"name: x\nsearch: {text}\n"):
-        assert "s3cret" not in f"{told}"
-        assert "pw" not in f"{told}"
-        assert marked is None or told.marked == marked
+    for problem in problems_of_text(f"name: x\nsearch: {text}\n"):
+        assert "s3cret" not in f"{problem}"
+        assert "pw" not in f"{problem}"
+        assert marked is None or problem.marked == marked
 
 
-def test_problems_of_the_section_are_told_with_those_of_the_rest(told_of) -> None:
-    told = told_of("name: x\nsearch: {trials: 0}\ngrid: {l2: [-1]}\n")
-    assert [one.place for one in told] == ["2:18", "3:13"]
+def test_problems_of_the_section_are_reported_with_those_of_the_rest(problems_of_text) -> None:
+    problems = problems_of_text("name: x\nsearch: {trials: 0}\ngrid: {l2: [-1]}\n")
+    assert [problem.place for problem in problems] == ["2:18", "3:13"]
 
 
-def test_search_in_base_is_told_where_it_belongs(told_of) -> None:
-    (told,) = told_of("name: x\nbase: {trials: 5}\n")
-    assert "trials belongs under search" in told.hint
+def test_search_in_base_is_reported_with_the_section_where_it_belongs(problems_of_text) -> None:
+    (problem,) = problems_of_text("name: x\nbase: {trials: 5}\n")
+    assert "trials belongs under search" in problem.hint

@@ -53,7 +53,7 @@ def test_a_value_is_read_as_in_a_spec(load_text, override: str, name: str, value
         ("\ud800=\udfff", "unknown parameter"),
     ],
 )
-def test_what_cannot_be_followed_is_told(load_text, override: str, message: str) -> None:
+def test_an_invalid_override_is_an_error(load_text, override: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         load_text("name: x\n", [override])
     assert str(caught.value).startswith("--set ")

@@ -1,4 +1,4 @@
-"""What is told about a spec that is wrong: where it is wrong, how, and what to write instead."""
+"""Errors in a spec: where, what is wrong, and what to write instead."""
 
 import pytest
 
@@ -123,7 +123,7 @@ WRONG = {
     "1.5 for a count": ("base: {batch_size: 1.5}", [("2:20", "1.5", "batch_size is 1.5", WHOLE)]),
     "list in base": (
         "base: {l2: [0, 1]}",
-        [("2:12", "[0, 1]", "l2 is a list", "values to try stand under grid")],
+        [("2:12", "[0, 1]", "l2 is a list", "put values to try under grid")],
     ),
     "mapping in base": ("base: {l2: {a: 1}}", [("2:12", "{a: 1}", "l2 is a mapping", "expected")]),
     "scalar in grid": ("grid: {l2: 0.01}", [("2:12", "0.01", "l2 is 0.01", "write [0.01]")]),
@@ -192,7 +192,7 @@ WRONG = {
     **{
         f"validation {value}": (
             f"validation: {value}",
-            [("2:13", value, f"validation is {value}", "a share from 0 to below 1")],
+            [("2:13", value, f"validation is {value}", "a fraction from 0 to below 1")],
         )
         for value in ("1", "-0.1", "1.5", ".nan", ".inf", "true")
     },
@@ -223,7 +223,7 @@ WRONG = {
     ),
     "thousands of digits": (f"base: {{epochs: 1{'0' * 5000}}}", [("2:16", None, "is not a", "")]),
     # Nothing where something should be
-    "no value for base": ("base:", [("2:1", "base", "base has no value", "expected keys")]),
+    "no value for base": ("base:", [("2:1", "base", "base has no value", "expected a mapping")]),
     "null for data": ("data: ~", [("2:1", "data", "data has no value", "expected signs")]),
     "null for a parameter": ("base: {l2: null}", [("2:8", "l2", "l2 has no value", "a number")]),
     "null in a list": ("grid: {l2: [0, null]}", [("2:16", "null", "l2 has no value", "a number")]),
@@ -236,7 +236,7 @@ WRONG = {
     **{
         f"empty {key}": (
             f"{key}: {{}}",
-            [(f"2:{len(key) + 3}", "{}", f"{key} is empty", "expected keys with values, such as")],
+            [(f"2:{len(key) + 3}", "{}", f"{key} is empty", "expected a mapping such as")],
         )
         for key in ("base", "grid", "zip", "model", "baseline")
     },
@@ -246,7 +246,7 @@ WRONG = {
     # Duplicates
     "duplicate in grid": (
         "grid: {l2: [0, 0.1, 0]}",
-        [("2:21", "0", "0 is in l2 twice", "it stands at 2:13 already")],
+        [("2:21", "0", "0 is in l2 twice", "first used at 2:13")],
     ),
     "same number in other words": (
         "grid: {l2: [1, 0.01, 1.0, 1e-2, 1e0]}",
@@ -259,36 +259,39 @@ WRONG = {
     "minus zero is zero": ("grid: {l2: [0, -0.0]}", [("2:16", "-0.0", "is in l2 twice", "2:13")]),
     "duplicate entry of zip": (
         "zip: {l2: [1, 2, 1.0], epochs: [1, 2, 1]}",
-        [("2:18", "1.0", "the entries 1 and 3 of zip are the same", "use seeds")],
+        [("2:18", "1.0", "entries 1 and 3 of zip are the same", "use seeds")],
     ),
     "duplicate case": (
         "cases: [{l2: 1}, {l2: 2}, {l2: 1.0, label: a}]",
-        [("2:27", "{l2: 1.0, label: a}", "the cases 1 and 3 are the same", "use seeds")],
+        [("2:27", "{l2: 1.0, label: a}", "cases 1 and 3 are the same", "use seeds")],
     ),
     "cases that are the same with base": (
         "base: {l2: 1}\ncases: [{epochs: 5}, {epochs: 5, l2: 1}]",
-        [("3:22", "{epochs: 5, l2: 1}", "the cases 1 and 2 are the same", "")],
+        [("3:22", "{epochs: 5, l2: 1}", "cases 1 and 2 are the same", "")],
     ),
     "cases that are the same with defaults": (
         "cases: [{label: a}, {label: b, keep_prob: 1}]",
-        [("2:21", "{label: b, keep_prob: 1}", "the cases 1 and 2 are the same", "")],
+        [("2:21", "{label: b, keep_prob: 1}", "cases 1 and 2 are the same", "")],
     ),
     "duplicate label": (
         "cases: [{label: a, l2: 1}, {label: a, l2: 2}]",
-        [("2:36", "a", "the label 'a' is there twice", "at 2:17 already")],
+        [("2:36", "a", "the label 'a' is used twice", "first used at 2:17")],
     ),
     "duplicate seeds": (
         "base: {init_seed: 7}\nseeds: [{global_seed: 1}, {init_seed: 2}, {global_seed: 1.0}]",
         [
-            ("3:43", None, "the replicates 1 and 3 have the same seeds", "the same bits"),
+            ("3:43", None, "replicates 1 and 3 have the same seeds", "give the same result"),
             ("3:57", "1.0", "global_seed is 1.0", "; write 1"),
         ],
     ),
-    "duplicate key": ("data: x\ndata: y", [("3:1", "data", "'data' is here a sec", "2:1 already")]),
-    "duplicate name": ("name: y", [("2:1", "name", "'name' is here a second time", "at 1:1")]),
+    "duplicate key": (
+        "data: x\ndata: y",
+        [("3:1", "data", "duplicate key 'data'", "first used at 2:1; keep one of them")],
+    ),
+    "duplicate name": ("name: y", [("2:1", "name", "duplicate key 'name'", "at 1:1")]),
     "duplicate parameter": (
         "grid: {l2: [0], l2: [1]}",
-        [("2:17", "l2", "'l2' is here a second time", "at 2:8 already")],
+        [("2:17", "l2", "duplicate key 'l2'", "first used at 2:8")],
     ),
     # One part against another
     "zip of unequal lengths": (
@@ -297,18 +300,18 @@ WRONG = {
     ),
     "grid and zip": (
         "grid: {l2: [1, 2]}\nzip: {l2: [3]}",
-        [("3:7", "l2", "l2 is in zip and in grid", "it stands at 2:8 already")],
+        [("3:7", "l2", "l2 is in zip and in grid", "first used at 2:8")],
     ),
     "grid and cases": (
         "cases: [{l2: 1}, {l2: 2}]\ngrid: {l2: [3]}",
         [
-            ("2:10", "l2", "l2 is in cases and in grid", "it stands at 3:8 already"),
-            ("2:19", "l2", "l2 is in cases and in grid", "it stands at 3:8 already"),
+            ("2:10", "l2", "l2 is in cases and in grid", "first used at 3:8"),
+            ("2:19", "l2", "l2 is in cases and in grid", "first used at 3:8"),
         ],
     ),
     "zip and cases": (
         "zip: {l2: [1, 2]}\ncases: [{label: x, l2: 3}]",
-        [("3:20", "l2", "l2 is in cases and in zip", "at 2:7 already")],
+        [("3:20", "l2", "l2 is in cases and in zip", "first used at 2:7")],
     ),
     "too many runs": (
         f"seeds: 1001\ngrid: {{epochs: [{', '.join(map(str, range(1, 1001)))}]}}",
@@ -333,36 +336,36 @@ WRONG = {
     ),
     "values that do not go together": (
         "zip: {l2: [0, 1], epochs: [5, 6]}\nbaseline: {l2: 0, epochs: 6}",
-        [("3:11", "{l2: 0, epochs: 6}", "no run matches this baseline", "in no run all")],
+        [("3:11", "{l2: 0, epochs: 6}", "no run matches this baseline", "no run has them all")],
     ),
     # Characters and tags
     "tag of Python": (
         "description: !!python/object:os.system x",
-        [("2:14", None, "the tag !!python/object:os.system has no meaning here", "remove it")],
+        [("2:14", None, "the tag !!python/object:os.system is not supported", "remove it")],
     ),
-    "tag of one's own": ("data: !foo x", [("2:7", "!foo", "the tag !foo has", "remove it")]),
-    "tag on a mapping": ("grid: !!set {l2}", [("2:7", "!!set", "the tag !!set has", "")]),
-    "tag on a list": ("cases: !x [a]", [("2:8", "!x", "the tag !x has", "remove it")]),
-    "tag on a key": ("!x data: a", [("2:1", "!x", "the tag !x has", "remove it")]),
+    "tag of one's own": ("data: !foo x", [("2:7", "!foo", "tag !foo is not supported", "remove")]),
+    "tag on a mapping": ("grid: !!set {l2}", [("2:7", "!!set", "tag !!set is not supported", "")]),
+    "tag on a list": ("cases: !x [a]", [("2:8", "!x", "the tag !x is not supported", "remove it")]),
+    "tag on a key": ("!x data: a", [("2:1", "!x", "the tag !x is not supported", "remove it")]),
     "tag that does not fit": ("base: {l2: !!int x}", [("2:12", "!!int x", "'x' is not a", "")]),
-    "escaped NUL": ('data: "a\\0"', [("2:7", '"a\\0"', r"the character '\x00' is not text", "")]),
-    "escaped surrogate": ('description: "\\ud800"', [("2:14", None, r"'\ud800' is not text", "")]),
+    "escaped NUL": ('data: "a\\0"', [("2:7", '"a\\0"', r"character '\x00' is not allowed", "")]),
+    "escaped surrogate": ('description: "\\ud800"', [("2:14", None, r"'\ud800' is not allow", "")]),
     "merging no mapping": (
         "base: {l2: 1, <<: 3}",
-        [("2:19", "3", "<< takes the keys of a mapping", "write <<: *name")],
+        [("2:19", "3", "<< needs a mapping", "write <<: *name")],
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_problem_is_told_at_its_place(told_of, case: str) -> None:
+def test_a_problem_is_reported_at_its_place(problems_of_text, case: str) -> None:
     text, expected = WRONG[case]
-    told = told_of(f"name: wrong\n{text}\n")
-    assert [one.place for one in told] == [place for place, *_ in expected]
-    for one, (_, marked, message, hint) in zip(told, expected, strict=True):
-        assert marked is None or one.marked == marked
-        assert message in one.message
-        assert hint in one.hint
+    problems = problems_of_text(f"name: wrong\n{text}\n")
+    assert [problem.place for problem in problems] == [place for place, *_ in expected]
+    for problem, (_, marked, message, hint) in zip(problems, expected, strict=True):
+        assert marked is None or problem.marked == marked
+        assert message in problem.message
+        assert hint in problem.hint
 
 
 def test_a_problem_looks_like_this(message_of) -> None:
@@ -385,8 +388,8 @@ def test_a_problem_looks_like_this(message_of) -> None:
     )
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_the_file(told_of) -> None:
-    told = told_of(
+def test_all_problems_are_reported_together_in_the_order_of_the_file(problems_of_text) -> None:
+    problems = problems_of_text(
         "seeds: 0\n"
         "name: a/b\n"
         "grid: {lamda: [1], epochs: [1, 1], keep_prob: 2}\n"
@@ -395,10 +398,10 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(told_of) -> None
         "cases: [{l2: 1}]\n"
     )
     places = ["1:8", "2:7", "3:8", "3:32", "3:47", "4:16", "5:31", "6:10"]
-    assert [one.place for one in told] == places
+    assert [problem.place for problem in problems] == places
 
 
-def test_of_very_many_problems_the_first_are_told(message_of) -> None:
+def test_of_very_many_problems_the_first_are_shown(message_of) -> None:
     text = "name: x\n" + "".join(f"key{number}: 1\n" for number in range(80))
     lines = message_of(text).splitlines()
     assert len(lines) == 3 * 50 + 1
@@ -427,9 +430,9 @@ def test_of_very_many_problems_the_first_are_told(message_of) -> None:
         *("con", "NUL", "aux.txt", "com1", "a\u202eb", "a\tb"),
     ],
 )
-def test_a_name_that_is_no_file_name_is_refused(told_of, name: str) -> None:
-    (told,) = told_of(f"name: '{name}'\n")
-    assert told.place == "1:7"
+def test_a_name_that_is_not_a_file_name_is_refused(problems_of_text, name: str) -> None:
+    (problem,) = problems_of_text(f"name: '{name}'\n")
+    assert problem.place == "1:7"
 
 
 @pytest.mark.parametrize("name", ["l2", "Does L2 help", "m1-m8_v1.0", "x" * 100, "connect", "5a"])
@@ -437,12 +440,12 @@ def test_a_sane_name_is_accepted(load_text, name: str) -> None:
     assert load_text(f"name: {name}\n").name == name
 
 
-def test_a_name_is_required(told_of) -> None:
-    (told,) = told_of("# no name\ndescription: x\n")
-    assert told.place == "2:1"
-    assert told.message == "name is missing"
+def test_a_name_is_required(problems_of_text) -> None:
+    (problem,) = problems_of_text("# no name\ndescription: x\n")
+    assert problem.place == "2:1"
+    assert problem.message == "name is missing"
 
 
-def test_a_terminal_is_not_given_what_it_would_obey(message_of) -> None:
-    said = message_of('name: x\n"\\e[31m": 1\ndata: 3 # \u202e\n')
-    assert said.isprintable() or {c for c in said if not c.isprintable()} == {"\n"}
+def test_control_characters_do_not_reach_the_terminal(message_of) -> None:
+    shown = message_of('name: x\n"\\e[31m": 1\ndata: 3 # \u202e\n')
+    assert shown.isprintable() or {c for c in shown if not c.isprintable()} == {"\n"}

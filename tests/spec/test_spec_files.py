@@ -1,4 +1,4 @@
-"""Files that are no spec, and YAML beyond the ordinary."""
+"""Files that are not specs, and unusual YAML."""
 
 import os
 import time
@@ -22,15 +22,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_but_one_of_a_similar_name(tmp_path: Path) -> None:
     (tmp_path / "dropout.yaml").touch()
-    said = refused(tmp_path / "dropuot.yaml")
-    assert said.endswith(f"no such file; did you mean {tmp_path}/dropout.yaml?")
+    shown = refused(tmp_path / "dropuot.yaml")
+    assert shown.endswith(f"no such file; did you mean {tmp_path}/dropout.yaml?")
 
 
 def test_a_file_that_is_not_there_but_others(tmp_path: Path) -> None:
     for name in ("one.yaml", "two.yml", "three.txt"):
         (tmp_path / name).touch()
-    said = refused(tmp_path / "dropout.yaml")
-    assert said.endswith(f"no such file. In {tmp_path} there are one.yaml, two.yml")
+    shown = refused(tmp_path / "dropout.yaml")
+    assert shown.endswith(f"no such file. Specs in {tmp_path}: one.yaml, two.yml")
 
 
 def test_a_folder(tmp_path: Path) -> None:
@@ -59,101 +59,103 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only\n  # comments\n", "---\n", "\ufeff", "~"])
 def test_an_empty_file(message_of, text: str) -> None:
-    said = message_of(text)
-    assert "empty" in said or "a spec is a mapping of keys" in said
+    shown = message_of(text)
+    assert "empty" in shown or "a spec must be a mapping" in shown
 
 
 @pytest.mark.parametrize("text", ["- a\n", "[a, b]", "just text", "42"])
-def test_a_file_that_is_no_mapping(told_of, text: str) -> None:
-    (told,) = told_of(text)
-    assert (told.place, told.message) == ("1:1", "a spec is a mapping of keys")
-    assert told.hint == "begin with `name: ...`"
+def test_a_file_that_is_not_a_mapping(problems_of_text, text: str) -> None:
+    (problem,) = problems_of_text(text)
+    assert (problem.place, problem.message) == ("1:1", "a spec must be a mapping")
+    assert problem.hint == "begin with `name: ...`"
 
 
-def test_several_documents(told_of) -> None:
-    (told,) = told_of("name: a\n---\nname: b\n")
-    assert told.place == "2:1"
-    assert told.message == "a second document begins here"
-    assert told.hint == "a spec is one document; put the others into files of their own"
+def test_several_documents(problems_of_text) -> None:
+    (problem,) = problems_of_text("name: a\n---\nname: b\n")
+    assert problem.place == "2:1"
+    assert problem.message == "a second document begins here"
+    assert problem.hint == "a spec is one document; put other documents into separate files"
 
 
 @pytest.mark.parametrize(
     ("content", "place", "message"),
     [
-        (b"name: \xff\n", "1:7", "the byte 0xff is not text in UTF-8"),
-        (b"name: x\ndata: \xc3\xa9 \xe9\n", "2:9", "the byte 0xe9 is not text in UTF-8"),
-        ("name: x\n".encode("utf-16"), "1:1", "the byte 0xff is not text in UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "1:1", "the byte 0x89 is not text in UTF-8"),
-        (b"name: x\ndata: a\0\n", "2:8", r"the character '\x00' is not text"),
-        (b"\x7fELF\x02\x01\x01", "1:1", r"the character '\x7f' is not text"),
-        (b"name: x\x1b[31m\n", "1:8", r"the character '\x1b' is not text"),
-        ("name: x\ufeff\n".encode(), "1:8", r"the character '\ufeff' is not text"),
+        (b"name: \xff\n", "1:7", "the byte 0xff is not valid UTF-8"),
+        (b"name: x\ndata: \xc3\xa9 \xe9\n", "2:9", "the byte 0xe9 is not valid UTF-8"),
+        ("name: x\n".encode("utf-16"), "1:1", "the byte 0xff is not valid UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "1:1", "the byte 0x89 is not valid UTF-8"),
+        (b"name: x\ndata: a\0\n", "2:8", r"the character '\x00' is not allowed"),
+        (b"\x7fELF\x02\x01\x01", "1:1", r"the character '\x7f' is not allowed"),
+        (b"name: x\x1b[31m\n", "1:8", r"the character '\x1b' is not allowed"),
+        ("name: x\ufeff\n".encode(), "1:8", r"the character '\ufeff' is not allowed"),
     ],
 )
-def test_a_file_that_is_no_text(told_of, content: bytes, place: str, message: str) -> None:
-    (told,) = told_of(content)
-    assert (told.place, told.message) == (place, message)
+def test_a_file_that_is_not_text(
+    problems_of_text, content: bytes, place: str, message: str
+) -> None:
+    (problem,) = problems_of_text(content)
+    assert (problem.place, problem.message) == (place, message)
 
 
 @pytest.mark.parametrize(
     ("text", "place", "marked", "message", "hint"),
     [
         # What is valid YAML, but not here
-        ("name:\tx\n", "1:6", "    ", "a tab cannot stand here", "write a space instead"),
-        ("name: x\t\t\n", "1:8", None, "a tab cannot stand here", "write a space instead"),
-        ("data: {train: a\tb}\n", "1:16", None, "a tab cannot stand here", "write a space"),
+        ("name:\tx\n", "1:6", "    ", "a tab is not allowed here", "write a space instead"),
+        ("name: x\t\t\n", "1:8", None, "a tab is not allowed here", "write a space instead"),
+        ("data: {train: a\tb}\n", "1:16", None, "a tab is not allowed here", "write a space"),
         ("name: x\n\tdata: y\n", "2:1", "    ", "is indented with a tab", "indent with spaces"),
         ("name: x\n...\ny", "3:1", "y", "a second document begins here", "is one document"),
-        ("%YAML 1.1\n---\nname: x\n", "1:1", "%", "a spec is YAML 1.2", "remove this line"),
+        ("%YAML 1.1\n---\nname: x\n", "1:1", "%", "a spec must be YAML 1.2", "remove this line"),
         # Indentation
         ("  name: x\nseeds: 3\n", "1:1", "  ", "the first key is indented, unlike", "remove the s"),
-        ("#\n\n  name: x\nseeds: 3\n", "3:1", "  ", "is indented, unlike that at 4:1", "remove"),
-        ("--- # x\n name: x\nseeds: 3\n", "2:1", " ", "is indented, unlike that at 3:1", "remove"),
-        ("name: x\n seeds: 3\n", "2:2", "seeds", "does not go together", "indent keys of one lev"),
-        ("name x\nseeds: 3\n", "2:1", "seeds", "does not go together", "each as key: value"),
+        ("#\n\n  name: x\nseeds: 3\n", "3:1", "  ", "is indented, unlike the key at 4:1", "remove"),
+        ("--- # x\n name: x\nseeds: 3\n", "2:1", " ", "indented, unlike the key at 3:1", "remove"),
+        ("name: x\n seeds: 3\n", "2:2", "seeds", "does not fit", "indent keys of one lev"),
+        ("name x\nseeds: 3\n", "2:1", "seeds", "does not fit", "each as key: value"),
         ("name:x\nseeds: 3\n", "1:1", "name:x", "not a key with a value", "write name: x"),
-        ("// x\nname: x\n", "2:1", "name", "does not go together", "a comment begins with #"),
-        ("base:\n  l2: 1\n epochs: 3\n", "3:2", "epochs", "does not go together", "alike"),
-        ("name: x\n- a\n", "2:1", "-", "an item of a list cannot stand here", "that has no other"),
+        ("// x\nname: x\n", "2:1", "name", "does not fit", "a comment begins with #"),
+        ("base:\n  l2: 1\n epochs: 3\n", "3:2", "epochs", "does not fit", "of one level equally"),
+        ("name: x\n- a\n", "2:1", "-", "a list item is not allowed here", "a key without an"),
         # Keys without values
         ("name: x\nbase\n", "2:1", "base", "not a key with a value", "write key: value"),
         ("name: x\nseeds:3 # y\n", "2:1", "seeds:3", "not a key with a value", "write seeds: 3"),
         ("name: x\nseeds = 3\n", "2:1", "seeds = 3", "not a key with a value", "write seeds: 3"),
         ("grid:\n  l2:\n  -0\n  -1\n", "3:3", "-0", "not a key", "write '- ' before each item"),
-        ("name = x\n", "1:1", "name = x", "a spec is a mapping of keys", "write name: x"),
-        ("name:\u00a0x\n", "1:1", None, "a spec is a mapping of keys", "write name: x"),
-        ("'name: x'", "1:1", "'name: x'", "a spec is a mapping of keys", "write name: x"),
+        ("name = x\n", "1:1", "name = x", "a spec must be a mapping", "write name: x"),
+        ("name:\u00a0x\n", "1:1", None, "a spec must be a mapping", "write name: x"),
+        ("'name: x'", "1:1", "'name: x'", "a spec must be a mapping", "write name: x"),
         # Brackets and quotes
         ("name: x\nbase: {l2: 1\n", "2:7", "{", "this bracket is not closed", "write } where it"),
         ("name: 'x\n", "1:7", "'", "this quote is not closed", "write ' where it ends"),
         ('name: "x\n---\n', "1:7", '"', "this quote is not closed", 'write " where it ends'),
         ("grid: {l2: [0, 1}\n", "1:17", "}", "',' or ']' is missing", "for the '[' at 1:12"),
         ("base: {l2: 1; epochs: 3}\n", "1:21", ":", "',' or '}' is missing", "'{' at 1:7"),
-        ("grid: {l2: [0,, 1]}\n", "1:15", ",", "a value is missing before this", "write it"),
+        ("grid: {l2: [0,, 1]}\n", "1:15", ",", "a value is missing before this", "write the value"),
         ("name: {x}}\n", "1:10", "}", "more text after the value", "remove it"),
         ("{name: x}\nseeds: 3\n", "2:1", "s", "the spec ends before this", "inside the braces"),
         # Texts that need quotes
-        ("description: a: b\n", "1:15", ":", "a second ': ' in one line", "put a text in quotes"),
+        ("description: a: b\n", "1:15", ":", "a second ': ' in one line", "put text in quotes"),
         ("base: l2: 1\n", "1:9", ":", "a second ': ' in one line", "keys in braces"),
         ("description: [a] b\n", "1:18", "b", "more text after the value", "in double quotes"),
         ("description: 'it's'\n", "1:18", "s", "more text after the value", "in double quotes"),
-        ("description: - a\n", "1:14", "-", "a list cannot begin beside its key", "in quotes"),
-        ("name: @x\n", "1:7", "@", "a text cannot begin with @", "put it in quotes"),
+        ("description: - a\n", "1:14", "-", "cannot begin on the line of its key", "in quotes"),
+        ("name: @x\n", "1:7", "@", "text cannot begin with @", "put it in quotes"),
         ("name: ]\n", "1:7", "]", "a value is missing before this", "in quotes"),
         ("name: ?\n", "1:7", "?", "a value is missing before this", "in quotes"),
-        ("name: *x\n", "1:7", "*", "no anchor &x above", "put a text that begins with * in quo"),
-        ('data: "C:\\Users"\n', "1:12", "s", "begins the code of a character", "single quotes"),
+        ("name: *x\n", "1:7", "*", "anchor &x is not defined above", "put text that begins with"),
+        ('data: "C:\\Users"\n', "1:12", "s", "begins an escape sequence", "single quotes"),
         ("name: |x\n", "1:8", "x", "this is not valid YAML: while scanning a block scalar", ""),
     ],
 )  # fmt: skip
 def test_text_that_the_parser_refuses(
-    told_of, text: str, place: str, marked: str | None, message: str, hint: str
+    problems_of_text, text: str, place: str, marked: str | None, message: str, hint: str
 ) -> None:
-    (told,) = told_of(text)
-    assert told.place == place
-    assert marked is None or told.marked == marked
-    assert message in told.message
-    assert hint in told.hint
+    (problem,) = problems_of_text(text)
+    assert problem.place == place
+    assert marked is None or problem.marked == marked
+    assert message in problem.message
+    assert hint in problem.hint
 
 
 @pytest.mark.parametrize(
@@ -174,9 +176,9 @@ def test_text_in_other_forms(load_text, content: bytes) -> None:
     assert experiment.points[0].parameters.l2 == 1
 
 
-def test_places_are_right_with_line_ends_of_windows(told_of) -> None:
-    (told,) = told_of(b"name: x\r\nbase:\r\n  l2: -1\r\n")
-    assert (told.place, told.marked) == ("3:7", "-1")
+def test_places_are_right_with_line_ends_of_windows(problems_of_text) -> None:
+    (problem,) = problems_of_text(b"name: x\r\nbase:\r\n  l2: -1\r\n")
+    assert (problem.place, problem.marked) == ("3:7", "-1")
 
 
 def test_anchors_and_merge_keys_work(load_text) -> None:
@@ -196,9 +198,9 @@ def test_anchors_and_merge_keys_work(load_text) -> None:
     assert points == [("one", 0.5, 1, 5), ("two", 0.5, 2, 5), ("three", 0.5, 1, 6)]
 
 
-def test_a_problem_behind_an_alias_is_told_at_its_anchor(told_of) -> None:
-    (told,) = told_of("name: x\nbase: {l2: &bad -1}\ncases: [{l2: *bad, label: a}]\n")
-    assert (told.place, told.marked) == ("2:12", "&bad -1")
+def test_a_problem_behind_an_alias_is_reported_at_its_anchor(problems_of_text) -> None:
+    (problem,) = problems_of_text("name: x\nbase: {l2: &bad -1}\ncases: [{l2: *bad, label: a}]\n")
+    assert (problem.place, problem.marked) == ("2:12", "&bad -1")
 
 
 def bomb(levels: int) -> str:
@@ -232,7 +234,7 @@ def merge_bomb(levels: int) -> str:
         ("".join(" " * depth + "a:\n" for depth in range(300)), "values are nested "),
         ("".join(" " * depth + "a:\n" for depth in range(1300)), "values are nested "),
         ("- " * 2000 + "a", "values are nested "),
-        ("x" * 1_000_001, "more than 1,000,000 bytes are too many for a spec"),
+        ("x" * 1_000_001, "a spec has at most 1,000,000 bytes"),
     ],
     ids=lambda text: text[:30].replace("\n", " ").strip(),
 )

@@ -227,7 +227,7 @@ def test_a_set_seed_holds_for_all_replicates(load_text) -> None:
         ("base: {batch_size: 41}\ncases: [{l2: 1}, {batch_size: 8}]", "2:20"),
     ],
 )
-def test_a_batch_larger_than_the_data_is_told_at_its_place(
+def test_a_batch_larger_than_the_data_is_reported_at_its_place(
     load_text, text: str, place: str
 ) -> None:
     experiment = load_text(f"name: x\n{text}\n")
@@ -273,7 +273,9 @@ def test_a_set_batch_larger_than_the_data(load_text) -> None:
         ((), "2:1"),
     ],
 )
-def test_others_can_point_at_a_key(load_text, keys: tuple[str | int, ...], place: str) -> None:
+def test_a_later_problem_can_point_at_a_key(
+    load_text, keys: tuple[str | int, ...], place: str
+) -> None:
     experiment = load_text(
         "# A spec\nname: x\ndata: {train: a, test: b}\ncases: [{l2: 1}, {l2: 2}]\n"
     )

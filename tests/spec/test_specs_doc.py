@@ -1,4 +1,4 @@
-"""docs/specs.md says what the code does."""
+"""docs/specs.md describes what the code does."""
 
 import json
 import re
@@ -81,27 +81,27 @@ def test_every_key_of_a_search_has_a_row() -> None:
 @pytest.mark.parametrize("name", search_keys())
 def test_default_and_range_of_every_key_of_a_search_are_right(name: str) -> None:
     node = search_keys()[name]
-    _, default, said, meaning = row(name)
+    _, default, shown, meaning = row(name)
     if "default" in node:
         assert default == f"`{json.dumps(node['default'])}`".replace('"', "").replace(".0`", "`")
     else:
         assert "`" not in default.replace("`wilcoxon`", "").replace("`grid`, `zip` and `cases`", "")
     words = node.get("oneOf", [node])[0].get("enum")
-    if words and not said.startswith("as "):
-        assert re.findall(r"`(\w+)`", said) == words
-    bounds = [limit(number) for number in re.findall(r"\d[\d,]*", said)]
+    if words and not shown.startswith("as "):
+        assert re.findall(r"`(\w+)`", shown) == words
+    bounds = [limit(number) for number in re.findall(r"\d[\d,]*", shown)]
     kinds = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
     limits = [node[kind] for kind in kinds if kind in node]
     assert [bound for bound in bounds if bound != 2 or name != "confirm"] == limits
-    assert said.startswith("above") == ("exclusiveMinimum" in node)
+    assert shown.startswith("above") == ("exclusiveMinimum" in node)
     assert meaning
 
 
 def test_the_options_of_samplers_and_pruners_are_those_of_the_code() -> None:
     for section, options in (("sampler", SAMPLER_OPTIONS), ("pruner", PRUNER_OPTIONS)):
         for key in {option for its in options.values() for option in its}:
-            said = set(re.findall(r"`(\w+)`", row(f"{section}.{key}")[3]))
-            assert said == {name for name, its in options.items() if key in its}
+            shown = set(re.findall(r"`(\w+)`", row(f"{section}.{key}")[3]))
+            assert shown == {name for name, its in options.items() if key in its}
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -119,11 +119,11 @@ def test_every_search_that_is_shown_can_be_made(load_text, block: str) -> None:
     load_text(f"name: example\nvalidation: 0.2\n{block}").check_search()
 
 
-def test_the_order_of_points_is_as_said(load_text) -> None:
+def test_the_order_of_points_is_as_described(load_text) -> None:
     (block,) = (block for block in BLOCKS if "label: a" in block)
     points = load_text(f"name: x\n{block}").points
-    said = ", ".join(f"{point.label} l2={point.parameters.l2:g}" for point in points)
-    assert f"# {said}\n" in block
+    shown = ", ".join(f"{point.label} l2={point.parameters.l2:g}" for point in points)
+    assert f"# {shown}\n" in block
 
 
 def test_the_error_is_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

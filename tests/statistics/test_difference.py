@@ -17,12 +17,12 @@ def test_it_is_the_mean_of_the_pairs_with_the_interval_of_the_t_test() -> None:
     assert not found.is_clear
 
 
-def test_it_is_clear_where_the_interval_leaves_out_zero() -> None:
+def test_it_is_clear_where_the_interval_excludes_zero() -> None:
     assert paired_difference([2.0, 2.1, 2.2], [1.0, 1.1, 1.2]).is_clear
     assert paired_difference([1.0, 1.1, 1.2], [2.0, 2.1, 2.2]).is_clear
 
 
-def test_what_the_seeds_have_in_common_does_not_blur_it() -> None:
+def test_what_the_seeds_have_in_common_does_not_widen_it() -> None:
     ours, theirs = [0.5, 0.9, 0.7], [0.4, 0.81, 0.59]
     assert paired_difference(ours, theirs).is_clear
     assert not paired_difference(ours, [theirs[1], theirs[2], theirs[0]]).is_clear

@@ -1,4 +1,4 @@
-"""Networks that only guess, told from their curves."""
+"""Networks that only guess, recognised by their curves."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Numbers for several replicates."""
+"""Statistics of several replicates."""
 
 import math
 
@@ -39,6 +39,6 @@ def test_replicates_become_one_value(how: str, maximize: bool, expected: float) 
     assert aggregate(VALUES, how, maximize=maximize) == pytest.approx(expected)
 
 
-def test_an_unknown_way_is_a_bug() -> None:
+def test_an_unknown_way_to_aggregate_is_a_bug() -> None:
     with pytest.raises(ValueError, match="'mode'"):
         aggregate(VALUES, "mode", maximize=True)

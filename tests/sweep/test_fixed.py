@@ -1,4 +1,4 @@
-"""A list of trials that is known beforehand."""
+"""A scheduler for a fixed list of trials."""
 
 import numpy as np
 
@@ -19,12 +19,12 @@ def test_trials_come_in_their_order_each_once() -> None:
     assert [scheduler.ask() for _ in range(5)] == [*trials, None, None]
 
 
-def test_any_iterable_of_trials_will_do() -> None:
+def test_any_iterable_of_trials_is_accepted() -> None:
     scheduler = FixedScheduler(trial(number) for number in range(3))
     assert scheduler.ask() == trial(0)
 
 
-def test_every_run_goes_on_and_results_change_nothing() -> None:
+def test_every_run_continues_and_results_change_nothing() -> None:
     first, second = trial(1), trial(2)
     scheduler = FixedScheduler([first, second])
     assert scheduler.ask() is first

@@ -1,4 +1,4 @@
-"""The loop, with a toy executor and the tracker in memory."""
+"""The loop, with a fake executor and the tracker in memory."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,7 @@ def make_trial(number: int, *l2: float) -> Trial:
 
 
 class ToyExecutor:
-    """Sends one event per run and call, in the order in which runs came."""
+    """Sends one event per run and call, in the order in which runs were submitted."""
 
     def __init__(self, slots: int, ends: Mapping[float, Callable[[Run], Event]] | None = None):
         self.slots = slots
@@ -77,7 +77,7 @@ class ToyExecutor:
 
 
 class Recording(FixedScheduler):
-    """A fixed list that remembers what it was told."""
+    """A fixed list that remembers its calls."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Recording(FixedScheduler):
         wants_rest: Callable[[Trial], bool] = lambda _: True,
     ):
         super().__init__(trials)
-        self.told: list[tuple[int, list[State]]] = []
+        self.tells: list[tuple[int, list[State]]] = []
         self.goes_on = goes_on
         self.wants_rest = wants_rest
         self.ended: list[tuple[int, State]] = []
@@ -99,7 +99,7 @@ class Recording(FixedScheduler):
         return self.goes_on(trial)
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
-        self.told.append((trial.number, [result.state for result in results]))
+        self.tells.append((trial.number, [result.state for result in results]))
         return super().tell(trial, results)
 
 
@@ -111,13 +111,13 @@ def make_sweep(scheduler, executor, known=None, listener=lambda _: None, recover
     return sweep, tracker
 
 
-def test_every_run_is_trained_recorded_and_told_of() -> None:
+def test_every_run_is_trained_recorded_and_reported() -> None:
     scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.2, 0.3)])
     executor = ToyExecutor(2)
     sweep, tracker = make_sweep(scheduler, executor)
     sweep.run()
     assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2, 0.3]
-    assert scheduler.told == [(1, [State.FINISHED]), (2, [State.FINISHED] * 2)]
+    assert scheduler.tells == [(1, [State.FINISHED]), (2, [State.FINISHED] * 2)]
     result = sweep.results[make_run(0.3).run_id]
     assert result.metrics["loss"] == 0.5
     assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]
@@ -134,33 +134,33 @@ def test_what_is_known_is_not_trained() -> None:
     sweep, _ = make_sweep(scheduler, executor, known)
     sweep.run()
     assert executor.submitted == [make_run(0.2)]
-    assert [number for number, _ in scheduler.told] == [1, 2]
+    assert [number for number, _ in scheduler.tells] == [1, 2]
 
 
-def test_a_run_that_trials_share_is_trained_once_and_told_to_each() -> None:
+def test_a_run_that_trials_share_is_trained_once_and_reported_to_each() -> None:
     scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.1, 0.2), make_trial(3, 0.1)])
     executor = ToyExecutor(4)
     sweep, tracker = make_sweep(scheduler, executor)
     sweep.run()
     assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
-    assert sorted(number for number, _ in scheduler.told) == [1, 2, 3]
+    assert sorted(number for number, _ in scheduler.tells) == [1, 2, 3]
     assert len(tracker.started) == 2
 
 
-def test_a_failure_ends_its_own_run_and_the_others_go_on() -> None:
+def test_a_failure_ends_its_own_run_and_the_others_continue() -> None:
     def fail(run: Run) -> Event:
         return failed(run, "diverged")
 
     scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.2)])
     sweep, tracker = make_sweep(scheduler, ToyExecutor(1, {0.1: fail}))
     sweep.run()
-    assert scheduler.told == [(1, [State.FAILED]), (2, [State.FINISHED])]
+    assert scheduler.tells == [(1, [State.FAILED]), (2, [State.FINISHED])]
     assert sweep.results[make_run(0.1).run_id].message == "diverged"
     assert sweep.results[make_run(0.1).run_id].epochs == 2
     assert tracker.find()[make_run(0.1).run_id].state is State.FAILED
 
 
-def test_a_run_that_the_scheduler_gives_up_is_stopped() -> None:
+def test_a_run_that_the_scheduler_drops_is_stopped() -> None:
     scheduler = Recording(
         [make_trial(1, 0.1), make_trial(2, 0.2)], goes_on=lambda trial: trial.number != 1
     )
@@ -168,10 +168,10 @@ def test_a_run_that_the_scheduler_gives_up_is_stopped() -> None:
     sweep, _ = make_sweep(scheduler, executor)
     sweep.run()
     assert executor.stopped == [make_run(0.1).run_id]
-    assert scheduler.told == [(1, [State.KILLED]), (2, [State.FINISHED])]
+    assert scheduler.tells == [(1, [State.KILLED]), (2, [State.FINISHED])]
 
 
-def test_a_shared_run_goes_on_while_one_trial_wants_it() -> None:
+def test_a_shared_run_continues_while_one_trial_wants_it() -> None:
     scheduler = Recording(
         [make_trial(1, 0.1, 0.2), make_trial(2, 0.1)], goes_on=lambda trial: trial.number != 1
     )
@@ -181,12 +181,12 @@ def test_a_shared_run_goes_on_while_one_trial_wants_it() -> None:
     assert executor.stopped == [make_run(0.2).run_id]
 
 
-def test_an_interruption_records_what_was_under_way_as_stopped() -> None:
-    heard: list[Event | None] = []
+def test_an_interruption_records_what_was_in_progress_as_stopped() -> None:
+    events: list[Event | None] = []
 
     def listener(event: Event | None) -> None:
-        heard.append(event)
-        if sum(isinstance(one, Progress) for one in heard) == 1 and isinstance(event, Progress):
+        events.append(event)
+        if sum(isinstance(each, Progress) for each in events) == 1 and isinstance(event, Progress):
             sweep.interrupt()
 
     executor = ToyExecutor(1)
@@ -213,7 +213,7 @@ def crashed(run: Run) -> Failed:
 
 
 class Crashing(ToyExecutor):
-    """Lets the process of a run die a number of times, after a checkpoint of its first epoch."""
+    """Crashes the process of a run a number of times, after a checkpoint of its first epoch."""
 
     def __init__(self, times: int) -> None:
         super().__init__(1)
@@ -227,20 +227,20 @@ class Crashing(ToyExecutor):
             self._queues[run.run_id] = deque(queue)
 
 
-def test_a_run_whose_process_dies_goes_on_from_its_checkpoint() -> None:
-    heard: list[Event | None] = []
+def test_a_run_whose_process_dies_resumes_from_its_checkpoint() -> None:
+    events: list[Event | None] = []
     executor = Crashing(2)
-    sweep, tracker = make_sweep(Recording([make_trial(1, 0.1)]), executor, listener=heard.append)
+    sweep, tracker = make_sweep(Recording([make_trial(1, 0.1)]), executor, listener=events.append)
     sweep.run()
     assert executor.begun_from == [None, b"after 1", b"after 1"]
     (result,) = sweep.results.values()
     assert result.state is State.FINISHED
     assert list(result.history["loss"]) == [1, 0.5]
-    assert [event.epoch for event in heard if isinstance(event, Retried)] == [1, 1]
+    assert [event.epoch for event in events if isinstance(event, Retried)] == [1, 1]
     assert len(tracker.find()) == 1
 
 
-def test_a_run_whose_process_dies_too_often_fails_and_says_how_to_go_on() -> None:
+def test_a_run_whose_process_dies_too_often_fails_and_says_how_to_resume() -> None:
     executor = Crashing(9)
     sweep, _ = make_sweep(Recording([make_trial(1, 0.1)]), executor)
     sweep.run()
@@ -248,7 +248,7 @@ def test_a_run_whose_process_dies_too_often_fails_and_says_how_to_go_on() -> Non
     assert len(executor.begun_from) == 3
     assert result.state is State.FAILED
     assert result.message == (
-        "its worker process was killed. Run the same command again to go on with this run; "
+        "its worker process was killed. Run the same command again to resume this run; "
         "finished runs are kept."
     )
 
@@ -257,9 +257,9 @@ def test_a_run_begins_where_an_earlier_sweep_left_it() -> None:
     checkpoints = MemoryCheckpoints()
     run = make_run(0.1)
     checkpoints.keep(run, Checkpoint(run.run_id, 1, b"after 1", is_end=False))
-    for is_wanted, expected in ((True, b"after 1"), (False, None)):
+    for uses_checkpoints, expected in ((True, b"after 1"), (False, None)):
         executor = ToyExecutor(1)
-        recovery = Recovery(checkpoints, NoClaims(), is_wanted=is_wanted)
+        recovery = Recovery(checkpoints, NoClaims(), uses_checkpoints=uses_checkpoints)
         make_sweep(Recording([make_trial(1, 0.1)]), executor, recovery=recovery)[0].run()
         assert executor.begun_from == [expected]
 
@@ -278,7 +278,7 @@ def test_runs_on_one_trajectory_are_trained_one_after_the_other() -> None:
 
 
 class OtherSweep(NoClaims):
-    """Holds a trajectory for a while, as another sweep does that trains it."""
+    """Holds a trajectory for a while, like another sweep that trains it."""
 
     def __init__(self, run: Run, refusals: int) -> None:
         super().__init__()
@@ -304,17 +304,17 @@ def test_what_another_sweep_trains_is_waited_for_and_taken_over_if_it_did_not_fi
     recovery = Recovery(
         MemoryCheckpoints(), OtherSweep(theirs, 4), lambda run: found.get(run.run_id)
     )
-    heard: list[Event | None] = []
+    events: list[Event | None] = []
     scheduler, executor = Recording(asked), ToyExecutor(2)
-    make_sweep(scheduler, executor, listener=heard.append, recovery=recovery)[0].run()
+    make_sweep(scheduler, executor, listener=events.append, recovery=recovery)[0].run()
     trained = [run.parameters.l2 for run in executor.submitted]
     assert trained == ([0.2] if has_finished else [0.2, 0.1])
-    assert sorted(scheduler.told) == [(1, [State.FINISHED]), (2, [State.FINISHED])]
-    assert [event.run_id for event in heard if isinstance(event, Waiting)] == [theirs.run_id]
+    assert sorted(scheduler.tells) == [(1, [State.FINISHED]), (2, [State.FINISHED])]
+    assert [event.run_id for event in events if isinstance(event, Waiting)] == [theirs.run_id]
 
 
 class Importing(ToyExecutor):
-    """Starts runs and never tells of an epoch, as a worker that imports or compiles."""
+    """Starts runs and never sends an epoch, like a worker that imports or compiles."""
 
     def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
         super().submit(run, checkpoint, is_tested=is_tested)
@@ -342,25 +342,25 @@ def test_a_run_that_is_shorter_than_a_finished_one_says_why_it_is_trained() -> N
     checkpoints = MemoryCheckpoints()
     longer = make_run(0.1, epochs=9)
     checkpoints.keep(longer, Checkpoint(longer.run_id, 9, b"end", is_end=True))
-    heard = []
+    events = []
     executor = ToyExecutor(1)
     sweep, _ = make_sweep(
         Recording([make_trial(1, 0.1), make_trial(2, 0.2)]),
         executor,
-        listener=heard.append,
+        listener=events.append,
         recovery=Recovery(checkpoints, NoClaims()),
     )
     sweep.run()
-    (notice,) = [event for event in heard if isinstance(event, Notice)]
+    (notice,) = [event for event in events if isinstance(event, Notice)]
     assert notice.run_id == make_run(0.1).run_id
     assert notice.message == (
-        "a run of 9 epochs is finished, but of its epoch 2 only the curve is known, not the "
-        "weights; so this one is trained from epoch 0 on"
+        "a run of 9 epochs is finished, but its weights after epoch 2 were not kept, only its "
+        "curve; this run is therefore trained from epoch 0"
     )
     assert executor.begun_from == [None, None]
 
 
-def test_a_run_that_was_stopped_goes_on_when_a_later_trial_wants_it() -> None:
+def test_a_run_that_was_stopped_resumes_when_a_later_trial_wants_it() -> None:
     calls = {1: 0, 2: 0}
 
     def goes_on(trial: Trial) -> bool:
@@ -372,12 +372,12 @@ def test_a_run_that_was_stopped_goes_on_when_a_later_trial_wants_it() -> None:
     sweep, tracker = make_sweep(scheduler, executor)
     sweep.run()
     assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.1]
-    assert scheduler.told == [(1, [State.KILLED]), (2, [State.FINISHED])]
+    assert scheduler.tells == [(1, [State.KILLED]), (2, [State.FINISHED])]
     assert tracker.find()[make_run(0.1).run_id].state is State.FINISHED
 
 
 class Slow(ToyExecutor):
-    """Runs that are stopped take a while to hear of it, or end by themselves before they do."""
+    """Runs that are stopped take a while to stop, or finish before they do."""
 
     is_deaf = False
 
@@ -389,14 +389,14 @@ class Slow(ToyExecutor):
 
 
 @pytest.mark.parametrize("seeds", [(0.1,), (0.1, 0.3)])
-def test_a_run_that_is_asked_for_while_it_is_being_stopped_goes_on_afterwards(seeds) -> None:
+def test_a_run_that_is_asked_for_while_it_is_being_stopped_resumes_afterwards(seeds) -> None:
     asked = [make_trial(1, *seeds), make_trial(2, 0.2), make_trial(3, 0.1)]
     scheduler = Recording(asked, goes_on=lambda trial: trial.number != 1)
     executor = Slow(len(seeds) + 1)
     sweep, tracker = make_sweep(scheduler, executor)
     sweep.run()
     assert [run.parameters.l2 for run in executor.submitted].count(0.1) == 2
-    assert sorted(scheduler.told) == [
+    assert sorted(scheduler.tells) == [
         (1, [State.KILLED] * len(seeds)),
         (2, [State.FINISHED]),
         (3, [State.FINISHED]),
@@ -412,10 +412,10 @@ def test_a_run_that_ends_although_it_is_being_stopped_has_ended_for_all_that_wan
     sweep, _ = make_sweep(scheduler, executor)
     sweep.run()
     assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
-    assert sorted(scheduler.told) == [(number, [State.FINISHED]) for number in (1, 2, 3)]
+    assert sorted(scheduler.tells) == [(number, [State.FINISHED]) for number in (1, 2, 3)]
 
 
-def test_a_run_that_is_being_stopped_does_not_go_on_when_its_worker_dies() -> None:
+def test_a_run_that_is_being_stopped_is_not_resumed_when_its_worker_dies() -> None:
     class Dying(ToyExecutor):
         def stop(self, run_id: str) -> None:
             run = next(run for run in self.submitted if run.run_id == run_id)
@@ -426,10 +426,10 @@ def test_a_run_that_is_being_stopped_does_not_go_on_when_its_worker_dies() -> No
     sweep, _ = make_sweep(scheduler, executor)
     sweep.run()
     assert len(executor.submitted) == 1
-    assert scheduler.told == [(1, [State.KILLED])]
+    assert scheduler.tells == [(1, [State.KILLED])]
 
 
-def test_the_scheduler_does_not_hear_of_a_run_that_an_interruption_stopped() -> None:
+def test_the_scheduler_does_not_receive_a_run_that_an_interruption_stopped() -> None:
     scheduler = Recording([make_trial(1, 0.1)])
     sweep, tracker = make_sweep(
         scheduler,
@@ -438,11 +438,11 @@ def test_the_scheduler_does_not_hear_of_a_run_that_an_interruption_stopped() -> 
     )
     with pytest.raises(KeyboardInterrupt):
         sweep.run()
-    assert (scheduler.ended, scheduler.told) == ([], [])
+    assert (scheduler.ended, scheduler.tells) == ([], [])
     assert tracker.find()[make_run(0.1).run_id].state is State.KILLED
 
 
-def test_an_interruption_is_heard_while_trials_are_answered_from_the_store() -> None:
+def test_an_interruption_is_noticed_while_trials_are_answered_from_the_store() -> None:
     asked = []
 
     class Endless(Recording):
@@ -463,7 +463,7 @@ def test_an_interruption_is_heard_while_trials_are_answered_from_the_store() -> 
     assert len(asked) == 3
 
 
-def test_runs_of_a_trial_that_are_not_wanted_any_more_do_not_begin() -> None:
+def test_runs_of_a_trial_that_are_no_longer_wanted_are_not_started() -> None:
     asked = [make_trial(1, 0.1, 0.2, 0.3, 0.4), make_trial(2, 0.5)]
     scheduler = Recording(asked, wants_rest=lambda trial: trial.number == 2)
     executor = ToyExecutor(1)
@@ -471,20 +471,20 @@ def test_runs_of_a_trial_that_are_not_wanted_any_more_do_not_begin() -> None:
     sweep.run()
     assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.5]
     killed = [State.KILLED] * 3
-    assert scheduler.told == [(1, [State.FINISHED, *killed]), (2, [State.FINISHED])]
+    assert scheduler.tells == [(1, [State.FINISHED, *killed]), (2, [State.FINISHED])]
 
 
-def test_runs_that_are_not_wanted_any_more_are_stopped_where_they_are() -> None:
+def test_runs_that_are_no_longer_wanted_are_stopped() -> None:
     scheduler = Recording([make_trial(1, 0.1, 0.2)], wants_rest=lambda _: False)
     slow = {0.2: lambda run: progress(run, 3)}  # It does not end by itself.
     executor = ToyExecutor(2, slow)
     sweep, _ = make_sweep(scheduler, executor)
     sweep.run()
     assert executor.stopped == [make_run(0.2).run_id]
-    assert scheduler.told == [(1, [State.FINISHED, State.KILLED])]
+    assert scheduler.tells == [(1, [State.FINISHED, State.KILLED])]
 
 
-def test_a_run_that_another_trial_wants_too_is_not_given_up() -> None:
+def test_a_run_that_another_trial_wants_too_is_not_stopped() -> None:
     asked = [make_trial(1, 0.1, 0.2), make_trial(2, 0.2)]
     scheduler = Recording(asked, wants_rest=lambda trial: trial.number == 2)
     executor = ToyExecutor(1)
@@ -493,10 +493,10 @@ def test_a_run_that_another_trial_wants_too_is_not_given_up() -> None:
     sweep._take_trial()
     sweep.run()
     assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
-    assert (2, [State.FINISHED]) in scheduler.told
+    assert (2, [State.FINISHED]) in scheduler.tells
 
 
-def test_a_trial_whose_runs_are_all_known_hears_of_each() -> None:
+def test_a_trial_whose_runs_are_all_known_receives_each() -> None:
     run = make_run(0.1)
     scheduler = Recording([make_trial(1, 0.1)])
     sweep, _ = make_sweep(
@@ -504,11 +504,11 @@ def test_a_trial_whose_runs_are_all_known_hears_of_each() -> None:
     )
     sweep.run()
     assert scheduler.ended == [(1, State.FINISHED)]
-    assert scheduler.told == [(1, [State.FINISHED])]
+    assert scheduler.tells == [(1, [State.FINISHED])]
 
 
 @pytest.mark.parametrize("is_tested", [True, False])
-def test_a_run_that_was_trained_and_not_tested_is_tested_where_that_is_wanted(
+def test_a_run_that_was_trained_and_not_tested_is_tested_if_a_trial_requires_it(
     is_tested: bool,
 ) -> None:
     run = make_run(0.1)
@@ -518,10 +518,10 @@ def test_a_run_that_was_trained_and_not_tested_is_tested_where_that_is_wanted(
     scheduler, executor = Recording([trials.make_trial(run, purpose=purpose)]), ToyExecutor(1)
     make_sweep(scheduler, executor, recovery=recovery)[0].run()
     assert executor.tested == ([True] if is_tested else [])
-    assert scheduler.told == [(1, [State.FINISHED])]
+    assert scheduler.tells == [(1, [State.FINISHED])]
 
 
-def test_every_trial_is_told_of_however_often_points_come_again() -> None:
+def test_every_trial_ends_however_often_points_are_repeated() -> None:
     """Trials come and go, so that Python gives a new one the address of an old one."""
 
     class Repeating:
@@ -529,7 +529,7 @@ def test_every_trial_is_told_of_however_often_points_come_again() -> None:
 
         def __init__(self) -> None:
             self.asked: list[int] = []
-            self.told: list[int] = []
+            self.tells: list[int] = []
 
         def ask(self) -> Trial | None:
             if len(self.asked) == 60:
@@ -544,14 +544,14 @@ def test_every_trial_is_told_of_however_often_points_come_again() -> None:
             return True
 
         def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
-            self.told.append(trial.number)
+            self.tells.append(trial.number)
             return TrialEnd.of(trial, results)
 
     scheduler = Repeating()
     sweep, tracker = make_sweep(scheduler, ToyExecutor(1))
     sweep._tracker = Forgetful(tracker)
     sweep.run()
-    assert sorted(scheduler.told) == scheduler.asked
+    assert sorted(scheduler.tells) == scheduler.asked
 
 
 RUNS_OF_REPEATING = (make_run(0.1),)
@@ -570,19 +570,19 @@ class Forgetful:
     def end_trial(self, end: TrialEnd) -> None: ...
 
 
-def test_a_cause_of_death_that_comes_again_is_said_once() -> None:
+def test_a_repeated_cause_of_death_is_reported_once() -> None:
     causes = iter(["it died at 0x7f3a, 10:00.", "it died at 0x7f4b, 10:01.", "killed.", "killed."])
     ends = {0.1: lambda run: failed(run, next(causes), is_crash=True)}
-    heard: list[Event | None] = []
+    events: list[Event | None] = []
     recovery = Recovery(MemoryCheckpoints(), NoClaims(), retries=3)
     sweep, _ = make_sweep(
-        Recording([make_trial(1, 0.1)]), ToyExecutor(1, ends), None, heard.append, recovery
+        Recording([make_trial(1, 0.1)]), ToyExecutor(1, ends), None, events.append, recovery
     )
     sweep.run()
-    assert [event.message for event in heard if isinstance(event, Retried)] == [
+    assert [event.message for event in events if isinstance(event, Retried)] == [
         "it died at 0x7f3a, 10:00.",
         "its worker process died again in the same way.",
         "killed.",
     ]
-    (failure,) = [event for event in heard if isinstance(event, Failed)]
+    (failure,) = [event for event in events if isinstance(event, Failed)]
     assert failure.message.startswith("killed. Run the same command again")

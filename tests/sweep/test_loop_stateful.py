@@ -1,4 +1,4 @@
-"""The loop under any order of events: whatever happens, no trial is lost and none is told twice."""
+"""The loop under any order of events: whatever happens, no trial is lost and none ends twice."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -91,7 +91,7 @@ class Scripted:
 
 
 class Fickle:
-    """A scheduler that loses interest in trials when a rule says so, and checks what it is told."""
+    """A scheduler that drops trials when a rule says so, and checks the calls it receives."""
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         self.waiting = list(trials)
@@ -310,12 +310,12 @@ class Loop(RuleBasedStateMachine):
                 losses = [1 / epoch for epoch in range(1, result.epochs + 1)]
                 assert result.history["loss"].tolist() == losses, "each epoch is recorded once"
         if not self.is_interrupted:
-            told = list(self.scheduler.tells)
-            assert sorted(told) == sorted(trial.key for trial in self.scheduler.asked)
+            ended = list(self.scheduler.tells)
+            assert sorted(ended) == sorted(trial.key for trial in self.scheduler.asked)
             assert not self.scheduler.waiting
 
 
-def test_no_order_of_events_loses_a_trial_or_a_claim_or_tells_a_trial_twice() -> None:
+def test_no_order_of_events_loses_a_trial_or_a_claim_or_ends_a_trial_twice() -> None:
     with patch.object(loop, "_POLL_SECONDS", 0), patch.object(loop, "_GRACE_SECONDS", 0):
         run_state_machine_as_test(
             Loop,

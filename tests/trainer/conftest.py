@@ -18,7 +18,7 @@ MakeSource = Callable[..., DataSource]
 
 @pytest.fixture(scope="session")
 def make_source(tmp_path_factory: pytest.TempPathFactory) -> MakeSource:
-    """Write random images, a little brighter with each class, and say where they are."""
+    """Write random images, a little brighter with each class, and return their location."""
     base = tmp_path_factory.mktemp("datasets")
 
     def make(

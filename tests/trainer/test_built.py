@@ -1,4 +1,4 @@
-"""Models that a function of the user's builds: trained like the built-in one, or refused."""
+"""Models that a user's function builds: trained like the built-in one, or refused."""
 
 import textwrap
 from dataclasses import replace
@@ -103,7 +103,9 @@ def built_run(source: DataSource, folder: Path, function: str, **changes: object
 
 def trainer_of(source: DataSource, folder: Path) -> Trainer:
     found = [find_model(f"mine:{name}", (), folder).source for name in NAMES]
-    return Trainer({source.load().fingerprint: source}, {one.fingerprint: one for one in found})
+    return Trainer(
+        {source.load().fingerprint: source}, {model.fingerprint: model for model in found}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,7 @@ def test_a_longer_run_begins_with_the_shorter_one(
         assert np.array_equal(long[name][:3], values)
 
 
-def test_a_rich_model_that_goes_on_gives_the_bits_of_one_that_was_never_interrupted(
+def test_a_rich_model_that_resumes_gives_the_bits_of_one_that_was_never_interrupted(
     source: DataSource, folder: Path, trainer: Trainer
 ) -> None:
     run = built_run(source, folder, "rich", epochs=12)
@@ -212,13 +214,13 @@ def test_it_trains_as_keras_does(source: DataSource, folder: Path, l2: float) ->
     ("function", "words"),
     [
         ("logits", "activation='softmax'"),
-        ("too_many", "not a probability for each of 3 classes"),
-        ("gray", "does not take images of"),
+        ("too_many", "instead of a probability for each of 3 classes"),
+        ("gray", "does not accept images of"),
         ("nothing", "returned NoneType"),
         ("narrow", r"be called with the input shape, the number of classes: narrow\(\) got an"),
     ],
 )
-def test_what_is_no_classifier_of_these_images_is_refused(
+def test_a_model_that_does_not_classify_these_images_is_refused(
     source: DataSource, folder: Path, trainer: Trainer, function: str, words: str
 ) -> None:
     with pytest.raises(TrainingError, match=words):

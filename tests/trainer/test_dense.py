@@ -17,7 +17,7 @@ from signs_sweep.trainer.dense import DenseNetwork, glorot_uniform, tile_widths
         (7, 3, [7]),
     ],
 )
-def test_the_first_kernel_is_cut_into_tiles_that_fit_a_cache(
+def test_the_first_kernel_is_split_into_tiles_that_fit_a_cache(
     features: int, units: int, widths: list[int]
 ) -> None:
     assert tile_widths(features, units) == widths
@@ -28,7 +28,7 @@ class TestInitialWeights:
     def test_equal_seeds_and_shapes_start_equal(self) -> None:
         assert np.array_equal(glorot_uniform(5, (6, 4), 0), glorot_uniform(5, (6, 4), 0))
 
-    def test_other_seeds_start_otherwise(self) -> None:
+    def test_other_seeds_start_differently(self) -> None:
         assert not np.array_equal(glorot_uniform(5, (6, 4), 0), glorot_uniform(6, (6, 4), 0))
 
     def test_the_first_layer_of_a_shape_is_that_of_keras(self) -> None:

@@ -71,7 +71,7 @@ def loop_of(
 
 
 def plain_keras(hidden: tuple[int, ...], parameters: Parameters) -> Any:
-    """Return a compiled Keras model as anyone would write it, with the masks as an input."""
+    """Return a compiled Keras model as usually written, with the masks as an input."""
     import keras
 
     image = outputs = keras.layers.Input(SHAPES[hidden])

@@ -22,14 +22,14 @@ def test_each_part_of_the_key_changes_the_numbers() -> None:
 
 
 def test_seeds_of_more_than_one_word_stay_apart() -> None:
-    """NumPy cuts large integers into words of 32 bits, which must not read as another key."""
+    """NumPy cuts large integers into words of 32 bits, which must not collide with another key."""
     seeds = [0, 1, 2**32 - 1, 2**32, 2**32 + 1, 2**33, 2**64 + 1]
     keys = [(seed, purpose, epoch) for seed in seeds for purpose in Purpose for epoch in (0, 1, 2)]
     assert len({draws(*key) for key in keys}) == len(keys)
 
 
 def test_the_numbers_of_a_key_never_change_by_accident() -> None:
-    """Where they must change, raise TRAINING_VERSION."""
+    """If they must change, raise TRAINING_VERSION."""
     assert sample_order(3, 0, 8).tolist() == [6, 1, 3, 0, 4, 5, 7, 2]
     assert dropout_mask(3, 0, 2, 6, 0.5).tolist() == [[0, 1, 0, 0, 1, 1], [1, 0, 0, 0, 1, 0]]
 

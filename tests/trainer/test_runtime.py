@@ -1,4 +1,4 @@
-"""The settings of TensorFlow that speed and bits depend on."""
+"""The settings of TensorFlow that the speed and the bits depend on."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def test_a_process_that_trains_has_one_thread_and_is_quiet(with_avx512: None) ->
     }
 
 
-def test_the_given_environment_is_left_alone(with_avx512: None) -> None:
+def test_the_given_environment_is_not_changed(with_avx512: None) -> None:
     given = {"HOME": "/home/me"}
     runtime.training_environment(given)
     assert given == {"HOME": "/home/me"}
@@ -78,7 +78,7 @@ def test_what_the_bits_depend_on_is_described() -> None:
 
 
 @pytest.mark.slow
-def test_what_keras_imports_for_others_is_left_out_and_can_still_be_imported() -> None:
+def test_what_keras_imports_for_other_uses_is_skipped_and_can_still_be_imported() -> None:
     code = (
         "import sys; from signs_sweep.trainer import runtime; runtime.prepare(is_worker=True)\n"
         "names = {'pandas', 'sklearn', 'matplotlib', 'pyarrow'} & set(sys.modules); import pandas\n"
@@ -103,7 +103,7 @@ def test_tensorflow_gets_one_thread() -> None:
 
 
 @pytest.mark.slow
-def test_preparing_after_tensorflow_was_used_is_no_error() -> None:
+def test_preparing_after_tensorflow_was_used_is_not_an_error() -> None:
     import tensorflow as tf
 
     tf.zeros(1)

@@ -1,4 +1,4 @@
-"""A run through its epochs: the same bits each time, the right events, and how it breaks off."""
+"""A run through its epochs: the same bits each time, the right events, and how it fails."""
 
 import itertools
 import os
@@ -93,7 +93,7 @@ class TestEvents:
         assert np.all(np.diff(times) >= 0)
         assert parts[0].metrics.keys() == {"loss", "accuracy"}
 
-    def test_the_end_tells_how_good_the_network_is(
+    def test_the_end_has_the_metrics_of_the_network(
         self, source: DataSource, trainer: Trainer
     ) -> None:
         finished = list(trainer.train(run_on(source)))[-1]
@@ -110,10 +110,10 @@ class TestEvents:
         assert finished.seconds > 0
         assert finished.guessing_since is None
 
-    def test_the_end_tells_since_when_a_dead_network_has_only_guessed(
+    def test_the_end_has_the_epoch_since_which_a_dead_network_has_only_guessed(
         self, source: DataSource, trainer: Trainer
     ) -> None:
-        """The first steps are so large that no hidden unit answers any more."""
+        """The first steps are so large that no hidden unit is active any longer."""
         finished = list(trainer.train(run_on(source, learning_rate=10, l2=0, epochs=100)))[-1]
         assert finished.guessing_since is not None
         assert finished.guessing_since <= 85
@@ -212,7 +212,7 @@ class TestBreakingOff:
         assert history(seen)["loss"].shape == (caught.value.epoch - 1,)
         assert all(np.isfinite(values).all() for values in history(seen).values())
 
-    def test_a_run_that_breaks_in_its_very_last_step_has_diverged_too(
+    def test_a_run_that_breaks_in_its_last_step_has_diverged_too(
         self, source: DataSource, trainer: Trainer
     ) -> None:
         run = run_on(source, learning_rate=1e30, epochs=1, batch_size=60)
@@ -241,7 +241,7 @@ class TestBreakingOff:
 class TestCheckpoints:
     @pytest.fixture(scope="class")
     def keeping(self, source: DataSource) -> Trainer:
-        """A trainer that makes a checkpoint whenever it can."""
+        """A trainer that makes as many checkpoints as possible."""
         return Trainer({source.load().fingerprint: source}, checkpoint_seconds=0)
 
     def test_there_is_one_after_every_progress_and_one_at_the_end(
@@ -250,11 +250,11 @@ class TestCheckpoints:
         events = list(keeping.train(run_on(source, epochs=40)))
         made = [event for event in events if isinstance(event, Checkpoint)]
         assert len(made) > 2
-        assert [one.is_end for one in made[-2:]] == [True, True]
-        assert not any(one.is_end for one in made[:-2])
+        assert [checkpoint.is_end for checkpoint in made[-2:]] == [True, True]
+        assert not any(checkpoint.is_end for checkpoint in made[:-2])
         assert made[-1].epoch == 40
 
-    def test_a_run_that_goes_on_gives_the_bits_of_one_that_was_never_interrupted(
+    def test_a_run_that_resumes_gives_the_bits_of_one_that_was_never_interrupted(
         self, source: DataSource, keeping: Trainer, trainer: Trainer
     ) -> None:
         run = run_on(source, epochs=40, validation=0.2)
@@ -268,7 +268,7 @@ class TestCheckpoints:
             assert resumed[0].last_epoch == checkpoint.epoch < 40
             assert bits(resumed) == expected
 
-    def test_a_longer_run_goes_on_from_the_end_of_a_shorter_one(
+    def test_a_longer_run_resumes_from_the_end_of_a_shorter_one(
         self, source: DataSource, keeping: Trainer, trainer: Trainer
     ) -> None:
         end = list(keeping.train(run_on(source, epochs=5)))[-2]
@@ -277,7 +277,7 @@ class TestCheckpoints:
         assert [part.first_epoch for part in resumed[:2]] == [1, 6]
         assert bits(resumed) == bits(list(trainer.train(long)))
 
-    def test_a_run_whose_last_epoch_is_in_the_checkpoint_is_only_read_off(
+    def test_a_run_whose_last_epoch_is_in_the_checkpoint_is_only_evaluated(
         self, source: DataSource, keeping: Trainer, trainer: Trainer
     ) -> None:
         run = run_on(source, epochs=5)
@@ -287,7 +287,7 @@ class TestCheckpoints:
         assert bits([before, finished]) == bits(list(trainer.train(run)))
 
     @pytest.mark.parametrize("kind", ["nonsense", "another run"])
-    def test_what_is_no_checkpoint_of_the_run_is_not_used(
+    def test_an_invalid_checkpoint_is_not_used(
         self, source: DataSource, keeping: Trainer, trainer: Trainer, kind: str
     ) -> None:
         run = run_on(source, epochs=5)
@@ -295,17 +295,17 @@ class TestCheckpoints:
         content = b"nonsense" if kind == "nonsense" else other
         assert bits(list(trainer.train(run, content))) == bits(list(trainer.train(run)))
 
-    def test_without_the_wish_for_them_there_are_none(
+    def test_without_checkpoint_seconds_there_are_none(
         self, source: DataSource, trainer: Trainer
     ) -> None:
         events = list(trainer.train(run_on(source, epochs=3)))
         assert not any(isinstance(event, Checkpoint) for event in events)
         assert trainer.checkpoint() is None
 
-    def test_a_state_beyond_the_epochs_that_were_told_of_is_never_kept(
+    def test_a_state_beyond_the_epochs_that_were_reported_is_never_kept(
         self, source: DataSource, keeping: Trainer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A call that diverges in the middle has told of its first epochs only."""
+        """A call that diverges in the middle has reported only its first epochs."""
         run = run_on(source, epochs=40)
         events: list[Event] = []
         advance = EpochLoop.advance

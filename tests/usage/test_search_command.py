@@ -53,7 +53,7 @@ def test_it_says_which_is_best_and_whether_it_beats_the_default(searched) -> Non
     assert "Best: trial " in done.stdout
     assert "Over 2 fresh seeds (2 to 3): val_accuracy" in done.stdout
     assert "Over 2 fresh seeds (2 to 3): test_accuracy" in done.stdout
-    assert "Of the 5 candidates it judged the winner alone" in done.stdout
+    assert "Of the 5 candidates, only the winner was evaluated on it" in done.stdout
 
 
 def test_mlflow_has_the_search_its_trials_and_their_runs(searched) -> None:
@@ -70,7 +70,7 @@ def test_mlflow_has_the_search_its_trials_and_their_runs(searched) -> None:
             run for run in runs if run.data.tags.get("mlflow.parentRunId") == trial.info.run_id
         ]
         assert len(replicates) == 2
-        is_fresh = "fresh" in trial.info.run_name
+        is_fresh = trial.info.run_name.startswith("confirmation")
         for run in replicates:
             assert run.info.status == "FINISHED"
             assert ("test_accuracy" in run.data.metrics) == is_fresh
@@ -222,9 +222,9 @@ def test_from_python_the_runs_of_a_trial_can_be_found(searched, monkeypatch) -> 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("validation: 0.2\n", ""), "search chooses by held-out samples"),
+        (("validation: 0.2\n", ""), "compares trials on held-out samples"),
         (("trials: 5", "trials: 5\n  objective: test_accuracy"), "the test set is used once"),
-        (("trials: 5", "trials: 5\n  pruner: median"), "for several use wilcoxon"),
+        (("trials: 5", "trials: 5\n  pruner: median"), "for several seeds, use wilcoxon"),
         (("name: random", "name: gp"), "needs a package"),
         (("l2: {low: 1e-4", "batch_size: {low: 8, high: 64}\n    l2: {low: 1e-4"), "goes up to 64"),
     ],

@@ -1,1 +1,1 @@
-"""What comes of a sweep: the table of its runs and the pictures of a run."""
+"""The results of a sweep: tables of runs and settings, and the answer to its question."""

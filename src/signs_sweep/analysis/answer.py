@@ -1,4 +1,4 @@
-"""What the runs of an experiment say to its question, in a sentence or two."""
+"""The answer of an experiment to its question, in one or two sentences."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ _NAMES = {"val_accuracy": "validation accuracy", "test_accuracy": "test accuracy
 
 
 def answer(rows: Sequence[Row]) -> str | None:
-    """Return which setting was best, by how much and over how many seeds; None without results.
+    """Return which setting was best, by how much, and over how many seeds; None without results.
 
     Args:
-        rows: the runs of one experiment, of one version of the training.
+        rows: the runs of one experiment, all of one training version.
     """
     metric = chosen_metric(rows)
     settings = settings_of(rows)
-    means = [(one, mean) for one in settings if (mean := one.mean(metric)) is not None]
+    means = [(each, mean) for each in settings if (mean := each.mean(metric)) is not None]
     if not means:
         return None
     if len(settings) == 1:
@@ -31,28 +31,28 @@ def answer(rows: Sequence[Row]) -> str | None:
     if len(means) == 1:
         only, varying = means[0][0], varying_values(rows)
         return (
-            f"Of {len(settings)} settings only {only.name(varying)} has a finished run: "
+            f"Of {len(settings)} settings, only {only.name(varying)} has a finished run: "
             f"{_NAMES[metric]} {_mean(only, metric)}."
         )
     ranked = sorted(means, key=lambda pair: -pair[1])
     (best, mean), others = ranked[0], ranked[1:]
     varying = varying_values(rows)
-    equal = [one for one, value in others if value == mean]
+    equal = [setting for setting, value in others if value == mean]
     if equal:
-        names = [one.name(varying) for one in (best, *equal)]
+        names = [setting.name(varying) for setting in (best, *equal)]
         listed = f"{', '.join(names[:-1])} and {names[-1]}"
         return f"{listed} are equally good by {_NAMES[metric]}: {_mean(best, metric)}."
     is_baseline = best.is_baseline
     name = f"the baseline {best.name(varying)}" if is_baseline else best.name(varying)
     text = f"Best of {len(means)} by {_NAMES[metric]}: {name}, {_mean(best, metric)}"
-    other = None if is_baseline else baselines_of(settings)[settings.index(best)]
-    if other is not None:
-        return text + _compared(best, other, metric, "the baseline ", varying)
+    baseline = None if is_baseline else baselines_of(settings)[settings.index(best)]
+    if baseline is not None:
+        return text + _compared(best, baseline, metric, "the baseline ", varying)
     return text + _compared(best, others[0][0], metric, "the next best, ", varying)
 
 
 def _spread(setting: Setting, metric: str) -> str:
-    """Return how one setting did over its seeds."""
+    """Return the mean and spread of a single setting over its seeds."""
     scores = setting.scores(metric).values()
     text = f"{_NAMES[metric].capitalize()}: {_mean(setting, metric)}"
     if len(scores) < 2:
@@ -67,24 +67,24 @@ def _mean(setting: Setting, metric: str) -> str:
     return f"{setting.mean(metric):.4f} ({over})"
 
 
-def _compared(best: Setting, other: Setting, metric: str, what: str, varying: Sequence[str]) -> str:
+def _compared(best: Setting, other: Setting, metric: str, role: str, varying: Sequence[str]) -> str:
     """Return by how much the best exceeds another setting, and whether that may be chance."""
-    name = f"{what}{other.name(varying)}"
-    found = difference(best, other, metric)
-    if found is None and not other.scores(metric):
+    name = f"{role}{other.name(varying)}"
+    gain = difference(best, other, metric)
+    if gain is None and not other.scores(metric):
         return f". There is no finished run of {name}."
-    if found is None:
+    if gain is None:
         return f". It shares no seed with {name}: {_mean(other, metric)}."
-    if isinstance(found, float):
-        text = f", {found:+.4f} against {name}"
+    if isinstance(gain, float):
+        text = f", {gain:+.4f} against {name}"
         if len(best.rows) == 1:
-            return f"{text}. One seed cannot tell this from chance: write `seeds: 10` in the spec."
+            return f"{text}. One seed cannot rule out chance: write `seeds: 10` in the spec."
         return f"{text} with the only seed that both have finished. This may be chance."
-    if found.low == found.high:
-        each = f"with each of the {found.pairs:,} seeds"
-        return f", {found.mean:+.4f} against {name} {each}. So few seeds may agree by chance."
+    if gain.low == gain.high:
+        each = f"with each of the {gain.pairs:,} seeds"
+        return f", {gain.mean:+.4f} against {name} {each}. So few seeds may agree by chance."
     text = (
-        f", {found.mean:+.4f} against {name} ({found.pairs:,} seeds, 95 % interval "
-        f"{found.low:+.4f} to {found.high:+.4f})"
+        f", {gain.mean:+.4f} against {name} ({gain.pairs:,} seeds, 95 % interval "
+        f"{gain.low:+.4f} to {gain.high:+.4f})"
     )
-    return f"{text}." if found.is_clear else f"{text}. This may be chance."
+    return f"{text}." if gain.is_clear else f"{text}. This may be chance."

@@ -10,7 +10,7 @@ from signs_sweep.statistics.replicates import deviation, mean
 
 @dataclass(frozen=True)
 class Setting:
-    """The runs of an experiment that differ in their seeds alone.
+    """The runs of an experiment that differ only in their seeds.
 
     Attributes:
         rows: the runs, in order, at least one.
@@ -24,20 +24,20 @@ class Setting:
         return any(row.baseline == row.run_id for row in self.rows)
 
     def scores(self, metric: str) -> dict[Seeds, float]:
-        """Return a metric by seeds, of the runs that are finished and have it."""
-        found = {row.seeds: row.score(metric) for row in self.rows}
-        return {seeds: score for seeds, score in found.items() if score is not None}
+        """Return a metric by seeds, for the runs that are finished and have it."""
+        scores = {row.seeds: row.score(metric) for row in self.rows}
+        return {seeds: score for seeds, score in scores.items() if score is not None}
 
     def mean(self, metric: str) -> float | None:
         """Return the mean of a metric over the seeds; None if no run has it."""
         return mean([*self.scores(metric).values()])
 
     def deviation(self, metric: str) -> float | None:
-        """Return the standard deviation of a metric over at least two seeds."""
+        """Return the standard deviation of a metric over the seeds; None for fewer than two."""
         return deviation([*self.scores(metric).values()])
 
     def name(self, varying: Sequence[str]) -> str:
-        """Return what tells it from others: its label or else the values that vary."""
+        """Return what distinguishes it from others: its label, else the values that vary."""
         row = self.rows[0]
         if row.label:
             return row.label
@@ -50,7 +50,7 @@ class Setting:
 
 
 def settings_of(rows: Sequence[Row]) -> list[Setting]:
-    """Group runs by experiment, label and all values but the seeds, in the order of the runs."""
+    """Group runs by experiment, label and all values except seeds, in the order of the runs."""
     groups: dict[object, list[Row]] = {}
     for row in rows:
         values = tuple(item for item in row.params.items() if item[0] not in SEED_NAMES)
@@ -59,42 +59,42 @@ def settings_of(rows: Sequence[Row]) -> list[Setting]:
 
 
 def baselines_of(settings: Sequence[Setting]) -> list[Setting | None]:
-    """Return for each setting the one that it is compared with, if that is among them."""
+    """Return for each setting the setting that it is compared with, or None if not present."""
     of_run = {row.run_id: setting for setting in settings for row in setting.rows}
     return [
-        next((of_run[row.baseline] for row in one.rows if row.baseline in of_run), None)
-        for one in settings
+        next((of_run[row.baseline] for row in setting.rows if row.baseline in of_run), None)
+        for setting in settings
     ]
 
 
 def replicated(rows: Sequence[Row]) -> list[Row]:
-    """Return the runs of settings with several seeds, and of what those are compared with."""
+    """Return the runs of settings with several seeds and of the baselines of those settings."""
     settings = settings_of(rows)
     pairs = list(zip(settings, baselines_of(settings), strict=True))
-    wanted = {id(one) for pair in pairs if len(pair[0].rows) > 1 for one in pair}
-    return [row for one in settings if id(one) in wanted for row in one.rows]
+    wanted = {id(setting) for pair in pairs if len(pair[0].rows) > 1 for setting in pair}
+    return [row for setting in settings if id(setting) in wanted for row in setting.rows]
 
 
-def difference(one: Setting, other: Setting, metric: str) -> Difference | float | None:
+def difference(setting: Setting, other: Setting, metric: str) -> Difference | float | None:
     """Return by how much a setting exceeds another in a metric, over the seeds that both have.
 
-    With a single pair of runs it is a number without an interval, without any it is None.
+    A single shared pair of seeds gives a number without an interval, none gives None.
     """
-    ours, theirs = one.scores(metric), other.scores(metric)
-    shared = [seeds for seeds in ours if seeds in theirs]
+    scores, references = setting.scores(metric), other.scores(metric)
+    shared = [seeds for seeds in scores if seeds in references]
     if len(shared) < 2:
-        return ours[shared[0]] - theirs[shared[0]] if shared else None
-    return paired_difference([ours[seeds] for seeds in shared], [theirs[one] for one in shared])
+        return scores[shared[0]] - references[shared[0]] if shared else None
+    return paired_difference([scores[each] for each in shared], [references[s] for s in shared])
 
 
 def varying_values(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return the names of what differs between runs in `Row.params`, seeds left out."""
+    """Return the names in `Row.params` whose values differ between runs, except seeds."""
     names = dict.fromkeys(name for row in rows for name in row.params if name not in SEED_NAMES)
     return tuple(name for name in names if len({row.params.get(name) for row in rows}) > 1)
 
 
 def chosen_metric(rows: Sequence[Row]) -> str:
-    """Return what settings are compared by: held-out samples where all runs have them."""
+    """Return the metric that compares settings: `val_accuracy` if all finished runs have it."""
     finished = [row for row in rows if row.result and row.result.state.is_finished]
     is_validated = bool(finished) and all(row.score("val_accuracy") is not None for row in finished)
     return "val_accuracy" if is_validated else "test_accuracy"

@@ -18,32 +18,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METRIC_COLUMNS = ("loss", "final_train_accuracy", "val_accuracy", "test_accuracy")
-"""Shown for every run, where it has them; `loss` is the training loss of the last epoch."""
+"""Shown for every run that has them; `loss` is the training loss of the last epoch."""
 
 
 def build_table(
     rows: Sequence[Row], *, sort: str | None = None, metrics: Sequence[str] = ()
 ) -> "pd.DataFrame":
-    """Return one line a run: what varies, seeds, state, metrics, epochs and seconds.
+    """Return one row per run: varying values, seeds, state, metrics, epochs and seconds.
 
     Args:
-        rows: the runs, in the order to show.
-        sort: a column to sort by, best first for accuracies and losses; the order given if None.
-        metrics: further metrics to show.
+        rows: the runs, in display order.
+        sort: a column to sort by, best first for accuracies and losses; None keeps the order.
+        metrics: additional metrics to show.
 
     Returns:
-        A DataFrame indexed by run_id. Columns that would be empty or the same everywhere
-        (`experiment` of a single one, labels that nobody gave, parameters that do not vary) are
-        left out; `epochs` is the number trained, or asked for where there is no result. With a
-        baseline, `is_baseline` marks it and `difference` is by how much a run exceeds the run of
-        the baseline with the same seeds, in validation accuracy where all runs have it, else in
-        test accuracy. `guessing_since` is there if some run learned nothing: the epoch from which
-        on its loss has not been below that of guessing. `version` is there if runs of several
-        versions of the training are, and `older_version` if one of them has finished a run that is
-        new in this one.
+        A DataFrame indexed by run_id. Columns that would be empty or constant (`experiment` if
+        there is only one, `label` if no run has one, parameters that do not vary) are left out;
+        `epochs` is the number trained, or requested if there is no result. With a baseline,
+        `is_baseline` marks it and `difference` is by how much a run exceeds the baseline's run with
+        the same seeds, in validation accuracy if all runs have it, else in test accuracy.
+        `guessing_since` is present if a run learned nothing: the first epoch since which its loss
+        has not been below that of guessing. `version` is present if the runs have several training
+        versions, and `older_version` if a run that is new in this version is finished in an older.
 
     Raises:
-        UsageError: `sort` or one of `metrics` is not known of any run.
+        UsageError: `sort` or one of `metrics` is unknown for every run.
     """
     import pandas as pd
 
@@ -69,24 +68,24 @@ def build_table(
 def build_settings(
     rows: Sequence[Row], *, sort: str | None = None, metrics: Sequence[str] = ()
 ) -> "pd.DataFrame":
-    """Return one line a setting: what varies, and means over its seeds.
+    """Return one row per setting: varying values, and means over its seeds.
 
     Args:
-        rows: the runs, in the order to show.
-        sort: a column to sort by, best first for accuracies and losses; the order given if None.
-        metrics: further metrics to show.
+        rows: the runs, in display order.
+        sort: a column to sort by, best first for accuracies and losses; None keeps the order.
+        metrics: additional metrics to show.
 
     Returns:
-        A DataFrame indexed by `setting`, numbers from 1. `runs` is the number of finished runs,
-        metrics are means over them, `deviation` is the standard deviation of the one that settings
-        are compared by: validation accuracy where all runs have it, else test accuracy. With a
-        baseline, `is_baseline` marks it, and `difference` is the mean difference to it in that
-        metric over the seeds that both have, `difference_low` and `difference_high` the ends of
-        its 95 % interval (paired t-test), which takes two seeds. `guessing` counts runs that give
-        every image the same class, if there are any.
+        A DataFrame indexed by `setting`, numbered from 1. `runs` is the number of finished runs,
+        metrics are means over them, `deviation` is the standard deviation of the metric that
+        compares settings: validation accuracy if all runs have it, else test accuracy. With a
+        baseline, `is_baseline` marks it, and `difference` is the mean difference from it in that
+        metric over the seeds that both have, `difference_low` and `difference_high` the ends of its
+        95 % confidence interval (paired t-test), which needs two seeds. `guessing` counts the runs
+        that give every image the same class, if there are any.
 
     Raises:
-        UsageError: `sort` or one of `metrics` is not known of any run.
+        UsageError: `sort` or one of `metrics` is unknown for every run.
     """
     import pandas as pd
 
@@ -102,9 +101,9 @@ def build_settings(
         finished = [row for row in setting.rows if row.result and row.result.state.is_finished]
         record |= {"runs": len(finished)} | {name: setting.mean(name) for name in shown}
         record |= {"deviation": setting.deviation(metric), "is_baseline": setting.is_baseline}
-        found = None if baseline is None else difference(setting, baseline, metric)
-        interval = (found.low, found.high) if isinstance(found, Difference) else (None, None)
-        record["difference"] = found.mean if isinstance(found, Difference) else found
+        gain = None if baseline is None else difference(setting, baseline, metric)
+        interval = (gain.low, gain.high) if isinstance(gain, Difference) else (None, None)
+        record["difference"] = gain.mean if isinstance(gain, Difference) else gain
         record["difference_low"], record["difference_high"] = interval
         record["guessing"] = sum(bool(row.result.guessing_since) for row in finished if row.result)
         records.append(record)
@@ -118,7 +117,7 @@ def build_settings(
 
 
 def _needless(rows: Sequence[Row]) -> list[str]:
-    """Return the columns that would be empty or the same everywhere."""
+    """Return the columns that would be empty or constant."""
     needless = []
     if len({row.experiment for row in rows}) < 2:
         needless.append("experiment")
@@ -130,7 +129,7 @@ def _needless(rows: Sequence[Row]) -> list[str]:
 
 
 def _known_metrics(rows: Sequence[Row], metrics: Sequence[str]) -> set[str]:
-    """Return the metrics that some run has.
+    """Return the metrics that any run has.
 
     Raises:
         UsageError: one of `metrics` is not among them.
@@ -147,30 +146,30 @@ def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":
         return table
     if sort not in table.columns:
         raise UsageError(_unknown("column to sort by", sort, table.columns))
-    is_better_high = sort.endswith("accuracy") or sort == "difference"
-    return table.sort_values(sort, ascending=not is_better_high, kind="stable")
+    is_higher_better = sort.endswith("accuracy") or sort == "difference"
+    return table.sort_values(sort, ascending=not is_higher_better, kind="stable")
 
 
 def _record(row: Row, columns: Iterable[str], scores: dict[str, float | None]) -> list[Any]:
     """Return the values of a run, column by column."""
     result = row.result
-    known: dict[str, Any] = dict(result.metrics) if result else {}
-    known |= row.params
-    ours, theirs = scores[row.run_id], scores.get(row.baseline or "")
-    known |= {
+    values: dict[str, Any] = dict(result.metrics) if result else {}
+    values |= row.params
+    score, baseline = scores[row.run_id], scores.get(row.baseline or "")
+    values |= {
         "experiment": row.experiment,
         "label": row.label,
         "state": result.state.value if result else "NEW",
         "epochs": result.epochs if result else row.parameters.epochs,
         "seconds": result.seconds if result else None,
         "is_baseline": row.baseline == row.run_id,
-        "difference": None if ours is None or theirs is None else ours - theirs,
+        "difference": None if score is None or baseline is None else score - baseline,
         "guessing_since": result.guessing_since if result else None,
         "older_version": row.older,
     }
-    return [known.get(name) for name in columns]
+    return [values.get(name) for name in columns]
 
 
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
     names = ", ".join(sorted(map(str, known))) or "none yet: nothing has been trained"
-    return f"unknown {what} '{name}'. Known: {names}"
+    return f"unknown {kind} '{name}'. Known: {names}"

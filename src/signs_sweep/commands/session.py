@@ -123,8 +123,8 @@ class Session:
             claims=self._store.claims,
             look_up=self._look_up,
             retries=self._options.retries,
-            is_wanted=not self._options.force,
-            tell=self._tell,
+            uses_checkpoints=not self._options.force,
+            warn=self._tell,
         )
         sweep = Sweep(scheduler, self.executor, self.tracker, known, self._listener, recovery)
         if self.is_interrupted:

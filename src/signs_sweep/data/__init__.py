@@ -1,8 +1,8 @@
-"""Datasets: finding, reading, checking, splitting and, where there are none, drawing them.
+"""Datasets: finding, reading, checking and splitting them, and drawing one if there are no photos.
 
-A spec says `data: signs`; `find_source` turns that into a `DataSource`, which is small enough to
+A spec has `data: signs`; `find_source` turns that into a `DataSource`, which is small enough to
 send to a worker, and `DataSource.load` into a `Dataset`, whose fingerprint becomes part of every
-run. Neither h5py nor Pillow is imported before it is needed.
+run. h5py and Pillow are imported only when they are needed.
 """
 
 from signs_sweep.data.dataset import Dataset

@@ -1,4 +1,4 @@
-"""The arrays of one HDF5 file. What HDF5 cannot read, or would make up, is a `DataError`."""
+"""The arrays of an HDF5 file. Values that are unreadable or were not stored are a `DataError`."""
 
 import errno
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from signs_sweep.errors import DataError
 
 
 class StoredArray:
-    """An array in a file, of which only shape and type have been read.
+    """An array in a file, whose values are read on request.
 
     Attributes:
         name: its name.
-        shape: its shape; None if it has none, not even that of a single value.
-        size: how many elements it has.
-        dtype: type of an element.
+        shape: its shape; None for a null dataset, which has no values.
+        size: number of its elements.
+        dtype: type of its elements.
     """
 
     def __init__(self, path: Path, dataset: Any) -> None:
@@ -35,20 +35,20 @@ class StoredArray:
         self._bytes = self.size * self.dtype.itemsize
 
     def check_memory(self) -> None:
-        """Check that the values fit into the memory that is available.
+        """Check that the values fit into the available memory.
 
         Raises:
-            DataError: they do not.
+            DataError: the values do not fit.
         """
         available = available_memory()
         if available is not None and self._bytes > available:
-            raise self._too_large(f"and {_gigabytes(available)} are available")
+            raise self._too_large(f"but only {_gigabytes(available)} is available")
 
     def read(self) -> NDArray[Any]:
         """Read the values.
 
         Raises:
-            DataError: they are damaged, or there is no memory for them.
+            DataError: the values are damaged or do not fit into memory.
         """
         with _reading(self._path, self._dataset):
             try:
@@ -74,7 +74,7 @@ class ArrayFile:
 
         with _reading(self.path):
             if not self.path.is_file():
-                problem = "is not a file" if self.path.exists() else "is not there"
+                problem = "is not a file" if self.path.exists() else "does not exist"
                 raise DataError(f"{self.path} {problem}. It should be an HDF5 file.")
             self._file = h5py.File(self.path, "r")
         return self
@@ -98,30 +98,30 @@ class ArrayFile:
             )
 
     def find(self, name: str) -> StoredArray | None:
-        """Return an array; None if there is none of that name.
+        """Return an array, or None if the file has no array of this name.
 
         Raises:
-            DataError: it is damaged, not stored as a whole, a link that leads nowhere, or larger
-                than the memory.
+            DataError: the array is damaged, not stored completely, a broken link, or larger than
+                the available memory.
         """
         import h5py
 
         with _reading(self.path):
             link = self._file.get(name, getlink=True)
             if not isinstance(link, h5py.SoftLink | h5py.ExternalLink):
-                found = self._file.get(name)
+                dataset = self._file.get(name)
         if isinstance(link, h5py.SoftLink | h5py.ExternalLink):
-            found = self._follow(name, link)
-        if not isinstance(found, h5py.Dataset):
+            dataset = self._follow(name, link)
+        if not isinstance(dataset, h5py.Dataset):
             return None
         with _reading(self.path):
-            unwritten = find_unwritten(found)
+            unwritten = find_unwritten(dataset)
         if unwritten:
             raise DataError(
                 f"{self.path}: {name} cannot be read: {unwritten}. HDF5 would fill in zeros. "
-                "Put back what is missing, or write the array again."
+                "Restore what is missing, or write the array again."
             )
-        array = StoredArray(self.path, found)
+        array = StoredArray(self.path, dataset)
         array.check_memory()
         return array
 
@@ -134,21 +134,21 @@ class ArrayFile:
             target = f"{link.path} in the file " if isinstance(link, h5py.ExternalLink) else ""
             target += getattr(link, "filename", link.path)
             raise DataError(
-                f"{self.path}: {name} is a link to {target}, which cannot be followed. Put back "
-                "what it leads to, or store the array itself."
+                f"{self.path}: {name} is a link to {target}, which cannot be opened. Restore the "
+                "target, or store the array itself."
             ) from error
 
     def attribute(self, name: str) -> Any:
-        """Return an attribute of the file; None if it has none of that name."""
+        """Return an attribute of the file, or None if the file has no attribute of this name."""
         with _reading(self.path):
             return self._file.attrs.get(name)
 
 
 @contextmanager
 def _reading(path: Path, dataset: Any = None) -> Iterator[None]:
-    """Turn whatever h5py raises into a `DataError`. Only calls of h5py belong into it.
+    """Turn exceptions of h5py into a `DataError`. Use it only around calls of h5py.
 
-    A damaged file makes it raise a dozen types of exceptions, which no version promises.
+    For damaged files h5py raises a dozen types of exceptions, none of them documented.
     """
     try:
         yield
@@ -165,31 +165,31 @@ def _reason(path: Path, dataset: Any, error: Exception) -> str:
 
     match getattr(error, "errno", None):
         case errno.EACCES | errno.EPERM:
-            return "you may not read it. Ask its owner for permission"
+            return "you have no permission to read it. Ask its owner"
         case errno.EAGAIN | errno.ENOLCK:
             return (
-                "another program is writing to it. Wait until that is done, or, if none is, set "
-                "the variable HDF5_USE_FILE_LOCKING=FALSE"
+                "another program is writing to it. Wait until that program has finished, or, if no "
+                "program is writing, set the variable HDF5_USE_FILE_LOCKING=FALSE"
             )
-    if dataset is not None and (lacking := _lacking_filter(dataset)):
-        return f"it is compressed with {lacking}, which is not installed. Write it again with gzip"
+    if dataset is not None and (missing := _missing_filter(dataset)):
+        return f"it is compressed with {missing}, which is not installed. Write it again with gzip"
     if isinstance(error, TypeError):
-        return "NumPy has no such type of elements. Write it again with another one"
+        return "NumPy does not support the type of its elements. Write it with a different type"
     if h5py.is_hdf5(path):
-        return "it is damaged or was cut short. Fetch or make it again"
+        return "it is damaged or truncated. Download or create it again"
     return "it is not an HDF5 file"
 
 
-def _lacking_filter(dataset: Any) -> str | None:
+def _missing_filter(dataset: Any) -> str | None:
     from h5py import h5z
 
     try:
         plist = dataset.id.get_create_plist()
         filters = [plist.get_filter(number) for number in range(plist.get_nfilters())]
-        lacking = [one for one in filters if not h5z.filter_avail(one[0])]
-    except Exception:  # noqa: BLE001 - the file is damaged, and what for is told already
+        missing = [(key, name) for key, _, _, name in filters if not h5z.filter_avail(key)]
+    except Exception:  # noqa: BLE001 - the file is damaged, which the caller reports
         return None
-    return f"the filter {lacking[0][0]} {lacking[0][3]!r}" if lacking else None
+    return f"the filter {missing[0][0]} {missing[0][1]!r}" if missing else None
 
 
 def _gigabytes(amount: int) -> str:

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled images in memory. Nobody writes into the arrays.
+    """Labelled images in memory. The arrays must not be modified.
 
     Attributes:
-        name: what a person calls it, as in `signs`.
+        name: its name for people, such as `signs`.
         train_images: uint8 of shape (n, height, width, channels).
         train_labels: int64 of shape (n,), each an index into `classes`.
         test_images: uint8 of shape (m, height, width, channels).
         test_labels: int64 of shape (m,), each an index into `classes`.
         classes: names of the classes.
-        drawn: whether the images come from this package's own pencil instead of a camera.
+        drawn: whether the images are drawn by this package instead of photos.
     """
 
     name: str
@@ -32,9 +32,9 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that name the content: equal for equal arrays and classes.
+        """16 hex digits that identify the content: equal for equal arrays and classes.
 
-        Neither the name of the dataset nor the place of its files has a part in it.
+        They do not depend on the name of the dataset or the location of its files.
         """
         digest = sha256(repr(self.classes).encode())
         for array, dtype in (
@@ -54,7 +54,7 @@ class Dataset:
         return height, width, channels
 
     def describe(self) -> str:
-        """One line for people, as in `signs, 1,080 + 120 photos (7c1e90ab)`."""
+        """Return one line for people, such as `signs, 1,080 + 120 photos (7c1e90ab)`."""
         sizes = f"{self.name}, {len(self.train_labels):,} + {len(self.test_labels):,}"
         digits = self.fingerprint[:8]
         return f"{sizes} images (drawn, {digits})" if self.drawn else f"{sizes} photos ({digits})"

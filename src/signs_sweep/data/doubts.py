@@ -1,4 +1,4 @@
-"""What makes the results of a dataset doubtful, though it can be trained on."""
+"""Properties of a dataset that make its results doubtful, although training is possible."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -12,55 +12,54 @@ _MOST_NAMED = 5
 
 
 def find_doubts(dataset: Dataset) -> list[str]:
-    """Return a sentence for each thing that a person should know before believing a result.
+    """Return a sentence for each property of a dataset that makes its results doubtful.
 
-    These are test images that are training images too, classes without an image, and blank images.
+    These are test images that are also training images, training images with two labels, classes
+    without images, and blank images.
     """
     parts = (
         ("training", dataset.train_images, dataset.train_labels),
         ("test", dataset.test_images, dataset.test_labels),
     )
-    found = _shared(dataset)
+    doubts = _shared(dataset)
     for part, images, labels in parts:
         empty = np.flatnonzero(np.bincount(labels, minlength=len(dataset.classes)) == 0)
         if len(empty):
             names = _listed([dataset.classes[label] for label in empty])
             have = "has" if len(empty) == 1 else "have"
-            found.append(f"{names} {have} no {part} images")
+            doubts.append(f"{names} {have} no {part} images")
         pixels = images.reshape(len(images), -1)
-        blank = np.count_nonzero(pixels.min(axis=1) == pixels.max(axis=1))
+        blank = int(np.count_nonzero(pixels.min(axis=1) == pixels.max(axis=1)))
         if blank and pixels.shape[1] > 1:
-            words = "is blank" if blank == 1 else "are blank"
-            found.append(
-                f"{blank:,} of the {len(images):,} {part} images {words}: all of an image's pixels "
-                "have one value, as in images that were never written"
+            doubts.append(
+                f"{blank:,} of the {len(images):,} {part} images {_are(blank)} blank: all pixels "
+                "of an image have the same value, as in images that were never written"
             )
-    return found
+    return doubts
 
 
 def find_leak(
     dataset: Dataset, training: NDArray[np.int64], held_out: NDArray[np.int64]
 ) -> str | None:
-    """Say how many held-out images are trained on too; None where none is.
+    """Return a sentence about held-out images that are also trained on, or None.
 
     Args:
         dataset: the dataset.
         training: indices of the training images that are trained on, int64 of shape (n,).
-        held_out: those of the ones that are held out, int64 of shape (m,).
+        held_out: indices of the training images that are held out, int64 of shape (m,).
     """
     trained = {_digest(dataset.train_images[index]) for index in training}
     shared = sum(_digest(dataset.train_images[index]) in trained for index in held_out)
     if not shared:
         return None
     return (
-        f"{shared:,} of the {len(held_out):,} held-out images {_are(shared)} also among those that "
-        "are trained on, pixel for pixel: the validation accuracy overstates how well a network "
-        "does on new images"
+        f"{shared:,} of the {len(held_out):,} held-out images {_are(shared)} also trained on, "
+        "pixel for pixel: the validation accuracy overstates how well a network does on new images"
     )
 
 
 def _shared(dataset: Dataset) -> list[str]:
-    """Count the test images that are, pixel for pixel, in the training set, and odd labels."""
+    """Return sentences about training images with two labels, and test images trained on."""
     trained: dict[bytes, set[int]] = {}
     blank = set()
     for image, label in zip(dataset.train_images, dataset.train_labels, strict=True):
@@ -68,23 +67,25 @@ def _shared(dataset: Dataset) -> list[str]:
         trained.setdefault(digest, set()).add(int(label))
         if image.min() == image.max():
             blank.add(digest)
-    found = []
-    torn = sum(len(labels) > 1 for digest, labels in trained.items() if digest not in blank)
-    if torn:
-        found.append(f"{torn:,} training {'image has' if torn == 1 else 'images have'} two labels")
+    doubts = []
+    count = sum(len(labels) > 1 for digest, labels in trained.items() if digest not in blank)
+    if count:
+        images = "image has" if count == 1 else "images have"
+        doubts.append(f"{count:,} training {images} two labels")
     labels_of = [trained.get(_digest(image)) for image in dataset.test_images]
     shared = sum(labels is not None for labels in labels_of)
     if not shared:
-        return found
-    words = (
-        f"{shared:,} of the {len(labels_of):,} test images {_are(shared)} in the training set too, "
-        "pixel for pixel: the test accuracy overstates how well a network does on new images"
+        return doubts
+    doubt = (
+        f"{shared:,} of the {len(labels_of):,} test images {_are(shared)} also in the training "
+        "set, pixel for pixel: the test accuracy overstates how well a network does on new images"
     )
-    other = sum(
+    relabelled = sum(
         labels is not None and int(label) not in labels
         for labels, label in zip(labels_of, dataset.test_labels, strict=True)
     )
-    return [*found, f"{words} ({other:,} with another label there)" if other else words]
+    note = f" ({relabelled:,} with a different label there)" if relabelled else ""
+    return [*doubts, doubt + note]
 
 
 def _are(count: int) -> str:

@@ -1,9 +1,9 @@
 """The built-in dataset: hands with 0 to 5 raised fingers, drawn.
 
-It stands in for the photos where there are none, with the same shape, sizes and classes. A hand is
-a palm, a forearm, four fingers and a thumb, each of them raised or folded; pose, size, skin, light
-and background vary from image to image. How much they vary was chosen such that the dense network
-of the published series finds it about as hard as the photos.
+It replaces the photos where they are missing, with the same shape, sizes and classes. A hand is a
+palm, a forearm, four fingers and a thumb, each of them raised or folded; pose, size, skin, light
+and background vary from image to image. Their variation makes the dataset about as hard as the
+photos for the dense network of the published series.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 DRAWN_VERSION = 1
-"""Raised whenever other images would be drawn."""
+"""Incremented when the drawn images change."""
 
 _SIZE = 64
 _ZOOM = 4
-"""Images are drawn this many times larger and then reduced, so that edges are smooth."""
+"""Images are drawn larger by this factor and then reduced, for smooth edges."""
 
 _TRAIN_PER_CLASS = 180
 _TEST_PER_CLASS = 20
@@ -37,7 +37,7 @@ _RAISED: tuple[tuple[tuple[int, ...], ...], ...] = (
     ((_INDEX, _MIDDLE, _RING, _LITTLE),),
     ((_THUMB, _INDEX, _MIDDLE, _RING, _LITTLE),),
 )
-"""By class, the ways to show that number; one is drawn by lot."""
+"""The ways to show each number, by class; each image shows a random choice."""
 
 # Where a finger begins on the palm, its direction in degrees from straight up, length and width,
 # for an upright right hand seen from its palm, in units of the palm's width, y downwards.
@@ -54,7 +54,7 @@ Points = NDArray[np.float64]
 
 
 def draw_dataset() -> Dataset:
-    """Draw all images: the same ones every time. Takes some seconds."""
+    """Draw all images, the same in every call. Takes some seconds."""
     train_images, train_labels = _draw_part(0, _TRAIN_PER_CLASS)
     test_images, test_labels = _draw_part(1, _TEST_PER_CLASS)
     return Dataset(
@@ -80,10 +80,10 @@ def _draw_part(part: int, per_class: int) -> tuple[NDArray[np.uint8], NDArray[np
 
 @dataclass(frozen=True)
 class _Pen:
-    """Draws shapes of the hand's own coordinates at the hand's place in the image.
+    """Draws shapes in the coordinates of the hand.
 
     Attributes:
-        draw: where to.
+        draw: draws on the image.
         matrix: from the hand's coordinates to pixels, float64 of (2, 3).
         unit: pixels per unit.
         skin: colour of the skin.
@@ -118,7 +118,7 @@ def draw_hand(raised: int, random: np.random.Generator) -> NDArray[np.uint8]:
 
     Args:
         raised: how many fingers are raised, 0 to 5.
-        random: decides everything else.
+        random: generator for everything else.
 
     Returns:
         uint8 of (64, 64, 3).
@@ -138,7 +138,7 @@ def draw_hand(raised: int, random: np.random.Generator) -> NDArray[np.uint8]:
     for image, fill, outline in colours:
         pen = _Pen(ImageDraw.Draw(image), matrix, unit, fill, outline)
         _draw_limbs(pen, fingers, np.random.default_rng(seed))
-    # Reduced before they are put together: what lies behind has no edges.
+    # Reduced before they are combined: the background has no edges to smooth.
     alpha = np.asarray(covered.reduce(_ZOOM), np.float64)[..., None] / 255
     hand = np.asarray(Image.composite(flesh, black, covered).reduce(_ZOOM), np.float64)
     shadow = covered.reduce(_ZOOM).filter(ImageFilter.GaussianBlur(5))
@@ -149,7 +149,7 @@ def draw_hand(raised: int, random: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _draw_limbs(pen: _Pen, raised: tuple[int, ...], random: np.random.Generator) -> None:
-    """Draw forearm, palm and fingers, the folded ones over the palm."""
+    """Draw forearm, palm and fingers; folded fingers are drawn over the palm."""
     pen.capsule(np.array([[0.02, 0.2], [0.06, 2.2]]), (0.66, 0.78))
     palm = np.array([[-0.34, -0.30], [0.34, -0.26], [0.30, 0.36], [-0.26, 0.36]])
     pen.capsule(palm[[0, 3]], (0.34, 0.36))
@@ -178,7 +178,7 @@ def _draw_limbs(pen: _Pen, raised: tuple[int, ...], random: np.random.Generator)
 
 
 def _bent(x: float, y: float, angle: float, length: float, bend: float) -> Points:
-    """Return the joints of a finger that starts at (x, y) and turns a little at each of them."""
+    """Return the joints of a finger that starts at (x, y) and turns a little at each joint."""
     points = [np.array([x, y])]
     for part, share in enumerate((0.45, 0.3, 0.25)):
         radians = np.deg2rad(angle + bend * part)
@@ -188,17 +188,17 @@ def _bent(x: float, y: float, angle: float, length: float, bend: float) -> Point
 
 
 def _pose(random: np.random.Generator, side: int) -> tuple[Points, float]:
-    """Return where the hand is: its matrix and the size of a unit in pixels."""
+    """Return the position of the hand: its matrix and the size of a unit in pixels."""
     unit = side * random.uniform(0.36, 0.44)
     angle = np.deg2rad(random.normal(0, 7))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    turn[:, 0] *= random.uniform(0.9, 1.05)  # Turned a little out of the picture.
+    turn[:, 0] *= random.uniform(0.9, 1.05)  # Rotated slightly out of the image plane.
     centre = np.array([0.5, 0.62]) * side + random.normal(0, 0.035, 2) * side
     return np.column_stack([turn * unit, centre]), unit
 
 
 def _skin(random: np.random.Generator) -> tuple[Colour, Colour]:
-    """Return a colour of skin from dark to light, and that of its outlines."""
+    """Return a skin colour from dark to light, and the colour of its outlines."""
     tone = random.uniform(0, 1)
     colour = (1 - tone) * np.array([128, 84, 62]) + tone * np.array([236, 194, 168])
     colour += random.normal(0, 6, 3)

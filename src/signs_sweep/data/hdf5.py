@@ -21,7 +21,7 @@ TRAIN_FILE = "train_signs.h5"
 TEST_FILE = "test_signs.h5"
 
 _MOST_NAMED = 10
-"""Most names that a message lists."""
+"""Maximum number of names in a message."""
 
 
 def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> Dataset:
@@ -31,14 +31,14 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
         train: file with the training set.
         test: file with the test set.
         name: name of the dataset.
-        drawn: whether it is the drawn one. Files that `write_dataset` made know it themselves.
+        drawn: whether it is the drawn dataset. Files of `write_dataset` also store this.
 
     Returns:
         The dataset, with arrays that cannot be written to.
 
     Raises:
-        DataError: a file is missing, damaged, larger than the memory or not in the layout above,
-            there is nothing to learn from it, or the two do not belong together.
+        DataError: a file is missing, damaged, larger than the available memory or not in the
+            layout above, there is nothing to learn from it, or the two files do not match.
     """
     train_images, train_labels, train_classes, train_drawn = _read_part(train, "train", test)
     test_images, test_labels, test_classes, test_drawn = _read_part(test, "test", train)
@@ -48,7 +48,7 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
     ):
         if of_train != of_test:
             raise DataError(
-                f"the training and the test set do not belong together: {train} has {what} "
+                f"the training set and the test set do not match: {train} has {what} "
                 f"{_join(of_train)}, {test} has {what} {_join(of_test)}"
             )
     for file, key, labels in (
@@ -74,11 +74,11 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
 def write_dataset(dataset: Dataset, folder: Path) -> None:
     """Write a dataset as `train_signs.h5` and `test_signs.h5`.
 
-    A reader finds a whole file or none, also while another process writes the same dataset.
+    A reader never finds a partial file, even while another process writes the same dataset.
 
     Args:
-        dataset: what to write.
-        folder: where to; it is made if need be, and files of these names are replaced.
+        dataset: the dataset to write.
+        folder: target folder; it is created if necessary, and existing files are replaced.
 
     Raises:
         DataError: the folder cannot be written to.
@@ -98,7 +98,7 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
     except OSError as error:
         raise DataError(
             f"cannot write the dataset to {folder}: {error.strerror or error}. "
-            "Choose a folder that you may write to and that has space left."
+            "Choose a writable folder with enough free space."
         ) from error
 
 
@@ -124,7 +124,7 @@ def _read_part(
         _check_image_type(images, path)
         read_labels = _read_labels(labels, path, images, len(names))
         read_images = images.read()
-        # Another program may have given an attribute of its own this name.
+        # Another program may use this name for a different attribute.
         drawn = isinstance(mark := file.attribute("drawn"), np.bool_) and bool(mark)
     _check_pixels(read_images, path, images.name)
     read_images.flags.writeable = read_labels.flags.writeable = False
@@ -132,30 +132,30 @@ def _read_part(
 
 
 def _find(file: ArrayFile, key: str, other: Path) -> StoredArray:
-    found = file.find(key)
-    if found is None:
+    array = file.find(key)
+    if array is None:
         names = file.names()
         raise DataError(
-            f"{file.path} has no array '{key}'. It has: {_join(names) if names else 'none'}."
+            f"{file.path} has no array '{key}'. Its arrays: {_join(names) if names else 'none'}."
             + _advice(file, key, names, other)
         )
-    return found
+    return array
 
 
 def _advice(file: ArrayFile, key: str, names: Sequence[str], other: Path) -> str:
-    """Say what to do about an array that is not in a file."""
+    """Return what to do about an array that a file does not have, or an empty string."""
     part = key.partition("_")[0]
     others = key.replace(part, "test" if part == "train" else "train")
     if others in names and key != others:
         with ArrayFile(other) as second:
             is_swapped = second.find(key) is not None and not second.find(others)
         if is_swapped:
-            return f" The two files are swapped: {other} has it."
+            return f" The two files are swapped: {other} has this array."
         if not file.path.samefile(other):
-            return f" Is it '{others}'? Then rename that array to '{key}'."
+            return f" If '{others}' is this array, rename it to '{key}'."
     layout = ("train_set_x", "train_set_y", "test_set_x", "test_set_y", "list_classes")
     nearest = get_close_matches(key, [name for name in names if name not in layout], n=1)
-    return f" Is it '{nearest[0]}'? Then rename that array to '{key}'." if nearest else ""
+    return f" If '{nearest[0]}' is this array, rename it to '{key}'." if nearest else ""
 
 
 def _read_classes(classes: StoredArray, path: Path) -> tuple[str, ...]:
@@ -164,13 +164,13 @@ def _read_classes(classes: StoredArray, path: Path) -> tuple[str, ...]:
     if classes.shape is None or len(classes.shape) != 1 or not classes.shape[0]:
         hint = " Store list_classes.reshape(-1)." if classes.size else ""
         raise DataError(
-            f"{path}: list_classes has the shape {classes.shape}; it should list the classes, each "
-            f"by a name or a number, as in (6,).{hint}"
+            f"{path}: list_classes has the shape {classes.shape}; it should be one-dimensional, "
+            f"such as (6,), with a name or a number for each class.{hint}"
         )
     if classes.dtype.kind not in "SUiufb" and not check_string_dtype(classes.dtype):
         raise DataError(
-            f"{path}: list_classes holds {classes.dtype}; classes should have a name or a number "
-            "each. Store names as np.array([b'cat', b'dog'])."
+            f"{path}: list_classes holds {classes.dtype}; it should hold a name or a number for "
+            "each class. Store names as np.array([b'cat', b'dog'])."
         )
     names = tuple(map(_class_name, classes.read().tolist()))
     if len(set(names)) < len(names):
@@ -180,7 +180,7 @@ def _read_classes(classes: StoredArray, path: Path) -> tuple[str, ...]:
 
 
 def _class_name(value: object) -> str:
-    """Return a name that any terminal and page can show: what is not printable is escaped."""
+    """Return a name that any terminal and page can show: unprintable characters are escaped."""
     text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
@@ -191,15 +191,16 @@ def _class_name(value: object) -> str:
 def _check_image_type(images: StoredArray, path: Path) -> None:
     key, shape = images.name, images.shape or ()
     if len(shape) != 4:
-        hint = f" Store grey images as images[..., None], {(*shape, 1)}." if len(shape) == 3 else ""
+        grey = f" Store grey images as images[..., None], of shape {(*shape, 1)}."
+        hint = grey if len(shape) == 3 else ""
         raise DataError(
             f"{path}: {key} has the shape {images.shape}; it should be (images, height, width, "
             f"channels).{hint}"
         )
     if images.dtype != np.uint8:
-        hint = " If they are already, store images.astype('uint8')."
+        hint = " If the values already have this range, store images.astype('uint8')."
         if images.dtype.kind == "f":
-            hint += " If they are from 0 to 1, store (images * 255).round().astype('uint8')."
+            hint += " If they range from 0 to 1, store (images * 255).round().astype('uint8')."
         elif images.dtype.kind == "b":
             hint = " Store images.astype('uint8') * 255."
         raise DataError(
@@ -207,11 +208,11 @@ def _check_image_type(images: StoredArray, path: Path) -> None:
             + (hint if images.dtype.kind in "iufb" else "")
         )
     if not images.size:
-        raise DataError(f"{path}: {key} is empty, its shape is {shape}")
+        raise DataError(f"{path}: {key} is empty: its shape is {shape}")
 
 
 def _check_pixels(images: NDArray[np.uint8], path: Path, key: str) -> None:
-    """Refuse images of which one is like the other: whoever wrote them wrote something else."""
+    """Refuse images that are all the same, which is a mistake of the program that wrote them."""
     if images.min() == images.max():
         raise DataError(
             f"{path}: every pixel of every image in {key} is {images.flat[0]}. Write the array "
@@ -246,7 +247,7 @@ def _read_labels(
     if values.dtype.kind not in "iu":
         numbers = values.astype(np.float64)
         odd = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.trunc(numbers)))
-        reason = f": label {values[odd[0]]} of image {odd[0]} is not one" if len(odd) else ""
+        reason = f", and label {values[odd[0]]} of image {odd[0]} is not" if len(odd) else ""
         hint = "" if len(odd) else ". Store labels.astype('int64')."
         raise DataError(
             f"{path}: {key} holds {values.dtype}; labels should be integers{reason}{hint}"
@@ -256,14 +257,14 @@ def _read_labels(
         is_from_one = values.min() == 1 and values.max() == classes
         raise DataError(
             f"{path}: label {values[wrong[0]]} of image {wrong[0]} in {key} is out of range. "
-            f"Labels count from 0, and list_classes has {classes}: 0 to {classes - 1}."
+            f"Labels count from 0, and list_classes has {classes} classes: 0 to {classes - 1}."
             + (" Store labels - 1." if is_from_one else "")
         )
     return values.astype(np.int64)
 
 
 def _join(values: Sequence[object]) -> str:
-    """Return names as a message lists them: the first of many, and each as a line can hold it."""
+    """Return names for a message: the first of many, each cut to fit a line."""
     shown = [_class_name(value)[:40] for value in values[:_MOST_NAMED]]
     rest = len(values) - len(shown)
     return f"({', '.join(shown)}{f', and {rest:,} more' if rest else ''})"

@@ -1,4 +1,4 @@
-"""How much memory there is, as far as the system tells."""
+"""The available memory, as reported by the operating system."""
 
 import os
 from pathlib import Path
@@ -7,18 +7,18 @@ _CONTAINER_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
-"""Where Linux keeps what a container may use, in both versions of its control groups."""
+"""Files with the memory limit of a container, in both versions of Linux control groups."""
 
 
 def available_memory() -> int | None:
-    """Return how many bytes can be had without swapping; None where the system does not tell."""
-    known = [limit for limit in (_system(), *map(_limit, _CONTAINER_LIMITS)) if limit is not None]
-    return min(known, default=None)
+    """Return how many bytes can be allocated without swapping, or None if that is unknown."""
+    limits = [limit for limit in (_system(), *map(_limit, _CONTAINER_LIMITS)) if limit is not None]
+    return min(limits, default=None)
 
 
 def _system() -> int | None:
     try:
-        # Counts what the system keeps in memory of files and would give up, which sysconf does not.
+        # Includes the file cache that the system can release, unlike sysconf.
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
@@ -26,7 +26,7 @@ def _system() -> int | None:
         pass
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # Windows; a name that this system lacks.
+    except (AttributeError, OSError, ValueError):  # Windows, or a name that the system lacks.
         return None
 
 

@@ -1,4 +1,4 @@
-"""A contact sheet: what a dataset looks like, on one page."""
+"""A contact sheet: sample images of a dataset on one page."""
 
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ _TOP = 44
 def contact_sheet(dataset: Dataset) -> bytes:
     """Return a PNG with a row per class: some training images, and to their right some test images.
 
-    At most 40 classes are shown, and the title says so.
+    At most 40 classes are shown; the title states how many are left out.
 
     Raises:
         DataError: images have neither 1, 3 nor 4 channels.

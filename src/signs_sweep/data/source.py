@@ -1,4 +1,4 @@
-"""Where a dataset is: from what a spec says to the files that hold it."""
+"""Locating a dataset: from the `data` of a spec to its files."""
 
 import os
 from collections.abc import Mapping
@@ -12,21 +12,21 @@ from signs_sweep.data.hdf5 import TEST_FILE, TRAIN_FILE, read_dataset, write_dat
 from signs_sweep.errors import DataError
 
 KNOWN_DATASETS: tuple[str, ...] = ("signs", "drawn")
-"""The datasets that a spec can name. A folder of the same name is `./signs`."""
+"""The datasets that a spec can name. A folder with such a name is written `./signs`."""
 
 _SUFFIXES = {".h5", ".hdf5"}
 
 
 @dataclass(frozen=True)
 class DataSource:
-    """The files of a dataset. Small and picklable, so that a worker can load it for itself.
+    """The files of a dataset. Small and picklable, so that workers can load the dataset.
 
     Attributes:
-        name: what a person calls it.
+        name: its name for people.
         train: file with the training set.
         test: file with the test set.
-        drawn: whether this is the built-in drawn dataset. It is also where the spec said `signs`
-            and there were no photos; the caller tells the user.
+        drawn: whether this is the built-in drawn dataset, which also replaces `signs` if there are
+            no photos; the caller informs the user.
     """
 
     name: str
@@ -44,14 +44,14 @@ class DataSource:
 
 
 def default_data_dir(option: Path | None) -> tuple[Path, bool]:
-    """Decide where the photos are looked for.
+    """Return the folder in which to look for the photos.
 
     Args:
-        option: what the user gave as `--data`, or None.
+        option: value of `--data`, or None.
 
     Returns:
-        `--data`, else the environment's `SIGNS_DATA`, else `data` below the current folder; and
-        whether it was one of the first two, so that someone meant just this folder.
+        `--data`, else the environment variable `SIGNS_DATA`, else `data` in the current folder;
+        and whether the user chose the folder, which is so for the first two.
     """
     if option is not None:
         return _expanded(option), True
@@ -63,17 +63,17 @@ def default_data_dir(option: Path | None) -> tuple[Path, bool]:
 def find_source(
     data: str | Mapping[str, str], *, data_dir: Path | None, spec_folder: Path
 ) -> DataSource:
-    """Find the files that a spec means with its `data`.
+    """Find the files that the `data` of a spec refers to.
 
-    Reads no images, except of the drawn dataset: that is made on its first use and kept.
+    Reads no images, except those of the drawn dataset, which is stored when it is first used.
 
     Args:
         data: a name in `KNOWN_DATASETS`, a folder, or `{train: a.h5, test: b.h5}`.
-        data_dir: what the user gave as `--data`, or None; see `default_data_dir`.
+        data_dir: value of `--data`, or None; see `default_data_dir`.
         spec_folder: folder of the spec, to which its paths are relative.
 
     Raises:
-        DataError: there is no such dataset, or a file of it is missing.
+        DataError: the dataset does not exist, or one of its files is missing.
     """
     try:
         return _find(data, data_dir, spec_folder)
@@ -98,17 +98,17 @@ def _expanded(path: str | Path) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise DataError(f"{path} begins with ~, and there is no such user") from error
+        raise DataError(f"{path} begins with ~, but there is no home folder for it") from error
 
 
 def _signs_source(data_dir: Path | None) -> DataSource:
-    folder, was_given = default_data_dir(data_dir)
-    if was_given and not folder.is_dir():
+    folder, is_chosen = default_data_dir(data_dir)
+    if is_chosen and not folder.is_dir():
         raise DataError(
-            f"the data folder {folder} is not there. Give the one that holds {TRAIN_FILE} and "
-            f"{TEST_FILE} with --data or SIGNS_DATA, or neither to use drawn images."
+            f"the data folder {folder} does not exist. Set --data or SIGNS_DATA to the folder with "
+            f"{TRAIN_FILE} and {TEST_FILE}, or set neither to use drawn images."
         )
-    if was_given or (folder / TRAIN_FILE).exists() or (folder / TEST_FILE).exists():
+    if is_chosen or (folder / TRAIN_FILE).exists() or (folder / TEST_FILE).exists():
         return _from_folder(folder, "signs")
     return _drawn_source()
 
@@ -121,8 +121,8 @@ def _from_folder(folder: Path, name: str) -> DataSource:
             f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing in the data "
             f"folder {folder}."
             + (
-                f" It has {', '.join(others)}. Files of other names go into a spec as "
-                "data: {train: a.h5, test: b.h5}."
+                f" It has {', '.join(others)}. For files with other names, write "
+                "data: {train: a.h5, test: b.h5} in the spec."
                 if others
                 else ""
             )
@@ -139,18 +139,18 @@ def _from_files(data: Mapping[str, str], spec_folder: Path) -> DataSource:
     train, test = (spec_folder / _expanded(data[part]) for part in ("train", "test"))
     for part, file in (("train", train), ("test", test)):
         if not file.is_file():
-            problem = "is not a file" if file.exists() else "is not there"
+            problem = "is not a file" if file.exists() else "does not exist"
             raise DataError(f"data: the {part} file {file} {problem}")
     return DataSource(train.stem.removeprefix("train_"), train, test, drawn=False)
 
 
 def _drawn_source() -> DataSource:
-    """Find the drawn dataset in the cache of the user, or draw it there.
+    """Return the drawn dataset in the user's cache folder; draw it if it cannot be read.
 
-    Drawing takes seconds, reading milliseconds. What cannot be read is drawn again.
+    Drawing takes seconds, reading milliseconds.
 
     Raises:
-        DataError: the cache cannot be written.
+        DataError: the cache folder is not writable.
     """
     from platformdirs import user_cache_path
 
@@ -163,8 +163,8 @@ def _drawn_source() -> DataSource:
             write_dataset(draw_dataset(), folder)
         except DataError as error:
             raise DataError(
-                f"the drawn dataset cannot be kept: {error} The variable XDG_CACHE_HOME names "
-                "another place for it."
+                f"the drawn dataset cannot be stored: {error} Set the variable XDG_CACHE_HOME to "
+                "store it in another folder."
             ) from error
     return source
 
@@ -179,5 +179,5 @@ def _unknown(data: str, folder: Path) -> str:
     return (
         f"unknown dataset '{data}'"
         + (f"; did you mean '{nearest[0]}'?" if nearest else ".")
-        + f" Known are {' and '.join(KNOWN_DATASETS)}, and there is no folder {folder}."
+        + f" Known datasets: {' and '.join(KNOWN_DATASETS)}. There is no folder {folder}."
     )

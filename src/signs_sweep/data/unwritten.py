@@ -1,7 +1,7 @@
-"""Finding what HDF5 would make up: it fills in what is not stored, and raises no error.
+"""Finding values that are not stored: HDF5 fills in zeros for them, and raises no error.
 
-Chunks that were never written, the sources of a virtual dataset that are gone and what an external
-file lacks all read as zeros, and a network learns zeros to an accuracy of 1.
+Chunks that were never written, missing sources of a virtual dataset and missing parts of an
+external file all read as zeros, and a network learns zeros to an accuracy of 1.
 """
 
 import math
@@ -11,11 +11,11 @@ from typing import Any
 
 
 def find_unwritten(dataset: Any, seen: frozenset[tuple[str, str]] = frozenset()) -> str | None:
-    """Say what of a dataset is not stored; None where all is.
+    """Return which part of a dataset is not stored, or None if everything is stored.
 
     Args:
         dataset: an `h5py.Dataset`.
-        seen: file and name of the virtual datasets that this one is a source of.
+        seen: file and name of the virtual datasets that have this dataset as a source.
     """
     from h5py import h5d
 
@@ -30,8 +30,8 @@ def find_unwritten(dataset: Any, seen: frozenset[tuple[str, str]] = frozenset())
         chunks = math.prod(
             -(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)
         )
-        lacking = chunks - dataset.id.get_num_chunks()
-        return f"{lacking:,} of its {chunks:,} chunks were never written" if lacking > 0 else None
+        missing = chunks - dataset.id.get_num_chunks()
+        return f"{missing:,} of its {chunks:,} chunks were never written" if missing > 0 else None
     if dataset.id.get_space_status() == h5d.SPACE_STATUS_NOT_ALLOCATED:
         return "nothing was ever written to it"
     return None
@@ -45,9 +45,9 @@ def _of_external(dataset: Any) -> str | None:
         needed, file = min(left, size), Path(folder, name).absolute()
         left -= needed
         if not file.is_file():
-            return f"its values are in the file {file}, which is not there"
+            return f"its values are in the file {file}, which does not exist"
         if file.stat().st_size < offset + needed:
-            return f"its values are in the file {file}, which was cut short"
+            return f"its values are in the file {file}, which is truncated"
     return None
 
 
@@ -61,11 +61,11 @@ def _of_virtual(dataset: Any, seen: frozenset[tuple[str, str]]) -> str | None:
         target = plist.get_virtual_vspace(number)
         try:
             mapped += target.get_select_npoints()
-        except RuntimeError:  # Without limit: it is as long as its source is.
+        except RuntimeError:  # Unlimited: it is as long as its source.
             mapped += dataset.size
         file = os.fsdecode(plist.get_virtual_filename(number))
         name = os.fsdecode(plist.get_virtual_dsetname(number))
-        if "%b" in file + name:  # Sources that are numbered: it ends where one is not there.
+        if "%b" in file + name:  # Numbered sources: it ends at the first that is missing.
             continue
         if problem := _of_source(dataset, file, name, seen | {place}):
             return problem
@@ -75,7 +75,7 @@ def _of_virtual(dataset: Any, seen: frozenset[tuple[str, str]]) -> str | None:
 
 
 def _of_source(dataset: Any, file: str, name: str, seen: frozenset[tuple[str, str]]) -> str | None:
-    """Say what is not stored of a source of a virtual dataset."""
+    """Return which part of a source of a virtual dataset is not stored, or None."""
     import h5py
 
     for path in _places(dataset, file):
@@ -86,25 +86,25 @@ def _of_source(dataset: Any, file: str, name: str, seen: frozenset[tuple[str, st
         with opened:
             source = opened.get(name)
             if not isinstance(source, h5py.Dataset):
-                return f"it is a virtual dataset, and its source {name} in {path} is not there"
+                return f"it is a virtual dataset, and its source {name} in {path} does not exist"
             problem = find_unwritten(source, seen)
-            return problem and f"it is a virtual dataset, and of its source {path}: {problem}"
-    return f"it is a virtual dataset, and its source {file} is not there, or cannot be read"
+            return problem and f"it is a virtual dataset with the source {path}: {problem}"
+    return f"it is a virtual dataset, and its source {file} does not exist or cannot be read"
 
 
 def _places(dataset: Any, file: str) -> list[Path]:
-    """Return where HDF5 looks for a source, in its order; it takes the first that opens."""
+    """Return the paths where HDF5 looks for a source, in order; it uses the first that opens."""
     own = Path(dataset.file.filename).absolute()
     if file == ".":
         return [own]
-    given = Path(file)
-    relative = given.name if given.is_absolute() else file
+    stored = Path(file)
+    relative = stored.name if stored.is_absolute() else file
     prefixes = [path for path in os.environ.get("HDF5_VDS_PREFIX", "").split(":") if path]
     folders = [*map(Path, prefixes), own.parent]
-    first = [given] if given.is_absolute() else []
+    first = [stored] if stored.is_absolute() else []
     return [
         *first,
         *(folder / relative for folder in folders),
-        given,
+        stored,
         own.resolve().parent / relative,
     ]

@@ -1,4 +1,4 @@
-"""The nouns that travel between the layers: frozen, plain, and without any effect.
+"""The data types passed between layers: frozen, plain, without side effects.
 
 Everything above imports from here, nothing here imports from above.
 """

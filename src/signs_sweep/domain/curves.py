@@ -1,4 +1,4 @@
-"""The epochs of one run as they come in."""
+"""The epochs of one run as they arrive."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Curves:
-    """Collects the progress of a run, each epoch once; the events are kept as they are.
+    """Collects the progress of a run, each epoch once.
 
-    A process that goes on from a checkpoint, or begins again, repeats epochs. A run gives the same
-    bits each time, so the first record of an epoch stands.
+    A process that resumes from a checkpoint, or starts again, repeats epochs. A run gives the same
+    bits each time, so the first record of an epoch is kept.
     """
 
     def __init__(self) -> None:
@@ -21,11 +21,11 @@ class Curves:
 
     @property
     def epochs(self) -> int:
-        """How many epochs there are."""
+        """Number of epochs so far."""
         return self._parts[-1].last_epoch if self._parts else 0
 
     def add(self, progress: Progress) -> Progress | None:
-        """Add what is new in an event, and return that; None when nothing is."""
+        """Add the new epochs of an event and return them; None if all are repetitions."""
         repeated = self.epochs - progress.first_epoch + 1
         if repeated >= len(progress.times):
             return None

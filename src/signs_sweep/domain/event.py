@@ -1,10 +1,9 @@
-"""What comes back from an executor while it trains.
+"""The events that an executor returns while it trains.
 
-A run begins with one `Started`, goes on with any number of `Progress` and `Checkpoint`, and ends
-with exactly one of `Finished`, `Failed` and `Stopped`. A run whose worker dies before it began ends
-with `Failed` alone. Epochs arrive in order, from the first: a run that goes on from a checkpoint
-repeats what was before it. The sweep loop drops repetitions, so that what it passes on has each
-epoch exactly once.
+A run begins with one `Started`, continues with any number of `Progress` and `Checkpoint`, and ends
+with exactly one of `Finished`, `Failed` and `Stopped`. A run whose worker dies before the start has
+only `Failed`. Epochs arrive in order, from the first: a run that resumes from a checkpoint repeats
+the epochs before it. The sweep loop drops repetitions and passes on each epoch exactly once.
 """
 
 from collections.abc import Mapping
@@ -26,9 +25,9 @@ class Started:
     Attributes:
         run_id: the run.
         worker: index of the worker, from 0.
-        time: seconds since the epoch of Unix.
-        environment: what the bits of a result depend on beside the run: versions of the
-            libraries, type of processor, flags of the compiler.
+        time: seconds since the Unix epoch.
+        environment: what the bits of a result depend on besides the run: library versions,
+            processor type, compiler flags.
     """
 
     run_id: str
@@ -39,16 +38,16 @@ class Started:
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """Some more epochs of a run.
+    """Further epochs of a run.
 
     Attributes:
         run_id: the run.
         first_epoch: number (1-based) of the first epoch in the arrays.
         metrics: by name (`loss`, `accuracy`, and with a validation share `val_loss` and
             `val_accuracy`), one float64 an epoch.
-        times: milliseconds since the epoch of Unix at which each epoch ended, int64.
-        is_replay: whether they were trained by an earlier sweep, and come from the checkpoint from
-            which the run goes on.
+        times: milliseconds since the Unix epoch at which each epoch ended, int64.
+        is_replay: whether the epochs were trained by an earlier sweep and were read from the
+            checkpoint that the run resumes from.
     """
 
     run_id: str
@@ -65,14 +64,14 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All that decides how a run goes on after an epoch.
+    """Everything that decides how a run continues after an epoch.
 
     Attributes:
         run_id: the run.
-        epoch: how many epochs have been trained.
+        epoch: number of epochs trained.
         content: the state, in the trainer's own format.
-        is_end: whether it is the state after the last epoch of the run, with which longer runs
-            begin.
+        is_end: whether it is the state after the last epoch of the run, from which longer runs
+            start.
     """
 
     run_id: str
@@ -87,17 +86,17 @@ class Finished:
 
     Attributes:
         run_id: the run.
-        time: seconds since the epoch of Unix.
-        seconds: time that the worker spent on the run, compilation included.
+        time: seconds since the Unix epoch.
+        seconds: time the worker spent on the run, compilation included.
         metrics: in inference mode and without penalty: `final_train_loss`,
-            `final_train_accuracy`, and where the run was tested `test_loss`, `test_accuracy`.
-        confusion: counts on the test set, int64 of shape (classes, classes): row the true
-            class, column the predicted one; None where the run was not tested.
+            `final_train_accuracy`, and if the run was tested `test_loss`, `test_accuracy`.
+        confusion: counts on the test set, int64 of shape (classes, classes): rows are true
+            classes, columns predicted ones; None if the run was not tested.
         model: the trained network as the bytes of a `.keras` file of ordinary Keras layers, for
             float32 images scaled to [0, 1] of shape (n, height, width, channels).
-        guessing_since: where the network gives every image the same class, the epoch from which on
+        guessing_since: if the network gives every image the same class, the first epoch since which
             its loss has not been below that of guessing; None for a network that has learned.
-        pictures: by file name, PNG images of the run; None where the worker left them to others.
+        pictures: by file name, PNG images of the run; None if the tracker is to draw them.
     """
 
     run_id: str
@@ -112,16 +111,16 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """A run cannot go on.
+    """A run cannot continue.
 
     Attributes:
         run_id: the run.
-        time: seconds since the epoch of Unix.
-        message: what happened and what to do, in a sentence or two.
-        traceback: where it happened, when an exception ended the run.
-        is_crash: whether its process died, so that it may well go on in another one.
+        time: seconds since the Unix epoch.
+        message: what happened and what to do, one or two sentences.
+        traceback: of the exception that ended the run, or None.
+        is_crash: whether its process died; the run can then be resumed in a new one.
 
-    Secrets are masked in its texts.
+    Secrets in the message and traceback are masked.
     """
 
     run_id: str
@@ -138,13 +137,13 @@ class Failed:
 
 @dataclass(frozen=True)
 class Retried:
-    """The process of a run died; the run goes on in another one. Comes from the sweep loop.
+    """The process of a run died; the run continues in a new one. Sent by the sweep loop.
 
     Attributes:
         run_id: the run.
-        time: seconds since the epoch of Unix.
+        time: seconds since the Unix epoch.
         message: what happened.
-        epoch: the epoch after which it goes on; 0 for the beginning.
+        epoch: the epoch after which it resumes; 0 for the beginning.
     """
 
     run_id: str
@@ -155,7 +154,7 @@ class Retried:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Another sweep trains a run, or one that it goes on from. Comes from the sweep loop.
+    """Another sweep is training a run, or the run it resumes from. Sent by the sweep loop.
 
     Attributes:
         run_id: the run.
@@ -166,11 +165,11 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that the user should know; not recorded.
+    """A message for the user; not recorded.
 
     Attributes:
-        message: a sentence or two.
-        run_id: the run that it is about, or None.
+        message: one or two sentences.
+        run_id: the run that the message concerns, or None.
     """
 
     message: str
@@ -183,7 +182,7 @@ class Stopped:
 
     Attributes:
         run_id: the run.
-        time: seconds since the epoch of Unix.
+        time: seconds since the Unix epoch.
     """
 
     run_id: str
@@ -192,7 +191,7 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Proposed:
-    """A scheduler has handed out a trial. Comes from the sweep loop.
+    """A scheduler has handed out a trial. Sent by the sweep loop.
 
     Attributes:
         trial: the trial.
@@ -204,4 +203,4 @@ class Proposed:
 Event = Started | Progress | Checkpoint | Finished | Failed | Retried | Waiting | Stopped
 
 News = Event | Notice | Proposed | TrialEnd
-"""What a listener of a sweep is given."""
+"""What the listener of a sweep receives."""

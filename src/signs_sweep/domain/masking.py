@@ -1,8 +1,8 @@
-"""Secrets that this process knows, masked by their value wherever text leaves it.
+"""Secrets known to this process, masked by value wherever text leaves it.
 
-Errors mask their message when they are made, records what they say when they are made, and the
-command line all that goes to stderr. What is masked is what the secret is, wherever it stands: also
-in the words of libraries, which quote an address in their own ways.
+Errors and records mask their texts on creation, and the command line masks everything that it
+writes to stderr. Masking is by value, wherever the secret occurs: also in messages of libraries,
+which quote URLs in their own ways.
 """
 
 import json
@@ -16,20 +16,20 @@ from urllib.parse import quote, unquote, unquote_plus
 
 _SECRET_KEY = r"[\w.-]*(?:pass(?!file)|pwd|token|secret|api_?key)[\w.-]*="  # noqa: S105 - a pattern
 _LEAST = 6
-"""Characters from which on a secret is masked everywhere; a shorter one would hit innocent text."""
+"""Characters a secret needs to be masked everywhere; a shorter one would match unrelated text."""
 
 _everywhere: set[str] = set()
 _within_uris: set[str] = set()
 
 
 def learn(uri: str) -> None:
-    """Remember the secrets in a URI: its password, and those among its options."""
+    """Remember the secrets in a URI: its password, and any among its options."""
     if match := re.search(r"://([^/:@]*):(.*)@", uri, re.DOTALL):
         user, rest = match.groups()
         # SQLAlchemy lets a password end at the first @, a browser at the last.
         for password in (rest.partition("@")[0], rest):
             _remember(password, user)
-            # As HTTP sends them, which a server may send back.
+            # As sent in HTTP headers, which a server may echo.
             pair = f"{unquote(user)}:{unquote(password)}".encode()
             _everywhere.add(b64encode(pair).decode())
     for text in (uri, unquote_plus(uri)):
@@ -38,7 +38,7 @@ def learn(uri: str) -> None:
 
 
 def _remember(secret: str, user: str = "") -> None:
-    """Remember a secret in all ways of writing it; one that is the user's name hides nothing."""
+    """Remember a secret in every encoding; if it is the user name, mask it in URIs only."""
     plain = unquote(secret)
     forms = {secret, plain, unquote_plus(secret), quote(plain, safe="")}
     forms |= {repr(plain)[1:-1], json.dumps(plain)[1:-1]}
@@ -47,9 +47,9 @@ def _remember(secret: str, user: str = "") -> None:
 
 
 def mask(text: str) -> str:
-    """Return a text with `***` for each secret that is known.
+    """Return a text with `***` for each known secret.
 
-    Known are those that were learned, and the environment's tracking URI, password and token.
+    Known are the learned secrets and those in the environment's tracking URI, password and token.
     """
     _remember(os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))
     _remember(os.environ.get("MLFLOW_TRACKING_TOKEN", ""))
@@ -64,13 +64,13 @@ def mask(text: str) -> str:
 
 
 def shown_cause(error: BaseException) -> BaseException | None:
-    """Return an exception as the cause of one of ours: None if its traceback tells a secret."""
+    """Return an exception to raise another from: None if its traceback contains a secret."""
     text = "".join(traceback.format_exception(error))
     return error if mask(text) == text else None
 
 
 class MaskedStream:
-    """A stream of text that masks secrets; in all else the stream that it wraps."""
+    """A text stream that masks secrets and otherwise behaves like the stream it wraps."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -80,7 +80,7 @@ class MaskedStream:
         return self._stream.write(mask(text))
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write several."""
+        """Write lines without their secrets."""
         for line in lines:
             self.write(line)
 

@@ -1,9 +1,9 @@
-"""What a run trains: the network, as far as it decides the result."""
+"""The network that a run trains, as far as it decides the result."""
 
 from dataclasses import dataclass
 
 Argument = bool | int | float | str | tuple["Argument", ...]
-"""A value that a spec gives to a function that builds a model."""
+"""A value that a spec passes to a function that builds a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,12 @@ class Dense:
 
     @property
     def identity(self) -> object:
-        """What decides the result, for the id of a run."""
+        """What decides the result, as part of the run_id."""
         return tuple(map(int, self.hidden))
 
     @property
     def values(self) -> dict[str, str]:
-        """What it is, by name, as text for a record."""
+        """Its attributes by name, as text for a record."""
         return {"hidden": str(list(self.hidden))}
 
     def __str__(self) -> str:
@@ -32,12 +32,12 @@ class Dense:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A Keras model that a function of the user's returns.
+    """A Keras model that a user's function returns.
 
     Attributes:
         function: its name, as in `package.module:function`.
-        arguments: what it gets beside the input shape and the number of classes, by name.
-        source: fingerprint of the file that has it.
+        arguments: passed by name, in addition to input shape and number of classes.
+        source: fingerprint of the file that defines it.
     """
 
     function: str
@@ -46,18 +46,18 @@ class Built:
 
     @property
     def identity(self) -> object:
-        """What decides the result, for the id of a run."""
+        """What decides the result, as part of the run_id."""
         return (self.function, tuple(sorted(self.arguments)), self.source)
 
     @property
     def values(self) -> dict[str, str]:
-        """What it is, by name, as text for a record."""
+        """Its attributes by name, as text for a record."""
         named = {f"model.{name}": str(value) for name, value in self.arguments}
         return {"build": self.function, "model.source": self.source} | named
 
     def __str__(self) -> str:
-        given = ", ".join(f"{name}={value}" for name, value in self.arguments)
-        return f"{self.function}({given})"
+        arguments = ", ".join(f"{name}={value}" for name, value in self.arguments)
+        return f"{self.function}({arguments})"
 
 
 Model = Dense | Built

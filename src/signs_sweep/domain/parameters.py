@@ -1,4 +1,4 @@
-"""The hyperparameters and seeds of a run: one table, from which all else about them follows.
+"""The hyperparameters and seeds of a run: one table, from which everything else is derived.
 
 A new hyperparameter is one field of `Parameters`, and its use in the trainer. The checks of a spec
 and their messages, the JSON schema, the ranges of a search, the identity of a run, the params in
@@ -12,16 +12,16 @@ from typing import Any, NamedTuple, TypeVar
 _Value = TypeVar("_Value", bound=float)
 
 _LARGEST_FLOAT = 1e38
-"""What a float32 can hold."""
+"""A limit that fits into a float32."""
 _LARGEST_SEED = 2**31 - 1
 
 
 class Seeds(NamedTuple):
-    """What tells the replicates of a setting apart.
+    """The seeds of a run. The replicates of a setting differ only in their seeds.
 
     Attributes:
-        global_seed: decides the order of the samples and the dropout masks, >= 0.
-        init_seed: decides the initial weights, >= 0.
+        global_seed: determines the order of the samples and the dropout masks, >= 0.
+        init_seed: determines the initial weights, >= 0.
     """
 
     global_seed: int
@@ -32,29 +32,29 @@ class Seeds(NamedTuple):
 
 
 SEED_NAMES: tuple[str, ...] = Seeds._fields
-"""The parameters that tell the replicates of a setting apart."""
+"""The names of the seeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperparameter:
-    """An entry of the table: what there is to know about a hyperparameter or seed.
+    """An entry of the table: the properties of a hyperparameter or seed.
 
     Attributes:
-        name: its name everywhere.
+        name: its name in code, specs, tables and MLflow.
         kind: type of its values, `float` or `int`.
-        default: its value where a spec names none. Runs that were recorded before the parameter
+        default: its value if a spec does not set it. Runs that were recorded before the parameter
             existed have this value, so it never changes without TRAINING_VERSION.
-        meaning: what it is, as in `Step size of Adam`.
-        least: the smallest value; None where `above` is given.
-        above: the number that every value exceeds; None where `least` is given.
+        meaning: a short description, such as `Step size of Adam`.
+        least: the smallest value; None if `above` is set.
+        above: the exclusive lower bound; None if `least` is set.
         most: the largest value.
-        example: a usual value as a spec has it, or None where the range says enough.
-        example_list: some values to search, as a spec has them.
-        example_range: an interval to search, as a spec has it.
+        example: a typical value as written in a spec, or None if the range is clear enough.
+        example_list: values to search, as written in a spec.
+        example_range: a range to search, as written in a spec.
         synonyms: other names for it.
-        decides_trajectory: whether the path of a run through weight space depends on it.
-        instead: what to do instead where a function builds the model, if the parameter means
-            something for the built-in network alone; else None.
+        decides_trajectory: whether the trajectory of a run depends on it.
+        instead: what to do if a function builds the model, for a parameter that only the built-in
+            network supports; else None.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Hyperparameter:
 
     @property
     def range(self) -> str:
-        """The values that are allowed, in words, as in `from 1 to 10,000,000`."""
+        """The valid values as text, such as `from 1 to 10,000,000`."""
         most = self._digits(self.most)
         if self.above is not None:
             return f"above {self.above:,}, up to {most}"
@@ -90,7 +90,7 @@ class Hyperparameter:
 
 
 def hyperparameter(default: _Value, **entry: Any) -> _Value:
-    """Declare a field of `Parameters`: its default, and what `Hyperparameter` has beside it."""
+    """Declare a field of `Parameters`: its default, and other attributes of `Hyperparameter`."""
     metadata = {"kind": type(default), "default": default, **entry}
     declared: _Value = field(default=default, metadata=metadata)
     return declared
@@ -98,9 +98,9 @@ def hyperparameter(default: _Value, **entry: Any) -> _Value:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a spec may vary: the table. The validation of specs guarantees the ranges.
+    """The table of hyperparameters and seeds. The validation of specs guarantees the ranges.
 
-    The order of the fields is that of the columns in tables and of nothing else.
+    The order of the fields determines the order of columns in tables, and nothing else.
     """
 
     learning_rate: float = hyperparameter(
@@ -134,7 +134,7 @@ class Parameters:
     )
     l2: float = hyperparameter(
         0.0,
-        meaning="Factor of the penalty `l2 * sum(w^2)` on each hidden kernel",
+        meaning="Coefficient of the penalty `l2 * sum(w^2)` on each hidden kernel",
         least=0,
         most=_LARGEST_FLOAT,
         example="0.01",
@@ -147,7 +147,7 @@ class Parameters:
     )
     keep_prob: float = hyperparameter(
         1.0,
-        meaning="Share of each hidden layer's outputs that dropout keeps; 1 turns dropout off",
+        meaning="Fraction of each hidden layer's outputs that dropout keeps; 1 turns dropout off",
         above=0,
         most=1,
         example_list="[0.8, 1]",
@@ -164,24 +164,24 @@ class Parameters:
 
     @property
     def seeds(self) -> Seeds:
-        """The seeds alone."""
+        """The seeds."""
         return Seeds(*(getattr(self, name) for name in SEED_NAMES))
 
     @property
     def significant(self) -> tuple[str, ...]:
-        """The names of the first parameters, then of later ones that differ from their default.
+        """The names of the original parameters, then of those added later that are not at default.
 
-        A parameter that came later says nothing at its default, so that adding one leaves every
-        identity as it was. The first have a fixed order, the later ones are sorted by name.
+        A parameter that was added later is left out at its default, so that adding a parameter
+        changes no identity. The original parameters have a fixed order; later ones are sorted.
         """
         differing = [n for n in _LATER_NAMES if getattr(self, n) != PARAMETERS[n].default]
         return (*_FIRST_NAMES, *differing)
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What decides the trajectory, for the id of a run: independent of the table's order.
+        """The values that decide the trajectory, for the id of a run, whatever the table's order.
 
-        The first parameters are values by position, later ones pairs of name and value.
+        The original parameters are values by position, later ones pairs of name and value.
         """
         entries = [PARAMETERS[name] for name in self.significant]
         values = {
@@ -198,12 +198,12 @@ class Parameters:
         return replace(self, **seeds._asdict())
 
     def text(self, name: str) -> str:
-        """Return a value as a person writes it in a spec, with all its digits: `0.01`, `1`."""
+        """Return a value as written in a spec, with all its digits: `0.01`, `1`."""
         return as_text(getattr(self, name))
 
 
 def as_text(value: object) -> str:
-    """Return a value as a person writes it in a spec: 0 for 0.0, all else as Python does."""
+    """Return a value as written in a spec: 0 for 0.0, other values in Python's notation."""
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
@@ -223,6 +223,6 @@ _FIRST_NAMES = (
     *("learning_rate", "batch_size", "epochs", "l2", "keep_prob"),
     *("global_seed", "init_seed"),
 )
-"""The parameters that have been there from the start: part of every identity. Frozen."""
+"""The original parameters, which are part of every identity. Frozen."""
 
 _LATER_NAMES = tuple(sorted(PARAMETERS.keys() - set(_FIRST_NAMES)))

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 History = Mapping[str, "NDArray[np.float64]"]
-"""By metric (`loss`, `accuracy`, ...), one value an epoch, first epoch first."""
+"""By metric (`loss`, `accuracy`, ...), one value per epoch, from the first epoch."""
 
 
 class State(Enum):
-    """Where a run is in its life. The names are those of MLflow, which has PRUNED as KILLED."""
+    """State of a run. The names are those of MLflow, where PRUNED is KILLED."""
 
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
@@ -24,18 +24,18 @@ class State(Enum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run reached its last epoch and its numbers count."""
+        """Whether the run reached its last epoch, so that its metrics count."""
         return self is State.FINISHED
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether no further events will follow."""
         return self is not State.RUNNING
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What is known of a run.
+    """What is known about a run.
 
     Attributes:
         run_id: the run.
@@ -43,13 +43,13 @@ class Result:
         metrics: last value of each metric: of the history (`loss`, `accuracy`, ...) and the
             final ones (`final_train_accuracy`, `test_accuracy`, ...).
         epochs: epochs recorded.
-        seconds: time that a worker spent on it; None if it did not finish.
-        message: what went wrong, for a failed run.
-        history: the values of every epoch, where this process saw them; None for a run that
-            was found in the store.
+        seconds: time workers spent on it; None if it did not finish.
+        message: why a failed run failed.
+        history: the values of every epoch if this process received them; None for a run that was
+            found in the store.
         location: where the tracker keeps it (for MLflow, the id of its run there).
-        guessing_since: where a finished run gives every image the same class, the epoch from which
-            on its loss has not been below that of guessing; None if it has learned.
+        guessing_since: if a finished run gives every image the same class, the first epoch since
+            which its loss has not been below that of guessing; None if it has learned.
     """
 
     run_id: str
@@ -64,5 +64,5 @@ class Result:
 
     @property
     def is_tested(self) -> bool:
-        """Whether it is finished, and was evaluated on the test set."""
+        """Whether it is finished and was evaluated on the test set."""
         return self.state.is_finished and "test_accuracy" in self.metrics

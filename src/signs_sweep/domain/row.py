@@ -17,13 +17,13 @@ class Row:
     Attributes:
         experiment: name of the experiment.
         run_id: the run.
-        label: the label of its trial, or None.
+        label: the name of its trial in the spec, or None.
         parameters: hyperparameters and seeds.
-        result: how far it is; None for a run that was never started.
-        model: what it trains, by name, as text.
-        baseline: run_id of the run that it is compared with, its own in the baseline; or None.
-        version: training version.
-        older: the latest older training version that finished this run, if this version has not.
+        result: its result so far; None for a run that was never started.
+        model: attributes of its network by name, as text.
+        baseline: run_id of the run that it is compared with (its own in the baseline), or None.
+        version: its training version.
+        older: for an unknown run, the latest older version in which it is finished, or None.
     """
 
     experiment: str
@@ -38,7 +38,7 @@ class Row:
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """What it is trained with, by name: parameters, seeds, model and `version`."""
+        """Its configuration by name: parameters, seeds, model and `version`."""
         return asdict(self.parameters) | dict(self.model) | {"version": self.version}
 
     @property
@@ -47,7 +47,7 @@ class Row:
         return self.parameters.seeds
 
     def score(self, metric: str) -> float | None:
-        """Return a metric, if the run is finished and has it."""
+        """Return the value of a metric if the run is finished and has it, else None."""
         if self.result is None or not self.result.state.is_finished:
             return None
         return self.result.metrics.get(metric)

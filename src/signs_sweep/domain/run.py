@@ -1,4 +1,4 @@
-"""A setting, and a run: a setting with its seeds, which is all that decides a result."""
+"""A setting, and a run: a setting with its seeds, which decides the result completely."""
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -7,17 +7,17 @@ from signs_sweep.domain.model import Model
 from signs_sweep.domain.parameters import Parameters, Seeds
 
 TRAINING_VERSION = 2
-"""Version of the training semantics. Raised whenever the same run would give other numbers."""
+"""Version of the training semantics. Raised whenever the same run would give different numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A point of the hyperparameter space, on given data: all that decides a result but the seeds.
+    """A point of the hyperparameter space on given data: decides a result, except for the seeds.
 
     Attributes:
-        parameters: hyperparameters. The seeds among them are set to 0: they have no part in it.
+        parameters: hyperparameters. The seeds in it are set to 0: they are not part of a setting.
         model: the network.
-        validation: share of the training set that is held out, in [0, 1).
+        validation: share of the training set held out for validation, in [0, 1).
         data: fingerprint of the dataset.
         training_version: version of the training semantics.
     """
@@ -33,7 +33,7 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """12 hex digits that are equal for equal settings, `epochs` included."""
+        """12 hex digits, the same for equal settings; `epochs` counts."""
         return sha256(f"setting {self.run(Seeds(0, 0)).run_id}".encode()).hexdigest()[:12]
 
     def run(self, seeds: Seeds) -> "Run":
@@ -54,7 +54,7 @@ class Run:
     Attributes:
         parameters: hyperparameters and seeds.
         model: the network.
-        validation: share of the training set that is held out, in [0, 1).
+        validation: share of the training set held out for validation, in [0, 1).
         data: fingerprint of the dataset.
         training_version: version of the training semantics.
     """
@@ -74,19 +74,19 @@ class Run:
 
     @property
     def trajectory_id(self) -> str:
-        """12 hex digits that name the path through weight space: all that decides it.
+        """12 hex digits: a hash of everything that decides the path through weight space.
 
-        `epochs` is left out: it only says how far along the path a run goes. The numbers may be
-        Python's or NumPy's: equal ones give the same id.
+        `epochs` is left out: it only says how far along the path a run goes. Equal numbers of
+        Python and NumPy give the same id.
         """
-        decides = (
+        identity = (
             self.training_version,
             self.data,
             float(self.validation),
             self.model.identity,
             *self.parameters.identity,
         )
-        return sha256(repr(decides).encode()).hexdigest()[:12]
+        return sha256(repr(identity).encode()).hexdigest()[:12]
 
     @property
     def run_id(self) -> str:
@@ -95,11 +95,11 @@ class Run:
 
     @property
     def earlier(self) -> tuple["Run", ...]:
-        """The same run as every older version of the training had it, the oldest first."""
+        """The same run in every older training version, the oldest first."""
         versions = range(1, self.training_version)
         return tuple(replace(self, training_version=version) for version in versions)
 
 
 def trajectory_of(run_id: str) -> str:
-    """Return the trajectory_id of a run, given its run_id."""
+    """Return the trajectory_id in a run_id."""
     return run_id.partition("-")[0]

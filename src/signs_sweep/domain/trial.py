@@ -1,4 +1,4 @@
-"""A trial: a setting with some seeds, which a scheduler hands out; and how it ended."""
+"""A trial: a setting with some seeds, handed out by a scheduler; and how it ended."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ class Purpose(Enum):
 
     @property
     def is_tested(self) -> bool:
-        """Whether its runs are evaluated on the test set: those of a search never are."""
+        """Whether its runs are evaluated on the test set; the runs of a search never are."""
         return self is not Purpose.SEARCH
 
     @property
     def belongs_to_search(self) -> bool:
-        """Whether `search` makes it, and not `run`."""
+        """Whether it is created by `search`, not by `run`."""
         return self is not Purpose.SWEEP
 
 
@@ -34,16 +34,16 @@ class Trial:
 
     Attributes:
         key: identifies the trial among all trials of its experiment, also in later invocations.
-        experiment: name of the experiment that it belongs to.
+        experiment: name of its experiment.
         purpose: what it is for.
-        number: place in the order of the spec, from 1, or number in the study, from 0.
-        title: what tells it from the other trials, as in `m6 keep_prob=0.8`; empty where nothing
-            but the seeds differs.
-        runs: one run for each pair of seeds, at least one; they differ in their seeds alone.
-        label: the name that the spec's `cases` or the search gave it, or None.
-        baselines: for each run, the run_id of the run that it is compared with, which has the same
-            seeds: its own in the baseline. Empty without a baseline.
-        choices: what a search chose, by dimension.
+        number: position in the spec, from 1, or number in the study, from 0.
+        title: what distinguishes it from the other trials, as in `m6 keep_prob=0.8`; empty if only
+            the seeds differ.
+        runs: one run for each pair of seeds, at least one; they differ only in their seeds.
+        label: its name from the spec's `cases` or from the search, or None.
+        baselines: for each run, the run_id of the run with the same seeds that it is compared with:
+            its own in the baseline. Empty without a baseline.
+        choices: the values that a search chose, by dimension.
     """
 
     key: str
@@ -58,12 +58,12 @@ class Trial:
 
     @property
     def setting(self) -> Setting:
-        """The setting that all of its runs have."""
+        """The setting that all of its runs share."""
         return self.runs[0].setting
 
     @property
     def epochs(self) -> int:
-        """Epochs of each of its runs."""
+        """Number of epochs of each run."""
         return self.runs[0].parameters.epochs
 
     @property
@@ -73,17 +73,17 @@ class Trial:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether others are compared with it."""
+        """Whether the other trials are compared with it."""
         return bool(self.baselines) and self.baselines[0] == self.runs[0].run_id
 
     def baseline_of(self, run: Run) -> str | None:
-        """Return the run_id of the run that one of the runs is compared with, if there is one."""
+        """Return the run_id of the run that one of its runs is compared with, or None."""
         return self.baselines[self.runs.index(run)] if self.baselines else None
 
     def title_of(self, run: Run) -> str:
-        """Return what tells one of the runs from all others, as in `l2=0.01 seeds 3, 0`.
+        """Return what distinguishes one of its runs from all others, as in `l2=0.01 seeds 3, 0`.
 
-        Seeds are named where the trial has several, or where nothing else differs.
+        Seeds are included if the trial has several runs, or if nothing else differs.
         """
         if self.title and len(self.runs) == 1:
             return self.title
@@ -91,7 +91,7 @@ class Trial:
 
 
 class TrialState(Enum):
-    """How a trial ended. The values are those of Optuna, which does not know STOPPED."""
+    """How a trial ended. The values are those of Optuna, which has no STOPPED."""
 
     COMPLETE = "COMPLETE"
     PRUNED = "PRUNED"
@@ -100,7 +100,7 @@ class TrialState(Enum):
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of its runs finished and its value counts."""
+        """Whether all of its runs finished, so that its value counts."""
         return self is TrialState.COMPLETE
 
 
@@ -111,9 +111,9 @@ class TrialEnd:
     Attributes:
         trial: the trial.
         state: how it ended.
-        value: the metric that it is judged by, over all replicates; None where there is none.
-        values: the same of each replicate that has one, by run_id.
-        why: why it was pruned, failed or stopped, in words, or an empty string.
+        value: the metric that ranks it, aggregated over all replicates, or None.
+        values: the metric of each replicate that has it, by run_id.
+        why: why it was pruned, failed or stopped, for a person, or an empty string.
     """
 
     trial: Trial
@@ -124,12 +124,12 @@ class TrialEnd:
 
     @classmethod
     def of(cls, trial: Trial, results: Sequence[Result], metric: str | None = None) -> "TrialEnd":
-        """Conclude from the results of its runs.
+        """Return how a trial ended, from the results of its runs.
 
         Args:
             trial: the trial.
             results: how each of its runs ended, in the order of `trial.runs`.
-            metric: what its value is the mean of, if it has one.
+            metric: name of the metric whose mean is the value; None for no value.
         """
         failed = [result.message or "" for result in results if result.state is State.FAILED]
         finished = [result for result in results if result.state.is_finished]
@@ -146,7 +146,7 @@ class TrialEnd:
 
 
 def best_of(ends: Iterable[TrialEnd], *, maximize: bool) -> TrialEnd | None:
-    """Return the best of the completed trials of a search; of equal ones the first."""
+    """Return the best completed trial of a search, the first in case of a tie; None if none is."""
     sign = -1 if maximize else 1
     complete = [
         end

@@ -1,4 +1,4 @@
-"""One run from its start to its end, as the events that an executor promises."""
+"""A run from start to end, as the sequence of events that an executor returns."""
 
 import time
 import traceback
@@ -13,12 +13,12 @@ from signs_sweep.executors.causes import hint
 
 @dataclass(frozen=True)
 class Task:
-    """What an executor is asked to do.
+    """What an executor is to do.
 
     Attributes:
         run: what to train.
-        checkpoint: what it goes on from, if anything.
-        is_tested: whether it is evaluated on the test set at its end.
+        checkpoint: content of the checkpoint to resume from, or None.
+        is_tested: whether to evaluate it on the test set at its end.
     """
 
     run: Run
@@ -27,22 +27,22 @@ class Task:
 
 
 class RunTrainer(Protocol):
-    """What an executor runs: `signs_sweep.trainer.training.Trainer`, or a toy in tests."""
+    """Trains runs in an executor: `signs_sweep.trainer.training.Trainer`, or a fake in tests."""
 
     def environment(self) -> Mapping[str, str]:
-        """Return what the bits of a result depend on beside the run."""
+        """Return what the bits of a result depend on besides the run."""
 
     def train(
         self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True
     ) -> Iterator[Event]:
-        """Yield `Progress` and `Checkpoint`, and one `Finished`, or raise what ends the run."""
+        """Yield `Progress` and `Checkpoint`, then one `Finished`; raise if the run fails."""
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return the state of the run under way, after the epochs it has told of; or None."""
+        """Return the state of the run in progress after its last reported epoch, or None."""
 
 
 TrainerFactory = Callable[[], RunTrainer]
-"""Makes the trainer where it is used. For worker processes it must pickle by reference."""
+"""Makes the trainer in the process that uses it; for workers it must pickle by reference."""
 
 
 def attempt(
@@ -51,13 +51,13 @@ def attempt(
     worker: int,
     is_stopped: Callable[[], bool],
 ) -> Iterator[Event]:
-    """Yield the events of a run, from the first to the one that ends it.
+    """Yield the events of a run, from the first to the event that ends it.
 
     Args:
-        trainer: gives the trainer. Where it raises, the run fails without having started.
-        task: what to do.
+        trainer: returns the trainer. If it raises, the run fails without having started.
+        task: the run to train, and how.
         worker: index of the worker, for `Started`.
-        is_stopped: whether the run should end; asked after every event.
+        is_stopped: whether the run should stop; called after every event.
     """
     for event in _events(trainer, task, worker):
         yield event
@@ -69,20 +69,20 @@ def attempt(
 
 
 def _events(trainer: TrainerFactory, task: Task, worker: int) -> Iterator[Event]:
-    """Yield `Started`, the events of the trainer, and `Failed` if anything raises."""
+    """Yield `Started`, the events of the trainer, and `Failed` if an exception is raised."""
     run = task.run
     try:
-        its_trainer = trainer()
-        yield Started(run.run_id, worker, time.time(), its_trainer.environment())
-        yield from its_trainer.train(run, task.checkpoint, is_tested=task.is_tested)
-    except Exception as error:  # noqa: BLE001  # whatever ends a run ends that run alone
+        run_trainer = trainer()
+        yield Started(run.run_id, worker, time.time(), run_trainer.environment())
+        yield from run_trainer.train(run, task.checkpoint, is_tested=task.is_tested)
+    except Exception as error:  # noqa: BLE001  # any error ends only this run
         yield _failure(run.run_id, error)
 
 
 def _failure(run_id: str, error: Exception) -> Failed:
-    """Return the event of a run that an exception ended.
+    """Return the event for a run that an exception ended.
 
-    A trace of calls is kept only where it helps: not for an error that says what to do.
+    The traceback is left out for an error whose message says what to do.
     """
     if isinstance(error, SignsSweepError):
         return Failed(run_id, time.time(), str(error))

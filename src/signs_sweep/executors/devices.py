@@ -1,4 +1,4 @@
-"""Where workers train: on graphics processors where there are some, else on the cores."""
+"""Where workers train: on GPUs if there are any, else on CPU cores."""
 
 import os
 import re
@@ -10,40 +10,40 @@ _DEVICE = re.compile(r"nvidia(\d+)")
 
 
 def default_workers() -> int:
-    """Return the number of cores this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def find_gpus(environment: Mapping[str, str], devices: Path = Path("/dev")) -> tuple[str, ...]:
-    """Return the graphics processors that may be used, as CUDA names them.
+    """Return the GPUs that may be used, as CUDA names them.
 
-    Found without TensorFlow, which the orchestrator does not load.
+    Does not need TensorFlow, which the orchestrator does not load.
 
     Args:
-        environment: its `CUDA_VISIBLE_DEVICES`, where set, says which ones; empty or -1 for none.
-        devices: folder of the devices, where NVIDIA's driver has a file for each.
+        environment: its `CUDA_VISIBLE_DEVICES`, if set, lists the GPUs; empty or -1 for none.
+        devices: folder of device files, where NVIDIA's driver has a file for each GPU.
     """
     if _VISIBLE in environment:
         named = [name.strip() for name in environment[_VISIBLE].split(",")]
-        # CUDA stops at the first name that is none.
+        # CUDA ignores everything from the first invalid name on.
         stop = next((i for i, name in enumerate(named) if name in ("", "-1")), len(named))
         return tuple(named[:stop])
     try:
-        found = [_DEVICE.fullmatch(file.name) for file in devices.iterdir()]
+        matches = [_DEVICE.fullmatch(file.name) for file in devices.iterdir()]
     except OSError:
         return ()
-    return tuple(sorted((one.group(1) for one in found if one), key=int))
+    return tuple(sorted((match.group(1) for match in matches if match), key=int))
 
 
 def choose_devices(
     workers: int | None, gpus: Sequence[str], workers_per_gpu: int
 ) -> list[str | None]:
-    """Return for each worker the graphics processor it trains on, or None for a core.
+    """Return for each worker the GPU that it trains on, or None for a CPU core.
 
     Args:
-        workers: how many, or None for as many as fit.
-        gpus: the graphics processors.
-        workers_per_gpu: how many fit on one of them.
+        workers: number of workers, or None for the default.
+        gpus: the GPUs.
+        workers_per_gpu: number of workers on each GPU.
     """
     if not gpus:
         return [None] * (default_workers() if workers is None else workers)
@@ -53,5 +53,5 @@ def choose_devices(
 
 
 def on_device(environment: Mapping[str, str], gpu: str | None) -> dict[str, str]:
-    """Return environment variables of a process that sees one graphics processor, or none."""
+    """Return the environment variables of a process that sees the given GPU, or no GPU."""
     return {**environment, _VISIBLE: "-1" if gpu is None else gpu}

@@ -1,4 +1,4 @@
-"""An executor without processes, for a debugger and for tests."""
+"""An executor without worker processes, for debugging and tests."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -8,7 +8,7 @@ from signs_sweep.executors.attempt import Task, TrainerFactory, attempt
 
 
 class InlineExecutor:
-    """Trains in this process, one run at a time, while `events` is waited for."""
+    """Trains in this process, one run at a time, within calls of `events`."""
 
     def __init__(self, make_trainer: TrainerFactory) -> None:
         self._trainer: TrainerFactory = cache(make_trainer)
@@ -21,17 +21,17 @@ class InlineExecutor:
         return 1
 
     def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
-        """Take a run; it is trained as `events` is called."""
-        assert self._current is None, "a run is under way"
+        """Accept a run; calls of `events` train it."""
+        assert self._current is None, "a run is in progress"
         self._is_stopped = False
         task = Task(run, checkpoint, is_tested)
         events = attempt(self._trainer, task, 0, lambda: self._is_stopped)
         self._current = (run.run_id, events)
 
     def events(self, timeout: float) -> Sequence[Event]:
-        """Train until the next event. The timeout is not needed: there is always one to wait for.
+        """Train until the next event, whatever the timeout.
 
-        Without a run under way nothing can happen, and the answer comes at once.
+        Without a run in progress, return an empty sequence immediately.
         """
         del timeout
         if self._current is None:
@@ -42,10 +42,10 @@ class InlineExecutor:
         return [event]
 
     def stop(self, run_id: str) -> None:
-        """End the run after its next event."""
+        """Stop the run after its next event."""
         if self._current is not None and self._current[0] == run_id:
             self._is_stopped = True
 
     def close(self) -> None:
-        """Forget the run under way."""
+        """Drop the run in progress."""
         self._current = None

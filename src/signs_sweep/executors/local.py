@@ -19,20 +19,20 @@ from signs_sweep.executors.attempt import Task, TrainerFactory
 from signs_sweep.executors.causes import cannot_start, cause_of_death, memory_kills
 from signs_sweep.process.interrupts import ENDING
 
-_LAST_WORDS = 2000
-"""Bytes kept of what a dead worker printed."""
+_LAST_BYTES = 2000
+"""How much of a dead worker's output is kept."""
 
 
 @dataclass(eq=False)
 class _Worker:
-    """One process with its end of the pipe."""
+    """A worker process with the orchestrator's end of its pipe."""
 
     index: int
     process: "subprocess.Popen[bytes]"
     connection: Connection
     output: IO[bytes]
     run_id: str | None = None
-    heard: float = 0.0
+    last_active: float = 0.0
 
     def kill(self) -> None:
         self.connection.close()
@@ -40,9 +40,9 @@ class _Worker:
         self.process.wait()
         self.output.close()
 
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         length = self.output.seek(0, os.SEEK_END)
-        self.output.seek(max(0, length - _LAST_WORDS))
+        self.output.seek(max(0, length - _LAST_BYTES))
         return self.output.read().decode(errors="replace").strip()
 
 
@@ -50,16 +50,16 @@ class _Worker:
 class LocalExecutor:
     """Trains in worker processes, each with one thread and one pipe to this process.
 
-    Workers start with the first runs that need them and stay until `close`. One that dies fails
-    the run it had; the next run gets a new one. They are started as programs of their own, not
-    through `multiprocessing`, so that a script which calls `signs_sweep.run` needs no
-    `if __name__ == "__main__"`, and so that each gets its own environment variables.
+    Workers start when runs need them and stay until `close`. When a worker dies, its run fails,
+    and the next run gets a new worker. Workers are started as separate programs, not through
+    `multiprocessing`: a script that calls `signs_sweep.run` then needs no
+    `if __name__ == "__main__"`, and each worker gets its own environment variables.
 
     Attributes:
         make_trainer: makes the trainer in each worker; must pickle by reference.
-        environments: for each worker, its environment variables; as many workers at once at most.
+        environments: for each worker, its environment variables; the maximum number of workers.
         stall_seconds: how long a worker with a run may send nothing before it counts as hanging and
-            is killed; None for any time.
+            is killed; None for no limit.
     """
 
     make_trainer: TrainerFactory
@@ -74,24 +74,24 @@ class LocalExecutor:
         return len(self.environments)
 
     def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
-        """Send a run to an idle worker, or to a new one.
+        """Send a run to an idle worker or a new worker.
 
         Raises:
-            UsageError: the system lets no further process begin.
+            UsageError: the system cannot start another process.
         """
         for worker in [worker for worker in self._pool if worker.run_id is None]:
             if worker.process.poll() is not None:
-                self._bury(worker)
+                self._remove_dead(worker)
         idle = [worker for worker in self._pool if worker.run_id is None]
         assert idle or len(self._pool) < self.slots, "all workers are busy"
         worker = idle[0] if idle else self._start()
         worker.run_id = run.run_id
-        worker.heard = time.monotonic()
-        with suppress(OSError):  # A worker that dies just now is noticed by `events`.
+        worker.last_active = time.monotonic()
+        with suppress(OSError):  # `events` handles a worker that has just died.
             worker.connection.send(Task(run, checkpoint, is_tested))
 
     def events(self, timeout: float) -> Sequence[Event]:
-        """Return what the workers have sent; see the protocol."""
+        """Return the events that the workers have sent; see the protocol."""
         by_connection = {worker.connection: worker for worker in self._pool}
         received: list[Event] = []
         for ready in wait(list(by_connection), timeout):
@@ -99,23 +99,23 @@ class LocalExecutor:
             try:
                 event: Event = worker.connection.recv()
             except (EOFError, OSError):
-                received += self._bury(worker)
+                received += self._remove_dead(worker)
                 continue
-            worker.heard = time.monotonic()
+            worker.last_active = time.monotonic()
             if isinstance(event, Finished | Failed | Stopped):
                 worker.run_id = None
             received.append(event)
-        return received + self._end_hanging()
+        return received + self._kill_hanging()
 
     def stop(self, run_id: str) -> None:
-        """Ask the worker that has the run to end it."""
+        """Ask the worker that trains the run to stop it."""
         for worker in self._pool:
             if worker.run_id == run_id:
                 with suppress(OSError):
                     worker.connection.send(run_id)
 
     def close(self) -> None:
-        """Kill all workers. They own nothing, so nothing is lost."""
+        """Kill all workers. They keep no data, so nothing is lost."""
         for worker in self._pool:
             worker.process.kill()
         for worker in self._pool:
@@ -129,65 +129,65 @@ class LocalExecutor:
             worker = self._start_process(index)
         except OSError as error:
             raise cannot_start(error, index) from error
-        with suppress(OSError):  # A worker that could not begin is noticed by `events`.
+        with suppress(OSError):  # `events` handles a worker that failed to start.
             worker.connection.send_bytes(factory)
         self._pool.append(worker)
         return worker
 
     def _start_process(self, index: int) -> _Worker:
         with ExitStack() as on_failure:
-            ours, theirs = Pipe()
-            on_failure.enter_context(ours)
+            connection, worker_end = Pipe()
+            on_failure.enter_context(connection)
             output = on_failure.enter_context(tempfile.TemporaryFile())
-            with theirs, _interrupts_blocked():
-                # -P: no module in the current folder can stand in for one of ours.
+            with worker_end, _interrupts_blocked():
+                # -P: modules in the current folder must not shadow those of the package.
                 command = [sys.executable, "-P", "-m", "signs_sweep.executors.worker"]
                 process = subprocess.Popen(
-                    [*command, str(theirs.fileno()), str(index)],
-                    pass_fds=[theirs.fileno()],
+                    [*command, str(worker_end.fileno()), str(index)],
+                    pass_fds=[worker_end.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
                     env=dict(self.environments[index]),
                 )
-            on_failure.pop_all()  # They live as long as the worker.
-        return _Worker(index, process, ours, output)
+            on_failure.pop_all()  # Both stay open as long as the worker lives.
+        return _Worker(index, process, connection, output)
 
-    def _end_hanging(self) -> list[Event]:
+    def _kill_hanging(self) -> list[Event]:
         """Kill workers that have sent nothing for too long; return the failures of their runs."""
         if self.stall_seconds is None:
             return []
         before = time.monotonic() - self.stall_seconds
-        hanging = [one for one in self._pool if one.run_id is not None and one.heard < before]
+        hanging = [each for each in self._pool if each.run_id and each.last_active < before]
         for worker in hanging:
             worker.process.kill()
-        message = f"its worker process sent nothing for {self.stall_seconds:g} s and was ended."
-        return [event for worker in hanging for event in self._bury(worker, message)]
+        message = f"its worker process sent nothing for {self.stall_seconds:g} s and was killed."
+        return [event for worker in hanging for event in self._remove_dead(worker, message)]
 
-    def _bury(self, worker: _Worker, message: str | None = None) -> list[Event]:
+    def _remove_dead(self, worker: _Worker, message: str | None = None) -> list[Event]:
         """Remove a dead worker; return the failure of its run, if it had one."""
         with suppress(subprocess.TimeoutExpired):
             worker.process.wait(timeout=1)
         worker.process.kill()
-        code, words = worker.process.wait(), worker.last_words()
+        code, output = worker.process.wait(), worker.last_output()
         if message is None:
             before, self._memory_kills = self._memory_kills, memory_kills()
             is_out_of_memory = self._memory_kills > before
-            message = cause_of_death(code, words, is_out_of_memory=is_out_of_memory)
+            message = cause_of_death(code, output, is_out_of_memory=is_out_of_memory)
         self._pool.remove(worker)
         worker.kill()
         if worker.run_id is None:
             return []
-        return [Failed(worker.run_id, time.time(), message, words or None, is_crash=True)]
+        return [Failed(worker.run_id, time.time(), message, output or None, is_crash=True)]
 
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block signals that ask for an end here, and for good in processes started meanwhile.
+    """Block `ENDING` signals here for now, and permanently in processes started meanwhile.
 
-    Ctrl-C and a closed terminal reach every process of the terminal, and who stops a service sends
-    SIGTERM to all of its processes; what follows is the orchestrator's decision. A worker that
-    ignored them by itself would still die of them while Python starts.
+    Ctrl-C and a closed terminal reach every process of the terminal, and stopping a service sends
+    SIGTERM to all of its processes; the orchestrator decides what to do. A worker that set the
+    signals to be ignored would still be killed by them while Python starts.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:

@@ -1,9 +1,9 @@
-"""The process that trains: `python -m signs_sweep.executors.worker FD INDEX`.
+"""The worker process: `python -m signs_sweep.executors.worker FD INDEX`.
 
 It reads messages from the orchestrator on a pipe and sends events back; it writes no file and opens
-no database. First comes the pickled factory of the trainer, then for each run a `Task`, and at
-any time the `run_id` of a run to stop. When the pipe closes, because the orchestrator closed it or
-died, the process ends at once, in the middle of whatever it does.
+no database. The first message is the pickled factory of the trainer; then follows a `Task` for each
+run, and at any time the `run_id` of a run to stop. When the pipe closes, because the orchestrator
+closed it or died, the process exits immediately, whatever it is doing.
 """
 
 import os
@@ -19,7 +19,7 @@ from signs_sweep.executors.attempt import RunTrainer, Task, attempt
 
 
 class _Inbox:
-    """Messages of the orchestrator, taken from the pipe by a thread of their own."""
+    """Messages from the orchestrator, read from the pipe by a separate thread."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -28,7 +28,7 @@ class _Inbox:
         threading.Thread(target=self._receive, daemon=True).start()
 
     def is_stopped(self, run_id: str) -> bool:
-        """Return whether the orchestrator asked for the run to end."""
+        """Return whether the orchestrator asked the run to stop."""
         return run_id in self._stopped
 
     def _receive(self) -> None:
@@ -37,11 +37,11 @@ class _Inbox:
                 message = self._connection.recv()
             except (EOFError, OSError):
                 os._exit(0)
-            except Exception:  # noqa: BLE001  # without this thread the process would wait for ever
+            except Exception:  # noqa: BLE001  # without this thread the process would wait forever
                 traceback.print_exc()
                 os._exit(1)
             if isinstance(message, Task):
-                # A stop that came after its run had ended must not end the same run's next attempt.
+                # A stop that arrived after the end of its run must not stop the run's next attempt.
                 self._stopped.clear()
                 self.tasks.put(message)
             else:
@@ -60,9 +60,9 @@ def main() -> None:
 
     @cache
     def trainer() -> RunTrainer:
-        # Unpickled here, where what goes wrong becomes the failure of a run.
-        made: RunTrainer = pickle.loads(pickled_factory)()  # noqa: S301  # from our own parent
-        return made
+        # Unpickled here, where an error becomes the failure of a run.
+        run_trainer: RunTrainer = pickle.loads(pickled_factory)()  # noqa: S301  # from our parent
+        return run_trainer
 
     while True:
         task = inbox.tasks.get()

@@ -1,1 +1,1 @@
-"""Figures as PNG images, drawn without pyplot and thus without global state."""
+"""Figures as PNG images, drawn without pyplot and hence without global state."""

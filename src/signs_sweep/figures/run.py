@@ -1,9 +1,8 @@
-"""The pictures of one run: functions of arrays, each returning a matplotlib figure.
+"""The pictures of a run: functions of arrays, each returning a matplotlib figure.
 
-Made with matplotlib's objects alone: no pyplot, so no display, and any thread may draw. Each thread
-keeps the figures that it made and draws the next run's pictures on them, which takes half the time;
-so a figure is good until the function that returned it is called again. Matplotlib is imported by
-the first picture (0.8 s).
+Drawn without pyplot, so that no display is needed and any thread may draw. Each thread reuses its
+figures for the next run, which halves the time; a figure is therefore valid until the function that
+returned it is called again. Matplotlib is imported for the first picture (0.8 s).
 """
 
 import threading
@@ -33,18 +32,18 @@ def draw_run(
     confusion: NDArray[np.int64] | None,
     classes: Sequence[str],
 ) -> dict[str, bytes]:
-    """Draw what there is to see of a run.
+    """Draw all pictures of a run.
 
     Args:
-        learning_rate: of the run; the title of the cost curve.
-        history: by metric, one value an epoch, float64.
+        learning_rate: shown in the title of the cost curve.
+        history: by metric, one value per epoch, float64.
         confusion: counts on the test set, int64 of shape (classes, classes), or None for a run
             that was not evaluated.
         classes: their names, in the order of the labels.
 
     Returns:
-        By file name, PNG images: `cost.png` and `accuracy.png` where the history has values, and
-        `confusion.png` where there are counts.
+        By file name, PNG images: `cost.png` and `accuracy.png` if the history has values, and
+        `confusion.png` if there are counts.
     """
     pictures = {}
     if len(history.get("loss", ())):
@@ -65,21 +64,21 @@ def png(figure: "Figure") -> bytes:
     buffer = BytesIO()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     image.save(buffer, "png", compress_level=4, dpi=(_DPI, _DPI))  # 6 is not smaller
-    figure.set_layout_engine(None)  # It fits now, and does so for other numbers.
+    figure.set_layout_engine(None)  # The layout also fits other numbers.
     return buffer.getvalue()
 
 
 def cost_curve(loss: NDArray[np.float64], learning_rate: float, every: int = 5) -> "Figure":
     """Plot the cost of every fifth epoch, titled with the learning rate.
 
-    The form is that of the published series: epochs 1, 6, 11, ... on a linear scale. Where that
-    would leave fewer than five points, all epochs are shown. A cost that grew a hundredfold is
-    shown on a logarithmic scale, and the first epoch that is not finite is marked.
+    The form is that of the published series: epochs 1, 6, 11, ... on a linear scale. If that leaves
+    fewer than five points, all epochs are shown. A cost that grew a hundredfold is shown on a
+    logarithmic scale, and the first epoch whose cost is not finite is marked.
 
     Args:
-        loss: one value an epoch, float64 of shape (epochs,); may hold NaN and infinities.
+        loss: one value per epoch, float64 of shape (epochs,); may contain NaN and infinities.
         learning_rate: for the title.
-        every: distance of the epochs shown.
+        every: number of epochs between two points.
     """
     figure, axes = _canvas("cost")
     step = every if len(loss) > 4 * every else 1
@@ -98,10 +97,10 @@ def cost_curve(loss: NDArray[np.float64], learning_rate: float, every: int = 5) 
 
 
 def accuracy_curve(history: Mapping[str, NDArray[np.float64]]) -> "Figure":
-    """Plot the accuracy of every epoch, on the training set and on the held-out one if any.
+    """Plot the accuracy of every epoch on the training set and on any held-out samples.
 
     Args:
-        history: by metric, float64 of shape (epochs,); `accuracy`, and perhaps `val_accuracy`.
+        history: by metric, float64 of shape (epochs,); `accuracy`, optionally `val_accuracy`.
     """
     figure, axes = _canvas("accuracy")
     for name, label, colour in (
@@ -129,12 +128,12 @@ def accuracy_curve(history: Mapping[str, NDArray[np.float64]]) -> "Figure":
 
 
 def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figure":
-    """Show which class was taken for which.
+    """Plot the confusion matrix.
 
-    Colour is the share of the true class (its row), the number written is the count.
+    Colours show shares of the true class (the row), numbers show counts.
 
     Args:
-        counts: int64 of shape (classes, classes): row the true class, column the predicted one.
+        counts: int64 of shape (classes, classes): rows are true classes, columns predicted ones.
         classes: names, in the order of the labels.
     """
     many = len(classes)
@@ -148,13 +147,13 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
     axes.set_xticks(range(many), labels=classes, fontsize=min(size + 1, 10))
     axes.set_yticks(range(many), labels=classes, fontsize=min(size + 1, 10))
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
-        label.set_parse_math(False)  # A name may have dollar signs.
+        label.set_parse_math(False)  # Names may contain dollar signs.
     if many > 10 or max(map(len, classes), default=0) > 4:
         axes.tick_params(axis="x", labelrotation=90)
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour = "white" if shares[row, column] > 0.55 else _INK
         count = axes.text(column, row, str(counts[row, column]), color=colour, size=size)
-        count.set(ha="center", va="center", in_layout=False)  # 900 in the layout: 2 s
+        count.set(ha="center", va="center", in_layout=False)  # Laying out 900 texts takes 2 s.
     correct, total = int(np.trace(counts)), int(counts.sum())
     axes.set_title(f"Test set: {correct} of {total} correct")
     axes.set_xlabel("predicted class")
@@ -163,7 +162,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
 
 
 _kept = threading.local()
-"""The figures of a thread, by what they are for."""
+"""The figures of a thread, by purpose."""
 
 _MOST_KEPT = 8
 
@@ -171,10 +170,10 @@ _MOST_KEPT = 8
 def _canvas(
     purpose: object, width: float = 6.4, height: float = 4.0, *, fitted: bool = False
 ) -> tuple["Figure", "Axes"]:
-    """Return an empty figure with one pair of axes in the style of all of them.
+    """Return an empty figure with one pair of axes in the common style.
 
     Args:
-        purpose: what it is for; figures for the same purpose differ in what they show alone.
+        purpose: identifies the kind of figure; figures of a kind differ only in their data.
         width: in inches.
         height: in inches.
         fitted: whether to make room for labels of any size.
@@ -191,7 +190,7 @@ def _canvas(
 
 
 def _empty(axes: "Axes") -> None:
-    """Take away what a picture has added to a new canvas, ticks excepted."""
+    """Remove everything that a picture added to a new canvas, except ticks."""
     for artist in (*axes.lines, *axes.texts, *axes.images):
         artist.remove()
     if legend := axes.get_legend():
@@ -212,7 +211,7 @@ def _new_canvas(width: float, height: float, *, fitted: bool) -> tuple["Figure",
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if not fitted:
-        # To look for a place beside the ticks takes a third of the time.
+        # Searching for a place beside the ticks takes a third of the time.
         axes.xaxis.set_label_coords(0.5, -0.08)
         axes.yaxis.set_label_coords(-0.09, 0.5)
     axes.grid(visible=True, color=_GRID, linewidth=0.8)
@@ -224,7 +223,7 @@ def _new_canvas(width: float, height: float, *, fitted: bool) -> tuple["Figure",
 
 
 def _fit_epochs(axes: "Axes", epochs: int) -> None:
-    """Let the axis span all epochs, in whole numbers."""
+    """Make the x-axis span all epochs, with whole numbers as ticks."""
     from matplotlib.ticker import MaxNLocator
 
     if epochs <= 10:
@@ -263,7 +262,7 @@ def _has_exploded(values: NDArray[np.float64]) -> bool:
 
 
 def _marker(values: NDArray[np.float64]) -> str | None:
-    """Points for a curve so short that a line would not show."""
+    """Return a marker for curves that are too short for a visible line."""
     return "o" if len(values) <= 20 else None
 
 

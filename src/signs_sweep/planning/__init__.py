@@ -1,1 +1,1 @@
-"""From specs to the runs they ask for: expansion, data and models, and the disk space they need."""
+"""From specs to runs: expansion, data and models, and the disk space that runs need."""

@@ -1,8 +1,8 @@
-"""Functions of the user's that build models: found without being run.
+"""The user's functions that build models: found without running them.
 
-A spec says `model: {build: "package.module:function"}`. Its file is looked for beside the spec
-first, then among what Python can import. It is read, not imported: importing it would import
-TensorFlow, which a plan and an error must not wait for. Only a worker runs it.
+A spec has `model: {build: "package.module:function"}`. The file of the module is searched in the
+folder of the spec, then on Python's import path. It is read, not imported: importing it would
+import TensorFlow, for which a plan or an error must not wait. Only workers run it.
 """
 
 import ast
@@ -21,13 +21,13 @@ from signs_sweep.errors import DataError
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a function that builds models is. Small and picklable, so that a worker can load it.
+    """Location of a function that builds models. Small and picklable, so that a worker can load it.
 
     Attributes:
         function: name of the function in the file.
         file: the Python file.
-        folder: where its own imports are looked for first.
-        fingerprint: 16 hex digits that name the function and the content of its file.
+        folder: the folder that its imports are searched in first.
+        fingerprint: 16 hex digits that identify the function and the content of its file.
     """
 
     function: str
@@ -39,8 +39,8 @@ class ModelSource:
         """Import the file and return the function.
 
         Raises:
-            DataError: the file is not what it was when the sweep was planned, or does not define
-                the function after all.
+            DataError: the file has changed since the sweep was planned, or does not define the
+                function when it is imported.
         """
         content = self.file.read_bytes()
         if _fingerprint(content, self.function) != self.fingerprint:
@@ -50,15 +50,15 @@ class ModelSource:
             )
         if str(self.folder) not in sys.path:
             sys.path.insert(0, str(self.folder))
-        # A name of its own: two folders may have modules of one name.
+        # A unique name: two folders may have modules of the same name.
         name = f"_signs_sweep_{self.fingerprint}_{self.file.stem}"
         if name not in sys.modules:
-            found = spec_from_file_location(name, self.file)
-            assert found is not None
-            assert found.loader is not None
-            module = sys.modules[name] = module_from_spec(found)
+            spec = spec_from_file_location(name, self.file)
+            assert spec is not None
+            assert spec.loader is not None
+            module = sys.modules[name] = module_from_spec(spec)
             try:
-                found.loader.exec_module(module)
+                spec.loader.exec_module(module)
             except BaseException:
                 del sys.modules[name]
                 raise
@@ -73,12 +73,12 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class FoundModel:
-    """A function that builds models, compared with what a spec gives it.
+    """A function that builds models, compared with its arguments in a spec.
 
     Attributes:
-        source: where it is.
-        wrong: by key of `model`, what is wrong with that argument, and what to do about it. What
-            reading cannot show, as of a function with a decorator, is left to the call.
+        source: location of the function.
+        wrong: what is wrong with an argument and what to do, by key of `model`. Errors that reading
+            cannot find, such as those of a function with a decorator, occur in the call.
     """
 
     source: ModelSource
@@ -90,27 +90,27 @@ def find_model(build: str, arguments: Sequence[str], spec_folder: Path) -> Found
 
     Args:
         build: `package.module:function`.
-        arguments: names of what the spec gives it beside the input shape and the classes.
+        arguments: names of the arguments in the spec, besides the input shape and the classes.
         spec_folder: folder of the spec.
 
     Raises:
-        DataError: there is no such file or function, or no spec could call it.
+        DataError: the file or function does not exist, or the function cannot be called by a spec.
     """
     module, _, function = build.partition(":")
     file, folder = _file_of(module, spec_folder)
     content, tree = _read(file)
-    found = list(_bindings(tree))
-    definitions = [(node, is_nested) for name, node, is_nested in found if name == function]
+    bindings = list(_bindings(tree))
+    definitions = [(node, is_nested) for name, node, is_nested in bindings if name == function]
     if not definitions:
         if origin := _origin(module, function, spec_folder):
             raise _is_imported(function, file, origin)
-        known = [name for name, node, _ in found if isinstance(node, ast.FunctionDef)]
+        defined = [name for name, node, _ in bindings if isinstance(node, ast.FunctionDef)]
         raise DataError(
-            f"{file} defines no function '{function}'; {_choices(function, known, 'Functions')}"
+            f"{file} defines no function '{function}'; {_choices(function, defined, 'Functions')}"
         )
     node, is_nested = definitions[-1]
     source = ModelSource(function, file, folder, _fingerprint(content, function))
-    if is_nested and len(definitions) > 1:  # Which of them it is depends on what the file does.
+    if is_nested and len(definitions) > 1:  # Which definition is used is known at run time only.
         return FoundModel(source, {})
     if isinstance(node, ast.Import | ast.ImportFrom):
         raise _is_imported(function, file, _origin(module, function, spec_folder))
@@ -127,7 +127,7 @@ def _read(file: Path) -> tuple[bytes, ast.Module]:
 
 
 def _bindings(parent: ast.AST, *, is_nested: bool = False) -> Iterator[tuple[str, ast.AST, bool]]:
-    """Yield the names that a module binds, in order: what to, and whether in an `if` or such."""
+    """Yield each name that a module binds, in order, with its node and whether that is nested."""
     for node in ast.iter_child_nodes(parent):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name, node, is_nested
@@ -147,14 +147,14 @@ def _origin(module: str, function: str, spec_folder: Path, most: int = 10) -> st
     """Return the `module:function` that a module imports a function from, if it can be found."""
     try:
         file, _ = _file_of(module, spec_folder)
-        found = list(_bindings(_read(file)[1]))
+        bindings = list(_bindings(_read(file)[1]))
     except DataError:
         return None
-    nodes = [node for name, node, _ in found if name == function]
+    nodes = [node for name, node, _ in bindings if name == function]
     if nodes and not isinstance(nodes[-1], ast.ImportFrom):
         return None if isinstance(nodes[-1], ast.Import) else f"{module}:{function}"
     origin = None
-    for node in nodes[-1:] or [node for name, node, _ in found if name == "*"]:
+    for node in nodes[-1:] or [node for name, node, _ in bindings if name == "*"]:
         assert isinstance(node, ast.ImportFrom)
         package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
         above = package[: len(package) - node.level + 1] if node.level else []
@@ -172,15 +172,15 @@ def _is_imported(function: str, file: Path, origin: str | None) -> DataError:
 
 
 def _file_of(module: str, spec_folder: Path) -> tuple[Path, Path]:
-    """Return the file of a module and the folder that its name counts from."""
+    """Return the file of a module and the folder that its name is relative to."""
     parts = module.split(".")
     for place in (spec_folder, *map(Path, sys.path)):
         base = place.joinpath(*parts)
         for file in (base.with_suffix(".py"), base / "__init__.py"):
             if file.is_file():
                 return file.absolute(), place.absolute()
-    found = PathFinder.find_spec(parts[0])  # As an editable installation has it.
-    for root in (found.submodule_search_locations or []) if found else []:
+    spec = PathFinder.find_spec(parts[0])  # As in an editable installation.
+    for root in (spec.submodule_search_locations or []) if spec else []:
         base = Path(root).joinpath(*parts[1:])
         for file in (base.with_suffix(".py"), base / "__init__.py"):
             if file.is_file():
@@ -188,16 +188,16 @@ def _file_of(module: str, spec_folder: Path) -> tuple[Path, Path]:
     beside = sorted(file.stem for file in spec_folder.glob("*.py"))
     near = get_close_matches(module.removesuffix(".py"), beside, n=1)
     raise DataError(
-        f"there is no module '{module}': neither {spec_folder / Path(*parts)}.py nor one that is "
-        "installed" + (f"; did you mean '{near[0]}'?" if near else "")
+        f"there is no module '{module}': {spec_folder / Path(*parts)}.py does not exist, and no "
+        "such module is installed" + (f"; did you mean '{near[0]}'?" if near else "")
     )
 
 
 def _signature(node: ast.AST, function: str, file: Path) -> ast.arguments | None:
-    """Return the signature of what a name is bound to, or None where only a call can show it.
+    """Return the signature of a function, or None if only a call can show it.
 
     Raises:
-        DataError: it cannot build a model for a spec.
+        DataError: the node cannot build a model, or cannot be called by a spec.
     """
     if isinstance(node, ast.ClassDef):
         raise DataError(f"'{function}' in {file} is a class; name a function that returns a model")
@@ -207,61 +207,64 @@ def _signature(node: ast.AST, function: str, file: Path) -> ast.arguments | None
         raise DataError(f"'{function}' in {file} is an async function; define it without async")
     if not isinstance(node, ast.FunctionDef | ast.Lambda):
         return None
-    taken = node.args
-    positional = [one.arg for one in (*taken.posonlyargs, *taken.args)]
-    if len(positional) < 2 and taken.vararg is None:
+    signature = node.args
+    positional = [each.arg for each in (*signature.posonlyargs, *signature.args)]
+    if len(positional) < 2 and signature.vararg is None:
         raise DataError(
             f"the function '{function}' is called with the input shape and the number of classes; "
             "give it a parameter for each"
         )
-    unnamed = [one.arg for one in taken.posonlyargs[2:] if one.arg in _required(taken)]
+    required = _required(signature)
+    unnamed = [each.arg for each in signature.posonlyargs[2:] if each.arg in required]
     if unnamed:
         raise DataError(
-            f"the function '{function}' takes {', '.join(unnamed)} by position, and a spec gives "
+            f"the function '{function}' takes {', '.join(unnamed)} by position, but a spec passes "
             "arguments by name; move the '/' before them"
         )
-    return taken
+    return signature
 
 
-def _required(taken: ast.arguments) -> list[str]:
+def _required(signature: ast.arguments) -> list[str]:
     """Return the names of the arguments that have no default."""
-    positional = [*taken.posonlyargs, *taken.args]
-    by_name = zip(taken.kwonlyargs, taken.kw_defaults, strict=True)
+    positional = [*signature.posonlyargs, *signature.args]
+    by_name = zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
     return [
-        *(one.arg for one in positional[: len(positional) - len(taken.defaults)]),
-        *(one.arg for one, default in by_name if default is None),
+        *(each.arg for each in positional[: len(positional) - len(signature.defaults)]),
+        *(each.arg for each, default in by_name if default is None),
     ]
 
 
 def _wrong_arguments(
-    function: str, taken: ast.arguments, arguments: Sequence[str]
+    function: str, signature: ast.arguments, arguments: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
     """Return what is wrong with the arguments of a spec, and what to do, by key of `model`."""
-    names = [one.arg for one in (*taken.posonlyargs, *taken.args)]
-    by_position = [name for name in names[:2] if name not in [one.arg for one in taken.posonlyargs]]
-    by_name = [one.arg for one in (*taken.args, *taken.kwonlyargs) if one.arg not in by_position]
+    unnamed = [each.arg for each in signature.posonlyargs]
+    names = unnamed + [each.arg for each in signature.args]
+    by_position = [name for name in names[:2] if name not in unnamed]
+    named = (*signature.args, *signature.kwonlyargs)
+    by_name = [each.arg for each in named if each.arg not in by_position]
     wrong = {}
     for name in arguments:
         if name in by_position:
             meaning = ("the input shape", "the number of classes")[names.index(name)]
-            wrong[name] = (f"{name} is {meaning}, which '{function}' is given anyway", "remove it")
-        elif name not in by_name and taken.kwarg is None:
-            free = [other for other in by_name if other not in arguments]
+            wrong[name] = (f"{name} is {meaning}, which is passed to '{function}'", "remove it")
+        elif name not in by_name and signature.kwarg is None:
+            free = [argument for argument in by_name if argument not in arguments]
             wrong[name] = (
                 f"the function '{function}' has no argument '{name}'",
                 _choices(name, free, "Arguments"),
             )
-    missing = [name for name in _required(taken) if name in by_name and name not in arguments]
+    missing = [name for name in _required(signature) if name in by_name and name not in arguments]
     if missing:
         wrong["build"] = (
-            f"the function '{function}' needs {', '.join(missing)} as well",
-            f"give it beside build, as in {missing[0]}: ...",
+            f"the function '{function}' also needs {', '.join(missing)}",
+            f"write it under model, as in {missing[0]}: ...",
         )
     return wrong
 
 
-def _choices(name: str, known: Sequence[str], title: str) -> str:
-    listed = [one for one in known if not one.startswith("_")]
+def _choices(name: str, names: Sequence[str], title: str) -> str:
+    listed = [valid for valid in names if not valid.startswith("_")]
     near = get_close_matches(name, listed, n=1)
     question = f"did you mean '{near[0]}'? " if near else ""
     return f"{question}{title}: {', '.join(listed) or 'none'}"

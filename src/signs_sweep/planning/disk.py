@@ -1,4 +1,4 @@
-"""How much of the disk runs take."""
+"""The disk space that runs take."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ _INPUT_IN_EXAMPLES = 2 * 21
 _THE_REST = 250_000
 
 EMPTY_DATABASE = 1_000_000
-"""Bytes of MLflow's tables in SQLite without a run in them; 970,752 with MLflow 3.17."""
+"""Bytes of MLflow's tables in SQLite without any run; 970,752 with MLflow 3.17."""
 
 
 @dataclass(frozen=True)
 class DiskNeed:
-    """What is needed of a disk, and what is there.
+    """The disk space that a plan needs, and the free space.
 
     Attributes:
-        bytes_needed: about how much the runs to train take.
-        is_least: whether they take more: the size of some networks is not known.
-        bytes_free: how much is free where they go.
-        folder: where they go.
+        bytes_needed: estimate for the runs to train.
+        is_least: whether the runs need more, because the size of some networks is unknown.
+        bytes_free: free space in the folder.
+        folder: the folder of the tracking store.
     """
 
     bytes_needed: int
@@ -36,7 +36,7 @@ class DiskNeed:
 
     @property
     def fits(self) -> bool:
-        """Whether it is enough, as far as is known."""
+        """Whether the free space is enough for the estimate."""
         return self.bytes_needed <= self.bytes_free
 
 
@@ -47,23 +47,23 @@ def bytes_of_runs(
     *,
     has_database: bool = True,
 ) -> tuple[int, bool]:
-    """Estimate what finished runs take in a store in a file, with artifacts and checkpoints.
+    """Estimate the disk space of finished runs in a file store, with artifacts and checkpoints.
 
     Measured with MLflow 3.17 and the network of the series (307,615 numbers): 245 bytes for each
     value of a metric in SQLite, with its indexes; 20 in `history.csv` and 8 in the checkpoint, and
     8 there for the time of each epoch; 4 bytes for each number of the network in the `.keras` file,
-    and three times as much in the checkpoint at its end, which has Adam's two moments as well; 21
-    for each number of an image in the two input examples; and 180 to 300 kB for pictures, the rest
-    of the `.keras` file and of the HDF5 file, and small files.
+    and three times as much in the last checkpoint, which also has Adam's two moments; 21 for each
+    number of an image in the two input examples; and 180 to 300 kB for pictures, the rest of the
+    `.keras` file and of the HDF5 file, and small files.
 
     Args:
-        runs: what is trained.
-        datasets: by fingerprint.
-        numbers: how many numbers the networks have that are not built in, where that is known.
+        runs: the runs to train.
+        datasets: the datasets, by fingerprint.
+        numbers: size of the networks that functions build, in numbers, as far as known.
         has_database: whether the database is on the same disk.
 
     Returns:
-        bytes, and whether that is the least: runs whose network has an unknown size are left out.
+        bytes, and whether they are a lower bound because networks of unknown size are left out.
     """
     total, is_least = 0, False
     of_value = _VALUE_IN_FILES + (_VALUE_IN_DATABASE if has_database else 0)
@@ -86,12 +86,12 @@ def bytes_of_runs(
 
 
 def numbers_in_checkpoint(size: int, epochs: int, *, is_validated: bool) -> int:
-    """Estimate how many numbers a network has from a checkpoint of it.
+    """Estimate from a checkpoint how many numbers its network has.
 
     Args:
-        size: bytes.
-        epochs: how many it has the history of.
-        is_validated: whether that is of held-out samples too.
+        size: size of the checkpoint in bytes.
+        epochs: number of epochs in its history.
+        is_validated: whether the history includes the held-out samples.
     """
     history = epochs * (_TIME_IN_CHECKPOINT + 8 * (4 if is_validated else 2))
     return max(size - history, 0) // (3 * _BYTES_A_NUMBER)

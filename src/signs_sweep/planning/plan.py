@@ -28,13 +28,13 @@ class Part:
 
     @cached_property
     def varying(self) -> tuple[str, ...]:
-        """Names of the parameters that differ between the trials, in their usual order."""
+        """Names of the parameters that differ between the trials, in the order of the table."""
         return varying_parameters([trial.runs[0].parameters for trial in self.trials])
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs of some experiments, in order. A run that several share is there once."""
+    """The runs of some experiments, in order. Runs that several share are included once."""
 
     parts: tuple[Part, ...]
 
@@ -48,7 +48,7 @@ class Plan:
         return f"<Plan of {names}: {len(self.runs)} runs>"
 
     def title(self, run_id: str) -> str:
-        """Return what tells a run from all others; with several experiments, their names first."""
+        """Return a title that is unique in the plan; with several experiments, with its name."""
         trial, run = next(
             pair for part in self.parts for pair in part.runs if pair[1].run_id == run_id
         )
@@ -72,17 +72,17 @@ def make_plan(experiments: Sequence[tuple[Experiment, str]]) -> Plan:
     """
     by_name: dict[str, Experiment] = {}
     for experiment, _ in experiments:
-        other = by_name.setdefault(experiment.name, experiment)
-        if other is not experiment:
+        first = by_name.setdefault(experiment.name, experiment)
+        if first is not experiment:
             raise UsageError(
-                f"{other.path} and {experiment.path} both have the name '{experiment.name}'. "
-                "Give one of them another name, or run them one after the other."
+                f"{first.path} and {experiment.path} both have the name '{experiment.name}'. "
+                "Rename one of them, or run them one after the other."
             )
     return Plan(tuple(_expand(experiment, data) for experiment, data in experiments))
 
 
 def varying_parameters(parameters: Sequence[Parameters]) -> tuple[str, ...]:
-    """Return the names of the parameters that differ, in their usual order, seeds left out."""
+    """Return the names of the hyperparameters that differ, in the order of the table."""
     return tuple(name for name in VARIED_NAMES if len({getattr(p, name) for p in parameters}) > 1)
 
 
@@ -100,14 +100,14 @@ def _expand(experiment: Experiment, data: str) -> Part:
     trials = []
     for number, point in enumerate(experiment.points, start=1):
         own = runs[point.parameters]
-        words = [f"{name}={point.parameters.text(name)}" for name in varying]
+        values = [f"{name}={point.parameters.text(name)}" for name in varying]
         trials.append(
             Trial(
                 key=f"{Purpose.SWEEP.value}/{own[0].setting.key}",
                 experiment=experiment.name,
                 purpose=Purpose.SWEEP,
                 number=number,
-                title=" ".join([point.label, *words] if point.label else words),
+                title=" ".join([point.label, *values] if point.label else values),
                 runs=own,
                 label=point.label,
                 baselines=tuple(run.run_id for run in runs[point.baseline])

@@ -1,4 +1,4 @@
-"""From spec files to a plan: read them, find their data, and check one against the other."""
+"""From spec files to a plan: read them, find their data, and check them against the data."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,10 @@ class Prepared:
     """A plan with the data it needs.
 
     Attributes:
-        plan: what would be trained.
-        datasets: by name of the experiment, its data.
-        sources: by fingerprint, where workers find the data.
-        models: by fingerprint, where workers find the functions that build models.
+        plan: the runs.
+        datasets: the data, by name of the experiment.
+        sources: the locations from which workers load data, by fingerprint.
+        models: the locations from which workers load functions that build models, by fingerprint.
     """
 
     plan: Plan
@@ -39,11 +39,11 @@ class Prepared:
 
 
 def load_all(specs: Sequence[Path], overrides: Sequence[str]) -> list[Experiment]:
-    """Read spec files, each once, however often it is named.
+    """Read spec files; a file that is named several times is read once.
 
     Raises:
-        SpecError: some have problems; the message lists those of all files.
-        UsageError: one of the overrides cannot be followed.
+        SpecError: some specs have problems; the message lists those of all files.
+        UsageError: an override is not valid.
     """
     experiments: list[Experiment] = []
     errors: list[SpecError] = []
@@ -66,36 +66,36 @@ def prepare(
 ) -> Prepared:
     """Read specs and their data, and expand them into a plan.
 
-    What makes the results of a dataset doubtful is a `DataWarning`. Workers read the data again,
-    but only here is it looked at for that.
+    Properties of a dataset that make its results doubtful are a `DataWarning`, which is issued
+    only here, although workers read the data again.
 
     Args:
         specs: the spec files.
         overrides: `KEY=VALUE` for every run.
-        data_dir: folder of the photos, as given with `--data`.
+        data_dir: folder of the photos, the value of `--data`, or None.
 
     Raises:
-        SpecError: the specs have problems, also such as only their data shows.
+        SpecError: the specs have problems, or do not fit their data.
         DataError: a dataset is damaged.
-        UsageError: an override cannot be followed, or two experiments have one name.
+        UsageError: an override is not valid, or two experiments have the same name.
     """
     datasets: dict[str, Dataset] = {}
     sources: dict[str, DataSource] = {}
     read: dict[DataSource, Dataset] = {}
     models: dict[str, ModelSource] = {}
-    experiments = [_with_model(one, models) for one in load_all(specs, overrides)]
+    experiments = [_with_model(experiment, models) for experiment in load_all(specs, overrides)]
     for experiment in experiments:
         source = _find(experiment, data_dir)
         if source not in read:
             read[source] = source.load()
             for doubt in find_doubts(read[source]):
-                # The caller of a function in `api` is the one to be told.
+                # The warning refers to the caller of a function in `api`.
                 warnings.warn(f"{source.name}: {doubt}", DataWarning, stacklevel=3)
         dataset = datasets[experiment.name] = read[source]
         sources[dataset.fingerprint] = source
         if leak := _check(experiment, dataset):
             warnings.warn(f"{experiment.name}: {leak}", DataWarning, stacklevel=3)
-    plan = make_plan([(one, datasets[one.name].fingerprint) for one in experiments])
+    plan = make_plan([(each, datasets[each.name].fingerprint) for each in experiments])
     return Prepared(plan, datasets, sources, models)
 
 
@@ -109,24 +109,24 @@ def _find(experiment: Experiment, data_dir: Path | None) -> DataSource:
 
 
 def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Experiment:
-    """Return an experiment whose model, if a function builds it, has its fingerprint."""
+    """Return an experiment; if a function builds its model, with the fingerprint of the source."""
     model = experiment.model
     if isinstance(model, Dense):
         return experiment
     experiment.check_model()
     names = tuple(name for name, _ in model.arguments)
     try:
-        found = find_model(model.function, names, experiment.path.parent)
+        found_model = find_model(model.function, names, experiment.path.parent)
     except DataError as error:
         raise experiment.problem("model", "build", message=str(error)) from error
-    experiment.refuse_keys("model", found.wrong)
-    source = found.source
+    experiment.refuse_keys("model", found_model.wrong)
+    source = found_model.source
     models[source.fingerprint] = source
     return replace(experiment, model=replace(model, source=source.fingerprint))
 
 
 def _check(experiment: Experiment, dataset: Dataset) -> str | None:
-    """Check what a spec says against its data; return what makes the held-out samples doubtful."""
+    """Check a spec against its data; return a doubt about the held-out samples, or None."""
     try:
         training, held_out = stratified_split(dataset.train_labels, experiment.validation)
     except DataError as error:

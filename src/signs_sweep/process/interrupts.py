@@ -1,4 +1,4 @@
-"""What comes from outside to end a command: signals, and a terminal that is closed."""
+"""Requests from outside to end a command: signals, and a closed terminal."""
 
 import os
 import signal
@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that ask for an end: Ctrl-C, `kill`, a closed terminal."""
+"""Signals that ask a command to end: Ctrl-C, `kill`, a closed terminal."""
 
 
 @contextmanager
 def handling_signals(handle: Callable[[], None]) -> Iterator[None]:
-    """Let the signals that ask for an end call a function, in the main thread; else do nothing.
+    """Call a function when a signal asks the command to end. Does nothing outside the main thread.
 
-    SIGHUP stays ignored where it is: that is what `nohup` does. SIGINT does not: a script starts
-    what it puts into the background with SIGINT ignored, and may still send it to end that.
+    An ignored SIGHUP stays ignored: that is how `nohup` works. An ignored SIGINT does not: shell
+    scripts start background jobs with SIGINT ignored, and may still send it to end a job.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -39,15 +39,15 @@ def handling_signals(handle: Callable[[], None]) -> Iterator[None]:
 
 
 def leave_closed_terminal() -> None:
-    """Let what is still written go nowhere, where that was a terminal and it is closed.
+    """Redirect stdout and stderr to the null device if they are a terminal that was closed.
 
-    Writing to it is an error, which must not keep a command from ending in order.
+    Writing to a closed terminal is an error, which must not disturb an orderly end of the command.
     """
     for descriptor in (1, 2):
         try:
             if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, descriptor)
-                os.close(nowhere)
-        except OSError:  # It is not open at all.
+                null_device = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null_device, descriptor)
+                os.close(null_device)
+        except OSError:  # The descriptor is not open.
             continue

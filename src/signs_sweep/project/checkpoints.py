@@ -58,7 +58,7 @@ class FileCheckpoints:
             with suppress(OSError):
                 old.unlink()
 
-    def latest(self, run: Run, tell: Callable[[str], None] = lambda _: None) -> bytes | None:
+    def latest(self, run: Run, warn: Callable[[str], None] = lambda _: None) -> bytes | None:
         """See `CheckpointStore.latest`. A damaged file is renamed to `NAME.damaged`."""
         files = self._files(run)
         for epoch, path in reversed(files):
@@ -69,13 +69,13 @@ class FileCheckpoints:
             except OSError:
                 if self._files(run) == files:
                     continue
-                return self.latest(run, tell)  # A later checkpoint has replaced it.
+                return self.latest(run, warn)  # A later checkpoint has replaced it.
             content, tail = whole[:-_TAIL], whole[-_TAIL:]
             if tail == _MARK + sha256(content).hexdigest().encode():
                 return content
             with suppress(OSError):
                 path.rename(path.with_name(f"{path.name}.damaged"))
-            tell(
+            warn(
                 f"the checkpoint {path} is damaged and was renamed to {path.name}.damaged; the "
                 "checkpoint before it is used, if it exists."
             )

@@ -1,6 +1,6 @@
-"""The interfaces between the sweep loop and the world.
+"""The interfaces between the sweep loop and the adapters.
 
-The loop knows these and nothing behind them. Each has a contract test in
+The loop depends on these and on no implementation. Each has a contract test in
 `tests/protocols/` that every implementation passes.
 """
 

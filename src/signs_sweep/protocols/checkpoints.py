@@ -7,33 +7,33 @@ from signs_sweep.domain import Checkpoint, Run
 
 
 class CheckpointStore(Protocol):
-    """Keeps the states of runs, so that training can go on from them.
+    """Keeps the states of runs, from which training can resume.
 
-    Called from one thread. Kept by trajectory: a run that differs in `epochs` alone finds them too.
+    Called from one thread. Kept by trajectory: runs that differ only in `epochs` share checkpoints.
     """
 
     def keep(self, run: Run, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint durably: when this returns, it survives whatever happens.
+        """Keep a checkpoint durably: once this returns, it survives a crash of the machine.
 
         Raises:
-            StoreError: it cannot be written; those before are as they were.
+            StoreError: it cannot be written; earlier checkpoints are unchanged.
         """
 
-    def latest(self, run: Run, tell: Callable[[str], None] = lambda _: None) -> bytes | None:
-        """Return the content of the checkpoint nearest to the end of a run, and not beyond it.
+    def latest(self, run: Run, warn: Callable[[str], None] = lambda _: None) -> bytes | None:
+        """Return the content of the checkpoint nearest to the end of a run, but not beyond it.
 
-        One that is damaged is set aside, and the one before it is returned.
+        A damaged checkpoint is set aside, and the previous one is returned.
 
         Args:
             run: the run.
-            tell: hears, in words, of one that is damaged.
+            warn: called with a message about each damaged checkpoint.
         """
 
     def finished_beyond(self, run: Run) -> int:
-        """Return the epochs of the shortest finished run that goes beyond this one; 0 for none.
+        """Return the epochs of the shortest finished run that is longer than this one; 0 for none.
 
-        The curve of that one holds this run's, but its weights are those of a later epoch.
+        The longer run's curve includes this run's, but its weights are those of a later epoch.
         """
 
     def latest_epoch(self, run: Run) -> int:
-        """Return the epoch of what `latest` would return, without reading it; 0 for none."""
+        """Return the epoch of the checkpoint that `latest` would return, unread; 0 for none."""

@@ -1,17 +1,17 @@
-"""Who trains what, where several sweeps work on one store."""
+"""Which sweep trains which trajectory, when several share a store."""
 
 from typing import Protocol
 
 
 class Claims(Protocol):
-    """The right to train a trajectory: at any moment one sweep has it.
+    """The right to train a trajectory, held by at most one sweep at a time.
 
-    May be called from several threads: the loop takes, and the thread that records releases. What
-    a process holds is free as soon as it ends, however it ends.
+    May be called from several threads: the loop takes claims, and the thread that records releases
+    them. The claims of a process are released when it ends, however it ends.
     """
 
     def take(self, trajectory: str) -> bool:
-        """Take the right, without waiting; return whether it could be had."""
+        """Take the claim without waiting; return whether it was free."""
 
     def release(self, trajectory: str) -> None:
-        """Give the right back."""
+        """Release the claim."""

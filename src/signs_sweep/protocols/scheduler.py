@@ -1,4 +1,4 @@
-"""What to train next."""
+"""Decides what to train next."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,34 +7,34 @@ from signs_sweep.domain import Progress, Result, Trial, TrialEnd
 
 
 class Scheduler(Protocol):
-    """Hands out trials and takes in their results.
+    """Hands out trials and receives their results.
 
     Called from one thread. `tell` is called exactly once for each trial that `ask` returned, unless
-    the sweep is interrupted: a run that an interruption stopped reaches neither `end` nor `tell`.
-    Trials are told in the order in which they end, not in which they were asked.
+    the sweep is interrupted: a run stopped by an interruption is passed to neither `end` nor
+    `tell`. Calls of `tell` follow the order in which trials end, not that of `ask`.
     """
 
     def ask(self) -> Trial | None:
-        """Return the next trial, or None when there is nothing (more) to start now.
+        """Return the next trial, or None if there is nothing (more) to start now.
 
-        The loop asks again after every `tell`, and ends when it gets None while no trial is
-        under way.
+        The loop asks again after every `tell`, and ends when it gets None while no trial is in
+        progress.
         """
 
     def report(self, trial: Trial, progress: Progress) -> bool:
-        """Take in new epochs of one of the trial's runs; return whether that run should go on.
+        """Receive new epochs of one of the trial's runs; return whether that run should continue.
 
         Every epoch is reported exactly once, in order.
         """
 
     def end(self, trial: Trial, result: Result) -> bool:
-        """Take in how one run of a trial ended; return whether its other runs are still wanted.
+        """Receive how a run of a trial ended; return whether its other runs are still wanted.
 
-        Where they are not, those under way are stopped, and those that wait do not begin.
+        If not, runs in progress are stopped, and waiting runs are not started.
         """
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
-        """Take in how all runs of a trial ended, in the order of `trial.runs`; conclude from it.
+        """Receive how all runs of a trial ended, in the order of `trial.runs`; return its end.
 
-        Results that were found in the store come in the same way as fresh ones.
+        Results that were found in the store are passed like new ones.
         """

@@ -1,4 +1,4 @@
-"""Where what happens is recorded."""
+"""Records sweeps, their trials and their runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from signs_sweep.domain.masking import mask
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """One invocation of one experiment, as the tracker keeps it.
+    """One invocation for one experiment, as the tracker records it.
 
     Attributes:
         experiment: name of the experiment.
-        description: what it is for, or an empty string.
+        description: purpose of the experiment, or an empty string.
         spec: text of the spec file.
-        plan: the plan in words, for a person.
-        data: name of the dataset, with a remark when it is the built-in drawn one.
-        sweep_id: tells it from other invocations; one that is opened again goes on.
-        origin: machine and folder of the process that it belongs to.
+        plan: the plan as text for a person.
+        data: name of the dataset, with a remark if it is the built-in drawn images.
+        sweep_id: identifies the invocation; opening the same id again continues its record.
+        origin: machine and folder of its process.
         is_search: whether its trials have records of their own.
 
-    Secrets are masked in its texts.
+    Secrets in the texts are masked.
     """
 
     experiment: str
@@ -41,12 +41,12 @@ class SweepRecord:
 
 @dataclass(frozen=True)
 class Findings:
-    """What came of a search.
+    """The outcome of a search.
 
     Attributes:
-        choices: what the best trial chose, by dimension.
-        metrics: numbers of the search, by name.
-        note: the same for a person, in Markdown.
+        choices: the values of the best trial, by dimension.
+        metrics: metrics of the search, by name.
+        note: the outcome for a person, in Markdown.
         files: artifacts, by file name.
     """
 
@@ -60,35 +60,35 @@ class Tracker(Protocol):
     """Records sweeps and their runs.
 
     The order is: `open`, then for each run `start`, its events through `record` (from `Started` to
-    the one that ends it), `end_trial` after the runs of each trial, then `close`. A tracker has one
-    caller at a time. Each epoch of a started run comes once, in order; what was recorded for the
-    run before it was started is not recorded again. Recording the end of a run or of a trial twice
-    changes nothing. Raises StoreError when the store cannot be opened or written.
+    the event that ends it), `end_trial` after the runs of each trial, then `close`. A tracker has
+    one caller at a time. Each epoch of a started run is passed once, in order; what an earlier
+    record of the run contains is not recorded again. Recording the end of a run or a trial twice
+    has no further effect. Raises StoreError if the store cannot be opened or written.
     """
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
-        """Begin an invocation over one or more experiments."""
+        """Begin an invocation for one or more experiments."""
 
     def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """Announce a run; its events follow. It belongs to the sweep of the trial's experiment.
 
         Args:
-            trial: what the run is part of.
-            run: what will be trained.
-            continues: location of an unfinished record of this run; it is continued, and what is in
-                it already is not recorded a second time.
+            trial: the trial that the run is part of.
+            run: the run to be trained.
+            continues: location of an unfinished record of this run; the record is continued, and
+                what it already contains is not recorded again.
         """
 
     def record(self, event: Event) -> None:
-        """Record what happened to a started run. The event that ends it decides its state."""
+        """Record an event of a started run. The event that ends the run decides its state."""
 
     def then(self, job: Callable[[], None]) -> None:
-        """Do something once all that was given before is written; perhaps in another thread."""
+        """Call a function once all earlier calls are written; possibly in another thread."""
 
     def end_trial(self, end: TrialEnd) -> None:
-        """Record how a trial ended, if its sweep keeps records of trials. Its runs ended before.
+        """Record how a trial ended, if its sweep keeps records of trials; called after its runs.
 
-        It need not have begun: all of its runs may have been found in the store.
+        The trial need not have been started: all of its runs may have been found in the store.
         """
 
     def close(
@@ -97,12 +97,12 @@ class Tracker(Protocol):
         tables: Mapping[str, str],
         findings: Mapping[str, Findings] | None = None,
     ) -> None:
-        """End the invocation and write everything that is still on its way.
+        """End the invocation and write everything that is still pending.
 
         Runs and trials that have not ended are marked KILLED.
 
         Args:
             state: FINISHED, FAILED or KILLED.
             tables: by experiment, the table of its runs as CSV.
-            findings: by experiment, what came of its search.
+            findings: by experiment, the outcome of its search.
         """

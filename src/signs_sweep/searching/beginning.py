@@ -1,4 +1,4 @@
-"""From a spec to a search that can be carried out."""
+"""Prepare a search: from a spec to an open study."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -33,19 +33,19 @@ def begin_search(
     trials: int | None = None,
     timeout: float | None = None,
 ) -> Searching:
-    """Open the study of an experiment, and keep other processes from it.
+    """Open the study of an experiment and claim it for this process.
 
     Args:
-        prepared: what to search: one experiment.
-        tracking_uri: where to record it, as given by the user.
+        prepared: exactly one experiment, with its data.
+        tracking_uri: the tracking store, as given by the user.
         options: how to train.
-        trials: how many in all, where not as in the spec.
-        timeout: seconds after which no trial begins, where not as in the spec.
+        trials: total number of trials; overrides the spec.
+        timeout: seconds after which no trial starts; overrides the spec.
 
     Raises:
         SpecError: the spec cannot be searched.
-        StoreError: the store or the study's database cannot be used.
-        UsageError: the study is another one's, or another process is at work on it.
+        StoreError: the tracking store or the study's database cannot be used.
+        UsageError: the study belongs to a different search, or another process is using it.
     """
     (part,) = prepared.plan.parts
     experiment = part.experiment
@@ -72,16 +72,16 @@ def begin_search(
     folder, claim = store.paths.study_claim(storage, experiment.name)
     claims = FileClaims(folder)
     try:
-        is_ours = claims.take(claim)
+        is_claimed = claims.take(claim)
     except StoreError as error:
-        message = f"the study's database {shown(storage)} cannot be made: {error.__cause__}"
+        message = f"the study's database {shown(storage)} cannot be created: {error.__cause__}"
         if search.storage is None:
             raise StoreError(message) from error
         raise experiment.problem("search", "storage", message=message) from error
-    if not is_ours:
+    if not is_claimed:
         raise UsageError(
-            f"another process is at work on the search '{experiment.name}'. Wait for it, or stop "
-            "it: what it has done is kept."
+            f"another process is running the search '{experiment.name}'. Wait until it ends, or "
+            "stop it: its results are kept."
         )
     try:
         own, recovered = _open(experiment, search, storage, dataset.fingerprint)
@@ -97,25 +97,25 @@ def begin_search(
 
 
 def _storage(experiment: Experiment, search: Search, store: Store) -> str:
-    """Return the address of the study's database."""
+    """Return the URL of the study's database."""
     if search.storage is None:
         return store.paths.studies
     try:
         storage = resolve(search.storage, Path.cwd(), "mlruns/optuna.db")
     except StoreError as error:
         raise experiment.problem("search", "storage", message=str(error)) from error
-    if _is_one_database(storage, store.uri):
-        message = "this is the tracking store, and the study needs a database of its own"
+    if _is_same_database(storage, store.uri):
+        message = "this is the tracking store; the study needs a separate database"
         raise experiment.problem("search", "storage", message=message)
     return storage
 
 
-def _is_one_database(*uris: str) -> bool:
+def _is_same_database(*uris: str) -> bool:
     return len({without_password(uri).partition("?")[0] for uri in uris}) == 1
 
 
 def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tuple[OwnTrials, int]:
-    """Open the study and put it in order; return how many trials a dead process had left."""
+    """Open the study and recover it; return how many trials a dead process had left running."""
 
     def runs_of(values: Mapping[str, Any]) -> list[str]:
         setting = setting_at(experiment, values, data)
@@ -135,8 +135,8 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
                 metric=search.objective.metric,
             )
             own = OwnTrials(study, search.space, runs_of, value_of)
-            own.admit()
-            return own, recover(own.study, [one.name for one in search.space])
+            own.check_enqueued()
+            return own, recover(own.study, [dimension.name for dimension in search.space])
     except StoreError as error:
         if search.storage is None:
             raise
@@ -145,28 +145,28 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
 
 def _check_batches(experiment: Experiment, samples: int) -> None:
     """Check that the largest batch of the space is not larger than the training set."""
-    for one in experiment.search.space:
-        if isinstance(one, Range):
-            largest = one.high if one.name == "batch_size" else 0
+    for dimension in experiment.search.space:
+        if isinstance(dimension, Range):
+            largest = dimension.high if dimension.name == "batch_size" else 0
         else:
-            largest = max(choice.values.get("batch_size", 0) for choice in one.choices)
+            largest = max(choice.values.get("batch_size", 0) for choice in dimension.choices)
         if largest > samples:
-            message = f"batch_size goes up to {largest:,}, and the training set has {samples:,}"
+            message = f"batch_size goes up to {largest:,}, but the training set has {samples:,}"
             raise experiment.problem("search", "space", "batch_size", message=message)
 
 
 def meaning(experiment: Experiment, data: str) -> dict[str, object]:
-    """Return all that the values of a search depend on beside the point, by what it is called."""
+    """Return what the values of a search depend on besides the point, by name."""
     default = setting_at(experiment, {}, data)
     parameters = default.parameters
-    searched = {name for one in experiment.search.space for name in _parameters_of(one)}
+    searched = {name for part in experiment.search.space for name in _parameters_of(part)}
     base = {
         name: parameters.text(name)
         for name in parameters.significant
         if name not in searched and name not in SEED_NAMES
     }
     return {
-        "space": [_meaning_of(one) for one in experiment.search.space],
+        "space": [_meaning_of(dimension) for dimension in experiment.search.space],
         "objective": [
             experiment.search.objective.metric,
             experiment.search.objective.maximize,
@@ -189,5 +189,6 @@ def _parameters_of(dimension: Categories | Range) -> set[str]:
 
 def _meaning_of(dimension: Categories | Range) -> list[object]:
     if isinstance(dimension, Categories):
-        return [dimension.name, [[one.text, dict(one.values)] for one in dimension.choices]]
+        choices = [[choice.text, dict(choice.values)] for choice in dimension.choices]
+        return [dimension.name, choices]
     return [dimension.name, dimension.low, dimension.high, dimension.log, dimension.step]

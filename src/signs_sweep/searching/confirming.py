@@ -1,4 +1,4 @@
-"""Was it luck? The winner of a search and the default over seeds that the search has not seen."""
+"""Confirmation: the winner of a search and the default, over seeds that the search did not use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,8 +25,8 @@ class Confirmation:
     """The winner and the default over fresh seeds.
 
     Attributes:
-        winner: the winner's runs.
-        default: those of the spec's `base`, with the same seeds; None where that is the winner.
+        winner: the winner.
+        default: the spec's `base`, with the same seeds; None if the winner is the default.
     """
 
     winner: Trial
@@ -34,36 +34,36 @@ class Confirmation:
 
     @property
     def trials(self) -> list[Trial]:
-        """What is to be trained."""
+        """The trials to train."""
         return [self.winner, *([self.default] if self.default else [])]
 
     @property
     def run_ids(self) -> list[str]:
-        """The ids of all of its runs."""
+        """The ids of the runs of both trials."""
         return [run_id for trial in self.trials for run_id in trial.run_ids]
 
     def values(self, trial: Trial, metric: str, results: Mapping[str, Result]) -> list[float]:
-        """Return a metric of every run of a trial that is finished, in the order of the seeds."""
-        found = [results[run_id] for run_id in trial.run_ids if run_id in results]
-        return list(TrialEnd.of(trial, found, metric).values.values())
+        """Return a metric of the finished runs of a trial, in the order of the seeds."""
+        available = [results[run_id] for run_id in trial.run_ids if run_id in results]
+        return list(TrialEnd.of(trial, available, metric).values.values())
 
     def difference(self, metric: str, results: Mapping[str, Result]) -> Difference | None:
-        """Return by how much the winner exceeds the default; None where runs are missing."""
+        """Return by how much the winner exceeds the default; None if runs are missing."""
         if self.default is None:
             return None
-        ours = self.values(self.winner, metric, results)
-        theirs = self.values(self.default, metric, results)
-        if not len(ours) == len(theirs) == len(self.winner.runs):
+        winner = self.values(self.winner, metric, results)
+        default = self.values(self.default, metric, results)
+        if not len(winner) == len(default) == len(self.winner.runs):
             return None
-        return paired_difference(ours, theirs)
+        return paired_difference(winner, default)
 
 
 def setting_at(experiment: Experiment, values: Mapping[str, Any], data: str) -> Setting:
-    """Return the setting that values lead to, on top of the spec's `base` and `--set`.
+    """Return the setting at a point: the point's values over `base`, and overrides over both.
 
     Args:
         experiment: the experiment.
-        values: by parameter; `hidden` is that of the network.
+        values: the point: values by parameter; `hidden` holds the layers of the network.
         data: fingerprint of the data.
     """
     parameters = {name: value for name, value in values.items() if name != "hidden"}
@@ -80,8 +80,8 @@ def search_trial(
     Args:
         experiment: the experiment.
         number: its number in the study.
-        setting: what it trains, over the spec's seeds.
-        choices: what was chosen, by dimension.
+        setting: the setting to train with the spec's seeds.
+        choices: the choices that make the point, by dimension.
     """
     return Trial(
         key=f"{Purpose.SEARCH.value}/{number}",
@@ -96,19 +96,19 @@ def search_trial(
 
 
 def fresh_seeds(experiment: Experiment, count: int) -> list[Seeds]:
-    """Return the seeds of replicates that are not those of the search, nor any smaller ones."""
+    """Return seeds for new replicates, all larger than the seeds of the search."""
     first = 1 + max(map(max, experiment.seeds))
     numbers = range(first, first + count)
     return [Seeds(**dict.fromkeys(SEED_NAMES, number)) for number in numbers]
 
 
 def confirmation(experiment: Experiment, winner: Trial, seeds: Sequence[Seeds]) -> Confirmation:
-    """Return what to train to confirm a winner.
+    """Return the trials that confirm a winner.
 
     Args:
         experiment: the experiment.
         winner: the best trial.
-        seeds: fresh ones.
+        seeds: fresh seeds.
     """
     setting = winner.setting
     default = setting_at(experiment, {}, setting.data)

@@ -1,4 +1,4 @@
-"""Carrying out a search: a study, sessions for its trials, and the confirmation of its winner."""
+"""Carry out a search: the trials of a study, then the confirmation of its winner."""
 
 import math
 import time
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Searching:
-    """A search that is about to be carried out.
+    """A search that is ready to be carried out.
 
     Attributes:
-        prepared: the data.
-        experiment: what is searched.
-        search: how, with what the command line said.
-        store: where runs are recorded.
-        own: the trials of the study that are this search's.
-        storage: URL of its database.
+        prepared: the experiment with its data.
+        experiment: the experiment to search.
+        search: the spec's `search` section, with the options of the command applied.
+        store: the tracking store.
+        own: the trials of the study that belong to this search.
+        storage: URL of the study's database.
         options: how to train.
-        devices: for each worker process, the graphics processor that it uses, or None.
-        recovered: how many trials a dead process had left.
-        leftovers: how many earlier sweeps' records were written now that the store could not take.
-        release: lets other processes work on the study.
+        devices: for each worker process, its GPU, or None.
+        recovered: number of trials that a dead process had left running.
+        leftovers: number of earlier sweeps whose unsaved records were recovered.
+        release: releases the claim on the study.
     """
 
     prepared: Prepared
@@ -69,17 +69,17 @@ class Searching:
 
     @property
     def study(self) -> "optuna.Study":
-        """The Optuna study, with the trials of this search alone."""
+        """The Optuna study, with only the trials of this search."""
         return self.own.study
 
     @property
     def left(self) -> int:
-        """How many trials are to be made."""
+        """Number of trials still to be carried out."""
         return max(0, self.total - count_done(self.study))
 
     @property
     def total(self) -> int:
-        """How many there are in the end: a grid may have fewer points than trials are wanted."""
+        """Number of trials of the complete search; a grid may have fewer points than `trials`."""
         if self.search.sampler.name != "grid":
             return self.search.trials
         return min(self.search.trials, grid_size(self.search.space))
@@ -91,29 +91,29 @@ class Searching:
 
     @property
     def sweep_id(self) -> str:
-        """Tells this search from others; the same each time that it goes on."""
+        """Identifies the search; an invocation that resumes it has the same."""
         return identity_of(self.study)
 
     def execute(self, listener: Listener) -> SearchOutcome:
-        """Make the trials that are left, and confirm the winner over fresh seeds.
+        """Carry out the remaining trials, and confirm the winner over fresh seeds.
 
-        SIGINT, SIGTERM and SIGHUP end it between two events, with everything recorded; that is seen
-        in the outcome. Nothing is started where nothing is left to do.
+        SIGINT, SIGTERM and SIGHUP end the search between two events, with everything recorded;
+        the outcome is then marked as interrupted. A complete search starts no workers.
 
         Raises:
-            StoreError: the store or the study's database cannot be written.
+            StoreError: the tracking store or the study's database cannot be written.
         """
         self._listener = listener
         try:
             with using_storage(self.storage):
-                half, confirmed = self._half_recorded(), self._confirmation()
-                if not self.left and not half and self._is_known(confirmed):
+                unrecorded, confirmed = self._unrecorded(), self._confirmation()
+                if not self.left and not unrecorded and self._is_recorded(confirmed):
                     return self._outcome(confirmed, {}, pictures={}, was_done=True)
-                return self._train(half)
+                return self._train(unrecorded)
         finally:
             self.release()
 
-    def _train(self, half: Sequence[Trial]) -> SearchOutcome:
+    def _train(self, unrecorded: Sequence[Trial]) -> SearchOutcome:
         session = Session(
             *(self.prepared, self.store, self.options, self.devices, self.sweep_id),
             self._listener,
@@ -121,7 +121,7 @@ class Searching:
         scheduler = self._scheduler()
         confirmed: Confirmation | None = None
         with session.opened([self._record()], dict):
-            was_interrupted = self._mend(half, session)
+            was_interrupted = self._complete_records(unrecorded, session)
             if not was_interrupted:
                 was_interrupted = session.sweep(scheduler, {})
             if not was_interrupted and (confirmed := self._confirmation()):
@@ -160,7 +160,7 @@ class Searching:
         )
 
     def _trial(self, number: int, choices: Mapping[str, Any]) -> Trial:
-        """Make a trial of the study from its number and from what was chosen."""
+        """Return a trial, given its number in the study and its choices."""
         values = values_of(self.search.space, choices)
         setting = setting_at(self.experiment, values, self.data)
         return search_trial(self.experiment, number, setting, dict(choices))
@@ -170,10 +170,10 @@ class Searching:
         """How the trials of the study ended, by number."""
         return ends_of(self.study, self._trial)
 
-    def _mend(self, trials: Sequence[Trial], session: Session) -> bool:
-        """Complete the records of trials whose process was killed before they were written.
+    def _complete_records(self, trials: Sequence[Trial], session: Session) -> bool:
+        """Complete the records of trials that ended in the study but not in the tracking store.
 
-        The study knew of their end already. Returns whether it was interrupted.
+        Their process was killed in between. Returns whether the sweep was interrupted.
         """
         ends = {end.trial.key: end for end in self.ends}
         scheduler = FixedScheduler(trials, lambda trial, _: ends[trial.key])
@@ -183,34 +183,34 @@ class Searching:
                 session.tracker.end_trial(end)
         return was_interrupted
 
-    def _half_recorded(self) -> list[Trial]:
-        """Return the completed trials with runs whose records are not finished."""
+    def _unrecorded(self) -> list[Trial]:
+        """Return the completed trials that have runs without a finished record."""
         trials = [end.trial for end in self.ends if end.state.is_complete]
         runs = [run for trial in trials for run in trial.runs]
-        known = self.store.index.find([run.run_id for run in runs])
+        stored = self.store.index.find([run.run_id for run in runs])
         checkpoints = self.store.checkpoints
-        broken = {
+        unfinished = {
             run.run_id
             for run in runs
-            if (run.run_id in known and not known[run.run_id].state.is_finished)
-            or (run.run_id not in known and checkpoints.latest_epoch(run) == run.parameters.epochs)
+            if (run.run_id in stored and not stored[run.run_id].state.is_finished)
+            or (run.run_id not in stored and checkpoints.latest_epoch(run) == run.parameters.epochs)
         }
-        return [trial for trial in trials if not broken.isdisjoint(trial.run_ids)]
+        return [trial for trial in trials if not unfinished.isdisjoint(trial.run_ids)]
 
     def _confirmation(self) -> Confirmation | None:
-        """Return what is to be trained to confirm the winner, if there is one."""
+        """Return the trials that confirm the winner; None without a winner or with `confirm: 0`."""
         best = best_of(self.ends, maximize=self.search.objective.maximize)
         if best is None or not self.search.confirm:
             return None
         seeds = fresh_seeds(self.experiment, self.search.confirm)
         return confirmation(self.experiment, best.trial, seeds)
 
-    def _is_known(self, confirmed: Confirmation | None) -> bool:
-        """Whether all of a confirmation is in the store, or there is none to be made."""
+    def _is_recorded(self, confirmed: Confirmation | None) -> bool:
+        """Whether every run of a confirmation is in the store and tested; true for None."""
         if confirmed is None:
             return True
-        known = self.store.index.find(confirmed.run_ids)
-        return all(run_id in known and known[run_id].is_tested for run_id in confirmed.run_ids)
+        stored = self.store.index.find(confirmed.run_ids)
+        return all(run_id in stored and stored[run_id].is_tested for run_id in confirmed.run_ids)
 
     def _outcome(
         self,
@@ -224,14 +224,14 @@ class Searching:
         seconds_per_ask: float | None = None,
     ) -> SearchOutcome:
         ends = self.ends
-        wanted = [run_id for end in ends for run_id in end.trial.run_ids]
-        wanted += confirmed.run_ids if confirmed else []
-        missing = [run_id for run_id in dict.fromkeys(wanted) if run_id not in results]
-        # After an interruption nothing is asked or computed that may take seconds.
+        run_ids = [run_id for end in ends for run_id in end.trial.run_ids]
+        run_ids += confirmed.run_ids if confirmed else []
+        missing = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in results]
+        # After an interruption, skip every query and computation that may take seconds.
         try:
-            is_asked = missing and not is_away and not was_interrupted
-            earlier = self.store.index.find(missing) if is_asked else {}
-        except StoreError:  # It is away; what is known of this time is enough to go on.
+            is_queried = missing and not is_away and not was_interrupted
+            earlier = self.store.index.find(missing) if is_queried else {}
+        except StoreError:  # Unreachable; the results of this invocation have to do.
             earlier = {}
         return SearchOutcome(
             experiment=self.experiment,

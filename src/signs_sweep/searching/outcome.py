@@ -1,4 +1,4 @@
-"""What came of a search."""
+"""The outcome of a search."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,24 +20,24 @@ TEST_METRIC = "test_accuracy"
 
 @dataclass(eq=False)
 class SearchOutcome:
-    """What came of a search.
+    """The outcome of a search.
 
     Attributes:
-        experiment: what was searched.
-        search: how, with what the command line said.
-        study: the Optuna study, with the trials of this search alone.
-        trials: how the trials of the search ended, by number; without those that a process left
-            behind when it died.
-        confirmation: what was trained to confirm it, or None.
-        results: by run_id, what is known of the runs of all trials and of the confirmation.
+        experiment: the experiment that was searched.
+        search: its `search` section, with the options of the command applied.
+        study: the Optuna study, with only the trials of this search.
+        trials: how the trials of the search ended, by number; excludes trials that a dead process
+            left running.
+        confirmation: the trials that confirmed the winner, or None.
+        results: by run_id, the available results of all trials and of the confirmation.
         importances: by dimension, its share in the variation of the value; empty if undefined.
-        files: pictures, by file name.
-        seconds: time it took.
-        seconds_per_ask: average time that a proposal took, or None where there was none.
-        was_interrupted: whether it was stopped before the end.
-        was_done: whether nothing was left to do.
-        unwritten: what the tracking store did not take, in words, or None.
-        left_out: trials of the study that are not this search's, and why.
+        files: contents of the pictures, by file name.
+        seconds: duration of this invocation.
+        seconds_per_ask: average duration of a proposal, or None without proposals.
+        was_interrupted: whether the search was stopped before its end.
+        was_done: whether the search was complete before this invocation.
+        unwritten: message about records that the tracking store did not accept, or None.
+        left_out: trials of the study that do not belong to the search, with the reason.
     """
 
     experiment: Experiment
@@ -57,22 +57,22 @@ class SearchOutcome:
 
     def __repr__(self) -> str:
         best = self.best
-        found = "no best" if best is None else f"best {best.trial.title}, value {best.value}"
-        return f"<SearchOutcome of {self.experiment.name}: {len(self.trials)} trials, {found}>"
+        result = "no best" if best is None else f"best {best.trial.title}, value {best.value}"
+        return f"<SearchOutcome of {self.experiment.name}: {len(self.trials)} trials, {result}>"
 
     @property
     def counts(self) -> Counter[TrialState]:
-        """How many trials there are, by state."""
+        """Number of trials, by state."""
         return Counter(end.state for end in self.trials)
 
     def runs(self, number: int) -> list[Result]:
-        """Return what is known of the runs of a trial, given its number."""
+        """Return the available results of a trial, given its number."""
         (trial,) = [end.trial for end in self.trials if end.trial.number == number]
         return [self.results[run_id] for run_id in trial.run_ids if run_id in self.results]
 
     @cached_property
     def best(self) -> TrialEnd | None:
-        """The best of the completed trials, of equal ones the first; None where none was."""
+        """The best completed trial, the first in case of a tie; None if none completed."""
         return best_of(self.trials, maximize=self.search.objective.maximize)
 
     @property
@@ -84,7 +84,7 @@ class SearchOutcome:
 
     @property
     def finished_though_pruned(self) -> int:
-        """How many pruned trials had finished all of their runs before they could be stopped."""
+        """Number of pruned trials that had finished all of their runs before they were stopped."""
         finished = {run_id for run_id, result in self.results.items() if result.state.is_finished}
         return sum(finished.issuperset(trial.run_ids) for trial in self._pruned)
 
@@ -94,14 +94,14 @@ class SearchOutcome:
 
     @property
     def state(self) -> State:
-        """KILLED after an interruption, FINISHED where there is a winner, else FAILED."""
+        """KILLED after an interruption, FINISHED with a winner, FAILED without."""
         if self.was_interrupted:
             return State.KILLED
         return State.FAILED if self.best is None else State.FINISHED
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """One line a trial, indexed by its number: state, value, and what was chosen."""
+        """One row per trial, indexed by its number: state, value, and choices."""
         import pandas as pd
 
         rows = [

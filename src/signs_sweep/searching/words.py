@@ -1,4 +1,4 @@
-"""What a search found, in words: for the terminal, for MLflow, and as a spec."""
+"""The findings of a search as text: for the terminal, for MLflow, and as a spec."""
 
 import json
 import os
@@ -10,22 +10,22 @@ from signs_sweep.data import KNOWN_DATASETS
 from signs_sweep.domain import VARIED_NAMES, Dense, Model, Trial, TrialState
 from signs_sweep.protocols import Findings
 from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
-from signs_sweep.searching.study.importances import in_words
+from signs_sweep.searching.study.importances import describe_importances
 from signs_sweep.searching.study.own import LeftOut
 from signs_sweep.statistics.difference import Difference
 
 _NAMED = 5
-"""Trials that are left out and named; others are counted."""
+"""Number of excluded trials that are listed; the rest are counted."""
 
 
 def describe(trial: Trial) -> str:
-    """Return a trial in words: its title and what was chosen, numbers to three digits."""
+    """Return the title and the choices of a trial, numbers to three digits."""
     choices = (f"{name}={_short(value)}" for name, value in trial.choices.items())
     return " ".join([trial.title, *choices])
 
 
 def findings(outcome: SearchOutcome) -> Findings:
-    """Return what the record of a search says of it."""
+    """Return the findings that go into the record of a search."""
     best, counts = outcome.best, outcome.counts
     metrics: dict[str, float] = {
         "trials_complete": counts[TrialState.COMPLETE],
@@ -54,93 +54,90 @@ def findings(outcome: SearchOutcome) -> Findings:
 
 
 def confirmed_metrics(outcome: SearchOutcome) -> list[str]:
-    """Return the metrics that winner and default are compared by, none without a confirmation."""
+    """Return the metrics that compare winner and default; empty without a confirmation."""
     if outcome.confirmation is None:
         return []
     return list(dict.fromkeys([outcome.search.objective.metric, TEST_METRIC]))
 
 
 def sentences(outcome: SearchOutcome) -> list[str]:
-    """Return what came out, a sentence or two a line."""
+    """Return the findings as paragraphs of a sentence or two."""
     best, counts = outcome.best, outcome.counts
     ended = counts[TrialState.COMPLETE] + counts[TrialState.PRUNED] + counts[TrialState.FAILED]
-    told = f"{ended} trials: {counts[TrialState.COMPLETE]} complete"
-    told += f", {counts[TrialState.PRUNED]} pruned" if counts[TrialState.PRUNED] else ""
-    told += f", {counts[TrialState.FAILED]} failed" if counts[TrialState.FAILED] else ""
-    lines = [f"{told}."]
+    text = f"{ended} trials: {counts[TrialState.COMPLETE]} complete"
+    text += f", {counts[TrialState.PRUNED]} pruned" if counts[TrialState.PRUNED] else ""
+    text += f", {counts[TrialState.FAILED]} failed" if counts[TrialState.FAILED] else ""
+    lines = [f"{text}."]
     if outcome.epochs_saved:
-        lines[0] += f" Pruning left out {outcome.epochs_saved:,} epochs."
+        lines[0] += f" Pruning saved {outcome.epochs_saved:,} epochs."
     if outcome.finished_though_pruned:
         lines[0] += (
             f" {outcome.finished_though_pruned} of the pruned trials had finished before they "
-            "could be stopped. They do not count, so that the result does not depend on timing."
+            "could be stopped. They do not count, because results must not depend on timing."
         )
     lines += left_out(outcome.left_out)
     if best is None:
-        return [*lines, "No trial was completed, so there is no best one."]
+        return [*lines, "No trial completed, so there is no best trial."]
     metric = outcome.search.objective.metric
     name = describe(best.trial)
     equal = [f"{end.trial.number}" for end in outcome.trials if end.value == best.value]
-    tie = f" Trials {', '.join(equal)} have that value." if len(equal) > 1 else ""
+    tie = f" Trials {', '.join(equal)} share this value." if len(equal) > 1 else ""
     lines.append(f"Best: {name}, {metric} {best.value:.4f}.{tie}")
     lines += _confirmed(outcome, ended)
     lines += _guessing(outcome)
     if len(outcome.search.space) > 1:
-        lines.append(in_words(outcome.importances, counts[TrialState.COMPLETE]))
+        lines.append(describe_importances(outcome.importances, counts[TrialState.COMPLETE]))
     return lines
 
 
 def _guessing(outcome: SearchOutcome) -> list[str]:
-    """Say of how many runs the network has learned nothing, and whether that of the best has."""
-    results = list(outcome.results.values())
-    found = {one.run_id for one in results if one.guessing_since is not None}
-    if not found:
+    """Report the runs that learned nothing, and whether the best trial has some of them."""
+    results = outcome.results.values()
+    guessing = {result.run_id for result in results if result.guessing_since is not None}
+    if not guessing:
         return []
     text = (
-        f"{len(found)} of {len(results)} runs learned nothing: the network gives every image the "
-        "same class, as it does when its hidden units are all dead."
+        f"{len(guessing)} of {len(results)} runs learned nothing: the network assigns every image "
+        "the same class, as happens when all of its hidden units are dead."
     )
     confirmed = outcome.confirmation
     chosen = set(outcome.best.trial.run_ids) if outcome.best else set()
     chosen |= set(confirmed.winner.run_ids) if confirmed else set()
-    if chosen & found:
-        text += f" {len(chosen & found)} of them are runs of the best trial: do not rely on it."
+    if chosen & guessing:
+        text += f" The best trial has {len(chosen & guessing)} of them: do not rely on it."
     return [text]
 
 
 def left_out(trials: Sequence[LeftOut]) -> list[str]:
-    """Say which trials of a study are not those of the search, in a sentence, if there are any."""
+    """Report the trials of a study that do not belong to the search, if there are any."""
     if not trials:
         return []
-    names = [f"trial {one.number} ({one.why})" for one in trials[:_NAMED]]
+    names = [f"trial {trial.number} ({trial.why})" for trial in trials[:_NAMED]]
     more = len(trials) - len(names)
     listed = ", ".join(names) + (f" and {more:,} more" if more else "")
-    if len(trials) == 1:
-        return [f"1 trial of the study is not one of this search and is left out: {listed}."]
-    return [
-        f"{len(trials):,} trials of the study are not of this search and are left out: {listed}."
-    ]
+    many = "1 trial" if len(trials) == 1 else f"{len(trials):,} trials"
+    return [f"Excluded {many} of the study from outside this search: {listed}."]
 
 
 def _confirmed(outcome: SearchOutcome, candidates: int) -> list[str]:
-    """Say how the winner did over fresh seeds, and against the default."""
+    """Report how the winner did over fresh seeds, compared with the default."""
     confirmed = outcome.confirmation
     if confirmed is None or outcome.was_interrupted:
         return []
     seeds = [run.parameters.global_seed for run in confirmed.winner.runs]
     lines = []
     for metric in confirmed_metrics(outcome):
-        ours = confirmed.values(confirmed.winner, metric, outcome.results)
-        if len(ours) < len(seeds):
-            missing = len(seeds) - len(ours)
-            return [f"Of the {len(seeds)} runs with fresh seeds {missing} failed or are not known."]
-        mean = sum(ours) / len(ours)
+        values = confirmed.values(confirmed.winner, metric, outcome.results)
+        if len(values) < len(seeds):
+            missing = len(seeds) - len(values)
+            return [f"Of the {len(seeds)} runs with fresh seeds, {missing} failed or are missing."]
+        mean = sum(values) / len(values)
         text = f"Over {len(seeds)} fresh seeds ({seeds[0]} to {seeds[-1]}): {metric} {mean:.4f}"
         difference = confirmed.difference(metric, outcome.results)
         if confirmed.default is None:
-            text += "; it is the default itself"
+            text += "; the winner is the default"
         elif difference is None:
-            text += "; runs of the default failed or are not known, so it cannot be compared"
+            text += "; runs of the default failed or are missing, so the two cannot be compared"
         else:
             verdict = _verdict(difference, more_is_better=not metric.endswith("loss"))
             text += (
@@ -149,8 +146,8 @@ def _confirmed(outcome: SearchOutcome, candidates: int) -> list[str]:
             )
         lines.append(f"{text}.")
     lines.append(
-        f"The test set was not looked at while choosing. Of the {candidates} candidates it judged "
-        "the winner alone, beside the default."
+        "The test set played no part in the choice. "
+        f"Of the {candidates} candidates, only the winner was evaluated on it, with the default."
     )
     return lines
 
@@ -163,11 +160,11 @@ def _verdict(difference: Difference, *, more_is_better: bool) -> str:
 
 
 def best_spec(outcome: SearchOutcome, folder: Path) -> str:
-    """Return a spec that trains the winner, over the seeds that confirmed it, else the spec's.
+    """Return a spec that trains the winner, with the seeds of the confirmation if there was one.
 
     Args:
-        outcome: with a best trial.
-        folder: where the spec will be, for the paths in it.
+        outcome: an outcome with a best trial.
+        folder: folder of the new spec; its relative paths start there.
     """
     best, experiment = outcome.best, outcome.experiment
     assert best is not None
@@ -187,8 +184,8 @@ def best_spec(outcome: SearchOutcome, folder: Path) -> str:
     if outcome.confirmation is not None:
         seeds = tuple(run.parameters.seeds for run in outcome.confirmation.winner.runs)
     lines.append("seeds:")
-    for own in seeds:
-        named = ", ".join(f"{name}: {seed}" for name, seed in own._asdict().items())
+    for pair in seeds:
+        named = ", ".join(f"{name}: {seed}" for name, seed in pair._asdict().items())
         lines.append(f"  - {{{named}}}")
     return "\n".join(lines) + "\n"
 
@@ -196,7 +193,7 @@ def best_spec(outcome: SearchOutcome, folder: Path) -> str:
 def _data(
     data: str | Mapping[str, str], spec_folder: Path, folder: Path
 ) -> str | Mapping[str, str]:
-    """Return where the data is, as a spec in another folder says it."""
+    """Return the `data` of a spec, rewritten for a spec in a different folder."""
     if data in KNOWN_DATASETS:
         return data
     paths = {"": data} if isinstance(data, str) else data

@@ -1,6 +1,6 @@
 """Specs: YAML files that declare experiments, read strictly.
 
-`load` answers with an `Experiment`, or with one SpecError that lists every problem of the file with
+`load` returns an `Experiment`, or raises one SpecError that lists every problem of the file with
 its line and column. Pydantic and ruamel.yaml are imported by the first `load`.
 """
 
@@ -44,7 +44,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Experiment:
 
     Raises:
         SpecError: the spec has problems; the message lists all of them.
-        UsageError: an override cannot be followed.
+        UsageError: an override is not valid.
     """
     from signs_sweep.spec.load import load_experiment
 

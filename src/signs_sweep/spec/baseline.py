@@ -1,4 +1,4 @@
-"""The baseline: which points the others are compared with."""
+"""The baseline: the points that the others are compared with."""
 
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ LABEL = "label"
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One of the values that a factor takes.
+    """One of the choices of a factor.
 
     Attributes:
-        values: by parameter.
-        label: the name that `cases` gave it, or None.
-        is_baseline: whether the baseline says nothing against it.
+        values: the values that it sets, by parameter.
+        label: its label in `cases`, or None.
+        is_baseline: whether it agrees with the baseline.
     """
 
     values: MappingType[str, Any]
@@ -28,43 +28,44 @@ class Alternative:
 
 
 Factor = tuple[Alternative, ...]
-"""One way in which points differ."""
+"""What varies together: a parameter of `grid`, the rows of `zip`, or the cases."""
 
 
 def mark_baseline(
     factors: Sequence[Factor], base: Parameters, node: Mapping, problems: Problems
 ) -> list[Factor]:
-    """Mark what belongs to the baseline. That no run does is a problem.
+    """Mark the alternatives that agree with the baseline.
 
-    No parameter is in two factors, so that each can be looked at alone.
+    A baseline that no run matches is a problem. No parameter is in two factors, so each factor is
+    checked separately.
 
     Args:
-        factors: what is combined by product.
-        base: values of what a factor or one of its alternatives leaves out.
+        factors: the factors that are combined by product.
+        base: values of the parameters that an alternative does not set.
         node: the baseline, as written.
-        problems: where to note it when a value is in no run, or none has all of them.
+        problems: collects the problems.
     """
     wanted = node.plain()
     marked: list[Factor] = []
     fixed = dict(wanted)
     for factor in factors:
-        names = {name for one in factor for name in one.values} & set(wanted)
-        names |= {LABEL} & set(wanted) if any(one.label for one in factor) else set()
-        there = [{name: _value(one, name, base) for name in names} for one in factor]
-        here = {name: fixed.pop(name) for name in names}
-        for name in here:
-            _check_value(name, [values[name] for values in there], node, problems)
+        names = {name for alternative in factor for name in alternative.values} & set(wanted)
+        names |= {LABEL} & set(wanted) if any(choice.label for choice in factor) else set()
+        rows = [{name: _value(choice, name, base) for name in names} for choice in factor]
+        baseline = {name: fixed.pop(name) for name in names}
+        for name in baseline:
+            _check_value(name, [row[name] for row in rows], node, problems)
         marked.append(
             tuple(
-                Alternative(one.values, one.label, values == here)
-                for one, values in zip(factor, there, strict=True)
+                Alternative(choice.values, choice.label, row == baseline)
+                for choice, row in zip(factor, rows, strict=True)
             )
         )
     for name in fixed:
         _check_value(name, [_value(Alternative({}), name, base)], node, problems)
-    if not problems and not all(any(one.is_baseline for one in factor) for factor in marked):
+    if not problems and not all(any(choice.is_baseline for choice in factor) for factor in marked):
         problems.add(
-            node.place, "no run matches this baseline", "each value is there, but in no run all"
+            node.place, "no run matches this baseline", "each value occurs, but no run has them all"
         )
     return marked
 
@@ -75,12 +76,12 @@ def _value(alternative: Alternative, name: str, base: Parameters) -> Any:
     return alternative.values.get(name, getattr(base, name))
 
 
-def _check_value(name: str, there: Sequence[Any], node: Mapping, problems: Problems) -> None:
+def _check_value(name: str, values: Sequence[Any], node: Mapping, problems: Problems) -> None:
     value = node.values[name]
     assert isinstance(value, Scalar)
-    if value.value in there:
+    if value.value in values:
         return
-    distinct = [_said(one) for one in dict.fromkeys(there) if one is not None]
+    distinct = [_shown(option) for option in dict.fromkeys(values) if option is not None]
     shown = ", ".join(distinct[:8]) + (", ..." if len(distinct) > 8 else "")
     verb = "can be" if len(distinct) > 1 else "is"
     problems.add(
@@ -90,5 +91,5 @@ def _check_value(name: str, there: Sequence[Any], node: Mapping, problems: Probl
     )
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)

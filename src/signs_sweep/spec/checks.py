@@ -1,4 +1,4 @@
-"""What a schema cannot say: what the parts of a spec must be to each other."""
+"""Checks that a schema cannot express: whether the parts of a spec fit together."""
 
 import re
 from collections import Counter
@@ -18,17 +18,17 @@ MOST_RUNS = 1_000_000
 
 _USE_SEEDS = "remove one. To repeat a point, use seeds"
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""Names that no file can have on Windows."""
+"""File names that Windows reserves."""
 
 _ALL_OPTIONS = {
     "sampler": (SAMPLER_OPTIONS, ("name", "seed")),
     "pruner": (PRUNER_OPTIONS, ("name", "dead")),
 }
-"""By section, the options of each name, and the keys that go with every name."""
+"""By section, the options of each sampler or pruner, and the keys that all of them have."""
 
 
 def check(document: Mapping, problems: Problems) -> None:
-    """Note every problem between the parts. Parts of a wrong kind have been noted before."""
+    """Report every conflict between parts. Values of the wrong type are reported by the schema."""
     grid, paired = document.mapping("grid"), document.mapping("zip")
     lists = grid.lists() if grid else {}
     pairs = paired.lists() if paired else {}
@@ -57,49 +57,53 @@ def _check_lengths(lists: dict[str, Sequence], problems: Problems) -> None:
     if len(set(lengths.values())) < 2:
         return
     usual = Counter(lengths.values()).most_common(1)[0][0]
-    said = ", ".join(f"{shorten(name)} has {length:,}" for name, length in lengths.items())
+    shown = ", ".join(f"{shorten(name)} has {length:,}" for name, length in lengths.items())
     for name, node in lists.items():
         if lengths[name] != usual and node.items:
             problems.add(
-                node.place, "the lists in zip have different lengths", f"{said}; make them equal"
+                node.place,
+                "the lists in zip have different lengths",
+                f"{shown}; give all the same length",
             )
 
 
 def _check_pairs(lists: list[Sequence], problems: Problems) -> None:
     rows = zip(*(node.items for node in lists), strict=False)
-    for index, first in _repeated(tuple(map(_number_of, row)) for row in rows):
+    for index, first in _repeated(tuple(map(_comparable, row)) for row in rows):
         problems.add(
             lists[0].items[index].place,
-            f"the entries {first + 1} and {index + 1} of zip are the same",
+            f"entries {first + 1} and {index + 1} of zip are the same",
             _USE_SEEDS,
         )
 
 
 def _check_cases_and_seeds(document: Mapping, problems: Problems) -> None:
     for row, numbers in _repeated_rows(document, "cases", VARIED_NAMES):
-        problems.add(row.place, f"the cases {numbers} are the same", _USE_SEEDS)
+        problems.add(row.place, f"cases {numbers} are the same", _USE_SEEDS)
     for row, numbers in _repeated_rows(document, "seeds", SEED_NAMES):
         problems.add(
             row.place,
-            f"the replicates {numbers} have the same seeds",
-            "the same seeds give the same bits; remove one",
+            f"replicates {numbers} have the same seeds",
+            "the same seeds give the same result; remove one",
         )
 
 
 def _repeated_rows(
     document: Mapping, section: str, names: tuple[str, ...]
 ) -> Iterator[tuple[Mapping, str]]:
-    """Yield the mappings in a list that equal an earlier one, with both numbers: `1 and 3`.
+    """Yield the mappings in a list that equal an earlier mapping, with both numbers: `1 and 3`.
 
-    What a mapping leaves out is as in `base`.
+    Parameters that a mapping does not set are as in `base`.
     """
     base = document.mapping("base")
     common = {
-        name: _number_of(base.values.get(name) if base else None, PARAMETERS[name].default)
+        name: _comparable(base.values.get(name) if base else None, PARAMETERS[name].default)
         for name in names
     }
     rows = document.rows(section)
-    keys = [tuple(_number_of(row.values.get(name), common[name]) for name in names) for row in rows]
+    keys = [
+        tuple(_comparable(row.values.get(name), common[name]) for name in names) for row in rows
+    ]
     for index, first in _repeated(keys):
         if rows[index].values:
             yield rows[index], f"{first + 1} and {index + 1}"
@@ -111,8 +115,8 @@ def _check_labels(cases: list[Mapping], problems: Problems) -> None:
     for index, first in _repeated(label.value for label in labels):
         problems.add(
             labels[index].place,
-            f"the label '{shorten(labels[index].value)}' is there twice",
-            f"it stands at {labels[first].place} already; give each case a label of its own",
+            f"the label '{shorten(labels[index].value)}' is used twice",
+            f"first used at {labels[first].place}; give each case a different label",
         )
 
 
@@ -121,13 +125,12 @@ def _check_places(sections: list[tuple[str, Mapping | None]], problems: Problems
     seen: dict[str, tuple[str, Place]] = {}
     for section, part in sections:
         for name, place in part.keys.items() if part else ():
-            other, first = seen.setdefault(name, (section, place))
-            if other != section and name in VARIED_NAMES:
+            first_section, first = seen.setdefault(name, (section, place))
+            if first_section != section and name in VARIED_NAMES:
                 problems.add(
                     place,
-                    f"{name} is in {section} and in {other}",
-                    f"it stands at {first} already; a parameter may stand in one of grid, zip "
-                    "and cases only",
+                    f"{name} is in {section} and in {first_section}",
+                    f"first used at {first}; a parameter may be in only one of grid, zip and cases",
                 )
 
 
@@ -143,15 +146,15 @@ def _check_size(
     sizes["seeds"] = len(document.items("seeds"))
     seeds = document.values.get("seeds")
     if isinstance(seeds, Scalar) and type(seeds.value) is int:
-        sizes["seeds"] = min(seeds.value, MOST_REPLICATES)  # More is a problem of its own.
+        sizes["seeds"] = min(seeds.value, MOST_REPLICATES)  # The schema reports larger counts.
     sizes = {name: size for name, size in sizes.items() if size > 1}
     total = prod(sizes.values())
     if total > MOST_RUNS:
         section = next(name for name in ("grid", "zip", "cases", "seeds") if name in document.keys)
-        said = " x ".join(f"{shorten(name)} {size:,}" for name, size in sizes.items())
+        shown = " x ".join(f"{shorten(name)} {size:,}" for name, size in sizes.items())
         problems.add(
             document.keys[section],
-            f"the spec asks for {total:,} runs, {said}",
+            f"the spec asks for {total:,} runs, {shown}",
             f"at most {MOST_RUNS:,} are allowed",
         )
 
@@ -171,7 +174,7 @@ def _check_search(search: Mapping | None, problems: Problems) -> None:
 
 
 def _check_options(section: str, node: Mapping | None, problems: Problems) -> None:
-    """Check that every option has a meaning for the sampler or pruner that is named."""
+    """Check that the named sampler or pruner has every option that is set."""
     options, common = _ALL_OPTIONS[section]
     if node is None:
         return
@@ -180,15 +183,14 @@ def _check_options(section: str, node: Mapping | None, problems: Problems) -> No
     name = name_node.value if isinstance(name_node, Scalar) else None
     if not isinstance(name, str) or name not in options:
         return
-    known = {option for others in options.values() for option in others}
     for key, place in node.keys.items():
-        if key in known and key not in options[name]:
-            having = [other for other, its in options.items() if key in its]
+        owners = [owner for owner, keys in options.items() if key in keys]
+        if owners and name not in owners:
             problems.add(
                 place,
-                f"the {section} {name} has no {key}",
+                f"the {section} {name} has no option {key}",
                 f"its options: {', '.join((*common[1:], *options[name]))}. "
-                f"{key} is an option of {', '.join(having)}",
+                f"{key} is an option of {', '.join(owners)}",
             )
 
 
@@ -198,7 +200,7 @@ def _check_interval(name: str, interval: Mapping, problems: Problems) -> None:
     is_log = isinstance(log, Scalar) and log.value is True
     if low is not None and high is not None and low >= high:
         source = getattr(interval.values["high"], "source", "")
-        hint = "exchange them" if low > high else f"for a single value, write [{source}]"
+        hint = "swap them" if low > high else f"for a single value, write [{source}]"
         problems.add(
             interval.values["low"].place, f"low of {name} is not below high, {source}", hint
         )
@@ -206,7 +208,7 @@ def _check_interval(name: str, interval: Mapping, problems: Problems) -> None:
         problems.add(
             interval.values["step"].place,
             f"step of {name} is larger than the range",
-            f"from low to high it is {(high - low).normalize():f}",
+            f"the distance from low to high is {(high - low).normalize():f}",
         )
     if is_log and low is not None and low <= 0 and PARAMETERS[name].permits(float(low)):
         problems.add(
@@ -216,35 +218,37 @@ def _check_interval(name: str, interval: Mapping, problems: Problems) -> None:
         )
     if is_log and "step" in interval.keys:
         problems.add(
-            interval.keys["step"], f"{name} has log and step", "remove one; log has no steps"
+            interval.keys["step"],
+            f"{name} has both log and step",
+            "remove one; a logarithmic range has no step",
         )
 
 
 def _exact(node: Node | None) -> Decimal | None:
-    """Return a number as it is written, so that 0.3 - 0.1 is 0.2."""
+    """Return a number exactly as written, so that 0.3 - 0.1 is 0.2."""
     if isinstance(node, Scalar) and type(node.value) in (int, float):
         value = Decimal(node.value if isinstance(node.value, int) else str(node.value))
         return value if value.is_finite() else None
     return None
 
 
-def _number_of(node: Node | None, default: Hashable = None) -> Hashable:
-    """Return what to compare a value by: a number by its value, a list by its items.
+def _comparable(node: Node | None, default: Hashable = None) -> Hashable:
+    """Return a key that is equal for equal numbers, and for lists of equal numbers.
 
-    All else is compared by its place.
+    The key of any other value is its place.
     """
     if node is None:
         return default
     if isinstance(node, Sequence):
-        return tuple(map(_number_of, node.items))
+        return tuple(map(_comparable, node.items))
     if isinstance(node, Scalar) and type(node.value) in (int, float):
-        with suppress(OverflowError):  # An integer of hundreds of digits; noted before.
+        with suppress(OverflowError):  # Hundreds of digits; the schema reports them.
             return float(node.value)
     return node.place
 
 
 def _repeated(keys: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
-    """Yield the index of every repeated key, and where it was first."""
+    """Yield the index of every repeated key, and the index of its first occurrence."""
     seen: dict[Hashable, int] = {}
     for index, key in enumerate(keys):
         first = seen.setdefault(key, index)
@@ -253,14 +257,14 @@ def _repeated(keys: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
 
 
 def _check_duplicates(lists: dict[str, Sequence], problems: Problems) -> None:
-    """Note every value that is in a list twice."""
+    """Report every value that is in a list twice."""
     for name, node in lists.items():
         items = node.items
-        for index, first in _repeated(map(_number_of, items)):
+        for index, first in _repeated(map(_comparable, items)):
             item = items[index]
             source = shorten(item.source) if isinstance(item, Scalar) else "this"
             problems.add(
                 item.place,
                 f"{source} is in {shorten(name)} twice",
-                f"it stands at {items[first].place} already; {_USE_SEEDS}",
+                f"first used at {items[first].place}; {_USE_SEEDS}",
             )

@@ -1,4 +1,4 @@
-"""A YAML file as values that know where they stand."""
+"""A YAML file as a tree of values, each with its place in the file."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from signs_sweep.spec.problems import Place
 
 WRONG: Final = object()
-"""Stands for a value whose problem has been noted."""
+"""Replaces a value whose problem has been reported."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Mapping:
         return node if isinstance(node, Mapping) else None
 
     def items(self, key: str) -> "tuple[Node, ...]":
-        """Return the items of the value of a key if it is a list, else none."""
+        """Return the items of a key's value if it is a list, else an empty tuple."""
         node = self.values.get(key)
         return node.items if isinstance(node, Sequence) else ()
 
     def rows(self, key: str) -> "list[Mapping]":
-        """Return those items of the value of a key that are mappings, if it is a list."""
+        """Return the mappings among the items of a key's value, if it is a list."""
         return [item for item in self.items(key) if isinstance(item, Mapping)]
 
     def lists(self) -> dict[str, Sequence]:
@@ -69,7 +69,7 @@ Node = Scalar | Sequence | Mapping
 
 
 def find(root: Node, path: "tuple[str | int, ...]") -> Node:
-    """Return the node at a path of keys and positions; steps that lead nowhere are skipped."""
+    """Return the node at a path of keys and indices; steps that do not exist are skipped."""
     node = root
     for step in path:
         if isinstance(node, Mapping) and step in node.values:

@@ -22,10 +22,10 @@ class Point:
     """One point of the hyperparameter space.
 
     Attributes:
-        label: the name that `cases` gave it, or None.
+        label: its label in `cases`, or None.
         parameters: hyperparameters, with the seeds of `base`.
-        baseline: the point that it is compared with, itself for one of the baseline; None without
-            a baseline.
+        baseline: the point to compare with, which for a baseline point is the point itself; None
+            without a baseline.
     """
 
     label: str | None
@@ -34,7 +34,7 @@ class Point:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether others are compared with it."""
+        """Whether other points are compared with this point."""
         return self.parameters == self.baseline
 
 
@@ -47,17 +47,17 @@ class Experiment:
         description: what it is for, or an empty string.
         data: name of a dataset, a folder, or the paths of `train` and `test`.
         validation: share of the training set that is held out, in [0, 1).
-        model: the network; of one that a function builds, without the fingerprint of its source.
-        base: what every run starts from.
-        factors: what is combined by product, in the order written.
-        seeds: of each replicate, each once.
-        has_baseline: whether some points are those that the others are compared with.
-        search: how the best is searched, from the section or its defaults; of no concern to runs.
-        overrides: what was set for every run, as `KEY=VALUE`.
-        forced: the same, as values by parameter.
+        model: the network; if a function builds it, without the fingerprint of its source.
+        base: the values that every run starts from.
+        factors: the factors that are combined by product, in the order written.
+        seeds: the seeds of each replicate, without duplicates.
+        has_baseline: whether the spec declares a baseline.
+        search: the `search` section, with defaults; it does not affect runs.
+        overrides: the overrides, as `KEY=VALUE`.
+        forced: the overrides as values by parameter.
         path: the spec file.
         text: its content.
-        document: its content with places.
+        document: its content with the place of each value.
     """
 
     name: str
@@ -93,8 +93,8 @@ class Experiment:
     def points(self) -> tuple[Point, ...]:
         """All points: the product of the factors, the first of them varying slowest.
 
-        Overrides hold for every point, also where a factor varies that parameter; points that
-        become equal are one, with the labels of all.
+        Overrides apply to every point, even if a factor varies the parameter. Points that become
+        equal are merged, with the labels of all.
         """
         if not self.forced:
             return tuple(self._written())
@@ -111,12 +111,12 @@ class Experiment:
         )
 
     def _written(self) -> Iterator[Point]:
-        """Yield the points as the spec has them, without overrides.
+        """Yield the points as written, without overrides.
 
-        The baseline of a point differs from it only in the factors that the baseline restricts.
+        A point and its baseline differ only in the factors that the baseline restricts.
         """
         base = asdict(self.base)
-        firsts = [next((one for one in factor if one.is_baseline), None) for factor in self.factors]
+        firsts = [next((part for part in each if part.is_baseline), None) for each in self.factors]
         for combination in product(*self.factors):
             values, baseline = base.copy(), base.copy()
             label, is_baseline = None, True
@@ -137,8 +137,8 @@ class Experiment:
         """Return an error that points at a value of the spec.
 
         Args:
-            keys: the way to it, as in `"data", "train"`. Where it is not written, the error
-                points at what would hold it.
+            keys: the path to the value, as in `"data", "train"`. If the spec does not contain it,
+                the error points at the enclosing value.
             message: what is wrong.
         """
         problems = Problems(self.path, self.text)
@@ -149,7 +149,7 @@ class Experiment:
 
         Args:
             section: a key of the spec whose value is a mapping.
-            wrong: by key in it, what is wrong, and what to do about it.
+            wrong: what is wrong and what to do, by key of that mapping.
 
         Raises:
             SpecError: a key is wrong.
@@ -162,7 +162,7 @@ class Experiment:
         problems.raise_any()
 
     def check_data(self, training_samples: int) -> None:
-        """Check what depends on the size of the training set.
+        """Check the values that depend on the size of the training set.
 
         Raises:
             SpecError: a batch_size is larger than the training set.
@@ -174,11 +174,11 @@ class Experiment:
         )
 
     def check_model(self) -> None:
-        """Check that every parameter has a meaning for the model.
+        """Check that the model supports every parameter.
 
         Raises:
-            SpecError: a parameter of the built-in network has another value than its default, for
-                a model that a function builds.
+            SpecError: a function builds the model, and a parameter that only the built-in network
+                supports differs from its default.
         """
         if isinstance(self.model, Dense):
             return
@@ -199,10 +199,10 @@ class Experiment:
 
         Args:
             name: the parameter.
-            is_wrong: whether a value is.
+            is_wrong: returns whether a value is wrong.
             why: what is wrong with it.
-            hint: what to do about it.
-            of_default: the same where the spec names no value.
+            hint: what to do.
+            of_default: what to do if the wrong value is the default.
         """
         forced = self.forced.get(name)
         if forced is not None:
@@ -218,11 +218,11 @@ class Experiment:
         problems.raise_any()
 
     def check_search(self) -> None:
-        """Check that the search can be made: what its section, which may be absent, needs.
+        """Check the requirements of a search, with or without a `search` section.
 
         Raises:
-            SpecError: nothing is held out or varied, or parts of the section do not fit to each
-                other or to the rest of the spec.
+            SpecError: nothing is held out or varied, or parts of the section conflict with each
+                other or with the rest of the spec.
         """
         problems = Problems(self.path, self.text)
         note_unfit(self, problems)

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in words, at the place where it stands."""
+"""Messages about the validation errors of pydantic, at their places in the file."""
 
 import re
 from collections.abc import Container
@@ -19,7 +19,7 @@ from signs_sweep.spec.rewriting import rewritten
 from signs_sweep.spec.schema import Spec
 
 _ITEMS = {"cases": "case", "seeds": "replicate"}
-"""What an item of a list is called."""
+"""The name of an item, by list."""
 
 _TWO_FORMS = {
     *(("data",), ("seeds",), ("model",)),
@@ -29,24 +29,24 @@ _TWO_FORMS = {
 """Values that have two forms."""
 
 _RANGE = re.compile(r"\d:[-\d]|\d\.\.|range|space\(", re.IGNORECASE)
-"""How ranges are written elsewhere."""
+"""How other tools write ranges."""
 _OF_RANGES = ("low", "high", "min", "max", "start", "stop", "step")
-"""What people call the parts of a range."""
+"""Common names for the parts of a range."""
 
 _ITEM_IN_BRACES = "put brackets around it"
-_ITEM = "write '- ' before its first key, and indent the others as far"
-"""How to make a mapping the item of a list."""
+_ITEM = "write '- ' before its first key, and indent the other keys to match"
+"""How to turn a mapping into an item of a list."""
 
 Path = tuple[str | int, ...]
 
 
 def validate(document: Mapping, problems: Problems) -> Spec | None:
-    """Check a document against the schema; note every problem. None where there is any."""
-    spec, found = _validate(document.plain())
-    unknown = {path for path, item in found if item["type"] == "extra_forbidden"}
-    _note_nothings(document, (), unknown, problems)
-    found.sort(key=lambda one: find(document, one[0]).place)
-    for number, (path, item) in enumerate(found):
+    """Check a document against the schema and report every problem; None if there are any."""
+    spec, errors = _validate(document.plain())
+    unknown = {path for path, item in errors if item["type"] == "extra_forbidden"}
+    _report_empty(document, (), unknown, problems)
+    errors.sort(key=lambda error: find(document, error[0]).place)
+    for number, (path, item) in enumerate(errors):
         _explain(document, path, item, problems, is_shown=number < MOST_SHOWN)
     return spec
 
@@ -60,15 +60,15 @@ def _validate(values: Any) -> tuple[Spec | None, list[tuple[Path, Any]]]:
 
 
 def _path(location: Path) -> Path:
-    """Leave out the name that pydantic gives to one form of a value that has two."""
+    """Remove the tag that pydantic inserts for the form of a value that has two forms."""
     for end in range(1, 4):
         if location[:end] in _TWO_FORMS:
             return (*location[:end], *location[end + 1 :])
     return location
 
 
-def _note_nothings(node: Node, path: Path, skipped: Container[Path], problems: Problems) -> None:
-    """Note every null, empty list and empty mapping below the top."""
+def _report_empty(node: Node, path: Path, skipped: Container[Path], problems: Problems) -> None:
+    """Report every null, empty list and empty mapping below the top level."""
     if path in skipped:
         return
     if isinstance(node, Mapping):
@@ -82,11 +82,11 @@ def _note_nothings(node: Node, path: Path, skipped: Container[Path], problems: P
     for below, place, child in children:
         if isinstance(child, Scalar) and child.value is None and below not in skipped:
             problems.add(place, f"{_name(below)} has no value", _instead(below))
-        _note_nothings(child, below, skipped, problems)
+        _report_empty(child, below, skipped, problems)
 
 
 def _name(path: Path) -> str:
-    """Return what to call the value at a path: its key, or an item of a list by its number."""
+    """Return how messages refer to the value at a path: by its key, or an item by its number."""
     keys = [step for step in path if isinstance(step, str)]
     if isinstance(path[-1], int) and keys[-1] in _ITEMS:
         return f"{_ITEMS[keys[-1]]} {path[-1] + 1}"
@@ -114,7 +114,7 @@ def _explain(
     *,
     is_shown: bool,
 ) -> None:
-    """Note one of pydantic's errors; how to mend it costs time, and only if it is shown."""
+    """Report an error of pydantic; only with advice, which takes time, if it is shown."""
     if item["type"] == "extra_forbidden":
         note_unknown_key(document, path, problems, is_advised=is_shown)
     elif item["type"] == "missing":
@@ -123,11 +123,11 @@ def _explain(
             problems.add(parent.place, f"{_name(path)} is missing", f"expected {expected(path)}")
     else:
         node = find(document, path)
-        if not _is_noted(node):
+        if not _is_reported(node):
             problems.add(node.place, *wrong_value(path, node, item, is_advised=is_shown))
 
 
-def _is_noted(node: Node) -> bool:
+def _is_reported(node: Node) -> bool:
     if isinstance(node, Scalar):
         return node.value is None or node.value is WRONG
     return not node.plain()
@@ -136,13 +136,13 @@ def _is_noted(node: Node) -> bool:
 def wrong_value(
     path: Path, node: Node, item: MappingType[str, Any], *, is_advised: bool = True
 ) -> tuple[str, str]:
-    """Say what is wrong with a value, and what was expected.
+    """Return what is wrong with a value, and what was expected.
 
     Args:
-        path: where in the spec it stands.
+        path: its path in the spec.
         node: the value.
         item: pydantic's error.
-        is_advised: whether to say how to mend it, too.
+        is_advised: whether to suggest a correction.
     """
     name, kind = _name(path), item["type"]
     if kind == "too_long":
@@ -156,7 +156,7 @@ def wrong_value(
 
 
 def _unknown_word(path: Path, word: str) -> tuple[str, str]:
-    """Say what is wrong with a text where only some are possible, and what was meant."""
+    """Return what is wrong with a word that is not among the options, and what was meant."""
     name = _name(path)
     if name in ("objective", "metric") and word.startswith("test_"):
         return (
@@ -172,14 +172,14 @@ def _shown(node: Node) -> str:
     if isinstance(node, Sequence):
         return "a list"
     if isinstance(node, Mapping):
-        return "a mapping of keys"
+        return "a mapping"
     if isinstance(node.value, str):
         return f"the text '{shorten(node.value)}'"
     return shorten(node.source)
 
 
 def _advice(path: Path, node: Node, kind: str) -> str:
-    """Say how to mend a value that is nearly right."""
+    """Return the correction of a value that is nearly right, or an empty string."""
     key = _key(path)
     for text in rewritten(node):
         value = parse_value(text)
@@ -189,11 +189,11 @@ def _advice(path: Path, node: Node, kind: str) -> str:
         return _advice_on_mapping(path, node, kind)
     if isinstance(node, Sequence) and path[0] in ("base", "cases") and key in PARAMETER_NAMES:
         where = "seeds, as in [{global_seed: 0}]" if key in SEED_NAMES else "grid"
-        return f"; values to try stand under {where}"
+        return f"; put values to try under {where}"
     if path[0] in ("grid", "zip") and isinstance(node, Scalar) and _RANGE.search(node.source):
         return f"; {path[0]} has no ranges: list the values"
     if key in SEED_NAMES and kind.startswith("less_than"):
-        return "; a smaller number does as well"
+        return "; any smaller number works as well"
     return ""
 
 
@@ -205,24 +205,22 @@ def _advice_on_mapping(path: Path, node: Mapping, kind: str) -> str:
     if _key(path) == "hidden":
         return "; hidden has no ranges"
     is_range = _key(path) in VARIED_NAMES and not node.keys.keys().isdisjoint(_OF_RANGES)
-    return "; a range stands in search, under space" if is_range else ""
+    return "; a range belongs in search, under space" if is_range else ""
 
 
 def _fits(path: Path, node: Node) -> bool:
-    """Return whether the schema takes a value at a path."""
-    nothings = Problems(FilePath())
-    _note_nothings(node, path, (), nothings)
+    """Return whether the schema accepts a value at a path."""
+    empty = Problems(FilePath())
+    _report_empty(node, path, (), empty)
     steps = tuple(0 if isinstance(step, int) else step for step in path)
     value = node.plain()
     for step in reversed(steps):
         value = {step: value} if isinstance(step, str) else [value]
-    return not nothings and not any(
-        found[: len(steps)] == steps for found, _ in _validate(value)[1]
-    )
+    return not empty and not any(at[: len(steps)] == steps for at, _ in _validate(value)[1])
 
 
 def _manner(node: Node, text: str) -> str:
-    """Say in what a text that is to be written differs from the one that is there."""
+    """Describe how a suggested text differs from the written value."""
     if isinstance(node, Scalar) and isinstance(node.value, str):
         if text == node.value.strip(" "):
             return " without quotes"

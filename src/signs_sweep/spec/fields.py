@@ -1,4 +1,4 @@
-"""Single values of a spec: what each may be, for the checks and for the JSON schema."""
+"""Single values of a spec: the valid values of each, for the checks and for the JSON schema."""
 
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -24,7 +24,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "direction": get_args(Direction),
     "aggregate": get_args(Aggregate),
 }
-"""By what a value of the search section is called, the words that it may be."""
+"""The words that a value of the search section may be, by its name."""
 
 
 def _one_of(name: str) -> str:
@@ -33,13 +33,13 @@ def _one_of(name: str) -> str:
 
 
 def _of_table(entry: Hyperparameter) -> dict[str, str]:
-    """Return what a hyperparameter should be, wherever it may stand."""
+    """Return the expected values of a hyperparameter, by each key where it may occur."""
     name, is_whole = entry.name, entry.kind is int
     number = f"{'a whole number' if is_whole else 'a number'} {entry.range}"
     number += f", such as {entry.example}" if entry.example else ""
     single = ("{}", "grid.{}[]", "zip.{}[]", "space.{}[]", "space.{}.low", "space.{}.high")
     return {
-        **{way.format(name): number for way in single},
+        **{key.format(name): number for key in single},
         **{f"{section}.{name}": f"a list, each {number}" for section in ("grid", "zip")},
         f"space.{name}": f"a list such as {entry.example_list}, or {entry.example_range}",
         f"space.{name}.step": _EPOCHS if is_whole else "a number above 0",
@@ -49,46 +49,46 @@ def _of_table(entry: Hyperparameter) -> dict[str, str]:
 _EPOCHS = f"a whole number from 1 to {MOST_EPOCHS:,}"
 _LAYERS = "a list of unit counts, such as [25, 12]"
 _UNITS = f"a whole number from 1 to {_MOST_UNITS:,}"
-_KEYS = "keys with values, such as"
+_KEYS = "a mapping such as"
 _CASE = "{label: m6, keep_prob: 0.8}"
 _SEEDS = "{global_seed: 3, init_seed: 0}"
 
 EXPECTED = {
     "name": "a name of up to 100 letters, digits, '_', '-', '.' and spaces, such as regularization",
-    "description": "a text",
+    "description": "text",
     "data": f"{', '.join(KNOWN_DATASETS)}, a folder, or {{train: a.h5, test: b.h5}}",
     "train": "the path of a file",
     "test": "the path of a file",
-    "validation": "a share from 0 to below 1, such as 0.2",
+    "validation": "a fraction from 0 to below 1, such as 0.2",
     "model": f"{_KEYS} {{hidden: [25, 12]}}",
     "hidden": _LAYERS,
     "hidden[]": _UNITS,
     "build": "module:function, such as networks:small_cnn",
-    "argument": "a number, a text, true, false, or a list of them",
+    "argument": "a number, text, true, false, or a list of these",
     "base": f"{_KEYS} {{learning_rate: 1e-4, epochs: 1500}}",
     "grid": f"{_KEYS} {{l2: [0, 0.01]}}",
     "zip": f"{_KEYS} {{learning_rate: [1e-4, 1e-5], epochs: [1500, 3000]}}",
     "cases": f"a list such as [{_CASE}]",
     "cases[]": f"{_KEYS} {_CASE}",
-    "label": "a text of one line and up to 60 characters, such as m6",
+    "label": "one line of up to 60 characters, such as m6",
     "seeds": f"a count from 1 to {MOST_REPLICATES:,}, or a list such as [{_SEEDS}]",
     "seeds[]": f"{_KEYS} {_SEEDS}",
     "baseline": f"{_KEYS} {{l2: 0}}",
     "search": f"{_KEYS} {{trials: 50, objective: val_accuracy}}",
     "trials": f"a whole number from 1 to {MOST_TRIALS:,}",
     "timeout": "a number of seconds above 0, such as 600",
-    "sampler": f"{_one_of('sampler')}, or keys such as {{name: tpe, seed: 0}}",
+    "sampler": f"{_one_of('sampler')}, or {_KEYS} {{name: tpe, seed: 0}}",
     "sampler.name": _one_of("sampler"),
     "seed": f"a whole number from 0 to {MOST_SEED}",
     "startup": f"a whole number from 0 to {MOST_TRIALS:,}",
-    "pruner": f"{_one_of('pruner')}, or keys such as {{name: median, warmup: 20}}",
+    "pruner": f"{_one_of('pruner')}, or {_KEYS} {{name: median, warmup: 20}}",
     "pruner.name": _one_of("pruner"),
     "dead": "true or false",
     "warmup": f"a whole number from 0 to {MOST_EPOCHS:,}",
     "percentile": "a number above 0 and below 100, such as 25",
     "interval": _EPOCHS,
     "p": "a number above 0 and below 1, such as 0.1",
-    "objective": f"{_one_of('metric')}, or keys such as {{metric: val_loss, direction: minimize}}",
+    "objective": f"{_one_of('metric')}, or {_KEYS} {{metric: val_loss, direction: minimize}}",
     "metric": _one_of("metric"),
     "direction": _one_of("direction"),
     "aggregate": _one_of("aggregate"),
@@ -99,26 +99,26 @@ EXPECTED = {
     "log": "true or false",
     "storage": "the URL of a database, such as sqlite:///mlruns/optuna.db",
     "confirm": f"a count from 2 to {MOST_REPLICATES:,}, or 0 for none",
-    **{way: text for entry in PARAMETERS.values() for way, text in _of_table(entry).items()},
+    **{key: text for entry in PARAMETERS.values() for key, text in _of_table(entry).items()},
 }
-"""By key, or by the way to it where that matters, what a value should be; `[]` is an item."""
+"""The expected values, by key or, if keys share a name, by dotted path; `[]` is an item."""
 
 
 def expected(path: tuple[str | int, ...]) -> str:
-    """Return what should stand at a path of keys and positions, or an empty text."""
+    """Return the values expected at a path of keys and indices, or an empty string."""
     if path[0] == "model" and len(path) > 1 and path[1] not in ("hidden", "build"):
         return EXPECTED["argument"]
     steps = path[1:] if path[0] == "search" and len(path) > 1 else path
-    way = "".join("[]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
+    key = "".join("[]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
     while True:
-        last = way.rpartition(".")[2]
-        if way in EXPECTED or last in EXPECTED or not way.endswith("[]"):
-            return EXPECTED.get(way, EXPECTED.get(last, ""))
-        way = way.removesuffix("[]")
+        last = key.rpartition(".")[2]
+        if key in EXPECTED or last in EXPECTED or not key.endswith("[]"):
+            return EXPECTED.get(key, EXPECTED.get(last, ""))
+        key = key.removesuffix("[]")
 
 
 class Section(BaseModel):
-    """A mapping of known keys, none of them needed unless it has no default."""
+    """A mapping of known keys; those without a default are required."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, json_schema_extra={"minProperties": 1}
@@ -126,22 +126,22 @@ class Section(BaseModel):
 
 
 def section(name: str, doc: str, **fields: Any) -> Any:
-    """Make a class of a section: for each key its type and its default, `...` for none."""
+    """Create the class of a section: for each key its type and its default, `...` for none."""
     return create_model(name, __base__=Section, __doc__=doc, **fields)
 
 
 def described(key: str, meaning: str, default: Any = ..., **limits: Any) -> Any:
-    """Describe a value: what it means, and what is expected of it."""
+    """Declare a value of a section, described by its meaning and the expected values."""
     return Field(default, description=f"{meaning}: {EXPECTED[key]}.", **limits)
 
 
 def without_sign(value: float) -> float:
-    """Turn -0.0 into 0.0, which is the same number by another name."""
+    """Turn -0.0 into 0.0, which is the same number."""
     return value + 0.0
 
 
 def _printable(value: str) -> str:
-    """Refuse characters that would change what a terminal or page shows around them."""
+    """Refuse characters that affect the text around them on a terminal or page."""
     if not value.isprintable():
         raise ValueError
     return value
@@ -150,15 +150,15 @@ def _printable(value: str) -> str:
 def _value(entry: Hyperparameter) -> Any:
     """Return the type of a hyperparameter's values."""
     limits = {"ge": entry.least, "gt": entry.above, "le": entry.most}
-    given = {key: limit for key, limit in limits.items() if limit is not None}
+    bounds = {key: limit for key, limit in limits.items() if limit is not None}
     if entry.kind is int:
-        return Annotated[int, described(entry.name, entry.meaning, **given)]
-    field = described(entry.name, entry.meaning, allow_inf_nan=False, **given)
+        return Annotated[int, described(entry.name, entry.meaning, **bounds)]
+    field = described(entry.name, entry.meaning, allow_inf_nan=False, **bounds)
     return Annotated[float, field, AfterValidator(without_sign)]
 
 
 VALUES: dict[str, Any] = {name: _value(entry) for name, entry in PARAMETERS.items()}
-"""By hyperparameter or seed, the type of its values."""
+"""The type of values, by hyperparameter or seed."""
 
 Label = Annotated[
     str,
@@ -177,8 +177,8 @@ def _form(value: Any) -> str:
 
 One = TypeVar("One")
 Many = TypeVar("Many")
-# Told apart before validation, so that an error is about the form that was written.
+# The form is determined before validation, so that an error refers to the form that was written.
 OneOrMany = Annotated[
     Annotated[One, Tag("one")] | Annotated[Many, Tag("many")], Discriminator(_form)
 ]
-"""A single value, or else a list or mapping."""
+"""A single value, or a list or mapping."""

@@ -34,7 +34,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     forced = parse_overrides(overrides)
     problems = Problems(path)
     text = problems.text = read_text(path, problems)
-    for word in text.split():  # Also of a spec that cannot be read.
+    for word in text.split():  # Even if the spec cannot be parsed.
         learn(word)
     document = parse(text, problems)
     if (section := document.mapping("search")) and "storage" in section.values:
@@ -44,8 +44,8 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     if problems or spec is None:
         raise problems.error()
     base = Parameters(**dict(spec.base))
-    named = _factors(spec, document)
-    factors = list(named.values())
+    by_name = _factors(spec, document)
+    factors = list(by_name.values())
     baseline = document.mapping("baseline")
     if baseline is not None:
         factors = mark_baseline(factors, base, baseline, problems)
@@ -60,7 +60,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         factors=tuple(factors),
         seeds=_seeds(spec, base, forced),
         has_baseline=baseline is not None,
-        search=_search(spec, document, named, base, forced),
+        search=_search(spec, document, by_name, base, forced),
         overrides=tuple(overrides),
         forced=forced,
         path=path,
@@ -72,41 +72,41 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
 def _model(section: DenseModel | BuiltModel) -> Model:
     if isinstance(section, DenseModel):
         return Dense(tuple(section.hidden))
-    given = section.model_extra or {}
-    return Built(section.build, tuple((name, _frozen(value)) for name, value in given.items()), "")
+    extra = section.model_extra or {}
+    return Built(section.build, tuple((name, _frozen(value)) for name, value in extra.items()), "")
 
 
 def _frozen(value: Any) -> Argument:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-def _given(section: Any) -> dict[str, Any]:
-    """Return the values that a section of the spec names."""
+def _present(section: Any) -> dict[str, Any]:
+    """Return the values that a section of the spec sets."""
     return {name: value for name, value in section if value is not None}
 
 
 def _factors(spec: Spec, document: documents.Mapping) -> dict[str, Factor]:
-    """Return what is combined, by name, in the order in which it is written in the file."""
+    """Return the factors by name, in the order in which they are written."""
     factors: dict[str, Factor] = {}
     for section, node in document.values.items():
         if section == "grid" and spec.grid and isinstance(node, documents.Mapping):
-            lists = _given(spec.grid)
+            lists = _present(spec.grid)
             for name in node.values:
                 factors[name] = tuple(Alternative({name: value}) for value in lists[name])
         elif section == "zip" and spec.zip:
-            lists = _given(spec.zip)
+            lists = _present(spec.zip)
             rows = zip(*lists.values(), strict=True)
             factors[", ".join(lists)] = tuple(
                 Alternative(dict(zip(lists, row, strict=True))) for row in rows
             )
         elif section == "cases" and spec.cases:
-            factors["cases"] = tuple(_case(_given(case)) for case in spec.cases)
+            factors["cases"] = tuple(_case(_present(case)) for case in spec.cases)
     return factors
 
 
-def _case(given: Mapping[str, Any]) -> Alternative:
-    values = {name: value for name, value in given.items() if name in PARAMETER_NAMES}
-    return Alternative(values, given.get("label"))
+def _case(row: Mapping[str, Any]) -> Alternative:
+    values = {name: value for name, value in row.items() if name in PARAMETER_NAMES}
+    return Alternative(values, row.get("label"))
 
 
 def _search(
@@ -122,13 +122,13 @@ def _search(
 
 
 def _seeds(spec: Spec, base: Parameters, forced: Mapping[str, Any]) -> tuple[Seeds, ...]:
-    """Return the seeds of each replicate, equal ones once."""
+    """Return the seeds of each replicate, without duplicates."""
     if spec.seeds is None:
-        given: list[dict[str, Any]] = [{}]
+        rows: list[dict[str, Any]] = [{}]
     elif isinstance(spec.seeds, int):
-        given = [dict.fromkeys(SEED_NAMES, number) for number in range(spec.seeds)]
+        rows = [dict.fromkeys(SEED_NAMES, number) for number in range(spec.seeds)]
     else:
-        given = [_given(seeds) for seeds in spec.seeds]
+        rows = [_present(seeds) for seeds in spec.seeds]
     common = base.seeds._asdict()
-    known = {name: value for name, value in forced.items() if name in SEED_NAMES}
-    return tuple(dict.fromkeys(Seeds(**(common | seeds | known)) for seeds in given))
+    overrides = {name: value for name, value in forced.items() if name in SEED_NAMES}
+    return tuple(dict.fromkeys(Seeds(**(common | row | overrides)) for row in rows))

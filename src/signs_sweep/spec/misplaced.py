@@ -1,4 +1,4 @@
-"""What to say about a key that has no business where it stands."""
+"""Messages about keys that are unknown in the section where they are written."""
 
 from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, VARIED_NAMES
 from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
@@ -31,7 +31,7 @@ _VALID: dict[str, tuple[str, ...]] = {
     "space": tuple(SpaceSection.model_fields),
     "a range": ("low", "high", "log", "step"),
 }
-"""By section, the keys that may stand in it."""
+"""The valid keys of each section."""
 
 _OF_PARAMETERS = ("base", "grid", "zip", "cases", "baseline", "space")
 
@@ -39,7 +39,7 @@ _OF_PARAMETERS = ("base", "grid", "zip", "cases", "baseline", "space")
 def note_unknown_key(
     document: Mapping, path: tuple[str | int, ...], problems: Problems, *, is_advised: bool
 ) -> None:
-    """Note that the key at the end of a path is not known there, and what was probably meant."""
+    """Report the key at the end of a path as unknown, with the key that was probably meant."""
     key = str(path[-1])
     parent = find(document, path[:-1])
     assert isinstance(parent, Mapping)
@@ -66,23 +66,23 @@ def note_unknown_key(
     if pair and pair.split(":")[0] in valid and isinstance(node, Scalar) and node.value is None:
         problems.add(place, message, f"write {pair}")
     elif near and near in parent.keys:
-        problems.add(place, message, f"{near} stands at {parent.keys[near]} already; remove this")
+        problems.add(place, message, f"{near} is already at {parent.keys[near]}; remove this key")
     else:
         home = "" if near else _home(key, path, node, is_built=is_built)
         problems.add(place, message, home + suggestion(key, valid, f"{kind.capitalize()}s"))
 
 
 def _section(path: tuple[str | int, ...]) -> str:
-    """Return what to call the section that the key at the end of a path stands in."""
+    """Return the name of the section that contains the key at the end of a path."""
     if len(path) < 3 or path[0] != "search":
         return str(path[0]) if len(path) > 1 else ""
     return "a range" if len(path) > 3 else str(path[1])
 
 
 def _home(key: str, path: tuple[str | int, ...], node: Node, *, is_built: bool) -> str:
-    """Say where a key that stands in the wrong section belongs."""
+    """Return where a key in the wrong section belongs, or an empty string."""
     if not key.isascii() and in_ascii(key).isascii():
-        return "it has blanks or quotes that only look like plain ones. "
+        return "the key contains characters that only look like spaces or quotes. "
     if is_built and (name := nearest(key, tuple(OF_DENSE))):
         return f"{OF_DENSE[name]}. "
     inner = [name for name in ("sampler", "pruner", "objective") if key in _VALID[name]]
@@ -101,7 +101,7 @@ def _home(key: str, path: tuple[str | int, ...], node: Node, *, is_built: bool) 
 
 
 def _section_of(name: str, path: tuple[str | int, ...], node: Node) -> str:
-    """Return where a parameter with such a value belongs."""
+    """Return the section where a parameter with this value belongs."""
     if isinstance(node, Mapping) or (path[0] == "search" and isinstance(node, Sequence)):
         return "space, in search"
     if isinstance(node, Sequence):

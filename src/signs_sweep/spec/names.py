@@ -1,4 +1,4 @@
-"""Names that people write, and those that they probably mean."""
+"""Suggestions for misspelled names and for synonyms."""
 
 import re
 from collections.abc import Collection
@@ -9,9 +9,9 @@ from signs_sweep.domain.masking import mask
 
 OF_DENSE = {
     **{name: entry.instead for name, entry in PARAMETERS.items() if entry.instead},
-    "hidden": "what the function takes stands under model",
+    "hidden": "the arguments of the function go under model",
 }
-"""What has no meaning for a model that a function builds, and what to do instead."""
+"""What only the built-in network supports, and what to do if a function builds the model."""
 
 _MEANT = {
     **{name: entry.synonyms for name, entry in PARAMETERS.items()},
@@ -41,10 +41,10 @@ _MEANT = {
     "gp": ("gaussian_process",),
     "hyperband": ("successive_halving", "asha"),
 }
-"""By name, what people call it elsewhere."""
-_SYNONYMS = {word: name for name, words in _MEANT.items() for word in words}
+"""Common synonyms, by name."""
+_SYNONYMS = {synonym: name for name, synonyms in _MEANT.items() for synonym in synonyms}
 _SEED = {"seed": ("seeds", "global_seed")}
-"""A seed is a replicate at the top of a file, a parameter elsewhere."""
+"""`seed` means the replicates at the top level of a spec, a parameter elsewhere."""
 
 
 def nearest(name: str, valid: Collection[str]) -> str | None:
@@ -60,7 +60,7 @@ def nearest(name: str, valid: Collection[str]) -> str | None:
 
 
 def suggestion(name: str, valid: Collection[str], title: str) -> str:
-    """Return `did you mean ...?` where something is near, and all valid names."""
+    """Return `did you mean ...?` if a valid name is similar, and all valid names."""
     near = nearest(name, valid)
     question = f"did you mean '{near}'? " if near else ""
     if near == "keep_prob" and "drop" in name.lower():
@@ -69,12 +69,12 @@ def suggestion(name: str, valid: Collection[str], title: str) -> str:
 
 
 def as_pair(text: str) -> str | None:
-    """Return `key: value` for what lacks a space or has `=`, such as `l2:0.1` and `l2 = 0.1`."""
+    """Return `key: value` for text such as `l2:0.1` and `l2 = 0.1`, None for other text."""
     found = re.fullmatch(r"([A-Za-z]\w*)\s*[:=]\s*(\S.*)", text)
     return f"{found.group(1)}: {found.group(2)}" if found else None
 
 
 def shorten(text: str, most: int = 40) -> str:
-    """Return a text, or its beginning when it is long."""
-    text = mask(text)  # Half a secret would not be found later.
+    """Return a text with secrets masked, cut to a number of characters."""
+    text = mask(text)  # Later, part of a secret would not be recognized.
     return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -20,30 +20,30 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     """Return values by parameter.
 
     Raises:
-        UsageError: an argument is not KEY=VALUE, names no parameter or one twice, or its value is
-            out of range.
+        UsageError: an argument is not KEY=VALUE, its value is not valid, or its parameter is
+            unknown or set twice.
     """
     values: dict[str, Any] = {}
     for argument in arguments:
-        said = f"--set {shorten(printable(argument), 80)}"
+        option = f"--set {shorten(printable(argument), 80)}"
         key, separator, text = (part.strip() for part in argument.partition("="))
         if not separator:
-            raise UsageError(f"{said}: expected KEY=VALUE, such as --set epochs=20")
+            raise UsageError(f"{option}: expected KEY=VALUE, such as --set epochs=20")
         if key not in PARAMETER_NAMES:
             hint = suggestion(key, PARAMETER_NAMES, "Parameters")
-            raise UsageError(f"{said}: unknown parameter '{shorten(printable(key))}'; {hint}")
+            raise UsageError(f"{option}: unknown parameter '{shorten(printable(key))}'; {hint}")
         if key in values:
-            raise UsageError(f"{said}: {key} is set twice")
-        values[key] = _value(said, key, text)
+            raise UsageError(f"{option}: {key} is set twice")
+        values[key] = _value(option, key, text)
     return values
 
 
-def _value(said: str, key: str, text: str) -> Any:
+def _value(option: str, key: str, text: str) -> Any:
     node = parse_value(text)
     if not isinstance(node, Scalar) or node.value is None:
-        raise UsageError(f"{said}: expected {key} to be {expected((key,))}")
+        raise UsageError(f"{option}: expected {key} to be {expected((key,))}")
     try:
         return getattr(Base.model_validate({key: node.value}), key)
     except ValidationError as error:
         message, hint = wrong_value(("base", key), node, error.errors(include_url=False)[0])
-        raise UsageError(f"{said}: {printable(message)}; {hint}") from None
+        raise UsageError(f"{option}: {printable(message)}; {hint}") from None

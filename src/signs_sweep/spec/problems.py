@@ -15,17 +15,17 @@ from signs_sweep.errors import SpecError
 
 MOST_SHOWN = 50
 _WIDEST = 120
-"""Columns of a source line that are shown where no terminal is narrower."""
+"""Maximum width of a source line, in columns."""
 _NARROWEST = 40
-"""Columns that a terminal is taken to have at least."""
+"""Minimum width that a terminal is assumed to have, in columns."""
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-"""What ends a line in YAML."""
+"""The line breaks of YAML."""
 
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where something stands in a file: line and column from 1, and how many characters long."""
+    """A place in a file: line and column, both from 1, and length in characters."""
 
     line: int
     column: int
@@ -33,7 +33,7 @@ class Place:
 
     @classmethod
     def of(cls, node: Any) -> "Place":
-        """Take the place of a YAML node; one that goes over lines is marked at its start."""
+        """Return the place of a YAML node; a node of several lines is marked at its start."""
         start, end = node.start_mark, node.end_mark
         length = end.column - start.column if end.line == start.line else 1
         return cls(start.line + 1, start.column + 1, max(length, 1))
@@ -57,7 +57,7 @@ class Problems:
         self._found: dict[tuple[Place, str], str] = {}
 
     def add(self, place: Place, message: str, hint: str = "") -> None:
-        """Note a problem: what is wrong, and in the hint what to write instead."""
+        """Add a problem: what is wrong, and in the hint what to write instead."""
         self._found.setdefault((place, message), hint)
 
     def __bool__(self) -> bool:
@@ -73,7 +73,7 @@ class Problems:
         return SpecError(self._lay_out(), self._lay_out)
 
     def error_with(self, place: Place, message: str, hint: str = "") -> SpecError:
-        """Return all problems as one error, after noting another."""
+        """Add a problem, and return all problems as one error."""
         self.add(place, message, hint)
         return self.error()
 
@@ -83,7 +83,7 @@ class Problems:
             raise self.error()
 
     def _lay_out(self, columns: int | None = None) -> str:
-        """Return all problems as text: for a terminal of so many columns, or for no terminal."""
+        """Return all problems as text, for a terminal of this many columns or for no terminal."""
         lines = lines_of(self.text)
         found = sorted(self._found.items())
         shown = [self._render(*key, hint, lines, columns) for key, hint in found[:MOST_SHOWN]]
@@ -119,7 +119,7 @@ class Problems:
 
 
 def _masked(line: str, place: Place) -> tuple[str, Place]:
-    """Return a line without secrets, and the place that the carets mark in it."""
+    """Return a line with secrets masked, and the place that the carets mark in it."""
     start, end = place.column - 1, place.column - 1 + place.length
     before, marked, after = map(mask, (line[:start], line[start:end], line[end:]))
     shown = Place(place.line, len(before) + 1, max(len(marked), 1))
@@ -128,19 +128,19 @@ def _masked(line: str, place: Place) -> tuple[str, Place]:
 
 @lru_cache(maxsize=1)
 def lines_of(text: str) -> tuple[str, ...]:
-    """Return the lines of a text in YAML, of which there is one at least."""
+    """Return the lines of a text in YAML, at least one."""
     return tuple(_BREAK.split(text))
 
 
 def printable(text: str) -> str:
-    """Replace what a terminal would obey or could not show."""
+    """Replace characters that control a terminal or that it cannot show."""
     return "".join(
         letter if letter.isprintable() or letter == "\t" else "\ufffd" for letter in text
     )
 
 
 def _window(line: str, place: Place, columns: int) -> tuple[str, str]:
-    """Return the part of a line around a place, and the carets that stand below the place."""
+    """Return the part of a line around a place, and the carets below the place."""
     start = place.column - 1
     before, after = _shown(line[:start][-columns - 1 :]), _shown(line[start:][: columns + 1])
     carets = max(cell_len(_shown(line[start:][: min(place.length, columns)])), 1)
@@ -158,16 +158,16 @@ def _window(line: str, place: Place, columns: int) -> tuple[str, str]:
 
 
 def _shown(text: str) -> str:
-    """Return a part of a source line with a width that is the same in every terminal.
+    """Return a part of a source line without characters whose width depends on the terminal.
 
-    As far as it goes: they differ over tabs, and over the emoji of U+FE0F, which only chooses a
-    look, but also over skin tones and some Indic vowels, where none is right.
+    These are tabs and U+FE0F, which only selects the style of an emoji. Skin tones and some Indic
+    vowels, which no terminal measures correctly, remain.
     """
     return printable(text).replace("\t", "    ").replace("\ufe0f", "")
 
 
 def _wrap(text: str, columns: int, first: int = 0) -> list[str]:
-    """Return the lines of a text of several words; what stands before it takes `first` columns."""
+    """Wrap a text into lines; the first line follows text that takes `first` columns."""
     lines = wrap(
         text,
         columns,

@@ -1,4 +1,4 @@
-"""From YAML 1.2 to values with places."""
+"""From YAML 1.2 to values with their places."""
 
 import re
 import warnings
@@ -17,11 +17,11 @@ from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.syntax import syntax_problem
 
 _MOST_VALUES = 100_000
-"""After expansion of aliases."""
-_TOO_MANY = f"a spec has at most {_MOST_VALUES:,} values, those that aliases stand for included"
+"""With aliases expanded."""
+_TOO_MANY = f"a spec has at most {_MOST_VALUES:,} values, with aliases expanded"
 _DEEPEST = 50
 _NESTED = re.compile(rf"(?:[\[{{]\s*){{{_DEEPEST + 1}}}")
-"""So many brackets in a row; the parser takes seconds for a thousand of them."""
+"""More brackets in a row than allowed; the parser takes seconds for a thousand."""
 _OLD_YAML = re.compile(r"^%YAML (?!1\.2\b)", re.MULTILINE)
 
 _STANDARD = "tag:yaml.org,2002:"
@@ -29,17 +29,17 @@ _PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "va
 
 
 def parse(text: str, problems: Problems) -> Mapping:
-    """Parse YAML 1.2 into a mapping with places. Duplicate keys and odd tags become problems.
+    """Parse YAML 1.2 into a mapping. Duplicate keys and unsupported tags are added to `problems`.
 
     Raises:
-        SpecError: this is no YAML, or not a mapping.
+        SpecError: the text is not valid YAML, or not a mapping.
     """
     if found := _NESTED.search(text):
         place = Place.at(text, found.start())
         raise problems.error_with(place, f"values are nested more than {_DEEPEST} levels deep")
     if found := _OLD_YAML.search(text):
         place = Place.at(text, found.start())
-        raise problems.error_with(place, "a spec is YAML 1.2", "remove this line")
+        raise problems.error_with(place, "a spec must be YAML 1.2", "remove this line")
     yaml = YAML(typ="safe", pure=True)
     root = _compose(yaml, text, problems)
     if root is None:
@@ -48,12 +48,12 @@ def parse(text: str, problems: Problems) -> Mapping:
     if not isinstance(document, Mapping):
         pair = as_pair(document.source) if isinstance(document, Scalar) else None
         hint = f"write {pair}" if pair else "begin with `name: ...`"
-        raise problems.error_with(document.place, "a spec is a mapping of keys", hint)
+        raise problems.error_with(document.place, "a spec must be a mapping", hint)
     return document
 
 
 def parse_value(text: str) -> Node | None:
-    """Parse a value by itself, as on a command line; None if it is no valid one."""
+    """Parse a single value, as on a command line; None if it is not valid."""
     yaml, problems = YAML(typ="safe", pure=True), Problems(Path(), text)
     try:
         root = yaml.compose(text)
@@ -68,7 +68,7 @@ def _compose(yaml: Any, text: str, problems: Problems) -> Any:
     _limit(yaml.composer, problems)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # An anchor may be defined again.
+            warnings.simplefilter("ignore")  # An anchor may be redefined.
             return yaml.compose(text)
     except MarkedYAMLError as error:
         raise problems.error_with(*syntax_problem(error, text)) from None
@@ -79,7 +79,7 @@ def _compose(yaml: Any, text: str, problems: Problems) -> Any:
 
 
 def _limit(composer: Any, problems: Problems) -> None:
-    """Stop the composer at the largest number of values: it takes 80 us for each."""
+    """Stop the composer when there are too many values: each takes it 80 us."""
     compose_node, number = composer.compose_node, count(1)
 
     def compose_limited(parent: Any, index: Any) -> Any:
@@ -92,7 +92,7 @@ def _limit(composer: Any, problems: Problems) -> None:
 
 
 class _Reader:
-    """Turns nodes of ruamel.yaml into ours, counting what aliases expand to."""
+    """Converts nodes of ruamel.yaml to `Node`s, and counts the values that aliases expand to."""
 
     def __init__(self, yaml: Any, problems: Problems) -> None:
         self._yaml = yaml
@@ -101,10 +101,10 @@ class _Reader:
         self._open: list[Any] = []
 
     def read(self, node: Any) -> Node:
-        """Return a node with all that is in it.
+        """Convert a node and everything in it.
 
         Raises:
-            SpecError: it is too large, too deep, or contains itself.
+            SpecError: the node is too large, too deeply nested, or contains itself.
         """
         place = Place.of(node)
         self._count += 1
@@ -146,39 +146,40 @@ class _Reader:
             elif key.value in keys:
                 self._problems.add(
                     key_place,
-                    f"'{shorten(key.value)}' is here a second time",
-                    f"it stands at {keys[key.value]} already; keep one of them",
+                    f"duplicate key '{shorten(key.value)}'",
+                    f"first used at {keys[key.value]}; keep one of them",
                 )
             else:
                 keys[key.value] = key_place
                 values[key.value] = read
-        for other in merged:
-            keys = keys | {key: at for key, at in other.keys.items() if key not in keys}
-            values = values | {key: at for key, at in other.values.items() if key not in values}
+        for source in merged:
+            keys |= {key: at for key, at in source.keys.items() if key not in keys}
+            values |= {key: node for key, node in source.values.items() if key not in values}
         return Mapping(place, keys, values)
 
     def _merged(self, value: Node) -> list[Mapping]:
-        """Return the mappings that `<<: *name` or `<<: [*name, *other]` brings in."""
+        """Return the mappings that `<<: *name` or `<<: [*name, *other]` merges."""
         parts = value.items if isinstance(value, Sequence) else (value,)
         mappings = [part for part in parts if isinstance(part, Mapping)]
         if len(mappings) < len(parts):
-            self._problems.add(value.place, "<< takes the keys of a mapping", "write <<: *name")
+            self._problems.add(value.place, "<< needs a mapping", "write <<: *name")
         return mappings
 
     def _scalar(self, node: Any, place: Place) -> Scalar:
         tag, source = _tag(node), str(node.value)
         if tag not in _PLAIN_TAGS:
             return self._wrong_tag(node, place)
-        if tag in ("timestamp", "value", "merge"):  # Of YAML 1.1; a text here.
+        if tag in ("timestamp", "value", "merge"):  # Only YAML 1.1 has them; text in YAML 1.2.
             return Scalar(place, source, source)
         try:
             value = self._yaml.constructor.construct_object(node)
-        except Exception:  # noqa: BLE001 - whatever ruamel.yaml meets in `!!int x`
+        except Exception:  # noqa: BLE001 - ruamel.yaml raises various errors for `!!int x`
             hint = "remove the tag" if self._tag_place(place) else "write a smaller number"
             self._problems.add(place, f"'{shorten(source)}' is not a value of type {tag}", hint)
             return Scalar(place, WRONG, source)
         if isinstance(value, str) and (odd := NOT_TEXT.search(value)):
-            self._problems.add(place, f"the character {odd.group()!a} is not text", "remove it")
+            message = f"the character {odd.group()!a} is not allowed"
+            self._problems.add(place, message, "remove it")
             return Scalar(place, WRONG, source)
         return Scalar(place, value, source)
 
@@ -186,13 +187,13 @@ class _Reader:
         tag = str(node.tag).replace(_STANDARD, "!!")
         self._problems.add(
             self._tag_place(place) or place,
-            f"the tag {shorten(tag)} has no meaning here",
+            f"the tag {shorten(tag)} is not supported",
             "remove it",
         )
         return Scalar(place, WRONG)
 
     def _tag_place(self, place: Place) -> Place | None:
-        """Return where the tag of a node stands that has one."""
+        """Return the place of a node's tag, or None."""
         found = re.match(r"((?:&\S+\s+)?)(![^\s,\[\]{}]*)", self._problems.source(place))
         if found is None:
             return None

@@ -1,4 +1,4 @@
-"""Other ways to write a value: what someone may have meant who wrote what does not fit."""
+"""Corrections of invalid values: other ways to write what was probably meant."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from signs_sweep.spec.document import Node, Scalar, Sequence
 from signs_sweep.spec.names import as_pair
 
 _MOST_LETTERS = 60
-"""A longer value is not written out in a hint."""
+"""Maximum length of a suggested value."""
 
 _ASCII = str.maketrans(
     {
@@ -20,7 +20,7 @@ _ASCII = str.maketrans(
         **{chr(0xFF00 + code): chr(0x20 + code) for code in range(1, 0x5F)},
     }
 )
-"""What looks like punctuation of ASCII, and letters of full width."""
+"""Characters that look like ASCII spaces and punctuation, and full-width characters."""
 
 _WORDS = {
     **dict.fromkeys(("yes", "on", "y", "true", "1"), "true"),
@@ -29,7 +29,7 @@ _WORDS = {
 
 
 def in_ascii(text: str) -> str:
-    """Return a text with digits, blanks and punctuation as YAML knows them."""
+    """Return a text with its digits, spaces and punctuation in ASCII."""
     letters = text.translate(_ASCII)
     return "".join(
         letter if letter.isascii() else str(decimal(letter, letter)) for letter in letters
@@ -37,15 +37,15 @@ def in_ascii(text: str) -> str:
 
 
 def rewritten(node: Node) -> Iterator[str]:
-    """Yield YAML that may say what was meant by a value, the most likely first.
+    """Yield YAML for what a value was probably meant to be, the most likely first.
 
-    Whether it is valid in its place is for the caller to find out.
+    The caller checks whether it is valid in its place.
     """
     is_list = isinstance(node, Sequence) and len(node.items) == 1
     item = node.items[0] if isinstance(node, Sequence) and is_list else node
     if isinstance(item, Scalar) and len(item.source) <= _MOST_LETTERS:
         for text in (item.source if is_list else "", *_scalars(item)):
-            is_bare = ": " in text and text[0] not in "[{"  # Valid on a line of its own alone.
+            is_bare = ": " in text and text[0] not in "[{"  # Only valid as a whole line.
             if text.isprintable() and 0 < len(text) <= _MOST_LETTERS and not is_bare:
                 yield text
 
@@ -78,7 +78,7 @@ def _lists(text: str) -> Iterator[str]:
 
 
 def _numbers(text: str) -> Iterator[str]:
-    """Yield what a text says as a number: in other digits, with a comma, with a unit."""
+    """Yield a text as a number: with a decimal point, without separators, or from a percentage."""
     yield text
     yield text.replace(",", ".")
     yield re.sub(r"(?<=\d)[ ',](?=\d{3}(?!\d))", "", text)

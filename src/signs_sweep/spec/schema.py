@@ -1,4 +1,4 @@
-"""What may stand in a spec: one description for the checks and for the JSON schema."""
+"""The schema of a spec, for the checks and for the JSON schema."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -23,7 +23,7 @@ _NAME = r"^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,98}[A-Za-z0-9_])?$"
 _FUNCTION = r"^[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*$"
 
 
-if TYPE_CHECKING:  # Their keys follow from the table of hyperparameters.
+if TYPE_CHECKING:  # Their keys are those of the table of hyperparameters.
     Base: TypeAlias = Section
     Lists: TypeAlias = Section
     Case: TypeAlias = Section
@@ -36,7 +36,7 @@ else:
     )
     Lists = section(
         "Lists",
-        "A list of values for some parameters.",
+        "Lists of values, by parameter.",
         **{
             name: (Annotated[list[VALUES[name]], Field(min_length=1)] | None, None)
             for name in VARIED_NAMES
@@ -44,19 +44,19 @@ else:
     )
     Case = section(
         "Case",
-        "Values of one case; what it leaves out is as in `base`.",
+        "Values of one case; omitted values are as in `base`.",
         label=(Label | None, None),
         **{name: (VALUES[name] | None, None) for name in VARIED_NAMES},
     )
     Seeds = section(
         "Seeds",
-        "The seeds of one replicate; what it leaves out is as in `base`.",
+        "The seeds of one replicate; omitted seeds are as in `base`.",
         **{name: (VALUES[name] | None, None) for name in SEED_NAMES},
     )
 
 
 class Files(Section):
-    """A dataset as two HDF5 files, relative to the spec."""
+    """A dataset as two HDF5 files; their paths are relative to the spec."""
 
     train: str = Field(min_length=1, description="File with the training set.")
     test: str = Field(min_length=1, description="File with the test set.")
@@ -69,16 +69,16 @@ class DenseModel(Section):
 
 
 def _argument(value: Any) -> Any:
-    """Refuse what is neither a single value nor a list of such."""
+    """Refuse anything but single values and lists of them."""
     if isinstance(value, list):
         return [_argument(item) for item in value]
     if not isinstance(value, bool | int | float | str):
-        raise ValueError  # noqa: TRY004 - what pydantic turns into a problem
+        raise ValueError  # noqa: TRY004 - pydantic reports a ValueError
     return value
 
 
 class BuiltModel(Section):
-    """A Keras model that a function of yours returns; all other keys are its arguments."""
+    """A Keras model that your function returns; all other keys are arguments of the function."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_argument)]]
@@ -109,19 +109,19 @@ class Spec(Section):
     description: str = Field("", description="What it is for.", max_length=4000)
     data: Data = described("data", "The dataset", "signs")
     validation: Annotated[float, AfterValidator(without_sign)] = described(
-        "validation", "Share of the training set held out", 0.0, ge=0, lt=1, allow_inf_nan=False
+        "validation", "Fraction of the training set held out", 0.0, ge=0, lt=1, allow_inf_nan=False
     )
     model: Model = Field(DenseModel(), description="The network.")
     base: Base = Base()
     grid: Lists | None = Field(None, description="Every combination of these values.")
-    zip: Lists | None = Field(None, description="Lists of one length, taken in parallel.")
+    zip: Lists | None = Field(None, description="Lists of equal length, taken in parallel.")
     cases: list[Case] | None = Field(None, description="An explicit list of points.", min_length=1)
     seeds: Replicates | None = described("seeds", "Replicates of every point", None)
     baseline: Case | None = Field(
         None, description="Values of the points that the others are compared with."
     )
     search: SearchSection | None = Field(
-        None, description="How `signs-sweep search` looks for the best."
+        None, description="How `signs-sweep search` looks for the best setting."
     )
 
 
@@ -132,7 +132,7 @@ def schema_json() -> str:
 
 
 def _without_null(schema: Any) -> Any:
-    """Leave out that an absent key is None inside: a spec never says null."""
+    """Remove null from types and defaults: a spec omits a key instead."""
     if isinstance(schema, list):
         return [_without_null(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""What `search` varies, how it chooses, and when it stops: the `search` section, checked."""
+"""The `search` section of a spec, checked: its dimensions, sampler, pruner and objective."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ PrunerName = Literal["none", "median", "hyperband", "percentile", "wilcoxon"]
 Metric = Literal[
     "val_accuracy", "val_loss", "accuracy", "loss", "final_train_accuracy", "final_train_loss"
 ]
-"""What is recorded of a run and may be an objective; what begins with `final` has no epochs."""
+"""The metrics that may be an objective; `final_...` have no value per epoch."""
 Direction = Literal["maximize", "minimize"]
 Aggregate = Literal["mean", "median", "min", "lower_bound"]
 
@@ -24,7 +24,7 @@ SAMPLER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "cmaes": ("startup",),
     "gp": ("startup",),
 }
-"""By sampler, its options beside the seed that all have."""
+"""The options of each sampler, besides the seed that all have."""
 
 PRUNER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "none": (),
@@ -33,16 +33,16 @@ PRUNER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "percentile": ("startup", "warmup", "percentile", "interval"),
     "wilcoxon": ("startup", "p"),
 }
-"""By pruner, its options beside `dead` that all have."""
+"""The options of each pruner, besides `dead` that all have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the values that a dimension may take.
+    """One of the choices of a dimension.
 
     Attributes:
-        text: what it is called; no other choice of its dimension is called so.
-        values: by parameter; of `hidden` a tuple of unit counts.
+        text: its name, unique within the dimension.
+        values: the values that it sets, by parameter; that of `hidden` is a tuple of unit counts.
     """
 
     text: str
@@ -54,7 +54,7 @@ class Categories:
     """A dimension of the search that is a list of choices.
 
     Attributes:
-        name: the parameter, or the parameters of `zip` with commas between them, or `cases`.
+        name: the parameter, or the parameters of `zip` separated by commas, or `cases`.
         choices: at least one, in the order written.
     """
 
@@ -69,9 +69,9 @@ class Range:
     Attributes:
         name: the parameter.
         low: the smallest value.
-        high: the largest value, above `low`; with a step, one that steps from `low` reach.
-        log: whether values are drawn by their logarithm; then low is above 0 and step is None.
-        step: distance of the values, or None.
+        high: the largest value, above `low`; with a step, `low` plus a multiple of the step.
+        log: whether values are sampled on a log scale; then low is above 0 and step is None.
+        step: distance between values, or None.
         is_integer: whether all values are whole numbers.
     """
 
@@ -85,13 +85,13 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What the best trial is best at.
+    """The value that a search optimizes.
 
     Attributes:
         metric: one of `Metric`.
-        maximize: whether more of it is better.
+        maximize: whether larger is better.
         aggregate: how the replicates of a trial become one number: mean, median, min (the worst
-            of them) or lower_bound (the end of the mean's interval on the side of the worse).
+            of them) or lower_bound (the worse end of the mean's confidence interval).
     """
 
     metric: str
@@ -101,12 +101,12 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """What proposes the next trial.
+    """The sampler, which proposes trials.
 
     Attributes:
         name: one of `SamplerName`.
-        seed: of its random numbers, >= 0.
-        startup: trials at random before it learns from them, >= 0.
+        seed: seed of its random numbers, >= 0.
+        startup: random trials before it learns from results, >= 0.
     """
 
     name: str
@@ -116,16 +116,16 @@ class Sampler:
 
 @dataclass(frozen=True, slots=True)
 class Pruner:
-    """What stops a trial early.
+    """The pruner, which stops trials early.
 
     Attributes:
         name: one of `PrunerName`.
-        dead: whether a network whose hidden units are all dead is stopped, whatever the name.
-        startup: finished trials before any is stopped; of wilcoxon, replicates of a trial.
-        warmup: epochs of a trial before it may be stopped; of hyperband, epochs of the first rung.
-        percentile: share in percent of trials that are good enough, in (0, 100).
-        interval: epochs from one decision to the next, or None to have it chosen.
-        p: probability of the signed-rank test below which a trial is worse, in (0, 1).
+        dead: whether a network whose hidden units are all dead is stopped, by every pruner.
+        startup: finished trials before any is stopped; for wilcoxon, replicates of a trial.
+        warmup: epochs of a trial before it may be stopped; for hyperband, of the first rung.
+        percentile: percentage of trials that are good enough to continue, in (0, 100).
+        interval: epochs between decisions, or None for a default that depends on the run.
+        p: p-value of the signed-rank test below which a trial counts as worse, in (0, 1).
     """
 
     name: str
@@ -142,14 +142,14 @@ class Search:
     """The `search` section of a spec, with defaults for what it leaves out.
 
     Attributes:
-        trials: how many at most, >= 1.
-        timeout: seconds after which no trial begins, > 0, or None.
-        sampler: what proposes the next trial.
-        pruner: what stops a trial early.
-        objective: what the best trial is best at.
-        space: the dimensions, in the order written; none of them has a parameter of `--set`.
-        storage: URL of the database for the study, or None for none of its own.
-        confirm: fresh seeds for the winner, >= 2, or 0 for none.
+        trials: maximum number of trials, >= 1.
+        timeout: seconds after which no trial starts, > 0, or None.
+        sampler: the sampler.
+        pruner: the pruner.
+        objective: the objective.
+        space: the dimensions, in the order written, without the parameters of overrides.
+        storage: URL of the study's database, or None for the default.
+        confirm: number of fresh seeds in the confirmation, >= 2, or 0 for no confirmation.
     """
 
     trials: int

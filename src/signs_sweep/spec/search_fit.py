@@ -1,4 +1,4 @@
-"""Whether a search can be made: what matters to no other command."""
+"""Whether a search is possible: checks that only `signs-sweep search` makes."""
 
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,12 @@ _EXAMPLE = "search: {space: {l2: {low: 1e-4, high: 0.3, log: true}}}"
 
 
 def note_unfit(experiment: "Experiment", problems: Problems) -> None:
-    """Note everything for which the search of an experiment cannot be made."""
+    """Report everything that prevents the search of an experiment."""
     if experiment.validation == 0:
         problems.add(
             find(experiment.document, ("validation",)).place,
             "no samples are held out",
-            "search chooses by held-out samples: write validation: 0.2",
+            "a search compares trials on held-out samples: write validation: 0.2",
         )
     _check_space(experiment, problems)
     _check_sampler(experiment, problems)
@@ -29,7 +29,7 @@ def note_unfit(experiment: "Experiment", problems: Problems) -> None:
 
 
 def _place(experiment: "Experiment", *keys: str) -> Place:
-    """Return the place of a value of the section, or of what would hold it."""
+    """Return the place of a value in the section, or of the enclosing value if it is absent."""
     return find(experiment.document, ("search", *keys)).place
 
 
@@ -38,7 +38,7 @@ def _check_space(experiment: "Experiment", problems: Problems) -> None:
     if not experiment.search.space:
         hint = f"write {_EXAMPLE}, or a grid"
         if experiment.forced:
-            hint += f"; --set leaves nothing of {', '.join(experiment.forced)} to vary"
+            hint += f"; --set fixes {', '.join(experiment.forced)}"
         problems.add(
             document.keys.get("search", document.place), "there is nothing to search", hint
         )
@@ -51,7 +51,7 @@ def _check_space(experiment: "Experiment", problems: Problems) -> None:
         ):
             problems.add(
                 space.keys[name],
-                f"{name} has no meaning for a model that a function builds",
+                f"{name} is not supported by a model that a function builds",
                 f"remove it; {hint}",
             )
 
@@ -59,18 +59,18 @@ def _check_space(experiment: "Experiment", problems: Problems) -> None:
 def _check_sampler(experiment: "Experiment", problems: Problems) -> None:
     space, sampler = experiment.search.space, experiment.search.sampler.name
     if sampler == "grid":
-        for one in space:
-            if isinstance(one, Range) and (one.log or one.step is None):
+        for axis in space:
+            if isinstance(axis, Range) and (axis.log or axis.step is None):
                 problems.add(
-                    _place(experiment, "space", one.name),
+                    _place(experiment, "space", axis.name),
                     f"the sampler grid tries every value, "
-                    f"and {one.name} {'has no step' if one.is_integer else 'is continuous'}",
+                    f"and {axis.name} {'has no step' if axis.is_integer else 'is continuous'}",
                     "write a list, or a range with a step and without log",
                 )
-    if sampler == "cmaes" and space and all(isinstance(one, Categories) for one in space):
+    if sampler == "cmaes" and space and all(isinstance(axis, Categories) for axis in space):
         problems.add(
             _place(experiment, "sampler", "name"),
-            "the sampler cmaes knows ranges of numbers only, and all of the space are lists",
+            "the sampler cmaes needs a range, and all dimensions of the space are lists",
             f"choose tpe, or write a range, as in {_EXAMPLE}",
         )
 
@@ -82,19 +82,19 @@ def _check_pruner(experiment: "Experiment", problems: Problems) -> None:
     if pruner in EPOCHWISE_PRUNERS and count > 1:
         problems.add(
             _place(experiment, "pruner", "name"),
-            f"{pruner} prunes by epoch, for one seed a trial; here are {count:,}",
-            "for several use wilcoxon",
+            f"{pruner} prunes by epoch, which needs one seed per trial; here are {count:,}",
+            "for several seeds, use wilcoxon",
         )
     if pruner in EPOCHWISE_PRUNERS and metric.startswith("final_"):
         problems.add(
             _place(experiment, "objective", "metric"),
-            f"{metric} is known at the end only, and {pruner} prunes by epoch",
+            f"{metric} is only known at the end, and {pruner} prunes by epoch",
             "choose val_accuracy or val_loss, or pruner: none",
         )
     if pruner == "wilcoxon" and count < 2:
         problems.add(
             _place(experiment, "pruner", "name"),
-            "wilcoxon prunes by seed, and a trial has one here",
+            "wilcoxon prunes by seed, and each trial has only one",
             "write seeds: 5" if metric.startswith("final_") else "write seeds: 5, or choose median",
         )
 
@@ -103,6 +103,6 @@ def _check_replicates(experiment: "Experiment", problems: Problems) -> None:
     if experiment.search.objective.aggregate == "lower_bound" and len(experiment.seeds) < 2:
         problems.add(
             _place(experiment, "objective", "aggregate"),
-            "lower_bound is of several seeds, and a trial has one here",
+            "lower_bound needs several seeds, and each trial has only one",
             "write seeds: 5, or choose mean",
         )

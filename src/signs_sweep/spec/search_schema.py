@@ -1,4 +1,4 @@
-"""What may stand in the `search` section of a spec."""
+"""The schema of the `search` section of a spec."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,30 +23,30 @@ _URL = r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$"
 
 
 def _not_one(value: int) -> int:
-    """Refuse the count that leads to no interval."""
+    """Refuse 1, because a single replicate gives no confidence interval."""
     if value == 1:
         raise ValueError
     return value
 
 
 class SamplerSection(Section):
-    """What proposes the next trial."""
+    """The sampler, which proposes trials."""
 
-    name: SamplerName = described("sampler.name", "Its name", "tpe")
+    name: SamplerName = described("sampler.name", "Name of the sampler", "tpe")
     seed: int = described("seed", "Seed of its random numbers", 0, ge=0, le=MOST_SEED)
-    startup: int = described("startup", "Trials at random at the start", 10, ge=0, le=MOST_TRIALS)
+    startup: int = described("startup", "Random trials at the start", 10, ge=0, le=MOST_TRIALS)
 
 
 class PrunerSection(Section):
-    """What stops a trial early."""
+    """The pruner, which stops trials early."""
 
-    name: PrunerName = described("pruner.name", "Its name", "none")
+    name: PrunerName = described("pruner.name", "Name of the pruner", "none")
     dead: bool = described(
         "dead", "Whether to stop a network whose units are all dead", default=False
     )
     startup: int | None = described(
         "startup",
-        "Finished trials before any is stopped (5); of wilcoxon, replicates (2)",
+        "Finished trials before any is stopped (5); for wilcoxon, replicates (2)",
         None,
         ge=0,
         le=MOST_TRIALS,
@@ -55,35 +55,35 @@ class PrunerSection(Section):
         "warmup", "Epochs before a trial may be stopped", 0, ge=0, le=MOST_EPOCHS
     )
     percentile: float = described(
-        "percentile", "Percent of trials that are good enough", 25.0, gt=0, lt=100
+        "percentile", "Percentage of trials that are good enough to continue", 25.0, gt=0, lt=100
     )
     interval: int | None = described(
         "interval", "Epochs between decisions", None, ge=1, le=MOST_EPOCHS
     )
-    p: float = described("p", "Probability below which a trial is worse", 0.1, gt=0, lt=1)
+    p: float = described("p", "p-value below which a trial counts as worse", 0.1, gt=0, lt=1)
 
 
 class ObjectiveSection(Section):
-    """What the best trial is best at."""
+    """The value that a search optimizes."""
 
-    metric: Metric = described("metric", "What is recorded of a run", "val_accuracy")
+    metric: Metric = described("metric", "Metric of a run", "val_accuracy")
     direction: Direction | None = described(
-        "direction", "By default more accuracy, and less loss", None
+        "direction", "By default, accuracy is maximized and loss minimized", None
     )
-    aggregate: Aggregate = described("aggregate", "What the replicates of a trial become", "mean")
+    aggregate: Aggregate = described("aggregate", "How replicates become one value", "mean")
 
 
 def _range(name: str) -> Any:
-    """Make the section of a hyperparameter that is searched between two ends."""
+    """Create the section for a range of a hyperparameter."""
     kind, value = PARAMETERS[name].kind, VALUES[name]
     limits: Any = {"ge": 1, "le": MOST_EPOCHS} if kind is int else {"gt": 0, "allow_inf_nan": False}
-    step = described(f"space.{name}.step", "Distance of the values", **limits)
+    step = described(f"space.{name}.step", "Distance between values", **limits)
     return section(
         f"{name.title().replace('_', '')}Range",
         f"A range of `{name}`.",
         low=(value, ...),
         high=(value, ...),
-        log=(bool, described("log", "Whether values are drawn by their logarithm", default=False)),
+        log=(bool, described("log", "Whether to sample on a log scale", default=False)),
         step=(Annotated[kind, step] | None, None),
     )
 
@@ -93,16 +93,16 @@ def _list_or_range(written: Any) -> str:
 
 
 def _dimension(name: str) -> Any:
-    """Return the type of what may be tried of a hyperparameter: a list of values or a range.
+    """Return the type of the dimension of a hyperparameter: a list of values or a range.
 
-    They are told apart before validation, so that an error is about the form that was written.
+    The form is determined before validation, so that an error refers to the form that was written.
     """
     value, interval = VALUES[name], _range(name)
     values = Annotated[list[value], Field(min_length=1), Tag("list")]  # type: ignore[valid-type]
     either = values | Annotated[interval, Tag("range")]  # type: ignore[valid-type]
     return Annotated[
         Annotated[either, Discriminator(_list_or_range)] | None,
-        described(f"space.{name}", "What to try"),
+        described(f"space.{name}", "Values to try"),
     ]
 
 
@@ -115,7 +115,7 @@ else:
         **{name: (_dimension(name), None) for name in VARIED_NAMES},
         hidden=(
             Annotated[
-                list[Layers] | None, described("space.hidden", "What to try"), Field(min_length=1)
+                list[Layers] | None, described("space.hidden", "Values to try"), Field(min_length=1)
             ],
             None,
         ),
@@ -125,23 +125,23 @@ else:
 class SearchSection(Section):
     """What `signs-sweep search` varies, how it chooses, and when it stops."""
 
-    trials: int = described("trials", "Trials at most", 50, ge=1, le=MOST_TRIALS)
+    trials: int = described("trials", "Maximum number of trials", 50, ge=1, le=MOST_TRIALS)
     timeout: float | None = described(
-        "timeout", "Time after which no trial begins", None, gt=0, allow_inf_nan=False
+        "timeout", "Time after which no trial starts", None, gt=0, allow_inf_nan=False
     )
     sampler: OneOrMany[SamplerName, SamplerSection] = described(
-        "sampler", "What proposes the next trial", "tpe"
+        "sampler", "How trials are proposed", "tpe"
     )
     pruner: OneOrMany[PrunerName, PrunerSection] = described(
-        "pruner", "What stops a trial early", "none"
+        "pruner", "How trials are stopped early", "none"
     )
     objective: OneOrMany[Metric, ObjectiveSection] = described(
-        "objective", "What the best trial is best at", "val_accuracy"
+        "objective", "The value to optimize", "val_accuracy"
     )
     space: SpaceSection | None = described(
-        "space", "What to vary; by default, what grid, zip and cases do", None
+        "space", "Dimensions; by default, those that grid, zip and cases vary", None
     )
-    storage: str | None = described("storage", "Where the study is kept", None, pattern=_URL)
+    storage: str | None = described("storage", "Where the study is stored", None, pattern=_URL)
     confirm: Annotated[int, AfterValidator(_not_one)] = described(
-        "confirm", "Fresh seeds for the winner", 5, ge=0, le=MOST_REPLICATES
+        "confirm", "Fresh seeds for the winner and the default", 5, ge=0, le=MOST_REPLICATES
     )

@@ -1,4 +1,4 @@
-"""From the `search` section, and what else a spec varies, to a Search."""
+"""From the `search` section of a spec, or its grid, zip and cases, to a `Search`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -35,14 +35,14 @@ def read_search(
     forced: Mapping[str, Any],
     order: Iterable[str],
 ) -> Search:
-    """Return what `search` does, with defaults for what the section leaves out.
+    """Return the search of a spec, with defaults for omitted keys.
 
     Args:
-        section: the section as validated, or None where there is none.
-        factors: what the spec varies, by the parameters of each; of `cases` by that name.
-        base: values of what a case leaves out.
-        forced: by parameter, values that `--set` gives to every run.
-        order: the parameters of the section's space, as written.
+        section: the validated section, or None if the spec has none.
+        factors: the factors of the spec, by their parameters, or by `cases`.
+        base: values of the parameters that a case does not set.
+        forced: overrides, by parameter.
+        order: the parameters of the section's space, in the order written.
     """
     section = section or SearchSection()
     space = (
@@ -64,26 +64,26 @@ def _sampler(written: str | SamplerSection) -> Sampler:
 
 
 def _pruner(written: str | PrunerSection) -> Pruner:
-    given = _complete(PrunerSection, "name", written)
-    if given["startup"] is None:
-        given["startup"] = 2 if given["name"] == "wilcoxon" else 5
-    return Pruner(**given)
+    options = _complete(PrunerSection, "name", written)
+    if options["startup"] is None:
+        options["startup"] = 2 if options["name"] == "wilcoxon" else 5
+    return Pruner(**options)
 
 
 def _objective(written: str | ObjectiveSection) -> Objective:
-    given = _complete(ObjectiveSection, "metric", written)
-    is_accuracy = given["metric"].endswith("accuracy")
-    direction = given.pop("direction") or ("maximize" if is_accuracy else "minimize")
-    return Objective(maximize=direction == "maximize", **given)
+    options = _complete(ObjectiveSection, "metric", written)
+    is_accuracy = options["metric"].endswith("accuracy")
+    direction = options.pop("direction") or ("maximize" if is_accuracy else "minimize")
+    return Objective(maximize=direction == "maximize", **options)
 
 
 def _complete(kind: type[Section], key: str, written: str | Section) -> dict[str, Any]:
-    """Return a section as a dictionary; a single word stands for the section with that key."""
+    """Return a section as a dictionary; a single word is the value of `key`."""
     return dict(kind.model_validate({key: written}) if isinstance(written, str) else written)
 
 
 def _dimension(space: SpaceSection, name: str) -> Categories | Range:
-    """Return a dimension that the section writes out."""
+    """Return a dimension of the section."""
     written = getattr(space, name)
     if name == "hidden":
         return Categories(
@@ -106,15 +106,15 @@ def _dimension(space: SpaceSection, name: str) -> Categories | Range:
 def _factor(
     name: str, factor: Factor, base: Parameters, forced: Mapping[str, Any]
 ) -> Categories | None:
-    """Return a factor of the spec as a dimension, or None where `--set` leaves none of it."""
-    varied = {parameter for one in factor for parameter in one.values} - set(forced)
+    """Return a factor of the spec as a dimension, or None if overrides set all of it."""
+    varied = {parameter for choice in factor for parameter in choice.values} - set(forced)
     names = [parameter for parameter in VARIED_NAMES if parameter in varied]
     if not names:
         return None
     equal: dict[tuple[Any, ...], list[Alternative]] = {}
-    for one in factor:
-        complete = tuple(one.values.get(key, getattr(base, key)) for key in names)
-        equal.setdefault(complete, []).append(one)
+    for alternative in factor:
+        complete = tuple(alternative.values.get(key, getattr(base, key)) for key in names)
+        equal.setdefault(complete, []).append(alternative)
     choices = []
     for complete, alternatives in equal.items():
         values = {key: value for key, value in alternatives[0].values.items() if key in varied}
@@ -127,18 +127,18 @@ def _factor(
 
 
 def _case_text(cases: Sequence[Alternative], values: Mapping[str, Any]) -> str:
-    """Return the labels of cases that are equal, or else their values."""
-    labels = [one.label for one in cases if one.label]
+    """Return the labels of equal cases, or their values if they have no label."""
+    labels = [case.label for case in cases if case.label]
     return ", ".join(labels or [f"{name}={_text(name, value)}" for name, value in values.items()])
 
 
 def _text(name: str, value: Any) -> str:
-    """Return the value of a parameter as a person writes it."""
+    """Return the value of a parameter as written in a spec."""
     return Parameters(**{name: value}).text(name)
 
 
 def _distinct(choices: Iterable[Choice]) -> Iterator[Choice]:
-    """Number the choices whose text is that of one before, as a label may be."""
+    """Number the choices whose text repeats an earlier text, as labels may."""
     taken: set[str] = set()
     for choice in choices:
         text, number = choice.text, 1

@@ -1,1 +1,1 @@
-"""What numbers of runs say: pure functions of arrays, without disk, clock or random state."""
+"""Statistics of runs: pure functions of arrays, without disk, clock or random state."""

@@ -10,13 +10,13 @@ from signs_sweep.statistics.replicates import half_width
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean difference of pairs, with its 95 % interval.
+    """The mean difference of pairs, with its 95 % confidence interval.
 
     Attributes:
         mean: average of the differences.
         low: lower end of the interval.
         high: upper end.
-        pairs: how many there are.
+        pairs: number of pairs.
     """
 
     mean: float
@@ -26,26 +26,26 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves out zero; one without width says nothing."""
+        """Whether the interval excludes zero; an interval without width is not clear."""
         return self.low < self.high and (self.low > 0 or self.high < 0)
 
 
-def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Difference:
-    """Return by how much one setting exceeds another, each pair trained with the same seeds.
+def paired_difference(values: Sequence[float], references: Sequence[float]) -> Difference:
+    """Return by how much a setting exceeds another, each pair trained with the same seeds.
 
     The interval is that of the paired t-test, see `half_width`.
 
     Args:
-        ours: one value a pair, shape (pairs,), at least two.
-        theirs: the same of the other setting, in the same order.
+        values: metric of the setting, one per pair, shape (pairs,), at least two.
+        references: the same of the other setting, in the same order.
 
     Raises:
-        ValueError: there are fewer than two pairs, or not the same number of both.
+        ValueError: there are fewer than two pairs, or the numbers of values differ.
     """
-    differences = np.subtract(ours, theirs, dtype=np.float64)
+    differences = np.subtract(values, references, dtype=np.float64)
     pairs = len(differences)
-    if pairs < 2 or len(ours) != len(theirs):
-        raise ValueError(f"two pairs at least are needed, and as many of both; here are {pairs}")
+    if pairs < 2 or len(values) != len(references):
+        raise ValueError(f"at least two pairs are needed, each with both values; got {pairs}")
     mean = float(differences.mean())
     width = half_width(differences.tolist())
     return Difference(mean, mean - width, mean + width, pairs)

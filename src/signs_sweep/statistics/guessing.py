@@ -1,9 +1,8 @@
 """Networks that only guess: every image gets the same class.
 
-Where no unit of a hidden layer answers to any sample, every sample gets the same probabilities,
-and nothing flows back to the layers below. What is left of the loss is that of guessing (the
-entropy of the classes: the logarithm of their number where they are equally frequent) and the
-penalty.
+If every unit of a hidden layer is zero for every sample, all samples get the same probabilities,
+and no gradient reaches the layers below. The loss is then that of guessing (the entropy of the
+classes: the logarithm of their number if they are equally frequent) plus the penalty.
 """
 
 import math
@@ -13,31 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PATIENCE = 15
-"""Epochs in a row that must look dead. Of 32 runs at 1e-5 and 3e-5 with and without penalty and
-dropout, none that learned later looked so for as long."""
+"""Consecutive epochs that must look dead. Of 32 runs at learning rates 1e-5 and 3e-5, with and
+without penalty and dropout, none that learned later looked dead for this long."""
 
 _SAME = 0.01
-"""Largest difference of the two losses, as a share: the penalty falls within an epoch."""
+"""Largest relative difference of the two losses: the penalty decreases within an epoch."""
 
 _CLOSE = 5e-3
-"""How far the loss may be below that of guessing: the held-out classes are not quite even."""
+"""How far the loss may be below that of guessing: held-out classes are not perfectly balanced."""
 
 _GUESSES = 1.5
-"""Largest accuracy of guessing, as a multiple of that for even classes."""
+"""Largest accuracy of guessing, as a multiple of that for balanced classes."""
 
 
 class DeadWatch:
-    """Watches the epochs of one run, in order.
+    """Watches the epochs of a run, in order, for a dead network.
 
-    It sees curves alone: the accuracy on the held-out samples is that of guessing and the same
-    epoch after epoch, and the loss is the same on both sets, and not below that of guessing.
+    It only uses curves: in a dead network, the accuracy on the held-out samples is that of guessing
+    and does not change, and the loss is the same on both sets and not below that of guessing.
     """
 
     def __init__(self, classes: int) -> None:
-        """Begin.
+        """Watch a run from its first epoch.
 
         Args:
-            classes: how many there are.
+            classes: number of classes.
         """
         self._classes = classes
         self._accuracy: float | None = None
@@ -45,12 +44,12 @@ class DeadWatch:
         self._last = 0
 
     def is_dead(self, epoch: int, loss: float, held_out: float, accuracy: float) -> bool:
-        """Take in an epoch, in order; return whether the network is dead. Repetitions are ignored.
+        """Add the next epoch; return whether the network is dead. Repeated epochs are ignored.
 
         Args:
-            epoch: number, from 1.
-            loss: on the training set, with the penalty.
-            held_out: the same on the held-out samples.
+            epoch: its number, from 1.
+            loss: on the training set, penalty included.
+            held_out: loss on the held-out samples, penalty included.
             accuracy: on the held-out samples.
         """
         if epoch > self._last:
@@ -75,24 +74,24 @@ def guessing_since(
     predicted: NDArray[np.int64],
     loss: float,
 ) -> int | None:
-    """Return since which epoch the loss of a network that guesses is that of guessing; else None.
+    """Return the first epoch since which a guessing network has the loss of guessing; else None.
 
-    It guesses if every training image gets the same class, its loss is not below that of guessing,
-    and the loss of its last 15 epochs or more was not either. A network that has just begun to
-    learn slowly may look the same.
+    A network guesses if it gives every training image the same class and its loss is not below that
+    of guessing, nor was in the last 15 epochs or more. A network that has only just begun to learn
+    slowly may look the same.
 
     Args:
-        history: by metric (`loss`, and perhaps `val_loss`), one value an epoch, from the first on.
+        history: by metric (`loss`, optionally `val_loss`), one value per epoch, from the first.
         labels: class of each training image, int64 of shape (n,).
-        predicted: class that the trained network gives it, int64 of shape (n,).
+        predicted: class that the trained network predicts for it, int64 of shape (n,).
         loss: on the training set, in inference mode and without penalty.
     """
     shares = np.bincount(labels) / len(labels)
-    guess = -sum(share * math.log(share) for share in shares.tolist() if share) - _CLOSE
-    if loss < guess or (predicted != predicted[0]).any():
+    limit = -sum(share * math.log(share) for share in shares.tolist() if share) - _CLOSE
+    if loss < limit or (predicted != predicted[0]).any():
         return None
     learned = np.zeros(len(history["loss"]), dtype=bool)
     for name in {"loss", "val_loss"} & set(history):
-        learned |= history[name] < guess
+        learned |= history[name] < limit
     since = int(np.flatnonzero(learned)[-1]) + 2 if learned.any() else 1
     return since if len(learned) - since + 1 >= _PATIENCE else None

@@ -1,24 +1,24 @@
-"""Numbers for several replicates of a setting, which differ in their seeds alone."""
+"""Statistics over the replicates of a setting, which differ only in their seeds."""
 
 import statistics
 from collections.abc import Sequence
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """Return the mean of values, shape (n,); None of no values."""
+    """Return the mean of values, shape (n,); None if there are no values."""
     return statistics.fmean(values) if values else None
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """Return the standard deviation of a sample, shape (n,); None of fewer than two values."""
+    """Return the sample standard deviation of values, shape (n,); None for fewer than two."""
     return statistics.stdev(values) if len(values) > 1 else None
 
 
 def half_width(values: Sequence[float]) -> float:
-    """Return how far the 95 % interval of the mean reaches from it to either side.
+    """Return half the width of the 95 % confidence interval of the mean.
 
-    It is that of the t-test (Student, *The probable error of a mean*, 1908), which takes the values
-    as normally distributed.
+    It is that of the t-test (Student, *The probable error of a mean*, 1908), which assumes that the
+    values are normally distributed.
 
     Args:
         values: shape (n,), at least two.
@@ -30,16 +30,16 @@ def half_width(values: Sequence[float]) -> float:
 
 
 def aggregate(values: Sequence[float], how: str, *, maximize: bool) -> float:
-    """Return the value of a point of a search.
+    """Return the value of a trial of a search from those of its replicates.
 
     Args:
-        values: one a replicate, shape (n,), at least one; two for `lower_bound`.
-        how: `mean`, `median`, `min` (the worst of them, which is the largest where less is better)
-            or `lower_bound` (the end of the 95 % interval of the mean on the side of the worse).
-        maximize: whether more is better.
+        values: one per replicate, shape (n,), at least one; two for `lower_bound`.
+        how: `mean`, `median`, `min` (the worst value: the largest if lower is better) or
+            `lower_bound` (the worse end of the 95 % confidence interval of the mean).
+        maximize: whether higher is better.
 
     Raises:
-        ValueError: there is no such way.
+        ValueError: `how` has a different value.
     """
     sign = 1 if maximize else -1
     match how:
@@ -51,4 +51,4 @@ def aggregate(values: Sequence[float], how: str, *, maximize: bool) -> float:
             return sign * min(sign * value for value in values)
         case "lower_bound":
             return statistics.fmean(values) - sign * half_width(values)
-    raise ValueError(f"values are not aggregated by '{how}'")
+    raise ValueError(f"unknown way to aggregate values: '{how}'")

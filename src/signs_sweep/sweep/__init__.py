@@ -1,4 +1,4 @@
-"""The sweep loop and what it needs to know of runs: under way, to be resumed, interrupted.
+"""The sweep loop, and the runs it keeps track of: in progress, resumed, interrupted.
 
-It knows `signs_sweep.protocols` and nothing behind them.
+It depends on `signs_sweep.protocols` and on no implementation.
 """

@@ -1,4 +1,4 @@
-"""A list of trials that is known beforehand."""
+"""A scheduler for a fixed list of trials."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -7,7 +7,7 @@ from signs_sweep.domain import Progress, Result, Trial, TrialEnd
 
 
 class FixedScheduler:
-    """Hands out given trials in their order, each once, and lets every run finish."""
+    """Hands out the given trials in order, each once, and stops no run."""
 
     def __init__(
         self,
@@ -17,8 +17,8 @@ class FixedScheduler:
         """Take the trials.
 
         Args:
-            trials: what to hand out.
-            conclude: returns how a trial ended, given the results of its runs.
+            trials: the trials to hand out.
+            conclude: returns how a trial ended, from the results of its runs.
         """
         self._waiting = deque(trials)
         self._conclude = conclude
@@ -28,15 +28,15 @@ class FixedScheduler:
         return self._waiting.popleft() if self._waiting else None
 
     def report(self, trial: Trial, progress: Progress) -> bool:
-        """Let the run go on."""
+        """Return True: every run continues to its end."""
         del trial, progress
         return True
 
     def end(self, trial: Trial, result: Result) -> bool:
-        """Let the other runs go on."""
+        """Return True: the other runs continue."""
         del trial, result
         return True
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
-        """Conclude; the list does not change with what comes out."""
+        """Return how the trial ended; the list stays the same."""
         return self._conclude(trial, results)

@@ -1,9 +1,9 @@
 """The sweep loop: trials in, results out.
 
-It knows the protocols and none of what is behind them. It asks the scheduler for a trial whenever a
-place in the executor is free, passes every event to the tracker and to the listener, and tells the
-scheduler when all runs of a trial have ended. What processes repeat is dropped here: all others see
-each epoch once.
+It depends on the protocols and on no implementation. It asks the scheduler for a trial whenever the
+executor has a free slot, passes every event to the tracker and the listener, and informs the
+scheduler when all runs of a trial have ended. Epochs that a process repeats are dropped here, so
+that scheduler, tracker and listener receive each epoch once.
 """
 
 import time
@@ -33,18 +33,18 @@ from signs_sweep.sweep.recovery import Recovery
 from signs_sweep.sweep.underway import Underway
 
 _POLL_SECONDS = 0.2
-"""How long to wait for events: the pace of the clock on the terminal when nothing happens."""
+"""How long to wait for events: how often the terminal is updated when nothing happens."""
 
 _GRACE_SECONDS = 2.5
 """How long runs may take to make a last checkpoint after an interruption.
 
-They take half a second to hear of it; a checkpoint of 100 MB takes about a second.
+The request reaches them within half a second; a checkpoint of 100 MB takes about a second.
 """
 
-_AGAIN = "Run the same command again to go on with this run; finished runs are kept."
+_AGAIN = "Run the same command again to resume this run; finished runs are kept."
 
 Listener = Callable[[News | None], None]
-"""Called with every event once it was passed to the tracker, and with None after a pause.
+"""Called with every event after the tracker was, and with None if there was none for a while.
 
 A Notice may come from another thread.
 """
@@ -52,11 +52,11 @@ A Notice may come from another thread.
 
 @dataclass(eq=False)
 class _Open:
-    """A trial that the scheduler handed out and that has not ended.
+    """A trial that was handed out and has not ended.
 
     Attributes:
         trial: the trial.
-        ended: by run_id, how its runs ended so far.
+        ended: by run_id, results of the runs that have ended.
     """
 
     trial: Trial
@@ -67,8 +67,8 @@ class Sweep:
     """One pass over the trials of a scheduler.
 
     Attributes:
-        results: by run_id, how each run ended; filled as the sweep goes on, so that it can be
-            read after an interruption.
+        results: by run_id, how each run ended; filled during the sweep, so that it can be read
+            after an interruption.
     """
 
     def __init__(
@@ -80,15 +80,15 @@ class Sweep:
         listener: Listener,
         recovery: Recovery,
     ) -> None:
-        """Prepare a sweep; nothing is started.
+        """Prepare a sweep without starting anything.
 
         Args:
             scheduler: hands out the trials.
-            executor: trains; the caller closes it.
-            tracker: records; open, and closed by the caller.
-            known: results that need no training, by run_id.
-            listener: is given all that happens.
-            recovery: how runs go on that were begun before.
+            executor: trains the runs; the caller closes it.
+            tracker: records the runs; the caller opens and closes it.
+            known: results of runs that need no training, by run_id.
+            listener: called with everything that happens.
+            recovery: how to resume runs that were started before.
         """
         self._recovery = recovery
         self._scheduler = scheduler
@@ -99,20 +99,21 @@ class Sweep:
         self._waiting: deque[Run] = deque()
         self._underway: dict[str, Underway] = {}
         self._owners: dict[str, list[_Open]] = {}
-        """By run_id, the trials that want a run, in the order in which they asked for it."""
+        """By run_id, the trials that want a run, in the order in which they were handed out."""
         self._stopping: dict[str, list[_Open]] = {}
-        """By run_id, the trials that gave up a run, until it has stopped."""
+        """By run_id, the trials for which a run is being stopped."""
         self._reported_waiting: set[str] = set()
-        self._ours: set[str] = set()
+        self._claimed: set[str] = set()
+        """Trajectories that this sweep has claimed."""
         self._is_interrupted = False
         self.results: dict[str, Result] = {}
 
     def run(self) -> None:
-        """Train until the scheduler has nothing more.
+        """Train until the scheduler has no more trials.
 
         Raises:
-            KeyboardInterrupt: `interrupt` was called; the runs under way are recorded as stopped,
-                and the scheduler is not told of them: their trials have not ended.
+            KeyboardInterrupt: `interrupt` was called; the runs in progress are recorded as stopped,
+                but not passed to the scheduler: their trials have not ended.
         """
         self._fill()
         while not self._is_over:
@@ -123,21 +124,21 @@ class Sweep:
         return not (self._underway or self._waiting or self._is_interrupted)
 
     def _step(self) -> None:
-        """Take in what has happened, and start what there is room for."""
+        """Process new events, and start runs in free slots."""
         if self._is_interrupted:
             self._break_off()
-        if not self._underway:  # What waits, waits for another sweep.
+        if not self._underway:  # All waiting runs wait for another sweep.
             time.sleep(_POLL_SECONDS)
-        self._hear(_POLL_SECONDS)
+        self._receive(_POLL_SECONDS)
         self._fill()
 
     def interrupt(self) -> None:
-        """End the sweep soon, between two events. May be called from a signal handler."""
+        """Interrupt the sweep after the current event. May be called from a signal handler."""
         if self._is_interrupted:
             raise KeyboardInterrupt
         self._is_interrupted = True
 
-    def _hear(self, timeout: float) -> None:
+    def _receive(self, timeout: float) -> None:
         events = self._executor.events(timeout)
         for event in events:
             self._handle(event)
@@ -145,10 +146,10 @@ class Sweep:
             self._listener(None)
 
     def _break_off(self) -> None:
-        """Let every run make a checkpoint and stop, and raise KeyboardInterrupt.
+        """Stop every run after a last checkpoint, and raise KeyboardInterrupt.
 
-        A run that has no epoch yet, because its worker imports or compiles, has nothing to keep and
-        is ended at once; so is what does not answer within seconds.
+        A run without an epoch yet, because its worker is importing or compiling, has nothing to
+        keep and is ended immediately, as is a run that has not stopped within `_GRACE_SECONDS`.
         """
         for run_id in self._underway:
             self._executor.stop(run_id)
@@ -156,14 +157,14 @@ class Sweep:
         while time.monotonic() < deadline and any(
             entry.has_trained for entry in self._underway.values()
         ):
-            self._hear(_POLL_SECONDS)
+            self._receive(_POLL_SECONDS)
         self._executor.close()
         for run_id in list(self._underway):
             self._handle(Stopped(run_id, time.time()))
         raise KeyboardInterrupt
 
     def _fill(self) -> None:
-        """Give every free place in the executor a run; none after an interruption."""
+        """Start a run in every free slot of the executor; none after an interruption."""
         while len(self._underway) < self._executor.slots and not self._is_interrupted:
             run = self._next()
             if run is None:
@@ -179,7 +180,7 @@ class Sweep:
             record = None if known is None else known.location
             if remark := self._recovery.remark(run):
                 self._listener(Notice(remark, run.run_id))
-            self._ours.add(run.trajectory_id)
+            self._claimed.add(run.trajectory_id)
             self._tracker.start(trial, run, record)
             self._underway[run.run_id] = Underway(run)
             self._submit(run)
@@ -189,22 +190,22 @@ class Sweep:
         self._executor.submit(run, checkpoint, is_tested=is_tested)
 
     def _is_tested(self, run_id: str) -> bool:
-        """Whether a run is evaluated on the test set at its end, for one of its trials.
+        """Whether any of its trials requires a run to be evaluated on the test set at its end.
 
-        One that was trained and not tested is then tested, without being trained again.
+        A run that was trained but not tested is then tested without being trained again.
         """
         opened = [*self._owners.get(run_id, ()), *self._stopping.get(run_id, ())]
         return any(entry.trial.purpose.is_tested for entry in opened)
 
     def _suffices(self, known: Result, run_id: str) -> bool:
-        """Whether there is nothing left to do for a run."""
+        """Whether a known result leaves nothing to do for a run."""
         return known.is_tested if self._is_tested(run_id) else known.state.is_finished
 
     def _next(self) -> Run | None:
         """Return the next run whose trajectory could be claimed.
 
-        A run waits while another one is on the same trajectory, in this sweep or in another: it
-        goes on where that one ends.
+        A run waits while another run trains the same trajectory, in this sweep or another, and
+        resumes where that run ends.
         """
         while not self._is_interrupted:
             for run in self._waiting:
@@ -217,24 +218,24 @@ class Sweep:
         return None
 
     def _is_about_to_be_free(self) -> bool:
-        """Whether a run waits for the record of this sweep's last one on its trajectory.
+        """Whether a run waits for the record of this sweep's previous run on its trajectory.
 
-        With one place for runs the next trial is asked for when the last one has ended, however
-        long the store takes, so that the same search asks for the same points.
+        With a single slot, the next trial is asked for only after the previous one has ended,
+        however slow the store is, so that repeating a search proposes the same points.
         """
         return self._executor.slots == 1 and any(
-            run.trajectory_id in self._ours for run in self._waiting
+            run.trajectory_id in self._claimed for run in self._waiting
         )
 
     def _report_waiting(self) -> None:
-        """Say once of a run that another sweep is on it."""
+        """Notify the listener, once for each run, that another sweep is training it."""
         for run in self._waiting:
-            if run.trajectory_id not in self._ours and run.run_id not in self._reported_waiting:
+            if run.trajectory_id not in self._claimed and run.run_id not in self._reported_waiting:
                 self._reported_waiting.add(run.run_id)
                 self._listener(Waiting(run.run_id))
 
     def _take_trial(self) -> bool:
-        """Ask for a trial and queue its runs that need training; False when there is none.
+        """Ask for a trial and queue the runs that need training; return False if there is no trial.
 
         A run that several trials share is trained once, for the first of them.
         """
@@ -242,26 +243,26 @@ class Sweep:
         if trial is None:
             return False
         self._listener(Proposed(trial))
-        opened, found = _Open(trial), []
+        opened, cached = _Open(trial), []
         for run in trial.runs:
             result = self._known.get(run.run_id) or self.results.get(run.run_id)
             if result is not None and result.state is not State.KILLED:
                 self.results[run.run_id] = result
-                found.append(result)
+                cached.append(result)
                 continue
-            # A run that was stopped for an earlier trial, or is about to be, goes on where it was.
+            # A run that was stopped for an earlier trial, or is being stopped, is resumed.
             owners = self._owners.setdefault(run.run_id, [])
             owners.append(opened)
             if len(owners) == 1:
                 self._waiting.append(run)
             elif run.run_id in self._underway and run.run_id not in self._stopping:
                 self._catch_up(trial, self._underway[run.run_id])
-        for result in found:
+        for result in cached:
             self._end_run(opened, result)
         return True
 
     def _catch_up(self, trial: Trial, entry: Underway) -> None:
-        """Report the epochs of a run under way to a trial that has just asked for it."""
+        """Report the epochs so far of a run in progress to a trial that has just joined it."""
         if entry.curves.epochs:
             self._scheduler.report(trial, entry.curves.joined())
 
@@ -287,29 +288,29 @@ class Sweep:
         self._tracker.record(event)
         self._listener(event)
         if isinstance(event, Progress):
-            # Reported to every trial that shares the run; one that wants it to go on is enough.
+            # Reported to every trial that shares the run; it continues if any of them wants it.
             owners = [] if event.run_id in self._stopping else self._owners[event.run_id]
             wanted = [self._scheduler.report(opened.trial, event) for opened in owners]
             if owners and not any(wanted):
-                self._give_up(event.run_id)
+                self._stop(event.run_id)
         elif isinstance(event, Finished | Failed | Stopped):
             del self._underway[event.run_id]
             self._release(entry.run.trajectory_id)
             self._end(event.run_id, entry.result(event))
 
     def _release(self, trajectory: str) -> None:
-        """Let others have a trajectory, once they would find how it ended."""
+        """Release the claim on a trajectory, once other sweeps can find its result in the store."""
 
         def release() -> None:
-            self._ours.discard(trajectory)
+            self._claimed.discard(trajectory)
             self._recovery.claims.release(trajectory)
 
         self._tracker.then(release)
 
     def _end(self, run_id: str, result: Result) -> None:
-        """Take in how a run ended, here or in another sweep.
+        """Process the end of a run, in this sweep or another.
 
-        A run that was stopped has ended for those alone that gave it up. Any other trial that wants
+        A stopped run has ended only for the trials it was stopped for. Any other trial that wants
         it gets it later, in this sweep or, after an interruption, in the next one.
         """
         self.results[run_id] = result
@@ -321,7 +322,7 @@ class Sweep:
             self._end_run(opened, result)
 
     def _end_run(self, opened: _Open, result: Result) -> None:
-        """Pass on how a run of a trial ended, and the end of the trial if that was the last."""
+        """Pass on the end of a run of a trial, and the end of the trial if it was the last run."""
         opened.ended[result.run_id] = result
         trial = opened.trial
         if not self._scheduler.end(trial, result):
@@ -332,7 +333,7 @@ class Sweep:
             self._listener(end)
 
     def _drop_rest(self, opened: _Open) -> None:
-        """Give up the runs of a trial that have not ended, and that no other trial wants."""
+        """Drop the runs of a trial that have not ended and that no other trial wants."""
         for run in opened.trial.runs:
             if self._owners.get(run.run_id) != [opened]:
                 continue
@@ -342,19 +343,19 @@ class Sweep:
                 result = Result(run.run_id, State.KILLED)
                 self.results[run.run_id] = opened.ended[run.run_id] = result
             else:
-                self._give_up(run.run_id)
+                self._stop(run.run_id)
 
-    def _give_up(self, run_id: str) -> None:
-        """Stop a run that no trial wants any more."""
+    def _stop(self, run_id: str) -> None:
+        """Stop a run that no trial wants any longer."""
         self._stopping[run_id] = self._owners.pop(run_id)
         self._executor.stop(run_id)
 
     def _retry(self, entry: Underway, crash: Failed) -> None:
-        """Go on with a run whose process died, in another one, from its last checkpoint."""
+        """Resume a run whose process died, in a new process, from its last checkpoint."""
         run = entry.run
         cause = entry.retry(crash.message)
-        is_wanted = self._recovery.is_wanted
-        epoch = self._recovery.checkpoints.latest_epoch(run) if is_wanted else 0
+        uses_checkpoints = self._recovery.uses_checkpoints
+        epoch = self._recovery.checkpoints.latest_epoch(run) if uses_checkpoints else 0
         event = Retried(run.run_id, crash.time, cause, epoch)
         self._tracker.record(event)
         self._listener(event)

@@ -1,4 +1,4 @@
-"""What the sweep loop needs to go on with runs that were begun before."""
+"""What the sweep loop needs to resume runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,36 +9,36 @@ from signs_sweep.protocols import CheckpointStore, Claims
 
 @dataclass(frozen=True)
 class Recovery:
-    """How runs go on that were begun before, in this sweep or in an earlier one.
+    """How to resume runs that were started before, in this sweep or an earlier one.
 
     Attributes:
         checkpoints: where the states of runs are kept.
-        claims: keep other sweeps from training the same at the same time.
-        look_up: returns what the store knows of a run now; another sweep may have trained it.
-        retries: how often a run whose process died goes on in another one.
-        is_wanted: whether to go on from checkpoints; they are made in any case.
-        tell: hears, in words, of a checkpoint that is damaged.
+        claims: keep other sweeps from training the same trajectory at the same time.
+        look_up: returns the result of a run in the store now, as another sweep may have trained it.
+        retries: maximum restarts of a run after its process died.
+        uses_checkpoints: whether to resume from checkpoints; they are made in any case.
+        warn: called with a message about each damaged checkpoint.
     """
 
     checkpoints: CheckpointStore
     claims: Claims
     look_up: Callable[[Run], Result | None] = lambda _: None
     retries: int = 2
-    is_wanted: bool = True
-    tell: Callable[[str], None] = lambda _: None
+    uses_checkpoints: bool = True
+    warn: Callable[[str], None] = lambda _: None
 
     def remark(self, run: Run) -> str | None:
-        """Return why a run is trained although a longer one on its trajectory is finished."""
+        """Return why a run is trained although a longer run on its trajectory is finished."""
         checkpoints, epochs = self.checkpoints, run.parameters.epochs
-        beyond = checkpoints.finished_beyond(run) if self.is_wanted else 0
+        beyond = checkpoints.finished_beyond(run) if self.uses_checkpoints else 0
         start = checkpoints.latest_epoch(run)
         if not beyond or start == epochs:
             return None
         return (
-            f"a run of {beyond:,} epochs is finished, but of its epoch {epochs:,} only the curve "
-            f"is known, not the weights; so this one is trained from epoch {start:,} on"
+            f"a run of {beyond:,} epochs is finished, but its weights after epoch {epochs:,} were "
+            f"not kept, only its curve; this run is therefore trained from epoch {start:,}"
         )
 
     def checkpoint(self, run: Run) -> bytes | None:
-        """Return what a run can go on from."""
-        return self.checkpoints.latest(run, self.tell) if self.is_wanted else None
+        """Return the content of the checkpoint that a run resumes from, or None."""
+        return self.checkpoints.latest(run, self.warn) if self.uses_checkpoints else None

@@ -1,4 +1,4 @@
-"""What has come of a run so far, while it is in the executor."""
+"""The state of a run while it is in the executor."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -8,14 +8,14 @@ from signs_sweep.domain import Curves, Failed, Finished, Progress, Result, Run, 
 
 @dataclass(eq=False)
 class Underway:
-    """A run in the executor, and what has come of it so far.
+    """A run in the executor, and its progress so far.
 
     Attributes:
         run: the run.
         curves: its epochs.
-        has_trained: whether its present process has sent epochs.
+        has_trained: whether its current process has sent epochs.
         retries: how often its process died.
-        cause: how its process died the last time, in words.
+        cause: how its process died the last time, as a message.
     """
 
     run: Run
@@ -25,14 +25,14 @@ class Underway:
     cause: str = ""
 
     def add(self, progress: Progress) -> Progress | None:
-        """Take in epochs; return those that are new, or None."""
+        """Add epochs; return the new ones, or None."""
         self.has_trained = True
         return self.curves.add(progress)
 
     def retry(self, cause: str) -> str:
-        """Begin again after its process died; return the cause, the same one in full only once.
+        """Prepare for a new process; return the cause of death, in short if it is a repetition.
 
-        Causes are the same that differ in numbers alone: times, addresses, process ids.
+        Causes that differ only in numbers (times, addresses, process ids) count as the same.
         """
         is_the_same = _without_numbers(cause) == _without_numbers(self.cause)
         self.retries += 1
@@ -41,7 +41,7 @@ class Underway:
         return "its worker process died again in the same way." if is_the_same else cause
 
     def result(self, event: Finished | Failed | Stopped) -> Result:
-        """Return what came of it, given the event that ends it."""
+        """Return the result of the run, given the event that ends it."""
         history = self.curves.history()
         metrics = {name: float(values[-1]) for name, values in history.items()}
         result = Result(self.run.run_id, State.KILLED, metrics, self.curves.epochs, history=history)

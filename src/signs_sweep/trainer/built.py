@@ -1,4 +1,4 @@
-"""A Keras model of the user's, as a network that the compiled loop trains."""
+"""A user's Keras model as a network for the compiled loop."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -14,15 +14,15 @@ from signs_sweep.trainer.network import saved, scaled
 from signs_sweep.trainer.randomness import Purpose, generator
 
 Builder = Callable[..., Any]
-"""Called with the shape of an image, the number of classes, and the arguments of the spec."""
+"""Called with the shape of an image, the number of classes, and the arguments in the spec."""
 
 
 class BuiltNetwork:
-    """Implements `Network` on any Keras model that maps images to probabilities.
+    """Implements `Network` for any Keras model that maps images to probabilities.
 
-    Layers that draw random numbers (Dropout, augmentation) have a state that says where in its
-    stream each of them is. It is set anew for every epoch, from the run's global seed and the
-    number of the epoch, so that an epoch depends on nothing before it but the weights.
+    Layers that draw random numbers (Dropout, augmentation) keep a state: their position in a random
+    stream. It is reset in every epoch, from the run's global seed and the number of the epoch, so
+    that an epoch depends only on the weights before it.
     """
 
     def __init__(
@@ -32,16 +32,16 @@ class BuiltNetwork:
         image_shape: tuple[int, int, int],
         classes: int,
     ) -> None:
-        """Build the model once, to look at it.
+        """Build the model once, to check it.
 
         Args:
             builder: the user's function.
-            arguments: what it gets by name.
+            arguments: its arguments from the spec, by name.
             image_shape: height, width and channels of an image.
-            classes: how many probabilities it must return.
+            classes: number of probabilities that the model must return.
 
         Raises:
-            TrainingError: what it returns is no model, or not one of images to probabilities.
+            TrainingError: it does not return a model that maps images to probabilities.
         """
         self._builder = builder
         self._arguments = {name: _plain(value) for name, value in arguments}
@@ -50,8 +50,8 @@ class BuiltNetwork:
         self._model = self._build(0)
         _check(self._model, image_shape, classes)
         kept = {id(variable) for variable in self._model.weights}
-        self._random = [one for one in self._model.variables if id(one) not in kept]
-        kernels = [one for one in self._model.trainable_variables if "kernel" in one.name]
+        self._random = [state for state in self._model.variables if id(state) not in kept]
+        kernels = [each for each in self._model.trainable_variables if "kernel" in each.name]
         self._hidden_kernels = kernels[:-1]
 
     @property
@@ -61,14 +61,14 @@ class BuiltNetwork:
 
     @property
     def state(self) -> Sequence[Any]:
-        """All weights, those included that are not trained, such as moving averages."""
+        """All weights, including those that are not trained, such as moving averages."""
         return list(self._model.weights)
 
     @property
     def suits_xla(self) -> bool:
-        """Whether it has no convolution: on a processor, XLA's gradients of those are slow.
+        """Whether it has no convolution: on a CPU, XLA's gradients of convolutions are slow.
 
-        Measured on `experiments/networks.py`: 4.2 s an epoch with XLA, 0.7 s without.
+        Measured on `experiments/networks.py`: 4.2 s per epoch with XLA, 0.7 s without.
         """
         import tensorflow as tf
 
@@ -78,28 +78,28 @@ class BuiltNetwork:
 
     @property
     def allows_padding(self) -> bool:
-        """No: a batch normalisation has averages over the batch."""
+        """False: batch normalisation averages over the batch."""
         return False
 
     def initialise(self, seed: int) -> None:
-        """Build the model anew, with Keras's random seed, and take over its initial values."""
+        """Build the model again with Keras's random seed, and copy its initial values."""
         fresh = self._build(seed)
         self._model.set_weights(fresh.get_weights())
 
     def arrange(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the images as they are."""
+        """Return the images unchanged."""
         return images
 
     def take(self, images: Any, rows: Any) -> Any:
-        """Return some images, by their numbers."""
+        """Return some images, by index."""
         import tensorflow as tf
 
         return tf.gather(images, rows)
 
     def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[np.uint32]:
-        """Return the seeds of an epoch, one for each layer that draws, uint32 of (layers, 2)."""
+        """Return the random states of an epoch, one per layer that draws, uint32 of (layers, 2)."""
         del samples, keep_prob
-        layers = max(len(self._random), 1)  # XLA wants no empty arrays.
+        layers = max(len(self._random), 1)  # XLA does not accept empty arrays.
         draws = generator(seed, Purpose.LAYERS, epoch).integers(0, 2**31, (layers, 2))
         return draws.astype(np.uint32)
 
@@ -126,10 +126,10 @@ class BuiltNetwork:
         return keras.losses.sparse_categorical_crossentropy(labels, outputs)
 
     def penalty(self, l2: Any) -> Any:
-        """Return L2 on all kernels but the last, and what the layers themselves add to the loss."""
+        """Return L2 on all kernels but the last, plus the losses that the layers add themselves."""
         import tensorflow as tf
 
-        squares = [tf.reduce_sum(tf.square(one.value)) for one in self._hidden_kernels]
+        squares = [tf.reduce_sum(tf.square(kernel.value)) for kernel in self._hidden_kernels]
         return l2 * tf.add_n([tf.constant(0.0), *squares]) + tf.add_n(
             [tf.constant(0.0), *self._model.losses]
         )
@@ -146,22 +146,23 @@ class BuiltNetwork:
             return self._builder(self._image_shape, self._classes, **self._arguments)
         except TypeError as error:
             if _is_of_the_call(error, self._builder):
-                given = ", ".join(["the input shape", "the number of classes", *self._arguments])
+                arguments = ["the input shape", "the number of classes", *self._arguments]
                 raise TrainingError(
-                    f"the function that builds the model cannot be called with {given}: {error}"
+                    "the function that builds the model cannot be called with "
+                    f"{', '.join(arguments)}: {error}"
                 ) from error
             raise
 
 
 def _is_of_the_call(error: TypeError, builder: Builder) -> bool:
-    """Return whether an error arose before a function began, there or in its decorators."""
+    """Return whether an error was raised by the call of a function, not in its body."""
     own = getattr(inspect.unwrap(builder), "__code__", None)
     _, *inner = (frame.f_code for frame, _ in walk_tb(error.__traceback__))
     return not inner or (own is not None and own not in inner)
 
 
 def _check(model: Any, image_shape: tuple[int, int, int], classes: int) -> None:
-    """Raise TrainingError unless a model maps images to probabilities."""
+    """Raise TrainingError if a model does not map images to probabilities."""
     import keras
 
     if not isinstance(model, keras.Model):
@@ -172,22 +173,24 @@ def _check(model: Any, image_shape: tuple[int, int, int], classes: int) -> None:
         outputs = np.asarray(model(np.full((2, *image_shape), 0.5, np.float32), training=False))
     except ValueError as error:
         reason = str(error).strip().splitlines()[0]
-        raise TrainingError(f"the model does not take images of {image_shape}: {reason}") from error
+        raise TrainingError(
+            f"the model does not accept images of {image_shape}: {reason}"
+        ) from error
     if outputs.shape != (2, classes):
         raise TrainingError(
-            f"the model returns {outputs.shape[1:]} for an image, and not a probability for each "
+            f"the model returns {outputs.shape[1:]} for an image instead of a probability for each "
             f"of {classes} classes"
         )
     if outputs.min() < 0 or not np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
         raise TrainingError(
-            "the model does not return probabilities: give its last layer activation='softmax'"
+            "the model does not return probabilities: set activation='softmax' in its last layer"
         )
     if not model.trainable_variables:
-        raise TrainingError("the model has nothing to train")
+        raise TrainingError("the model has no trainable variables")
 
 
 def _layers(model: Any) -> Iterator[Any]:
-    """Yield all layers of a model, those of models within it included."""
+    """Yield all layers of a model, including those of nested models."""
     for layer in model.layers:
         yield layer
         if hasattr(layer, "layers"):
@@ -195,4 +198,4 @@ def _layers(model: Any) -> Iterator[Any]:
 
 
 def _plain(value: Argument) -> Any:
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value

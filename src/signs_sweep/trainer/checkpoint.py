@@ -1,6 +1,6 @@
-"""A training run in the middle, as bytes: all that decides what follows, and what has been.
+"""The state of a run between two epochs, as bytes: all that decides what follows, and the history.
 
-HDF5 with plain arrays, so that anyone can look into it, and nothing is executed by reading it.
+HDF5 with plain arrays: any HDF5 tool can open it, and reading it executes no code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ class Snapshot:
     """The state of a run after an epoch.
 
     Attributes:
-        trajectory: id of the path through weight space; see `Run.trajectory_id`.
-        state: the values of all variables of network and optimizer, in a fixed order.
-        history: by metric, one float64 an epoch, from the first epoch on.
-        times: milliseconds since the epoch of Unix at which each epoch ended, int64.
+        trajectory: its trajectory_id; see `Run.trajectory_id`.
+        state: the values of all variables of the network and the optimizer, in a fixed order.
+        history: by metric, one float64 per epoch, from the first epoch.
+        times: milliseconds since the Unix epoch at which each epoch ended, int64.
         seconds: time that workers have spent on it.
     """
 
@@ -35,11 +35,11 @@ class Snapshot:
 
     @property
     def epoch(self) -> int:
-        """How many epochs have been trained."""
+        """Number of epochs trained."""
         return len(self.times)
 
     def to_bytes(self) -> bytes:
-        """Return it as the content of an HDF5 file."""
+        """Return the snapshot as the content of an HDF5 file."""
         import h5py
 
         content = BytesIO()
@@ -59,10 +59,10 @@ class Snapshot:
 
     @classmethod
     def from_bytes(cls, content: bytes, trajectory: str) -> "Snapshot":
-        """Read what `to_bytes` returned.
+        """Read a snapshot from the content that `to_bytes` returned.
 
         Raises:
-            TrainingError: it is none, of another version, or of another trajectory.
+            TrainingError: it cannot be read, or has a different format or trajectory.
         """
         import h5py
 

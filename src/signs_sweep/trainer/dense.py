@@ -1,8 +1,8 @@
-"""The dense network: its variables in the layout that trains fast, and as plain Keras.
+"""The dense network: its variables in a layout that trains fast, and as a plain Keras model.
 
-The layout of the first kernel decides the speed. It is kept as (units, features), which XLA on CPU
-multiplies faster than (features, units), and cut into tiles of some 200 KiB, each a variable of its
-own: Adam then finds a tile, its gradient and its two moments in the cache.
+The layout of the first kernel decides the speed. It is stored as (units, features), which XLA on
+CPU multiplies faster than (features, units), and split into tiles of about 200 KiB, each a separate
+variable: a tile, its gradient and its two Adam moments then fit in the cache.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ _MOST_TILES = 12
 """Each tile adds a tenth of a second to the compilation."""
 
 _LANES = 16
-"""Tiles begin at multiples of this many features: floats in the widest vector."""
+"""Tiles start at multiples of this many features: floats in the widest vector register."""
 
 
 def tile_widths(features: int, units: int) -> list[int]:
-    """Return how many features each tile of the first kernel has.
+    """Return the number of features in each tile of the first kernel.
 
     All but the last are equally wide; the last may be narrower.
     """
@@ -38,15 +38,15 @@ def tile_widths(features: int, units: int) -> list[int]:
 def glorot_uniform(seed: int, shape: tuple[int, int], repeats: int) -> NDArray[np.float32]:
     """Return the initial kernel of a dense layer, float32 of (inputs, units).
 
-    It is the kernel of `keras.initializers.GlorotUniform(seed)`, as in the published series: what
-    becomes of some of its runs is decided there. That initializer depends on seed and shape alone,
-    so that layers of equal shape would start with equal weights; each repeat of a shape gets a seed
-    of its own instead.
+    It is the kernel of `keras.initializers.GlorotUniform(seed)`, as in the published series, where
+    it decides the outcome of some runs. That initializer depends only on seed and shape, so that
+    layers of equal shape would start with equal weights; each repeat of a shape gets a seed of its
+    own instead.
 
     Args:
         seed: the run's `init_seed`.
         shape: inputs and units.
-        repeats: how many earlier layers have the same shape.
+        repeats: number of earlier layers with the same shape.
     """
     import keras
 
@@ -59,14 +59,14 @@ class DenseNetwork:
     """Implements `Network`: `features -> hidden[0] relu -> ... -> classes softmax`.
 
     Attributes:
-        variables: Keras variables: the tiles of the first kernel, float32 of (units, width), its
-            bias, and then kernel, float32 of (inputs, units), and bias of each further layer.
+        variables: Keras variables: the tiles of the first kernel, float32 of (units, width), the
+            first bias, then the kernel, float32 of (inputs, units), and bias of each further layer.
     """
 
     def __init__(
         self, image_shape: tuple[int, int, int], hidden: tuple[int, ...], classes: int
     ) -> None:
-        """Create the variables, all zero; `initialise` gives them a run's first values.
+        """Create the variables, all zero; `initialise` sets them to a run's initial values.
 
         Args:
             image_shape: height, width and channels of an image.
@@ -94,26 +94,26 @@ class DenseNetwork:
 
     @property
     def variables(self) -> Sequence[Any]:
-        """The trainable variables, in the order of the attribute."""
+        """The trainable variables, in the order described above."""
         return [*self._tiles, *self._further]
 
     @property
     def state(self) -> Sequence[Any]:
-        """The trainable variables: there are no others."""
+        """The trainable variables; there are no others."""
         return self.variables
 
     @property
     def suits_xla(self) -> bool:
-        """Yes: 5 times faster."""
+        """True: 5 times faster."""
         return True
 
     @property
     def allows_padding(self) -> bool:
-        """Yes: each row is computed for itself."""
+        """True: each row is computed independently."""
         return True
 
     def initialise(self, seed: int) -> None:
-        """Give the variables the initial values of a run: Glorot-uniform kernels, zero biases."""
+        """Set the variables to the initial values of a run: Glorot-uniform kernels, zero biases."""
         weights: list[NDArray[np.float32]] = []
         shapes = list(pairwise(self._sizes))
         for number, shape in enumerate(shapes):
@@ -139,7 +139,7 @@ class DenseNetwork:
         return images.reshape(len(images), -1)
 
     def take(self, images: Any, rows: Any) -> Any:
-        """Return some images, by their numbers: uint8 of (size, features)."""
+        """Return some images, by index: uint8 of (size, features)."""
         import tensorflow as tf
 
         return tf.gather(images, rows)
@@ -149,7 +149,7 @@ class DenseNetwork:
         return dropout_mask(seed, epoch, samples, sum(self.hidden), keep_prob)
 
     def begin_epoch(self, drawn: Any) -> None:
-        """Do nothing: the mask is used step by step."""
+        """Do nothing: each step reads its part of the mask."""
 
     def train(self, images: Any, drawn: Any, first: Any, size: int, keep_prob: Any) -> Any:
         """Return the logits for a batch in training mode; see `Network.train`."""
@@ -172,10 +172,10 @@ class DenseNetwork:
         """Return the outputs before the softmax, float32 of (n, classes).
 
         Args:
-            images: as `take` gives them, uint8 of (n, features).
-            mask: which outputs of the hidden layers are kept, float32 of (n, sum(hidden)); None in
+            images: as returned by `take`, uint8 of (n, features).
+            mask: 1 for hidden outputs that are kept, else 0, float32 of (n, sum(hidden)); None in
                 inference mode. Kept outputs are divided by `keep_prob`, as in Keras's Dropout.
-            keep_prob: share that is kept.
+            keep_prob: share of outputs that are kept.
         """
         import tensorflow as tf
 
@@ -198,7 +198,7 @@ class DenseNetwork:
     def penalty(self, l2: Any) -> Any:
         """Return `l2` times the sum of the squares of all hidden kernels.
 
-        The squares of equally wide tiles are added up before their sum is taken: XLA does not
+        The squares of equally wide tiles are added elementwise before they are summed: XLA does not
         vectorise a sum of squares.
         """
         import tensorflow as tf
@@ -209,10 +209,10 @@ class DenseNetwork:
         squares = [tf.add_n(tiles) for tiles in by_width.values()]
         squares += [tf.square(self._further[2 * n - 1].value) for n in range(1, len(self.hidden))]
         total = tf.add_n([tf.reduce_sum(part) for part in squares])
-        return tf.math.multiply_no_nan(total, l2)  # The sum may be infinite where l2 is 0.
+        return tf.math.multiply_no_nan(total, l2)  # The sum may be infinite when l2 is 0.
 
     def to_keras(self) -> Any:
-        """Return a Keras model of ordinary layers with the current weights, the same each time.
+        """Return a Keras model of ordinary layers with the current weights, always the same object.
 
         It takes float32 images of (n, height, width, channels) scaled to [0, 1] and returns
         probabilities of (n, classes).
@@ -222,7 +222,7 @@ class DenseNetwork:
 
     @cached_property
     def _keras_model(self) -> Any:
-        """The model to fill with weights: building it takes longer than saving it."""
+        """The model that receives the weights, built once: building takes longer than saving."""
         import keras
 
         layers = [keras.layers.Input(self.image_shape, name="image"), keras.layers.Flatten()]

@@ -1,8 +1,8 @@
 """Whole epochs as one compiled function.
 
-Compiled by XLA, or where that is slower, by TensorFlow alone: even then nothing returns to Python
-between two steps. One compilation serves every run of the same structure: sizes decide the program,
-while learning rate, L2, keep_prob and the seeds are its inputs.
+Compiled by XLA, or by TensorFlow alone if that is faster: in both cases, no step returns to Python.
+One compilation serves all runs of the same structure: sizes decide the program, while learning
+rate, L2, keep_prob and the seeds are its inputs.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,13 +19,13 @@ from signs_sweep.trainer.randomness import sample_order
 
 _MOST_EPOCHS = 32
 _MOST_BYTES = 2**25
-"""Limits of what is drawn for one call: for large data a call has fewer epochs."""
+"""Limits on the values drawn for a call: with large data, a call has fewer epochs."""
 
 _MOST_PADDING = 16
-"""The part of an epoch's samples that may be added in rows that do not count."""
+"""At most one row of padding for this many samples of an epoch."""
 
 _EVALUATED_AT_ONCE = 256
-"""Samples in a step of an evaluation."""
+"""Number of samples in a step of an evaluation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +45,15 @@ class LabelledImages:
 
 
 class EpochLoop:
-    """Trains a network on fixed data, some epochs a call.
+    """Trains a network on fixed data, some epochs per call.
 
-    `start` begins a run, `advance` trains. The state between calls is in the variables of the
-    network and of the optimizer.
+    `start` begins a run, `advance` trains it. The state between calls is in the variables of the
+    network and the optimizer.
 
     Attributes:
-        network: what is trained.
-        capacity: most epochs in one call: the size of the arrays of what is drawn.
-        epoch: how many epochs of the run have been trained.
+        network: the network to train.
+        capacity: maximum number of epochs in a call: the size of the arrays of drawn values.
+        epoch: number of epochs of the run that have been trained.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class EpochLoop:
         self._optimizer.build(network.variables)
         self._parameters = Parameters()
         self.epoch = 0
-        # Our loops are tensors' own; to look for others in the code takes a second.
+        # The loops are written with TensorFlow's; AutoGraph's search for others takes a second.
         self._compiled = tf.function(self._epochs, autograph=False, jit_compile=network.suits_xla)
 
     def start(self, parameters: Parameters) -> None:
-        """Go to the beginning of a run: initial weights, a fresh optimizer, epoch 0."""
+        """Go to the beginning of a run: initial weights, a new optimizer, epoch 0."""
         self.network.initialise(parameters.init_seed)
         for variable in self._optimizer.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
@@ -93,19 +93,19 @@ class EpochLoop:
         self.epoch = 0
 
     def state(self) -> list[NDArray[np.generic]]:
-        """Return all that decides what the next epochs do, beside the parameters of the run."""
-        return [one.value.numpy() for one in self._variables()]
+        """Return everything that decides the next epochs, besides the parameters of the run."""
+        return [variable.value.numpy() for variable in self._variables()]
 
     def resume(self, state: Sequence[NDArray[np.generic]], epoch: int) -> None:
-        """Go on, after `start`, from the state after an epoch.
+        """Resume, after `start`, from the state after an epoch.
 
         Raises:
-            TrainingError: it is the state of another network.
+            TrainingError: it is the state of a different network.
         """
         variables = self._variables()
-        shapes = [tuple(one.shape) for one in variables]
+        shapes = [tuple(variable.shape) for variable in variables]
         if [values.shape for values in state] != shapes:
-            raise TrainingError("the checkpoint belongs to another network")
+            raise TrainingError("the checkpoint belongs to a different network")
         for variable, values in zip(variables, state, strict=True):
             variable.assign(values)
         self.epoch = epoch
@@ -114,7 +114,7 @@ class EpochLoop:
         return [*self.network.state, *self._optimizer.variables]
 
     def advance(self, epochs: int) -> dict[str, NDArray[np.float64]]:
-        """Train some more epochs, at most `capacity`, and return their metrics.
+        """Train further epochs, at most `capacity`, and return their metrics.
 
         Returns:
             `loss` and `accuracy` as Keras's `fit` defines them (averages over the epoch weighted
@@ -165,7 +165,7 @@ class EpochLoop:
         return _loop(lambda row, _: row < epochs, epoch, (0, table))[1]
 
     def _train_epoch(self, order: Any, drawn: Any, keep_prob: Any, l2: Any) -> list[Any]:
-        """Train one epoch; return loss and accuracy. The last batch may be a smaller one."""
+        """Train one epoch; return loss and accuracy. The last batch may be smaller."""
         import tensorflow as tf
 
         size, samples = self._batch_size, self._samples
@@ -190,16 +190,16 @@ class EpochLoop:
         _, *sums = _loop(lambda number, *_: number < steps, step, start)
         if rest:
             sums = list(train(steps * size, rest, *sums))
-        return [one / samples for one in sums]
+        return [total / samples for total in sums]
 
     def _step(
         self, rows: Any, counts: Any, l2: Any, outputs_of: Callable[[Any], Any]
     ) -> tuple[Any, Any]:
-        """Update the variables from one batch; return its loss and how many were right.
+        """Update the variables from one batch; return its loss and number of correct predictions.
 
         Args:
-            rows: numbers of the samples, int32 of (size,).
-            counts: 1 for a sample, 0 for a row that only fills the batch, float32 of (size,).
+            rows: indices of the samples, int32 of (size,).
+            counts: 1 for a sample, 0 for a row of padding, float32 of (size,).
             l2: factor of the penalty.
             outputs_of: returns the outputs for images.
         """
@@ -226,7 +226,7 @@ class EpochLoop:
         samples = len(all_labels)
         steps, rest = divmod(samples, _EVALUATED_AT_ONCE)
 
-        def judge(first: Any, count: int) -> tuple[Any, Any]:
+        def evaluate_rows(first: Any, count: int) -> tuple[Any, Any]:
             rows = first + tf.range(count)
             labels = tf.gather(all_labels, rows)
             outputs = self.network.predict(self.network.take(images, rows))
@@ -234,13 +234,13 @@ class EpochLoop:
             return tf.reduce_sum(losses), tf.reduce_sum(_is_correct(labels, outputs))
 
         def step(number: Any, loss_sum: Any, correct_sum: Any) -> Any:
-            loss, correct = judge(number * _EVALUATED_AT_ONCE, _EVALUATED_AT_ONCE)
+            loss, correct = evaluate_rows(number * _EVALUATED_AT_ONCE, _EVALUATED_AT_ONCE)
             return number + 1, loss_sum + loss, correct_sum + correct
 
         start = (0, tf.constant(0.0), tf.constant(0.0))
         _, loss_sum, correct_sum = _loop(lambda number, *_: number < steps, step, start)
         if rest:
-            loss, correct = judge(steps * _EVALUATED_AT_ONCE, rest)
+            loss, correct = evaluate_rows(steps * _EVALUATED_AT_ONCE, rest)
             loss_sum, correct_sum = loss_sum + loss, correct_sum + correct
         return [loss_sum / samples + self.network.penalty(l2), correct_sum / samples]
 
@@ -259,7 +259,7 @@ def evaluate(network: Network, data: LabelledImages) -> tuple[float, NDArray[np.
 
 
 def _loop(condition: Callable[..., Any], body: Callable[..., Any], start: Any) -> Any:
-    """Return what `tf.while_loop` does, one round after the other: each changes the variables."""
+    """Run `tf.while_loop` one iteration at a time, since each changes the variables."""
     import tensorflow as tf
 
     return tf.while_loop(condition, body, start, parallel_iterations=1)
@@ -274,15 +274,15 @@ def _to_tensors(network: Network, data: LabelledImages) -> tuple[Any, Any]:
 def _is_correct(labels: Any, outputs: Any) -> Any:
     import tensorflow as tf
 
-    right = tf.equal(tf.argmax(outputs, axis=1, output_type=tf.int32), labels)
-    return tf.cast(right, tf.float32)
+    is_correct = tf.equal(tf.argmax(outputs, axis=1, output_type=tf.int32), labels)
+    return tf.cast(is_correct, tf.float32)
 
 
 def _padding(samples: int, batch_size: int, network: Network) -> int:
-    """Return with how many rows to fill the last batch up, so that all have one program.
+    """Return how many rows to add to the last batch, so that all batches share a program.
 
-    A program for a smaller batch takes a quarter of the compilation. Where the rows would take more
-    than a sixteenth of an epoch, there is one nevertheless.
+    A program for a smaller batch takes a quarter of the compilation time. If the rows were more
+    than a sixteenth of an epoch, it is worth the time, and none are added.
     """
     rows = -samples % batch_size
     return rows if network.allows_padding and rows <= samples / _MOST_PADDING else 0

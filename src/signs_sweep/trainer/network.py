@@ -1,4 +1,4 @@
-"""What the compiled loop needs of a network. `dense` and `built` are the two there are."""
+"""The interface between networks and the compiled loop, implemented in `dense` and `built`."""
 
 import tempfile
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 
 class Network(Protocol):
-    """A classifier of images with variables that are trained.
+    """An image classifier with trainable variables.
 
     `take`, `begin_epoch`, `train`, `predict`, `cross_entropy` and `penalty` are called while the
-    loop is traced: they add to the program that is compiled. The others compute at once.
+    loop is traced and add to the compiled program. The others compute immediately.
     """
 
     @property
@@ -22,7 +22,7 @@ class Network(Protocol):
 
     @property
     def state(self) -> Sequence[Any]:
-        """All Keras variables that an epoch changes and the next one reads."""
+        """All Keras variables that an epoch changes and the next epoch reads."""
 
     @property
     def suits_xla(self) -> bool:
@@ -30,42 +30,42 @@ class Network(Protocol):
 
     @property
     def allows_padding(self) -> bool:
-        """Whether the outputs for a sample do not depend on what else is in its batch."""
+        """Whether the outputs for a sample do not depend on the rest of its batch."""
 
     def initialise(self, seed: int) -> None:
-        """Give all variables the initial values of a run; they depend on the seed alone."""
+        """Set all variables to the initial values of a run, which depend only on the seed."""
 
     def arrange(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return images of (n, height, width, channels) in the layout that `take` wants."""
+        """Return images of (n, height, width, channels) in the layout that `take` expects."""
 
     def take(self, images: Any, rows: Any) -> Any:
-        """Return some of the images that `arrange` gave, by their numbers, int32 of (size,)."""
+        """Return some of the images that `arrange` returned, by index, int32 of (size,)."""
 
     def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[Any]:
-        """Return all that is random in an epoch beside the order: an array of a fixed shape."""
+        """Return all random values of an epoch except the order: an array of a fixed shape."""
 
     def begin_epoch(self, drawn: Any) -> None:
-        """Take what was drawn for an epoch, before its first step."""
+        """Use the values drawn for an epoch, before its first step."""
 
     def train(self, images: Any, drawn: Any, first: Any, size: int, keep_prob: Any) -> Any:
         """Return the outputs for a batch in training mode, float32 of (size, classes).
 
         Args:
-            images: as `take` gives them.
-            drawn: what was drawn for the epoch.
-            first: how many samples the epoch has had before this batch.
-            size: samples in the batch.
+            images: as returned by `take`.
+            drawn: the values that `draw` returned for the epoch.
+            first: number of samples in the epoch before this batch.
+            size: number of samples in the batch.
             keep_prob: share of a hidden layer's outputs that dropout keeps.
         """
 
     def predict(self, images: Any) -> Any:
-        """Return the outputs in inference mode for images as `take` gives them."""
+        """Return the outputs in inference mode for images as returned by `take`."""
 
     def cross_entropy(self, labels: Any, outputs: Any) -> Any:
         """Return the cross-entropy of each sample, float32 of (n,)."""
 
     def penalty(self, l2: Any) -> Any:
-        """Return what is added to the mean cross-entropy, where `l2` is the factor of L2."""
+        """Return the penalty added to the mean cross-entropy, with the L2 factor `l2`."""
 
     def to_bytes(self) -> bytes:
         """Return the network as the content of a `.keras` file.
@@ -85,7 +85,7 @@ def scaled(images: Any) -> Any:
 def saved(model: Any) -> bytes:
     """Return a Keras model as the content of a `.keras` file.
 
-    Keras writes to a path only; the file is gone when this returns.
+    Keras can only write to a path; the file is removed again.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.keras")

@@ -1,7 +1,7 @@
 """Everything random in an epoch, drawn by NumPy and keyed by (seed, purpose, epoch).
 
-What is drawn for an epoch depends on nothing else: not on the epochs before it, on the number of
-workers or on a resume. See rule 1 in `docs/architecture.md`.
+The random numbers of an epoch depend on nothing else: not on earlier epochs, the number of workers
+or a resume. See rule 1 in `docs/architecture.md`.
 """
 
 from enum import IntEnum
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class Purpose(IntEnum):
-    """What a stream of random numbers is for. The values are part of the training semantics."""
+    """The use of a stream of random numbers. The values are part of the training semantics."""
 
     ORDER = 0
     DROPOUT = 1
@@ -19,16 +19,16 @@ class Purpose(IntEnum):
 
 
 def generator(seed: int, purpose: Purpose, epoch: int) -> np.random.Generator:
-    """Return the generator of one purpose, for one epoch.
+    """Return the generator for one purpose and one epoch.
 
-    The seed comes last, since NumPy cuts large integers into several words: in front of the others
-    it could make two keys alike.
+    The seed comes last because NumPy splits large integers into several words: at the front it
+    could make two keys equal.
     """
     return np.random.default_rng([purpose, epoch, seed])
 
 
 def sample_order(seed: int, epoch: int, samples: int) -> NDArray[np.int32]:
-    """Return the order in which an epoch sees the samples: a permutation, int32 of (samples,)."""
+    """Return the order of the samples in an epoch: a permutation, int32 of (samples,)."""
     return generator(seed, Purpose.ORDER, epoch).permutation(samples).astype(np.int32)
 
 
@@ -37,7 +37,7 @@ def dropout_mask(
 ) -> NDArray[np.uint8]:
     """Return which outputs of all hidden layers an epoch keeps: 1 or 0, uint8 (samples, units).
 
-    Rows follow the order of the epoch, columns the hidden layers one after the other.
+    Rows follow the order of the epoch, columns are the units of all hidden layers in sequence.
     """
     if keep_prob >= 1:
         return np.ones((samples, units), np.uint8)

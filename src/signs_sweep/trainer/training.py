@@ -1,4 +1,4 @@
-"""A run through its epochs: events come out."""
+"""Trains a run and yields its events."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -30,23 +30,23 @@ from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.network import Network
 
 _MOST_LOOPS = 8
-"""Compiled programs that are kept, each with its copy of the training data: the latest used."""
+"""Most recently used compiled programs that are kept, each with its copy of the training data."""
 
 _SHORT_SECONDS = 2.0
 _RUNS_BEFORE_DRAWING = 4
-"""When a worker draws its runs: after so many, where they take no longer than this.
+"""A worker draws the pictures of runs that take no longer than this, after its first few runs.
 
-The orchestrator draws the others while the workers train. With short runs it could not keep up.
+The orchestrator draws the others while the workers train; with short runs it could not keep up.
 """
 
 _SECONDS_A_CALL = 0.4
-"""How long a call of the compiled loop should take: the pace of progress and of a stop."""
+"""How long a call of the compiled loop should take: the interval of progress and stop requests."""
 
 
 class Trainer:
-    """Trains runs one after the other, keeping data and compiled programs between them.
+    """Trains runs one after the other, and keeps data and compiled programs between them.
 
-    Not safe for several threads. The same run gives the same bits, whatever was trained before.
+    Not thread-safe. The same run gives the same bits, whatever was trained before.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Trainer:
         is_worker: bool = False,
         checkpoint_seconds: float | None = None,
     ) -> None:
-        """Set TensorFlow up; nothing is loaded yet.
+        """Set up TensorFlow; no data is loaded yet.
 
         Args:
-            sources: where the datasets are, by fingerprint.
-            models: where the functions that build models are, by fingerprint.
-            is_worker: whether it has the process for itself.
-            checkpoint_seconds: time between two checkpoints of a run; None makes none.
+            sources: locations of the datasets, by fingerprint.
+            models: locations of the functions that build models, by fingerprint.
+            is_worker: whether the process only trains.
+            checkpoint_seconds: time between two checkpoints of a run; None for no checkpoints.
         """
         runtime.prepare(is_worker=is_worker)
         self._sources = sources
@@ -76,23 +76,23 @@ class Trainer:
         self._loops: dict[tuple[object, ...], tuple[EpochLoop, LabelledImages]] = {}
 
     def environment(self) -> Mapping[str, str]:
-        """Return what the bits of a result depend on beside the run."""
+        """Return what the bits of a result depend on besides the run."""
         return runtime.describe()
 
     def train(
         self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True
     ) -> Iterator[Event]:
-        """Train a run; yield `Progress` as epochs are done, and `Finished` at the end.
+        """Train a run; yield `Progress` as epochs complete, and `Finished` at the end.
 
         Args:
-            run: what to train.
-            checkpoint: content of a `Checkpoint` of its trajectory to go on from. One that an older
-                version made is of no use, and the run begins at its beginning.
+            run: the run to train.
+            checkpoint: content of a `Checkpoint` of its trajectory to resume from. If it is not
+                usable, for example of an older format, the run starts from its beginning.
             is_tested: whether to evaluate it on the test set at its end.
 
         Raises:
             DivergedError: the loss is no longer finite; the epochs before have been yielded.
-            DataError: the data of the run is not there, or not the same any more.
+            DataError: the data of the run is missing or has changed.
         """
         started = time.perf_counter()
         dataset = self._dataset(run.data)
@@ -122,7 +122,7 @@ class Trainer:
         return self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return the state of the run under way; None where there is none to be kept."""
+        """Return the state of the run in progress, or None if there is nothing to keep."""
         course = self._course
         if self._checkpoint_seconds is None or course is None or not course.is_whole:
             return None
@@ -160,7 +160,7 @@ class Trainer:
             )
             if len(self._loops) > _MOST_LOOPS:
                 del self._loops[next(iter(self._loops))]
-        self._loops[structure] = self._loops.pop(structure)  # The latest used is the last.
+        self._loops[structure] = self._loops.pop(structure)  # The most recently used comes last.
         return self._loops[structure]
 
     def _network(self, model: Model, dataset: Dataset) -> Network:
@@ -172,7 +172,7 @@ class Trainer:
 
 
 class _Course:
-    """What a run has been through, for its checkpoints."""
+    """The progress of a run so far, for its checkpoints."""
 
     def __init__(self, run: Run, loop: EpochLoop, started: float) -> None:
         self.run = run
@@ -184,25 +184,25 @@ class _Course:
 
     @property
     def epoch(self) -> int:
-        """How many epochs there are."""
+        """Number of epochs so far."""
         return self._parts[-1].last_epoch if self._parts else 0
 
     @property
     def is_whole(self) -> bool:
-        """Whether the state is that after the last epoch told of.
+        """Whether the network is in the state after the last reported epoch.
 
-        It is not where a call diverged in the middle: the network has gone on with broken numbers.
+        It is not if the loss diverged within a call: the call then trained further epochs.
         """
         return 0 < self.epoch == self._loop.epoch
 
     @property
     def seconds(self) -> float:
-        """Time that workers have spent on the run."""
+        """Time in seconds that workers have spent on the run."""
         return self._spent_before + time.perf_counter() - self._started
 
     @property
     def seconds_since_checkpoint(self) -> float:
-        """Time since the last checkpoint, or since the start."""
+        """Time in seconds since the last checkpoint, or since the start."""
         return time.monotonic() - self._last_checkpoint
 
     def history(self) -> History:
@@ -213,11 +213,11 @@ class _Course:
         }
 
     def add(self, progress: Progress) -> None:
-        """Take in some more epochs."""
+        """Add further epochs."""
         self._parts.append(progress)
 
     def resume(self, content: bytes) -> Progress | None:
-        """Go on from a checkpoint; return the epochs before it, or None where it is of no use."""
+        """Resume from a checkpoint; return the epochs before it, or None if it is not usable."""
         try:
             snapshot = Snapshot.from_bytes(content, self.run.trajectory_id)
             self._loop.resume(snapshot.state, snapshot.epoch)
@@ -244,7 +244,7 @@ class _Course:
 
 
 def _epochs(run: Run, loop: EpochLoop, done: int) -> Iterator[Progress]:
-    """Train what is left of a run after `done` epochs, in calls of about the same duration."""
+    """Train the rest of a run after `done` epochs, in calls of about equal duration."""
     size = 1
     total = run.parameters.epochs
     while done < total:
@@ -277,10 +277,10 @@ def _finish(
     *,
     is_tested: bool,
 ) -> Finished:
-    """Evaluate a trained network in inference mode and pack it up.
+    """Evaluate a trained network in inference mode and return the final event.
 
     Raises:
-        DivergedError: the last steps broke the weights, after the loss of their epoch was taken.
+        DivergedError: the last steps made the weights infinite or NaN, after their epoch's loss.
     """
     loss, predicted = evaluate(network, training)
     if not np.isfinite(loss):
@@ -311,6 +311,6 @@ def _finish(
 def _confusion(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
 ) -> NDArray[np.int64]:
-    """Count: row the true class, column the predicted one."""
+    """Return the confusion matrix: rows are true classes, columns predicted ones."""
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return counts.reshape(classes, classes).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What the tests of studies need."""
+"""Fixtures for the tests of studies."""
 
 from collections.abc import Iterator
 
@@ -7,8 +7,8 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _no_news() -> Iterator[None]:
-    """Keep what Optuna says of each new study out of what the tests look at."""
+def _quiet() -> Iterator[None]:
+    """Keep Optuna's message about each new study out of the captured output."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     yield

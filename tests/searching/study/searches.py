@@ -1,4 +1,4 @@
-"""Studies made by hand, one trial after the other."""
+"""Studies built by hand, trial by trial."""
 
 import math
 
@@ -28,7 +28,7 @@ def add(
     state: TrialState = TrialState.COMPLETE,
     space: dict[str, BaseDistribution] = SPACE,
 ) -> None:
-    """Add a trial that ended."""
+    """Add an ended trial."""
     study.add_trial(
         create_trial(
             state=state,
@@ -43,7 +43,7 @@ def add(
 def searched(
     trials: int, *, steps: int = 0, names: tuple[str, ...] = tuple(SPACE), direction="maximize"
 ) -> optuna.Study:
-    """Return a study of random trials in which the learning rate decides; every fifth is pruned."""
+    """Return random trials whose value depends on the learning rate; every fifth is pruned."""
     rng = np.random.default_rng(0)
     study = optuna.create_study(direction=direction)
     for number in range(trials):

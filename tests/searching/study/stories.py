@@ -1,4 +1,4 @@
-"""Searches without training: a scheduler on a study, and runs that are made up."""
+"""Searches without training: a scheduler on a study, and synthetic runs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ NAMES = [dimension.name for dimension in SPACE]
 
 
 class Story:
-    """A scheduler on a study in memory or in a file, and runs that are made up."""
+    """A scheduler on a study in memory or in a file, and synthetic runs."""
 
     def __init__(
         self, search: Search = SEARCH, *, seeds: int = 1, epochs: int = 90, study: Any = None
@@ -51,7 +51,7 @@ class Story:
         how, maximize = search.objective.aggregate, search.objective.maximize
         value_of = partial(aggregate, how=how, maximize=maximize)
         self.own = OwnTrials(self.study, search.space, self.runs_of, value_of)
-        self.told: list[TrialEnd] = []
+        self.ends: list[TrialEnd] = []
         self.scheduler = StudyScheduler(self.own, search, self.make_trial, 6, epochs)
         self.space = search.space
 
@@ -82,7 +82,7 @@ class Story:
         ]
         for result in results:
             self.scheduler.end(trial, result)
-        self.told.append(self.scheduler.tell(trial, results))
+        self.ends.append(self.scheduler.tell(trial, results))
 
 
 def value_of(trial: Trial) -> float:
@@ -95,7 +95,7 @@ def value_at(run: Run) -> float:
 
 
 def search_through(story: Story, most: int = 100) -> list[Run]:
-    """Let it propose until it stops, answering with what depends on the point alone."""
+    """Ask for trials until there are no more; the value of each depends only on its point."""
     runs = []
     for _ in range(most):
         trial = story.scheduler.ask()

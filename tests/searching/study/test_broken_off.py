@@ -1,4 +1,4 @@
-"""Searches that are interrupted at every moment in turn, and go on: without training."""
+"""Searches that are interrupted at every moment in turn, and resumed: without training."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ Tick = Callable[[], None]
 
 
 def accuracy(run: Run, epoch: int) -> float:
-    """What a run reaches at an epoch: a seed changes it a little, and the order of points never."""
+    """Return the accuracy of a run at an epoch; seeds are too close to reorder the points."""
     return (value_at(run) + run.parameters.global_seed / 1000) * epoch / EPOCHS
 
 
@@ -45,7 +45,7 @@ def epochs_of(run: Run, first: int, last: int) -> Progress:
 
 
 class Scripted:
-    """An executor whose runs have ten epochs an event, and go on from their checkpoint."""
+    """An executor whose runs have ten epochs per event and resume from their checkpoint."""
 
     def __init__(self, slots: int, tick: Tick, crashes: int = 0) -> None:
         self.slots = slots
@@ -74,16 +74,16 @@ class Scripted:
 
     def events(self, timeout: float) -> Sequence[Event]:
         self.tick()
-        found = [queue.popleft() for queue in self._runs.values()]
+        events = [queue.popleft() for queue in self._runs.values()]
         self._runs = {run_id: queue for run_id, queue in self._runs.items() if queue}
-        for event in found:
+        for event in events:
             if isinstance(event, Progress):
                 self._reached[event.run_id] = event.last_epoch
-        return found
+        return events
 
     def stop(self, run_id: str) -> None:
         self.tick()
-        if run_id not in self._runs:  # It has ended by itself.
+        if run_id not in self._runs:  # It has ended already.
             return
         reached = self._reached[run_id]
         ends = [stopped(run_id)]
@@ -97,7 +97,7 @@ class Scripted:
 
 
 class Held:
-    """Claims that can be looked at."""
+    """Claims that a test can inspect."""
 
     def __init__(self) -> None:
         self.held: set[str] = set()
@@ -112,37 +112,37 @@ class Held:
 
 
 class Watched:
-    """A scheduler whose calls are moments too; it counts what it is told."""
+    """A scheduler whose calls are moments too; it counts the calls of `tell` by trial."""
 
     def __init__(self, inner: Scheduler, tick: Tick) -> None:
         self.inner = inner
         self.tick = tick
-        self.told: Counter[int] = Counter()
+        self.ended: Counter[int] = Counter()
 
     def ask(self) -> Trial | None:
         self.tick()
         return self.inner.ask()
 
     def report(self, trial: Trial, progress: Progress) -> bool:
-        goes_on = self.inner.report(trial, progress)
+        is_continued = self.inner.report(trial, progress)
         self.tick()
-        return goes_on
+        return is_continued
 
     def end(self, trial: Trial, result: Result) -> bool:
-        goes_on = self.inner.end(trial, result)
+        is_continued = self.inner.end(trial, result)
         self.tick()
-        return goes_on
+        return is_continued
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
         self.tick()
-        self.told[trial.number] += 1
+        self.ended[trial.number] += 1
         end = self.inner.tell(trial, results)
         self.tick()
         return end
 
 
 class World:
-    """What outlives a process: the store and the checkpoints; and the moments of the next one."""
+    """What outlives a process: the store and the checkpoints. Counts moments of the next one."""
 
     def __init__(self, slots: int = 1, crashes: int = 0) -> None:
         self.slots = slots
@@ -152,7 +152,7 @@ class World:
         self.moments = 0
 
     def sweep(self, scheduler: Scheduler, *, at: int = 0, times: int = 1) -> bool:
-        """Sweep as one process does; return whether an interruption at a moment ended it."""
+        """Sweep as one process does; return whether an interruption ended it."""
         self.moments = 0
 
         def tick() -> None:
@@ -175,14 +175,14 @@ class World:
         finally:
             self.tracker.close(State.KILLED, {})
             self.crashes = 0
-            assert set(watched.told.values()) <= {1}
+            assert set(watched.ended.values()) <= {1}
             if times == 1:
                 assert not claims.held
         return False
 
 
-def found_by(story: Story) -> list[tuple[dict, str, float | None]]:
-    return [(one.params, one.state.name, one.value) for one in proposed(story.own.study)]
+def trials_of(story: Story) -> list[tuple[dict, str, float | None]]:
+    return [(trial.params, trial.state.name, trial.value) for trial in proposed(story.own.study)]
 
 
 RANDOM = replace(SEARCH, trials=3, sampler=Sampler("random", seed=3, startup=1))
@@ -206,7 +206,7 @@ SEARCHES = {
 
 
 @pytest.mark.parametrize(("search", "seeds", "slots", "crashes"), SEARCHES.values(), ids=SEARCHES)
-def test_a_search_that_is_interrupted_at_any_moment_goes_on_as_one_that_was_not(
+def test_a_search_interrupted_at_any_moment_resumes_as_if_undisturbed(
     search: Search, seeds: int, slots: int, crashes: int
 ) -> None:
     interrupt_at_every_moment(search, seeds, slots, crashes, times=1)
@@ -214,7 +214,7 @@ def test_a_search_that_is_interrupted_at_any_moment_goes_on_as_one_that_was_not(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["two seeds", "a worker that died"])
-def test_so_does_one_that_is_interrupted_a_second_time_in_the_middle_of_a_step(name: str) -> None:
+def test_a_second_interruption_in_the_middle_of_a_step_changes_nothing(name: str) -> None:
     interrupt_at_every_moment(*SEARCHES[name], times=2)
 
 
@@ -223,7 +223,7 @@ def interrupt_at_every_moment(
 ) -> None:
     world, story = World(slots, crashes), Story(search, seeds=seeds, epochs=EPOCHS)
     assert not world.sweep(story.scheduler)
-    undisturbed = found_by(story)
+    undisturbed = trials_of(story)
     assert len(undisturbed) == search.trials
     if search.pruner.name != "none":
         assert {"COMPLETE", "PRUNED"} <= {state for _, state, _ in undisturbed}
@@ -231,19 +231,19 @@ def interrupt_at_every_moment(
     for moment in range(1, moments):
         world, first = World(slots, crashes), Story(search, seeds=seeds, epochs=EPOCHS)
         assert world.sweep(first.scheduler, at=moment, times=times)
-        recover(first.own.study, [one.name for one in search.space])
+        recover(first.own.study, [dimension.name for dimension in search.space])
         second = Story(search, seeds=seeds, epochs=EPOCHS, study=first.study)
         assert not world.sweep(second.scheduler)
-        found = found_by(second)
+        trials = trials_of(second)
         if slots == 1:
-            assert found == undisturbed, moment
+            assert trials == undisturbed, moment
         else:  # Their order depends on which worker is free first.
-            assert len(found) == len(undisturbed)
-            assert all(one in undisturbed for one in found), moment
+            assert len(trials) == len(undisturbed)
+            assert all(trial in undisturbed for trial in trials), moment
 
 
 @pytest.mark.parametrize("slots", [1, 2])
-def test_a_fixed_list_that_is_interrupted_at_any_moment_goes_on_to_its_end(slots: int) -> None:
+def test_a_fixed_list_interrupted_at_any_moment_is_completed(slots: int) -> None:
     story = Story(seeds=2, epochs=EPOCHS)
     points = [{"l2": l2, "batch_size": 16, "hidden": "50"} for l2 in (0.1, 0.01, 0.1)]
     trials = [story.make_trial(number, values) for number, values in enumerate(points)]
@@ -254,5 +254,5 @@ def test_a_fixed_list_that_is_interrupted_at_any_moment_goes_on_to_its_end(slots
         world = World(slots)
         assert world.sweep(FixedScheduler(trials), at=moment)
         assert not world.sweep(FixedScheduler(trials))
-        assert {one.state for one in world.tracker.find().values()} == {State.FINISHED}
+        assert {result.state for result in world.tracker.find().values()} == {State.FINISHED}
         assert len(world.tracker.find()) == 4

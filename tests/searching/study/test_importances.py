@@ -1,4 +1,4 @@
-"""Which parameters are said to have mattered."""
+"""Which parameters are reported as having mattered."""
 
 import optuna
 import pytest
@@ -6,7 +6,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 from searches import SPACE, add, searched
 
-from signs_sweep.searching.study.importances import importances, in_words
+from signs_sweep.searching.study.importances import describe_importances, importances
 
 
 def test_the_parameter_that_decides_comes_first_with_most_of_the_shares() -> None:
@@ -22,7 +22,7 @@ def test_the_same_study_gives_the_same_shares() -> None:
     assert importances(searched(12)) == importances(searched(12))
 
 
-def test_it_does_not_matter_whether_large_or_small_is_good() -> None:
+def test_shares_do_not_depend_on_the_direction() -> None:
     assert importances(searched(12)) == importances(searched(12, direction="minimize"))
 
 
@@ -51,11 +51,11 @@ def test_equal_values_have_no_shares() -> None:
     assert importances(study) == {}
 
 
-def test_values_too_close_for_a_forest_to_tell_apart_have_no_shares() -> None:
+def test_values_too_close_for_a_forest_to_separate_have_no_shares() -> None:
     study = optuna.create_study()
     for number in range(10):
         add(study, {"l2": 0.01 + number / 100, "keep_prob": 0.5 + number / 20}, number * 1e-10)
-    assert importances(study) == {}  # Optuna itself answers: a half each
+    assert importances(study) == {}  # Optuna itself returns a half each.
 
 
 def test_values_that_are_not_finite_and_trials_that_did_not_complete_do_not_count() -> None:
@@ -74,29 +74,29 @@ def test_trials_from_different_ranges_have_no_shares() -> None:
     assert importances(study) == {}
 
 
-def test_nothing_is_said_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     for trials in (0, 1, 5, 12):
         importances(searched(trials))
     assert capfd.readouterr() == ("", "")
 
 
-def test_words_name_what_mattered_and_what_did_not() -> None:
+def test_the_text_names_what_mattered_and_what_did_not() -> None:
     shares = {"learning_rate": 0.62, "l2": 0.25, "hidden": 0.08, "keep_prob": 0.05}
-    assert in_words(shares, 40) == (
+    assert describe_importances(shares, 40) == (
         "learning_rate mattered most (62 % of the variation in value), then l2 (25 %). "
         "hidden and keep_prob hardly mattered."
     )
 
 
-def test_words_of_few_trials_say_that_they_are_a_hint() -> None:
-    assert in_words({"l2": 0.5, "hidden": 0.3, "keep_prob": 0.2}, 8) == (
+def test_the_text_calls_the_shares_of_few_trials_a_hint() -> None:
+    assert describe_importances({"l2": 0.5, "hidden": 0.3, "keep_prob": 0.2}, 8) == (
         "l2 mattered most (50 % of the variation in value), then hidden (30 %) and "
-        "keep_prob (20 %). From 8 completed trials only: a hint, not a finding."
+        "keep_prob (20 %). With only 8 completed trials, this is a hint, not a finding."
     )
-    assert "hint" not in in_words({"l2": 0.5, "hidden": 0.5}, 20)
+    assert "hint" not in describe_importances({"l2": 0.5, "hidden": 0.5}, 20)
 
 
-def test_without_shares_words_say_that_nothing_can_be_told() -> None:
-    told = "Which parameter mattered cannot be told from"
-    assert in_words({}, 1) == f"{told} 1 completed trial."
-    assert in_words({}, 0) == f"{told} 0 completed trials."
+def test_without_shares_the_text_names_no_parameter() -> None:
+    unclear = "Which parameter mattered is unclear from"
+    assert describe_importances({}, 1) == f"{unclear} 1 completed trial."
+    assert describe_importances({}, 0) == f"{unclear} 0 completed trials."

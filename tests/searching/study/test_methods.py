@@ -1,4 +1,4 @@
-"""Samplers and pruners: every argument that decides a point is written out."""
+"""Samplers and pruners: every argument that affects points is written out."""
 
 import inspect
 import json
@@ -18,21 +18,21 @@ from signs_sweep.spec.search import PrunerName, SamplerName
 LEFT_TO_OPTUNA = {
     "warn_independent_sampling": "decides whether a warning is logged",
     "warn_asynchronous_seeding": "decides whether a warning is logged",
-    "categorical_distance_func": "Optuna 4 alone has it, None by default",
+    "categorical_distance_func": "exists only in Optuna 4, None by default",
 }
 """Arguments that are left to Optuna's defaults, and why."""
 
 
 def parameters_of(kind: type) -> set[str]:
     parameters = inspect.signature(kind.__init__).parameters.values()
-    return {one.name for one in parameters if one.kind is not one.VAR_POSITIONAL} - {
+    return {item.name for item in parameters if item.kind is not item.VAR_POSITIONAL} - {
         "self",
         "kwargs",
     }
 
 
 @pytest.mark.parametrize("name", get_args(SamplerName))
-def test_every_argument_of_a_sampler_that_decides_a_point_is_written_out(name: str) -> None:
+def test_every_argument_of_a_sampler_that_affects_points_is_written_out(name: str) -> None:
     kind = getattr(optuna.samplers, methods._SAMPLERS[name][0])
     given = set(methods.sampler_arguments(Sampler(name, seed=0, startup=4)))
     assert parameters_of(kind) - set(LEFT_TO_OPTUNA) == given
@@ -45,7 +45,7 @@ def test_every_argument_of_a_pruner_is_written_out(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", get_args(SamplerName))
-def test_the_arguments_are_those_that_the_sampler_is_made_with(
+def test_the_sampler_is_constructed_with_these_arguments(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     made = []
@@ -56,8 +56,8 @@ def test_the_arguments_are_those_that_the_sampler_is_made_with(
     changing = {"seed", "independent_sampler"}
     given = methods.sampler_arguments(sampler)
     assert made[0].keys() == given.keys()
-    assert {one: made[0][one] for one in given.keys() - changing} == {
-        one: given[one] for one in given.keys() - changing
+    assert {name: made[0][name] for name in given.keys() - changing} == {
+        name: given[name] for name in given.keys() - changing
     }
 
 
@@ -67,7 +67,7 @@ def test_tpe_weighs_trials_as_optuna_does_by_default(trials: int) -> None:
     np.testing.assert_array_equal(methods.latest_25_in_full(trials), tpe.default_weights(trials))
 
 
-def test_proposals_are_json_and_change_with_what_the_spec_says() -> None:
+def test_proposals_are_json_and_change_with_the_spec() -> None:
     before = methods.proposals(SEARCH, 90)
     assert json.loads(json.dumps(before)) == before
     for change in (

@@ -1,4 +1,4 @@
-"""Trials that somebody else put into the study of a search."""
+"""Foreign trials in the study of a search."""
 
 import math
 from dataclasses import replace
@@ -25,7 +25,7 @@ POINT = {"l2": 0.01, "batch_size": 32, "hidden": "50"}
 
 
 def put(study: optuna.Study, params: dict, value: float | None = 0.99, **changes: Any) -> None:
-    """Add a trial as anybody can."""
+    """Add a foreign trial."""
     if "distributions" not in changes:
         changes["distributions"] = {name: OURS[name] for name in params}
     study.add_trial(create_trial(params=params, value=value, **changes))
@@ -38,10 +38,12 @@ FOREIGN = {
     "l2=5.0 is outside the space": lambda study: put(
         study, POINT | {"l2": 5.0}, distributions=OURS | WIDE
     ),
-    "l2 was chosen from another range": lambda study: put(study, POINT, distributions=OURS | WIDE),
+    "l2 was drawn from a different range": lambda study: put(
+        study, POINT, distributions=OURS | WIDE
+    ),
     "dropout is not searched": lambda study: put(study, {"dropout": 0.5}, distributions=ODD),
     "no l2": lambda study: put(study, {"batch_size": 32, "hidden": "50"}),
-    "its runs are those of another search": lambda study: put(
+    "its runs belong to a different search": lambda study: put(
         study, POINT, user_attrs={"runs": ["3f9a0c12ab7e-1500"]}
     ),
     "batch_size=-16 is outside the space": lambda study: put(
@@ -54,18 +56,18 @@ MORE = {
         study, POINT, None, state=TrialState.PRUNED, intermediate_values={10: 0.99}
     ),
     "failed": lambda study: put(study, POINT, None, state=TrialState.FAIL),
-    "failed by itself": lambda study: put(
+    "failed in training": lambda study: put(
         study, POINT, None, state=TrialState.FAIL, user_attrs={"signs_sweep.message": "it broke"}
     ),
     "running elsewhere": lambda study: put(
         study, {"dropout": 0.5}, None, state=TrialState.RUNNING, distributions=ODD
     ),
-    "without runs any more": lambda study: put(study, POINT, user_attrs={"runs": []}),
+    "no runs left": lambda study: put(study, POINT, user_attrs={"runs": []}),
 }
 
 
 @pytest.mark.parametrize("why", FOREIGN)
-def test_a_trial_of_somebody_else_is_left_out_and_it_is_said_why(why: str) -> None:
+def test_a_foreign_trial_is_excluded_with_the_reason(why: str) -> None:
     story = Story()
     search_through(story, most=2)
     FOREIGN[why](story.study)
@@ -73,50 +75,50 @@ def test_a_trial_of_somebody_else_is_left_out_and_it_is_said_why(why: str) -> No
     assert count_done(story.own.study) == 2
     assert story.own.study.best_value < 0.99
     assert len(search_through(story)) == 4, "it does not count"
-    assert [one.number for one in story.own.study.trials] == [0, 1, 3, 4, 5, 6]
+    assert [trial.number for trial in story.own.study.trials] == [0, 1, 3, 4, 5, 6]
 
 
-def test_a_copy_of_a_trial_with_another_value_is_left_out() -> None:
+def test_a_copy_of_a_trial_with_a_different_value_is_excluded() -> None:
     story = Story()
     search_through(story, most=2)
     first = story.study.trials[0]
     put(story.study, first.params, 0.98, user_attrs=first.user_attrs)
-    assert story.own.left_out() == [(2, "its value is not that of its runs")]
+    assert story.own.left_out() == [(2, "its value does not match its runs")]
     assert story.own.study.best_value < 0.98
 
 
 @pytest.mark.parametrize("name", ["tpe", "qmc"])
 @pytest.mark.parametrize("put_in", [*FOREIGN.values(), *MORE.values()], ids=[*FOREIGN, *MORE])
-def test_proposals_pruning_and_pictures_do_not_depend_on_trials_that_are_left_out(
+def test_proposals_pruning_and_pictures_do_not_depend_on_excluded_trials(
     put_in: Any, name: str
 ) -> None:
     pruner = replace(NO_PRUNER, name="median", startup=1, interval=10)
     search = replace(SEARCH, sampler=Sampler(name, seed=3, startup=2), pruner=pruner)
 
     def searched(*, is_disturbed: bool) -> tuple[Story, list[bool]]:
-        story, goes_on = Story(search), []
+        story, continued = Story(search), []
         for number in range(6):
             if is_disturbed and number in (2, 4):
                 put_in(story.study)
             trial = story.scheduler.ask()
             accuracy = 0.5 + 0.02 * (-1) ** number
-            goes_on.append(story.scheduler.report(trial, story.progress(trial, [accuracy] * 40)))
+            continued.append(story.scheduler.report(trial, story.progress(trial, [accuracy] * 40)))
             story.finish(trial, accuracy)
         assert story.scheduler.ask() is None
-        return story, goes_on
+        return story, continued
 
-    alone, goes_on = searched(is_disturbed=False)
-    among, goes_on_too = searched(is_disturbed=True)
-    assert goes_on_too == goes_on
-    assert set(goes_on) == {True, False}
-    assert [one.params for one in among.own.study.trials if one.state.is_finished()] == [
-        one.params for one in alone.own.study.trials
+    clean, continued = searched(is_disturbed=False)
+    mixed, continued_when_mixed = searched(is_disturbed=True)
+    assert continued_when_mixed == continued
+    assert set(continued) == {True, False}
+    assert [trial.params for trial in mixed.own.study.trials if trial.state.is_finished()] == [
+        trial.params for trial in clean.own.study.trials
     ]
-    assert shown_plots(among.own.study) == shown_plots(alone.own.study)
-    if "intermediate_values" in shown_plots(among.own.study):
-        figure = PLOTS["intermediate_values"].draw(among.own.study, "val_accuracy")
+    assert shown_plots(mixed.own.study) == shown_plots(clean.own.study)
+    if "intermediate_values" in shown_plots(mixed.own.study):
+        figure = PLOTS["intermediate_values"].draw(mixed.own.study, "val_accuracy")
         assert [line.name for line in figure.data] == [
-            f"Trial{one.number}" for one in among.own.study.trials if one.intermediate_values
+            f"Trial{trial.number}" for trial in mixed.own.study.trials if trial.intermediate_values
         ], "numbers in plots are those of the study"
 
 
@@ -130,7 +132,7 @@ def test_proposals_pruning_and_pictures_do_not_depend_on_trials_that_are_left_ou
         ({}, {}),
     ],
 )
-def test_a_point_that_a_user_enqueues_is_trained_and_the_rest_of_it_is_proposed(
+def test_an_enqueued_point_is_trained_and_completed_by_the_sampler(
     enqueued: dict, trained: dict
 ) -> None:
     story = Story()
@@ -162,9 +164,7 @@ def test_a_point_that_a_user_enqueues_is_trained_and_the_rest_of_it_is_proposed(
         ({"dropout": 0.5}, "dropout is not searched"),
     ],
 )
-def test_a_point_that_a_user_enqueues_outside_the_space_is_refused(
-    enqueued: dict, why: str
-) -> None:
+def test_an_enqueued_point_outside_the_space_is_refused(enqueued: dict, why: str) -> None:
     study = optuna.create_study(direction="maximize")
     study.enqueue_trial(enqueued)
     study.enqueue_trial(POINT)
@@ -173,40 +173,38 @@ def test_a_point_that_a_user_enqueues_outside_the_space_is_refused(
     assert (trial.number, trial.runs[0].parameters.batch_size) == (1, 32)
     refused = study.trials[0]
     assert refused.state is TrialState.FAIL
-    ((number, said),) = Story(study=study).own.left_out()
-    assert number == 0
-    assert said == why
+    assert Story(study=study).own.left_out() == [(0, why)]
 
 
 NUMBERS = (
-    Categories("batch_size", tuple(Choice(str(one), {"batch_size": one}) for one in (8, 64))),
+    Categories("batch_size", tuple(Choice(str(size), {"batch_size": size}) for size in (8, 64))),
     Categories("l2", tuple(Choice(text, {"l2": float(text)}) for text in ("0", "0.01"))),
     Categories("keep_prob, l2", (Choice("1, 0", {"keep_prob": 1.0}),)),
 )
 
 
-def test_choices_are_in_the_study_as_the_numbers_they_are() -> None:
+def test_choices_that_are_numbers_are_stored_as_numbers() -> None:
     search = replace(SEARCH, space=NUMBERS)
     story = Story(search)
     story.study.enqueue_trial({"batch_size": 64, "l2": 0})
     story.study.enqueue_trial({"batch_size": "8", "l2": "0.01"})
     runs = search_through(story)
-    assert [(one.parameters.batch_size, one.parameters.l2) for one in runs][:2] == [
+    assert [(run.parameters.batch_size, run.parameters.l2) for run in runs][:2] == [
         (64, 0.0),
         (8, 0.01),
     ]
     first, second = (trial.params for trial in story.study.trials[:2])
     assert first == {"batch_size": 64, "l2": 0.0, "keep_prob, l2": "1, 0"}
     assert second == {"batch_size": 8, "l2": 0.01, "keep_prob, l2": "1, 0"}
-    assert [type(one) for one in second.values()] == [int, float, str]
+    assert [type(value) for value in second.values()] == [int, float, str]
 
 
-def test_a_study_of_an_earlier_version_with_numbers_as_text_goes_on(tmp_path: Path) -> None:
+def test_a_study_of_an_earlier_version_with_numbers_as_text_continues(tmp_path: Path) -> None:
     search = replace(SEARCH, space=NUMBERS, trials=4, sampler=Sampler("grid", 3, 2))
     study = open_study(f"sqlite:///{tmp_path}/o.db", "toy", {}, {}, maximize=True, metric="m")
     texts = {
-        one.name: CategoricalDistribution([choice.text for choice in one.choices])
-        for one in NUMBERS
+        categories.name: CategoricalDistribution([choice.text for choice in categories.choices])
+        for categories in NUMBERS
     }
     earlier = {"batch_size": "8", "l2": "0.01", "keep_prob, l2": "1, 0"}
     runs = Story(search).runs_of({"batch_size": 8, "l2": 0.01, "keep_prob": 1.0})
@@ -224,14 +222,14 @@ def test_a_study_of_an_earlier_version_with_numbers_as_text_goes_on(tmp_path: Pa
     assert len(points) == 4
 
 
-def test_a_trial_that_keeps_optuna_from_proposing_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_a_foreign_trial_that_prevents_proposals_is_an_error(tmp_path: Path) -> None:
     study = open_study(f"sqlite:///{tmp_path}/o.db", "toy", {}, {}, maximize=True, metric="m")
     put(study, {"l2": 1}, distributions={"l2": IntDistribution(0, 3)})
     with pytest.raises(UsageError, match="trial 0 of the study 'toy', which signs-sweep did not"):
         OwnTrials(study, SPACE, lambda _: [], max)
 
 
-def test_a_point_of_a_user_that_was_half_chosen_is_asked_again() -> None:
+def test_an_enqueued_point_that_was_half_chosen_is_proposed_again() -> None:
     study = optuna.create_study(direction="maximize")
     study.enqueue_trial({"hidden": "50"})
     study.ask({"l2": OURS["l2"]})  # Killed here.
@@ -241,49 +239,49 @@ def test_a_point_of_a_user_that_was_half_chosen_is_asked_again() -> None:
     assert run.model.hidden == (50,)
 
 
-def test_what_runs_elsewhere_with_other_parameters_is_left_alone() -> None:
+def test_a_running_foreign_trial_with_other_parameters_is_not_touched() -> None:
     study = optuna.create_study(direction="maximize")
-    theirs = study.ask(ODD)
+    foreign = study.ask(ODD)
     story = Story(study=study)
     assert recover(story.own.study, NAMES) == 0
     assert story.own.left_out() == [(0, "dropout is not searched")]
-    assert study.trials[theirs.number].state is TrialState.RUNNING
+    assert study.trials[foreign.number].state is TrialState.RUNNING
 
 
 @pytest.mark.parametrize("directions", [["minimize"], ["maximize", "minimize"]])
-def test_an_empty_study_of_somebody_else_with_other_directions_is_left_alone(
+def test_an_empty_foreign_study_with_other_directions_is_not_touched(
     tmp_path: Path, directions: list[str]
 ) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
-    theirs = optuna.create_study(storage=url, study_name="toy", directions=directions)
-    with pytest.raises(UsageError, match="was not made by signs-sweep"):
+    foreign = optuna.create_study(storage=url, study_name="toy", directions=directions)
+    with pytest.raises(UsageError, match="was not created by signs-sweep"):
         open_study(url, "toy", {}, {}, maximize=True, metric="m")
-    assert theirs.user_attrs == {}
+    assert foreign.user_attrs == {}
 
 
 @pytest.mark.parametrize("state", [TrialState.COMPLETE, TrialState.FAIL])
 @pytest.mark.parametrize("pruner", ["none", "median"])
-def test_a_trial_under_way_that_somebody_else_ends_is_left_out(
+def test_an_open_trial_that_is_ended_outside_the_search_is_excluded(
     pruner: str, state: TrialState
 ) -> None:
     story = Story(replace(SEARCH, pruner=replace(NO_PRUNER, name=pruner, interval=10), trials=2))
     trial = story.scheduler.ask()
     story.study.tell(trial.number, 0.99 if state is TrialState.COMPLETE else None, state)
-    goes_on = story.scheduler.report(trial, story.progress(trial, [0.5] * 40))
-    assert goes_on == (pruner == "none")
+    is_continued = story.scheduler.report(trial, story.progress(trial, [0.5] * 40))
+    assert is_continued == (pruner == "none")
     story.finish(trial, 0.5)
-    assert (story.told[0].state, story.told[0].value) == (domain.TrialState.STOPPED, None)
-    assert story.told[0].why == "it was ended outside this search"
+    assert (story.ends[0].state, story.ends[0].value) == (domain.TrialState.STOPPED, None)
+    assert story.ends[0].why == "it was ended outside this search"
     assert len(search_through(story)) == 2
     assert story.own.study.best_value < 0.99
     assert len(story.own.left_out()) == (state is TrialState.COMPLETE)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_trial_whose_value_is_not_finite_has_failed_and_counts(value: float) -> None:
+def test_a_trial_with_a_value_that_is_not_finite_fails_and_counts(value: float) -> None:
     story = Story(replace(SEARCH, trials=1), seeds=2)
     trial = story.scheduler.ask()
     story.finish(trial, 0.5, value)
-    assert story.told[0].state is domain.TrialState.FAILED
-    assert story.told[0].why == "its val_accuracy is not a finite number"
+    assert story.ends[0].state is domain.TrialState.FAILED
+    assert story.ends[0].why == "its val_accuracy is not a finite number"
     assert story.scheduler.ask() is None

@@ -1,4 +1,4 @@
-"""The page made of a search: which plots are on it, and that it can be read anywhere."""
+"""The page of a search: which plots are on it, and that it works offline."""
 
 import math
 import re
@@ -27,7 +27,7 @@ def test_the_page_holds_plotly_once_and_loads_nothing(page: str) -> None:
     assert page.count('class="plotly-graph-div"') == len(PLOTS)
 
 
-def test_the_page_says_what_is_seen_and_how_to_read_it(page: str) -> None:
+def test_the_page_explains_how_to_read_each_plot(page: str) -> None:
     for name, plot in PLOTS.items():
         assert f"<h2>{plot.title}</h2>" in page
         assert f"<p>{plot.reading.format('val_accuracy')}</p>" in page
@@ -36,7 +36,7 @@ def test_the_page_says_what_is_seen_and_how_to_read_it(page: str) -> None:
     assert "a hint, not a finding.</p>" in page
 
 
-def test_all_that_ended_or_runs_is_counted() -> None:
+def test_ended_and_running_trials_are_counted() -> None:
     study = searched(6)
     study.ask(SPACE)
     add(study, {"l2": 0.1}, None, state=TrialState.FAIL)
@@ -56,7 +56,7 @@ def test_the_line_of_best_values_is_level_between_trials() -> None:
     assert (best.name, best.mode, best.line.shape) == ("Best Value", "lines", "hv")
 
 
-def test_the_importances_are_those_of_the_words() -> None:
+def test_the_bars_are_the_importances_of_the_text() -> None:
     study = searched(20)
     (bars,) = PLOTS["importances"].draw(study, "loss").data
     assert dict(zip(bars.y, bars.x, strict=True)) == pytest.approx(importances(study))
@@ -81,18 +81,18 @@ def test_small_numbers_are_written_as_powers_of_ten() -> None:
     ],
     ids=["none", "one", "one with steps", "two", "one parameter", "no steps", "all"],
 )
-def test_what_cannot_show_anything_yet_is_left_out(study, plots: list[str]) -> None:
+def test_plots_that_cannot_show_anything_yet_are_omitted(study, plots: list[str]) -> None:
     assert shown_plots(study()) == plots
 
 
-def test_equal_values_compare_no_parameters() -> None:
+def test_with_equal_values_no_plot_compares_parameters() -> None:
     study = optuna.create_study()
     for number in range(8):
         add(study, {"l2": 0.01 + number / 100, "keep_prob": 0.5 + number / 20}, 0.5)
     assert shown_plots(study) == ["history", "slice"]
 
 
-def test_of_trials_that_all_failed_or_were_pruned_only_steps_are_shown() -> None:
+def test_if_all_trials_failed_or_were_pruned_only_steps_are_shown() -> None:
     study = optuna.create_study()
     add(study, {"l2": 0.1}, None, steps=4, state=TrialState.FAIL)
     assert shown_plots(study) == []
@@ -100,14 +100,14 @@ def test_of_trials_that_all_failed_or_were_pruned_only_steps_are_shown() -> None
     assert shown_plots(study) == ["intermediate_values"]
 
 
-def test_where_there_is_nothing_to_see_there_is_no_page() -> None:
+def test_without_plots_there_is_no_page() -> None:
     study = optuna.create_study()
     assert draw_search(study, "loss") == {}
     add(study, {"l2": 0.1}, math.inf)
     assert draw_search(study, "loss") == {}
 
 
-def test_a_bug_in_a_plot_stands_in_a_file_and_leaves_the_others(
+def test_a_bug_in_a_plot_is_written_to_a_file_and_the_other_plots_are_drawn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(study: optuna.Study, objective: str) -> None:
@@ -121,7 +121,7 @@ def test_a_bug_in_a_plot_stands_in_a_file_and_leaves_the_others(
     assert 'id="history"' not in files["search.html"].decode()
 
 
-def test_nothing_but_the_page_comes_of_it(capfd: pytest.CaptureFixture[str]) -> None:
+def test_drawing_the_page_has_no_side_effects(capfd: pytest.CaptureFixture[str]) -> None:
     study = searched(6, steps=3)
     before = study.trials, dict(mpl.rcParams), optuna.logging.get_verbosity()
     draw_search(study, "loss")

@@ -1,4 +1,4 @@
-"""A study as a scheduler: Optuna proposes, and hears what came of it."""
+"""A study as a scheduler: Optuna proposes trials and gets their results."""
 
 import itertools
 import math
@@ -23,7 +23,7 @@ from signs_sweep.searching.study.storage import recover
 from signs_sweep.spec import Categories, Choice, Objective, Range, Sampler, Search
 
 
-def test_it_proposes_as_many_trials_as_are_wanted_within_the_space() -> None:
+def test_it_proposes_the_requested_number_of_trials_within_the_space() -> None:
     story = Story()
     runs = search_through(story)
     assert len(runs) == 6
@@ -31,9 +31,9 @@ def test_it_proposes_as_many_trials_as_are_wanted_within_the_space() -> None:
         assert 1e-4 <= run.parameters.l2 <= 0.1
         assert run.parameters.batch_size in (16, 32, 48, 64)
         assert run.model in (Dense((25, 12)), Dense((50,)))
-        assert run.run_id, "the numbers can be named"
+        assert run.run_id, "the values can be hashed"
     assert story.scheduler.ask() is None
-    assert [end.state for end in story.told] == [TrialState.COMPLETE] * 6
+    assert [end.state for end in story.ends] == [TrialState.COMPLETE] * 6
     assert story.study.trials[0].user_attrs["runs"] == [runs[0].run_id]
 
 
@@ -60,7 +60,7 @@ def test_the_same_seed_proposes_the_same_points(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["tpe", "random"])
 @pytest.mark.parametrize("killed_at", [0, 1, 3, 5])
-def test_a_search_that_was_killed_proposes_what_it_would_have_anyway(
+def test_a_search_that_was_killed_resumes_with_the_same_points(
     tmp_path: Path, name: str, killed_at: int
 ) -> None:
     search = replace(SEARCH, sampler=Sampler(name, seed=3, startup=2))
@@ -91,7 +91,7 @@ def test_more_trials_can_be_added_later() -> None:
     assert len(search_through(longer)) == 2
 
 
-def test_the_grid_is_gone_through_once_in_the_order_written() -> None:
+def test_the_grid_is_traversed_once_in_the_order_of_the_spec() -> None:
     space = (
         Categories("l2", tuple(Choice(str(value), {"l2": value}) for value in (0.1, 0.01))),
         Range("batch_size", 16, 48, log=False, step=16, is_integer=True),
@@ -115,7 +115,7 @@ def test_the_grid_is_gone_through_once_in_the_order_written() -> None:
         ("lower_bound", False, 0.7 + 4.302652729911275 * 0.2645751311064591 / math.sqrt(3)),
     ],
 )
-def test_replicates_become_one_value(how: str, maximize: bool, expected: float) -> None:
+def test_replicates_are_aggregated(how: str, maximize: bool, expected: float) -> None:
     values = [0.8, 0.4, 0.9]
     objective = Objective("val_accuracy", maximize=maximize, aggregate=how)
     story = Story(replace(SEARCH, objective=objective), seeds=3)
@@ -126,7 +126,7 @@ def test_replicates_become_one_value(how: str, maximize: bool, expected: float) 
     assert kept == {run.run_id: value for run, value in zip(trial.runs, values, strict=True)}
 
 
-def test_a_run_that_fails_fails_its_trial_and_the_others_are_not_wanted() -> None:
+def test_a_run_that_fails_fails_its_trial_and_the_other_runs_are_not_trained() -> None:
     story = Story(seeds=2)
     trial = story.scheduler.ask()
     failed = Result(trial.runs[0].run_id, State.FAILED, message="the loss is nan in epoch 3")
@@ -137,7 +137,7 @@ def test_a_run_that_fails_fails_its_trial_and_the_others_are_not_wanted() -> Non
     assert count_done(story.study) == 1
 
 
-def test_a_run_that_is_worse_than_the_others_at_the_same_epoch_is_pruned() -> None:
+def test_a_run_that_is_worse_than_others_at_the_same_epoch_is_pruned() -> None:
     story = Story(replace(SEARCH, pruner=MEDIAN))
     for _ in range(2):
         trial = story.scheduler.ask()
@@ -147,11 +147,11 @@ def test_a_run_that_is_worse_than_the_others_at_the_same_epoch_is_pruned() -> No
     assert story.scheduler.report(good, story.progress(good, [0.6] * 40))
     assert story.scheduler.report(bad, story.progress(bad, [0.4] * 9))
     assert not story.scheduler.report(bad, story.progress(bad, [0.4] * 9, first=10))
-    assert not story.scheduler.report(bad, story.progress(bad, [0.9] * 9, first=19)), "for good"
+    assert not story.scheduler.report(bad, story.progress(bad, [0.9] * 9, first=19)), "final"
     story.finish(bad, 0.4, state=State.KILLED)
     assert story.study.trials[3].state.name == "PRUNED"
     assert story.study.trials[3].intermediate_values == {10: 0.4}
-    assert story.told[-1].why == "worse than others at epoch 10"
+    assert story.ends[-1].why == "worse than others at epoch 10"
 
 
 @pytest.mark.parametrize("pieces", [[90], [1] * 90, [7, 50, 33]])
@@ -173,7 +173,7 @@ def test_what_is_pruned_does_not_depend_on_how_epochs_arrive(pieces: list[int]) 
     assert list(story.study.trials[2].intermediate_values) == [10, 20, 30, 40, 50]
 
 
-def test_with_several_seeds_a_point_that_loses_to_the_best_seed_by_seed_is_pruned() -> None:
+def test_with_several_seeds_a_point_that_loses_to_the_best_by_seed_is_pruned() -> None:
     pruner = replace(NO_PRUNER, name="wilcoxon", startup=2, p=0.1)
     story = Story(replace(SEARCH, pruner=pruner), seeds=8)
     best = story.scheduler.ask()
@@ -192,7 +192,7 @@ def test_with_several_seeds_a_point_that_loses_to_the_best_seed_by_seed_is_prune
     assert end.why == f"worse than the best after {len(wanted)} of 8 seeds"
 
 
-def goes_on(
+def continues(
     story: Story, trial: Trial, accuracies: Sequence[float], held_out: float, loss: float
 ) -> bool:
     count = len(accuracies)
@@ -207,23 +207,23 @@ def test_a_dead_network_is_pruned_and_one_that_learns_is_not() -> None:
     story = Story(replace(SEARCH, pruner=replace(NO_PRUNER, dead=True)))
     trials = [story.scheduler.ask() for _ in range(6)]
     rising = [SIXTH + 0.001 * number for number in range(20)]
-    assert not goes_on(story, trials[0], [SIXTH] * 20, GUESSING + 0.001, GUESSING)
-    assert not goes_on(story, trials[1], [SIXTH] * 20, GUESSING + 1, GUESSING + 1.01), "penalty"
-    assert goes_on(story, trials[2], rising, GUESSING, GUESSING), "slow"
-    assert goes_on(story, trials[3], [SIXTH] * 20, GUESSING - 0.01, GUESSING - 0.01), "below"
-    assert goes_on(story, trials[4], [SIXTH] * 20, GUESSING + 0.3, GUESSING), "overfits"
-    assert goes_on(story, trials[5], [0.4] * 20, GUESSING, GUESSING), "knows something"
+    assert not continues(story, trials[0], [SIXTH] * 20, GUESSING + 0.001, GUESSING)
+    assert not continues(story, trials[1], [SIXTH] * 20, GUESSING + 1, GUESSING + 1.01), "penalty"
+    assert continues(story, trials[2], rising, GUESSING, GUESSING), "slow"
+    assert continues(story, trials[3], [SIXTH] * 20, GUESSING - 0.01, GUESSING - 0.01), "below"
+    assert continues(story, trials[4], [SIXTH] * 20, GUESSING + 0.3, GUESSING), "overfits"
+    assert continues(story, trials[5], [0.4] * 20, GUESSING, GUESSING), "knows something"
     story.finish(trials[0], 0.2, state=State.KILLED)
-    assert story.told[0].state is TrialState.PRUNED
-    assert story.told[0].why == "cannot learn any more since about epoch 15"
+    assert story.ends[0].state is TrialState.PRUNED
+    assert story.ends[0].why == "unable to learn since about epoch 15"
 
 
-def test_a_dead_network_goes_on_where_that_is_not_asked_for() -> None:
+def test_a_dead_network_continues_unless_the_spec_prunes_it() -> None:
     story = Story()
-    assert goes_on(story, story.scheduler.ask(), [SIXTH] * 50, GUESSING, GUESSING)
+    assert continues(story, story.scheduler.ask(), [SIXTH] * 50, GUESSING, GUESSING)
 
 
-def test_a_stepped_value_is_what_a_person_writes() -> None:
+def test_stepped_values_have_no_rounding_errors() -> None:
     space = (Range("keep_prob", 0.7, 1.0, log=False, step=0.1, is_integer=False),)
     story = Story(replace(SEARCH, trials=12, space=space))
     values = {run.parameters.keep_prob for run in search_through(story)}
@@ -232,7 +232,7 @@ def test_a_stepped_value_is_what_a_person_writes() -> None:
 
 
 @pytest.mark.parametrize("state", [State.FINISHED, State.FAILED])
-def test_a_pruned_run_is_pruned_whatever_becomes_of_it_until_it_hears_of_it(state: State) -> None:
+def test_a_pruned_run_stays_pruned_if_it_ends_before_it_is_stopped(state: State) -> None:
     story = Story(replace(SEARCH, pruner=MEDIAN))
     for _ in range(2):
         trial = story.scheduler.ask()
@@ -241,12 +241,12 @@ def test_a_pruned_run_is_pruned_whatever_becomes_of_it_until_it_hears_of_it(stat
     trial = story.scheduler.ask()
     assert not story.scheduler.report(trial, story.progress(trial, [0.4] * 20))
     story.finish(trial, 0.4, state=state)
-    assert story.told[-1].state is TrialState.PRUNED
-    assert story.told[-1].why == "worse than others at epoch 10"
+    assert story.ends[-1].state is TrialState.PRUNED
+    assert story.ends[-1].why == "worse than others at epoch 10"
 
 
 @pytest.mark.parametrize("pieces", [[90], [1] * 90, [40, 50]])
-def test_which_reason_comes_first_does_not_depend_on_how_epochs_arrive(pieces: list[int]) -> None:
+def test_the_first_reason_does_not_depend_on_how_epochs_arrive(pieces: list[int]) -> None:
     pruner = replace(MEDIAN, dead=True, startup=50)
     story = Story(replace(SEARCH, pruner=pruner))
     trial = story.scheduler.ask()
@@ -264,7 +264,7 @@ def test_which_reason_comes_first_does_not_depend_on_how_epochs_arrive(pieces: l
     assert list(story.study.trials[0].intermediate_values) == [10]
 
 
-def test_a_point_that_was_half_chosen_is_not_asked_again_but_proposed_again(tmp_path: Path) -> None:
+def test_a_point_that_was_half_chosen_is_not_enqueued_but_proposed_again(tmp_path: Path) -> None:
     search = replace(SEARCH, sampler=Sampler("random", seed=3, startup=2))
     undisturbed = search_through(Story(search))
     study = open_study(f"sqlite:///{tmp_path}/o.db", "toy", {}, {}, maximize=True, metric="m")
@@ -277,31 +277,33 @@ def test_a_point_that_was_half_chosen_is_not_asked_again_but_proposed_again(tmp_
     assert search_through(Story(search, study=study)) == undisturbed[2:]
 
 
-def test_a_study_that_somebody_else_made_is_left_alone(tmp_path: Path) -> None:
+def test_a_foreign_study_is_not_touched(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
-    theirs = optuna.create_study(storage=url, study_name="toy")
-    theirs.ask()
-    with pytest.raises(UsageError, match="was not made by signs-sweep"):
+    foreign = optuna.create_study(storage=url, study_name="toy")
+    foreign.ask()
+    with pytest.raises(UsageError, match="was not created by signs-sweep"):
         open_study(url, "toy", {}, {}, maximize=True, metric="m")
-    assert theirs.trials[0].state.name == "RUNNING"
-    assert theirs.user_attrs == {}
+    assert foreign.trials[0].state.name == "RUNNING"
+    assert foreign.user_attrs == {}
 
 
-def test_a_study_of_other_settings_is_an_error_that_says_which(tmp_path: Path) -> None:
+def test_a_study_with_different_settings_is_an_error_that_names_them(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
     open_study(url, "toy", {"space": [1], "seeds": [2]}, {}, maximize=True, metric="m")
     with pytest.raises(UsageError, match=r"created with different settings: seeds\."):
         open_study(url, "toy", {"space": [1], "seeds": [3]}, {}, maximize=True, metric="m")
 
 
-def test_a_study_of_an_older_training_is_an_error_whose_advice_helps(tmp_path: Path) -> None:
+def test_a_study_of_an_older_training_version_is_an_error_whose_advice_works(
+    tmp_path: Path,
+) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
     old, new = {"version of the training": 1}, {"version of the training": 2}
     open_study(url, "toy", old, {}, maximize=True, metric="m")
     with pytest.raises(UsageError) as caught:
         open_study(url, "toy", new, {}, maximize=True, metric="m")
     assert "different settings: version of the training (1, now 2). Its va" in str(caught.value)
-    assert "another name, or name another search.storage" in str(caught.value)
+    assert "different name, or choose a different search.storage" in str(caught.value)
     open_study(url, "toy-2", new, {}, maximize=True, metric="m")
     open_study(f"sqlite:///{tmp_path}/o2.db", "toy", new, {}, maximize=True, metric="m")
 
@@ -340,7 +342,7 @@ def test_a_database_may_have_options(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {"o.db", "o.db.lock"}
 
 
-def test_a_study_with_another_sampler_is_an_error_that_says_how_they_differ(tmp_path: Path) -> None:
+def test_a_study_with_a_different_sampler_is_an_error_that_shows_both(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
 
     def opened(search: Search = SEARCH) -> optuna.Study:
@@ -348,7 +350,7 @@ def test_a_study_with_another_sampler_is_an_error_that_says_how_they_differ(tmp_
 
     opened()
     opened(replace(SEARCH, trials=7))
-    with pytest.raises(UsageError, match=r"settings: sampler seed \(0, now 3\)\. Its points are"):
+    with pytest.raises(UsageError, match=r"settings: sampler seed \(0, now 3\)\. Its points di"):
         opened(replace(SEARCH, sampler=replace(SEARCH.sampler, seed=3)))
     with pytest.raises(UsageError, match=r"settings: sampler name \(tpe, now random\)\. Its po"):
         opened(replace(SEARCH, sampler=replace(SEARCH.sampler, name="random")))
@@ -357,7 +359,7 @@ def test_a_study_with_another_sampler_is_an_error_that_says_how_they_differ(tmp_
     opened()
 
 
-def test_a_study_without_a_record_of_its_sampler_is_opened_and_gets_one(tmp_path: Path) -> None:
+def test_a_study_without_a_record_of_its_sampler_gets_one(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
     open_study(url, "toy", {"seeds": [2]}, {}, maximize=True, metric="m")
     with closing(sqlite3.connect(tmp_path / "o.db")) as database:  # As an earlier version left it.

@@ -1,8 +1,8 @@
-"""Studies: searches with Optuna, and what they found. Optuna is imported by what is called.
+"""Optuna studies and their results. Optuna is imported only by the functions that use it.
 
-`open_study` opens one in its database, `OwnTrials` are the trials that a search made in it,
-`StudyScheduler` proposes more, `importances` and `draw_search` show what came of them. What else
-a search needs of a study is in the module about it: `space`, `storage`, `methods`, `scheduler`.
+`open_study` opens a study in its database, `OwnTrials` selects the trials that belong to a search,
+`StudyScheduler` proposes more, `importances` and `draw_search` show their results. Everything else
+is in the module on its subject: `space`, `storage`, `methods`, `scheduler`.
 """
 
 from signs_sweep.searching.study.importances import importances

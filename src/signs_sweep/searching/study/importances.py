@@ -1,4 +1,4 @@
-"""Which parameters mattered in a search, as shares and in words."""
+"""Which parameters mattered in a search, as shares and as text."""
 
 import math
 from collections.abc import Mapping
@@ -8,47 +8,47 @@ if TYPE_CHECKING:
     import optuna
 
 _FEWEST = 5
-"""Completed trials below which nothing is said: a forest on four points is chance."""
+"""Completed trials below which shares are undefined: a forest fitted to four points is chance."""
 
 _HINT = 20
-"""Completed trials below which shares are a hint: of 10, they spread by 0.16 between studies."""
+"""Completed trials below which shares are a hint: with 10, they vary by 0.16 between studies."""
 
 _MATTERS = 0.15
-"""The smallest share named as one that mattered: what did nothing got 0.13 of 41 trials."""
+"""Smallest share that counts as mattering: with 41 trials, a parameter without effect got 0.13."""
 
 
 def importances(study: "optuna.Study") -> dict[str, float]:
-    """Return how much of the variation in the objective goes with each parameter.
+    """Return the share of the variation in the objective that each parameter explains.
 
     The shares are those of Optuna's `MeanDecreaseImpurityImportanceEvaluator`: a random forest
-    predicts the value of a trial from its parameters, and a parameter gets the part of the
-    variance that splits on it remove (Breiman, *Random forests*, 2001). With a fixed seed, so that
-    the same study gives the same shares.
+    predicts the value of a trial from its parameters, and a parameter gets the share of the
+    variance that splits on it remove (Breiman, *Random forests*, 2001). The seed is fixed, so the
+    same study always gives the same shares.
 
-    Why not Optuna's other two, held against a known truth (learning rate 0.97 of the variance, l2
-    0.03, two parameters that do nothing; 8 studies each; source read in Optuna 5.0):
+    Optuna's two other evaluators did worse on studies with known importances (learning rate 0.97
+    of the variance, l2 0.03, two parameters without effect; 8 studies each; Optuna 5.0):
 
     - `PedAnovaImportanceEvaluator`, the default, asks what the best tenth of the trials have in
-      common. That is one trial of 10 and two of 20, where its own documentation wants five: with 10
-      trials it gave three parameters a third each, and with 60 of TPE it named the right one first
-      in 5 studies of 8. Nor is its number a share of the variation.
-    - `FanovaImportanceEvaluator` also grows a forest, but weighs its leaves by their volume on a
-      linear scale (`transform_log=False`), so that of a learning rate from 1e-5 to 1e-1 nine tenths
-      of the weight lie above 1e-2. It took 1.0 s for 60 trials, this one 0.14 s, and was no better;
-      on a copy of the study with logarithms in place of the values it was (0.90 against 0.81 with
-      60 trials of TPE), which is not worth a second study and ten times the wait.
+      common. That is one trial of 10 and two of 20; its documentation recommends five. With 10
+      trials it gave three parameters a third each, and with 60 trials of TPE it ranked the right
+      parameter first in 5 of 8 studies. Nor are its numbers shares of the variation.
+    - `FanovaImportanceEvaluator` also grows a forest, but weighs the leaves by their volume on a
+      linear scale (`transform_log=False`): for a learning rate from 1e-5 to 1e-1, nine tenths of
+      the weight lie above 1e-2. It took 1.0 s for 60 trials, against 0.14 s, and was no better. On
+      a copy of the study with logarithmic values it was better (0.90 against 0.81 with 60 trials
+      of TPE), but that is not worth a second study and ten times the wait.
 
-    This one named the right parameter first in every study of 10 trials or more. Its known bias, to
-    parameters with many values over those with few, is within the caveat of `in_words`.
+    The evaluator used here ranked the right parameter first in every study of 10 or more trials.
+    The caveat in `describe_importances` covers its known bias towards parameters with many values.
 
     Args:
-        study: with one objective, in any state.
+        study: a study with one objective, in any state.
 
     Returns:
-        By parameter, the largest first, shares that sum to 1. Parameters that had one value only
-        have no share. Empty where shares are not defined: fewer than five completed trials, fewer
-        than two parameters that varied, the same value in every trial, or trials of which some
-        drew a parameter from another range than others.
+        Shares by parameter, largest first, that sum to 1. Parameters with only one value have no
+        share. Empty if shares are undefined: fewer than five completed trials, fewer than two
+        parameters that varied, the same value in every trial, or trials that drew a parameter from
+        different ranges.
     """
     from optuna.importance import get_param_importances
 
@@ -59,56 +59,56 @@ def importances(study: "optuna.Study") -> dict[str, float]:
     if len(trials) < _FEWEST or len(names) < 2 or len(spaces) > 1 or len(values) < 2:
         return {}
     shares = get_param_importances(study, evaluator=evaluator(), params=names)
-    if set(shares.values()) == {1 / len(names)}:  # Optuna's answer where no split explains anything
+    if set(shares.values()) == {1 / len(names)}:  # Optuna's answer if no split explains anything.
         return {}
     return {name: float(share) for name, share in shares.items()}
 
 
 def evaluator() -> "optuna.importance.BaseImportanceEvaluator":
-    """Return what computes the shares, for a plot that shows the same ones."""
+    """Return the evaluator behind `importances`, for a plot of the same shares."""
     from optuna.importance import MeanDecreaseImpurityImportanceEvaluator
 
     return MeanDecreaseImpurityImportanceEvaluator(seed=0)
 
 
-def in_words(shares: Mapping[str, float], trials: int) -> str:
-    """Say which parameters mattered, for a person.
+def describe_importances(shares: Mapping[str, float], trials: int) -> str:
+    """Describe which parameters mattered.
 
     Args:
-        shares: by parameter, as `importances` gives them.
-        trials: how many completed; below 20 the sentence says how little that is.
+        shares: the result of `importances`.
+        trials: number of completed trials; below 20 the text adds that this is few.
 
     Returns:
         One to three sentences.
     """
     counted = f"{trials} completed trial{'' if trials == 1 else 's'}"
     if not shares:
-        return f"Which parameter mattered cannot be told from {counted}."
+        return f"Which parameter mattered is unclear from {counted}."
     ranked = sorted(shares, key=lambda name: -shares[name])
     first, *others = ranked
-    words = f"{first} mattered most ({_percent(shares[first])} of the variation in value)"
+    text = f"{first} mattered most ({_percent(shares[first])} of the variation in value)"
     more = [f"{name} ({_percent(shares[name])})" for name in others if shares[name] >= _MATTERS]
     if more:
-        words += f", then {_listed(more)}"
-    words += "."
+        text += f", then {_listed(more)}"
+    text += "."
     rest = [name for name in others if shares[name] < _MATTERS]
     if rest:
-        words += f" {_listed(rest)} hardly mattered."
+        text += f" {_listed(rest)} hardly mattered."
     if trials < _HINT:
-        words += f" From {counted} only: a hint, not a finding."
-    return words
+        text += f" With only {counted}, this is a hint, not a finding."
+    return text
 
 
 def completed(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
-    """Return the completed trials whose value is finite."""
+    """Return the completed trials with a finite value."""
     from optuna.trial import TrialState
 
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return [one for one in trials if one.value is not None and math.isfinite(one.value)]
+    return [trial for trial in trials if trial.value is not None and math.isfinite(trial.value)]
 
 
 def varied(trials: "list[optuna.trial.FrozenTrial]") -> list[str]:
-    """Return the parameters that all of these trials have and that took several values, sorted."""
+    """Return, sorted, the parameters that all trials have and that took several values."""
     if not trials:
         return []
     names = set.intersection(*(set(trial.params) for trial in trials))
@@ -120,5 +120,5 @@ def _percent(share: float) -> str:
 
 
 def _listed(words: list[str]) -> str:
-    """Join words as in a sentence: `a`, `a and b`, `a, b and c`."""
+    """Join words for a sentence: `a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)

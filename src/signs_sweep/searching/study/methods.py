@@ -1,9 +1,9 @@
-"""Which sampler and which pruner of Optuna a spec means, with every argument written out.
+"""The Optuna samplers and pruners that a spec can name, with every argument written out.
 
-Optuna's defaults change between its versions: version 5 has other ones for `multivariate` and
-`constant_liar` of TPE than version 4. Nothing here is left to a default, and what is passed to
-Optuna is also what a study is checked against. So is Optuna's major version: with the same
-arguments, TPE and QMC of version 5 propose other points than those of version 4.
+Optuna's defaults change between versions: those of TPE's `multivariate` and `constant_liar` differ
+between 4 and 5. So no argument is left to its default, and studies are checked against the
+arguments that Optuna gets. They are also checked against its major version: with the same
+arguments, TPE and QMC of version 5 propose different points than those of version 4.
 """
 
 import math
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     import optuna
 
 _NEEDS = {"cmaes": ("cmaes", "cmaes"), "gp": ("torch", "torch")}
-"""By sampler, the package that Optuna needs for it: to import, and to install."""
+"""By sampler, the package that Optuna needs for it: name to import, name to install."""
 
 _INTERVALS = 30
-"""Decisions in a run, where the spec does not say how many epochs are between two."""
+"""Pruning decisions per run, unless the spec sets an interval."""
 
 
 def best_tenth(trials: int) -> int:
-    """Return how many of the finished trials TPE takes for good ones: Optuna's default `gamma`."""
+    """Return how many of the finished trials TPE counts as good: Optuna's default `gamma`."""
     return min(math.ceil(0.1 * trials), 25)
 
 
 def latest_25_in_full(trials: int) -> NDArray[np.float64]:
-    """Return the weight of each trial in TPE, the oldest first: Optuna's default `weights`."""
+    """Return the weights of TPE's trials, oldest first: Optuna's default `weights`."""
     ramp = np.linspace(1 / max(trials, 1), 1, num=max(trials - 25, 0))
     return np.concatenate([ramp, np.ones(min(trials, 25))])
 
@@ -57,7 +57,7 @@ _SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         },
     ),
     "random": ("RandomSampler", {}),
-    "grid": ("RandomSampler", {}),  # The grid is enumerated elsewhere; this fills in the rest.
+    "grid": ("RandomSampler", {}),  # `space` enumerates the grid; this completes enqueued points.
     "qmc": ("QMCSampler", {"qmc_type": "sobol", "scramble": True, "independent_sampler": "random"}),
     "cmaes": (
         "CmaEsSampler",
@@ -84,7 +84,7 @@ _SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         },
     ),
 }
-"""By sampler of a spec, its class and the arguments that are the same for every spec."""
+"""By name in a spec, the sampler's class and the arguments that are the same for every spec."""
 
 _PRUNERS = {
     "none": "NopPruner",
@@ -93,29 +93,29 @@ _PRUNERS = {
     "hyperband": "HyperbandPruner",
     "wilcoxon": "WilcoxonPruner",
 }
-"""By pruner of a spec, its class."""
+"""By name in a spec, the pruner's class."""
 
 
 def missing_package(sampler: Sampler) -> str | None:
-    """Return the name of the package that a sampler needs and that is not installed, if any."""
+    """Return the package that a sampler needs if it is not installed, else None."""
     module, package = _NEEDS.get(sampler.name, ("", ""))
     return package if module and find_spec(module) is None else None
 
 
 def decision_interval(pruner: Pruner, epochs: int) -> int:
-    """Return how many epochs there are from one decision of a pruner to the next."""
+    """Return the number of epochs from one decision of a pruner to the next."""
     return pruner.interval or max(1, epochs // _INTERVALS)
 
 
 def proposals(search: Search, epochs: int) -> dict[str, object]:
-    """Return everything that decides which points a search tries, given their values.
+    """Return what the points of a search depend on besides its space and the values of trials.
 
     Args:
-        search: as in the spec.
-        epochs: of a run.
+        search: the `search` section of a spec.
+        epochs: epochs of a run.
 
     Returns:
-        For `sampler` and for `pruner` its name and every argument that Optuna is given, as JSON;
+        For `sampler` and `pruner`, the name and every argument passed to Optuna, as JSON types;
         and the major version of Optuna.
     """
     import optuna
@@ -136,9 +136,9 @@ def proposals(search: Search, epochs: int) -> dict[str, object]:
 
 
 def sampler_arguments(sampler: Sampler) -> dict[str, Any]:
-    """Return every argument of Optuna's sampler that decides a point, by name.
+    """Return every argument of Optuna's sampler that affects points, by name.
 
-    The `seed` is that of the spec; `independent_sampler` is a name in place of the object.
+    The `seed` is the spec's; `independent_sampler` is a name in place of the object.
     """
     arguments = {"seed": sampler.seed, **_SAMPLERS[sampler.name][1]}
     if "startup" in SAMPLER_OPTIONS[sampler.name]:
@@ -149,18 +149,18 @@ def sampler_arguments(sampler: Sampler) -> dict[str, Any]:
 def make_sampler(sampler: Sampler, proposal: int) -> "optuna.samplers.BaseSampler":
     """Make the sampler for one proposal.
 
-    Those that keep no state get random numbers of their own for each proposal, so that a search
-    that was killed goes on as one that was not. The others keep what they know in the study.
+    Stateless samplers get a new seed for each proposal, so a search that was killed resumes with
+    the same points. The others keep their state in the study.
 
     Args:
-        sampler: as in the spec.
-        proposal: how many there were before it.
+        sampler: the sampler of the spec.
+        proposal: number of proposals before this one.
     """
     from optuna import samplers
 
     arguments = sampler_arguments(sampler)
-    if sampler.name != "qmc":  # Its sequence goes by the numbers of the trials.
-        # A prime: seeds of two searches do not meet.
+    if sampler.name != "qmc":  # Its sequence is indexed by trial number.
+        # A prime, so that the seeds of two searches do not overlap.
         arguments["seed"] = (sampler.seed + 1_000_003 * (proposal + 1)) % 2**32
     if "independent_sampler" in arguments:
         arguments["independent_sampler"] = samplers.RandomSampler(seed=arguments["seed"])
@@ -173,7 +173,7 @@ def make_sampler(sampler: Sampler, proposal: int) -> "optuna.samplers.BaseSample
 
 
 def pruner_arguments(pruner: Pruner, epochs: int) -> dict[str, Any]:
-    """Return every argument of Optuna's pruner, by name, for runs of so many epochs."""
+    """Return every argument of Optuna's pruner, by name, for runs with this number of epochs."""
     percentile = {
         "n_startup_trials": pruner.startup,
         "n_warmup_steps": pruner.warmup,
@@ -200,7 +200,7 @@ def pruner_arguments(pruner: Pruner, epochs: int) -> dict[str, Any]:
 
 
 def make_pruner(pruner: Pruner, epochs: int) -> "optuna.pruners.BasePruner":
-    """Make a pruner for runs of so many epochs."""
+    """Make a pruner for runs with this number of epochs."""
     from optuna import pruners
 
     with warnings.catch_warnings():

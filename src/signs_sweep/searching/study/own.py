@@ -1,10 +1,10 @@
-"""The trials of a study that its search made; whoever has the database can add others."""
+"""The trials of a study that belong to its search; any user of the database can add others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from signs_sweep.errors import UsageError
-from signs_sweep.searching.study.space import Space, distributions, settled, values_of
+from signs_sweep.searching.study.space import Space, as_stored, distributions, values_of
 from signs_sweep.searching.study.storage import FAILED
 
 if TYPE_CHECKING:
@@ -16,27 +16,27 @@ RUNS = "runs"
 """Attribute of a trial: the ids of its runs."""
 
 VALUES = "values"
-"""Attribute of a trial: by run, what its value is made of."""
+"""Attribute of a trial: by run, the value that it contributes."""
 
 _REFUSED = "signs_sweep.refused"
-"""Attribute of a trial that somebody enqueued and that is not trained: why."""
+"""Attribute of an enqueued trial that was refused: the reason."""
 
 _FIXED = "fixed_params"
-"""Attribute that Optuna gives to a trial that is enqueued: what it fixes."""
+"""Attribute that Optuna gives to an enqueued trial: the parameters that it fixes."""
 
 _LENGTH = 40
-"""How much is shown of what others wrote."""
+"""Number of characters shown of a foreign name or value."""
 
 _LEFT_BEHIND = "left behind by its process"
-"""Why a trial is none of the search's that nobody needs to hear of: it was asked again."""
+"""Reason for excluding a trial that is not reported, because the trial was proposed again."""
 
 
 class LeftOut(NamedTuple):
-    """A trial of the study that is not one of the search.
+    """A trial of the study that does not belong to the search.
 
     Attributes:
         number: its number in the study.
-        why: what is wrong with it, in words.
+        why: the reason.
     """
 
     number: int
@@ -44,16 +44,16 @@ class LeftOut(NamedTuple):
 
 
 class OwnTrials:
-    """Separates the trials of a search from what others put into its study.
+    """Separates the trials of a search from foreign trials in its study.
 
     A trial that has ended belongs to the search if it is a point of the space and has the runs of
-    that point behind it. One that waits or runs does if what it has chosen so far is in the space:
-    a user may enqueue points.
+    that point. A waiting or running trial belongs to the search if its choices so far are in the
+    space: users may enqueue points.
 
     Attributes:
-        study: the study with the trials of the search alone. Samplers, pruners and plots that are
-            given it do not see the others; the numbers of trials have gaps then.
-        distributions: Optuna's, by the name of the dimension.
+        study: the study with only the trials of the search. It hides the others from samplers,
+            pruners and plots; trial numbers then have gaps.
+        distributions: Optuna's distributions by name of the dimension.
     """
 
     def __init__(
@@ -63,59 +63,59 @@ class OwnTrials:
         runs_of: Callable[[Mapping[str, Any]], Sequence[str]],
         value_of: Callable[[Sequence[float]], float],
     ) -> None:
-        """Look at a study; nothing in it is changed.
+        """Read a study, without changing it.
 
         Args:
-            study: with all trials.
-            space: what is searched.
+            study: the study with all trials.
+            space: the space of the search.
             runs_of: returns the ids of the runs of a point, given its values by parameter.
-            value_of: returns the value of a trial, given that of each of its runs.
+            value_of: returns the value of a trial, given the values of its runs.
 
         Raises:
-            UsageError: somebody added a trial which keeps Optuna from proposing any.
+            UsageError: because of a foreign trial, Optuna cannot propose points of the space.
         """
         import optuna
 
         self._all = study
-        self._space = {one.name: one for one in space}
+        self._space = {dimension.name: dimension for dimension in space}
         self._runs_of = runs_of
         self._value_of = value_of
         self._verdicts: dict[int, str] = {}
-        known = [trial.distributions for trial in study.get_trials(deepcopy=False)]
-        self.distributions = distributions(space, known)
+        existing = [trial.distributions for trial in study.get_trials(deepcopy=False)]
+        self.distributions = distributions(space, existing)
         self._check_kinds()
         storage = _only(study._storage, lambda trial: not self._objection(trial))  # noqa: SLF001
         self.study = optuna.Study(study.study_name, storage)
 
     def left_out(self) -> list[LeftOut]:
-        """Return the trials that are not of the search, by number."""
-        all_trials = self._all.get_trials(deepcopy=False)
-        found = [LeftOut(one.number, self._objection(one)) for one in all_trials]
-        return [one for one in found if one.why not in {"", _LEFT_BEHIND}]
+        """Return the trials that do not belong to the search, by number."""
+        trials = self._all.get_trials(deepcopy=False)
+        judged = [LeftOut(trial.number, self._objection(trial)) for trial in trials]
+        return [trial for trial in judged if trial.why not in {"", _LEFT_BEHIND}]
 
-    def admit(self) -> None:
-        """Fail the trials that are enqueued outside of the space, and say why in an attribute.
+    def check_enqueued(self) -> None:
+        """Fail trials enqueued outside the space, with the reason in an attribute.
 
-        What the others fix is written as the study has it: a number or a text.
+        Values that the other enqueued trials fix are rewritten as the study stores them.
         """
         from optuna.trial import TrialState
 
-        storage = self._all._storage  # noqa: SLF001 - a trial that waits cannot be told
+        storage = self._all._storage  # noqa: SLF001 - `tell` refuses a waiting trial
         for trial in self._all.get_trials(deepcopy=False, states=[TrialState.WAITING]):
             location, fixed = trial._trial_id, trial.system_attrs.get(_FIXED, {})  # noqa: SLF001
             if why := self._objection(trial):
                 storage.set_trial_user_attr(location, _REFUSED, why)
                 storage.set_trial_state_values(location, TrialState.FAIL)
                 continue
-            settled_ones = {
-                name: settled(self._space[name], self.distributions[name], chosen)
+            stored = {
+                name: as_stored(self._space[name], self.distributions[name], chosen)
                 for name, chosen in fixed.items()
             }
-            if settled_ones != fixed:
-                storage.set_trial_system_attr(location, _FIXED, settled_ones)
+            if stored != fixed:
+                storage.set_trial_system_attr(location, _FIXED, stored)
 
     def _objection(self, trial: "FrozenTrial") -> str:
-        """Return why a trial is not one of the search, or an empty string."""
+        """Return why a trial does not belong to the search, or an empty string."""
         if not trial.state.is_finished():
             return self._outside({**trial.system_attrs.get(_FIXED, {}), **trial.params}, trial)
         if trial.number not in self._verdicts:  # Optuna never changes a trial that has ended.
@@ -123,17 +123,17 @@ class OwnTrials:
         return self._verdicts[trial.number]
 
     def _verdict(self, trial: "FrozenTrial") -> str:
-        """Return why a trial that has ended is not one of the search, or an empty string."""
+        """Return why an ended trial does not belong to the search, or an empty string."""
         from optuna.trial import TrialState
 
         if _REFUSED in trial.user_attrs:
             return str(trial.user_attrs[_REFUSED])
         if trial.state is TrialState.FAIL and FAILED not in trial.user_attrs:
             return _LEFT_BEHIND
-        return self._outside(trial.params, trial) or self._unfounded(trial)
+        return self._outside(trial.params, trial) or self._unsupported(trial)
 
-    def _unfounded(self, trial: "FrozenTrial") -> str:
-        """Return what is missing behind a trial that has ended in the space, or an empty string."""
+    def _unsupported(self, trial: "FrozenTrial") -> str:
+        """Return which evidence an ended trial in the space lacks, or an empty string."""
         missing = [name for name in self._space if name not in trial.params]
         if missing:
             return f"no {missing[0]}"
@@ -141,29 +141,29 @@ class OwnTrials:
         if not runs:
             return "no runs"
         if runs != list(self._runs_of(values_of(tuple(self._space.values()), trial.params))):
-            return "its runs are those of another search"
+            return "its runs belong to a different search"
         if trial.state.name != "COMPLETE":
             return ""
         values = trial.user_attrs.get(VALUES) or {}
         is_whole = set(values) == set(runs)
         if not is_whole or trial.value != self._value_of([values[run] for run in runs]):
-            return "its value is not that of its runs"
+            return "its value does not match its runs"
         return ""
 
     def _outside(self, chosen: Mapping[str, Any], trial: "FrozenTrial") -> str:
-        """Return what of the choices of a trial is not in the space, or an empty string."""
+        """Return which choice of a trial is not in the space, or an empty string."""
         for name, value in chosen.items():
             if name not in self._space:
                 return f"{name[:_LENGTH]} is not searched"
-            if settled(self._space[name], self.distributions[name], value) is None:
+            if as_stored(self._space[name], self.distributions[name], value) is None:
                 return f"{name}={str(value)[:_LENGTH]} is outside the space"
         for name, distribution in trial.distributions.items():
             if distribution != self.distributions[name]:
-                return f"{name} was chosen from another range"
+                return f"{name} was drawn from a different range"
         return ""
 
     def _check_kinds(self) -> None:
-        """Raise UsageError where Optuna would refuse our distributions for those in the study."""
+        """Raise UsageError if Optuna would reject our distributions, given those in the study."""
         from optuna.distributions import check_distribution_compatibility
 
         for trial in self._all.get_trials(deepcopy=False):
@@ -175,14 +175,14 @@ class OwnTrials:
                 except ValueError:
                     raise UsageError(
                         f"trial {trial.number} of the study '{self._all.study_name}', which "
-                        f"signs-sweep did not make, has another kind of {name} than the spec, and "
-                        "Optuna allows one in a study. Give the spec another name, or name another "
-                        "search.storage."
+                        f"signs-sweep did not create, has a different type of {name} than the "
+                        "spec, and Optuna allows only one type per study. Give the spec a "
+                        "different name, or choose a different search.storage."
                     ) from None
 
 
 def _only(storage: "BaseStorage", belongs: "Callable[[FrozenTrial], bool]") -> "BaseStorage":
-    """Return a storage with those trials alone that belong; all else is done by the one given."""
+    """Return a storage that shows only trials that belong, and delegates everything else."""
     from optuna.storages import BaseStorage
 
     def get_all_trials(
@@ -191,11 +191,11 @@ def _only(storage: "BaseStorage", belongs: "Callable[[FrozenTrial], bool]") -> "
         trials = storage.get_all_trials(study_id, deepcopy=deepcopy, states=states)
         return [trial for trial in trials if belongs(trial)]
 
-    def passed_on(name: str) -> Callable[..., Any]:
+    def delegate(name: str) -> Callable[..., Any]:
         return lambda _, *arguments, **named: getattr(storage, name)(*arguments, **named)
 
-    # What BaseStorage makes of all trials, such as the best one, it makes of those that belong.
+    # What BaseStorage derives from all trials, such as the best trial, it derives from these.
     names = {*BaseStorage.__abstractmethods__, "get_trial_id_from_study_id_trial_number"}
-    methods = {name: passed_on(name) for name in names} | {"get_all_trials": get_all_trials}
+    methods = {name: delegate(name) for name in names} | {"get_all_trials": get_all_trials}
     kind: type[BaseStorage] = type("OwnStorage", (BaseStorage,), methods)
     return kind()

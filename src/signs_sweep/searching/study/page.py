@@ -1,4 +1,4 @@
-"""The page of a search: Optuna's own interactive plots in one file that needs no network."""
+"""The page of a search: Optuna's interactive plots in one file that works offline."""
 
 import traceback
 from collections import Counter
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from signs_sweep.searching.study.importances import (
     completed,
+    describe_importances,
     evaluator,
     importances,
-    in_words,
     varied,
 )
 
@@ -61,9 +61,9 @@ class Plot(NamedTuple):
     """A plot of a search.
 
     Attributes:
-        title: what stands above it.
-        reading: how to read it; `{}` is the objective.
-        draw: returns it, given the study and the name of its objective.
+        title: heading above the plot.
+        reading: how to read it; `{}` stands for the objective.
+        draw: returns the figure, given the study and the name of its objective.
     """
 
     title: str
@@ -72,22 +72,22 @@ class Plot(NamedTuple):
 
 
 def draw_search(study: "optuna.Study", objective: str) -> dict[str, bytes]:
-    """Draw what there is to see of a search.
+    """Draw the results of a search.
 
     Args:
-        study: with one objective, in any state; it is only read.
+        study: a study with one objective, in any state; it is only read.
         objective: name of the metric, for the axes.
 
     Returns:
-        By file name, `search.html`, one page with all plots that show something, with plotly.js in
-        it (5 MB); no file where there are none. What went wrong with a plot, which is a bug, stands
-        in `pictures_error.txt` in place of the plot: no search fails because of one.
+        Contents by file name: `search.html`, a page with all plots that show something and with
+        plotly.js (5 MB), absent if no plot does. A plot that raises, which is a bug, is replaced by
+        its traceback in `pictures_error.txt`, so that the search does not fail.
     """
     sections, errors = [], []
     for name in shown_plots(study):
         try:
             sections.append(_section(name, study, objective))
-        except Exception:  # noqa: BLE001  # a bug in one plot must not take the others
+        except Exception:  # noqa: BLE001  # a bug in one plot must not cost the others
             errors.append(traceback.format_exc())
     files = {ERROR_FILE: "\n".join(errors).encode()} if errors else {}
     if sections:
@@ -96,7 +96,7 @@ def draw_search(study: "optuna.Study", objective: str) -> dict[str, bytes]:
 
 
 def shown_plots(study: "optuna.Study") -> list[str]:
-    """Return which of `PLOTS` show something, in the order in which they are shown."""
+    """Return the names of the `PLOTS` that show something for this study, in order."""
     done = completed(study)
     names = varied(done)
     shown = {
@@ -118,7 +118,7 @@ def _page(study: "optuna.Study", objective: str, sections: Sequence[str]) -> str
     states = Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
     parts = [f"{states[state]} {word}" for state, word in _STATES.items() if states[state]]
     counted = f"{states.total()} trial{'' if states.total() == 1 else 's'}: {', '.join(parts)}."
-    mattered = in_words(importances(study), len(completed(study)))
+    mattered = describe_importances(importances(study), len(completed(study)))
     return _PAGE.format(
         objective=escape(objective),
         plotly=get_plotlyjs(),
@@ -146,7 +146,7 @@ def _history(study: "optuna.Study", objective: str) -> "Figure":
     from optuna.visualization import plot_optimization_history
 
     figure = plot_optimization_history(study, target_name=objective)
-    # Optuna draws straight lines from one best value to the next, as if there were some in between.
+    # Optuna draws sloping lines between best values, as if there were values in between.
     return figure.update_traces(line_shape="hv", selector={"mode": "lines"})
 
 
@@ -181,34 +181,34 @@ def _intermediate_values(study: "optuna.Study", objective: str) -> "Figure":
 
 PLOTS: Mapping[str, Plot] = {
     "history": Plot(
-        "How the search went",
-        "Each point is a completed trial, the line the best {} so far. Where the line has long "
-        "been flat, more trials are likely to gain little.",
+        "Progress of the search",
+        "Each point is a completed trial; the line is the best {} so far. If the line has been "
+        "flat for long, more trials are unlikely to gain much.",
         _history,
     ),
     "importances": Plot(
         "Which parameters mattered",
-        "The longer the bar, the more of the variation in {} between completed trials goes with "
-        "that parameter; the bars sum to 1.",
+        "The longer the bar, the more of the variation in {} between completed trials the "
+        "parameter explains. The bars sum to 1.",
         _importances,
     ),
     "slice": Plot(
-        "Each parameter by itself",
-        "Each point is a completed trial, darker the later it came. A parameter matters where the "
-        "points rise or fall along it; dark points crowd where the search looked closer.",
+        "Each parameter on its own",
+        "Each point is a completed trial; later trials are darker. A parameter matters if the "
+        "points rise or fall along its axis. Dark points cluster where the search concentrated.",
         _slice,
     ),
     "parallel_coordinates": Plot(
         "All parameters together",
-        "Each line is a completed trial, from its {} on the left through its parameters; the "
-        "darker, the better. Where the dark lines meet, good trials have that value in common.",
+        "Each line is a completed trial, from its {} on the left through its parameters; better "
+        "trials are darker. Where dark lines converge, good trials share a value.",
         _parallel_coordinates,
     ),
     "intermediate_values": Plot(
-        "How the trials went",
-        "Each line is one trial, step by step; a pruned one ends early. Where lines cross late, an "
-        "early look is a poor guide, so prune later.",
+        "Progress of the trials",
+        "Each line is a trial, step by step; pruned trials end early. If lines cross late, early "
+        "values are a poor guide, and pruning should start later.",
         _intermediate_values,
     ),
 }
-"""By name, in the order in which they are shown."""
+"""The plots by name, in the order of the page."""

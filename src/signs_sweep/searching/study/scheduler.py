@@ -1,4 +1,4 @@
-"""A search as a scheduler: Optuna proposes, the loop trains, the results go back to Optuna."""
+"""A search as a scheduler: Optuna proposes, the loop trains, Optuna gets the results."""
 
 import math
 import time
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 _ENDED = "it was ended outside this search"
 
 PRUNED = "pruned"
-"""Attribute of a trial that was pruned: why."""
+"""Attribute of a pruned trial: the reason."""
 
 
 @dataclass(eq=False)
-class _Open:
+class _OpenTrial:
     """A trial that has not ended."""
 
     handle: "optuna.Trial"
@@ -37,8 +37,8 @@ class _Open:
 
 
 @contextmanager
-def _giving_up_what_others_ended(opened: _Open) -> Iterator[None]:
-    """Prune a trial that cannot be written, since somebody else has ended it in the study."""
+def _pruning_if_ended_outside(opened: _OpenTrial) -> Iterator[None]:
+    """Prune a trial that can no longer be written because another program has ended it."""
     from optuna.exceptions import UpdateFinishedTrialError
 
     try:
@@ -48,14 +48,14 @@ def _giving_up_what_others_ended(opened: _Open) -> Iterator[None]:
 
 
 class StudyScheduler:
-    """Implements `Scheduler` on an Optuna study that nobody else works on.
+    """Implements `Scheduler` on an Optuna study that no other process uses.
 
-    A trial is a point, its runs are replicates: the value is over them. Everything it decides
-    depends on the epochs of a run, not on when they arrive.
+    A trial is a point with its replicates, and its value is an aggregate over them. Every decision
+    depends on the metrics of epochs, not on when they arrive.
 
     Attributes:
-        seconds_asking: time spent on proposals, in all.
-        asked: how many proposals there were.
+        seconds_asking: total time spent on proposals.
+        asked: number of proposals.
     """
 
     def __init__(
@@ -67,15 +67,15 @@ class StudyScheduler:
         epochs: int,
         deadline: float = math.inf,
     ) -> None:
-        """Prepare; nothing is asked.
+        """Set the study's pruner; nothing is proposed yet.
 
         Args:
-            own: the trials of the search, in a study that is open.
-            search: what to search, and how.
-            make_trial: makes a trial from its number in the study and from what was chosen.
-            classes: how many there are.
-            epochs: of a run, as far as the spec says.
-            deadline: by `time.monotonic`, when to stop asking.
+            own: the trials of the search, in an open study.
+            search: the `search` section of the spec.
+            make_trial: returns a trial, given its number in the study and its choices.
+            classes: number of classes in the data.
+            epochs: epochs of a run according to the spec.
+            deadline: time, on the clock of `time.monotonic`, after which nothing is proposed.
         """
         self._own = own
         self._study = own.study
@@ -84,14 +84,14 @@ class StudyScheduler:
         self._classes = classes
         self._interval = decision_interval(search.pruner, epochs)
         self._deadline = deadline
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, _OpenTrial] = {}
         self._is_exhausted = False
         self.seconds_asking = 0.0
         self.asked = 0
         self._study.pruner = make_pruner(search.pruner, epochs)
 
     def ask(self) -> Trial | None:
-        """Return a point that Optuna proposes, or None when there are enough or time is over."""
+        """Return a trial that Optuna proposes, or None once there are enough or time is up."""
         if self._is_exhausted or time.monotonic() >= self._deadline:
             return None
         if count_done(self._study) + len(self._open) >= self._search.trials:
@@ -105,42 +105,44 @@ class StudyScheduler:
         self.asked += 1
         trial = self._make_trial(handle.number, handle.params)
         handle.set_user_attr(RUNS, list(trial.run_ids))
-        self._open[handle.number] = _Open(handle)
+        self._open[handle.number] = _OpenTrial(handle)
         return trial
 
     def report(self, trial: Trial, progress: Progress) -> bool:
-        """Take in new epochs; return False for a run that is pruned.
+        """Process new epochs of a run; return False if it is pruned.
 
-        Each is judged by itself, so that the answer does not depend on how many came together. At
-        the last epoch nothing is decided any more.
+        Epochs are judged separately, so the decision does not depend on how they are batched. No
+        decision is made at the last epoch.
         """
         opened = self._open[trial.number]
         for epoch in range(progress.first_epoch, min(progress.last_epoch, trial.epochs - 1) + 1):
             if opened.pruned:
                 break
-            place = epoch - progress.first_epoch
-            at = {name: float(values[place]) for name, values in progress.metrics.items()}
-            with _giving_up_what_others_ended(opened):
-                self._judge(opened, progress.run_id, epoch, at)
+            index = epoch - progress.first_epoch
+            metrics = {name: float(values[index]) for name, values in progress.metrics.items()}
+            with _pruning_if_ended_outside(opened):
+                self._judge(opened, progress.run_id, epoch, metrics)
         return not opened.pruned
 
-    def _judge(self, opened: _Open, run_id: str, epoch: int, at: Mapping[str, float]) -> None:
-        """Decide after an epoch, given its metrics, whether a run is pruned."""
+    def _judge(
+        self, opened: _OpenTrial, run_id: str, epoch: int, metrics: Mapping[str, float]
+    ) -> None:
+        """Decide from the metrics of an epoch whether a run is pruned."""
         pruner = self._search.pruner
         if pruner.dead:
             watch = opened.watches.setdefault(run_id, DeadWatch(self._classes))
-            if watch.is_dead(epoch, at["loss"], at["val_loss"], at["val_accuracy"]):
-                opened.pruned = f"cannot learn any more since about epoch {epoch:,}"
+            if watch.is_dead(epoch, metrics["loss"], metrics["val_loss"], metrics["val_accuracy"]):
+                opened.pruned = f"unable to learn since about epoch {epoch:,}"
                 opened.handle.set_user_attr("dead", value=True)
                 return
         is_decision = pruner.name in EPOCHWISE_PRUNERS and epoch % self._interval == 0
         if is_decision:
-            opened.handle.report(at[self._search.objective.metric], epoch)
+            opened.handle.report(metrics[self._search.objective.metric], epoch)
             if epoch > pruner.warmup and opened.handle.should_prune():
                 opened.pruned = f"worse than others at epoch {epoch:,}"
 
     def end(self, trial: Trial, result: Result) -> bool:
-        """Take in how a replicate ended; return whether the others are worth training."""
+        """Process the result of a replicate; return whether to train the others."""
         opened = self._open.get(trial.number)
         if opened is None or opened.pruned or result.state is State.FAILED:
             return False
@@ -149,7 +151,7 @@ class StudyScheduler:
         opened.values[result.run_id] = value = result.metrics[self._search.objective.metric]
         step = trial.run_ids.index(result.run_id)
         if self._search.pruner.name == "wilcoxon":
-            with _giving_up_what_others_ended(opened):
+            with _pruning_if_ended_outside(opened):
                 opened.handle.report(value, step)
                 count, total = len(opened.values), len(trial.runs)
                 if count < total and opened.handle.should_prune():
@@ -157,7 +159,7 @@ class StudyScheduler:
         return not opened.pruned
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
-        """Tell Optuna the value of a point, or why there is none."""
+        """Report the value or the failure of a trial to Optuna; return how the trial ended."""
         from optuna import trial as optuna_trial
 
         opened = self._open.pop(trial.number)
@@ -166,11 +168,11 @@ class StudyScheduler:
         if not failed and not all(map(math.isfinite, opened.values.values())):
             failed = [f"its {objective.metric} is not a finite number"]
         value, why = None, opened.pruned
-        with _giving_up_what_others_ended(opened):
+        with _pruning_if_ended_outside(opened):
             opened.handle.set_user_attr(VALUES, opened.values)
-        if opened.pruned == _ENDED:  # The study has it as they ended it, and it is left out.
+        if opened.pruned == _ENDED:  # The study keeps the foreign result; the search excludes it.
             state, why = TrialState.STOPPED, _ENDED
-        elif opened.pruned:  # Whatever became of its runs until they heard of it.
+        elif opened.pruned:  # Even if its runs finished or failed before they could be stopped.
             state = TrialState.PRUNED
             opened.handle.set_user_attr(PRUNED, why)
             self._study.tell(opened.handle, state=optuna_trial.TrialState.PRUNED)
@@ -186,23 +188,23 @@ class StudyScheduler:
         return TrialEnd(trial, state, value, dict(opened.values), why)
 
     def _propose(self) -> "optuna.Trial | None":
-        """Ask Optuna; None when the grid has no more points."""
+        """Ask Optuna for a trial; return None if the grid has no more points."""
         from optuna.trial import TrialState
 
         study, search = self._study, self._search
-        self._own.admit()
-        waits = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
-        if search.sampler.name == "grid" and not waits:
+        self._own.check_enqueued()
+        waiting = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
+        if search.sampler.name == "grid" and not waiting:
             point = self._next_of_grid()
             if point is None:
                 return None
             study.enqueue_trial(point)
-            self._own.admit()
+            self._own.check_enqueued()
         study.sampler = make_sampler(search.sampler, len(proposed(study)))
         return study.ask(self._own.distributions)
 
     def _next_of_grid(self) -> dict[str, Any] | None:
-        """Return the first point of the grid that no trial has."""
+        """Return the first point of the grid without a trial, or None."""
         space = self._search.space
         trials = self._study.get_trials(deepcopy=False)
         taken = [
@@ -215,11 +217,11 @@ class StudyScheduler:
 def ends_of(
     study: "optuna.Study", make_trial: Callable[[int, Mapping[str, Any]], Trial]
 ) -> list[TrialEnd]:
-    """Return how the trials of a study ended, by number; those that have not ended as stopped.
+    """Return how the trials of a study ended, by number; unfinished trials count as stopped.
 
     Args:
-        study: the study; nobody is at work on it.
-        make_trial: makes a trial from its number and from what was chosen.
+        study: the study, not in use by another process.
+        make_trial: returns a trial, given its number and its choices.
     """
     return [
         TrialEnd(
@@ -234,12 +236,12 @@ def ends_of(
 
 
 def count_done(study: "optuna.Study") -> int:
-    """Return how many trials count: complete, pruned, or failed by themselves."""
+    """Return the number of trials that are complete, pruned, or failed in training."""
     return sum(trial.state.is_finished() for trial in proposed(study))
 
 
 def proposed(study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
-    """Return the trials that have begun, without those that a process left behind."""
+    """Return the trials that have begun, except those that a dead process left behind."""
     from optuna.trial import TrialState
 
     return [

@@ -1,4 +1,4 @@
-"""Between the dimensions of a spec and Optuna's distributions."""
+"""Convert between the dimensions of a spec and Optuna's distributions."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,26 +16,26 @@ Space = Sequence[Categories | Range]
 
 
 def distributions(
-    space: Space, known: "Iterable[Mapping[str, BaseDistribution]]" = ()
+    space: Space, existing: "Iterable[Mapping[str, BaseDistribution]]" = ()
 ) -> "dict[str, BaseDistribution]":
-    """Return Optuna's distributions by the name of the dimension.
+    """Return Optuna's distributions by name of the dimension.
 
-    A choice of one number is that number, any other its text. Studies of earlier versions have the
-    text of numbers too. They keep it, since Optuna allows a parameter one set of choices per study.
+    A choice that is a number is stored as that number, any other as its text. Studies of earlier
+    versions store numbers as text too and keep it: Optuna allows one set of choices per study.
 
     Args:
         space: the dimensions.
-        known: the distributions of each trial that the study has.
+        existing: the distributions of each trial in the study.
     """
-    used = list(known)
+    used = list(existing)
     return {
-        one.name: _distribution(one, [of[one.name] for of in used if one.name in of])
-        for one in space
+        part.name: _distribution(part, [trial[part.name] for trial in used if part.name in trial])
+        for part in space
     }
 
 
 def _distribution(
-    dimension: Categories | Range, known: "Sequence[BaseDistribution]"
+    dimension: Categories | Range, existing: "Sequence[BaseDistribution]"
 ) -> "BaseDistribution":
     from optuna.distributions import (
         CategoricalDistribution,
@@ -45,9 +45,9 @@ def _distribution(
 
     if isinstance(dimension, Categories):
         texts = CategoricalDistribution([choice.text for choice in dimension.choices])
-        if texts in known:
+        if texts in existing:
             return texts
-        return CategoricalDistribution([_stored(dimension, one) for one in dimension.choices])
+        return CategoricalDistribution([_stored(dimension, choice) for choice in dimension.choices])
     if dimension.is_integer:
         step = int(dimension.step or 1)
         return IntDistribution(int(dimension.low), int(dimension.high), dimension.log, step)
@@ -56,46 +56,49 @@ def _distribution(
 
 
 def _stored(dimension: Categories, choice: Choice) -> int | float | str:
-    """Return what stands for a choice in a study."""
+    """Return the value that represents a choice in a study."""
     value = choice.values.get(dimension.name)
     return value if isinstance(value, int | float) else choice.text
 
 
 def values_of(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by parameter, given what Optuna chose; of `hidden` a tuple of unit counts."""
+    """Return values by parameter, given Optuna's params; `hidden` is a tuple of unit counts."""
     values: dict[str, Any] = {}
     for dimension in space:
-        chosen = _found(dimension, params[dimension.name])
+        chosen = _resolved(dimension, params[dimension.name])
         assert chosen is not None, "params are in the space"
         values.update(chosen.values if isinstance(chosen, Choice) else {dimension.name: chosen})
     return values
 
 
-def settled(dimension: Categories | Range, distribution: "BaseDistribution", chosen: object) -> Any:
-    """Return a value as a study has it, or None where it is outside of the dimension.
+def as_stored(
+    dimension: Categories | Range, distribution: "BaseDistribution", value: object
+) -> Any:
+    """Return a value as a study stores it, or None if it is outside the dimension.
 
     Args:
         dimension: the dimension.
-        distribution: the one that the study has for it.
-        chosen: what anybody wrote: of a choice its text, its number, or of `hidden` its list.
+        distribution: its distribution in the study.
+        value: a value as a user may write it: the text or number of a choice, a list for `hidden`.
     """
-    found = _found(dimension, chosen)
-    if isinstance(found, Choice):
+    resolved = _resolved(dimension, value)
+    if isinstance(resolved, Choice):
         assert isinstance(dimension, Categories)
-        return distribution.to_external_repr(dimension.choices.index(found))
-    return None if found is None else chosen
+        return distribution.to_external_repr(dimension.choices.index(resolved))
+    return None if resolved is None else value
 
 
-def _found(dimension: Categories | Range, chosen: object) -> Choice | float | None:
-    """Return the choice or the number that is meant, or None where it is outside."""
+def _resolved(dimension: Categories | Range, chosen: object) -> Choice | float | None:
+    """Return the choice or number that a value denotes, or None if it is outside the dimension."""
     is_number = isinstance(chosen, int | float) and not isinstance(chosen, bool)
     if isinstance(dimension, Categories):
         value = tuple(chosen) if isinstance(chosen, list) else chosen
-        for one in dimension.choices:
-            if value == one.text or (
-                (is_number or isinstance(value, tuple)) and value == one.values.get(dimension.name)
+        for choice in dimension.choices:
+            if value == choice.text or (
+                (is_number or isinstance(value, tuple))
+                and value == choice.values.get(dimension.name)
             ):
-                return one
+                return choice
         return None
     if not is_number:
         return None
@@ -114,7 +117,7 @@ def _found(dimension: Categories | Range, chosen: object) -> Choice | float | No
 
 
 def _number(dimension: Range, chosen: float) -> float:
-    """Return a value as a person writes it: 0.7 + 2 * 0.1 is 0.9, and the same run as 0.9."""
+    """Return a value without rounding errors: 0.7 + 2 * 0.1 becomes 0.9, which is the same run."""
     if dimension.is_integer:
         return int(chosen)
     if dimension.step is None:
@@ -124,21 +127,21 @@ def _number(dimension: Range, chosen: float) -> float:
 
 
 def grid(space: Space) -> Iterator[dict[str, Any]]:
-    """Yield every point as a new study has it, the first dimension varying slowest."""
-    names = [one.name for one in space]
+    """Yield every point as a new study stores it, the first dimension varying slowest."""
+    names = [dimension.name for dimension in space]
     for combination in product(*map(_all_of, space)):
         yield dict(zip(names, combination, strict=True))
 
 
 def grid_size(space: Space) -> int:
-    """Return how many points there are; 0 where a range has no end of them."""
-    if any(isinstance(one, Range) and one.step is None for one in space):
+    """Return the number of points; 0 if a range is continuous."""
+    if any(isinstance(part, Range) and part.step is None for part in space):
         return 0
-    return prod(len(_all_of(one)) for one in space)
+    return prod(len(_all_of(dimension)) for dimension in space)
 
 
 def _all_of(dimension: Categories | Range) -> list[Any]:
-    """Return all values of a dimension; a range has a step and no logarithm here."""
+    """Return all values of a dimension; a range must have a step and a linear scale."""
     if isinstance(dimension, Categories):
         return [_stored(dimension, choice) for choice in dimension.choices]
     assert dimension.step is not None

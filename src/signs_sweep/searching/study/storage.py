@@ -1,4 +1,4 @@
-"""Where a study is kept: opened, checked, and put in order after a crash."""
+"""The storage of studies: open a study, check it, and recover it after a crash."""
 
 import json
 import logging
@@ -18,11 +18,11 @@ _MEANING = "signs_sweep.meaning"
 _PROPOSALS = "signs_sweep.proposals"
 _IDENTITY = "signs_sweep.identity"
 _AGAIN = "signs_sweep.again"
-"""Attribute of a trial that was asked again: number of the one that was left behind."""
+"""Attribute of a repeated trial: number of the trial that a dead process left behind."""
 _LENGTH = 40
-"""How long the values of a setting may be to be shown in an error."""
+"""Maximum length of two differing values that an error shows, in characters."""
 FAILED = "signs_sweep.message"
-"""Attribute of a trial that failed by itself: why. One without was left behind by its process."""
+"""Attribute of a trial that failed in training: the reason. Trials left behind do not have it."""
 
 
 def open_study(
@@ -34,20 +34,20 @@ def open_study(
     maximize: bool,
     metric: str,
 ) -> "optuna.Study":
-    """Open a study, or make it.
+    """Open a study, or create it.
 
     Args:
-        url: of the database.
-        name: of the study.
-        meaning: by what it is called, all that its values depend on beside the point.
-        proposals: by what it is called, all that its points depend on beside the space and the
-            values. A study of an earlier version, which has no record of them, gets these.
-        maximize: whether more is better.
+        url: URL of the database.
+        name: name of the study.
+        meaning: what its values depend on besides the point, by name.
+        proposals: what its points depend on besides the space and the values, by name.
+            Stored in a study of an earlier version, which has no record of them.
+        maximize: whether larger values are better.
         metric: name of the objective.
 
     Raises:
         StoreError: the database cannot be used.
-        UsageError: there is a study of this name with another meaning or other proposals.
+        UsageError: the study exists with a different meaning or different proposals.
     """
     import optuna
     from optuna.storages import RDBStorage
@@ -60,7 +60,7 @@ def open_study(
     with using_storage(url), opening(url, "as search.storage", create):
         try:
             storage = RDBStorage(url)
-        except RuntimeError as error:  # Another version of Optuna created its tables.
+        except RuntimeError as error:  # A different version of Optuna created its tables.
             raise optuna.exceptions.StorageInternalError(str(error)) from error
         study = optuna.create_study(
             storage=storage,
@@ -68,49 +68,49 @@ def open_study(
             direction=direction,
             load_if_exists=True,
         )
-        known = study.user_attrs.get(_MEANING)
-        is_new = known is None and not study.get_trials(deepcopy=False)
-        if not isinstance(known, Mapping) and not (is_new and study.directions == [direction]):
+        recorded = study.user_attrs.get(_MEANING)
+        is_new = recorded is None and not study.get_trials(deepcopy=False)
+        if not isinstance(recorded, Mapping) and not (is_new and study.directions == [direction]):
             raise UsageError(
-                f"the study '{name}' in {shown(url)} was not made by signs-sweep. Give the "
-                "spec another name, or name another search.storage."
+                f"the study '{name}' in {shown(url)} was not created by signs-sweep. Give the "
+                "spec a different name, or choose a different search.storage."
             )
         if _IDENTITY not in study.user_attrs:
             study.set_user_attr(_IDENTITY, uuid4().hex)
-        if not isinstance(known, Mapping):
+        if not isinstance(recorded, Mapping):
             study.set_metric_names([metric])
-            study.set_user_attr(_MEANING, known := _plain(meaning))
-        differences = _differences(known, _plain(meaning))
+            study.set_user_attr(_MEANING, recorded := _plain(meaning))
+        differences = _differences(recorded, _plain(meaning))
         consequence = "Its values cannot be compared with new ones."
         if not differences and _PROPOSALS not in study.user_attrs:
             study.set_user_attr(_PROPOSALS, _plain(proposals))
         elif not differences:
             differences = _differences(study.user_attrs[_PROPOSALS], _plain(proposals))
-            consequence = "Its points are not those that this spec proposes."
+            consequence = "Its points differ from those that this spec proposes."
     if differences:
         raise UsageError(
             f"the study '{name}' in {shown(url)} was created with different settings: "
-            f"{', '.join(differences)}. {consequence} Give the spec another name, or name another "
-            "search.storage."
+            f"{', '.join(differences)}. {consequence} Give the spec a different name, or "
+            "choose a different search.storage."
         )
     return study
 
 
 def identity_of(study: "optuna.Study") -> str:
-    """Return what tells a study of ours from all others, wherever its database is."""
+    """Return the unique identifier of a study, which does not depend on where its database is."""
     identity: str = study.user_attrs[_IDENTITY]
     return identity
 
 
 def recover(study: "optuna.Study", names: Collection[str]) -> int:
-    """Fail the trials that a dead process left running, and ask for them again; return how many.
+    """Fail the trials that a dead process left running, enqueue them again, and return how many.
 
-    Nobody else may be at work on the study.
+    No other process may be using the study.
 
     Args:
         study: the study.
-        names: what a trial chooses. One that had not chosen all of it is asked again for what was
-            fixed when somebody enqueued it, if anything; else the next proposal is the same point.
+        names: names of the dimensions. A trial that had not chosen all of them is enqueued with the
+            values that a user fixed, if any; otherwise the sampler proposes the same point next.
     """
     from optuna.trial import TrialState
 
@@ -125,31 +125,31 @@ def recover(study: "optuna.Study", names: Collection[str]) -> int:
 
 
 def _plain(meaning: Mapping[str, object]) -> dict[str, object]:
-    """Return what a database gives back: lists for tuples."""
+    """Return a mapping as the database returns it: with lists for tuples."""
     plain: dict[str, object] = json.loads(json.dumps(meaning))
     return plain
 
 
-def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Return what has another value in two records, in words with both values if they are short."""
+def _differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return the names of differing entries, with both values if these are short."""
     differences = []
-    for what, now in wanted.items():
-        before = known.get(what)
+    for name, now in wanted.items():
+        before = recorded.get(name)
         if before == now:
             continue
         if isinstance(now, Mapping) and isinstance(before, Mapping):
-            shared = {name: now[name] for name in now if name in before}
-            differences += [f"{what} {inner}" for inner in _differences(before, shared)] or [what]
+            shared = {key: now[key] for key in now if key in before}
+            differences += [f"{name} {inner}" for inner in _differences(before, shared)] or [name]
         else:
             values = f" ({before}, now {now})"
             is_short = not isinstance(now, list | Mapping) and len(values) <= _LENGTH
-            differences.append(what + values * is_short)
+            differences.append(name + values * is_short)
     return differences
 
 
 @contextmanager
 def using_storage(url: str) -> Iterator[None]:
-    """Keep Optuna from logging and warning, and turn what a database answers into a StoreError."""
+    """Silence Optuna's log messages and warnings, and turn database errors into a StoreError."""
 
     def explain(error: Exception) -> str:
         cause = error if isinstance(error, ImportError) else error.__cause__ or error
@@ -161,7 +161,7 @@ def using_storage(url: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet_optuna() -> Iterator[None]:
-    """Keep Optuna from logging what the user is told by us, and from warning of what is new."""
+    """Silence log messages, for which signs-sweep has its own, and warnings about new features."""
     import optuna
 
     before = optuna.logging.get_verbosity()
