@@ -181,7 +181,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(
         assert "the tracking store answers again" in err
     else:
         assert process.returncode == 1, "its runs had ended"
-        assert "the next `run` or `search` saves them" in err
+        assert "the next `run` or `search` writes it" in err
         running_server.start()
         again = project.run(*command)
         assert again.returncode == 0, again.stderr

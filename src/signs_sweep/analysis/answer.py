@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from signs_sweep.analysis.settings import (
-    Setting,
+    Replicates,
     baselines_of,
     chosen_metric,
     difference,
@@ -51,7 +51,7 @@ def answer(rows: Sequence[Row]) -> str | None:
     return text + _compared(best, others[0][0], metric, "the next best, ", varying)
 
 
-def _spread(setting: Setting, metric: str) -> str:
+def _spread(setting: Replicates, metric: str) -> str:
     """Return the mean and spread of a single setting over its seeds."""
     scores = setting.scores(metric).values()
     text = f"{_NAMES[metric].capitalize()}: {_mean(setting, metric)}"
@@ -61,13 +61,15 @@ def _spread(setting: Setting, metric: str) -> str:
     return f"{text}, from {spread}, standard deviation {setting.deviation(metric):.4f}."
 
 
-def _mean(setting: Setting, metric: str) -> str:
+def _mean(setting: Replicates, metric: str) -> str:
     count = len(setting.scores(metric))
     over = "one seed" if count == 1 else f"mean over {count:,} seeds"
     return f"{setting.mean(metric):.4f} ({over})"
 
 
-def _compared(best: Setting, other: Setting, metric: str, role: str, varying: Sequence[str]) -> str:
+def _compared(
+    best: Replicates, other: Replicates, metric: str, role: str, varying: Sequence[str]
+) -> str:
     """Return by how much the best exceeds another setting, and whether that may be chance."""
     name = f"{role}{other.name(varying)}"
     gain = difference(best, other, metric)

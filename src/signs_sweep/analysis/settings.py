@@ -9,13 +9,15 @@ from signs_sweep.statistics.replicates import deviation, mean
 
 
 @dataclass(frozen=True)
-class Setting:
-    """The runs of an experiment that differ only in their seeds.
+class Replicates:
+    """The runs of an experiment that have one setting: they differ only in their seeds.
 
     Attributes:
+        key: experiment, label and values of the setting; no two groups of a table share it.
         rows: the runs, in order, at least one.
     """
 
+    key: tuple[object, ...]
     rows: tuple[Row, ...]
 
     @property
@@ -49,16 +51,16 @@ class Setting:
         return " ".join(f"{name}={value}" for name, value in values.items())
 
 
-def settings_of(rows: Sequence[Row]) -> list[Setting]:
+def settings_of(rows: Sequence[Row]) -> list[Replicates]:
     """Group runs by experiment, label and all values except seeds, in the order of the runs."""
-    groups: dict[object, list[Row]] = {}
+    groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         values = tuple(item for item in row.params.items() if item[0] not in SEED_NAMES)
         groups.setdefault((row.experiment, row.label, values), []).append(row)
-    return [Setting(tuple(group)) for group in groups.values()]
+    return [Replicates(key, tuple(group)) for key, group in groups.items()]
 
 
-def baselines_of(settings: Sequence[Setting]) -> list[Setting | None]:
+def baselines_of(settings: Sequence[Replicates]) -> list[Replicates | None]:
     """Return for each setting the setting that it is compared with, or None if not present."""
     of_run = {row.run_id: setting for setting in settings for row in setting.rows}
     return [
@@ -71,11 +73,11 @@ def replicated(rows: Sequence[Row]) -> list[Row]:
     """Return the runs of settings with several seeds and of the baselines of those settings."""
     settings = settings_of(rows)
     pairs = list(zip(settings, baselines_of(settings), strict=True))
-    wanted = {id(setting) for pair in pairs if len(pair[0].rows) > 1 for setting in pair}
-    return [row for setting in settings if id(setting) in wanted for row in setting.rows]
+    wanted = {group.key for pair in pairs if len(pair[0].rows) > 1 for group in pair if group}
+    return [row for setting in settings if setting.key in wanted for row in setting.rows]
 
 
-def difference(setting: Setting, other: Setting, metric: str) -> Difference | float | None:
+def difference(setting: Replicates, other: Replicates, metric: str) -> Difference | float | None:
     """Return by how much a setting exceeds another in a metric, over the seeds that both have.
 
     A single shared pair of seeds gives a number without an interval, none gives None.

@@ -41,23 +41,19 @@ class DeadWatch:
         self._classes = classes
         self._accuracy: float | None = None
         self._alike = 0
-        self._last = 0
 
-    def is_dead(self, epoch: int, loss: float, held_out: float, accuracy: float) -> bool:
-        """Add the next epoch; return whether the network is dead. Repeated epochs are ignored.
+    def is_dead(self, loss: float, held_out: float, accuracy: float) -> bool:
+        """Add the next epoch; return whether the network is dead.
 
         Args:
-            epoch: its number, from 1.
             loss: on the training set, penalty included.
             held_out: loss on the held-out samples, penalty included.
             accuracy: on the held-out samples.
         """
-        if epoch > self._last:
-            self._last = epoch
-            is_guess = self._is_guess(loss, held_out, accuracy)
-            is_same = accuracy == self._accuracy
-            self._alike = self._alike + 1 if is_guess and is_same else int(is_guess)
-            self._accuracy = accuracy
+        is_guess = self._is_guess(loss, held_out, accuracy)
+        is_same = accuracy == self._accuracy
+        self._alike = self._alike + 1 if is_guess and is_same else int(is_guess)
+        self._accuracy = accuracy
         return self._alike >= _PATIENCE
 
     def _is_guess(self, loss: float, held_out: float, accuracy: float) -> bool:

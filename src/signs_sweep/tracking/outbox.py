@@ -161,8 +161,8 @@ class Outbox:
         if not self.is_away:
             return None
         return (
-            "the tracking store has not accepted all records yet. The others are kept in "
-            f"{self._journal.path}; the next `run` or `search` saves them."
+            "the tracking store has not accepted all records yet. The rest is kept in "
+            f"{self._journal.path}; the next `run` or `search` writes it."
         )
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:

@@ -49,8 +49,12 @@ class BuiltNetwork:
         self._classes = classes
         self._model = self._build(0)
         _check(self._model, image_shape, classes)
-        kept = {id(variable) for variable in self._model.weights}
-        self._random = [state for state in self._model.variables if id(state) not in kept]
+        weights = self._model.weights
+        self._random = [
+            state
+            for state in self._model.variables
+            if not any(state is weight for weight in weights)
+        ]
         kernels = [each for each in self._model.trainable_variables if "kernel" in each.name]
         self._hidden_kernels = kernels[:-1]
 

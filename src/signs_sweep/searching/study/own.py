@@ -27,9 +27,6 @@ _FIXED = "fixed_params"
 _LENGTH = 40
 """Number of characters shown of a foreign name or value."""
 
-_LEFT_BEHIND = "left behind by its process"
-"""Reason for excluding a trial that is not reported, because the trial was proposed again."""
-
 
 class LeftOut(NamedTuple):
     """A trial of the study that does not belong to the search.
@@ -90,8 +87,9 @@ class OwnTrials:
     def left_out(self) -> list[LeftOut]:
         """Return the trials that do not belong to the search, by number."""
         trials = self._all.get_trials(deepcopy=False)
-        judged = [LeftOut(trial.number, self._objection(trial)) for trial in trials]
-        return [trial for trial in judged if trial.why not in {"", _LEFT_BEHIND}]
+        reported = [trial for trial in trials if not _is_left_behind(trial)]
+        judged = [LeftOut(trial.number, self._objection(trial)) for trial in reported]
+        return [trial for trial in judged if trial.why]
 
     def check_enqueued(self) -> None:
         """Fail trials enqueued outside the space, with the reason in an attribute.
@@ -124,12 +122,10 @@ class OwnTrials:
 
     def _verdict(self, trial: "FrozenTrial") -> str:
         """Return why an ended trial does not belong to the search, or an empty string."""
-        from optuna.trial import TrialState
-
         if _REFUSED in trial.user_attrs:
             return str(trial.user_attrs[_REFUSED])
-        if trial.state is TrialState.FAIL and FAILED not in trial.user_attrs:
-            return _LEFT_BEHIND
+        if _is_left_behind(trial):
+            return "left behind by its process"
         return self._outside(trial.params, trial) or self._unsupported(trial)
 
     def _unsupported(self, trial: "FrozenTrial") -> str:
@@ -179,6 +175,14 @@ class OwnTrials:
                         "spec, and Optuna allows only one type per study. Give the spec a "
                         "different name, or choose a different search.storage."
                     ) from None
+
+
+def _is_left_behind(trial: "FrozenTrial") -> bool:
+    """Whether a process died while it trained the trial, which was then proposed again."""
+    from optuna.trial import TrialState
+
+    is_failed = trial.state is TrialState.FAIL
+    return is_failed and FAILED not in trial.user_attrs and _REFUSED not in trial.user_attrs
 
 
 def _only(storage: "BaseStorage", belongs: "Callable[[FrozenTrial], bool]") -> "BaseStorage":

@@ -131,7 +131,7 @@ class StudyScheduler:
         pruner = self._search.pruner
         if pruner.dead:
             watch = opened.watches.setdefault(run_id, DeadWatch(self._classes))
-            if watch.is_dead(epoch, metrics["loss"], metrics["val_loss"], metrics["val_accuracy"]):
+            if watch.is_dead(metrics["loss"], metrics["val_loss"], metrics["val_accuracy"]):
                 opened.pruned = f"unable to learn since about epoch {epoch:,}"
                 opened.handle.set_user_attr("dead", value=True)
                 return
