@@ -37,7 +37,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def workers(folder: Path, spec: str, **options: int) -> int:
     (folder / "spec.yaml").write_text(f"name: some\ndata: signs\n{spec}", encoding="utf-8")
     prepared = prepare([folder / "spec.yaml"], overrides=(), data_dir=folder / "data" / "signs")
-    return running.begin(prepared, f"sqlite:///{folder}/mlflow.db", Options(**options)).workers
+    begun = running.begin(prepared, f"sqlite:///{folder}/mlflow.db", Options(**options))
+    return len(begun.devices)
 
 
 @pytest.mark.parametrize(
