@@ -7,8 +7,7 @@ import pytest
 
 from events import failed, finished, progress, started, stopped
 from signs_sweep.cli.headlines import EpochCount, Pace
-from signs_sweep.cli.live import LiveView
-from signs_sweep.cli.progress import PlainView, Watcher
+from signs_sweep.cli.progress import LiveView, PlainView, Watcher
 from signs_sweep.domain import Dense, Parameters, Progress, Proposed, Run
 from trials import make_trial
 

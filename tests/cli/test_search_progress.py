@@ -8,8 +8,7 @@ from rich.console import Console
 
 from events import failed, finished, progress, started
 from signs_sweep.cli.headlines import TrialCount
-from signs_sweep.cli.live import LiveView
-from signs_sweep.cli.progress import PlainView, Watcher, ending
+from signs_sweep.cli.progress import LiveView, PlainView, Watcher, ending
 from signs_sweep.domain import (
     Dense,
     Notice,

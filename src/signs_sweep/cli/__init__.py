@@ -33,21 +33,21 @@ def program() -> None:
     The process ends once everything is written and all exit functions have run. Python would then
     tear down the modules, which takes a second if MLflow was imported.
     """
-    status = [1]  # The status after an exception that is not caught.
-    atexit.register(_leave, status)  # The function registered first is called last.
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+
+    status = 1  # After an exception that is not caught.
+    atexit.register(leave)  # The function registered first is called last.
     try:
         main()
-        status[0] = 0
+        status = 0
     except SystemExit as exit_:
-        status[0] = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         raise
-
-
-def _leave(status: "list[int]") -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(status[0])
 
 
 def main() -> None:

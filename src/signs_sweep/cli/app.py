@@ -176,7 +176,7 @@ def compare(
     width = width_of(sys.stdout) if output is None else None
     text = comparison_text(rows, form, width, sort=sort, metrics=metric or [], means=means)
     for note in version_lines(rows):
-        if form.is_for_people:
+        if form in (Format.TABLE, Format.MD):
             text += f"\n{fill(note, width)}\n"
         else:
             say(f"note: {note}")

@@ -40,15 +40,10 @@ def info(
     print(f"  test         {source.test}")
     print(f"  image        {height} x {width}, {channels} channels")
     print(f"  fingerprint  {dataset.fingerprint}")
-    counts = [
-        np.bincount(labels, minlength=len(dataset.classes))
-        for labels in (dataset.train_labels, dataset.test_labels)
-    ]
-    rows = [
-        [label[:_WIDEST_NAME], str(train), str(test)]
-        for label, train, test in zip(dataset.classes, *counts, strict=True)
-    ]
-    print("\n".join(columns(["class", "training", "test"], rows)), flush=True)
+    table = {"class": [label[:_WIDEST_NAME] for label in dataset.classes]}
+    for title, labels in (("training", dataset.train_labels), ("test", dataset.test_labels)):
+        table[title] = [*map(str, np.bincount(labels, minlength=len(dataset.classes)))]
+    print("\n".join(columns(table.items())), flush=True)
     say(*(f"warning: {doubt}" for doubt in find_doubts(dataset)))
     if sheet is not None:
         write(contact_sheet(dataset), sheet)

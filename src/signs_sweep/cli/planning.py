@@ -63,23 +63,17 @@ def show_plan(prepared: Prepared, store: Store) -> None:
 
 def _plan_lines(part: Part, states: Sequence[str], width: int | None) -> list[str]:
     """Return the runs of an experiment: the values that differ, and the state of each."""
-    has_labels = any(trial.label for trial in part.trials)
-    varying = [name for name in part.varying if name != "epochs"]
-    header = ["", *(["label"] if has_labels else []), *varying, "seeds", "epochs", "run", "state"]
-    values = [numbers([getattr(run.parameters, name) for _, run in part.runs]) for name in varying]
-    rows = [
-        [
-            str(trial.number),
-            *([trial.label or ""] if has_labels else []),
-            *(column[position] for column in values),
-            str(run.parameters.seeds),
-            number(run.parameters.epochs),
-            run.run_id,
-            states[position],
-        ]
-        for position, (trial, run) in enumerate(part.runs)
-    ]
-    return columns(header, rows, width, ("run", "epochs"))
+    runs = [run.parameters for _, run in part.runs]
+    cells = {"": [str(trial.number) for trial, _ in part.runs]}
+    if any(trial.label for trial in part.trials):
+        cells["label"] = [trial.label or "" for trial, _ in part.runs]
+    for name in part.varying:
+        if name != "epochs":
+            cells[name] = numbers([getattr(run, name) for run in runs])
+    cells["seeds"] = [str(run.seeds) for run in runs]
+    cells["epochs"] = [number(run.epochs) for run in runs]
+    cells |= {"run": [run.run_id for _, run in part.runs], "state": [*states]}
+    return columns(cells.items(), width, ("run", "epochs"))
 
 
 def _state(result: Result | None, *, begun: int | None, beyond: int, older: int | None) -> str:

@@ -65,16 +65,12 @@ def _table_lines(outcome: SearchOutcome, width: int | None) -> list[str]:
     sign = -1 if outcome.search.objective.maximize else 1
     best = sorted(complete, key=lambda end: (sign * (end.value or 0), end.trial.number))[:_SHOWN]
     names = [dimension.name for dimension in outcome.search.space]
-    rows = [
-        [
-            str(end.trial.number),
-            measure(end.value),
-            *(_cell(end.trial.choices.get(name)) for name in names),
-        ]
-        for end in best
+    table = [
+        ("trial", [str(end.trial.number) for end in best]),
+        (outcome.search.objective.metric, [measure(end.value) for end in best]),
+        *((name, [_cell(end.trial.choices.get(name)) for end in best]) for name in names),
     ]
-    header = ["trial", outcome.search.objective.metric, *names]
-    return columns(header, rows, width, last=names[::-1])
+    return columns(table, width, last=names[::-1])
 
 
 def _cell(value: object) -> str:

@@ -88,19 +88,18 @@ def _means(rows: Sequence[Row], metrics: Sequence[str], form: Format, width: int
 
 def _render(table: "pd.DataFrame", form: Format, width: int | None) -> str:
     """Return a table for people; on a narrow terminal its results are left out last."""
-    header, rows = _cells(table)
+    cells = _cells(table)
     if table.index.name == "run_id":
-        header = ["run", *header]
-        rows = [[str(run_id), *cells] for run_id, cells in zip(table.index, rows, strict=True)]
+        cells = {"run": [*map(str, table.index)], **cells}
     if form is Format.MD:
-        lines = [header, ["---"] * len(header), *rows]
+        lines = zip(*([name, "---", *texts] for name, texts in cells.items()), strict=True)
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    last = [name for name in reversed(header) if name not in _KEPT]
-    return "\n".join(columns(header, rows, width, _DROPPABLE, last)) + "\n"
+    last = [name for name in reversed(cells) if name not in _KEPT]
+    return "\n".join(columns(cells.items(), width, _DROPPABLE, last)) + "\n"
 
 
-def _cells(table: "pd.DataFrame") -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a table as a person reads them.
+def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
+    """Return the columns of a table by title, as a person reads them.
 
     Some columns are merged: the seeds, the mark of the baseline and the difference to it, the two
     ends of an interval.
@@ -144,5 +143,4 @@ def _cells(table: "pd.DataFrame") -> tuple[list[str], list[list[str]]]:
                 ]
             case _:
                 texts[name] = numbers(values)
-    header = [_HEADINGS.get(name, name) for name in texts]
-    return header, [list(row) for row in zip(*texts.values(), strict=True)]
+    return {_HEADINGS.get(name, name): cells for name, cells in texts.items()}

@@ -1,7 +1,7 @@
 """Text and numbers for people: columns, sentences, durations. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 _NARROWEST, _NARROWEST_LABEL = 6, 16
@@ -9,8 +9,7 @@ _NARROWEST, _NARROWEST_LABEL = 6, 16
 
 
 def columns(
-    header: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    table: Iterable[tuple[str, Sequence[str]]],
     width: int | None = None,
     droppable: Sequence[str] = (),
     last: Sequence[str] = (),
@@ -22,30 +21,29 @@ def columns(
     then texts are shortened. Numbers are never cut.
 
     Args:
-        header: the titles of the columns.
-        rows: their cells.
+        table: the columns, each with its title and its cells.
         width: columns of the terminal, or None for no limit.
         droppable: titles of columns that may be left out, the first one first.
         last: titles of columns that are left out only if shortening texts is not enough.
     """
-    table = [_Column(name, [name], [row[at] for row in rows]) for at, name in enumerate(header)]
+    shown = [_Column(name, [name], cells) for name, cells in table]
     dropped: list[str] = []
-    if width is not None and _width(table) > width:
-        table = [
-            replace(column, title=column.name.replace("_", " ").split(" ")) for column in table
+    if width is not None and _width(shown) > width:
+        shown = [
+            replace(column, title=column.name.replace("_", " ").split(" ")) for column in shown
         ]
         for names, is_shortened in ((droppable, False), (last, True)):
             for name in names:
-                others = [column for column in table if column.name != name]
-                if _width(table, is_shortened=is_shortened) > width and len(others) < len(table):
-                    table, dropped = others, [*dropped, name]
-        while _width(table) > width and (texts := [own for own in table if own.width > own.least]):
-            max(texts, key=lambda column: column.width).width -= 1
-    height = max((len(column.title) for column in table), default=0)
-    cells = [[""] * (height - len(own.title)) + own.title + own.cells for own in table]
+                others = [column for column in shown if column.name != name]
+                if _width(shown, is_shortened=is_shortened) > width and len(others) < len(shown):
+                    shown, dropped = others, [*dropped, name]
+        while _width(shown) > max(width, _width(shown, is_shortened=True)):
+            widest = max(shown, key=lambda column: (column.width > column.least, column.width))
+            widest.width -= 1
+    height = max((len(column.title) for column in shown), default=0)
     lines = [
-        "  " + "  ".join(map(_Column.fitted, table, line)).rstrip()
-        for line in zip(*cells, strict=True)
+        "  " + "  ".join(map(_Column.fitted, shown, cells)).rstrip()
+        for cells in zip(*(column.lines(height) for column in shown), strict=True)
     ]
     if dropped:
         note = f"  not shown on {width} columns: {', '.join(dropped)}"
@@ -59,7 +57,7 @@ class _Column:
 
     name: str
     title: list[str]
-    cells: list[str]
+    cells: Sequence[str]
 
     def __post_init__(self) -> None:
         from rich.cells import cell_len
@@ -69,6 +67,10 @@ class _Column:
         if not any(cell and _is_number(cell) for cell in self.cells):
             narrowest = _NARROWEST_LABEL if self.name == "label" else _NARROWEST
             self.least = min(self.width, narrowest)
+
+    def lines(self, height: int) -> list[str]:
+        """Return the title, which ends at some height, and the cells."""
+        return [""] * (height - len(self.title)) + [*self.title, *self.cells]
 
     def fitted(self, cell: str) -> str:
         """Return a cell cut or padded to the width of the column."""
@@ -92,9 +94,9 @@ def fill(text: str, width: int | None, indent: str = "") -> str:
 
     lines: list[str] = []
     for paragraph in text.split("\n"):
-        words = paragraph.lstrip()
-        lines.append(paragraph[: len(paragraph) - len(words)])
-        for word in words.split(" "):
+        text = paragraph.lstrip()
+        lines.append(paragraph[: len(paragraph) - len(text)])
+        for word in text.split(" "):
             longer = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
             if cell_len(longer) > width and lines[-1].strip():
                 lines.append(indent + word)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 from inspect import Parameter, signature
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Self, TypedDict, TypeVar, get_type_hints
 
@@ -29,15 +30,15 @@ class Option:
     Attributes:
         help: its meaning, with a default that is not a fixed value.
         metavar: the name of its value in the help.
-        low: smallest value of a number; None for other types.
+        low: smallest value of a number.
         high: largest value of a number.
         flag: how the command line spells it, if not like its name.
     """
 
     help: str
     metavar: str
-    low: float | None = None
-    high: float | None = None
+    low: float = 0
+    high: float = inf
     flag: str | None = None
 
 
@@ -87,9 +88,8 @@ class Options:
         """Check the ranges."""
         for name, option in options_in(Options).items():
             value = getattr(self, name)
-            if value is None or option.low is None or option.high is None:
-                continue
-            if not isinstance(value, int | float) or not option.low <= value <= option.high:
+            is_number = isinstance(value, int | float)
+            if value is not None and not (is_number and option.low <= value <= option.high):
                 raise UsageError(
                     f"--{name.replace('_', '-')} {value}: "
                     f"expected a number from {option.low} to {option.high}"
@@ -177,8 +177,3 @@ class Format(Enum):
     CSV = "csv"
     JSON = "json"
     MD = "md"
-
-    @property
-    def is_for_people(self) -> bool:
-        """Whether numbers are rounded; CSV and JSON keep all digits."""
-        return self in (Format.TABLE, Format.MD)
