@@ -18,12 +18,12 @@ def test_a_shown_command_has_the_options_that_were_set() -> None:
     ]
 
 
-def test_the_pages_need_the_store_alone() -> None:
+def test_the_pages_need_only_the_store() -> None:
     shared = SharedOptions(["epochs=20"], Path("photos"), "http://127.0.0.1:5000")
     assert shared.command("ui") == "signs-sweep ui --tracking-uri http://127.0.0.1:5000"
 
 
-def test_a_file_whose_name_begins_with_a_dash_is_no_option() -> None:
+def test_a_file_whose_name_begins_with_a_dash_is_not_an_option() -> None:
     assert SharedOptions().command("run", Path("-x.yaml")) == "signs-sweep run ./-x.yaml"
 
 
@@ -34,7 +34,7 @@ def test_a_password_is_masked_before_a_shell_would_quote_it() -> None:
 
 
 def test_shown_commands_are_commands_with_options_that_exist() -> None:
-    """What is shown is parsed by the command line itself: an unknown option would be an error."""
+    """The command line parses what is shown: an unknown option would be an error."""
     shared = SharedOptions(["epochs=20"], Path("nowhere"), "sqlite:///x.db")
     for name in ("run", "compare", "search"):
         words = shlex.split(shared.command(name, "missing.yaml"))[1:]

@@ -57,7 +57,7 @@ def test_the_pace_is_unknown_at_first_and_then_a_recent_average(clock: SimpleNam
     assert pace.done == 1010 + 99 * 4
 
 
-def test_plain_progress_says_each_event_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_progress_writes_a_line_per_event(capsys: pytest.CaptureFixture[str]) -> None:
     watcher = plain()
     watcher.handle(started(A, 0))
     watcher.handle(epochs(A, 1, 2))

@@ -43,10 +43,10 @@ def test_the_end_of_a_sweep_has_seeds_baseline_times_and_remarks() -> None:
     remark = "learned nothing since epoch 3"
     assert runs.splitlines() == [
         "    l2  seeds    loss   train    test  vs baseline  epochs  time    remark",
-        "     0  0, 0   0.5000  0.7500  0.5000  baseline          9  cached",
-        f"     0  1, 0   0.5000  0.7500  0.2500  baseline          9  1:05    {remark}",
-        "  0.01  0, 0   0.5000  0.7500  0.7500  +0.2500           9  1:05",
-        "  0.01  1, 0                                             9  failed",
+        "     0   0, 0  0.5000  0.7500  0.5000  baseline          9  cached",
+        f"     0   1, 0  0.5000  0.7500  0.2500  baseline          9  1:05    {remark}",
+        "  0.01   0, 0  0.5000  0.7500  0.7500  +0.2500           9  1:05",
+        "  0.01   1, 0                                            9  failed",
     ]
     title, header, *lines = means.splitlines()
     assert title == "means over seeds"

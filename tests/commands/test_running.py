@@ -1,4 +1,4 @@
-"""How a plan is carried out: how many workers are worth starting."""
+"""How many workers are worth starting for a plan."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def test_each_worker_has_some_seconds_to_train(
     assert workers(folder, spec, workers=2) == 2
 
 
-def test_of_a_network_whose_size_is_not_known_every_run_may_have_a_worker(folder: Path) -> None:
+def test_every_run_of_a_network_of_unknown_size_may_have_a_worker(folder: Path) -> None:
     code = "def net(shape, classes):\n    raise AssertionError('only workers build it')\n"
     (folder / "nets.py").write_text(code, encoding="utf-8")
     assert workers(folder, 'model: {build: "nets:net"}\nbase: {epochs: 1}\nseeds: 3\n') == 3

@@ -82,7 +82,7 @@ class TrialCount:
         """Begin.
 
         Args:
-            total: trials in all.
+            total: number of trials, those of earlier invocations included.
             timeout: seconds after which no trial begins, or None.
             ends: the trials that ended in earlier invocations.
             maximize: whether the largest value is the best.

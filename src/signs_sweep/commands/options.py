@@ -65,7 +65,7 @@ class Options:
     workers: Annotated[
         int | None,
         Option(
-            "Processes that train; 0 trains in this one, for a debugger. "
+            "Processes that train; 0 trains in this process, for a debugger. "
             "[default: one per GPU, else one per core, or fewer for little work]",
             *("N", 0, _MOST_WORKERS),
         ),
