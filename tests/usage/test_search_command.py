@@ -70,7 +70,7 @@ def test_mlflow_has_the_search_its_trials_and_their_runs(searched) -> None:
             run for run in runs if run.data.tags.get("mlflow.parentRunId") == trial.info.run_id
         ]
         assert len(replicates) == 2
-        is_fresh = "fresh" in trial.info.run_name
+        is_fresh = trial.info.run_name.startswith("confirmation")
         for run in replicates:
             assert run.info.status == "FINISHED"
             assert ("test_accuracy" in run.data.metrics) == is_fresh
