@@ -1,4 +1,4 @@
-"""The package from a notebook: functions that are there whatever was used before."""
+"""The package from a notebook: every function exists, whichever was used before."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ NAMES = ("compare", "load", "plan", "run", "search")
 
 
 @pytest.mark.parametrize("first", NAMES)
-def test_every_function_is_there_after_any_other(first: str) -> None:
+def test_every_function_exists_after_any_other(first: str) -> None:
     code = (
         "import signs_sweep\n"
         f"assert dir(signs_sweep).count({first!r}) == 1\n"

@@ -14,7 +14,7 @@ __all__ = ["compare", "load", "plan", "run", "search"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the functions when they are first used: the package itself imports nothing."""
+    """Import the functions on first use: the package itself imports nothing."""
     if name in __all__:
         from signs_sweep import api
 

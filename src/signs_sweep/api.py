@@ -1,6 +1,6 @@
-"""What there is to use from Python: the commands as functions.
+"""The commands as Python functions.
 
-They take what the commands take, raise what the commands would print, and return the results.
+They have the options of the commands, raise what the commands would print, and return the results.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.commands.comparing import SpecPath, find_rows
-from signs_sweep.commands.options import (
-    NOT_IN_SEARCH,
-    Given,
-    Options,
-    RunKeywords,
-    SearchKeywords,
-    takes_options,
-)
+from signs_sweep.commands.options import Keywords, Options, SharedOptions, takes_options
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.running import begin
 from signs_sweep.errors import UsageError
@@ -30,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Overrides = Mapping[str, Any] | Sequence[str] | None
-"""Values of parameters for every run, as `{"epochs": 20}` or as `["epochs=20"]`."""
+"""Values of hyperparameters for every run, as `{"epochs": 20}` or as `["epochs=20"]`."""
 
 
 def load(spec: SpecPath, *, overrides: Overrides = None) -> Experiment:
@@ -38,65 +31,63 @@ def load(spec: SpecPath, *, overrides: Overrides = None) -> Experiment:
 
     Args:
         spec: path of the file.
-        overrides: values of parameters for every run, as in `{"epochs": 20}`.
+        overrides: values of hyperparameters for every run, as in `{"epochs": 20}`.
 
     Raises:
         SpecError: the spec has problems; the message lists all of them with their places.
-        UsageError: an override cannot be followed.
+        UsageError: an override is not valid.
     """
     (experiment,) = load_all([Path(spec)], _arguments(overrides))
     return experiment
 
 
-def plan(
-    *specs: SpecPath,
-    overrides: Overrides = None,
-    data: SpecPath | None = None,
-) -> Plan:
+def plan(*specs: SpecPath, overrides: Overrides = None, data: SpecPath | None = None) -> Plan:
     """Expand specs into the runs that they ask for; nothing is trained.
 
     Args:
         specs: paths of the files.
-        overrides: values of parameters for every run.
+        overrides: values of hyperparameters for every run.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
 
     Raises:
         SpecError: a spec has problems.
         DataError: the data cannot be used.
-        UsageError: an override cannot be followed, or two experiments have one name.
+        UsageError: an override is not valid, or two experiments have the same name.
     """
     return prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data)).plan
 
 
-@takes_options()
+@takes_options
 def run(
     *specs: SpecPath,
     overrides: Overrides = None,
     data: SpecPath | None = None,
     tracking_uri: str | None = None,
-    **options: Unpack[RunKeywords],
+    force: bool = False,
+    **options: Unpack[Keywords],
 ) -> Outcome:
     """Train the runs of specs and record them in MLflow. Finished runs are not trained again.
 
     Args:
         specs: paths of the files.
-        overrides: values of parameters for every run.
+        overrides: values of hyperparameters for every run.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
         tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
-        options: the options of `signs-sweep run`, such as `workers=2` or `force=True`; see
+        force: whether to train finished runs again, from their beginning.
+        options: other options of `signs-sweep run`, such as `workers=2`; see
             `signs_sweep.commands.options.Options`.
 
     Returns:
-        The results; runs that failed are among them.
+        The results, including those of failed runs.
 
     Raises:
         SpecError: a spec has problems.
         DataError: the data cannot be used.
         StoreError: the store cannot be read or written.
-        UsageError: an argument cannot be followed.
-        KeyboardInterrupt: it was interrupted; what was done is recorded.
+        UsageError: an argument is not valid.
+        KeyboardInterrupt: it was interrupted; everything up to then is recorded.
     """
-    chosen = Options.of(run, options)
+    chosen = Options.of(run, {**options, "force": force})
     prepared = prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data))
     outcome = begin(prepared, tracking_uri, chosen).execute(lambda _: None)
     if outcome.was_interrupted:
@@ -104,7 +95,7 @@ def run(
     return outcome
 
 
-@takes_options(without=NOT_IN_SEARCH)
+@takes_options
 def search(
     spec: SpecPath,
     *,
@@ -113,32 +104,32 @@ def search(
     overrides: Overrides = None,
     data: SpecPath | None = None,
     tracking_uri: str | None = None,
-    **options: Unpack[SearchKeywords],
+    **options: Unpack[Keywords],
 ) -> SearchOutcome:
     """Search the space of a spec with Optuna, and confirm the winner over fresh seeds.
 
-    A search that was begun before goes on; one that is finished is only read.
+    A search that was interrupted resumes; the results of a finished search are only read.
 
     Args:
         spec: path of the file.
-        trials: how many in all, earlier ones included; None for what the spec says.
-        timeout: seconds after which no trial begins; None for what the spec says.
-        overrides: values of parameters for every run; they are not searched then.
+        trials: total number of trials, earlier trials included; by default that of the spec.
+        timeout: seconds after which no trial begins; by default that of the spec.
+        overrides: values of hyperparameters for every run; these are not searched then.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
         tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
-        options: the options of `signs-sweep search`, such as `workers=2`; see
+        options: other options of `signs-sweep search`, such as `workers=2`; see
             `signs_sweep.commands.options.Options`.
 
     Returns:
-        The Optuna study and what came of it: `best`, `runs(number)` for the runs of a trial,
+        The Optuna study and its results: `best`, `runs(number)` for the runs of a trial,
         `confirmation`, `importances`.
 
     Raises:
         SpecError: the spec has problems, or cannot be searched.
         DataError: the data cannot be used.
         StoreError: the store or the study's database cannot be used.
-        UsageError: an argument cannot be followed, or the study is that of another spec.
-        KeyboardInterrupt: it was interrupted; what was done is recorded.
+        UsageError: an argument is not valid, or the study belongs to a different spec.
+        KeyboardInterrupt: it was interrupted; everything up to then is recorded.
     """
     chosen = Options.of(search, options)
     prepared = prepare([Path(spec)], overrides=_arguments(overrides), data_dir=_path(data))
@@ -160,33 +151,33 @@ def compare(
 ) -> "pd.DataFrame":
     """Return the runs of specs or experiments as a table.
 
-    Of a spec with a `search` section, the runs of its search are shown too.
+    For a spec with a `search` section, it includes the runs of the search.
 
     Args:
         targets: spec files, or names of experiments in the store.
-        overrides: values of parameters for every run of the specs.
+        overrides: values of hyperparameters for every run of the specs.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
         tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
-        sort: column to sort by, best first; else the order of the plan.
+        sort: column to sort by, best first; by default in the order of the plan.
         metrics: further metrics to show.
-        means: one line a setting, with means over its seeds, in place of one line a run; see
+        means: one row per setting, with means over its seeds, instead of one row per run; see
             `signs_sweep.analysis.table.build_settings` for its columns.
 
     Returns:
-        One line a run, indexed by run_id: the parameters that vary, `version` where runs are of
-        several versions of the training, `global_seed` and `init_seed`, `state` (NEW for a run that
-        was never started in this version, PRUNED for one that a search stopped),
-        `loss` (training loss of the last epoch), `final_train_accuracy`, `val_accuracy` where there
-        is validation, `test_accuracy`, `is_baseline` and `difference` where there is a baseline,
-        `epochs`, and `seconds` of training; `guessing_since` where a run learned nothing, and
-        `older_version` where an older version of the training has finished a NEW one.
+        One row per run, indexed by run_id: the hyperparameters that vary, `version` if the runs
+        have several training versions, `global_seed` and `init_seed`, `state` (NEW for a run that
+        was never started in this version, PRUNED for a run that a search stopped), `loss` (training
+        loss of the last epoch), `final_train_accuracy`, `val_accuracy` with validation,
+        `test_accuracy`, `is_baseline` and `difference` with a baseline, `epochs`, and `seconds` of
+        training; `guessing_since` if a run learned nothing, and `older_version` if an older
+        training version has finished a NEW run.
 
     Raises:
         SpecError: a spec has problems.
-        StoreError: the store cannot be read, or has no such experiment.
-        UsageError: `sort` or one of `metrics` is not known of any run.
+        StoreError: the store cannot be read, or does not have the experiment.
+        UsageError: no run has the column `sort` or a metric in `metrics`.
     """
-    rows = find_rows(targets, Given(_arguments(overrides), _path(data), tracking_uri))
+    rows = find_rows(targets, SharedOptions(_arguments(overrides), _path(data), tracking_uri))
     return (build_settings if means else build_table)(rows, sort=sort, metrics=metrics)
 
 
@@ -201,8 +192,6 @@ def _path(value: SpecPath | None) -> Path | None:
 
 
 def _arguments(overrides: Overrides) -> list[str]:
-    if overrides is None:
-        return []
     if isinstance(overrides, Mapping):
         return [f"{key}={value}" for key, value in overrides.items()]
-    return list(overrides)
+    return list(overrides or ())

@@ -1,4 +1,4 @@
-"""`signs-sweep clean`, on files that it finds."""
+"""`signs-sweep clean`, on files in a store."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,14 +31,14 @@ def left(folder: Path) -> list[str]:
     return sorted(file.name for file in (folder / "mlruns" / "checkpoints").rglob("*.h5"))
 
 
-def test_without_a_terminal_nothing_is_removed_unless_told_so(
+def test_without_a_terminal_nothing_is_removed_unless_agreed(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", (tmp_path / "nothing").open("w+"))
     clean_store(store, ends=False, is_agreed=False)
-    said = capsys.readouterr()
-    assert "00000004.h5" in said.out
-    assert "--yes" in said.err
+    shown = capsys.readouterr()
+    assert "00000004.h5" in shown.out
+    assert "--yes" in shown.err
     assert left(tmp_path) == ["00000004.h5", "00000010.end.h5"]
     clean_store(store, ends=False, is_agreed=True)
     assert left(tmp_path) == ["00000010.end.h5"]
@@ -49,10 +49,10 @@ def test_without_a_terminal_nothing_is_removed_unless_told_so(
 
 
 @pytest.mark.slow
-def test_what_no_run_goes_on_from_since_the_training_changed_is_removed(
+def test_checkpoints_that_no_run_resumes_from_since_the_training_changed_are_removed(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Interrupted runs of the present version, of an older one, and one that the store misses."""
+    """Interrupted runs of the current version, of an older version, and unknown to the store."""
     dataset = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
     tracker = MlflowTracker(store.uri, {"data": dataset})
     tracker.open([SweepRecord("toy", "", "name: toy\n", "", "toy data")])
@@ -61,21 +61,21 @@ def test_what_no_run_goes_on_from_since_the_training_changed_is_removed(
         parameters = replace(RUN.parameters, global_seed=seed + 1)
         run = replace(RUN, parameters=parameters, training_version=version)
         tracker.start(make_trial(run), run)
-        for one in (run, replace(run, data="elsewhere")):
-            store.checkpoints.keep(one, Checkpoint(one.run_id, 5, b"state", is_end=False))
-            kept.append(one.trajectory_id)
+        for kind in (run, replace(run, data="elsewhere")):
+            store.checkpoints.keep(kind, Checkpoint(kind.run_id, 5, b"state", is_end=False))
+            kept.append(kind.trajectory_id)
     tracker.close(State.KILLED, {})
     clean_store(store, ends=False, is_agreed=True)
-    said = capsys.readouterr().out
-    assert "2 files" in said
-    assert "1 of an older version of the training, from which no run goes on" in said
+    shown = capsys.readouterr().out
+    assert "2 files" in shown
+    assert "1 of an older training version, from which no run resumes" in shown
     folders = {file.parent.name for file in store.checkpoints.folder.rglob("*.h5")}
     assert folders == {RUN.trajectory_id, kept[0], kept[1], kept[3]}
     clean_store(store, ends=False, is_agreed=True)
     assert capsys.readouterr().out == "nothing to remove\n"
 
 
-def test_where_the_store_does_not_answer_no_version_is_known(
+def test_without_an_answer_of_the_store_no_version_is_known(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mlruns" / "mlflow.db").write_text("this is no database " * 10, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""How much there is left to do."""
+"""How many epochs are left to train."""
 
 from signs_sweep.cli.planning import epochs_left
 from signs_sweep.domain import Dense, Parameters, Run

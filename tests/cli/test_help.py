@@ -1,4 +1,4 @@
-"""What the command line says of itself: help, versions, completion."""
+"""Help, versions and completion of the command line."""
 
 import os
 import re
@@ -42,11 +42,11 @@ def test_help_has_every_sentence_whole_and_fits(path: tuple[str, ...], width: in
     assert all(re.match(r"\W*(SPEC|ARGS)", end) for end in ends), "a sentence is cut"
 
 
-def test_an_option_that_is_no_choice_has_no_negation() -> None:
+def test_a_flag_has_no_negation() -> None:
     assert "--no-force" not in CliRunner().invoke(app, ["run", "--help"]).output
 
 
-def test_the_version_names_what_results_depend_on() -> None:
+def test_the_version_names_the_libraries_that_results_depend_on() -> None:
     code = (
         "import sys; from signs_sweep.cli import main; sys.argv = ['signs-sweep', '--version']\n"
         "try: main()\nexcept SystemExit as end: assert not end.code\n"

@@ -1,4 +1,4 @@
-"""What is shown of a search while it goes on."""
+"""What is shown of a search while it is under way."""
 
 import io
 from dataclasses import replace
@@ -8,7 +8,7 @@ from rich.console import Console
 
 from events import failed, finished, progress, started
 from signs_sweep.cli.headlines import TrialCount
-from signs_sweep.cli.progress import LiveProgress, PlainProgress, ending
+from signs_sweep.cli.progress import LiveView, PlainView, Watcher, ending
 from signs_sweep.domain import (
     Dense,
     Notice,
@@ -56,29 +56,29 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_the_headline_has_the_best_value_the_counts_and_the_time_left(now) -> None:
     assert trial_count(8, ends=()).text() == "8 trials  starting"
     trials = trial_count(9)
-    trials.take(end(5))
+    trials.handle(end(5))
     now[0] += 20
-    trials.take(end(6))
+    trials.handle(end(6))
     # Two of this time in 20 s, four are left.
     assert trials.text() == "5 / 9 trials  2 pruned  0 failed  best 0.7500 (trial 0)  40 s left"
-    trials.take(end(7, value=0.875))
+    trials.handle(end(7, value=0.875))
     assert "best 0.8750 (trial 7)" in trials.text()
     for number in (8, 9, 10):
-        trials.take(end(number))
+        trials.handle(end(number))
     assert "left" not in trials.text()
 
 
-def test_an_end_that_is_heard_again_is_counted_once() -> None:
+def test_an_end_that_is_repeated_is_counted_once() -> None:
     trials = trial_count(8)
-    trials.take(BEST)
+    trials.handle(BEST)
     assert trials.done == 3
 
 
 def test_no_more_time_is_left_than_the_timeout_allows(now) -> None:
     trials = trial_count(1000, 30, ends=())
-    trials.take(end(0))
+    trials.handle(end(0))
     now[0] += 20
-    trials.take(end(1))
+    trials.handle(end(1))
     assert trials.text().endswith("10 s left")
 
 
@@ -105,7 +105,7 @@ def test_a_trial_is_shown_with_its_value_or_the_reason_for_none(event, words) ->
 
 
 def test_a_log_has_a_line_per_trial_and_names_what_it_warns_of(capsys) -> None:
-    watcher = PlainProgress(trial_count(8), is_prefixed=False)
+    watcher = Watcher(trial_count(8), PlainView())
     for event in (
         PROPOSED,
         started(FIRST),
@@ -117,7 +117,7 @@ def test_a_log_has_a_line_per_trial_and_names_what_it_warns_of(capsys) -> None:
         end(4, TrialState.FAILED, None, "the loss is nan"),
         None,
     ):
-        watcher.hear(event)
+        watcher.handle(event)
     out, err = capsys.readouterr()
     assert out == ""
     line = "trial 4 l2=0.01: failed: the loss is nan"
@@ -130,10 +130,10 @@ def test_a_log_has_a_line_per_trial_and_names_what_it_warns_of(capsys) -> None:
 
 
 def test_a_log_has_each_run_that_confirms_the_winner(capsys) -> None:
-    watcher = PlainProgress(trial_count(8), is_prefixed=False)
+    watcher = Watcher(trial_count(8), PlainView())
     run = CONFIRMING.trial.runs[0]
     for event in (CONFIRMING, started(run), finished(run, test_accuracy=0.5)):
-        watcher.hear(event)
+        watcher.handle(event)
     assert capsys.readouterr().err.splitlines() == [
         "confirmation: started by worker 1",
         "confirmation: finished in 8.5 s  test accuracy 0.5000",
@@ -141,19 +141,21 @@ def test_a_log_has_each_run_that_confirms_the_winner(capsys) -> None:
 
 
 def test_a_terminal_shows_what_each_worker_does() -> None:
-    live = LiveProgress(trial_count(8), workers=2, is_prefixed=False)
-    console = live._view.console = Console(file=io.StringIO(), width=120)
+    trials = trial_count(8)
+    view = LiveView(trials, workers=2)
+    live = Watcher(trials, view)
+    console = view.console = Console(file=io.StringIO(), width=120)
     for event in (PROPOSED, started(FIRST, 1), progress(FIRST, 1, 3), end(5)):
-        live.hear(event)
-    console.print(live._view.draw())
+        live.handle(event)
+    console.print(view.draw())
     shown = console.file.getvalue()
     assert "trial 5 l2=0.01: 0.5000" in shown
     assert "4 / 8 trials" in shown
     assert "1  waiting" in shown
     assert "2  trial 4 seeds 0, 0  epoch 3 / 90" in shown
-    live.hear(finished(FIRST))
-    console.print(live._view.draw())
+    live.handle(finished(FIRST))
+    console.print(view.draw())
     assert "2  idle" in console.file.getvalue()
-    live.hear(CONFIRMING)
-    console.print(live._view.draw())
+    live.handle(CONFIRMING)
+    console.print(view.draw())
     assert "confirmation" in console.file.getvalue()

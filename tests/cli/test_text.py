@@ -1,4 +1,4 @@
-"""Words and numbers on the terminal."""
+"""Text and numbers on the terminal."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ from signs_sweep.spec import load
 
 
 def test_columns_align_numbers_to_the_right_and_words_to_the_left() -> None:
-    assert columns(["l2", "state"], [["0.01", "cached"], ["0", "new"]]) == [
+    assert columns([("l2", ["0.01", "0"]), ("state", ["cached", "new"])]) == [
         "    l2  state",
         "  0.01  cached",
         "     0  new",
@@ -33,7 +33,7 @@ def test_columns_align_numbers_to_the_right_and_words_to_the_left() -> None:
 
 
 def test_columns_without_rows_show_the_header() -> None:
-    assert columns(["a", "b"], []) == ["  a  b"]
+    assert columns([("a", []), ("b", [])]) == ["  a  b"]
 
 
 @pytest.mark.parametrize(
@@ -73,32 +73,35 @@ def test_nouns_follow_their_number() -> None:
     assert count(1200, "run") == "1,200 runs"
 
 
-HEADER = ["label", "learning_rate", "hidden", "test", "vs baseline", "time"]
-ROWS = [
-    ["a name that is long", "0.0001", "[100, 50]", "0.8500", "baseline", "1:20"],
-    ["m4", "5e-05", "[25, 12]", "0.8583", "+0.0083", "cached"],
+TABLE = [
+    ("label", ["a name that is long", "m4"]),
+    ("learning_rate", ["0.0001", "5e-05"]),
+    ("hidden", ["[100, 50]", "[25, 12]"]),
+    ("test", ["0.8500", "0.8583"]),
+    ("vs baseline", ["baseline", "+0.0083"]),
+    ("time", ["1:20", "cached"]),
 ]
 
 
 @pytest.mark.parametrize("width", range(40, 80))
 def test_a_table_fits_the_terminal_and_no_number_is_cut(width: int) -> None:
-    lines = columns(HEADER, ROWS, width, droppable=["time"], last=["hidden", "learning_rate"])
+    lines = columns(TABLE, width, droppable=["time"], last=["hidden", "learning_rate"])
     assert all(len(line) <= width for line in lines)
     text = "\n".join(lines)
     assert "0.8500" in text
     assert "+0.0083" in text
 
 
-def test_what_a_narrow_terminal_does_not_show_is_named() -> None:
-    wide = columns(HEADER, ROWS)
-    assert columns(HEADER, ROWS, max(map(len, wide)), droppable=["time"]) == wide
-    narrow = columns(HEADER, ROWS, 60, droppable=["time"])
+def test_columns_that_a_narrow_terminal_does_not_show_are_named() -> None:
+    wide = columns(TABLE)
+    assert columns(TABLE, max(map(len, wide)), droppable=["time"]) == wide
+    narrow = columns(TABLE, 60, droppable=["time"])
     assert narrow[-1] == "  not shown on 60 columns: time"
     assert narrow[0].split() == ["learning", "vs"]
 
 
 def test_wide_characters_take_two_columns() -> None:
-    assert columns(["label", "x"], [["\u624b", "1"], ["ab", "2"]])[1:] == [
+    assert columns([("label", ["\u624b", "ab"]), ("x", ["1", "2"])])[1:] == [
         "  \u624b     1",
         "  ab     2",
     ]
@@ -136,13 +139,13 @@ def test_an_error_of_a_spec_fits_the_terminal_that_it_is_printed_to(
     monkeypatch.delenv("COLUMNS", raising=False)
     with pytest.raises(SpecError) as caught:
         load(Path("wrong.yaml"))
-    ours, its = os.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
-    with open(its, "w", encoding="utf-8") as terminal:  # noqa: PTH123 - a descriptor
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
+    with open(slave, "w", encoding="utf-8") as terminal:  # noqa: PTH123 - a descriptor
         monkeypatch.setattr(sys, "stderr", terminal)
         show_error(caught.value)
         terminal.flush()
-        shown = os.read(ours, 10_000).decode().splitlines()
-    os.close(ours)
+        shown = os.read(master, 10_000).decode().splitlines()
+    os.close(master)
     assert max(map(len, shown)) == 70
     assert shown[1].startswith("  2 | longlong")

@@ -1,4 +1,4 @@
-"""Options: one list of them for the command line, for Python, for type checkers and for checks."""
+"""Options: one list for the command line, for Python, for type checkers and for checks."""
 
 from dataclasses import fields
 from inspect import signature
@@ -11,11 +11,9 @@ from typer.main import get_command
 from signs_sweep import api
 from signs_sweep.cli.app import app
 from signs_sweep.commands.options import (
-    NOT_IN_SEARCH,
-    Given,
+    Keywords,
     Options,
-    RunKeywords,
-    SearchKeywords,
+    SharedOptions,
     options_in,
 )
 from signs_sweep.errors import UsageError
@@ -25,12 +23,11 @@ OPTIONS = {field.name: field.default for field in fields(Options)}
 
 def test_type_checkers_know_every_option() -> None:
     types = get_type_hints(Options)
-    assert get_type_hints(RunKeywords) == types
-    without = {name: kind for name, kind in types.items() if name not in NOT_IN_SEARCH}
-    assert get_type_hints(SearchKeywords) == without
+    assert types.pop("force") is bool  # A keyword of `run` only.
+    assert get_type_hints(Keywords) == types
 
 
-@pytest.mark.parametrize(("command", "left_out"), [("run", set()), ("search", NOT_IN_SEARCH)])
+@pytest.mark.parametrize(("command", "left_out"), [("run", set()), ("search", {"force"})])
 def test_python_and_the_command_line_have_the_same_options(command: str, left_out: set) -> None:
     of_command = {
         param.name: param.default
@@ -46,20 +43,20 @@ def test_python_and_the_command_line_have_the_same_options(command: str, left_ou
     assert of_command == of_function == expected
 
 
-def test_every_command_that_reads_specs_takes_what_they_share() -> None:
+def test_every_command_that_reads_specs_has_the_shared_options() -> None:
     for command in ("run", "plan", "search", "compare"):
         names = {param.name for param in get_command(app).commands[command].params}
-        assert names >= set(options_in(Given)), command
+        assert names >= set(options_in(SharedOptions)), command
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"workers": -1}, "--workers -1: a number from 0 to 256"),
-        ({"workers_per_gpu": 0}, "--workers-per-gpu 0: a number from 1 to 256"),
-        ({"retries": 1001}, "--retries 1001: a number from 0 to 1000"),
-        ({"stall_seconds": float("nan")}, "--stall-seconds nan: a number from 1 to 86400"),
-        ({"workers": "2"}, "--workers 2: a number"),
+        ({"workers": -1}, "--workers -1: expected a number from 0 to 256"),
+        ({"workers_per_gpu": 0}, "--workers-per-gpu 0: expected a number from 1 to 256"),
+        ({"retries": 1001}, "--retries 1001: expected a number from 0 to 1000"),
+        ({"stall_seconds": float("nan")}, "--stall-seconds nan: expected a number from 1 to 86400"),
+        ({"workers": "2"}, "--workers 2: expected a number"),
     ],
 )
 def test_values_out_of_range_are_refused(values: dict, words: str) -> None:
@@ -76,7 +73,7 @@ def test_values_out_of_range_are_refused(values: dict, words: str) -> None:
         ("search", "retry", "retries"),
     ],
 )
-def test_a_wrong_name_is_refused_at_once_with_the_right_one(
+def test_a_wrong_name_is_refused_before_anything_else_with_the_right_name(
     name: str, wrong: str, near: str
 ) -> None:
     with pytest.raises(TypeError) as caught:

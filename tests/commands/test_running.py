@@ -1,4 +1,4 @@
-"""How a plan is carried out: how many workers are worth starting."""
+"""How many workers are worth starting for a plan."""
 
 from pathlib import Path
 
@@ -37,7 +37,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def workers(folder: Path, spec: str, **options: int) -> int:
     (folder / "spec.yaml").write_text(f"name: some\ndata: signs\n{spec}", encoding="utf-8")
     prepared = prepare([folder / "spec.yaml"], overrides=(), data_dir=folder / "data" / "signs")
-    return running.begin(prepared, f"sqlite:///{folder}/mlflow.db", Options(**options)).workers
+    begun = running.begin(prepared, f"sqlite:///{folder}/mlflow.db", Options(**options))
+    return len(begun.devices)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_each_worker_has_some_seconds_to_train(
     assert workers(folder, spec, workers=2) == 2
 
 
-def test_of_a_network_whose_size_is_not_known_every_run_may_have_a_worker(folder: Path) -> None:
+def test_every_run_of_a_network_of_unknown_size_may_have_a_worker(folder: Path) -> None:
     code = "def net(shape, classes):\n    raise AssertionError('only workers build it')\n"
     (folder / "nets.py").write_text(code, encoding="utf-8")
     assert workers(folder, 'model: {build: "nets:net"}\nbase: {epochs: 1}\nseeds: 3\n') == 3

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from signs_sweep.cli.disk import disk_lines
+from signs_sweep.cli.notes import disk_lines
 from signs_sweep.commands.store import Store
 from signs_sweep.data import Dataset
 from signs_sweep.domain import (
@@ -106,7 +106,7 @@ def test_runs_that_do_not_fit_cause_a_warning_with_advice() -> None:
     )
     assert disk_lines(need) == ["disk: about 1.9 GB of 52.0 GB free"]
     (line,) = disk_lines(replace(need, bytes_free=1_000_000_000))
-    assert line.startswith("warning: the runs take about 1.9 GB and do not fit: 1.0 GB are free in")
+    assert line.startswith("warning: the runs need about 1.9 GB and do not fit: 1.0 GB are free in")
     assert "--tracking-uri" in line
     assert disk_lines(replace(need, is_least=True)) == ["disk: at least 1.9 GB of 52.0 GB free"]
     assert disk_lines(replace(need, bytes_needed=0)) == []

@@ -165,7 +165,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(project, undist
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "its worker process was killed (SIGKILL)" in err
-    assert "in a new one" in err
+    assert "in a new process" in err
     assert recorded_bits(project) == undisturbed
 
 
@@ -178,7 +178,7 @@ def test_ctrl_c_keeps_what_was_trained(project, undisturbed) -> None:
     assert process.returncode == 130, err
     again = project.run("run", "long.yaml", "--workers", "0")
     assert again.returncode == 0, again.stderr
-    assert "goes on from epoch" in again.stderr
+    assert "resumes from epoch" in again.stderr
     assert recorded_bits(project) == undisturbed
     assert len(children(project, "long")[1]) == 3
 

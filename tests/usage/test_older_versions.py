@@ -28,18 +28,18 @@ grid: {l2: [0, 0.01]}
 seeds: 2
 baseline: {l2: 0}
 """
-ANEW = (
-    "4 runs were finished by version 1 of the training and are to be trained anew: the training "
-    "was changed, so that the same run gives other numbers in its last digits, and results of "
+OUTDATED = (
+    "4 runs were finished by training version 1 and are to be trained again: the training has "
+    "changed, so that the same run gives different numbers in the last digits, and results of "
     "different versions are not mixed. The old records stay in the store.\n"
 )
 OLD = (
-    f"These runs are of version 1 of the training. This is version {TRAINING_VERSION}, in which "
-    "the same runs give other numbers in their last digits.\n"
+    f"These runs have training version 1. The current version is {TRAINING_VERSION}, in which the "
+    "same runs give different numbers in the last digits.\n"
 )
 BOTH = (
-    f"These runs are of versions 1 and {TRAINING_VERSION} of the training, whose numbers differ "
-    "in their last digits. Runs of different versions are not compared with each other.\n"
+    f"These runs have training versions 1 and {TRAINING_VERSION}, whose numbers differ in the last "
+    "digits. Runs of different versions are not compared with each other.\n"
 )
 
 
@@ -92,29 +92,29 @@ def both(make_project, tmp_path_factory: pytest.TempPathFactory):
     return project
 
 
-def test_the_plan_names_what_is_trained_anew_and_says_why(upgraded) -> None:
+def test_the_plan_names_what_is_trained_again_and_says_why(upgraded) -> None:
     done = upgraded.run("plan", "reps.yaml")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("new (finished by version 1)") == 4
     _, _, end = done.stdout.partition("4 runs to train, 0 cached")
-    assert end.split("\n", 1)[1].startswith(ANEW)
+    assert end.split("\n", 1)[1].startswith(OUTDATED)
     assert "version" not in upgraded.run("plan", "reps.yaml", "--set", "epochs=7").stdout
 
 
 def test_comparing_the_spec_says_the_same_in_every_format(upgraded) -> None:
     for form in ("table", "md"):
         done = upgraded.run("compare", "reps.yaml", "--format", form)
-        assert done.stdout.count("finished by version 1 ") == (5 if form == "md" else 1)
-        assert done.stdout.endswith(f"\n\n{ANEW}")
+        assert done.stdout.count("finished by version 1") == 4
+        assert done.stdout.endswith(f"\n\n{OUTDATED}")
         assert done.stderr == ""
     done = upgraded.run("compare", "reps.yaml", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [(row["state"], row["older_version"]) for row in rows] == [("NEW", "1")] * 4
-    assert done.stderr == f"note: {ANEW}"
+    assert done.stderr == f"note: {OUTDATED}"
     done = upgraded.run("compare", "reps.yaml", "--format", "json", "-o", "table.json")
     rows = json.loads((upgraded.folder / "table.json").read_text())
     assert [row["older_version"] for row in rows] == [1] * 4
-    assert done.stderr == f"note: {ANEW}wrote table.json\n"
+    assert done.stderr == f"note: {OUTDATED}wrote table.json\n"
     assert done.stdout == ""
 
 
@@ -124,11 +124,11 @@ def test_an_experiment_of_an_older_version_alone_is_shown_as_such(upgraded) -> N
     assert "version" not in done.stdout.splitlines()[0]
 
 
-def test_a_run_says_once_why_it_trains_anew_and_then_no_more(both) -> None:
-    said = (both.folder / "stderr.txt").read_text()
-    assert said.count(f"note: {ANEW}") == 1
-    assert "4 runs, 0 cached" in said
-    assert said.index(ANEW) < said.index("started by worker")
+def test_a_run_says_once_why_it_trains_again_and_then_no_more(both) -> None:
+    shown = (both.folder / "stderr.txt").read_text()
+    assert shown.count(f"note: {OUTDATED}") == 1
+    assert "4 runs, 0 cached" in shown
+    assert shown.index(OUTDATED) < shown.index("started by worker")
     again = both.run("run", "reps.yaml")
     assert "4 runs, 4 cached" in again.stderr
     assert "version" not in again.stdout + again.stderr

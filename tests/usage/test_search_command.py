@@ -35,7 +35,7 @@ def trained(stderr: str) -> int:
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory, make_project):
-    """A project in which a search was made, and what it said."""
+    """A project in which a search was made, and its output."""
     project = make_project(tmp_path_factory.mktemp("searched"))
     project.write("small.yaml", SPEC)
     done = project.run("search", "small.yaml", "--workers", "0", "-o", "best.yaml")
@@ -109,7 +109,7 @@ def test_a_finished_search_says_so_and_more_trials_are_added(searched) -> None:
     assert "6 trials: 6 complete." in more.stdout
     _, runs = runs_in(project, "small")
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
-    assert len(parents) == 1, "the search goes on in its record"
+    assert len(parents) == 1, "the search continues in its record"
 
 
 def test_what_a_search_trained_is_not_trained_again_but_tested(searched) -> None:
@@ -136,7 +136,7 @@ def test_the_runs_of_a_trial_are_evaluated_when_a_run_wants_them(make_project, t
     assert "2 runs to train, 0 cached   0 epochs" in planned.stdout
     ran = project.run("run", "small.yaml", "--workers", "0")
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr.count("goes on from epoch 20") == 2
+    assert ran.stderr.count("resumes from epoch 20") == 2
     client, runs = runs_in(project, "small")
     trained = [run for run in runs if "signs_sweep.run_id" in run.data.tags]
     assert len(trained) == 2, "no second record"

@@ -62,5 +62,5 @@ def test_a_current_folder_that_was_deleted_is_named(tmp_path: Path) -> None:
     done = shell(f"mkdir gone; cd gone; rmdir ../gone; {COMMAND} plan a.yaml", tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: the current folder has been deleted; change to another one with `cd`\n"
+        "error: the current folder has been deleted; change to another folder with `cd`\n"
     )

@@ -4,14 +4,11 @@ import atexit
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TextIO, cast
-
-if TYPE_CHECKING:
-    from signs_sweep.errors import SignsSweepError
+from typing import Any, TextIO, cast
 
 
 def show_data_warnings() -> None:
-    """Have what is doubtful about data printed as `warning: ...` on stderr, also with `--quiet`."""
+    """Print data warnings as `warning: ...` on stderr, also with `--quiet`."""
     import warnings
 
     from signs_sweep.errors import DataWarning
@@ -31,33 +28,33 @@ def show_data_warnings() -> None:
 
 
 def program() -> None:
-    """Run the command line as all that its process does: the entry point `signs-sweep`.
+    """Run the command line in a process of its own: the entry point `signs-sweep`.
 
-    The process ends once everything is written and all exit functions have run. To take the modules
-    apart, as Python would do then, takes a second where MLflow was imported.
+    The process ends once everything is written and all exit functions have run. Python would then
+    tear down the modules, which takes a second if MLflow was imported.
     """
-    status = [1]  # Of an exception that nothing has caught.
-    atexit.register(_leave, status)  # The first one registered is the last one called.
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+
+    status = 1  # After an exception that is not caught.
+    atexit.register(leave)  # The function registered first is called last.
     try:
         main()
-        status[0] = 0
+        status = 0
     except SystemExit as exit_:
-        status[0] = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         raise
-
-
-def _leave(status: "list[int]") -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(status[0])
 
 
 def main() -> None:
     """Run the command line.
 
-    What a person can mend is printed without a traceback, with exit code 2. Whatever goes to stderr
-    has its secrets masked, the words of libraries and the traceback of a bug included.
+    An error that the user can fix is printed without a traceback, with exit code 2. Secrets are
+    masked in everything on stderr, including messages of libraries and the traceback of a bug.
     """
     from signs_sweep.cli.streams import discard_output, prepare_streams
     from signs_sweep.domain.masking import MaskedStream, learn
@@ -79,11 +76,14 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except SignsSweepError as error:
-        _end(error)
+        from signs_sweep.cli.output import show_error
+
+        show_error(error)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output has seen enough, as in `signs-sweep plan ... | head`.
+        # The reader of the output has closed it, as in `signs-sweep plan ... | head`.
         discard_output()
         sys.exit(0)
 
@@ -93,7 +93,7 @@ def _interrupt() -> None:
 
 
 def _check_folder() -> None:
-    """Check that there is a current folder: stores and specs are looked for in it.
+    """Check that the current folder exists: stores and specs are looked up in it.
 
     Raises:
         UsageError: it was deleted.
@@ -104,12 +104,5 @@ def _check_folder() -> None:
         os.getcwd()  # noqa: PTH109  # pathlib is not imported yet
     except FileNotFoundError:
         raise UsageError(
-            "the current folder has been deleted; change to another one with `cd`"
+            "the current folder has been deleted; change to another folder with `cd`"
         ) from None
-
-
-def _end(error: "SignsSweepError") -> None:
-    from signs_sweep.cli.output import show_error
-
-    show_error(error)
-    sys.exit(2)

@@ -2,6 +2,8 @@
 
 import platform
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +11,9 @@ import typer
 
 from signs_sweep.cli.data import data_app
 from signs_sweep.cli.options import Commands, TrackingUri, expanded
-from signs_sweep.cli.tables import Format
-from signs_sweep.commands.options import NOT_IN_SEARCH, Given, Options
+from signs_sweep.cli.streams import width_of
+from signs_sweep.cli.text import fill
+from signs_sweep.commands.options import Format, Options, SharedOptions
 
 app = typer.Typer(
     name="signs-sweep",
@@ -23,11 +26,11 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 
 Specs = Annotated[list[Path], typer.Argument(metavar="SPEC", help="Spec files.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only results and errors.")]
 
 
 def _show_versions(is_wanted: bool) -> None:
-    """Write the versions of this program and of what results depend on, and end."""
+    """Write the versions of this program and of the libraries that results depend on, and end."""
     from importlib.metadata import PackageNotFoundError, version
 
     if not is_wanted:
@@ -37,7 +40,7 @@ def _show_versions(is_wanted: bool) -> None:
     for name in ("TensorFlow", "MLflow", "Optuna"):
         try:
             print(f"  {name} {version(name.lower())}")
-        except PackageNotFoundError:  # As of TensorFlow for another processor.
+        except PackageNotFoundError:  # TensorFlow has other names on some processors.
             print(f"  {name} (version unknown)")
     raise typer.Exit
 
@@ -59,48 +62,61 @@ def _program(
 
 
 @app.command()
-@expanded()
-def run(specs: Specs, options: Options, given: Given, *, quiet: Quiet = False) -> None:
+@expanded
+def run(
+    specs: Specs,
+    options: Options,
+    shared: SharedOptions,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train finished runs again, from their beginning.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
     """Train the runs of specs, and record them in MLflow. Finished runs are not trained again."""
-    from signs_sweep.cli.output import announce_leftovers
+    from signs_sweep.cli.notes import announce_leftovers
     from signs_sweep.cli.running import run_specs
     from signs_sweep.commands.running import begin
+    from signs_sweep.commands.store import Store
     from signs_sweep.planning.preparation import prepare
 
-    prepared = prepare(specs, overrides=given.overrides, data_dir=given.data)
-    announce_leftovers(given.tracking_uri, quiet=quiet)
-    running = begin(prepared, given.tracking_uri, options)
-    raise typer.Exit(run_specs(running, specs, given, quiet=quiet))
+    prepared = prepare(specs, overrides=shared.overrides, data_dir=shared.data)
+    if not quiet:
+        announce_leftovers(Store(shared.tracking_uri))
+    running = begin(prepared, shared.tracking_uri, replace(options, force=force))
+    raise typer.Exit(run_specs(running, specs, shared, quiet=quiet))
 
 
 @app.command()
-@expanded()
-def plan(specs: Specs, given: Given) -> None:
+@expanded
+def plan(specs: Specs, shared: SharedOptions) -> None:
     """Show what `run` would train: runs, whether they are cached, and how long it would take."""
     from signs_sweep.cli.planning import show_plan
     from signs_sweep.commands.store import Store
     from signs_sweep.planning.preparation import prepare
 
-    prepared = prepare(specs, overrides=given.overrides, data_dir=given.data)
-    show_plan(prepared, Store(given.tracking_uri))
+    prepared = prepare(specs, overrides=shared.overrides, data_dir=shared.data)
+    show_plan(prepared, Store(shared.tracking_uri))
 
 
 @app.command()
-@expanded(without=NOT_IN_SEARCH)
+@expanded
 def search(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="Spec file.")],
     options: Options,
-    given: Given,
+    shared: SharedOptions,
     *,
     trials: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Trials in all, with those of before. [default: the spec's]"
+            metavar="N", help="Total trials, earlier ones included. [default: the spec's]"
         ),
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option(metavar="S", help="Seconds after which none begins. [default: the spec's]"),
+        typer.Option(
+            metavar="S", help="Seconds after which no trial begins. [default: the spec's]"
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -109,52 +125,62 @@ def search(
     quiet: Quiet = False,
 ) -> None:
     """Search the space of a spec with Optuna, and confirm the winner over fresh seeds."""
-    from signs_sweep.cli.output import announce_leftovers
+    from signs_sweep.cli.notes import announce_leftovers
     from signs_sweep.cli.searching import run_search
+    from signs_sweep.commands.store import Store
     from signs_sweep.planning.preparation import prepare
     from signs_sweep.searching.beginning import begin_search
 
-    prepared = prepare([spec], overrides=given.overrides, data_dir=given.data)
-    announce_leftovers(given.tracking_uri, quiet=quiet)
-    searching = begin_search(prepared, given.tracking_uri, options, trials=trials, timeout=timeout)
-    raise typer.Exit(run_search(searching, spec, output, given, quiet=quiet))
+    prepared = prepare([spec], overrides=shared.overrides, data_dir=shared.data)
+    if not quiet:
+        announce_leftovers(Store(shared.tracking_uri))
+    searching = begin_search(prepared, shared.tracking_uri, options, trials=trials, timeout=timeout)
+    raise typer.Exit(run_search(searching, spec, output, shared, quiet=quiet))
 
 
 @app.command()
-@expanded()
+@expanded
 def compare(
     targets: Annotated[
         list[str],
         typer.Argument(metavar="SPEC|EXPERIMENT", help="Spec files, or names of experiments."),
     ],
-    given: Given,
+    shared: SharedOptions,
     *,
     sort: Annotated[
         str | None,
-        typer.Option(metavar="METRIC", help="Column to sort by, best first. [default: as planned]"),
+        typer.Option(metavar="METRIC", help="Column to sort by, best first. [default: plan order]"),
     ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A further metric to show; may be repeated."),
     ] = None,
     means: Annotated[
-        bool, typer.Option("--means", help="One line a setting: means over its seeds.")
+        bool, typer.Option("--means", help="One row per setting: means over its seeds.")
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TABLE,
+    form: Annotated[Format, typer.Option("--format", help="Format of the table.")] = Format.TABLE,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write to a file, not to stdout."),
+        typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead of stdout."),
     ] = None,
 ) -> None:
     """Show the runs of specs or experiments in one table, and means over seeds."""
-    from signs_sweep.cli.comparing import show_comparison
-    from signs_sweep.cli.output import say, waiting_line
+    from signs_sweep.cli.notes import version_lines, warn_of_leftovers
+    from signs_sweep.cli.output import say, write
+    from signs_sweep.cli.tables import comparison_text
     from signs_sweep.commands.comparing import find_rows
     from signs_sweep.commands.store import Store
 
-    say(*waiting_line(Store(given.tracking_uri).waiting()))
-    rows = find_rows(targets, given)
-    show_comparison(rows, form, output, sort=sort, metrics=metric or [], means=means)
+    warn_of_leftovers(Store(shared.tracking_uri))
+    rows = find_rows(targets, shared)
+    width = width_of(sys.stdout) if output is None else None
+    text = comparison_text(rows, form, width, sort=sort, metrics=metric or [], means=means)
+    for note in version_lines(rows):
+        if form in (Format.TABLE, Format.MD):
+            text += f"\n{fill(note, width)}\n"
+        else:
+            say(f"note: {note}")
+    write(text, output)
 
 
 @app.command()
@@ -169,23 +195,20 @@ def ui(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Port. [default: 5000, or a free one if it is taken]"),
+        typer.Option(metavar="N", help="Port. [default: 5000, or a free port if 5000 is taken]"),
     ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Only print the address.")
     ] = False,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Show the runs of an experiment in MLflow: a server on this machine alone, until Ctrl-C."""
+    """Show the runs of an experiment in MLflow: a server on this machine only, until Ctrl-C."""
     from signs_sweep.commands.store import Store
     from signs_sweep.commands.ui import show
 
-    def announce(address: str) -> None:
-        print(address, flush=True)
-
-    raise typer.Exit(
-        show(Store(tracking_uri), target, port, announce=announce, open_browser=not no_browser)
-    )
+    announce = partial(print, flush=True)
+    store = Store(tracking_uri)
+    raise typer.Exit(show(store, target, port, announce=announce, open_browser=not no_browser))
 
 
 @app.command()
@@ -193,13 +216,13 @@ def clean(
     everything: Annotated[
         bool,
         typer.Option(
-            "--all", help="Also the ends of finished runs, with which longer runs would begin."
+            "--all", help="Also the ends of finished runs, from which longer runs would continue."
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Remove checkpoints that nothing needs any more. Lists them first, and asks."""
+    """Remove checkpoints that are no longer needed. Lists them first, and asks."""
     from signs_sweep.cli.cleaning import clean_store
     from signs_sweep.commands.store import Store
 

@@ -1,4 +1,4 @@
-"""What `clean` does: list the checkpoints that nothing needs, ask, and remove them."""
+"""What `clean` does: list the checkpoints that are no longer needed, ask, and remove them."""
 
 import sys
 from contextlib import suppress
@@ -12,24 +12,26 @@ from signs_sweep.errors import StoreError
 
 
 def clean_store(store: Store, *, ends: bool, is_agreed: bool) -> None:
-    """Remove checkpoints; those of runs that a sweep is training now are left alone.
+    """Remove checkpoints, except those of trajectories that a sweep is training.
 
     Args:
-        store: whose checkpoints.
+        store: the store of the checkpoints.
         ends: whether to remove the ends of finished runs as well.
-        is_agreed: whether the user need not be asked.
+        is_agreed: whether to remove them without asking.
 
     Raises:
         StoreError: a file cannot be removed.
     """
     checkpoints, claims = store.checkpoints, store.claims
-    free = [one for one in checkpoints.trajectories() if claims.take(one)]
+    free = [trajectory for trajectory in checkpoints.trajectories() if claims.take(trajectory)]
     try:
         outdated = store.outdated() if free else set()
         files = [
             file
-            for one in free
-            for file in checkpoints.unneeded(one, ends=ends, is_outdated=one in outdated)
+            for trajectory in free
+            for file in checkpoints.unneeded(
+                trajectory, ends=ends, is_outdated=trajectory in outdated
+            )
         ]
         if not files:
             print("nothing to remove")
@@ -38,18 +40,18 @@ def clean_store(store: Store, *, ends: bool, is_agreed: bool) -> None:
             print(f"  {decimal(file.stat().st_size):>9}  {file}")
         print(f"{count(len(files), 'file')}, {decimal(sum(file.stat().st_size for file in files))}")
         if old := sum(file.parent.name in outdated for file in files):
-            print(f"{old:,} of an older version of the training, from which no run goes on")
+            print(f"{old:,} of an older training version, from which no run resumes")
         if is_agreed or _is_confirmed():
             _remove(files)
             print("removed")
     finally:
-        for one in free:
-            claims.release(one)
+        for trajectory in free:
+            claims.release(trajectory)
 
 
 def _is_confirmed() -> bool:
     if not sys.stdin.isatty():
-        print("nothing was removed: say --yes to remove them", file=sys.stderr)
+        print("nothing was removed: use --yes to remove them", file=sys.stderr)
         return False
     return input("Remove them? [y/N] ").strip().lower() in ("y", "yes")
 

@@ -1,4 +1,4 @@
-"""`signs-sweep data`: look at a dataset, or make one."""
+"""`signs-sweep data`: look at or make a dataset."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,17 +7,16 @@ import typer
 
 from signs_sweep.cli.options import Commands, Data
 
-data_app = typer.Typer(cls=Commands, help="Look at a dataset, or make one.", no_args_is_help=True)
-
+data_app = typer.Typer(cls=Commands, help="Look at or make a dataset.", no_args_is_help=True)
 
 _WIDEST_NAME = 40
-"""Characters that are shown of the name of a class."""
+"""Characters shown of the name of a class."""
 
 
 @data_app.command()
 def info(
-    dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="What a spec says: signs, drawn or a folder.")
+    name: Annotated[
+        str, typer.Argument(metavar="DATASET", help="As in a spec: signs, drawn or a folder.")
     ] = "signs",
     sheet: Annotated[
         Path | None,
@@ -25,34 +24,29 @@ def info(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Show where a dataset is, its sizes, classes and fingerprint."""
+    """Show the location, sizes, classes and fingerprint of a dataset."""
     import numpy as np
 
-    from signs_sweep.cli.output import say, write_bytes
+    from signs_sweep.cli.output import say, write
     from signs_sweep.cli.text import columns
     from signs_sweep.data import contact_sheet, find_doubts, find_source
 
-    source = find_source(dataset, data_dir=data, spec_folder=Path())
-    found = source.load()
-    height, width, channels = found.image_shape
-    kinds = "drawn images" if found.drawn else "photos"
-    print(f"{found.name}: {len(found.train_labels):,} + {len(found.test_labels):,} {kinds}")
+    source = find_source(name, data_dir=data, spec_folder=Path())
+    dataset = source.load()
+    height, width, channels = dataset.image_shape
+    kinds = "drawn images" if dataset.drawn else "photos"
+    print(f"{dataset.name}: {len(dataset.train_labels):,} + {len(dataset.test_labels):,} {kinds}")
     print(f"  training     {source.train}")
     print(f"  test         {source.test}")
     print(f"  image        {height} x {width}, {channels} channels")
-    print(f"  fingerprint  {found.fingerprint}")
-    counts = [
-        np.bincount(labels, minlength=len(found.classes))
-        for labels in (found.train_labels, found.test_labels)
-    ]
-    rows = [
-        [name[:_WIDEST_NAME], str(train), str(test)]
-        for name, train, test in zip(found.classes, *counts, strict=True)
-    ]
-    print("\n".join(columns(["class", "training", "test"], rows)), flush=True)
-    say(*(f"warning: {doubt}" for doubt in find_doubts(found)))
+    print(f"  fingerprint  {dataset.fingerprint}")
+    table = {"class": [label[:_WIDEST_NAME] for label in dataset.classes]}
+    for title, labels in (("training", dataset.train_labels), ("test", dataset.test_labels)):
+        table[title] = [*map(str, np.bincount(labels, minlength=len(dataset.classes)))]
+    print("\n".join(columns(table.items())), flush=True)
+    say(*(f"warning: {doubt}" for doubt in find_doubts(dataset)))
     if sheet is not None:
-        write_bytes(contact_sheet(found), sheet)
+        write(contact_sheet(dataset), sheet)
 
 
 @data_app.command()
@@ -67,6 +61,6 @@ def make(
 
     for file in (TRAIN_FILE, TEST_FILE):
         if (folder / file).exists():
-            raise UsageError(f"{folder / file} is there already; name another folder")
+            raise UsageError(f"{folder / file} already exists; name another folder")
     write_dataset(draw_dataset(), folder)
     print(f"wrote {folder / TRAIN_FILE} and {folder / TEST_FILE}")

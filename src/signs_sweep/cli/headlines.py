@@ -1,65 +1,80 @@
-"""How far a sweep or a search is: what the bar shows, and the same in words."""
+"""How far a sweep or a search is, and how fast epochs are trained."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
-from typing import Protocol
 
-from signs_sweep.cli.live import Bar
-from signs_sweep.cli.pace import Pace
 from signs_sweep.cli.text import count, duration, measure
 from signs_sweep.domain import News, Progress, Proposed, Purpose, TrialEnd, TrialState, best_of
 
+_RATE_SECONDS = 20
+"""Seconds over which the pace is averaged."""
 
-class Headline(Protocol):
-    """Counts what has been done, from events."""
 
-    def take(self, event: News | None) -> None:
-        """Take in an event."""
+class Pace:
+    """How many epochs are done, and how many were trained per second recently."""
 
-    def bar(self) -> Bar:
-        """Return what the bar shows now."""
+    def __init__(self) -> None:
+        self.done = 0
+        self._marks: deque[tuple[float, int]] = deque()
 
-    def text(self) -> str:
-        """Return how far it is, in words."""
+    def add(self, event: Progress) -> None:
+        """Count epochs; replayed epochs are done but say nothing about the pace."""
+        self.done += len(event.times)
+        if event.is_replay:
+            return
+        now = time.monotonic()
+        self._marks.append((now, len(event.times)))
+        while len(self._marks) > 2 and self._marks[0][0] < now - _RATE_SECONDS:
+            self._marks.popleft()
 
-    def is_best(self, end: TrialEnd) -> bool:
-        """Whether a trial that has just ended is the best so far."""
+    @property
+    def rate(self) -> float | None:
+        """Epochs per second; None until it is known."""
+        if len(self._marks) < 2:
+            return None
+        (first, before), (last, _) = self._marks[0], self._marks[-1]
+        epochs = sum(epochs for _, epochs in self._marks) - before
+        return epochs / (last - first) if last > first else None
+
+
+def figures(event: Progress, pace: Pace) -> str:
+    """Return the metrics of the last epoch, and the pace."""
+    parts = [f"{name} {measure(float(values[-1]))}" for name, values in event.metrics.items()]
+    if pace.rate:
+        parts.append(f"{pace.rate:.1f}/s")
+    return "  ".join(parts)
 
 
 class EpochCount:
-    """Implements `Headline` for a sweep: epochs of all runs."""
+    """The headline of a sweep: epochs of all runs."""
+
+    name = "sweep"
 
     def __init__(self, total: int) -> None:
-        """Begin; `total` is how many epochs there are to train."""
-        self._total = total
+        self.total = total
+        self.best: TrialEnd | None = None
         self._pace = Pace()
 
-    def take(self, event: News | None) -> None:
-        """Count epochs."""
-        if isinstance(event, Progress) and event.is_replay:
-            self._pace.skip(len(event.times))
-        elif isinstance(event, Progress):
-            self._pace.add(len(event.times), time.monotonic())
+    @property
+    def done(self) -> int:
+        """Epochs trained, earlier invocations included."""
+        return self._pace.done
 
-    def bar(self) -> Bar:
-        """Return epochs trained and to train."""
-        return Bar("sweep", self._pace.done, self._total, self.text())
+    def handle(self, event: News | None) -> None:
+        """Count epochs."""
+        if isinstance(event, Progress):
+            self._pace.add(event)
 
     def text(self) -> str:
         """Return epochs, pace and the time left."""
-        done, total, rate = self._pace.done, self._total, self._pace.rate
-        pace = f"{rate:,.0f}/s  {duration((total - done) / rate)} left" if rate else "starting"
-        return f"{done:,} / {total:,} epochs  {pace}"
-
-    def is_best(self, end: TrialEnd) -> bool:
-        """Return False: a sweep has no best trial."""
-        del end
-        return False
+        rate, left = self._pace.rate, self.total - self.done
+        pace = f"{rate:,.0f}/s  {duration(left / rate)} left" if rate else "starting"
+        return f"{self.done:,} / {self.total:,} epochs  {pace}"
 
 
 class TrialCount:
-    """Implements `Headline` for a search: its trials."""
+    """The headline of a search: its trials."""
 
     def __init__(
         self, total: int, timeout: float | None, ends: Iterable[TrialEnd], *, maximize: bool
@@ -67,60 +82,64 @@ class TrialCount:
         """Begin.
 
         Args:
-            total: trials in all.
+            total: number of trials, those of earlier invocations included.
             timeout: seconds after which no trial begins, or None.
             ends: the trials that ended in earlier invocations.
             maximize: whether the largest value is the best.
         """
-        self._total = total
+        self.total = total
+        self.best: TrialEnd | None = None
         self._timeout = timeout
         self._maximize = maximize
-        self._ends = {end.trial.key: end for end in ends if end.state is not TrialState.STOPPED}
-        self._best = best_of(self._ends.values(), maximize=maximize)
-        self._earlier = len(self._ends)
+        self._ends: dict[str, TrialEnd] = {}
+        for end in ends:
+            self._count(end)
+        self._earlier = self.done
         self._started = time.monotonic()
         self._is_confirming = False
+
+    @property
+    def name(self) -> str:
+        """Whether trials are searched, or the winner is confirmed."""
+        return "confirmation" if self._is_confirming else "search"
 
     @property
     def done(self) -> int:
         """How many trials have ended, those of earlier invocations included."""
         return len(self._ends)
 
-    def take(self, event: News | None) -> None:
+    def handle(self, event: News | None) -> None:
         """Count trials."""
         if isinstance(event, Proposed):
             self._is_confirming = event.trial.purpose is Purpose.CONFIRMATION
         elif isinstance(event, TrialEnd) and event.trial.purpose is Purpose.SEARCH:
-            if event.state is not TrialState.STOPPED:
-                self._ends[event.trial.key] = event
-            known = [self._best] if self._best else []
-            self._best = best_of([*known, event], maximize=self._maximize)
+            self._count(event)
 
-    def bar(self) -> Bar:
-        """Return trials ended and in all."""
-        name = "confirmation" if self._is_confirming else "search"
-        return Bar(name, self.done, self._total, self.text())
+    def _count(self, end: TrialEnd) -> None:
+        if end.state is not TrialState.STOPPED:
+            self._ends[end.trial.key] = end
+            self.best = best_of(self._ends.values(), maximize=self._maximize)
 
     def text(self) -> str:
         """Return trials by state, the best value, and the time left."""
         if not self._ends:
-            return f"{count(self._total, 'trial')}  starting"
+            return f"{count(self.total, 'trial')}  starting"
         counts = Counter(end.state for end in self._ends.values())
-        words = f"{self.done:,} / {self._total:,} trials  {counts[TrialState.PRUNED]} pruned"
-        words += f"  {counts[TrialState.FAILED]} failed"
-        if self._best is not None:
-            words += f"  best {measure(self._best.value)} ({self._best.trial.title})"
+        text = f"{self.done:,} / {self.total:,} trials  {counts[TrialState.PRUNED]} pruned"
+        text += f"  {counts[TrialState.FAILED]} failed"
+        if self.best is not None:
+            text += f"  best {measure(self.best.value)} ({self.best.trial.title})"
         left = self._seconds_left()
-        return words if left is None else f"{words}  {duration(left)} left"
-
-    def is_best(self, end: TrialEnd) -> bool:
-        """Whether a trial that has just ended is the best so far."""
-        return end is self._best
+        return text if left is None else f"{text}  {duration(left)} left"
 
     def _seconds_left(self) -> float | None:
         """Estimate from the trials of this invocation how long the others will take."""
         passed, ended = time.monotonic() - self._started, self.done - self._earlier
-        if ended < 2 or self._is_confirming or self.done >= self._total:
+        if ended < 2 or self._is_confirming or self.done >= self.total:
             return None
-        left = passed / ended * max(self._total - self.done, 0)
+        left = passed / ended * (self.total - self.done)
         return left if self._timeout is None else min(left, max(self._timeout - passed, 0))
+
+
+Headline = EpochCount | TrialCount
+"""Counts from events what is done of a `total`; `best` is the best trial so far, if any."""

@@ -1,7 +1,7 @@
 """Options of the command line, made from `signs_sweep.commands.options`."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -9,14 +9,14 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.core import TyperGroup
 
-from signs_sweep.commands.options import Given, options_in
+from signs_sweep.commands.options import SharedOptions, options_in
 
 
 class Commands(TyperGroup):
-    """A group of commands whose help has the whole sentence on each."""
+    """A group of commands whose help has whole sentences."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the list of commands; Typer's own cuts their sentences with `...`."""
+        """Write the list of commands; Typer cuts their sentences with `...`."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(
@@ -25,64 +25,54 @@ class Commands(TyperGroup):
 
 
 def option(group: type, name: str) -> Any:
-    """Return an option of a group as the command line knows it."""
-    known = options_in(group)[name]
-    return typer.Option(*known.flags, metavar=known.metavar, help=known.help)
+    """Return an option of a group for Typer."""
+    option = options_in(group)[name]
+    return typer.Option(*filter(None, [option.flag]), metavar=option.metavar, help=option.help)
 
 
-Data = Annotated[Path | None, option(Given, "data")]
-TrackingUri = Annotated[str | None, option(Given, "tracking_uri")]
+Data = Annotated[Path | None, option(SharedOptions, "data")]
+TrackingUri = Annotated[str | None, option(SharedOptions, "tracking_uri")]
 
 
-def expanded(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Any]:
+def expanded(command: Callable[..., None]) -> Any:
     """Give a command the options of every group among its parameters.
 
     A parameter whose type is a dataclass is a group: the command line has an option for each of
-    its fields, and the command gets the group.
-
-    Args:
-        without: names of options that the command does not have.
+    its options, and the command is called with an instance of the group.
     """
+    groups: dict[str, Any] = {}
+    parameters: list[Parameter] = []
+    for parameter in signature(command, eval_str=True).parameters.values():
+        if is_dataclass(parameter.annotation):
+            groups[parameter.name] = parameter.annotation
+            parameters += _parameters_of(parameter.annotation)
+        else:
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
 
-    def decorate(command: Callable[..., None]) -> Any:
-        groups: dict[str, type] = {}
-        parameters: list[Parameter] = []
-        for parameter in signature(command, eval_str=True).parameters.values():
-            kind = parameter.annotation
-            if isinstance(kind, type) and is_dataclass(kind):
-                groups[parameter.name] = kind
-                parameters += _options_of(kind, without)
-            else:
-                parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+    def called(**values: Any) -> None:
+        for parameter, group in groups.items():
+            values[parameter] = group(**{name: values.pop(name) for name in options_in(group)})
+        command(**values)
 
-        def called(**values: Any) -> None:
-            for parameter, group in groups.items():
-                names = [name for name in options_in(group) if name in values]
-                values[parameter] = group(**{name: values.pop(name) for name in names})
-            command(**values)
-
-        called.__name__, called.__doc__ = command.__name__, command.__doc__
-        called.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
-        called.__annotations__ = {made.name: made.annotation for made in parameters}
-        return called
-
-    return decorate
+    called.__name__, called.__doc__ = command.__name__, command.__doc__
+    called.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return called
 
 
-def _options_of(group: Any, without: Collection[str]) -> list[Parameter]:
+def _parameters_of(group: Any) -> list[Parameter]:
+    """Return the options of a group as parameters; on the command line, a sequence is a list."""
     hints = get_type_hints(group)
     return [
         Parameter(
-            field.name,
+            name,
             Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=Annotated[_shown(hints[field.name]), option(group, field.name)],
+            default=getattr(group, name),
+            annotation=Annotated[_listed(hints[name]), option(group, name)],
         )
-        for field in fields(group)
-        if field.name not in without
+        for name in options_in(group)
     ]
 
 
-def _shown(kind: Any) -> Any:
-    """Return the type that an option has on the command line, where a sequence is a list."""
+def _listed(kind: Any) -> Any:
     return list[get_args(kind)[0]] if get_origin(kind) is Sequence else kind  # type: ignore[misc]

@@ -1,17 +1,17 @@
 """What a person sees while runs are trained: a live view on a terminal, plain lines elsewhere."""
 
+import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from types import TracebackType
-from typing import Self
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO, cast
 
-from signs_sweep.cli.headlines import Headline
-from signs_sweep.cli.live import LiveView
+from signs_sweep.cli.headlines import Headline, Pace, figures
 from signs_sweep.cli.output import say, say_notices
-from signs_sweep.cli.pace import EpochLines
 from signs_sweep.cli.text import duration, measure
 from signs_sweep.domain import (
     Checkpoint,
+    Event,
     Failed,
     Finished,
     News,
@@ -27,172 +27,208 @@ from signs_sweep.domain import (
     TrialState,
     Waiting,
 )
+from signs_sweep.domain.masking import MaskedStream
 from signs_sweep.searching.words import describe
 
-Hear = Callable[[News | None], None]
-"""A listener of a sweep."""
+if TYPE_CHECKING:
+    from rich.console import Group
+
+_PLAIN_SECONDS = 15
+"""Seconds between two plain lines about the epochs of a run."""
 
 
-class _Trials:
-    """The trials that were handed out, by the ids of their runs."""
+class PlainView:
+    """A view for logs: a line per event on stderr, but only now and then for epochs."""
 
-    def __init__(self, *, is_prefixed: bool) -> None:
-        """Begin; `is_prefixed` is whether titles need the name of the experiment."""
-        self._is_prefixed = is_prefixed
-        self._trials: dict[str, Trial] = {}
-        self._titles: dict[str, str] = {}
+    has_bar = False
 
-    def add(self, trial: Trial) -> None:
-        """Take in a trial; runs that several trials share are called as in the first."""
-        prefix = f"{trial.experiment}: " if self._is_prefixed else ""
-        for run in trial.runs:
-            self._trials.setdefault(run.run_id, trial)
-            self._titles.setdefault(run.run_id, prefix + trial.title_of(run))
+    def __init__(self) -> None:
+        self._shown_at: dict[str, float] = {}
+        self._paces: dict[str, Pace] = {}
 
-    def title(self, run_id: str) -> str:
-        return self._titles[run_id]
+    def say(self, line: str, style: str) -> None:
+        """Write a line; a log has no styles."""
+        del style
+        say(line, indent="  ")
 
-    def epochs(self, run_id: str) -> int:
-        return self._trials[run_id].epochs
+    def show(self, event: Event, title: str, trial: Trial) -> None:
+        """Write a line, in a search only about epochs: the line of the trial has the rest."""
+        now = time.monotonic()
+        match event:
+            case Progress():
+                pace = self._paces[event.run_id]
+                pace.add(event)
+                is_due = now - self._shown_at[event.run_id] >= _PLAIN_SECONDS
+                if event.is_replay:
+                    self.say(f"{title}: resumes from epoch {event.last_epoch:,}", "")
+                elif is_due:
+                    self._shown_at[event.run_id] = now
+                    where = f"epoch {event.last_epoch:,} of {trial.epochs:,}"
+                    self.say(f"{title}: {where}  {figures(event, pace)}", "")
+            case Started() | Finished() | Stopped():
+                if isinstance(event, Started):
+                    self._shown_at[event.run_id], self._paces[event.run_id] = now, Pace()
+                if trial.purpose is not Purpose.SEARCH:
+                    self.say(f"{title}: {text_of(event)}", "")
 
-    def is_shown(self, run_id: str) -> bool:
-        """Whether each of its runs is worth a line: in a search, only the trial is."""
-        return self._trials[run_id].purpose is not Purpose.SEARCH
 
-    def notice(self, notice: Notice) -> str:
-        what = "warning" if notice.run_id is None else self.title(notice.run_id)
-        return f"{what}: {notice.message}"
+class LiveView:
+    """A view that is redrawn on stderr, five times a second."""
 
+    has_bar = True
 
-class PlainProgress:
-    """One line per event on stderr, for logs; of epochs, only every now and then."""
+    def __init__(self, headline: Headline, workers: int) -> None:
+        """Prepare.
 
-    def __init__(self, headline: Headline, *, is_prefixed: bool) -> None:
+        Args:
+            headline: what the bar shows.
+            workers: how many there are.
+        """
+        from rich.console import Console
+
+        self.console = Console(stderr=True)
         self._headline = headline
-        self._trials = _Trials(is_prefixed=is_prefixed)
-        self._lines = EpochLines()
+        self._lines = [("waiting", "", "")] * workers
+        self._worker_of: dict[str, int] = {}
+        self._paces: dict[str, Pace] = {}
 
-    def hear(self, event: News | None) -> None:
-        """Write what happened."""
-        self._headline.take(event)
+    @contextmanager
+    def drawn(self) -> Iterator[None]:
+        """Draw until the context is left; lines that were written above the view stay."""
+        from rich.live import Live
+
+        with Live(
+            get_renderable=self.draw, console=self.console, refresh_per_second=5, transient=True
+        ):
+            # Text that libraries print passes through rich meanwhile, which splits it into lines.
+            sys.stderr = cast("TextIO", MaskedStream(sys.stderr))
+            yield
+
+    def say(self, line: str, style: str) -> None:
+        """Write a line above the view."""
+        self.console.print(line, style=style, markup=False, highlight=False)
+
+    def show(self, event: Event, title: str, trial: Trial) -> None:
+        """Show what the worker of a run does."""
+        match event:
+            case Started():
+                self._worker_of[event.run_id] = event.worker
+                self._paces[event.run_id] = Pace()
+                line = (title, "preparing", "")
+            case Progress():
+                pace = self._paces[event.run_id]
+                pace.add(event)
+                where = f"epoch {event.last_epoch:,} / {trial.epochs:,}"
+                line = (title, where, figures(event, pace))
+            case _:
+                line = ("idle", "", "")
+        if event.run_id in self._worker_of:
+            self._lines[self._worker_of[event.run_id]] = line
+
+    def draw(self) -> "Group":
+        """Return the current picture."""
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        def cell(text: str, style: str = "") -> Text:
+            return Text(text, style, no_wrap=True, overflow="ellipsis")
+
+        headline = self._headline
+        width = min(28, max(8, self.console.width - 64))
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(
+            cell(headline.name),
+            ProgressBar(total=max(headline.total, 1), completed=headline.done, width=width),
+            cell(headline.text()),
+        )
+        workers = Table.grid(padding=(0, 2))
+        for number, line in enumerate(self._lines, start=1):
+            workers.add_row(cell(f"  {number}", "dim"), *map(cell, line))
+        return Group(bar, workers)
+
+
+class Watcher:
+    """A listener that shows a sweep or a search in a view."""
+
+    def __init__(
+        self, headline: Headline, view: PlainView | LiveView, *, is_prefixed: bool = False
+    ) -> None:
+        """Begin; `is_prefixed` is whether titles need the name of the experiment."""
+        self._headline = headline
+        self._view = view
+        self._is_prefixed = is_prefixed
+        self._trials: dict[str, tuple[str, Trial]] = {}
+
+    def handle(self, event: News | None) -> None:
+        """Show an event."""
+        self._headline.handle(event)
         match event:
             case None | Checkpoint():
-                return
-            case Notice():
-                line: str | None = self._trials.notice(event)
+                pass
             case Proposed():
-                self._trials.add(event.trial)
-                return
+                prefix = f"{event.trial.experiment}: " if self._is_prefixed else ""
+                for run in event.trial.runs:  # A run of several trials has the title in the first.
+                    title = prefix + event.trial.title_of(run)
+                    self._trials.setdefault(run.run_id, (title, event.trial))
+            case Notice():
+                about = "warning" if event.run_id is None else self._trials[event.run_id][0]
+                self._view.say(f"{about}: {event.message}", "yellow")
             case TrialEnd():
-                is_shown = event.trial.purpose is Purpose.SEARCH
-                line = f"{ending(event)}   {self._headline.text()}" if is_shown else None
+                if event.trial.purpose is Purpose.SEARCH:
+                    headline = "" if self._view.has_bar else f"   {self._headline.text()}"
+                    style = "bold" if event is self._headline.best else "dim"
+                    self._view.say(ending(event) + headline, style)
             case _:
-                line = self._of_run(event)
-        if line is not None:
-            say(line, indent="  ")
-
-    def _of_run(
-        self, event: Started | Progress | Finished | Failed | Retried | Waiting | Stopped
-    ) -> str | None:
-        run_id = event.run_id
-        if isinstance(event, Started):
-            self._lines.start(run_id)
-        if isinstance(event, Progress):
-            line = self._lines.line(event, self._trials.epochs(run_id))
-        elif isinstance(event, Failed | Retried | Waiting) or self._trials.is_shown(run_id):
-            line = words_of(event)
-        else:
-            return None
-        return None if line is None else f"{self._trials.title(run_id)}: {line}"
-
-
-class LiveProgress(AbstractContextManager["LiveProgress"]):
-    """A bar and a line per worker, redrawn in place on stderr."""
-
-    def __init__(self, headline: Headline, workers: int, *, is_prefixed: bool) -> None:
-        self._headline = headline
-        self._trials = _Trials(is_prefixed=is_prefixed)
-        self._view = LiveView(headline.bar, workers)
-
-    def __enter__(self) -> Self:
-        """Begin to draw."""
-        self._view.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Take the picture away; the lines above it stay."""
-        self._view.__exit__(kind, error, trace)
-
-    def hear(self, event: News | None) -> None:
-        """Take an event into the picture."""
-        self._headline.take(event)
-        trials, view = self._trials, self._view
-        match event:
-            case Notice():
-                view.say(trials.notice(event), "yellow")
-            case Proposed():
-                trials.add(event.trial)
-            case TrialEnd() if event.trial.purpose is Purpose.SEARCH:
-                view.say(ending(event), "bold" if self._headline.is_best(event) else "dim")
-            case Started():
-                view.start(event.run_id, event.worker, trials.title(event.run_id))
-            case Progress():
-                view.progress(event, trials.title(event.run_id), trials.epochs(event.run_id))
-            case Finished() | Stopped() | Failed() | Retried() | Waiting():
-                view.end(event.run_id)
+                title, trial = self._trials[event.run_id]
+                self._view.show(event, title, trial)
                 if isinstance(event, Failed | Retried | Waiting):
-                    view.say(f"{trials.title(event.run_id)}: {words_of(event)}", "red")
+                    self._view.say(f"{title}: {text_of(event)}", "red")
 
 
+@contextmanager
 def watching(
     headline: Headline | None, workers: int, *, is_live: bool, is_prefixed: bool = False
-) -> AbstractContextManager[Hear]:
+) -> Iterator[Callable[[News | None], None]]:
     """Return a context that gives the listener to use.
 
     Args:
-        headline: what is counted; None to show nothing but what a user must know.
+        headline: what is counted; None to show only what a user must know.
         workers: how many lines the live view has.
         is_live: whether the terminal can redraw lines.
         is_prefixed: whether titles need the name of their experiment.
     """
     if headline is None:
-        return nullcontext(say_notices)
-    if not is_live:
-        return nullcontext(PlainProgress(headline, is_prefixed=is_prefixed).hear)
-    return _hearing(LiveProgress(headline, workers, is_prefixed=is_prefixed))
+        yield say_notices
+    elif is_live:
+        view = LiveView(headline, workers)
+        with view.drawn():
+            yield Watcher(headline, view, is_prefixed=is_prefixed).handle
+    else:
+        yield Watcher(headline, PlainView(), is_prefixed=is_prefixed).handle
 
 
-@contextmanager
-def _hearing(progress: LiveProgress) -> Iterator[Hear]:
-    with progress:
-        yield progress.hear
-
-
-def words_of(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> str:
-    """Return what happened to a run, in words."""
+def text_of(event: Started | Finished | Failed | Retried | Waiting | Stopped) -> str:
+    """Return what happened to a run, as text."""
     match event:
         case Started():
             return f"started by worker {event.worker + 1}"
         case Finished():
-            words = [f"finished in {duration(event.seconds)}"]
-            words += [
-                f"{what} accuracy {measure(event.metrics[name])}"
-                for what, name in (("train", "final_train_accuracy"), ("test", "test_accuracy"))
+            parts = [f"finished in {duration(event.seconds)}"]
+            parts += [
+                f"{shown} accuracy {measure(event.metrics[name])}"
+                for shown, name in (("train", "final_train_accuracy"), ("test", "test_accuracy"))
                 if name in event.metrics
             ]
             if event.guessing_since is not None:
-                words.append(f"learned nothing since epoch {event.guessing_since:,}")
-            return "  ".join(words)
+                parts.append(f"learned nothing since epoch {event.guessing_since:,}")
+            return "  ".join(parts)
         case Failed():
             return f"failed: {event.message}"
         case Retried():
-            where = f"goes on from epoch {event.epoch:,}" if event.epoch else "begins again"
-            return f"{event.message} It {where} in a new one."
+            how = f"resumes from epoch {event.epoch:,}" if event.epoch else "begins again"
+            return f"{event.message} The run {how} in a new process."
         case Waiting():
             return "another sweep is training it; this sweep waits for the result"
         case Stopped():
@@ -201,13 +237,10 @@ def words_of(event: Started | Finished | Failed | Retried | Waiting | Stopped) -
 
 def ending(end: TrialEnd) -> str:
     """Return how a trial of a search ended, in a line."""
-    name = describe(end.trial)
-    match end.state:
-        case TrialState.COMPLETE:
-            return f"{name}: {measure(end.value)}"
-        case TrialState.PRUNED:
-            return f"{name}: pruned, {end.why}"
-        case TrialState.FAILED:
-            return f"{name}: failed: {end.why}"
-        case TrialState.STOPPED:
-            return f"{name}: stopped: {end.why}"
+    texts = {
+        TrialState.COMPLETE: measure(end.value),
+        TrialState.PRUNED: f"pruned, {end.why}",
+        TrialState.FAILED: f"failed: {end.why}",
+        TrialState.STOPPED: f"stopped: {end.why}",
+    }
+    return f"{describe(end.trial)}: {texts[end.state]}"

@@ -1,48 +1,41 @@
-"""What `search` prints, before, meanwhile and after."""
+"""What `search` prints before, during and after the search."""
 
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from signs_sweep.cli.headlines import TrialCount
-from signs_sweep.cli.output import (
-    check_writable,
-    leftovers_line,
-    say,
-    show_commands,
-    write,
-)
+from signs_sweep.cli.notes import leftovers_line
+from signs_sweep.cli.output import check_writable, exit_code, say, show_commands, write
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number
-from signs_sweep.commands.options import Given
-from signs_sweep.domain import State
+from signs_sweep.commands.options import SharedOptions
 from signs_sweep.project.databases import shown
 from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.outcome import SearchOutcome
 from signs_sweep.searching.words import best_spec, left_out, sentences
 
-_EXIT_CODES = {State.FINISHED: 0, State.FAILED: 1, State.KILLED: 130}
 _SHOWN = 10
-"""Trials in the table at the end: the best ones."""
+"""Trials in the table at the end: the best."""
 
 
 def run_search(
-    searching: Searching, spec: Path, output: Path | None, given: Given, *, quiet: bool
+    searching: Searching, spec: Path, output: Path | None, shared: SharedOptions, *, quiet: bool
 ) -> int:
-    """Carry out a search while showing how it goes; return the exit code.
+    """Carry out a search and show its progress and results; return the exit code.
 
     Args:
         searching: the search.
-        spec: where it comes from.
+        spec: its spec file.
         output: where to write the best trial as a spec, if anywhere.
-        given: the options of the command.
-        quiet: whether to show nothing but results and errors.
+        shared: the options of the command.
+        quiet: whether to show only results and errors.
     """
     if output is not None:
         check_writable(output)
     if not quiet:
-        print("\n".join(_header(searching)), file=sys.stderr)
+        say(*_header(searching))
     search = searching.search
     trials = TrialCount(
         searching.total, search.timeout, searching.ends, maximize=search.objective.maximize
@@ -51,10 +44,10 @@ def run_search(
         None if quiet else trials,
         workers=max(len(searching.devices), 1),
         is_live=has_cursor(sys.stderr),
-    ) as hear:
-        outcome = searching.execute(hear)
+    ) as listener:
+        outcome = searching.execute(listener)
     width = width_of(sys.stdout)
-    print("\n".join(table_lines(outcome, width)))
+    print("\n".join(_table_lines(outcome, width)))
     print()
     print("\n".join(fill(sentence, width) for sentence in sentences(outcome)))
     if output is not None and outcome.best is not None and not outcome.was_interrupted:
@@ -62,26 +55,22 @@ def run_search(
     if outcome.unwritten:
         say(f"warning: {outcome.unwritten}")
     if not quiet:
-        _show_end(outcome, searching, spec, output, given)
-    return _EXIT_CODES[outcome.state] or int(outcome.unwritten is not None)
+        _show_end(outcome, searching, spec, output, shared)
+    return exit_code(outcome.state, outcome.unwritten)
 
 
-def table_lines(outcome: SearchOutcome, width: int | None = None) -> list[str]:
+def _table_lines(outcome: SearchOutcome, width: int | None) -> list[str]:
     """Return the best trials as a table."""
-    done = [end for end in outcome.trials if end.value is not None]
+    complete = [end for end in outcome.trials if end.value is not None]
     sign = -1 if outcome.search.objective.maximize else 1
-    best = sorted(done, key=lambda end: (sign * (end.value or 0), end.trial.number))[:_SHOWN]
+    best = sorted(complete, key=lambda end: (sign * (end.value or 0), end.trial.number))[:_SHOWN]
     names = [dimension.name for dimension in outcome.search.space]
-    rows = [
-        [
-            str(end.trial.number),
-            measure(end.value),
-            *(_cell(end.trial.choices.get(name)) for name in names),
-        ]
-        for end in best
+    table = [
+        ("trial", [str(end.trial.number) for end in best]),
+        (outcome.search.objective.metric, [measure(end.value) for end in best]),
+        *((name, [_cell(end.trial.choices.get(name)) for end in best]) for name in names),
     ]
-    header = ["trial", outcome.search.objective.metric, *names]
-    return columns(header, rows, width, last=names[::-1])
+    return columns(table, width, last=names[::-1])
 
 
 def _cell(value: object) -> str:
@@ -89,20 +78,17 @@ def _cell(value: object) -> str:
 
 
 def _header(searching: Searching) -> list[str]:
-    """Return what is searched, and what is there already."""
+    """Return lines on the search, its study and the trials of earlier invocations."""
     experiment, search = searching.experiment, searching.search
-    dataset = searching.prepared.datasets[experiment.name]
     parts = [
         experiment.name,
         f"{count(searching.total, 'trial')} of {count(len(experiment.seeds), 'seed')}",
         f"{search.sampler.name}, pruner {search.pruner.name}",
-        f"data: {dataset.describe()}",
+        f"data: {searching.prepared.datasets[experiment.name].describe()}",
         f"study: {shown(searching.storage)}",
     ]
-    lines = leftovers_line(searching.leftovers)
-    width = width_of(sys.stderr)
-    lines.append(joined(parts, width))
-    lines += [fill(line, width) for line in left_out(searching.own.left_out())]
+    lines = [*leftovers_line(searching.leftovers), joined(parts, width_of(sys.stderr))]
+    lines += left_out(searching.own.left_out())
     done = searching.total - searching.left
     if done and searching.left:
         lines.append(f"done before: {count(done, 'trial')}; {searching.left:,} left")
@@ -113,28 +99,32 @@ def _header(searching: Searching) -> list[str]:
 
 
 def _show_end(
-    outcome: SearchOutcome, searching: Searching, spec: Path, output: Path | None, given: Given
+    outcome: SearchOutcome,
+    searching: Searching,
+    spec: Path,
+    output: Path | None,
+    shared: SharedOptions,
 ) -> None:
     if outcome.was_interrupted:
-        say("interrupted: the same command goes on.")
+        say("interrupted: the same command resumes the search.")
         return
-    commands = [("look", given.command("ui", spec))]
+    commands = [("look", shared.command("ui", spec))]
     if outcome.was_done:
         made = sum(outcome.counts.values())
-        words = f"this search has {count(made, 'trial')} and is finished"
+        text = f"this search has {count(made, 'trial')} and is finished"
         if searching.search.sampler.name == "grid" and searching.total < searching.search.trials:
-            words += ": that is the whole grid"
+            text += ": that is the whole grid"
         else:
-            more = given.command("search", spec, "--trials", str(made + 30))
+            more = shared.command("search", spec, "--trials", str(made + 30))
             commands.append(("30 trials more", more))
     else:
-        words = f"searched in {duration(outcome.seconds)}"
+        text = f"searched in {duration(outcome.seconds)}"
         if outcome.seconds_per_ask is not None:
-            words += f", {1000 * outcome.seconds_per_ask:.0f} ms a proposal"
-    say(f"{words}.")
+            text += f", {1000 * outcome.seconds_per_ask:.0f} ms per proposal"
+    say(f"{text}.")
     if outcome.best is not None and output is None:
-        commands.append(("best as a spec", given.command("search", spec, "-o", "best.yaml")))
+        commands.append(("best as a spec", shared.command("search", spec, "-o", "best.yaml")))
     elif outcome.best is not None and output is not None:
-        without = replace(given, overrides=())  # They are in the spec that was written.
+        without = replace(shared, overrides=())  # The spec that was written has them.
         commands.append(("train the best", without.command("run", output)))
     show_commands(commands)

@@ -12,14 +12,14 @@ _DEFAULT_WIDTH = 80
 
 
 class _Results(io.FileIO):
-    """A stream for results: that they cannot be written is an error of the user's to mend."""
+    """A stream for results: a failure to write is an error for the user to fix."""
 
     def write(self, content: Any) -> int:
         """Write.
 
         Raises:
-            UsageError: the disk is full, or the terminal is gone.
-            BrokenPipeError: the reader has seen enough.
+            UsageError: the disk is full, or the terminal was closed.
+            BrokenPipeError: the reader has closed the pipe.
         """
         try:
             return super().write(content) or 0
@@ -31,10 +31,10 @@ class _Results(io.FileIO):
 
 
 class _Lossy(io.FileIO):
-    """A stream for messages: what cannot be written is dropped."""
+    """A stream for messages: if writing fails, they are dropped."""
 
     def write(self, content: Any) -> int:
-        """Write, and claim to have written where that fails."""
+        """Write, and report success even on failure."""
         try:
             return super().write(content) or 0
         except OSError:
@@ -42,10 +42,10 @@ class _Lossy(io.FileIO):
 
 
 def prepare_streams() -> None:
-    """Open the standard streams that are closed, and let no lost message end the command.
+    """Open the standard streams that are closed; a lost message must not end the command.
 
-    A file that is opened while descriptor 1 or 2 is free would get that number, and whatever a
-    library prints would be written into it: into the database of the tracking store, for example.
+    A file that is opened while descriptor 1 or 2 is free would get that number, and the output of
+    libraries would be written into it: into the database of the tracking store, for example.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -68,23 +68,23 @@ def prepare_streams() -> None:
 
 
 def _encoding_of(stream: TextIO | None) -> str:
-    """Return the encoding of a stream; UTF-8 for ASCII, whose buffer click writes to directly."""
+    """Return the encoding of a stream; UTF-8 for ASCII, since click writes bytes to its buffer."""
     encoding = "ascii" if stream is None else stream.encoding
     return "utf-8" if codecs.lookup(encoding).name == "ascii" else encoding
 
 
 def discard_output() -> None:
-    """Let nothing more be written to stdout, whose other end does not take it."""
+    """Discard all further output to stdout, whose other end is closed or full."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def has_cursor(stream: TextIO) -> bool:
-    """Whether a stream is a terminal on which lines can be drawn again."""
+    """Whether a stream is a terminal on which lines can be redrawn."""
     return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 def width_of(stream: TextIO) -> int | None:
-    """Return how many columns the terminal has that a stream leads to; None if it is none."""
+    """Return the number of columns of the terminal behind a stream; None for a file or a pipe."""
     if not stream.isatty():
         return None
     if os.environ.get("COLUMNS", "").isdecimal():

@@ -1,126 +1,102 @@
-"""Words and numbers for people: columns, sentences, durations. Pure."""
+"""Text and numbers for people: columns, sentences, durations. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-_NARROWEST = 6
-"""Columns of the terminal that a shortened text keeps at least."""
-
-_NARROWEST_NAME = 16
-"""The same of a label, which tells rows apart."""
+_NARROWEST, _NARROWEST_LABEL = 6, 16
+"""Least width of a shortened text, and of a label, which distinguishes rows."""
 
 
 def columns(
-    header: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    table: Iterable[tuple[str, Sequence[str]]],
     width: int | None = None,
     droppable: Sequence[str] = (),
     last: Sequence[str] = (),
 ) -> list[str]:
     """Return lines of text in which each column is as wide as its widest cell.
 
-    Columns of numbers are aligned to the right. Where the lines would be wider than the terminal,
-    the names of columns are broken at blanks and underscores, then columns are left out, of which
-    a last line tells, and at last texts are shortened. Numbers are never cut.
+    Columns of numbers are aligned to the right. If the lines would be wider than the terminal,
+    titles are broken at blanks and underscores, then columns are left out and named in a last line,
+    then texts are shortened. Numbers are never cut.
 
     Args:
-        header: the names of the columns.
-        rows: their cells.
-        width: columns of the terminal, or None for any.
-        droppable: names of the columns that may be left out, the first one first.
-        last: the same of those that are left out only when shortened texts are not enough.
+        table: the columns, each with its title and its cells.
+        width: columns of the terminal, or None for no limit.
+        droppable: titles of columns that may be left out, the first one first.
+        last: titles of columns that are left out only if shortening texts is not enough.
     """
-    table = [_Column(name, [row[at] for row in rows]) for at, name in enumerate(header)]
+    shown = [_Column(name, [name], cells) for name, cells in table]
     dropped: list[str] = []
-    if width is not None and _width(table) > width:
-        for column in table:
-            column.break_name()
-        table, dropped = _without(table, droppable, width)
-        while _width(table) > width and (texts := [one for one in table if one.can_shrink]):
-            max(texts, key=lambda one: one.width).width -= 1
-        table, more = _without(table, last, width)
-        dropped += more
-    height = max((len(column.title) for column in table), default=0)
+    if width is not None and _width(shown) > width:
+        shown = [
+            replace(column, title=column.name.replace("_", " ").split(" ")) for column in shown
+        ]
+        for names, is_shortened in ((droppable, False), (last, True)):
+            for name in names:
+                others = [column for column in shown if column.name != name]
+                if _width(shown, is_shortened=is_shortened) > width and len(others) < len(shown):
+                    shown, dropped = others, [*dropped, name]
+        while _width(shown) > max(width, _width(shown, is_shortened=True)):
+            widest = max(shown, key=lambda column: (column.width > column.least, column.width))
+            widest.width -= 1
+    height = max((len(column.title) for column in shown), default=0)
     lines = [
-        "  " + "  ".join(column.line(at, height) for column in table).rstrip()
-        for at in range(height + len(rows))
+        "  " + "  ".join(map(_Column.fitted, shown, cells)).rstrip()
+        for cells in zip(*(column.lines(height) for column in shown), strict=True)
     ]
     if dropped:
-        words = f"not shown on {width} columns: {', '.join(dropped)}"
-        lines += fill(f"  {words}", width, "  ").split("\n")
+        note = f"  not shown on {width} columns: {', '.join(dropped)}"
+        lines += fill(note, width, "  ").split("\n")
     return lines
 
 
+@dataclass
 class _Column:
-    """A column of a table."""
+    """A column of a table, whose title has one or more lines."""
 
-    def __init__(self, name: str, cells: Sequence[str]) -> None:
-        self.name = name
-        self.title = [name]
-        self._cells = cells
-        self._is_number = bool(cells) and all(map(_is_number, cells))
-        self._fit()
+    name: str
+    title: list[str]
+    cells: Sequence[str]
 
-    @property
-    def can_shrink(self) -> bool:
-        narrowest = _NARROWEST_NAME if self.name == "label" else _NARROWEST
-        has_number = any(cell and _is_number(cell) for cell in self._cells)
-        return self.width > narrowest and not has_number
-
-    def break_name(self) -> None:
-        """Spread the name over several lines, each of one word."""
-        self.title = self.name.replace("_", " ").split(" ")
-        self._fit()
-
-    def line(self, at: int, height: int) -> str:
-        """Return a line of the column: of its title, which has some height, or below it a cell."""
-        above = [""] * (height - len(self.title))
-        text = self._cells[at - height] if at >= height else [*above, *self.title][at]
-        return _fitted(text, self.width, to_right=self._is_number)
-
-    def _fit(self) -> None:
+    def __post_init__(self) -> None:
         from rich.cells import cell_len
 
-        self.width = max(map(cell_len, [*self.title, *self._cells]))
+        self.width = self.least = max(map(cell_len, [*self.title, *self.cells]))
+        self._is_number = bool(self.cells) and all(map(_is_number, self.cells))
+        if not any(cell and _is_number(cell) for cell in self.cells):
+            narrowest = _NARROWEST_LABEL if self.name == "label" else _NARROWEST
+            self.least = min(self.width, narrowest)
+
+    def lines(self, height: int) -> list[str]:
+        """Return the title, which ends at some height, and the cells."""
+        return [""] * (height - len(self.title)) + [*self.title, *self.cells]
+
+    def fitted(self, cell: str) -> str:
+        """Return a cell cut or padded to the width of the column."""
+        from rich.cells import cell_len, set_cell_size
+
+        if cell_len(cell) > self.width:
+            cell = set_cell_size(cell, self.width - 1).rstrip() + "\u2026"
+        blank = " " * (self.width - cell_len(cell))
+        return blank + cell if self._is_number else cell + blank
 
 
-def _without(
-    table: list[_Column], names: Sequence[str], width: int
-) -> tuple[list[_Column], list[str]]:
-    """Leave out columns, the first names first, until the others fit; return those left out too."""
-    dropped: list[str] = []
-    for name in names:
-        if _width(table) > width and any(column.name == name for column in table):
-            table = [column for column in table if column.name != name]
-            dropped.append(name)
-    return table, dropped
-
-
-def _width(table: Sequence[_Column]) -> int:
-    return sum(column.width + 2 for column in table)
-
-
-def _fitted(cell: str, width: int, *, to_right: bool) -> str:
-    """Return a cell that takes so many columns of the terminal."""
-    from rich.cells import cell_len, set_cell_size
-
-    if cell_len(cell) > width:
-        cell = set_cell_size(cell, width - 1).rstrip() + "\u2026"
-    blank = " " * (width - cell_len(cell))
-    return blank + cell if to_right else cell + blank
+def _width(table: Sequence[_Column], *, is_shortened: bool = False) -> int:
+    return sum(2 + (column.least if is_shortened else column.width) for column in table)
 
 
 def fill(text: str, width: int | None, indent: str = "") -> str:
-    """Break a text between words, never within one; return it as it is for a width of None."""
+    """Break a text between words, never within a word; a width of None leaves it unchanged."""
     if width is None:
         return text
     from rich.cells import cell_len
 
     lines: list[str] = []
     for paragraph in text.split("\n"):
-        words = paragraph.lstrip()
-        lines.append(paragraph[: len(paragraph) - len(words)])
-        for word in words.split(" "):
+        text = paragraph.lstrip()
+        lines.append(paragraph[: len(paragraph) - len(text)])
+        for word in text.split(" "):
             longer = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
             if cell_len(longer) > width and lines[-1].strip():
                 lines.append(indent + word)
@@ -130,7 +106,7 @@ def fill(text: str, width: int | None, indent: str = "") -> str:
 
 
 def joined(parts: Sequence[str], width: int | None) -> str:
-    """Return parts side by side, in as many lines as they need; further lines are indented."""
+    """Return parts side by side, on as many lines as they need; further lines are indented."""
     from rich.cells import cell_len
 
     lines: list[str] = []
@@ -144,14 +120,14 @@ def joined(parts: Sequence[str], width: int | None) -> str:
 
 
 def numbers(values: Sequence[object]) -> list[str]:
-    """Return the values of a column as `number` does, floats with as few digits as tell them apart.
+    """Return the values of a column as `number` does, with the fewest digits that distinguish them.
 
     At least three significant digits are kept.
     """
     floats = {value for value in values if isinstance(value, float) and math.isfinite(value)}
-    digits = next(
-        (one for one in range(3, 17) if len({f"{x:.{one}g}" for x in floats}) == len(floats)), 17
-    )
+    digits = 3
+    while digits < 17 and len({f"{value:.{digits}g}" for value in floats}) < len(floats):
+        digits += 1
     return [
         f"{value:.{digits}g}" if isinstance(value, float) and value in floats else number(value)
         for value in values
@@ -159,7 +135,7 @@ def numbers(values: Sequence[object]) -> list[str]:
 
 
 def number(value: object) -> str:
-    """Return a value as a table shows it: 1,500, 0.01, 5e-05, and nothing for what is missing."""
+    """Return a value as a table shows it: 1,500, 0.01, 5e-05, and nothing for a missing value."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, int):

@@ -1,10 +1,10 @@
-"""Which runs `compare` shows: those of a spec, or all of an experiment in the store."""
+"""The runs that `compare` shows: those of a spec, or all of an experiment in the store."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from signs_sweep.commands.options import Given
+from signs_sweep.commands.options import SharedOptions
 from signs_sweep.commands.outcome import rows_of
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Row
@@ -15,22 +15,22 @@ from signs_sweep.project.tracking_store import store_exists
 SpecPath = str | os.PathLike[str]
 
 
-def find_rows(targets: Sequence[SpecPath], given: Given) -> list[Row]:
+def find_rows(targets: Sequence[SpecPath], shared: SharedOptions) -> list[Row]:
     """Return the runs of specs or experiments, in order; see `signs_sweep.compare`."""
     if not targets:
         raise UsageError("nothing to compare: name a spec file or an experiment")
     rows: list[Row] = []
     for target in targets:
         if is_spec(target):
-            rows += _rows_of_spec(Path(target), given)
+            rows += _rows_of_spec(Path(target), shared)
         else:
-            rows += _rows_of_experiment(str(target), given.tracking_uri)
+            rows += _rows_of_experiment(str(target), shared.tracking_uri)
     return rows
 
 
-def _rows_of_spec(spec: Path, given: Given) -> list[Row]:
-    prepared = prepare([spec], overrides=given.overrides, data_dir=given.data)
-    store = Store(given.tracking_uri)
+def _rows_of_spec(spec: Path, shared: SharedOptions) -> list[Row]:
+    prepared = prepare([spec], overrides=shared.overrides, data_dir=shared.data)
+    store = Store(shared.tracking_uri)
     (part,) = prepared.plan.parts
     found = store.find(prepared.plan)
     rows = rows_of(part, found.results, found.older)
@@ -49,13 +49,13 @@ def _rows_of_experiment(name: str, tracking_uri: str | None) -> list[Row]:
     store = Store(tracking_uri)
     if not store_exists(store.uri):
         raise StoreError(
-            f"there is neither a spec file '{name}' nor a tracking store with an experiment of "
-            "that name: nothing has been run here yet"
+            f"'{name}' is neither a spec file nor an experiment: there is no tracking store, since "
+            "nothing has been run here yet"
         )
     return store.index.list_runs(name)
 
 
 def is_spec(target: SpecPath) -> bool:
-    """Whether a spec file is meant, and not the name of an experiment."""
+    """Whether a target is a spec file, not the name of an experiment."""
     path = Path(target)
     return path.suffix.lower() in {".yaml", ".yml"} or path.is_file()

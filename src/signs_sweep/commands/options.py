@@ -1,14 +1,16 @@
-"""The options of commands, each written down once: for the command line, for `api`, for checks.
+"""The options of commands, each declared once: for the command line, for `api`, for checks.
 
-A dataclass is a group of options. The annotation of a field holds its `Option`: what it means and
+A dataclass is a group of options. The annotation of a field holds its `Option`: its meaning and
 its range. `signs_sweep.cli.options` makes options of the command line from it.
 """
 
 import shlex
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import Enum
 from inspect import Parameter, signature
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Self, TypedDict, TypeVar, get_type_hints
 
@@ -23,41 +25,47 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Option:
-    """What is known of an option beside its name, type and default.
+    """An option, apart from its name, type and default.
 
     Attributes:
-        help: what it means, with a default that is no fixed value.
-        metavar: what stands for its value in the help.
-        low: smallest value of a number; None where it is no number.
+        help: its meaning, with a default that is not a fixed value.
+        metavar: the name of its value in the help.
+        low: smallest value of a number.
         high: largest value of a number.
-        flags: how the command line spells it, where not like its name.
+        flag: how the command line spells it, if not like its name.
     """
 
     help: str
-    metavar: str | None = None
-    low: float | None = None
-    high: float | None = None
-    flags: tuple[str, ...] = ()
+    metavar: str
+    low: float = 0
+    high: float = inf
+    flag: str | None = None
 
 
 def options_in(group: type) -> dict[str, Option]:
     """Return the options of a group, by name, in order."""
     hints = get_type_hints(group, include_extras=True)
-    return {name: hint.__metadata__[0] for name, hint in hints.items()}
+    return {
+        name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")
+    }
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to train: what `run` and `search` leave to the user beside the plan.
+    """How to train: the options of `run` and `search`.
+
+    Attributes:
+        force: whether to train finished runs again, from their beginning; for `run` only, since a
+            study keeps its values.
 
     Raises:
-        UsageError: one of them is out of range.
+        UsageError: an option is out of range.
     """
 
     workers: Annotated[
         int | None,
         Option(
-            "Processes that train; 0 trains in this one, for a debugger. "
+            "Processes that train; 0 trains in this process, for a debugger. "
             "[default: one per GPU, else one per core, or fewer for little work]",
             *("N", 0, _MOST_WORKERS),
         ),
@@ -74,28 +82,25 @@ class Options:
     stall_seconds: Annotated[
         float, Option("Seconds of silence after which a worker is killed.", "S", 1, _DAY)
     ] = 600.0
-    force: Annotated[
-        bool, Option("Train finished runs again, from their beginning.", flags=("--force",))
-    ] = False
+    force: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         for name, option in options_in(Options).items():
             value = getattr(self, name)
-            if value is None or option.low is None or option.high is None:
-                continue
-            if not isinstance(value, int | float) or not option.low <= value <= option.high:
+            is_number = isinstance(value, int | float)
+            if value is not None and not (is_number and option.low <= value <= option.high):
                 raise UsageError(
                     f"--{name.replace('_', '-')} {value}: "
-                    f"a number from {option.low} to {option.high} was expected"
+                    f"expected a number from {option.low} to {option.high}"
                 )
 
     @classmethod
     def of(cls, function: Callable[..., Any], keywords: Mapping[str, Any]) -> Self:
-        """Return the options that a function was given, which `takes_options` is applied to.
+        """Return the options among the keywords of a function that has `takes_options`.
 
         Raises:
-            TypeError: it has no option of a name.
+            TypeError: a keyword does not exist; the message has the nearest name.
             UsageError: an option is out of range.
         """
         names = list(signature(function).parameters)
@@ -109,12 +114,8 @@ class Options:
         return cls(**keywords)
 
 
-NOT_IN_SEARCH = frozenset({"force"})
-"""Options of `run` that `search` does not have: a study keeps the values that it has."""
-
-
-class SearchKeywords(TypedDict, total=False):
-    """The options of a search, for type checkers; `Options` says what they are."""
+class Keywords(TypedDict, total=False):
+    """The options in `Options` as keywords of a function, for type checkers."""
 
     workers: int | None
     workers_per_gpu: int
@@ -123,48 +124,25 @@ class SearchKeywords(TypedDict, total=False):
     stall_seconds: float
 
 
-class RunKeywords(SearchKeywords, total=False):
-    """The options of a run, for type checkers; `Options` says what they are."""
-
-    force: bool
-
-
-def takes_options(*, without: Collection[str] = ()) -> Callable[[_Function], _Function]:
-    """Show the options of `Options` in the signature of a function that takes them as keywords.
-
-    Args:
-        without: names of those that it does not take.
-    """
-
-    def decorate(function: _Function) -> _Function:
-        own = signature(function)
-        options = [
-            Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default)
-            for field in fields(Options)
-            if field.name not in without
-        ]
-        kept = [
-            parameter
-            for parameter in own.parameters.values()
-            if parameter.kind is not Parameter.VAR_KEYWORD
-        ]
-        shown = own.replace(parameters=[*kept, *options])
-        function.__signature__ = shown  # type: ignore[attr-defined]
-        return function
-
-    return decorate
+def takes_options(function: _Function) -> _Function:
+    """Show the options in the signature of a function that has `**options: Unpack[Keywords]`."""
+    own = signature(function)
+    parameters = [own.parameters[name] for name in own.parameters if name != "options"]
+    parameters += [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=getattr(Options, name))
+        for name in options_in(Options)
+    ]
+    function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return function
 
 
 @dataclass(frozen=True)
-class Given:
-    """What all commands that read a spec take: values to set, where the data is, and the store.
-
-    The commands that a command shows need them as well.
-    """
+class SharedOptions:
+    """The options of all commands that read specs; commands that are shown need them as well."""
 
     overrides: Annotated[
         Sequence[str],
-        Option("Set a parameter of every run; may be repeated.", "KEY=VALUE", flags=("--set",)),
+        Option("Set a parameter of every run; may be repeated.", "KEY=VALUE", flag="--set"),
     ] = ()
     data: Annotated[
         Path | None, Option("Folder of the photos. [default: $SIGNS_DATA, else data]", "DIR")
@@ -177,7 +155,7 @@ class Given:
     ] = None
 
     def command(self, name: str, *arguments: str | Path) -> str:
-        """Return a command with these options, as it can be pasted into a shell."""
+        """Return a command with these options that can be pasted into a shell."""
         words = ["signs-sweep", name]
         words += [
             f"./{argument}"
@@ -190,3 +168,12 @@ class Given:
             words += ["--data", str(self.data)] if self.data is not None else []
         words += ["--tracking-uri", self.tracking_uri] if self.tracking_uri is not None else []
         return shlex.join(map(mask, words))
+
+
+class Format(Enum):
+    """Format in which `compare` writes the table."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MD = "md"

@@ -1,4 +1,4 @@
-"""What came of carrying out a plan."""
+"""The outcome of a plan that was carried out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Outcome:
-    """What came of running a plan.
+    """The outcome of a plan that was carried out.
 
     Attributes:
-        plan: what was asked for.
-        results: by run_id, what is known of each run that was started or found.
+        plan: the plan.
+        results: by run_id, the result of each run that was started or found.
         cached: the runs that were found in the store, finished, and not trained again.
         seconds: time it took.
         was_interrupted: whether it was stopped before the end.
-        unwritten: what the store did not take and where it is kept, in words, or None.
+        unwritten: what the store did not accept and where it is kept, as text, or None.
     """
 
     plan: Plan
@@ -36,44 +36,44 @@ class Outcome:
 
     @property
     def failures(self) -> list[Result]:
-        """The runs that failed, in the order of the plan."""
-        ended = [self.results[run_id] for run_id in self.plan.runs if run_id in self.results]
-        return [result for result in ended if result.state is State.FAILED]
+        """The results of the runs that failed, in the order of the plan."""
+        results = map(self.results.get, self.plan.runs)
+        return [result for result in results if result and result.state is State.FAILED]
 
     @property
     def state(self) -> State:
         """FINISHED if all runs are, KILLED after an interruption, else FAILED."""
         if self.was_interrupted:
             return State.KILLED
-        is_finished = all(
-            run_id in self.results and self.results[run_id].state.is_finished
-            for run_id in self.plan.runs
-        )
+        results = map(self.results.get, self.plan.runs)
+        is_finished = all(result and result.state.is_finished for result in results)
         return State.FINISHED if is_finished else State.FAILED
 
     @property
     def rows(self) -> list[Row]:
-        """The runs in the order of the plan, with what is known of them."""
+        """The runs in the order of the plan, with their results."""
         return [row for part in self.plan.parts for row in rows_of(part, self.results)]
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """One line a run; see `signs_sweep.compare`."""
+        """One row per run; see `signs_sweep.compare`."""
         return build_table(self.rows)
 
     @cached_property
     def settings(self) -> "pd.DataFrame":
-        """One line a setting, with means over its seeds; see `signs_sweep.compare`."""
+        """One row per setting, with means over its seeds; see `signs_sweep.compare`."""
         return build_settings(self.rows)
 
     @cached_property
     def answers(self) -> dict[str, str]:
         """By experiment, which setting was best and by how much; left out without results."""
-        found = {part.experiment.name: rows_of(part, self.results) for part in self.plan.parts}
-        return {name: text for name, rows in found.items() if (text := answer(rows))}
+        answers = {
+            part.experiment.name: answer(rows_of(part, self.results)) for part in self.plan.parts
+        }
+        return {name: text for name, text in answers.items() if text}
 
     def __repr__(self) -> str:
-        finished = sum(one.state.is_finished for one in self.results.values())
+        finished = sum(result.state.is_finished for result in self.results.values())
         names = ", ".join(part.experiment.name for part in self.plan.parts)
         return f"<Outcome of {names}: {finished} of {len(self.plan.runs)} runs finished>"
 
@@ -85,8 +85,8 @@ def rows_of(
 
     Args:
         part: the experiment.
-        results: by run_id, what is known of each.
-        older: by run_id, the older version of the training that has finished it.
+        results: by run_id, the known results.
+        older: by run_id, the older training version that has finished the run.
     """
     return [
         Row(

@@ -1,4 +1,4 @@
-"""Carrying out a plan: what is known of it, and a session for the rest."""
+"""Carrying out a plan: looking up the runs that are known, and a session for the others."""
 
 import os
 import time
@@ -21,17 +21,17 @@ from signs_sweep.sweep.fixed import FixedScheduler
 from signs_sweep.sweep.loop import Listener
 
 _SECONDS_WORTH_A_WORKER = 3.0
-"""Training that is worth one more worker: its start takes four seconds of a core."""
+"""Training that is worth another worker: its start takes four seconds of a core."""
 
 _OPERATIONS_A_SECOND = 3e10
 _UPDATES_A_SECOND = 1e9
 _SECONDS_A_RUN = 0.1
-"""What a core does: in products, in weights that Adam changes; and what else a run takes."""
+"""Speed of a core, in products and in weights that Adam updates; and the other time of a run."""
 
 
 @dataclass(eq=False)
 class Running:
-    """A prepared plan that is about to be carried out.
+    """A prepared plan, ready to be carried out.
 
     Attributes:
         prepared: the plan and its data.
@@ -40,9 +40,9 @@ class Running:
         options: how to train.
         devices: for each worker process, the graphics processor that it uses, or None; empty to
             train in this process.
-        sweep_id: tells this invocation from others.
-        older: by run_id, the older version of the training that has finished a run to be trained.
-        leftovers: how many earlier sweeps' records were written now that the store could not take.
+        sweep_id: identifies this invocation.
+        older: by run_id, the older training version that has finished a run to be trained.
+        leftovers: number of earlier sweeps whose unsaved records have just been written.
     """
 
     prepared: Prepared
@@ -55,19 +55,14 @@ class Running:
     leftovers: int = 0
     _started: float = field(default_factory=time.monotonic)
 
-    @property
-    def workers(self) -> int:
-        """How many processes train; 0 for none beside this one."""
-        return len(self.devices)
-
     def execute(self, listener: Listener) -> Outcome:
-        """Train what is not known.
+        """Train the runs that are not known.
 
-        Nothing is recorded when there is nothing to train. SIGINT, SIGTERM and SIGHUP end it
-        between two events, with everything recorded; that is seen in the outcome.
+        Nothing is recorded if there is nothing to train. SIGINT, SIGTERM and SIGHUP end it between
+        two events, with everything recorded, as the outcome shows.
 
         Raises:
-            StoreError: the store cannot be written; the runs under way are given up.
+            StoreError: the store cannot be written; runs under way are stopped.
         """
         plan = self.prepared.plan
         if all(run_id in self.known for run_id in plan.runs):
@@ -78,7 +73,11 @@ class Running:
             *(self.sweep_id, listener),
         )
         scheduler = FixedScheduler(_in_order_of_training(plan.trials))
-        records = [self._record(part) for part in self._parts_to_train()]
+        records = [
+            self._record(part)
+            for part in plan.parts
+            if any(run.run_id not in self.known for _, run in part.runs)
+        ]
         with session.opened(records, lambda: tables_of(plan, session.results)):
             was_interrupted = session.sweep(scheduler, self.known)
             session.executor.close()
@@ -97,26 +96,14 @@ class Running:
             origin=self.store.origin,
         )
 
-    def _parts_to_train(self) -> list[Part]:
-        """Return the experiments that have a run to train; nothing is recorded for the others."""
-        return [
-            part
-            for part in self.prepared.plan.parts
-            if any(run.run_id not in self.known for _, run in part.runs)
-        ]
-
     def _outcome(self, results: Mapping[str, Result], *, was_interrupted: bool) -> Outcome:
-        return Outcome(
-            plan=self.prepared.plan,
-            results=results,
-            cached=frozenset(self.known),
-            seconds=time.monotonic() - self._started,
-            was_interrupted=was_interrupted,
-        )
+        seconds = time.monotonic() - self._started
+        cached = frozenset(self.known)
+        return Outcome(self.prepared.plan, results, cached, seconds, was_interrupted)
 
 
 def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Running:
-    """Look up what is known, and decide where to train.
+    """Look up the runs that are known, and decide on which devices to train the others.
 
     Args:
         prepared: what to train.
@@ -141,7 +128,7 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
 
 
 def _workers_worth_starting(runs: Sequence[Run], prepared: Prepared) -> int:
-    """Return how many workers have enough to do: one for a few epochs of small networks."""
+    """Return how many workers have enough to do: 1 for a few epochs of small networks."""
     datasets = {dataset.fingerprint: dataset for dataset in prepared.datasets.values()}
     seconds = 0.0
     for run in runs:
@@ -157,7 +144,7 @@ def _workers_worth_starting(runs: Sequence[Run], prepared: Prepared) -> int:
 
 
 def plan_text(part: Part) -> str:
-    """Return the plan of an experiment in words, one line a run."""
+    """Return the plan of an experiment as text, one line per run."""
     lines = [f"{len(part.runs)} runs in {len(part.trials)} trials"]
     lines += [
         f"{trial.number}  {trial.title_of(run)}  {run.parameters.epochs} epochs  {run.run_id}"
@@ -167,16 +154,14 @@ def plan_text(part: Part) -> str:
 
 
 def _in_order_of_training(trials: Sequence[Trial]) -> list[Trial]:
-    """Return trials such that of those that differ in epochs alone the shorter ones come first.
+    """Return trials such that, of those that differ only in epochs, the shorter come first.
 
-    The longer ones then go on where those end. All else is in the order of the plan.
+    The longer trials then resume from their ends. The rest stays in the order of the plan.
     """
-    paths = [tuple(run.trajectory_id for run in trial.runs) for trial in trials]
     first: dict[tuple[str, ...], int] = {}
-    for position, path in enumerate(paths):
-        first.setdefault(path, position)
-    ordered = sorted(
-        zip(paths, trials, strict=True),
-        key=lambda pair: (first[pair[0]], pair[1].runs[0].parameters.epochs),
-    )
-    return [trial for _, trial in ordered]
+
+    def place(trial: Trial) -> tuple[int, int]:
+        path = tuple(run.trajectory_id for run in trial.runs)
+        return first.setdefault(path, len(first)), trial.epochs
+
+    return sorted(trials, key=place)

@@ -1,4 +1,4 @@
-"""MLflow's own pages, on a store of ours."""
+"""MLflow's pages on the tracking store."""
 
 import os
 import signal
@@ -37,19 +37,19 @@ def show(
     announce: Callable[[str], None],
     open_browser: bool,
 ) -> int:
-    """Serve the pages on this machine alone until Ctrl-C; return the exit code.
+    """Serve the pages on this machine only, until Ctrl-C; return the exit code.
 
     Args:
-        store: what to show. A tracking server is there already: its address is announced.
-        target: spec file or name of the experiment to show; None for the list of them.
-        port: port, or None for 5000 or, where that is taken, a free one.
-        announce: gets the address of the page once it is there.
-        open_browser: whether to open it.
+        store: what to show. If it is a tracking server, only its address is announced.
+        target: spec file or name of the experiment to show; None for the list of experiments.
+        port: port, or None for 5000 or, if that is taken, a free port.
+        announce: called with the address of the page once it can be opened.
+        open_browser: whether to open the page.
 
     Raises:
         SpecError: the spec has problems.
-        UsageError: the port is taken or no port.
-        StoreError: the store or the experiment is not there, or the server does not start.
+        UsageError: the port is taken or not valid.
+        StoreError: the store or the experiment does not exist, or the server does not start.
     """
 
     def open_page(address: str, route: str) -> None:
@@ -61,14 +61,14 @@ def show(
     experiment = _name(target)
     uri = store.uri
     if is_server(uri):
-        # A browser asks for the password.
+        # The browser asks for the password.
         open_page(mask(without_password(uri)), store.tracker.save_view(experiment))
         return 0
     if not store_exists(uri):
-        raise StoreError(f"there is no store {shown(uri)} yet; run something first")
+        raise StoreError(f"the store {shown(uri)} does not exist yet; run a spec first")
     address = f"http://{_HOST}:{_choose_port(port)}"
     with opening(uri, OTHERWISE):
-        pass  # The server must not meet a database that another process is just making.
+        pass  # The server must not open a database that another process is creating.
     with tempfile.TemporaryFile() as output, handling_signals(_interrupt):
         process = _start(store.paths, address, output.fileno())
         try:
@@ -81,12 +81,12 @@ def show(
         finally:
             _stop(process)
         output.seek(0)
-        words = mask(output.read().decode(errors="replace")).strip().splitlines()[-5:]
-    raise StoreError(f"MLflow's server ended by itself: {' '.join(words)[-800:]}")
+        lines = mask(output.read().decode(errors="replace")).strip().splitlines()[-5:]
+    raise StoreError(f"MLflow's server ended unexpectedly: {' '.join(lines)[-800:]}")
 
 
 def _name(target: SpecPath | None) -> str | None:
-    """Return the name of the experiment that is meant."""
+    """Return the name of the experiment to show."""
     if target is None or not is_spec(target):
         return None if target is None else str(target)
     (experiment,) = load_all([Path(target)], ())
@@ -94,33 +94,28 @@ def _name(target: SpecPath | None) -> str | None:
 
 
 def _interrupt() -> None:
-    """Raise KeyboardInterrupt, so that the server is ended before we are."""
+    """Raise KeyboardInterrupt, so that the server is ended before this process."""
     raise KeyboardInterrupt
 
 
 def _choose_port(port: int | None) -> int:
     if port is None:
-        return _PORT if _is_free(_PORT) else _free_port()
+        return _bound(_PORT) or _bound(0)
     if not 1 <= port <= 65535:
-        raise UsageError(f"--port {port}: a number from 1 to 65535 was expected")
-    if not _is_free(port):
-        raise UsageError(f"port {port} is taken; leave --port out for a free one")
+        raise UsageError(f"--port {port}: expected a number from 1 to 65535")
+    if not _bound(port):
+        raise UsageError(f"port {port} is taken; leave out --port to use a free port")
     return port
 
 
-def _is_free(port: int) -> bool:
+def _bound(port: int) -> int:
+    """Return a port if it is free, a free port for 0, or 0 if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
         except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
+            return 0
         return int(probe.getsockname()[1])
 
 
@@ -130,13 +125,13 @@ def _start(paths: ProjectPaths, address: str, output: int) -> "subprocess.Popen[
     if paths.artifact_root is not None:
         command += ["--artifacts-destination", paths.artifact_root]
     environment = os.environ | {
-        "MLFLOW_BACKEND_STORE_URI": paths.uri,  # Everybody may read a command line.
+        "MLFLOW_BACKEND_STORE_URI": paths.uri,  # Other users can read a command line.
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        # Without it 10 processes instead of 2, and twice the time to start.
+        # With it, 10 processes instead of 2, and twice the time to start.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     environment.pop("MLFLOW_TRACKING_URI", None)
-    # A group of its own: Ctrl-C reaches us alone, and we end all of its processes.
+    # A separate group: Ctrl-C reaches only this process, which ends all processes of the group.
     return subprocess.Popen(
         command,
         cwd=Path.cwd(),
@@ -149,7 +144,7 @@ def _start(paths: ProjectPaths, address: str, output: int) -> "subprocess.Popen[
 
 
 def _wait_until_there(process: "subprocess.Popen[bytes]", address: str) -> None:
-    """Return once the pages are there, or the process is gone.
+    """Return once the pages can be opened, or the process has ended.
 
     Raises:
         StoreError: it takes too long.
@@ -166,9 +161,9 @@ def _wait_until_there(process: "subprocess.Popen[bytes]", address: str) -> None:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the server and all that it started."""
+    """End the server and all processes that it started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=3)  # A page that is open keeps a server alive for longer.
+            process.wait(timeout=3)  # An open page keeps a server alive for longer.

@@ -1,0 +1,94 @@
+"""Sentences about the store, the disk and training versions, beside the tables."""
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from rich.filesize import decimal
+
+from signs_sweep.cli.output import say
+from signs_sweep.cli.text import count
+from signs_sweep.domain import TRAINING_VERSION
+from signs_sweep.planning.disk import DiskNeed
+
+if TYPE_CHECKING:
+    from signs_sweep.commands.store import Store
+    from signs_sweep.domain import Row
+
+
+def announce_leftovers(store: "Store") -> None:
+    """Write to stderr that unsaved records are about to be written, which may take a minute."""
+    if store.waiting():
+        say("saving records that are not in the tracking store yet ...")
+
+
+def warn_of_leftovers(store: "Store") -> None:
+    """Write to stderr that records of sweeps are still to be written, if there are any."""
+    if sweeps := store.waiting():
+        say(
+            f"warning: records of {count(sweeps, 'sweep')} are not in the tracking store yet, so "
+            "numbers may be missing. The next `run` or `search` writes them."
+        )
+
+
+def leftovers_line(sweeps: int) -> list[str]:
+    """Return a line about earlier sweeps whose records have just been written, if any."""
+    return [f"recovered unsaved records of {count(sweeps, 'sweep')}"] if sweeps else []
+
+
+def disk_lines(need: DiskNeed) -> list[str]:
+    """Return a line on the disk space of the runs, or a warning that they do not fit."""
+    if not need.bytes_needed:
+        return []
+    needed, free = decimal(need.bytes_needed), decimal(need.bytes_free)
+    about = "at least" if need.is_least else "about"
+    if need.fits:
+        return [f"disk: {about} {needed} of {free} free"]
+    warning = (
+        f"warning: the runs need {about} {needed} and do not fit: {free} are free in "
+        f"{need.folder}. Free some space, or name a store on another disk with --tracking-uri."
+    )
+    return [warning]
+
+
+def outdated_lines(older: Collection[int]) -> list[str]:
+    """Return a sentence on why finished runs are trained again, if there are any.
+
+    Args:
+        older: for each of these runs, the training version that has finished it.
+    """
+    if not older:
+        return []
+    were, are = ("was", "is") if len(older) == 1 else ("were", "are")
+    sentence = (
+        f"{count(len(older), 'run')} {were} finished by training {_named(older)} and {are} to be "
+        "trained again: the training has changed, so that the same run gives different numbers in "
+        "the last digits, and results of different versions are not mixed. The old records stay in "
+        "the store."
+    )
+    return [sentence]
+
+
+def version_lines(rows: "Sequence[Row]") -> list[str]:
+    """Return sentences on runs in a table that have a training version other than the current."""
+    lines = outdated_lines([row.older for row in rows if row.older])
+    versions = {row.version for row in rows}
+    if versions <= {TRAINING_VERSION}:
+        return lines
+    sentence = f"These runs have training {_named(versions)}"
+    if len(versions) > 1:
+        sentence += (
+            ", whose numbers differ in the last digits. Runs of different versions are not "
+            "compared with each other."
+        )
+    else:
+        sentence += (
+            f". The current version is {TRAINING_VERSION}, in which the same runs give different "
+            "numbers in the last digits."
+        )
+    return [*lines, sentence]
+
+
+def _named(versions: Collection[int]) -> str:
+    """Return `version 1`, `versions 1 and 2`, `versions 1, 2 and 3`."""
+    *others, last = map(str, sorted(set(versions)))
+    return f"versions {', '.join(others)} and {last}" if others else f"version {last}"

@@ -1,0 +1,86 @@
+"""Tables of results for people, and the formats of `compare`."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from signs_sweep.analysis.table import build_table
+from signs_sweep.cli.tables import comparison_text, outcome_text
+from signs_sweep.commands.options import Format
+from signs_sweep.domain import Parameters, Result, Row, State
+
+
+def row(l2: float, seed: int, test: float | None, **more) -> Row:
+    run_id = f"run-{l2}-{seed}"
+    metrics = {} if test is None else {"loss": 0.5, "final_train_accuracy": 0.75}
+    metrics |= {} if test is None else {"test_accuracy": test}
+    state = State.FAILED if test is None else State.FINISHED
+    result = Result(run_id, state, metrics, 9, None if test is None else 65.0, **more)
+    parameters = Parameters(l2=l2, epochs=9, global_seed=seed)
+    return Row("toy", run_id, None, parameters, result, baseline=f"run-0.0-{seed}")
+
+
+ROWS = [
+    row(0.0, 0, 0.5),
+    row(0.0, 1, 0.25, guessing_since=3),
+    row(0.01, 0, 0.75),
+    row(0.01, 1, None),
+]
+
+
+def outcome(*rows: Row, cached: tuple[str, ...] = ()) -> SimpleNamespace:
+    return SimpleNamespace(rows=list(rows), table=build_table(rows), cached=frozenset(cached))
+
+
+def compared(form: Format, width: int | None = None, *, means: bool = False) -> str:
+    return comparison_text(ROWS, form, width, sort=None, metrics=(), means=means)
+
+
+def test_the_end_of_a_sweep_has_seeds_baseline_times_and_remarks() -> None:
+    runs, means = outcome_text(outcome(*ROWS, cached=("run-0.0-0",)), None).split("\n\n")
+    remark = "learned nothing since epoch 3"
+    assert runs.splitlines() == [
+        "    l2  seeds    loss   train    test  vs baseline  epochs  time    remark",
+        "     0   0, 0  0.5000  0.7500  0.5000  baseline          9  cached",
+        f"     0   1, 0  0.5000  0.7500  0.2500  baseline          9  1:05    {remark}",
+        "  0.01   0, 0  0.5000  0.7500  0.7500  +0.2500           9  1:05",
+        "  0.01   1, 0                                            9  failed",
+    ]
+    title, header, *lines = means.splitlines()
+    assert title == "means over seeds"
+    titles = "l2 runs loss train test \u00b1 test vs baseline 95% interval guessing"
+    assert " ".join(header.split()) == titles
+    assert [line.split()[:2] for line in lines] == [["0", "2"], ["0.01", "1"]]
+
+
+def test_seeds_that_are_the_same_in_all_runs_are_left_out() -> None:
+    text = outcome_text(outcome(ROWS[0], ROWS[2]), None)
+    assert "seeds" not in text
+    assert "means" not in text
+
+
+@pytest.mark.parametrize("width", range(60, 100, 5))
+def test_results_are_kept_on_a_narrow_terminal(width: int) -> None:
+    text = compared(Format.TABLE, width)
+    assert max(map(len, text.splitlines())) <= width
+    for number in ("0.2500", "0.7500", "+0.2500"):
+        assert number in text
+
+
+def test_formats_for_programs_keep_all_digits_and_columns() -> None:
+    rows = json.loads(compared(Format.JSON))
+    assert [row["run_id"] for row in rows] == [row.run_id for row in ROWS]
+    assert rows[1]["guessing_since"] == 3
+    assert rows[3]["seconds"] is None
+    assert compared(Format.CSV).splitlines()[3].startswith("run-0.01-0,0.01,0,0,FINISHED,")
+    assert "means" not in compared(Format.CSV)
+
+
+def test_markdown_has_both_tables_or_only_the_means() -> None:
+    runs, means = compared(Format.MD).split("\nMeans over seeds:\n\n")
+    assert runs.splitlines()[:2] == [
+        "| run | l2 | seeds | state | loss | train | test | vs baseline | epochs | time | remark |",
+        "| --- " * 11 + "|",
+    ]
+    assert compared(Format.MD, means=True) == means
