@@ -116,7 +116,8 @@ class MemoryTracker:
 
     def end_trial(self, end: TrialEnd) -> None:
         """See `Tracker.end_trial`."""
-        if self.sweeps[end.trial.experiment].is_search and end not in self.trial_ends:
+        sweep = self.sweeps.get(end.trial.experiment)
+        if sweep is not None and sweep.is_search and end not in self.trial_ends:
             self.trial_ends.append(end)
 
     def close(

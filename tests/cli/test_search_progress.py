@@ -159,3 +159,16 @@ def test_a_terminal_shows_what_each_worker_does() -> None:
     live.handle(CONFIRMING)
     console.print(view.draw())
     assert "confirmation" in console.file.getvalue()
+
+
+def test_a_run_that_is_proposed_again_is_shown_in_its_new_trial(capsys) -> None:
+    watcher = Watcher(trial_count(8), PlainView())
+    run = RUNS[0]
+    for number in (2, 7):
+        watcher.handle(Proposed(searched(number, run)))
+        watcher.handle(started(run))
+        watcher.handle(failed(run, "it broke"))
+    assert capsys.readouterr().err.splitlines() == [
+        "trial 2: failed: it broke",
+        "trial 7: failed: it broke",
+    ]

@@ -339,6 +339,17 @@ def test_a_sweep_keeps_no_records_of_trials(make_tracker, search) -> None:
     assert search.ends() == []
 
 
+def test_trials_of_an_experiment_that_needs_no_training_are_not_recorded(
+    make_tracker, search
+) -> None:
+    tracker = make_tracker()
+    begin(tracker)
+    tracker.end_trial(ended(make_trial(OTHER, experiment="cached")))
+    tracker.record(FINISHED)
+    tracker.close(State.FINISHED, {})
+    assert search.ends() == []
+
+
 def test_what_is_to_follow_a_record_is_done_once_that_is_written(make_tracker, make_index) -> None:
     tracker, found = make_tracker(), []
     begin(tracker)

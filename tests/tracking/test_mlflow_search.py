@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from events import finished, stopped
-from signs_sweep.domain import Dense, Parameters, Run, State, Trial, TrialEnd, TrialState
+from signs_sweep.domain import Dense, Parameters, Purpose, Run, State, Trial, TrialEnd, TrialState
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.journal import replay
 from signs_sweep.tracking.mlflow.client import connect
-from trials import searched
+from trials import make_trial, searched
 
 pytestmark = pytest.mark.slow
 
@@ -350,6 +350,26 @@ def test_a_trial_that_an_earlier_version_recorded_only_by_its_label_is_continued
     again.close(State.FINISHED, {})
     assert store.children("search toy") == ["trial 1"]
     assert store.named("trial 1").data.tags["signs_sweep.state"] == "COMPLETE"
+
+
+def test_a_confirmation_that_an_earlier_version_recorded_is_continued(store) -> None:
+    old = replace(TRIAL, key="9", title="trial 1, fresh seeds", label="trial 1, fresh seeds")
+    tracker = store.tracker()
+    tracker.start(old, RUNS[0])
+    tracker.close(State.KILLED, {})
+    location = store.named(old.title).info.run_id
+    connect(store.uri).delete_tag(location, "signs_sweep.trial_key")
+    new = make_trial(
+        *RUNS,
+        title="confirmation of trial 1",
+        label="trial 1, fresh seeds",
+        purpose=Purpose.CONFIRMATION,
+    )
+    again = store.tracker()
+    again.end_trial(TrialEnd(new, TrialState.COMPLETE, 0.75))
+    again.close(State.FINISHED, {})
+    assert store.children("search toy") == [old.title]
+    assert store.named(old.title).data.tags["signs_sweep.state"] == "COMPLETE"
 
 
 def test_a_journal_that_is_replayed_twice_leaves_each_trial_once(store) -> None:

@@ -504,3 +504,19 @@ def test_a_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     study = open_study(ProjectPaths(uri, folder).studies, "x", {}, {}, maximize=True, metric="m")
     assert study.study_name == "x"
     assert (folder / "mlruns" / "optuna.db").is_file()
+
+
+def test_a_view_that_cannot_be_saved_does_not_keep_a_sweep_from_closing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+
+    def refuse(*_: object) -> None:
+        raise OSError("permission denied")
+
+    monkeypatch.setattr(connect(uri).__class__, "set_experiment_tag", refuse)
+    tracker.close(State.FINISHED, {})
+    with pytest.raises(StoreError, match="permission denied"):
+        tracker.save_view("toy")

@@ -67,7 +67,9 @@ def test_an_experiment_without_a_run_has_a_view() -> None:
 
 
 def test_the_view_of_many_parameters_fits_in_a_tag() -> None:
-    runs = [record({f"argument_{number}": str(value) for number in range(200)}) for value in (1, 2)]
+    runs = [
+        record({f"argument_{number}": str(value) for number in range(2000)}) for value in (1, 2)
+    ]
     assert len(view_of(runs)) < _MOST_CHARACTERS
 
 

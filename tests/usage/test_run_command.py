@@ -266,3 +266,15 @@ def test_when_the_orchestrator_is_killed_its_workers_end_and_the_runs_are_new(pr
     wait_until(lambda: not processes_in(project))
     plan = project.run("plan", "long.yaml")
     assert "3 runs to train, 0 cached" in plan.stdout
+
+
+def test_an_experiment_that_is_cached_does_not_keep_another_from_being_trained(
+    make_project, tmp_path: Path
+) -> None:
+    project = make_project(tmp_path)
+    for name, l2 in (("first", 0), ("second", 0.1)):
+        project.write(f"{name}.yaml", f"name: {name}\ndata: signs\nbase: {{epochs: 2, l2: {l2}}}\n")
+    assert project.run("run", "first.yaml").returncode == 0
+    done = project.run("run", "first.yaml", "second.yaml")
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert len(children(project, "second")[1]) == 1

@@ -203,12 +203,21 @@ def ui(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Show the runs of an experiment in MLflow: a server on this machine only, until Ctrl-C."""
+    from signs_sweep.cli.output import say
     from signs_sweep.commands.store import Store
     from signs_sweep.commands.ui import show
 
-    announce = partial(print, flush=True)
     store = Store(tracking_uri)
-    raise typer.Exit(show(store, target, port, announce=announce, open_browser=not no_browser))
+    raise typer.Exit(
+        show(
+            store,
+            target,
+            port,
+            announce=partial(print, flush=True),
+            warn=lambda message: say(f"warning: {message}"),
+            open_browser=not no_browser,
+        )
+    )
 
 
 @app.command()

@@ -169,9 +169,14 @@ class Watcher:
                 pass
             case Proposed():
                 prefix = f"{event.trial.experiment}: " if self._is_prefixed else ""
-                for run in event.trial.runs:  # A run of several trials has the title in the first.
-                    title = prefix + event.trial.title_of(run)
-                    self._trials.setdefault(run.run_id, (title, event.trial))
+                shown = {
+                    run.run_id: (prefix + event.trial.title_of(run), event.trial)
+                    for run in event.trial.runs
+                }
+                # A sweep trains a run of several trials for the first of them. A search proposes
+                # a point again after its trial has ended.
+                is_search = event.trial.purpose is Purpose.SEARCH
+                self._trials = self._trials | shown if is_search else shown | self._trials
             case Notice():
                 about = "warning" if event.run_id is None else self._trials[event.run_id][0]
                 self._view.say(f"{about}: {event.message}", "yellow")

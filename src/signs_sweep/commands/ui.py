@@ -17,12 +17,13 @@ from pathlib import Path
 from signs_sweep.commands.comparing import SpecPath, is_spec
 from signs_sweep.commands.store import Store
 from signs_sweep.domain.masking import mask
-from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
 from signs_sweep.planning.preparation import load_all
 from signs_sweep.process.interrupts import handling_signals
 from signs_sweep.project.databases import is_server, opening, shown, without_password
 from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import OTHERWISE, store_exists
+from signs_sweep.tracking.mlflow.view import route
 
 _HOST = "127.0.0.1"
 _PORT = 5000
@@ -35,6 +36,7 @@ def show(
     port: int | None,
     *,
     announce: Callable[[str], None],
+    warn: Callable[[str], None],
     open_browser: bool,
 ) -> int:
     """Serve the pages on this machine only, until Ctrl-C; return the exit code.
@@ -44,6 +46,7 @@ def show(
         target: spec file or name of the experiment to show; None for the list of experiments.
         port: port, or None for 5000 or, if that is taken, a free port.
         announce: called with the address of the page once it can be opened.
+        warn: called with a message if the page cannot be prepared.
         open_browser: whether to open the page.
 
     Raises:
@@ -52,17 +55,27 @@ def show(
         StoreError: the store or the experiment does not exist, or the server does not start.
     """
 
-    def open_page(address: str, route: str) -> None:
-        page = f"{address.rstrip('/')}/{route}"
-        announce(page)
+    def open_page(address: str, page: str) -> None:
+        url = f"{address.rstrip('/')}/{page}"
+        announce(url)
         if open_browser:
-            webbrowser.open(page)
+            webbrowser.open(url)
 
     experiment = _name(target)
+
+    def save_view() -> str:
+        try:
+            return store.tracker.save_view(experiment)
+        except UnknownExperimentError:
+            raise
+        except StoreError as error:  # A user who may only read still sees the pages.
+            warn(f"the view of the experiment could not be saved: {error}")
+            return route(None)
+
     uri = store.uri
     if is_server(uri):
         # The browser asks for the password.
-        open_page(mask(without_password(uri)), store.tracker.save_view(experiment))
+        open_page(mask(without_password(uri)), save_view())
         return 0
     if not store_exists(uri):
         raise StoreError(f"the store {shown(uri)} does not exist yet; run a spec first")
@@ -72,9 +85,9 @@ def show(
     with tempfile.TemporaryFile() as output, handling_signals(_interrupt):
         process = _start(store.paths, address, output.fileno())
         try:
-            route = store.tracker.save_view(experiment)  # While the server starts.
+            page = save_view()  # While the server starts.
             _wait_until_there(process, address)
-            open_page(address, route)
+            open_page(address, page)
             process.wait()
         except KeyboardInterrupt:
             return 0

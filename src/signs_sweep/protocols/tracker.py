@@ -88,7 +88,8 @@ class Tracker(Protocol):
     def end_trial(self, end: TrialEnd) -> None:
         """Record how a trial ended, if its sweep keeps records of trials; called after its runs.
 
-        The trial need not have been started: all of its runs may have been found in the store.
+        The trial need not have been started, nor its experiment opened: all of its runs may have
+        been found in the store.
         """
 
     def close(

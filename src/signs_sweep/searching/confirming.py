@@ -113,15 +113,13 @@ def confirmation(experiment: Experiment, winner: Trial, seeds: Sequence[Seeds]) 
     setting = winner.setting
     default = setting_at(experiment, {}, setting.data)
     return Confirmation(
-        _confirming(experiment, f"confirmation of {winner.title}", setting, seeds),
-        None
-        if default == setting
-        else _confirming(experiment, "confirmation of the default", default, seeds),
+        _confirming(experiment, winner.title, setting, seeds),
+        None if default == setting else _confirming(experiment, "default", default, seeds),
     )
 
 
 def _confirming(
-    experiment: Experiment, title: str, setting: Setting, seeds: Sequence[Seeds]
+    experiment: Experiment, name: str, setting: Setting, seeds: Sequence[Seeds]
 ) -> Trial:
     parameters = setting.parameters
     choices = {name: parameters.text(name) for name in VARIED_NAMES}
@@ -130,8 +128,8 @@ def _confirming(
         experiment=experiment.name,
         purpose=Purpose.CONFIRMATION,
         number=0,
-        title=title,
+        title=f"confirmation of {name}",
         runs=replicates(setting, seeds),
-        label=title,
+        label=f"{name}, fresh seeds",
         choices=choices | setting.model.values,
     )

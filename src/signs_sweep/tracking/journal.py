@@ -75,7 +75,8 @@ class Journal:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(
                 f"cannot read {self.path}, which holds unsaved records of the tracking store: "
-                f"{error}. Move the file away to continue without these records."
+                f"{error}. If a different version of signs-sweep left it, run that version once to "
+                "save them. Otherwise move the file away to continue without these records."
             ) from error
 
     def remove(self) -> None:

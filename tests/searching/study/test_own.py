@@ -15,7 +15,7 @@ from signs_sweep import domain
 from signs_sweep.errors import UsageError
 from signs_sweep.searching.study import OwnTrials, open_study
 from signs_sweep.searching.study.page import PLOTS, shown_plots
-from signs_sweep.searching.study.scheduler import count_done
+from signs_sweep.searching.study.scheduler import count_done, ends_of
 from signs_sweep.searching.study.space import distributions, values_of
 from signs_sweep.searching.study.storage import recover
 from signs_sweep.spec import Categories, Choice, Sampler
@@ -285,3 +285,20 @@ def test_a_trial_with_a_value_that_is_not_finite_fails_and_counts(value: float) 
     assert story.ends[0].state is domain.TrialState.FAILED
     assert story.ends[0].why == "its val_accuracy is not a finite number"
     assert story.scheduler.ask() is None
+
+
+def test_a_trial_that_is_asked_outside_the_search_is_no_end_of_it() -> None:
+    story = Story()
+    search_through(story, most=2)
+    story.study.ask()
+    ends = ends_of(story.own.study, story.make_trial)
+    assert [end.state for end in ends] == [domain.TrialState.COMPLETE] * 2
+
+
+def test_a_trial_that_was_interrupted_is_stopped() -> None:
+    story = Story()
+    search_through(story, most=1)
+    trial = story.scheduler.ask()
+    ends = ends_of(story.own.study, story.make_trial)
+    assert [end.state for end in ends] == [domain.TrialState.COMPLETE, domain.TrialState.STOPPED]
+    assert ends[1].trial == trial

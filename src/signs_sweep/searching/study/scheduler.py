@@ -219,6 +219,8 @@ def ends_of(
 ) -> list[TrialEnd]:
     """Return how the trials of a study ended, by number; unfinished trials count as stopped.
 
+    A trial in which not everything is chosen yet is left out.
+
     Args:
         study: the study, not in use by another process.
         make_trial: returns a trial, given its number and its choices.
@@ -232,6 +234,7 @@ def ends_of(
             trial.user_attrs.get(PRUNED) or trial.user_attrs.get(FAILED, ""),
         )
         for trial in proposed(study)
+        if trial.state.is_finished() or RUNS in trial.user_attrs
     ]
 
 

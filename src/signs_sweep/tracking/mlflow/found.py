@@ -14,7 +14,7 @@ from signs_sweep.tracking.mlflow.client import search_all
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_FEW = 4
+_FEW = 8
 """Up to so many runs are queried separately: MLflow has no condition for several run_ids."""
 
 

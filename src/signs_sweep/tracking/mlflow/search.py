@@ -76,7 +76,7 @@ class SearchRecorder:
 
     def _record_of(self, trial: Trial) -> str:
         """Return the id of the record of a trial, which is created if it does not exist."""
-        location = self._trials.get(trial.key) or self._trials.get(trial.title)
+        location = self._trials.get(trial.key) or self._trials.get(trial.label or "")
         if location is None:
             created = self.client.create_run(
                 self.experiment_id,
@@ -85,7 +85,7 @@ class SearchRecorder:
                     tags.PARENT: self.location,
                     tags.RECORD: tags.OF_TRIAL,
                     tags.TRIAL_KEY: trial.key,
-                    tags.LABEL: trial.title,
+                    tags.LABEL: trial.label or trial.title,
                     tags.TRIAL: str(trial.number),
                     **source_tags(),
                 },

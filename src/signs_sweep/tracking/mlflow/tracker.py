@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import Event, Run, State, Trial, TrialEnd
+from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
@@ -213,8 +215,8 @@ class MlflowTracker:
 
     def end_trial(self, end: TrialEnd) -> None:
         """See `Tracker.end_trial`."""
-        sweep = self._sweeps[end.trial.experiment]
-        if sweep.search is not None:
+        sweep = self._sweeps.get(end.trial.experiment)
+        if sweep is not None and sweep.search is not None:
             stopped = partial(self._stopped, end.trial.run_ids, sweep.experiment_id)
             with store_errors(self._uri):
                 sweep.search.end_trial(end, stopped)
@@ -254,7 +256,10 @@ class MlflowTracker:
                     if found is not None:
                         sweep.search.conclude(found, sweep.record.description)
                 self._client.set_terminated(sweep.parent, state.value)
-                self._write_view(experiment, sweep.experiment_id)
+        if state is not State.KILLED:  # An interrupted command must end within seconds.
+            for experiment, sweep in self._sweeps.items():
+                with suppress(StoreError), store_errors(self._uri):  # `ui` saves the view again.
+                    self._write_view(experiment, sweep.experiment_id)
         self._recorders.clear()
         self._sweeps.clear()
 

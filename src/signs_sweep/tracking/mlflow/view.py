@@ -17,6 +17,9 @@ from signs_sweep.domain import PARAMETER_NAMES
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.found import Record
 
+_LONGEST = 5000
+"""Characters of a tag."""
+
 _KEY = "signs-sweep"
 VIEW = f"mlflow.sharedViewState.{_KEY}"
 """The tag that holds the view of an experiment."""
@@ -61,14 +64,22 @@ def view_of(records: Sequence[Record]) -> str:
     """Return the view of an experiment with these runs.
 
     Sorting by a metric lists the runs separately and not below their sweeps, which would be
-    collapsed: since MLflow 3.17 a view does not decide which rows are expanded.
+    collapsed: since MLflow 3.17 a view does not decide which rows are expanded. Columns are left
+    out if the view would otherwise be longer than a tag may be.
     """
+    varying = _varying(records)
+    while len(view := _compressed(records, varying)) > _LONGEST and varying:
+        varying = varying[: len(varying) // 2]
+    return view
+
+
+def _compressed(records: Sequence[Record], varying: Sequence[str]) -> str:
     recorded = {name for record in records for name in record.metrics}
     curves = [name for name in _CURVES if name in recorded]
     final = [name for name in _FINAL if name in recorded]
     columns = [
         *(_column("metrics", name) for name in [*final, *curves[:1]]),
-        *(_column("params", name) for name in _varying(records)),
+        *(_column("params", name) for name in varying),
         _column("tags", tags.EPOCHS),
         _column("attributes", "Dataset"),
     ]
