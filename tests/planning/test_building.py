@@ -59,18 +59,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset) -> Path:
 
 
 def test_a_function_is_found_beside_the_spec_and_in_packages(folder: Path) -> None:
-    found = find_model("nets:small", ("filters",), folder).source
+    found = find_model("nets:small", ("filters",), folder)[0]
     assert (found.file, found.function) == (folder / "nets.py", "small")
-    inner = find_model("package.nets:free", ("anything_goes",), folder).source
+    inner = find_model("package.nets:free", ("anything_goes",), folder)[0]
     assert inner.file == folder / "package" / "nets.py"
     assert inner.folder == folder
 
 
 def test_the_fingerprint_is_that_of_the_content(folder: Path) -> None:
-    before = find_model("nets:small", (), folder).source
-    assert find_model("package.nets:small", (), folder).source.fingerprint == before.fingerprint
+    before = find_model("nets:small", (), folder)[0]
+    assert find_model("package.nets:small", (), folder)[0].fingerprint == before.fingerprint
     (folder / "nets.py").write_text(MODULE + "\n# changed\n", encoding="utf-8")
-    assert find_model("nets:small", (), folder).source.fingerprint != before.fingerprint
+    assert find_model("nets:small", (), folder)[0].fingerprint != before.fingerprint
     with pytest.raises(DataError, match="has changed"):
         before.load()
 
@@ -125,7 +125,7 @@ def test_a_function_that_the_file_does_not_define_when_imported_is_an_error(fold
     text = 'if __name__ == "__main__":\n\n    def f(shape, classes):\n        pass\n'
     (folder / "script.py").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match="defines no 'f' when it is imported"):
-        find_model("script:f", (), folder).source.load()
+        find_model("script:f", (), folder)[0].load()
 
 
 DEFINITIONS = (
@@ -170,7 +170,7 @@ def test_what_is_accepted_can_be_called_and_what_is_not_cannot(
     exec(definition, scope)
     for names in ARGUMENTS:
         try:
-            wrong = find_model("one:f", names, folder).wrong
+            wrong = find_model("one:f", names, folder)[1]
         except DataError as error:
             wrong = error
         try:
@@ -191,7 +191,7 @@ def test_what_is_accepted_can_be_called_and_what_is_not_cannot(
 )
 def test_what_only_a_call_can_show_is_left_to_the_call(folder: Path, definition: str) -> None:
     (folder / "one.py").write_text(definition, encoding="utf-8")
-    assert find_model("one:f", ("a",), folder).wrong == {}
+    assert find_model("one:f", ("a",), folder)[1] == {}
 
 
 def test_a_file_that_is_not_python_is_an_error(folder: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_function_is_run_with_its_own_imports(folder: Path) -> None:
     (folder / "helper_of_mine.py").write_text("SIZE = 7\n", encoding="utf-8")
     text = "from helper_of_mine import SIZE\n\n\ndef build(shape, classes):\n    return SIZE\n"
     (folder / "uses.py").write_text(text, encoding="utf-8")
-    assert find_model("uses:build", (), folder).source.load()(None, None) == 7
+    assert find_model("uses:build", (), folder)[0].load()(None, None) == 7
 
 
 def spec(folder: Path, text: str) -> Path:

@@ -97,12 +97,12 @@ def source(make_source) -> DataSource:
 
 def built_run(source: DataSource, folder: Path, function: str, **changes: object) -> Run:
     run = run_on(source, **{"keep_prob": 1.0, **changes})
-    found = find_model(f"mine:{function}", (), folder).source
+    found = find_model(f"mine:{function}", (), folder)[0]
     return replace(run, model=Built(f"mine:{function}", (), found.fingerprint))
 
 
 def trainer_of(source: DataSource, folder: Path) -> Trainer:
-    found = [find_model(f"mine:{name}", (), folder).source for name in NAMES]
+    found = [find_model(f"mine:{name}", (), folder)[0] for name in NAMES]
     return Trainer(
         {source.load().fingerprint: source}, {model.fingerprint: model for model in found}
     )
@@ -180,7 +180,7 @@ def test_it_trains_as_keras_does(source: DataSource, folder: Path, l2: float) ->
     """
     import keras
 
-    builder = find_model("mine:dense", (), folder).source.load()
+    builder = find_model("mine:dense", (), folder)[0].load()
     data = source.load()
     shown = LabelledImages(data.train_images, data.train_labels)
     network = BuiltNetwork(builder, (), data.image_shape, 3)

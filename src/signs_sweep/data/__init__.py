@@ -10,7 +10,7 @@ from signs_sweep.data.doubts import find_doubts, find_leak
 from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
 from signs_sweep.data.hdf5 import TEST_FILE, TRAIN_FILE, read_dataset, write_dataset
 from signs_sweep.data.sheet import contact_sheet
-from signs_sweep.data.source import KNOWN_DATASETS, DataSource, default_data_dir, find_source
+from signs_sweep.data.source import KNOWN_DATASETS, DataSource, find_source
 from signs_sweep.data.split import stratified_split
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "DataSource",
     "Dataset",
     "contact_sheet",
-    "default_data_dir",
     "draw_dataset",
     "find_doubts",
     "find_leak",

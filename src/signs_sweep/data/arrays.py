@@ -1,18 +1,23 @@
 """The arrays of an HDF5 file. Values that are unreadable or were not stored are a `DataError`."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.data.memory import available_memory
 from signs_sweep.data.unwritten import find_unwritten
 from signs_sweep.errors import DataError
+
+_CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+"""Files with the memory limit of a container, in both versions of Linux control groups."""
 
 
 class StoredArray:
@@ -23,6 +28,9 @@ class StoredArray:
         shape: its shape; None for a null dataset, which has no values.
         size: number of its elements.
         dtype: type of its elements.
+
+    Raises:
+        DataError: the values do not fit into the available memory.
     """
 
     def __init__(self, path: Path, dataset: Any) -> None:
@@ -33,16 +41,13 @@ class StoredArray:
             self.dtype: np.dtype[Any] = dataset.dtype
             self.size: int = dataset.size or 0
         self._bytes = self.size * self.dtype.itemsize
-
-    def check_memory(self) -> None:
-        """Check that the values fit into the available memory.
-
-        Raises:
-            DataError: the values do not fit.
-        """
-        available = available_memory()
+        available = _available_memory()
         if available is not None and self._bytes > available:
             raise self._too_large(f"but only {_gigabytes(available)} is available")
+
+    def error(self, problem: str) -> DataError:
+        """Return an error about the array as a whole."""
+        return DataError(f"{self._path}: {self.name} {problem}")
 
     def read(self) -> NDArray[Any]:
         """Read the values.
@@ -57,8 +62,8 @@ class StoredArray:
                 raise self._too_large("which could not be allocated") from error
 
     def _too_large(self, reason: str) -> DataError:
-        return DataError(
-            f"{self._path}: {self.name} needs {_gigabytes(self._bytes)} of memory, {reason}. "
+        return self.error(
+            f"needs {_gigabytes(self._bytes)} of memory, {reason}. "
             "Use fewer or smaller images, or a machine with more memory."
         )
 
@@ -79,12 +84,7 @@ class ArrayFile:
             self._file = h5py.File(self.path, "r")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with _reading(self.path):
             self._file.close()
 
@@ -108,10 +108,11 @@ class ArrayFile:
 
         with _reading(self.path):
             link = self._file.get(name, getlink=True)
-            if not isinstance(link, h5py.SoftLink | h5py.ExternalLink):
-                dataset = self._file.get(name)
         if isinstance(link, h5py.SoftLink | h5py.ExternalLink):
             dataset = self._follow(name, link)
+        else:
+            with _reading(self.path):
+                dataset = self._file.get(name)
         if not isinstance(dataset, h5py.Dataset):
             return None
         with _reading(self.path):
@@ -121,9 +122,7 @@ class ArrayFile:
                 f"{self.path}: {name} cannot be read: {unwritten}. HDF5 would fill in zeros. "
                 "Restore what is missing, or write the array again."
             )
-        array = StoredArray(self.path, dataset)
-        array.check_memory()
-        return array
+        return StoredArray(self.path, dataset)
 
     def _follow(self, name: str, link: Any) -> Any:
         import h5py
@@ -194,3 +193,30 @@ def _missing_filter(dataset: Any) -> str | None:
 
 def _gigabytes(amount: int) -> str:
     return f"{amount / 1e9:,.1f} GB"
+
+
+def _available_memory() -> int | None:
+    """Return how many bytes can be allocated without swapping, or None if that is unknown."""
+    limits = [limit for limit in (_system(), *map(_limit, _CONTAINER_LIMITS)) if limit is not None]
+    return min(limits, default=None)
+
+
+def _system() -> int | None:
+    try:
+        # Includes the file cache that the system can release, unlike sysconf.
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows, or a name that the system lacks.
+        return None
+
+
+def _limit(file: Path) -> int | None:
+    try:
+        return int(file.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # No such control groups, or no limit: `max`.
+        return None

@@ -21,7 +21,7 @@ def find_doubts(dataset: Dataset) -> list[str]:
         ("training", dataset.train_images, dataset.train_labels),
         ("test", dataset.test_images, dataset.test_labels),
     )
-    doubts = _shared(dataset)
+    doubts = _of_copies(dataset)
     for part, images, labels in parts:
         empty = np.flatnonzero(np.bincount(labels, minlength=len(dataset.classes)) == 0)
         if len(empty):
@@ -50,15 +50,12 @@ def find_leak(
     """
     trained = {_digest(dataset.train_images[index]) for index in training}
     shared = sum(_digest(dataset.train_images[index]) in trained for index in held_out)
-    if not shared:
-        return None
     return (
-        f"{shared:,} of the {len(held_out):,} held-out images {_are(shared)} also trained on, "
-        "pixel for pixel: the validation accuracy overstates how well a network does on new images"
+        _shared(shared, len(held_out), "held-out", "trained on", "validation") if shared else None
     )
 
 
-def _shared(dataset: Dataset) -> list[str]:
+def _of_copies(dataset: Dataset) -> list[str]:
     """Return sentences about training images with two labels, and test images trained on."""
     trained: dict[bytes, set[int]] = {}
     blank = set()
@@ -76,16 +73,20 @@ def _shared(dataset: Dataset) -> list[str]:
     shared = sum(labels is not None for labels in labels_of)
     if not shared:
         return doubts
-    doubt = (
-        f"{shared:,} of the {len(labels_of):,} test images {_are(shared)} also in the training "
-        "set, pixel for pixel: the test accuracy overstates how well a network does on new images"
-    )
+    doubt = _shared(shared, len(labels_of), "test", "in the training set", "test")
     relabelled = sum(
         labels is not None and int(label) not in labels
         for labels, label in zip(labels_of, dataset.test_labels, strict=True)
     )
     note = f" ({relabelled:,} with a different label there)" if relabelled else ""
     return [*doubts, doubt + note]
+
+
+def _shared(count: int, total: int, part: str, where: str, metric: str) -> str:
+    return (
+        f"{count:,} of the {total:,} {part} images {_are(count)} also {where}, pixel for pixel: "
+        f"the {metric} accuracy overstates how well a network does on new images"
+    )
 
 
 def _are(count: int) -> str:

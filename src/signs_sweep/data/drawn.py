@@ -55,17 +55,8 @@ Points = NDArray[np.float64]
 
 def draw_dataset() -> Dataset:
     """Draw all images, the same in every call. Takes some seconds."""
-    train_images, train_labels = _draw_part(0, _TRAIN_PER_CLASS)
-    test_images, test_labels = _draw_part(1, _TEST_PER_CLASS)
-    return Dataset(
-        name="drawn",
-        train_images=train_images,
-        train_labels=train_labels,
-        test_images=test_images,
-        test_labels=test_labels,
-        classes=tuple(map(str, range(len(_RAISED)))),
-        drawn=True,
-    )
+    train, test = _draw_part(0, _TRAIN_PER_CLASS), _draw_part(1, _TEST_PER_CLASS)
+    return Dataset("drawn", *train, *test, tuple(map(str, range(len(_RAISED)))), drawn=True)
 
 
 def _draw_part(part: int, per_class: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

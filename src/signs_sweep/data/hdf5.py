@@ -4,7 +4,7 @@
 (integers, (n,)) and `list_classes` ((classes,)); `test_signs.h5` the same with `test_`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,9 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
                 f"{file}: all labels in {key} are {labels[0]}. Images of at least two classes are "
                 "needed."
             )
+    is_drawn = drawn or train_drawn or test_drawn
     return Dataset(
-        name=name,
-        train_images=train_images,
-        train_labels=train_labels,
-        test_images=test_images,
-        test_labels=test_labels,
-        classes=train_classes,
-        drawn=drawn or train_drawn or test_drawn,
+        name, train_images, train_labels, test_images, test_labels, train_classes, is_drawn
     )
 
 
@@ -83,9 +78,11 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
     Raises:
         DataError: the folder cannot be written to.
     """
+    import h5py
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file, prefix, images, labels in (
+        for name, prefix, images, labels in (
             (TRAIN_FILE, "train", dataset.train_images, dataset.train_labels),
             (TEST_FILE, "test", dataset.test_images, dataset.test_labels),
         ):
@@ -94,22 +91,19 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
                 f"{prefix}_set_y": labels,
                 "list_classes": np.array([text.encode() for text in dataset.classes]),
             }
-            _write_file(folder / file, arrays, drawn=dataset.drawn)
+            with (
+                replacing(folder / name, has_rivals=True) as aside,
+                h5py.File(aside, "x") as file,
+            ):
+                file.attrs["drawn"] = dataset.drawn
+                for key, array in arrays.items():
+                    # The checksum lets a reader notice a damaged file.
+                    file.create_dataset(key, data=array, chunks=True, fletcher32=True)
     except OSError as error:
         raise DataError(
             f"cannot write the dataset to {folder}: {error.strerror or error}. "
             "Choose a writable folder with enough free space."
         ) from error
-
-
-def _write_file(path: Path, arrays: Mapping[str, NDArray[Any]], *, drawn: bool) -> None:
-    import h5py
-
-    with replacing(path, has_rivals=True) as aside, h5py.File(aside, "x") as file:
-        file.attrs["drawn"] = drawn
-        for key, array in arrays.items():
-            # The checksum lets a reader notice a damaged file.
-            file.create_dataset(key, data=array, chunks=True, fletcher32=True)
 
 
 def _read_part(
@@ -120,8 +114,8 @@ def _read_part(
         images, labels, classes = (
             _find(file, key, other) for key in (f"{part}_set_x", f"{part}_set_y", "list_classes")
         )
-        names = _read_classes(classes, path)
-        _check_image_type(images, path)
+        names = _read_classes(classes)
+        _check_image_type(images)
         read_labels = _read_labels(labels, path, images, len(names))
         read_images = images.read()
         # Another program may use this name for a different attribute.
@@ -158,24 +152,24 @@ def _advice(file: ArrayFile, key: str, names: Sequence[str], other: Path) -> str
     return f" If '{nearest[0]}' is this array, rename it to '{key}'." if nearest else ""
 
 
-def _read_classes(classes: StoredArray, path: Path) -> tuple[str, ...]:
+def _read_classes(classes: StoredArray) -> tuple[str, ...]:
     from h5py import check_string_dtype
 
     if classes.shape is None or len(classes.shape) != 1 or not classes.shape[0]:
         hint = " Store list_classes.reshape(-1)." if classes.size else ""
-        raise DataError(
-            f"{path}: list_classes has the shape {classes.shape}; it should be one-dimensional, "
-            f"such as (6,), with a name or a number for each class.{hint}"
+        raise classes.error(
+            f"has the shape {classes.shape}; it should be one-dimensional, such as (6,), with a "
+            f"name or a number for each class.{hint}"
         )
     if classes.dtype.kind not in "SUiufb" and not check_string_dtype(classes.dtype):
-        raise DataError(
-            f"{path}: list_classes holds {classes.dtype}; it should hold a name or a number for "
-            "each class. Store names as np.array([b'cat', b'dog'])."
+        raise classes.error(
+            f"holds {classes.dtype}; it should hold a name or a number for each class. "
+            "Store names as np.array([b'cat', b'dog'])."
         )
     names = tuple(map(_class_name, classes.read().tolist()))
     if len(set(names)) < len(names):
         twice = next(name for position, name in enumerate(names) if name in names[:position])
-        raise DataError(f"{path}: list_classes names a class twice: {_join([twice])}")
+        raise classes.error(f"names a class twice: {_join([twice])}")
     return names
 
 
@@ -188,14 +182,13 @@ def _class_name(value: object) -> str:
     )
 
 
-def _check_image_type(images: StoredArray, path: Path) -> None:
-    key, shape = images.name, images.shape or ()
+def _check_image_type(images: StoredArray) -> None:
+    shape = images.shape or ()
     if len(shape) != 4:
         grey = f" Store grey images as images[..., None], of shape {(*shape, 1)}."
-        hint = grey if len(shape) == 3 else ""
-        raise DataError(
-            f"{path}: {key} has the shape {images.shape}; it should be (images, height, width, "
-            f"channels).{hint}"
+        raise images.error(
+            f"has the shape {images.shape}; it should be (images, height, width, channels)."
+            + (grey if len(shape) == 3 else "")
         )
     if images.dtype != np.uint8:
         hint = " If the values already have this range, store images.astype('uint8')."
@@ -203,12 +196,12 @@ def _check_image_type(images: StoredArray, path: Path) -> None:
             hint += " If they range from 0 to 1, store (images * 255).round().astype('uint8')."
         elif images.dtype.kind == "b":
             hint = " Store images.astype('uint8') * 255."
-        raise DataError(
-            f"{path}: {key} holds {images.dtype}; images should be uint8, from 0 to 255."
+        raise images.error(
+            f"holds {images.dtype}; images should be uint8, from 0 to 255."
             + (hint if images.dtype.kind in "iufb" else "")
         )
     if not images.size:
-        raise DataError(f"{path}: {key} is empty: its shape is {shape}")
+        raise images.error(f"is empty: its shape is {shape}")
 
 
 def _check_pixels(images: NDArray[np.uint8], path: Path, key: str) -> None:
@@ -235,12 +228,12 @@ def _read_labels(
             hint = " Store labels.reshape(-1)."
         elif labels.shape == (number, classes):
             hint = " Store labels.argmax(axis=1)."
-        raise DataError(
-            f"{path}: {key} has the shape {labels.shape}; it should be ({number},), one label for "
-            f"each image.{hint}"
+        raise labels.error(
+            f"has the shape {labels.shape}; it should be ({number},), one label for each image."
+            + hint
         )
     if labels.dtype.kind not in "iufb":
-        raise DataError(f"{path}: {key} holds {labels.dtype}; labels should be integers")
+        raise labels.error(f"holds {labels.dtype}; labels should be integers")
     if labels.shape != (number,):
         raise DataError(f"{path}: {labels.shape[0]:,} labels in {key}, but {number:,} images")
     values = labels.read()
@@ -249,9 +242,7 @@ def _read_labels(
         odd = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.trunc(numbers)))
         reason = f", and label {values[odd[0]]} of image {odd[0]} is not" if len(odd) else ""
         hint = "" if len(odd) else ". Store labels.astype('int64')."
-        raise DataError(
-            f"{path}: {key} holds {values.dtype}; labels should be integers{reason}{hint}"
-        )
+        raise labels.error(f"holds {values.dtype}; labels should be integers{reason}{hint}")
     wrong = np.flatnonzero((values < 0) | (values >= classes))
     if len(wrong):
         is_from_one = values.min() == 1 and values.max() == classes

@@ -43,23 +43,6 @@ class DataSource:
         return read_dataset(self.train, self.test, self.name, drawn=self.drawn)
 
 
-def default_data_dir(option: Path | None) -> tuple[Path, bool]:
-    """Return the folder in which to look for the photos.
-
-    Args:
-        option: value of `--data`, or None.
-
-    Returns:
-        `--data`, else the environment variable `SIGNS_DATA`, else `data` in the current folder;
-        and whether the user chose the folder, which is so for the first two.
-    """
-    if option is not None:
-        return _expanded(option), True
-    if variable := os.environ.get("SIGNS_DATA"):
-        return _expanded(variable), True
-    return Path("data"), False
-
-
 def find_source(
     data: str | Mapping[str, str], *, data_dir: Path | None, spec_folder: Path
 ) -> DataSource:
@@ -69,29 +52,26 @@ def find_source(
 
     Args:
         data: a name in `KNOWN_DATASETS`, a folder, or `{train: a.h5, test: b.h5}`.
-        data_dir: value of `--data`, or None; see `default_data_dir`.
+        data_dir: value of `--data`, the folder of the photos. If None, it is the environment
+            variable `SIGNS_DATA`, or else `data` in the current folder.
         spec_folder: folder of the spec, to which its paths are relative.
 
     Raises:
         DataError: the dataset does not exist, or one of its files is missing.
     """
     try:
-        return _find(data, data_dir, spec_folder)
+        if not isinstance(data, str):
+            return _from_files(data, spec_folder)
+        if data == "drawn":
+            return _drawn_source()
+        if data == "signs":
+            return _signs_source(data_dir)
+        folder = spec_folder / _expanded(data)
+        if folder.is_dir():
+            return _from_folder(folder, folder.resolve().name)
+        raise DataError(_unknown(data, folder))
     except OSError as error:  # A name that is too long, a folder that may not be entered.
         raise DataError(f"cannot look for the data: {error}") from error
-
-
-def _find(data: str | Mapping[str, str], data_dir: Path | None, spec_folder: Path) -> DataSource:
-    if not isinstance(data, str):
-        return _from_files(data, spec_folder)
-    if data == "drawn":
-        return _drawn_source()
-    if data == "signs":
-        return _signs_source(data_dir)
-    folder = spec_folder / _expanded(data)
-    if folder.is_dir():
-        return _from_folder(folder, folder.resolve().name)
-    raise DataError(_unknown(data, folder))
 
 
 def _expanded(path: str | Path) -> Path:
@@ -102,13 +82,14 @@ def _expanded(path: str | Path) -> Path:
 
 
 def _signs_source(data_dir: Path | None) -> DataSource:
-    folder, is_chosen = default_data_dir(data_dir)
-    if is_chosen and not folder.is_dir():
+    chosen = data_dir or os.environ.get("SIGNS_DATA")
+    folder = _expanded(chosen or "data")
+    if chosen and not folder.is_dir():
         raise DataError(
             f"the data folder {folder} does not exist. Set --data or SIGNS_DATA to the folder with "
             f"{TRAIN_FILE} and {TEST_FILE}, or set neither to use drawn images."
         )
-    if is_chosen or (folder / TRAIN_FILE).exists() or (folder / TEST_FILE).exists():
+    if chosen or (folder / TRAIN_FILE).exists() or (folder / TEST_FILE).exists():
         return _from_folder(folder, "signs")
     return _drawn_source()
 

@@ -31,37 +31,22 @@ def stratified_split(
     if not 0 <= fraction < 1:
         raise DataError(f"validation is {fraction}; expected a fraction in [0, 1)")
     held_out = np.zeros(len(labels), dtype=bool)
-    if fraction > 0:
-        classes, sizes = np.unique(labels, return_counts=True)
-        smallest = int(sizes.argmin())
-        _check_fraction(fraction, int(classes[smallest]), int(sizes[smallest]))
-        for label in classes:
-            held_out[_choose(np.flatnonzero(labels == label), int(label), fraction)] = True
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
-
-
-def _number(fraction: float, members: int) -> int:
-    """Return how many samples of a class are held out."""
-    return min(int(fraction * members + 0.5), members - 1)
-
-
-def _check_fraction(fraction: float, label: int, members: int) -> None:
-    """Check that a sample of the smallest class, and so of every class, can be held out."""
-    if _number(fraction, members) < 1:
-        raise DataError(
-            f"validation: {fraction} cannot hold out a sample of class {label} and train on "
-            f"another: the training set has {members} of this class. "
-            + (
-                f"Use a fraction of at least {1 / members:.2g}, or 0 for no validation."
-                if members > 1
-                else "Use validation: 0, or more images of this class."
+    classes, sizes = np.unique(labels, return_counts=True)
+    # The smallest class comes first: if a sample of it can be held out, so it is for every class.
+    for size, label in sorted(zip(sizes.tolist(), classes.tolist(), strict=True)):
+        number = min(int(fraction * size + 0.5), size - 1)
+        if fraction > 0 and number < 1:
+            raise DataError(
+                f"validation: {fraction} cannot hold out a sample of class {label} and train on "
+                f"another: the training set has {size} of this class. "
+                + (
+                    f"Use a fraction of at least {1 / size:.2g}, or 0 for no validation."
+                    if size > 1
+                    else "Use validation: 0, or more images of this class."
+                )
             )
-        )
-
-
-def _choose(members: NDArray[np.int64], label: int, fraction: float) -> NDArray[np.int64]:
-    """Return the samples of a class that are held out."""
-    number = _number(fraction, len(members))
-    # The smallest integers are the labels, and a seed must not be negative.
-    generator = np.random.default_rng([_KEY, abs(label), int(label < 0)])
-    return generator.permutation(members)[:number]
+        # The smallest integers are the labels, and a seed must not be negative.
+        generator = np.random.default_rng([_KEY, abs(label), int(label < 0)])
+        members = generator.permutation(np.flatnonzero(labels == label))
+        held_out[members[:number]] = True
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)

@@ -100,11 +100,6 @@ def _places(dataset: Any, file: str) -> list[Path]:
     stored = Path(file)
     relative = stored.name if stored.is_absolute() else file
     prefixes = [path for path in os.environ.get("HDF5_VDS_PREFIX", "").split(":") if path]
-    folders = [*map(Path, prefixes), own.parent]
-    first = [stored] if stored.is_absolute() else []
-    return [
-        *first,
-        *(folder / relative for folder in folders),
-        stored,
-        own.resolve().parent / relative,
-    ]
+    places = [folder / relative for folder in (*map(Path, prefixes), own.parent)]
+    places.insert(0 if stored.is_absolute() else len(places), stored)
+    return [*places, own.resolve().parent / relative]

@@ -7,7 +7,7 @@ import TensorFlow, for which a plan or an error must not wait. Only workers run 
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import sha256
@@ -71,27 +71,20 @@ class ModelSource:
         return function
 
 
-@dataclass(frozen=True)
-class FoundModel:
-    """A function that builds models, compared with its arguments in a spec.
-
-    Attributes:
-        source: location of the function.
-        wrong: what is wrong with an argument and what to do, by key of `model`. Errors that reading
-            cannot find, such as those of a function with a decorator, occur in the call.
-    """
-
-    source: ModelSource
-    wrong: Mapping[str, tuple[str, str]]
-
-
-def find_model(build: str, arguments: Sequence[str], spec_folder: Path) -> FoundModel:
+def find_model(
+    build: str, arguments: Sequence[str], spec_folder: Path
+) -> tuple[ModelSource, dict[str, tuple[str, str]]]:
     """Find the function that a spec names, and compare its signature with the arguments.
 
     Args:
         build: `package.module:function`.
         arguments: names of the arguments in the spec, besides the input shape and the classes.
         spec_folder: folder of the spec.
+
+    Returns:
+        The location of the function; and what is wrong with an argument and what to do, by key of
+        `model`. Errors that reading cannot find, such as those of a function with a decorator,
+        occur in the call.
 
     Raises:
         DataError: the file or function does not exist, or the function cannot be called by a spec.
@@ -111,11 +104,11 @@ def find_model(build: str, arguments: Sequence[str], spec_folder: Path) -> Found
     node, is_nested = definitions[-1]
     source = ModelSource(function, file, folder, _fingerprint(content, function))
     if is_nested and len(definitions) > 1:  # Which definition is used is known at run time only.
-        return FoundModel(source, {})
+        return source, {}
     if isinstance(node, ast.Import | ast.ImportFrom):
         raise _is_imported(function, file, _origin(module, function, spec_folder))
     signature = _signature(node, function, file)
-    return FoundModel(source, _wrong_arguments(function, signature, arguments) if signature else {})
+    return source, _wrong_arguments(function, signature, arguments) if signature else {}
 
 
 def _read(file: Path) -> tuple[bytes, ast.Module]:
@@ -174,23 +167,25 @@ def _is_imported(function: str, file: Path, origin: str | None) -> DataError:
 def _file_of(module: str, spec_folder: Path) -> tuple[Path, Path]:
     """Return the file of a module and the folder that its name is relative to."""
     parts = module.split(".")
-    for place in (spec_folder, *map(Path, sys.path)):
-        base = place.joinpath(*parts)
+    for base, place in _places_of(parts, spec_folder):
         for file in (base.with_suffix(".py"), base / "__init__.py"):
             if file.is_file():
                 return file.absolute(), place.absolute()
-    spec = PathFinder.find_spec(parts[0])  # As in an editable installation.
-    for root in (spec.submodule_search_locations or []) if spec else []:
-        base = Path(root).joinpath(*parts[1:])
-        for file in (base.with_suffix(".py"), base / "__init__.py"):
-            if file.is_file():
-                return file.absolute(), Path(root).parent.absolute()
     beside = sorted(file.stem for file in spec_folder.glob("*.py"))
     near = get_close_matches(module.removesuffix(".py"), beside, n=1)
     raise DataError(
         f"there is no module '{module}': {spec_folder / Path(*parts)}.py does not exist, and no "
         "such module is installed" + (f"; did you mean '{near[0]}'?" if near else "")
     )
+
+
+def _places_of(parts: Sequence[str], spec_folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield the paths where a module may be, without suffix, each with the folder it is in."""
+    for place in (spec_folder, *map(Path, sys.path)):
+        yield place.joinpath(*parts), place
+    spec = PathFinder.find_spec(parts[0])  # As in an editable installation.
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        yield Path(root).joinpath(*parts[1:]), Path(root).parent
 
 
 def _signature(node: ast.AST, function: str, file: Path) -> ast.arguments | None:

@@ -56,11 +56,8 @@ def bytes_of_runs(
     number of an image in the two input examples; and 180 to 300 kB for pictures, the rest of the
     `.keras` file and of the HDF5 file, and small files.
 
-    Args:
-        runs: the runs to train.
-        datasets: the datasets, by fingerprint.
-        numbers: size of the networks that functions build, in numbers, as far as known.
-        has_database: whether the database is on the same disk.
+    The datasets are by fingerprint; `numbers` has the size of the networks that functions build, as
+    far as known; `has_database` is whether the database is on the same disk.
 
     Returns:
         bytes, and whether they are a lower bound because networks of unknown size are left out.
@@ -72,32 +69,23 @@ def bytes_of_runs(
         height, width, channels = dataset.image_shape
         inputs = height * width * channels
         if isinstance(run.model, Dense):
-            size = _numbers_of_dense(inputs, run.model, len(dataset.classes))
+            widths = [inputs, *run.model.hidden, len(dataset.classes)]
+            size = sum((before + 1) * after for before, after in pairwise(widths))
         elif run.model in numbers:
             size = numbers[run.model]
         else:
             is_least = True
             continue
-        values = run.parameters.epochs * (4 if run.validation else 2)
-        total += values * of_value
-        total += run.parameters.epochs * _TIME_IN_CHECKPOINT
+        values = 4 if run.validation else 2
+        total += run.parameters.epochs * (values * of_value + _TIME_IN_CHECKPOINT)
         total += 4 * _BYTES_A_NUMBER * size + _INPUT_IN_EXAMPLES * inputs + _THE_REST
     return total, is_least
 
 
 def numbers_in_checkpoint(size: int, epochs: int, *, is_validated: bool) -> int:
-    """Estimate from a checkpoint how many numbers its network has.
+    """Estimate how many numbers the network of a checkpoint of `size` bytes has.
 
-    Args:
-        size: size of the checkpoint in bytes.
-        epochs: number of epochs in its history.
-        is_validated: whether the history includes the held-out samples.
+    Its history has some epochs, and if `is_validated`, values for the held-out samples.
     """
     history = epochs * (_TIME_IN_CHECKPOINT + 8 * (4 if is_validated else 2))
     return max(size - history, 0) // (3 * _BYTES_A_NUMBER)
-
-
-def _numbers_of_dense(inputs: int, model: Dense, classes: int) -> int:
-    """Return the number of weights and biases."""
-    widths = [inputs, *model.hidden, classes]
-    return sum((before + 1) * after for before, after in pairwise(widths))

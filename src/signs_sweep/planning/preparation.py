@@ -1,7 +1,8 @@
 """From spec files to a plan: read them, find their data, and check them against the data."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -69,10 +70,7 @@ def prepare(
     Properties of a dataset that make its results doubtful are a `DataWarning`, which is issued
     only here, although workers read the data again.
 
-    Args:
-        specs: the spec files.
-        overrides: `KEY=VALUE` for every run.
-        data_dir: folder of the photos, the value of `--data`, or None.
+    The overrides are `KEY=VALUE`, for every run; `data_dir` is the value of `--data`, or None.
 
     Raises:
         SpecError: the specs have problems, or do not fit their data.
@@ -85,7 +83,7 @@ def prepare(
     models: dict[str, ModelSource] = {}
     experiments = [_with_model(experiment, models) for experiment in load_all(specs, overrides)]
     for experiment in experiments:
-        source = _find(experiment, data_dir)
+        source = _source(experiment, data_dir)
         if source not in read:
             read[source] = source.load()
             for doubt in find_doubts(read[source]):
@@ -99,13 +97,19 @@ def prepare(
     return Prepared(plan, datasets, sources, models)
 
 
-def _find(experiment: Experiment, data_dir: Path | None) -> DataSource:
+@contextmanager
+def _at(experiment: Experiment, *keys: str) -> Iterator[None]:
+    """Turn a `DataError` into an error that points at a value of the spec."""
     try:
-        return find_source(experiment.data, data_dir=data_dir, spec_folder=experiment.path.parent)
+        yield
     except DataError as error:
-        if experiment.data == "signs":  # The folder is at fault, not the spec.
-            raise
-        raise experiment.problem("data", message=str(error)) from error
+        raise experiment.problem(*keys, message=str(error)) from error
+
+
+def _source(experiment: Experiment, data_dir: Path | None) -> DataSource:
+    # If the photos are missing, the folder is at fault, not the spec.
+    with nullcontext() if experiment.data == "signs" else _at(experiment, "data"):
+        return find_source(experiment.data, data_dir=data_dir, spec_folder=experiment.path.parent)
 
 
 def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Experiment:
@@ -115,21 +119,16 @@ def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Exper
         return experiment
     experiment.check_model()
     names = tuple(name for name, _ in model.arguments)
-    try:
-        found_model = find_model(model.function, names, experiment.path.parent)
-    except DataError as error:
-        raise experiment.problem("model", "build", message=str(error)) from error
-    experiment.refuse_keys("model", found_model.wrong)
-    source = found_model.source
+    with _at(experiment, "model", "build"):
+        source, wrong = find_model(model.function, names, experiment.path.parent)
+    experiment.refuse_keys("model", wrong)
     models[source.fingerprint] = source
     return replace(experiment, model=replace(model, source=source.fingerprint))
 
 
 def _check(experiment: Experiment, dataset: Dataset) -> str | None:
     """Check a spec against its data; return a doubt about the held-out samples, or None."""
-    try:
+    with _at(experiment, "validation"):
         training, held_out = stratified_split(dataset.train_labels, experiment.validation)
-    except DataError as error:
-        raise experiment.problem("validation", message=str(error)) from error
     experiment.check_data(len(training))
     return find_leak(dataset, training, held_out)

@@ -34,16 +34,10 @@ Factor = tuple[Alternative, ...]
 def mark_baseline(
     factors: Sequence[Factor], base: Parameters, node: Mapping, problems: Problems
 ) -> list[Factor]:
-    """Mark the alternatives that agree with the baseline.
+    """Mark the alternatives that agree with the baseline, whose node is given.
 
     A baseline that no run matches is a problem. No parameter is in two factors, so each factor is
-    checked separately.
-
-    Args:
-        factors: the factors that are combined by product.
-        base: values of the parameters that an alternative does not set.
-        node: the baseline, as written.
-        problems: collects the problems.
+    checked separately. Parameters that an alternative does not set are as in `base`.
     """
     wanted = node.plain()
     marked: list[Factor] = []

@@ -134,12 +134,9 @@ class Experiment:
                 yield Point(label, parameters, Parameters(**baseline))
 
     def problem(self, *keys: str | int, message: str) -> SpecError:
-        """Return an error that points at a value of the spec.
+        """Return an error that points at the value at a path of keys and indices.
 
-        Args:
-            keys: the path to the value, as in `"data", "train"`. If the spec does not contain it,
-                the error points at the enclosing value.
-            message: what is wrong.
+        If the spec does not contain the value, the error points at the enclosing value.
         """
         problems = Problems(self.path, self.text)
         return problems.error_with(documents.find(self.document, keys).place, message)
@@ -147,9 +144,7 @@ class Experiment:
     def refuse_keys(self, section: str, wrong: Mapping[str, tuple[str, str]]) -> None:
         """Raise an error that points at keys of a section, if any of them are wrong.
 
-        Args:
-            section: a key of the spec whose value is a mapping.
-            wrong: what is wrong and what to do, by key of that mapping.
+        What is wrong, and what to do, is by key.
 
         Raises:
             SpecError: a key is wrong.
@@ -197,12 +192,7 @@ class Experiment:
     ) -> None:
         """Raise an error that points at the values of a parameter that are wrong, if any are.
 
-        Args:
-            name: the parameter.
-            is_wrong: returns whether a value is wrong.
-            why: what is wrong with it.
-            hint: what to do.
-            of_default: what to do if the wrong value is the default.
+        `of_default` replaces the hint if the wrong value is the default.
         """
         forced = self.forced.get(name)
         if forced is not None:

@@ -33,10 +33,6 @@ _RANGE = re.compile(r"\d:[-\d]|\d\.\.|range|space\(", re.IGNORECASE)
 _OF_RANGES = ("low", "high", "min", "max", "start", "stop", "step")
 """Common names for the parts of a range."""
 
-_ITEM_IN_BRACES = "put brackets around it"
-_ITEM = "write '- ' before its first key, and indent the other keys to match"
-"""How to turn a mapping into an item of a list."""
-
 Path = tuple[str | int, ...]
 
 
@@ -136,13 +132,9 @@ def _is_reported(node: Node) -> bool:
 def wrong_value(
     path: Path, node: Node, item: MappingType[str, Any], *, is_advised: bool = True
 ) -> tuple[str, str]:
-    """Return what is wrong with a value, and what was expected.
+    """Return what is wrong with the value at a path, and what was expected.
 
-    Args:
-        path: its path in the spec.
-        node: the value.
-        item: pydantic's error.
-        is_advised: whether to suggest a correction.
+    The item is pydantic's error; `is_advised` is whether to suggest a correction.
     """
     name, kind = _name(path), item["type"]
     if kind == "too_long":
@@ -200,8 +192,9 @@ def _advice(path: Path, node: Node, kind: str) -> str:
 def _advice_on_mapping(path: Path, node: Mapping, kind: str) -> str:
     if kind == "list_type" and _fits(path, Sequence(node.place, (node,))):
         start, key = node.place, next(iter(node.keys.values()))
-        in_braces = (start.line, start.column) != (key.line, key.column)
-        return f"; {_ITEM_IN_BRACES if in_braces else _ITEM}"
+        if (start.line, start.column) != (key.line, key.column):  # In braces.
+            return "; put brackets around it"
+        return "; write '- ' before its first key, and indent the other keys to match"
     if _key(path) == "hidden":
         return "; hidden has no ranges"
     is_range = _key(path) in VARIED_NAMES and not node.keys.keys().isdisjoint(_OF_RANGES)

@@ -4,7 +4,6 @@ import re
 from difflib import get_close_matches
 from pathlib import Path
 
-from signs_sweep.errors import SpecError
 from signs_sweep.spec.problems import Place, Problems
 
 _MOST_BYTES = 1_000_000
@@ -47,21 +46,15 @@ def _read_bytes(path: Path, problems: Problems) -> bytes:
     except FileNotFoundError:
         raise problems.about_file("there is no such file" + _near(path)) from None
     except IsADirectoryError:
-        raise _is_folder(path, problems) from None
+        names = _specs_in(path)
+        hint = f" in it, such as {path / names[0]}" if names else ""
+        raise problems.about_file(f"this is a folder; name a spec file{hint}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise problems.about_file(f"cannot be read: {reason}") from None
     if len(content) > _MOST_BYTES:
         raise problems.about_file(f"a spec has at most {_MOST_BYTES:,} bytes; this file has more")
     return content
-
-
-def _is_folder(path: Path, problems: Problems) -> SpecError:
-    names = _specs_in(path)
-    return problems.about_file(
-        "this is a folder; name a spec file"
-        + (f" in it, such as {path / names[0]}" if names else "")
-    )
 
 
 def _near(path: Path) -> str:

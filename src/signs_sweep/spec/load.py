@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.domain import (
-    PARAMETER_NAMES,
     SEED_NAMES,
     Argument,
     Built,
@@ -25,7 +24,6 @@ from signs_sweep.spec.overrides import parse_overrides
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.reader import parse
 from signs_sweep.spec.schema import BuiltModel, DenseModel, Files, Spec
-from signs_sweep.spec.search import Search
 from signs_sweep.spec.search_space import read_search
 
 
@@ -60,7 +58,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         factors=tuple(factors),
         seeds=_seeds(spec, base, forced),
         has_baseline=baseline is not None,
-        search=_search(spec, document, by_name, base, forced),
+        search=read_search(spec.search, document, by_name, base, forced),
         overrides=tuple(overrides),
         forced=forced,
         path=path,
@@ -100,25 +98,11 @@ def _factors(spec: Spec, document: documents.Mapping) -> dict[str, Factor]:
                 Alternative(dict(zip(lists, row, strict=True))) for row in rows
             )
         elif section == "cases" and spec.cases:
-            factors["cases"] = tuple(_case(_present(case)) for case in spec.cases)
+            rows_of_cases = map(_present, spec.cases)
+            factors["cases"] = tuple(
+                Alternative(row, row.pop("label", None)) for row in rows_of_cases
+            )
     return factors
-
-
-def _case(row: Mapping[str, Any]) -> Alternative:
-    values = {name: value for name, value in row.items() if name in PARAMETER_NAMES}
-    return Alternative(values, row.get("label"))
-
-
-def _search(
-    spec: Spec,
-    document: documents.Mapping,
-    factors: Mapping[str, Factor],
-    base: Parameters,
-    forced: Mapping[str, Any],
-) -> Search:
-    space = documents.find(document, ("search", "space"))
-    order = space.values if isinstance(space, documents.Mapping) else ()
-    return read_search(spec.search, factors, base, forced, order)
 
 
 def _seeds(spec: Spec, base: Parameters, forced: Mapping[str, Any]) -> tuple[Seeds, ...]:
@@ -129,6 +113,5 @@ def _seeds(spec: Spec, base: Parameters, forced: Mapping[str, Any]) -> tuple[See
         rows = [dict.fromkeys(SEED_NAMES, number) for number in range(spec.seeds)]
     else:
         rows = [_present(seeds) for seeds in spec.seeds]
-    common = base.seeds._asdict()
     overrides = {name: value for name, value in forced.items() if name in SEED_NAMES}
-    return tuple(dict.fromkeys(Seeds(**(common | row | overrides)) for row in rows))
+    return tuple(dict.fromkeys(base.seeds._replace(**(row | overrides)) for row in rows))

@@ -43,16 +43,14 @@ _MEANT = {
 }
 """Common synonyms, by name."""
 _SYNONYMS = {synonym: name for name, synonyms in _MEANT.items() for synonym in synonyms}
-_SEED = {"seed": ("seeds", "global_seed")}
-"""`seed` means the replicates at the top level of a spec, a parameter elsewhere."""
 
 
 def nearest(name: str, valid: Collection[str]) -> str | None:
     """Return the valid name that was probably meant, by synonym or by spelling."""
     word = name.lower().replace("-", "_").replace(" ", "_")
     meant = _SYNONYMS.get(word, word)
-    candidates: list[str] = [meant, *_SEED.get(meant, ())]
-    for candidate in candidates:
+    # `seed` means the replicates at the top level of a spec, a parameter elsewhere.
+    for candidate in (meant, "seeds", "global_seed") if meant == "seed" else (meant,):
         if candidate in valid:
             return candidate
     close = get_close_matches(word, valid, n=1) if len(word) < 40 else []

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic.json_schema import GenerateJsonSchema
 
 from signs_sweep.domain import PARAMETERS, SEED_NAMES, VARIED_NAMES
 from signs_sweep.spec.fields import (
@@ -127,23 +128,19 @@ class Spec(Section):
 
 def schema_json() -> str:
     """Return the JSON schema of a spec, for editors."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Spec.model_json_schema()}
-    return json.dumps(_without_null(schema), indent=2) + "\n"
+    schema = Spec.model_json_schema(schema_generator=_WithoutNull)
+    dialect = {"$schema": GenerateJsonSchema.schema_dialect}
+    return json.dumps(dialect | schema, indent=2) + "\n"
 
 
-def _without_null(schema: Any) -> Any:
-    """Remove null from types and defaults: a spec omits a key instead."""
-    if isinstance(schema, list):
-        return [_without_null(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    result = {key: _without_null(value) for key, value in schema.items()}
-    options = [option for option in result.get("anyOf", []) if option != {"type": "null"}]
-    if result.get("default", 0) is None:
-        del result["default"]
-    if "anyOf" in result and len(options) < len(result["anyOf"]):
-        del result["anyOf"]
-        if len(options) == 1:
-            return options[0] | result
-        result["anyOf"] = options
-    return result
+class _WithoutNull(GenerateJsonSchema):
+    """Leaves null out of types and defaults: a spec omits a key instead."""
+
+    def nullable_schema(self, schema: Any) -> Any:
+        """Describe a value that may be None."""
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: Any) -> Any:
+        """Describe a value that has a default."""
+        has_none = schema.get("default", 0) is None
+        return self.generate_inner(schema["schema"]) if has_none else super().default_schema(schema)

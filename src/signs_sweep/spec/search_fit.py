@@ -24,8 +24,7 @@ def note_unfit(experiment: "Experiment", problems: Problems) -> None:
         )
     _check_space(experiment, problems)
     _check_sampler(experiment, problems)
-    _check_pruner(experiment, problems)
-    _check_replicates(experiment, problems)
+    _check_seeds(experiment, problems)
 
 
 def _place(experiment: "Experiment", *keys: str) -> Place:
@@ -75,8 +74,8 @@ def _check_sampler(experiment: "Experiment", problems: Problems) -> None:
         )
 
 
-def _check_pruner(experiment: "Experiment", problems: Problems) -> None:
-    """Check the pruner against the number of replicates and the objective."""
+def _check_seeds(experiment: "Experiment", problems: Problems) -> None:
+    """Check that pruner and objective fit together, and both the number of seeds."""
     pruner, metric = experiment.search.pruner.name, experiment.search.objective.metric
     count = len(experiment.seeds)
     if pruner in EPOCHWISE_PRUNERS and count > 1:
@@ -97,10 +96,7 @@ def _check_pruner(experiment: "Experiment", problems: Problems) -> None:
             "wilcoxon prunes by seed, and each trial has only one",
             "write seeds: 5" if metric.startswith("final_") else "write seeds: 5, or choose median",
         )
-
-
-def _check_replicates(experiment: "Experiment", problems: Problems) -> None:
-    if experiment.search.objective.aggregate == "lower_bound" and len(experiment.seeds) < 2:
+    if experiment.search.objective.aggregate == "lower_bound" and count < 2:
         problems.add(
             _place(experiment, "objective", "aggregate"),
             "lower_bound needs several seeds, and each trial has only one",

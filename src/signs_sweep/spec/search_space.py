@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from signs_sweep.domain import PARAMETERS, VARIED_NAMES, Parameters
+from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Alternative, Factor
 from signs_sweep.spec.fields import Section
 from signs_sweep.spec.search import (
@@ -25,56 +26,39 @@ from signs_sweep.spec.search_schema import (
     SpaceSection,
 )
 
-_CASES = "cases"
-
 
 def read_search(
     section: SearchSection | None,
+    document: documents.Mapping,
     factors: Mapping[str, Factor],
     base: Parameters,
     forced: Mapping[str, Any],
-    order: Iterable[str],
 ) -> Search:
-    """Return the search of a spec, with defaults for omitted keys.
+    """Return the search of a spec, with defaults for omitted keys, or for the whole section.
 
-    Args:
-        section: the validated section, or None if the spec has none.
-        factors: the factors of the spec, by their parameters, or by `cases`.
-        base: values of the parameters that a case does not set.
-        forced: overrides, by parameter.
-        order: the parameters of the section's space, in the order written.
+    The document has the order of the dimensions; factors are by their parameters, or by `cases`.
     """
+    space_node = documents.find(document, ("search", "space"))
+    order = space_node.values if isinstance(space_node, documents.Mapping) else ()
     section = section or SearchSection()
     space = (
         [_factor(name, factor, base, forced) for name, factor in factors.items()]
         if section.space is None
         else [_dimension(section.space, name) for name in order if name not in forced]
     )
+    pruner = _complete(PrunerSection, "name", section.pruner)
+    if pruner["startup"] is None:
+        pruner["startup"] = 2 if pruner["name"] == "wilcoxon" else 5
+    objective = _complete(ObjectiveSection, "metric", section.objective)
+    is_accuracy = objective["metric"].endswith("accuracy")
+    direction = objective.pop("direction") or ("maximize" if is_accuracy else "minimize")
     checked = {
-        "sampler": _sampler(section.sampler),
-        "pruner": _pruner(section.pruner),
-        "objective": _objective(section.objective),
+        "sampler": Sampler(**_complete(SamplerSection, "name", section.sampler)),
+        "pruner": Pruner(**pruner),
+        "objective": Objective(maximize=direction == "maximize", **objective),
         "space": tuple(dimension for dimension in space if dimension is not None),
     }
     return Search(**(dict(section) | checked))
-
-
-def _sampler(written: str | SamplerSection) -> Sampler:
-    return Sampler(**_complete(SamplerSection, "name", written))
-
-
-def _pruner(written: str | PrunerSection) -> Pruner:
-    options = _complete(PrunerSection, "name", written)
-    if options["startup"] is None:
-        options["startup"] = 2 if options["name"] == "wilcoxon" else 5
-    return Pruner(**options)
-
-
-def _objective(written: str | ObjectiveSection) -> Objective:
-    options = _complete(ObjectiveSection, "metric", written)
-    is_accuracy = options["metric"].endswith("accuracy")
-    direction = options.pop("direction") or ("maximize" if is_accuracy else "minimize")
-    return Objective(maximize=direction == "maximize", **options)
 
 
 def _complete(kind: type[Section], key: str, written: str | Section) -> dict[str, Any]:
@@ -86,14 +70,11 @@ def _dimension(space: SpaceSection, name: str) -> Categories | Range:
     """Return a dimension of the section."""
     written = getattr(space, name)
     if name == "hidden":
-        return Categories(
-            name,
-            tuple(Choice(", ".join(map(str, layers)), {name: tuple(layers)}) for layers in written),
-        )
+        choices = [Choice(", ".join(map(str, value)), {name: tuple(value)}) for value in written]
+        return Categories(name, tuple(choices))
     if isinstance(written, list):
-        return Categories(
-            name, tuple(Choice(_text(name, value), {name: value}) for value in written)
-        )
+        choices = [Choice(_text(name, value), {name: value}) for value in written]
+        return Categories(name, tuple(choices))
     is_integer = PARAMETERS[name].kind is int
     high = written.high
     if written.step is not None:  # Exact: 0.1 + 0.1 + 0.1 is 0.3.
@@ -118,12 +99,12 @@ def _factor(
     choices = []
     for complete, alternatives in equal.items():
         values = {key: value for key, value in alternatives[0].values.items() if key in varied}
-        if name == _CASES:
+        if name == "cases":
             text = _case_text(alternatives, values or dict(zip(names, complete, strict=True)))
         else:
             text = ", ".join(map(_text, names, complete))
         choices.append(Choice(text, values))
-    return Categories(name if name == _CASES else ", ".join(names), tuple(_distinct(choices)))
+    return Categories(name if name == "cases" else ", ".join(names), tuple(_distinct(choices)))
 
 
 def _case_text(cases: Sequence[Alternative], values: Mapping[str, Any]) -> str:
