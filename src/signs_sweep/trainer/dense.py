@@ -41,12 +41,7 @@ def glorot_uniform(seed: int, shape: tuple[int, int], repeats: int) -> NDArray[n
     It is the kernel of `keras.initializers.GlorotUniform(seed)`, as in the published series, where
     it decides the outcome of some runs. That initializer depends only on seed and shape, so that
     layers of equal shape would start with equal weights; each repeat of a shape gets a seed of its
-    own instead.
-
-    Args:
-        seed: the run's `init_seed`.
-        shape: inputs and units.
-        repeats: number of earlier layers with the same shape.
+    own instead. `repeats` is the number of earlier layers with the same shape.
     """
     import keras
 
@@ -73,10 +68,7 @@ class DenseNetwork:
     ) -> None:
         """Create the variables, all zero; `initialise` sets them to a run's initial values.
 
-        Args:
-            image_shape: height, width and channels of an image.
-            hidden: units of each hidden layer.
-            classes: units of the output layer.
+        The shape of an image is its height, width and channels; `hidden` are units of each layer.
         """
         import keras
 
