@@ -6,8 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION, Parameters, Result, Seeds
-from signs_sweep.statistics.difference import Difference, paired_difference
-from signs_sweep.statistics.replicates import deviation, mean
+from signs_sweep.statistics.replicates import Difference, deviation, mean, paired_difference
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from signs_sweep.analysis.settings import (
 )
 from signs_sweep.domain import SEED_NAMES
 from signs_sweep.errors import UsageError
-from signs_sweep.statistics.difference import Difference
+from signs_sweep.statistics.replicates import Difference
 
 if TYPE_CHECKING:
     import pandas as pd

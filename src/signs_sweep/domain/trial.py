@@ -22,11 +22,6 @@ class Purpose(Enum):
         """Whether its runs are evaluated on the test set; the runs of a search never are."""
         return self is not Purpose.SEARCH
 
-    @property
-    def belongs_to_search(self) -> bool:
-        """Whether it is created by `search`, not by `run`."""
-        return self is not Purpose.SWEEP
-
 
 @dataclass(frozen=True)
 class Trial:

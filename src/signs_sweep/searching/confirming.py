@@ -17,7 +17,7 @@ from signs_sweep.domain import (
 )
 from signs_sweep.planning.plan import replicates
 from signs_sweep.spec import Experiment
-from signs_sweep.statistics.difference import Difference, paired_difference
+from signs_sweep.statistics.replicates import Difference, paired_difference
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from signs_sweep.protocols import Findings
 from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
 from signs_sweep.searching.study.importances import describe_importances
 from signs_sweep.searching.study.own import LeftOut
-from signs_sweep.statistics.difference import Difference
+from signs_sweep.statistics.replicates import Difference
 
 _NAMED = 5
 """Number of excluded trials that are listed; the rest are counted."""

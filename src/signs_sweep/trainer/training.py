@@ -111,16 +111,13 @@ class Trainer:
         if every is not None:
             yield course.checkpoint()
         finished = _finish(loop.network, training, dataset, course, is_tested=is_tested)
-        if self._draws(finished):
+        is_short = finished.seconds <= _SHORT_SECONDS
+        if self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING:
             history, rate = course.curves.history(), run.parameters.learning_rate
             pictures = draw_run(rate, history, finished.confusion, dataset.classes)
             finished = replace(finished, pictures=pictures)
         self._runs_finished += 1
         yield finished
-
-    def _draws(self, finished: Finished) -> bool:
-        is_short = finished.seconds <= _SHORT_SECONDS
-        return self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the state of the run in progress, or None if there is nothing to keep."""
