@@ -18,8 +18,7 @@ _NAMES = {"val_accuracy": "validation accuracy", "test_accuracy": "test accuracy
 def answer(rows: Sequence[Row]) -> str | None:
     """Return which setting was best, by how much, and over how many seeds; None without results.
 
-    Args:
-        rows: the runs of one experiment, all of one training version.
+    The runs are of one experiment and of one training version.
     """
     metric = chosen_metric(rows)
     settings = settings_of(rows)

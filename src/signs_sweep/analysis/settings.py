@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from signs_sweep.domain import SEED_NAMES, Row, Seeds
-from signs_sweep.statistics.difference import Difference, paired_difference
-from signs_sweep.statistics.replicates import deviation, mean
+from signs_sweep.statistics.replicates import Difference, deviation, mean, paired_difference
 
 
 @dataclass(frozen=True)

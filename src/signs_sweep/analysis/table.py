@@ -12,7 +12,7 @@ from signs_sweep.analysis.settings import (
 )
 from signs_sweep.domain import SEED_NAMES, Row
 from signs_sweep.errors import UsageError
-from signs_sweep.statistics.difference import Difference
+from signs_sweep.statistics.replicates import Difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +46,9 @@ def build_table(
     """
     import pandas as pd
 
-    known = _known_metrics(rows, metrics)
-    shown = [name for name in (*METRIC_COLUMNS, *metrics) if name in known]
     varying = [name for name in varying_values(rows) if name != "epochs"]
-    columns = ["experiment", "label", *varying, *SEED_NAMES, "state", *dict.fromkeys(shown)]
+    shown = _shown_metrics(rows, metrics)
+    columns = ["experiment", "label", *varying, *SEED_NAMES, "state", *shown]
     columns += ["is_baseline", "difference", "epochs", "seconds", "guessing_since"]
     columns.append("older_version")
     metric = chosen_metric(rows)
@@ -57,12 +56,7 @@ def build_table(
     records = [_record(row, columns, scores) for row in rows]
     index = pd.Index([row.run_id for row in rows], name="run_id")
     table = pd.DataFrame(records, index=index, columns=columns)
-    table = table.drop(columns=_needless(rows))
-    if not any(row.result and row.result.guessing_since for row in rows):
-        table = table.drop(columns="guessing_since")
-    if not any(row.older for row in rows):
-        table = table.drop(columns="older_version")
-    return _sorted(table, sort)
+    return _sorted(table.drop(columns=_needless(rows), errors="ignore"), sort)
 
 
 def build_settings(
@@ -70,10 +64,7 @@ def build_settings(
 ) -> "pd.DataFrame":
     """Return one row per setting: varying values, and means over its seeds.
 
-    Args:
-        rows: the runs, in display order.
-        sort: a column to sort by, best first for accuracies and losses; None keeps the order.
-        metrics: additional metrics to show.
+    The arguments are those of `build_table`.
 
     Returns:
         A DataFrame indexed by `setting`, numbered from 1. `runs` is the number of finished runs,
@@ -89,8 +80,7 @@ def build_settings(
     """
     import pandas as pd
 
-    known, metric = _known_metrics(rows, metrics), chosen_metric(rows)
-    shown = [name for name in (*METRIC_COLUMNS, *metrics) if name in known]
+    shown, metric = _shown_metrics(rows, metrics), chosen_metric(rows)
     settings, varying = settings_of(rows), varying_values(rows)
     baselines = baselines_of(settings)
     records: list[dict[str, Any]] = []
@@ -108,37 +98,39 @@ def build_settings(
         record["guessing"] = sum(bool(row.result.guessing_since) for row in finished if row.result)
         records.append(record)
     index = pd.RangeIndex(1, len(records) + 1, name="setting")
-    table = pd.DataFrame(records, index=index).drop(columns=_needless(rows))
-    if not any(row.baseline for row in rows):
-        table = table.drop(columns=["difference_low", "difference_high"])
-    if not table["guessing"].any():
-        table = table.drop(columns="guessing")
-    return _sorted(table, sort)
+    table = pd.DataFrame(records, index=index)
+    return _sorted(table.drop(columns=_needless(rows), errors="ignore"), sort)
 
 
 def _needless(rows: Sequence[Row]) -> list[str]:
-    """Return the columns that would be empty or constant."""
-    needless = []
-    if len({row.experiment for row in rows}) < 2:
-        needless.append("experiment")
-    if not any(row.label for row in rows):
-        needless.append("label")
-    if not any(row.baseline for row in rows):
-        needless += ["is_baseline", "difference"]
-    return needless
+    """Return the columns of either table that would be empty or constant."""
+    has_baseline = any(row.baseline for row in rows)
+    has_guessing = any(row.result and row.result.guessing_since for row in rows)
+    is_needed = {
+        "experiment": len({row.experiment for row in rows}) > 1,
+        "label": any(row.label for row in rows),
+        "is_baseline": has_baseline,
+        "difference": has_baseline,
+        "difference_low": has_baseline,
+        "difference_high": has_baseline,
+        "guessing_since": has_guessing,
+        "guessing": has_guessing,
+        "older_version": any(row.older for row in rows),
+    }
+    return [name for name, needed in is_needed.items() if not needed]
 
 
-def _known_metrics(rows: Sequence[Row], metrics: Sequence[str]) -> set[str]:
-    """Return the metrics that any run has.
+def _shown_metrics(rows: Sequence[Row], metrics: Sequence[str]) -> list[str]:
+    """Return the metrics to show, each once: the usual ones that any run has, and `metrics`.
 
     Raises:
-        UsageError: one of `metrics` is not among them.
+        UsageError: no run has one of `metrics`.
     """
     known = {name for row in rows if row.result for name in row.result.metrics}
     for name in metrics:
         if name not in known:
             raise UsageError(_unknown("metric", name, known))
-    return known
+    return [name for name in dict.fromkeys((*METRIC_COLUMNS, *metrics)) if name in known]
 
 
 def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":

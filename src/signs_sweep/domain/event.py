@@ -4,6 +4,8 @@ A run begins with one `Started`, continues with any number of `Progress` and `Ch
 with exactly one of `Finished`, `Failed` and `Stopped`. A run whose worker dies before the start has
 only `Failed`. Epochs arrive in order, from the first: a run that resumes from a checkpoint repeats
 the epochs before it. The sweep loop drops repetitions and passes on each epoch exactly once.
+
+Each names its run by `run_id`; its `time` is in seconds since the Unix epoch.
 """
 
 from collections.abc import Mapping
@@ -23,9 +25,7 @@ class Started:
     """A worker has taken a run.
 
     Attributes:
-        run_id: the run.
         worker: index of the worker, from 0.
-        time: seconds since the Unix epoch.
         environment: what the bits of a result depend on besides the run: library versions,
             processor type, compiler flags.
     """
@@ -41,7 +41,6 @@ class Progress:
     """Further epochs of a run.
 
     Attributes:
-        run_id: the run.
         first_epoch: number (1-based) of the first epoch in the arrays.
         metrics: by name (`loss`, `accuracy`, and with a validation share `val_loss` and
             `val_accuracy`), one float64 an epoch.
@@ -67,7 +66,6 @@ class Checkpoint:
     """Everything that decides how a run continues after an epoch.
 
     Attributes:
-        run_id: the run.
         epoch: number of epochs trained.
         content: the state, in the trainer's own format.
         is_end: whether it is the state after the last epoch of the run, from which longer runs
@@ -85,8 +83,6 @@ class Finished:
     """A run has reached its last epoch.
 
     Attributes:
-        run_id: the run.
-        time: seconds since the Unix epoch.
         seconds: time the worker spent on the run, compilation included.
         metrics: in inference mode and without penalty: `final_train_loss`,
             `final_train_accuracy`, and if the run was tested `test_loss`, `test_accuracy`.
@@ -114,8 +110,6 @@ class Failed:
     """A run cannot continue.
 
     Attributes:
-        run_id: the run.
-        time: seconds since the Unix epoch.
         message: what happened and what to do, one or two sentences.
         traceback: of the exception that ended the run, or None.
         is_crash: whether its process died; the run can then be resumed in a new one.
@@ -140,8 +134,6 @@ class Retried:
     """The process of a run died; the run continues in a new one. Sent by the sweep loop.
 
     Attributes:
-        run_id: the run.
-        time: seconds since the Unix epoch.
         message: what happened.
         epoch: the epoch after which it resumes; 0 for the beginning.
     """
@@ -154,11 +146,7 @@ class Retried:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Another sweep is training a run, or the run it resumes from. Sent by the sweep loop.
-
-    Attributes:
-        run_id: the run.
-    """
+    """Another sweep is training a run, or the run it resumes from. Sent by the sweep loop."""
 
     run_id: str
 
@@ -178,12 +166,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Stopped:
-    """A run was stopped on request before its last epoch.
-
-    Attributes:
-        run_id: the run.
-        time: seconds since the Unix epoch.
-    """
+    """A run was stopped on request before its last epoch."""
 
     run_id: str
     time: float
@@ -191,11 +174,7 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Proposed:
-    """A scheduler has handed out a trial. Sent by the sweep loop.
-
-    Attributes:
-        trial: the trial.
-    """
+    """A scheduler has handed out a trial. Sent by the sweep loop."""
 
     trial: Trial
 

@@ -183,14 +183,10 @@ class Parameters:
 
         The original parameters are values by position, later ones pairs of name and value.
         """
-        entries = [PARAMETERS[name] for name in self.significant]
-        values = {
-            entry.name: entry.kind(getattr(self, entry.name))
-            for entry in entries
-            if entry.decides_trajectory
-        }
+        names = [name for name in self.significant if PARAMETERS[name].decides_trajectory]
+        values = {name: PARAMETERS[name].kind(getattr(self, name)) for name in names}
         return tuple(
-            value if name in _FIRST_NAMES else (name, value) for name, value in values.items()
+            values[name] if name in _FIRST_NAMES else (name, values[name]) for name in names
         )
 
     def with_seeds(self, seeds: Seeds) -> "Parameters":

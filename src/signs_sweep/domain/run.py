@@ -11,45 +11,8 @@ TRAINING_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """A point of the hyperparameter space on given data: decides a result, except for the seeds.
-
-    Attributes:
-        parameters: hyperparameters. The seeds in it are set to 0: they are not part of a setting.
-        model: the network.
-        validation: share of the training set held out for validation, in [0, 1).
-        data: fingerprint of the dataset.
-        training_version: version of the training semantics.
-    """
-
-    parameters: Parameters
-    model: Model
-    validation: float
-    data: str
-    training_version: int = TRAINING_VERSION
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "parameters", self.parameters.with_seeds(Seeds(0, 0)))
-
-    @property
-    def key(self) -> str:
-        """12 hex digits, the same for equal settings; `epochs` counts."""
-        return sha256(f"setting {self.run(Seeds(0, 0)).run_id}".encode()).hexdigest()[:12]
-
-    def run(self, seeds: Seeds) -> "Run":
-        """Return the run that trains this setting with these seeds."""
-        return Run(
-            self.parameters.with_seeds(seeds),
-            self.model,
-            self.validation,
-            self.data,
-            self.training_version,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A setting with its seeds.
+class _Configuration:
+    """What a setting and a run have in common.
 
     Attributes:
         parameters: hyperparameters and seeds.
@@ -65,12 +28,39 @@ class Run:
     data: str
     training_version: int = TRAINING_VERSION
 
+    def _values(self) -> tuple[Model, float, str, int]:
+        """Return everything but the parameters."""
+        return self.model, self.validation, self.data, self.training_version
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(_Configuration):
+    """A point of the hyperparameter space on given data: decides a result, except for the seeds.
+
+    The seeds in its parameters are set to 0: they are not part of a setting.
+    """
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", self.parameters.with_seeds(Seeds(0, 0)))
+
+    @property
+    def key(self) -> str:
+        """12 hex digits, the same for equal settings; `epochs` counts."""
+        return sha256(f"setting {self.run(Seeds(0, 0)).run_id}".encode()).hexdigest()[:12]
+
+    def run(self, seeds: Seeds) -> "Run":
+        """Return the run that trains this setting with these seeds."""
+        return Run(self.parameters.with_seeds(seeds), *self._values())
+
+
+@dataclass(frozen=True, slots=True)
+class Run(_Configuration):
+    """A setting with its seeds."""
+
     @property
     def setting(self) -> Setting:
         """The setting, without the seeds."""
-        return Setting(
-            self.parameters, self.model, self.validation, self.data, self.training_version
-        )
+        return Setting(self.parameters, *self._values())
 
     @property
     def trajectory_id(self) -> str:

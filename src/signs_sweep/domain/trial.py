@@ -22,11 +22,6 @@ class Purpose(Enum):
         """Whether its runs are evaluated on the test set; the runs of a search never are."""
         return self is not Purpose.SEARCH
 
-    @property
-    def belongs_to_search(self) -> bool:
-        """Whether it is created by `search`, not by `run`."""
-        return self is not Purpose.SWEEP
-
 
 @dataclass(frozen=True)
 class Trial:
@@ -126,10 +121,7 @@ class TrialEnd:
     def of(cls, trial: Trial, results: Sequence[Result], metric: str | None = None) -> "TrialEnd":
         """Return how a trial ended, from the results of its runs.
 
-        Args:
-            trial: the trial.
-            results: how each of its runs ended, in the order of `trial.runs`.
-            metric: name of the metric whose mean is the value; None for no value.
+        The results are in the order of `trial.runs`; the value is the mean of `metric`, if given.
         """
         failed = [result.message or "" for result in results if result.state is State.FAILED]
         finished = [result for result in results if result.state.is_finished]

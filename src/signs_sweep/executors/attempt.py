@@ -46,18 +46,12 @@ TrainerFactory = Callable[[], RunTrainer]
 
 
 def attempt(
-    trainer: TrainerFactory,
-    task: Task,
-    worker: int,
-    is_stopped: Callable[[], bool],
+    trainer: TrainerFactory, task: Task, worker: int, is_stopped: Callable[[], bool]
 ) -> Iterator[Event]:
     """Yield the events of a run, from the first to the event that ends it.
 
-    Args:
-        trainer: returns the trainer. If it raises, the run fails without having started.
-        task: the run to train, and how.
-        worker: index of the worker, for `Started`.
-        is_stopped: whether the run should stop; called after every event.
+    If `trainer` raises, the run fails without having started. `is_stopped` is called after every
+    event. The index of the worker is for `Started`.
     """
     for event in _events(trainer, task, worker):
         yield event

@@ -78,12 +78,7 @@ def cause_of_death(code: int, printed: str, *, is_out_of_memory: bool) -> str:
 
 
 def cannot_start(error: OSError, worker: int) -> UsageError:
-    """Return the error for a worker process that the system cannot start.
-
-    Args:
-        error: raised by the attempt.
-        worker: index of the worker.
-    """
+    """Return the error for a worker process, given by its index, that the system cannot start."""
     reason = error.strerror or str(error)
     advice = {
         errno.ENOMEM: _NO_MEMORY,

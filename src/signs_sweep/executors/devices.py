@@ -40,10 +40,7 @@ def choose_devices(
 ) -> list[str | None]:
     """Return for each worker the GPU that it trains on, or None for a CPU core.
 
-    Args:
-        workers: number of workers, or None for the default.
-        gpus: the GPUs.
-        workers_per_gpu: number of workers on each GPU.
+    With `workers` None, there are `workers_per_gpu` workers on each GPU, or one for each core.
     """
     if not gpus:
         return [None] * (default_workers() if workers is None else workers)

@@ -32,14 +32,9 @@ def draw_run(
     confusion: NDArray[np.int64] | None,
     classes: Sequence[str],
 ) -> dict[str, bytes]:
-    """Draw all pictures of a run.
+    """Draw all pictures of a run, given its history by metric.
 
-    Args:
-        learning_rate: shown in the title of the cost curve.
-        history: by metric, one value per epoch, float64.
-        confusion: counts on the test set, int64 of shape (classes, classes), or None for a run
-            that was not evaluated.
-        classes: their names, in the order of the labels.
+    For the arguments, see the functions below; `confusion` is None for a run that was not tested.
 
     Returns:
         By file name, PNG images: `cost.png` and `accuracy.png` if the history has values, and
@@ -75,10 +70,7 @@ def cost_curve(loss: NDArray[np.float64], learning_rate: float, every: int = 5) 
     fewer than five points, all epochs are shown. A cost that grew a hundredfold is shown on a
     logarithmic scale, and the first epoch whose cost is not finite is marked.
 
-    Args:
-        loss: one value per epoch, float64 of shape (epochs,); may contain NaN and infinities.
-        learning_rate: for the title.
-        every: number of epochs between two points.
+    The loss has one value per epoch, float64 of shape (epochs,); it may contain NaN and infinities.
     """
     figure, axes = _canvas("cost")
     step = every if len(loss) > 4 * every else 1
@@ -99,8 +91,7 @@ def cost_curve(loss: NDArray[np.float64], learning_rate: float, every: int = 5) 
 def accuracy_curve(history: Mapping[str, NDArray[np.float64]]) -> "Figure":
     """Plot the accuracy of every epoch on the training set and on any held-out samples.
 
-    Args:
-        history: by metric, float64 of shape (epochs,); `accuracy`, optionally `val_accuracy`.
+    The history has float64 of shape (epochs,) for `accuracy` and optionally `val_accuracy`.
     """
     figure, axes = _canvas("accuracy")
     for name, label, colour in (
@@ -128,13 +119,10 @@ def accuracy_curve(history: Mapping[str, NDArray[np.float64]]) -> "Figure":
 
 
 def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figure":
-    """Plot the confusion matrix.
+    """Plot the confusion matrix: int64 of shape (classes, classes), with the names of the classes.
 
-    Colours show shares of the true class (the row), numbers show counts.
-
-    Args:
-        counts: int64 of shape (classes, classes): rows are true classes, columns predicted ones.
-        classes: names, in the order of the labels.
+    Rows are true classes, columns predicted ones, both in the order of the labels. Colours show
+    shares of the true class, numbers show counts.
     """
     many = len(classes)
     side = min(max(4.8, 0.32 * many + 2.0), 12.0)
@@ -170,13 +158,10 @@ _MOST_KEPT = 8
 def _canvas(
     purpose: object, width: float = 6.4, height: float = 4.0, *, fitted: bool = False
 ) -> tuple["Figure", "Axes"]:
-    """Return an empty figure with one pair of axes in the common style.
+    """Return an empty figure with one pair of axes in the common style; its size is in inches.
 
-    Args:
-        purpose: identifies the kind of figure; figures of a kind differ only in their data.
-        width: in inches.
-        height: in inches.
-        fitted: whether to make room for labels of any size.
+    Figures of the same purpose differ only in their data. A fitted figure makes room for labels of
+    any size.
     """
     figures: dict[object, Figure] = _kept.__dict__.setdefault("figures", {})
     if purpose in figures:

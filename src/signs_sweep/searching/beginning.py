@@ -55,13 +55,13 @@ def begin_search(
         experiment, len(stratified_split(dataset.train_labels, experiment.validation)[0])
     )
     search = experiment.search
-    if trials is not None and trials < 1:
-        raise UsageError(f"--trials {trials}: a whole number from 1 was expected")
-    if timeout is not None and not timeout > 0:
-        raise UsageError(f"--timeout {timeout:g}: a number of seconds above 0 was expected")
     if trials is not None:
+        if trials < 1:
+            raise UsageError(f"--trials {trials}: a whole number from 1 was expected")
         search = replace(search, trials=trials)
     if timeout is not None:
+        if not timeout > 0:
+            raise UsageError(f"--timeout {timeout:g}: a number of seconds above 0 was expected")
         search = replace(search, timeout=timeout)
     if package := missing_package(search.sampler):
         message = f"the sampler {search.sampler.name} needs a package: pip install {package}"
@@ -158,7 +158,7 @@ def _check_batches(experiment: Experiment, samples: int) -> None:
 def meaning(experiment: Experiment, data: str) -> dict[str, object]:
     """Return what the values of a search depend on besides the point, by name."""
     default = setting_at(experiment, {}, data)
-    parameters = default.parameters
+    parameters, objective = default.parameters, experiment.search.objective
     searched = {name for part in experiment.search.space for name in _parameters_of(part)}
     base = {
         name: parameters.text(name)
@@ -167,11 +167,7 @@ def meaning(experiment: Experiment, data: str) -> dict[str, object]:
     }
     return {
         "space": [_meaning_of(dimension) for dimension in experiment.search.space],
-        "objective": [
-            experiment.search.objective.metric,
-            experiment.search.objective.maximize,
-            experiment.search.objective.aggregate,
-        ],
+        "objective": [objective.metric, objective.maximize, objective.aggregate],
         "base": base,
         "model": None if "hidden" in searched else repr(default.model.identity),
         "seeds": list(experiment.seeds),

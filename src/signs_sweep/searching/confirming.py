@@ -17,7 +17,7 @@ from signs_sweep.domain import (
 )
 from signs_sweep.planning.plan import replicates
 from signs_sweep.spec import Experiment
-from signs_sweep.statistics.difference import Difference, paired_difference
+from signs_sweep.statistics.replicates import Difference, paired_difference
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,7 @@ class Confirmation:
 def setting_at(experiment: Experiment, values: Mapping[str, Any], data: str) -> Setting:
     """Return the setting at a point: the point's values over `base`, and overrides over both.
 
-    Args:
-        experiment: the experiment.
-        values: the point: values by parameter; `hidden` holds the layers of the network.
-        data: fingerprint of the data.
+    Values are by parameter; `hidden` holds the layers of the network.
     """
     parameters = {name: value for name, value in values.items() if name != "hidden"}
     model = Dense(values["hidden"]) if "hidden" in values else experiment.model
@@ -75,14 +72,7 @@ def setting_at(experiment: Experiment, values: Mapping[str, Any], data: str) -> 
 def search_trial(
     experiment: Experiment, number: int, setting: Setting, choices: Mapping[str, Any]
 ) -> Trial:
-    """Return a trial of a search.
-
-    Args:
-        experiment: the experiment.
-        number: its number in the study.
-        setting: the setting to train with the spec's seeds.
-        choices: the choices that make the point, by dimension.
-    """
+    """Return a trial of a search, given its number in the study and its choices by dimension."""
     return Trial(
         key=f"{Purpose.SEARCH.value}/{number}",
         experiment=experiment.name,
@@ -103,13 +93,7 @@ def fresh_seeds(experiment: Experiment, count: int) -> list[Seeds]:
 
 
 def confirmation(experiment: Experiment, winner: Trial, seeds: Sequence[Seeds]) -> Confirmation:
-    """Return the trials that confirm a winner.
-
-    Args:
-        experiment: the experiment.
-        winner: the best trial.
-        seeds: fresh seeds.
-    """
+    """Return the trials that confirm a winner, the best trial, with fresh seeds."""
     setting = winner.setting
     default = setting_at(experiment, {}, setting.data)
     return Confirmation(

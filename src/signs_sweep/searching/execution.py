@@ -149,14 +149,13 @@ class Searching:
         return replace(outcome, unwritten=session.tracker.unwritten)
 
     def _scheduler(self) -> StudyScheduler:
-        timeout = self.search.timeout
         return StudyScheduler(
             self.own,
             self.search,
             self._trial,
             len(self.prepared.datasets[self.experiment.name].classes),
             setting_at(self.experiment, {}, self.data).parameters.epochs,
-            math.inf if timeout is None else self._started + timeout,
+            self._started + (self.search.timeout or math.inf),
         )
 
     def _trial(self, number: int, choices: Mapping[str, Any]) -> Trial:

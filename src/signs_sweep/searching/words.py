@@ -12,7 +12,7 @@ from signs_sweep.protocols import Findings
 from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
 from signs_sweep.searching.study.importances import describe_importances
 from signs_sweep.searching.study.own import LeftOut
-from signs_sweep.statistics.difference import Difference
+from signs_sweep.statistics.replicates import Difference
 
 _NAMED = 5
 """Number of excluded trials that are listed; the rest are counted."""
@@ -162,9 +162,7 @@ def _verdict(difference: Difference, *, more_is_better: bool) -> str:
 def best_spec(outcome: SearchOutcome, folder: Path) -> str:
     """Return a spec that trains the winner, with the seeds of the confirmation if there was one.
 
-    Args:
-        outcome: an outcome with a best trial.
-        folder: folder of the new spec; its relative paths start there.
+    The outcome has a best trial. Relative paths in the spec start at its folder.
     """
     best, experiment = outcome.best, outcome.experiment
     assert best is not None

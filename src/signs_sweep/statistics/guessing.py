@@ -33,11 +33,7 @@ class DeadWatch:
     """
 
     def __init__(self, classes: int) -> None:
-        """Watch a run from its first epoch.
-
-        Args:
-            classes: number of classes.
-        """
+        """Watch a run on data with this number of classes, from its first epoch."""
         self._classes = classes
         self._accuracy: float | None = None
         self._alike = 0
@@ -45,23 +41,17 @@ class DeadWatch:
     def is_dead(self, loss: float, held_out: float, accuracy: float) -> bool:
         """Add the next epoch; return whether the network is dead.
 
-        Args:
-            loss: on the training set, penalty included.
-            held_out: loss on the held-out samples, penalty included.
-            accuracy: on the held-out samples.
+        Both losses include the penalty; the accuracy is that on the held-out samples.
         """
-        is_guess = self._is_guess(loss, held_out, accuracy)
-        is_same = accuracy == self._accuracy
-        self._alike = self._alike + 1 if is_guess and is_same else int(is_guess)
-        self._accuracy = accuracy
-        return self._alike >= _PATIENCE
-
-    def _is_guess(self, loss: float, held_out: float, accuracy: float) -> bool:
-        return (
+        is_guess = (
             abs(loss - held_out) < _SAME * loss
             and held_out > math.log(self._classes) - _CLOSE
             and accuracy < _GUESSES / self._classes
         )
+        is_same = accuracy == self._accuracy
+        self._alike = self._alike + 1 if is_guess and is_same else int(is_guess)
+        self._accuracy = accuracy
+        return self._alike >= _PATIENCE
 
 
 def guessing_since(

@@ -1,7 +1,10 @@
-"""Statistics over the replicates of a setting, which differ only in their seeds."""
+"""Statistics over replicates, which differ only in their seeds: of a setting, and between two."""
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 
 def mean(values: Sequence[float]) -> float | None:
@@ -18,10 +21,7 @@ def half_width(values: Sequence[float]) -> float:
     """Return half the width of the 95 % confidence interval of the mean.
 
     It is that of the t-test (Student, *The probable error of a mean*, 1908), which assumes that the
-    values are normally distributed.
-
-    Args:
-        values: shape (n,), at least two.
+    values, shape (n,) and at least two, are normally distributed.
     """
     from scipy.stats import t
 
@@ -52,3 +52,43 @@ def aggregate(values: Sequence[float], how: str, *, maximize: bool) -> float:
         case "lower_bound":
             return statistics.fmean(values) - sign * half_width(values)
     raise ValueError(f"unknown way to aggregate values: '{how}'")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean difference of pairs, with its 95 % confidence interval.
+
+    Attributes:
+        mean: average of the differences.
+        low: lower end of the interval.
+        high: upper end.
+        pairs: number of pairs.
+    """
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval excludes zero; an interval without width is not clear."""
+        return self.low < self.high and (self.low > 0 or self.high < 0)
+
+
+def paired_difference(values: Sequence[float], references: Sequence[float]) -> Difference:
+    """Return by how much a setting exceeds another, each pair trained with the same seeds.
+
+    Both are metrics of shape (pairs,), at least two, in the same order. The interval is that of the
+    paired t-test, see `half_width`.
+
+    Raises:
+        ValueError: there are fewer than two pairs, or the numbers of values differ.
+    """
+    differences = np.subtract(values, references, dtype=np.float64)
+    pairs = len(differences)
+    if pairs < 2 or len(values) != len(references):
+        raise ValueError(f"at least two pairs are needed, each with both values; got {pairs}")
+    mean = float(differences.mean())
+    width = half_width(differences.tolist())
+    return Difference(mean, mean - width, mean + width, pairs)

@@ -14,12 +14,7 @@ class FixedScheduler:
         trials: Iterable[Trial],
         conclude: Callable[[Trial, Sequence[Result]], TrialEnd] = TrialEnd.of,
     ) -> None:
-        """Take the trials.
-
-        Args:
-            trials: the trials to hand out.
-            conclude: returns how a trial ended, from the results of its runs.
-        """
+        """Take the trials; `conclude` returns how each ended, from the results of its runs."""
         self._waiting = deque(trials)
         self._conclude = conclude
 

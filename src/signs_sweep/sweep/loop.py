@@ -29,8 +29,7 @@ from signs_sweep.domain import (
     Waiting,
 )
 from signs_sweep.protocols import Executor, Scheduler, Tracker
-from signs_sweep.sweep.recovery import Recovery
-from signs_sweep.sweep.underway import Underway
+from signs_sweep.sweep.recovery import Recovery, Underway
 
 _POLL_SECONDS = 0.2
 """How long to wait for events: how often the terminal is updated when nothing happens."""
@@ -256,15 +255,12 @@ class Sweep:
             if len(owners) == 1:
                 self._waiting.append(run)
             elif run.run_id in self._underway and run.run_id not in self._stopping:
-                self._catch_up(trial, self._underway[run.run_id])
+                curves = self._underway[run.run_id].curves
+                if curves.epochs:  # The trial has just joined a run in progress.
+                    self._scheduler.report(trial, curves.joined())
         for result in cached:
             self._end_run(opened, result)
         return True
-
-    def _catch_up(self, trial: Trial, entry: Underway) -> None:
-        """Report the epochs so far of a run in progress to a trial that has just joined it."""
-        if entry.curves.epochs:
-            self._scheduler.report(trial, entry.curves.joined())
 
     def _handle(self, event: Event) -> None:
         entry = self._underway[event.run_id]

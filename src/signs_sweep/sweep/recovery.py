@@ -1,9 +1,10 @@
-"""What the sweep loop needs to resume runs."""
+"""What the sweep loop needs to resume runs, and the state of a run while it is trained."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from signs_sweep.domain import Result, Run
+from signs_sweep.domain import Curves, Failed, Finished, Progress, Result, Run, State, Stopped
 from signs_sweep.protocols import CheckpointStore, Claims
 
 
@@ -42,3 +43,61 @@ class Recovery:
     def checkpoint(self, run: Run) -> bytes | None:
         """Return the content of the checkpoint that a run resumes from, or None."""
         return self.checkpoints.latest(run, self.warn) if self.uses_checkpoints else None
+
+
+@dataclass(eq=False)
+class Underway:
+    """A run in the executor, and its progress so far.
+
+    Attributes:
+        run: the run.
+        curves: its epochs.
+        has_trained: whether its current process has sent epochs.
+        retries: how often its process died.
+        cause: how its process died the last time, as a message.
+    """
+
+    run: Run
+    curves: Curves = field(default_factory=Curves)
+    has_trained: bool = False
+    retries: int = 0
+    cause: str = ""
+
+    def add(self, progress: Progress) -> Progress | None:
+        """Add epochs; return the new ones, or None."""
+        self.has_trained = True
+        return self.curves.add(progress)
+
+    def retry(self, cause: str) -> str:
+        """Prepare for a new process; return the cause of death, in short if it is a repetition.
+
+        Causes that differ only in numbers (times, addresses, process ids) count as the same.
+        """
+        is_the_same = _without_numbers(cause) == _without_numbers(self.cause)
+        self.retries += 1
+        self.has_trained = False
+        self.cause = cause
+        return "its worker process died again in the same way." if is_the_same else cause
+
+    def result(self, event: Finished | Failed | Stopped) -> Result:
+        """Return the result of the run, given the event that ends it."""
+        history = self.curves.history()
+        metrics = {name: float(values[-1]) for name, values in history.items()}
+        result = Result(self.run.run_id, State.KILLED, metrics, self.curves.epochs, history=history)
+        match event:
+            case Finished():
+                return replace(
+                    result,
+                    state=State.FINISHED,
+                    metrics=metrics | dict(event.metrics),
+                    seconds=event.seconds,
+                    guessing_since=event.guessing_since,
+                )
+            case Failed():
+                return replace(result, state=State.FAILED, message=event.message)
+            case Stopped():
+                return result
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"[0-9a-fx]*\d[0-9a-fx]*", "", text)

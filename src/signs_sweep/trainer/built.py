@@ -25,6 +25,9 @@ class BuiltNetwork:
     that an epoch depends only on the weights before it.
     """
 
+    allows_padding = False
+    """Batch normalisation averages over the batch."""
+
     def __init__(
         self,
         builder: Builder,
@@ -80,11 +83,6 @@ class BuiltNetwork:
         has_gpu = bool(tf.config.list_logical_devices("GPU"))
         return has_gpu or not any("Conv" in name for name in names)
 
-    @property
-    def allows_padding(self) -> bool:
-        """False: batch normalisation averages over the batch."""
-        return False
-
     def initialise(self, seed: int) -> None:
         """Build the model again with Keras's random seed, and copy its initial values."""
         fresh = self._build(seed)
@@ -93,12 +91,6 @@ class BuiltNetwork:
     def arrange(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the images unchanged."""
         return images
-
-    def take(self, images: Any, rows: Any) -> Any:
-        """Return some images, by index."""
-        import tensorflow as tf
-
-        return tf.gather(images, rows)
 
     def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[np.uint32]:
         """Return the random states of an epoch, one per layer that draws, uint32 of (layers, 2)."""

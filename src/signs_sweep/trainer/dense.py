@@ -41,12 +41,7 @@ def glorot_uniform(seed: int, shape: tuple[int, int], repeats: int) -> NDArray[n
     It is the kernel of `keras.initializers.GlorotUniform(seed)`, as in the published series, where
     it decides the outcome of some runs. That initializer depends only on seed and shape, so that
     layers of equal shape would start with equal weights; each repeat of a shape gets a seed of its
-    own instead.
-
-    Args:
-        seed: the run's `init_seed`.
-        shape: inputs and units.
-        repeats: number of earlier layers with the same shape.
+    own instead. `repeats` is the number of earlier layers with the same shape.
     """
     import keras
 
@@ -61,17 +56,19 @@ class DenseNetwork:
     Attributes:
         variables: Keras variables: the tiles of the first kernel, float32 of (units, width), the
             first bias, then the kernel, float32 of (inputs, units), and bias of each further layer.
+        suits_xla: True, because XLA is 5 times faster.
+        allows_padding: True, because each row is computed independently.
     """
+
+    suits_xla = True
+    allows_padding = True
 
     def __init__(
         self, image_shape: tuple[int, int, int], hidden: tuple[int, ...], classes: int
     ) -> None:
         """Create the variables, all zero; `initialise` sets them to a run's initial values.
 
-        Args:
-            image_shape: height, width and channels of an image.
-            hidden: units of each hidden layer.
-            classes: units of the output layer.
+        The shape of an image is its height, width and channels; `hidden` are units of each layer.
         """
         import keras
 
@@ -102,16 +99,6 @@ class DenseNetwork:
         """The trainable variables; there are no others."""
         return self.variables
 
-    @property
-    def suits_xla(self) -> bool:
-        """True: 5 times faster."""
-        return True
-
-    @property
-    def allows_padding(self) -> bool:
-        """True: each row is computed independently."""
-        return True
-
     def initialise(self, seed: int) -> None:
         """Set the variables to the initial values of a run: Glorot-uniform kernels, zero biases."""
         weights: list[NDArray[np.float32]] = []
@@ -137,12 +124,6 @@ class DenseNetwork:
     def arrange(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return images of (n, height, width, channels) as rows of (n, features)."""
         return images.reshape(len(images), -1)
-
-    def take(self, images: Any, rows: Any) -> Any:
-        """Return some images, by index: uint8 of (size, features)."""
-        import tensorflow as tf
-
-        return tf.gather(images, rows)
 
     def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[np.uint8]:
         """Return the dropout mask of an epoch, uint8 of (samples, sum(hidden))."""
@@ -172,7 +153,7 @@ class DenseNetwork:
         """Return the outputs before the softmax, float32 of (n, classes).
 
         Args:
-            images: as returned by `take`, uint8 of (n, features).
+            images: uint8 of (n, features).
             mask: 1 for hidden outputs that are kept, else 0, float32 of (n, sum(hidden)); None in
                 inference mode. Kept outputs are divided by `keep_prob`, as in Keras's Dropout.
             keep_prob: share of outputs that are kept.

@@ -168,11 +168,10 @@ class EpochLoop:
         """Train one epoch; return loss and accuracy. The last batch may be smaller."""
         import tensorflow as tf
 
-        size, samples = self._batch_size, self._samples
-        steps, rest = divmod(self._rows, size)
+        samples = self._samples
         self.network.begin_epoch(drawn)
 
-        def train(first: Any, rows: int, loss_sum: Any, correct_sum: Any) -> tuple[Any, Any]:
+        def train(first: Any, rows: int) -> tuple[Any, Any]:
             taken = tf.slice(order, [first], [rows])
             counts = tf.cast(first + tf.range(rows) < samples, tf.float32)
             loss, correct = self._step(
@@ -181,16 +180,9 @@ class EpochLoop:
                 l2,
                 lambda images: self.network.train(images, drawn, first, rows, keep_prob),
             )
-            return loss_sum + loss * tf.reduce_sum(counts), correct_sum + correct
+            return loss * tf.reduce_sum(counts), correct
 
-        def step(number: Any, *sums: Any) -> Any:
-            return number + 1, *train(number * size, size, *sums)
-
-        start = (0, tf.constant(0.0), tf.constant(0.0))
-        _, *sums = _loop(lambda number, *_: number < steps, step, start)
-        if rest:
-            sums = list(train(steps * size, rest, *sums))
-        return [total / samples for total in sums]
+        return [total / samples for total in _sums(train, self._rows, self._batch_size)]
 
     def _step(
         self, rows: Any, counts: Any, l2: Any, outputs_of: Callable[[Any], Any]
@@ -209,7 +201,7 @@ class EpochLoop:
         labels = tf.gather(all_labels, rows)
         variables = self.network.variables
         with tf.GradientTape() as tape:
-            outputs = outputs_of(self.network.take(all_images, rows))
+            outputs = outputs_of(tf.gather(all_images, rows))
             losses = self.network.cross_entropy(labels, outputs)
             loss = tf.reduce_sum(losses * counts) / tf.reduce_sum(counts)
             loss += self.network.penalty(l2)
@@ -224,24 +216,15 @@ class EpochLoop:
         assert self._validation is not None
         images, all_labels = self._validation
         samples = len(all_labels)
-        steps, rest = divmod(samples, _EVALUATED_AT_ONCE)
 
         def evaluate_rows(first: Any, count: int) -> tuple[Any, Any]:
             rows = first + tf.range(count)
             labels = tf.gather(all_labels, rows)
-            outputs = self.network.predict(self.network.take(images, rows))
+            outputs = self.network.predict(tf.gather(images, rows))
             losses = self.network.cross_entropy(labels, outputs)
             return tf.reduce_sum(losses), tf.reduce_sum(_is_correct(labels, outputs))
 
-        def step(number: Any, loss_sum: Any, correct_sum: Any) -> Any:
-            loss, correct = evaluate_rows(number * _EVALUATED_AT_ONCE, _EVALUATED_AT_ONCE)
-            return number + 1, loss_sum + loss, correct_sum + correct
-
-        start = (0, tf.constant(0.0), tf.constant(0.0))
-        _, loss_sum, correct_sum = _loop(lambda number, *_: number < steps, step, start)
-        if rest:
-            loss, correct = evaluate_rows(steps * _EVALUATED_AT_ONCE, rest)
-            loss_sum, correct_sum = loss_sum + loss, correct_sum + correct
+        loss_sum, correct_sum = _sums(evaluate_rows, samples, _EVALUATED_AT_ONCE)
         return [loss_sum / samples + self.network.penalty(l2), correct_sum / samples]
 
 
@@ -256,6 +239,29 @@ def evaluate(network: Network, data: LabelledImages) -> tuple[float, NDArray[np.
         losses.append(np.asarray(network.cross_entropy(data.labels[chosen], outputs)))
         predicted.append(np.argmax(np.asarray(outputs), axis=1))
     return float(np.concatenate(losses).mean(dtype=np.float64)), np.concatenate(predicted)
+
+
+def _sums(batch: Callable[[Any, int], tuple[Any, Any]], rows: int, size: int) -> list[Any]:
+    """Return the sums of two values over batches of `size` rows; the last may be smaller.
+
+    Args:
+        batch: returns the values of a batch, given its first row and its size.
+        rows: number of rows in total.
+        size: rows of a batch.
+    """
+    import tensorflow as tf
+
+    steps, rest = divmod(rows, size)
+
+    def add(first: Any, count: int, sums: Sequence[Any]) -> list[Any]:
+        return [total + value for total, value in zip(sums, batch(first, count), strict=True)]
+
+    def step(number: Any, *sums: Any) -> Any:
+        return number + 1, *add(number * size, size, sums)
+
+    start = (0, tf.constant(0.0), tf.constant(0.0))
+    _, *sums = _loop(lambda number, *_: number < steps, step, start)
+    return add(steps * size, rest, sums) if rest else sums
 
 
 def _loop(condition: Callable[..., Any], body: Callable[..., Any], start: Any) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 class Network(Protocol):
     """An image classifier with trainable variables.
 
-    `take`, `begin_epoch`, `train`, `predict`, `cross_entropy` and `penalty` are called while the
+    `begin_epoch`, `train`, `predict`, `cross_entropy` and `penalty` are called while the
     loop is traced and add to the compiled program. The others compute immediately.
     """
 
@@ -36,10 +36,7 @@ class Network(Protocol):
         """Set all variables to the initial values of a run, which depend only on the seed."""
 
     def arrange(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return images of (n, height, width, channels) in the layout that `take` expects."""
-
-    def take(self, images: Any, rows: Any) -> Any:
-        """Return some of the images that `arrange` returned, by index, int32 of (size,)."""
+        """Return images of (n, height, width, channels) in the layout of `train`."""
 
     def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[Any]:
         """Return all random values of an epoch except the order: an array of a fixed shape."""
@@ -51,7 +48,7 @@ class Network(Protocol):
         """Return the outputs for a batch in training mode, float32 of (size, classes).
 
         Args:
-            images: as returned by `take`.
+            images: some of those that `arrange` returned.
             drawn: the values that `draw` returned for the epoch.
             first: number of samples in the epoch before this batch.
             size: number of samples in the batch.
@@ -59,7 +56,7 @@ class Network(Protocol):
         """
 
     def predict(self, images: Any) -> Any:
-        """Return the outputs in inference mode for images as returned by `take`."""
+        """Return the outputs in inference mode for images in the layout of `arrange`."""
 
     def cross_entropy(self, labels: Any, outputs: Any) -> Any:
         """Return the cross-entropy of each sample, float32 of (n,)."""

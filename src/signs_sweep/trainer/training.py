@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 from signs_sweep.data import Dataset, DataSource, stratified_split
 from signs_sweep.domain import (
     Checkpoint,
+    Curves,
     Dense,
     Event,
     Finished,
-    History,
     Model,
     Progress,
     Run,
@@ -68,12 +69,12 @@ class Trainer:
         runtime.prepare(is_worker=is_worker)
         self._sources = sources
         self._models = models or {}
-        self._datasets: dict[str, Dataset] = {}
         self._checkpoint_seconds = checkpoint_seconds
         self._is_worker = is_worker
         self._runs_finished = 0
         self._course: _Course | None = None
-        self._loops: dict[tuple[object, ...], tuple[EpochLoop, LabelledImages]] = {}
+        self._dataset = cache(self._load)
+        self._loop = lru_cache(_MOST_LOOPS)(self._compile)
 
     def environment(self) -> Mapping[str, str]:
         """Return what the bits of a result depend on besides the run."""
@@ -96,30 +97,27 @@ class Trainer:
         """
         started = time.perf_counter()
         dataset = self._dataset(run.data)
-        loop, training = self._loop(run, dataset)
+        loop, training = self._loop(run.data, run.validation, run.model, run.parameters.batch_size)
         loop.start(run.parameters)
         course = self._course = _Course(run, loop, started)
         if checkpoint is not None and (before := course.resume(checkpoint)):
             yield before
         every = self._checkpoint_seconds
-        for progress in _epochs(run, loop, course.epoch):
-            course.add(progress)
+        for progress in _epochs(run, loop, course.curves.epochs):
+            course.curves.add(progress)
             yield progress
             if every is not None and course.seconds_since_checkpoint >= every and course.is_whole:
                 yield course.checkpoint()
         if every is not None:
             yield course.checkpoint()
         finished = _finish(loop.network, training, dataset, course, is_tested=is_tested)
-        if self._draws(finished):
-            history, rate = course.history(), run.parameters.learning_rate
+        is_short = finished.seconds <= _SHORT_SECONDS
+        if self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING:
+            history, rate = course.curves.history(), run.parameters.learning_rate
             pictures = draw_run(rate, history, finished.confusion, dataset.classes)
             finished = replace(finished, pictures=pictures)
         self._runs_finished += 1
         yield finished
-
-    def _draws(self, finished: Finished) -> bool:
-        is_short = finished.seconds <= _SHORT_SECONDS
-        return self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the state of the run in progress, or None if there is nothing to keep."""
@@ -128,40 +126,29 @@ class Trainer:
             return None
         return course.checkpoint()
 
-    def _dataset(self, fingerprint: str) -> Dataset:
-        if fingerprint not in self._datasets:
-            source = self._sources[fingerprint]
-            dataset = source.load()
-            if dataset.fingerprint != fingerprint:
-                raise DataError(
-                    f"the data in {source.train} and {source.test} has changed since the sweep "
-                    f"began: its fingerprint was {fingerprint}, now it is {dataset.fingerprint}. "
-                    "Run the command again to train on the new data."
-                )
-            self._datasets[fingerprint] = dataset
-        return self._datasets[fingerprint]
-
-    def _loop(self, run: Run, dataset: Dataset) -> tuple[EpochLoop, LabelledImages]:
-        structure = (run.data, run.validation, run.model, run.parameters.batch_size)
-        if structure not in self._loops:
-            chosen, held_out = stratified_split(dataset.train_labels, run.validation)
-            images, labels = dataset.train_images, dataset.train_labels
-            training = LabelledImages(images[chosen], labels[chosen])
-            validation = LabelledImages(images[held_out], labels[held_out])
-            network = self._network(run.model, dataset)
-            self._loops[structure] = (
-                EpochLoop(
-                    network,
-                    training,
-                    validation if len(held_out) else None,
-                    run.parameters.batch_size,
-                ),
-                training,
+    def _load(self, fingerprint: str) -> Dataset:
+        source = self._sources[fingerprint]
+        dataset = source.load()
+        if dataset.fingerprint != fingerprint:
+            raise DataError(
+                f"the data in {source.train} and {source.test} has changed since the sweep "
+                f"began: its fingerprint was {fingerprint}, now it is {dataset.fingerprint}. "
+                "Run the command again to train on the new data."
             )
-            if len(self._loops) > _MOST_LOOPS:
-                del self._loops[next(iter(self._loops))]
-        self._loops[structure] = self._loops.pop(structure)  # The most recently used comes last.
-        return self._loops[structure]
+        return dataset
+
+    def _compile(
+        self, data: str, validation: float, model: Model, batch_size: int
+    ) -> tuple[EpochLoop, LabelledImages]:
+        """Return the loop for runs of this structure, and the data that it trains on."""
+        dataset = self._dataset(data)
+        training, held_out = (
+            LabelledImages(dataset.train_images[rows], dataset.train_labels[rows])
+            for rows in stratified_split(dataset.train_labels, validation)
+        )
+        network = self._network(model, dataset)
+        loop = EpochLoop(network, training, held_out if len(held_out) else None, batch_size)
+        return loop, training
 
     def _network(self, model: Model, dataset: Dataset) -> Network:
         shape, classes = dataset.image_shape, len(dataset.classes)
@@ -179,13 +166,8 @@ class _Course:
         self._loop = loop
         self._started = started
         self._spent_before = 0.0
-        self._parts: list[Progress] = []
+        self.curves = Curves()
         self._last_checkpoint = time.monotonic()
-
-    @property
-    def epoch(self) -> int:
-        """Number of epochs so far."""
-        return self._parts[-1].last_epoch if self._parts else 0
 
     @property
     def is_whole(self) -> bool:
@@ -193,7 +175,7 @@ class _Course:
 
         It is not if the loss diverged within a call: the call then trained further epochs.
         """
-        return 0 < self.epoch == self._loop.epoch
+        return 0 < self.curves.epochs == self._loop.epoch
 
     @property
     def seconds(self) -> float:
@@ -205,17 +187,6 @@ class _Course:
         """Time in seconds since the last checkpoint, or since the start."""
         return time.monotonic() - self._last_checkpoint
 
-    def history(self) -> History:
-        """Return the values of every epoch, by metric."""
-        names = self._parts[0].metrics
-        return {
-            name: np.concatenate([part.metrics[name] for part in self._parts]) for name in names
-        }
-
-    def add(self, progress: Progress) -> None:
-        """Add further epochs."""
-        self._parts.append(progress)
-
     def resume(self, content: bytes) -> Progress | None:
         """Resume from a checkpoint; return the epochs before it, or None if it is not usable."""
         try:
@@ -226,21 +197,21 @@ class _Course:
             return None
         self._spent_before = snapshot.seconds
         before = Progress(self.run.run_id, 1, snapshot.history, snapshot.times, is_replay=True)
-        self._parts.append(before)
-        return before
+        return self.curves.add(before)
 
     def checkpoint(self) -> Checkpoint:
         """Return the state after the last epoch."""
+        past = self.curves.joined()
         snapshot = Snapshot(
             trajectory=self.run.trajectory_id,
             state=self._loop.state(),
-            history=self.history(),
-            times=np.concatenate([part.times for part in self._parts]),
+            history=past.metrics,
+            times=past.times,
             seconds=self.seconds,
         )
         self._last_checkpoint = time.monotonic()
-        is_end = self.epoch == self.run.parameters.epochs
-        return Checkpoint(self.run.run_id, self.epoch, snapshot.to_bytes(), is_end)
+        is_end = snapshot.epoch == self.run.parameters.epochs
+        return Checkpoint(self.run.run_id, snapshot.epoch, snapshot.to_bytes(), is_end)
 
 
 def _epochs(run: Run, loop: EpochLoop, done: int) -> Iterator[Progress]:
@@ -285,7 +256,7 @@ def _finish(
     loss, predicted = evaluate(network, training)
     if not np.isfinite(loss):
         raise DivergedError(course.run.parameters.epochs, loss)
-    since = guessing_since(course.history(), training.labels, predicted, loss)
+    since = guessing_since(course.curves.history(), training.labels, predicted, loss)
     metrics = {
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),

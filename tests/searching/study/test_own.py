@@ -14,7 +14,7 @@ from stories import NAMES, NO_PRUNER, SEARCH, SPACE, Story, search_through
 from signs_sweep import domain
 from signs_sweep.errors import UsageError
 from signs_sweep.searching.study import OwnTrials, open_study
-from signs_sweep.searching.study.page import PLOTS, shown_plots
+from signs_sweep.searching.study.page import draw_plot, shown_plots
 from signs_sweep.searching.study.scheduler import count_done, ends_of
 from signs_sweep.searching.study.space import distributions, values_of
 from signs_sweep.searching.study.storage import recover
@@ -116,7 +116,7 @@ def test_proposals_pruning_and_pictures_do_not_depend_on_excluded_trials(
     ]
     assert shown_plots(mixed.own.study) == shown_plots(clean.own.study)
     if "intermediate_values" in shown_plots(mixed.own.study):
-        figure = PLOTS["intermediate_values"].draw(mixed.own.study, "val_accuracy")
+        figure = draw_plot("intermediate_values", mixed.own.study, "val_accuracy")
         assert [line.name for line in figure.data] == [
             f"Trial{trial.number}" for trial in mixed.own.study.trials if trial.intermediate_values
         ], "numbers in plots are those of the study"

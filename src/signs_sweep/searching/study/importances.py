@@ -41,9 +41,6 @@ def importances(study: "optuna.Study") -> dict[str, float]:
     The evaluator used here ranked the right parameter first in every study of 10 or more trials.
     The caveat in `describe_importances` covers its known bias towards parameters with many values.
 
-    Args:
-        study: a study with one objective, in any state.
-
     Returns:
         Shares by parameter, largest first, that sum to 1. Parameters with only one value have no
         share. Empty if shares are undefined: fewer than five completed trials, fewer than two
@@ -72,14 +69,9 @@ def evaluator() -> "optuna.importance.BaseImportanceEvaluator":
 
 
 def describe_importances(shares: Mapping[str, float], trials: int) -> str:
-    """Describe which parameters mattered.
+    """Describe in one to three sentences which parameters mattered, given their `importances`.
 
-    Args:
-        shares: the result of `importances`.
-        trials: number of completed trials; below 20 the text adds that this is few.
-
-    Returns:
-        One to three sentences.
+    If fewer than 20 trials were completed, the text adds that this is few.
     """
     counted = f"{trials} completed trial{'' if trials == 1 else 's'}"
     if not shares:

@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,10 +111,6 @@ def decision_interval(pruner: Pruner, epochs: int) -> int:
 def proposals(search: Search, epochs: int) -> dict[str, object]:
     """Return what the points of a search depend on besides its space and the values of trials.
 
-    Args:
-        search: the `search` section of a spec.
-        epochs: epochs of a run.
-
     Returns:
         For `sampler` and `pruner`, the name and every argument passed to Optuna, as JSON types;
         and the major version of Optuna.
@@ -150,11 +147,8 @@ def make_sampler(sampler: Sampler, proposal: int) -> "optuna.samplers.BaseSample
     """Make the sampler for one proposal.
 
     Stateless samplers get a new seed for each proposal, so a search that was killed resumes with
-    the same points. The others keep their state in the study.
-
-    Args:
-        sampler: the sampler of the spec.
-        proposal: number of proposals before this one.
+    the same points. The others keep their state in the study. `proposal` is the number of proposals
+    before this one.
     """
     from optuna import samplers
 
@@ -164,11 +158,7 @@ def make_sampler(sampler: Sampler, proposal: int) -> "optuna.samplers.BaseSample
         arguments["seed"] = (sampler.seed + 1_000_003 * (proposal + 1)) % 2**32
     if "independent_sampler" in arguments:
         arguments["independent_sampler"] = samplers.RandomSampler(seed=arguments["seed"])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Some arguments are experimental, others deprecated.
-        made: optuna.samplers.BaseSampler = getattr(samplers, _SAMPLERS[sampler.name][0])(
-            **arguments
-        )
+    made: optuna.samplers.BaseSampler = _made(samplers, _SAMPLERS[sampler.name][0], arguments)
     return made
 
 
@@ -203,9 +193,12 @@ def make_pruner(pruner: Pruner, epochs: int) -> "optuna.pruners.BasePruner":
     """Make a pruner for runs with this number of epochs."""
     from optuna import pruners
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        made: optuna.pruners.BasePruner = getattr(pruners, _PRUNERS[pruner.name])(
-            **pruner_arguments(pruner, epochs)
-        )
+    arguments = pruner_arguments(pruner, epochs)
+    made: optuna.pruners.BasePruner = _made(pruners, _PRUNERS[pruner.name], arguments)
     return made
+
+
+def _made(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Some arguments are experimental, others deprecated.
+        return getattr(module, name)(**arguments)

@@ -2,7 +2,7 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -63,20 +63,14 @@ class Plot(NamedTuple):
     Attributes:
         title: heading above the plot.
         reading: how to read it; `{}` stands for the objective.
-        draw: returns the figure, given the study and the name of its objective.
     """
 
     title: str
     reading: str
-    draw: "Callable[[optuna.Study, str], Figure]"
 
 
 def draw_search(study: "optuna.Study", objective: str) -> dict[str, bytes]:
-    """Draw the results of a search.
-
-    Args:
-        study: a study with one objective, in any state; it is only read.
-        objective: name of the metric, for the axes.
+    """Draw the results of a search: a study with one objective, in any state, which is only read.
 
     Returns:
         Contents by file name: `search.html`, a page with all plots that show something and with
@@ -129,7 +123,7 @@ def _page(study: "optuna.Study", objective: str, sections: Sequence[str]) -> str
 
 def _section(name: str, study: "optuna.Study", objective: str) -> str:
     plot = PLOTS[name]
-    figure = plot.draw(study, objective).update_layout(title=None, margin={"t": 30})
+    figure = draw_plot(name, study, objective).update_layout(title=None, margin={"t": 30})
     return _SECTION.format(
         title=escape(plot.title),
         reading=escape(plot.reading.format(objective)),
@@ -142,41 +136,30 @@ def _section(name: str, study: "optuna.Study", objective: str) -> str:
     )
 
 
-def _history(study: "optuna.Study", objective: str) -> "Figure":
-    from optuna.visualization import plot_optimization_history
-
-    figure = plot_optimization_history(study, target_name=objective)
-    # Optuna draws sloping lines between best values, as if there were values in between.
-    return figure.update_traces(line_shape="hv", selector={"mode": "lines"})
-
-
-def _importances(study: "optuna.Study", objective: str) -> "Figure":
-    from optuna.visualization import plot_param_importances
+def draw_plot(name: str, study: "optuna.Study", objective: str) -> "Figure":
+    """Draw one of the `PLOTS`."""
+    from optuna import visualization
 
     names = varied(completed(study))
-    return plot_param_importances(study, evaluator(), params=names, target_name=objective)
-
-
-def _slice(study: "optuna.Study", objective: str) -> "Figure":
-    from optuna.visualization import plot_slice
-
-    names = varied(completed(study))
-    figure = plot_slice(study, names, target_name=objective)
-    return figure.update_xaxes(exponentformat="power")  # Plotly writes 1e-4 as 100μ.
-
-
-def _parallel_coordinates(study: "optuna.Study", objective: str) -> "Figure":
-    from optuna.visualization import plot_parallel_coordinate
-
-    names = varied(completed(study))
-    figure = plot_parallel_coordinate(study, names, target_name=objective)
-    return figure.update_annotations(bgcolor="rgba(255,255,255,.75)")  # Numbers between lines.
-
-
-def _intermediate_values(study: "optuna.Study", objective: str) -> "Figure":
-    from optuna.visualization import plot_intermediate_values
-
-    return plot_intermediate_values(study).update_yaxes(title_text=objective)
+    match name:
+        case "history":
+            figure = visualization.plot_optimization_history(study, target_name=objective)
+            # Optuna draws sloping lines between best values, as if there were values in between.
+            return figure.update_traces(line_shape="hv", selector={"mode": "lines"})
+        case "importances":
+            return visualization.plot_param_importances(
+                study, evaluator(), params=names, target_name=objective
+            )
+        case "slice":
+            figure = visualization.plot_slice(study, names, target_name=objective)
+            return figure.update_xaxes(exponentformat="power")  # Plotly writes 1e-4 as 100μ.
+        case "parallel_coordinates":
+            figure = visualization.plot_parallel_coordinate(study, names, target_name=objective)
+            # Numbers are drawn between the lines.
+            return figure.update_annotations(bgcolor="rgba(255,255,255,.75)")
+        case _:
+            figure = visualization.plot_intermediate_values(study)
+            return figure.update_yaxes(title_text=objective)
 
 
 PLOTS: Mapping[str, Plot] = {
@@ -184,31 +167,26 @@ PLOTS: Mapping[str, Plot] = {
         "Progress of the search",
         "Each point is a completed trial; the line is the best {} so far. If the line has been "
         "flat for long, more trials are unlikely to gain much.",
-        _history,
     ),
     "importances": Plot(
         "Which parameters mattered",
         "The longer the bar, the more of the variation in {} between completed trials the "
         "parameter explains. The bars sum to 1.",
-        _importances,
     ),
     "slice": Plot(
         "Each parameter on its own",
         "Each point is a completed trial; later trials are darker. A parameter matters if the "
         "points rise or fall along its axis. Dark points cluster where the search concentrated.",
-        _slice,
     ),
     "parallel_coordinates": Plot(
         "All parameters together",
         "Each line is a completed trial, from its {} on the left through its parameters; better "
         "trials are darker. Where dark lines converge, good trials share a value.",
-        _parallel_coordinates,
     ),
     "intermediate_values": Plot(
         "Progress of the trials",
         "Each line is a trial, step by step; pruned trials end early. If lines cross late, early "
         "values are a poor guide, and pruning should start later.",
-        _intermediate_values,
     ),
 }
 """The plots by name, in the order of the page."""

@@ -219,11 +219,8 @@ def ends_of(
 ) -> list[TrialEnd]:
     """Return how the trials of a study ended, by number; unfinished trials count as stopped.
 
-    A trial in which not everything is chosen yet is left out.
-
-    Args:
-        study: the study, not in use by another process.
-        make_trial: returns a trial, given its number and its choices.
+    A trial in which not everything is chosen yet is left out. No other process may be using the
+    study. `make_trial` is that of `StudyScheduler`.
     """
     return [
         TrialEnd(

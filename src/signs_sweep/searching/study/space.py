@@ -22,10 +22,7 @@ def distributions(
 
     A choice that is a number is stored as that number, any other as its text. Studies of earlier
     versions store numbers as text too and keep it: Optuna allows one set of choices per study.
-
-    Args:
-        space: the dimensions.
-        existing: the distributions of each trial in the study.
+    `existing` are the distributions of each trial in the study.
     """
     used = list(existing)
     return {
@@ -37,11 +34,7 @@ def distributions(
 def _distribution(
     dimension: Categories | Range, existing: "Sequence[BaseDistribution]"
 ) -> "BaseDistribution":
-    from optuna.distributions import (
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(dimension, Categories):
         texts = CategoricalDistribution([choice.text for choice in dimension.choices])
@@ -76,10 +69,7 @@ def as_stored(
 ) -> Any:
     """Return a value as a study stores it, or None if it is outside the dimension.
 
-    Args:
-        dimension: the dimension.
-        distribution: its distribution in the study.
-        value: a value as a user may write it: the text or number of a choice, a list for `hidden`.
+    The value is as a user may write it: the text or number of a choice, a list for `hidden`.
     """
     resolved = _resolved(dimension, value)
     if isinstance(resolved, Choice):

@@ -105,12 +105,9 @@ def identity_of(study: "optuna.Study") -> str:
 def recover(study: "optuna.Study", names: Collection[str]) -> int:
     """Fail the trials that a dead process left running, enqueue them again, and return how many.
 
-    No other process may be using the study.
-
-    Args:
-        study: the study.
-        names: names of the dimensions. A trial that had not chosen all of them is enqueued with the
-            values that a user fixed, if any; otherwise the sampler proposes the same point next.
+    No other process may be using the study. A trial that had not chosen all dimensions, given by
+    their names, is enqueued with the values that a user fixed, if any; otherwise the sampler
+    proposes the same point next.
     """
     from optuna.trial import TrialState
 
