@@ -104,14 +104,10 @@ def _storage(experiment: Experiment, search: Search, store: Store) -> str:
         storage = resolve(search.storage, Path.cwd(), "mlruns/optuna.db")
     except StoreError as error:
         raise experiment.problem("search", "storage", message=str(error)) from error
-    if _is_same_database(storage, store.uri):
+    if len({without_password(uri).partition("?")[0] for uri in (storage, store.uri)}) == 1:
         message = "this is the tracking store; the study needs a separate database"
         raise experiment.problem("search", "storage", message=message)
     return storage
-
-
-def _is_same_database(*uris: str) -> bool:
-    return len({without_password(uri).partition("?")[0] for uri in uris}) == 1
 
 
 def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tuple[OwnTrials, int]:

@@ -64,7 +64,6 @@ class Searching:
     recovered: int = 0
     leftovers: int = 0
     release: Callable[[], None] = lambda: None
-    _listener: Listener = field(default=lambda _: None)
     _started: float = field(default_factory=time.monotonic)
 
     @property
@@ -103,20 +102,19 @@ class Searching:
         Raises:
             StoreError: the tracking store or the study's database cannot be written.
         """
-        self._listener = listener
         try:
             with using_storage(self.storage):
                 unrecorded, confirmed = self._unrecorded(), self._confirmation()
                 if not self.left and not unrecorded and self._is_recorded(confirmed):
                     return self._outcome(confirmed, {}, pictures={}, was_done=True)
-                return self._train(unrecorded)
+                return self._train(unrecorded, listener)
         finally:
             self.release()
 
-    def _train(self, unrecorded: Sequence[Trial]) -> SearchOutcome:
+    def _train(self, unrecorded: Sequence[Trial], listener: Listener) -> SearchOutcome:
         session = Session(
             *(self.prepared, self.store, self.options, self.devices, self.sweep_id),
-            self._listener,
+            listener,
         )
         scheduler = self._scheduler()
         confirmed: Confirmation | None = None

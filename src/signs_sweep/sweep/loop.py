@@ -81,13 +81,8 @@ class Sweep:
     ) -> None:
         """Prepare a sweep without starting anything.
 
-        Args:
-            scheduler: hands out the trials.
-            executor: trains the runs; the caller closes it.
-            tracker: records the runs; the caller opens and closes it.
-            known: results of runs that need no training, by run_id.
-            listener: called with everything that happens.
-            recovery: how to resume runs that were started before.
+        The caller opens and closes the tracker, and closes the executor. `known` are results of
+        runs that need no training, by run_id.
         """
         self._recovery = recovery
         self._scheduler = scheduler
