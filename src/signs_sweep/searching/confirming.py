@@ -97,13 +97,15 @@ def confirmation(experiment: Experiment, winner: Trial, seeds: Sequence[Seeds]) 
     setting = winner.setting
     default = setting_at(experiment, {}, setting.data)
     return Confirmation(
-        _confirming(experiment, winner.title, setting, seeds),
-        None if default == setting else _confirming(experiment, "default", default, seeds),
+        _confirming(experiment, winner.title, winner.title, setting, seeds),
+        None
+        if default == setting
+        else _confirming(experiment, "default", "the default", default, seeds),
     )
 
 
 def _confirming(
-    experiment: Experiment, name: str, setting: Setting, seeds: Sequence[Seeds]
+    experiment: Experiment, name: str, phrase: str, setting: Setting, seeds: Sequence[Seeds]
 ) -> Trial:
     parameters = setting.parameters
     choices = {name: parameters.text(name) for name in VARIED_NAMES}
@@ -112,7 +114,7 @@ def _confirming(
         experiment=experiment.name,
         purpose=Purpose.CONFIRMATION,
         number=0,
-        title=f"confirmation of {name}",
+        title=f"confirmation of {phrase}",
         runs=replicates(setting, seeds),
         label=f"{name}, fresh seeds",
         choices=choices | setting.model.values,
