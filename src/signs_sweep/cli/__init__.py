@@ -71,7 +71,7 @@ def main() -> None:
         from signs_sweep.cli.app import app
 
         try:
-            with handling_signals(_interrupt):
+            with handling_signals():
                 app()
         finally:
             sys.stdout.flush()
@@ -86,10 +86,6 @@ def main() -> None:
         # The reader of the output has closed it, as in `signs-sweep plan ... | head`.
         discard_output()
         sys.exit(0)
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
 
 
 def _check_folder() -> None:

@@ -82,7 +82,7 @@ def show(
     address = f"http://{_HOST}:{_choose_port(port)}"
     with opening(uri, OTHERWISE):
         pass  # The server must not open a database that another process is creating.
-    with tempfile.TemporaryFile() as output, handling_signals(_interrupt):
+    with tempfile.TemporaryFile() as output, handling_signals():
         process = _start(store.paths, address, output.fileno())
         try:
             page = save_view()  # While the server starts.
@@ -104,11 +104,6 @@ def _name(target: SpecPath | None) -> str | None:
         return None if target is None else str(target)
     (experiment,) = load_all([Path(target)], ())
     return experiment.name
-
-
-def _interrupt() -> None:
-    """Raise KeyboardInterrupt, so that the server is ended before this process."""
-    raise KeyboardInterrupt
 
 
 def _choose_port(port: int | None) -> int:

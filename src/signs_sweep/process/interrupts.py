@@ -11,8 +11,13 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a command to end: Ctrl-C, `kill`, a closed terminal."""
 
 
+def interrupt() -> None:
+    """Raise KeyboardInterrupt."""
+    raise KeyboardInterrupt
+
+
 @contextmanager
-def handling_signals(handle: Callable[[], None]) -> Iterator[None]:
+def handling_signals(handle: Callable[[], None] = interrupt) -> Iterator[None]:
     """Call a function when a signal asks the command to end. Does nothing outside the main thread.
 
     An ignored SIGHUP stays ignored: that is how `nohup` works. An ignored SIGINT does not: shell
