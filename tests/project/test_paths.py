@@ -6,7 +6,7 @@ import pytest
 
 from signs_sweep.project.paths import ProjectPaths
 
-HERE = Path("/work")
+HERE = Path("/home/user")
 FILE = ProjectPaths("sqlite:////data/my runs/mlflow.db", HERE)
 SERVER = ProjectPaths("https://me:s3cretpw@host", HERE)
 DATABASE = ProjectPaths("postgresql://me:s3cretpw@host/db", HERE)
@@ -22,13 +22,13 @@ def test_everything_is_beside_a_database_file() -> None:
 
 @pytest.mark.parametrize("paths", [SERVER, DATABASE])
 def test_for_any_other_store_it_is_in_mlruns(paths: ProjectPaths) -> None:
-    assert paths.root == Path("/work/mlruns")
-    assert paths.studies == "sqlite:////work/mlruns/optuna.db"
+    assert paths.root == Path("/home/user/mlruns")
+    assert paths.studies == "sqlite:////home/user/mlruns/optuna.db"
 
 
 def test_artifacts_are_where_a_server_decides_and_for_a_database_in_mlruns() -> None:
     assert SERVER.artifact_root is None
-    assert DATABASE.artifact_root == "file:///work/mlruns/artifacts"
+    assert DATABASE.artifact_root == "file:///home/user/mlruns/artifacts"
 
 
 def test_journals_are_found_by_their_sweep_and_stay_when_the_password_changes(
@@ -47,7 +47,7 @@ def test_journals_are_found_by_their_sweep_and_stay_when_the_password_changes(
 
 def test_the_names_of_earlier_versions_stay() -> None:
     """Their files are found: journals, and claims that another process holds."""
-    assert SERVER.journal("one") == Path("/work/mlruns/spool/c6653d36-one.jsonl")
+    assert SERVER.journal("one") == Path("/home/user/mlruns/spool/c6653d36-one.jsonl")
     assert FILE.study_claim("sqlite:////data/o.db", "toy") == (Path("/data"), "o.db.toy")
     folder, name = FILE.study_claim("postgresql://me:s3cretpw@host/db", "toy")
     assert folder == FILE.claims
