@@ -586,3 +586,42 @@ def test_a_repeated_cause_of_death_is_reported_once() -> None:
     ]
     (failure,) = [event for event in events if isinstance(event, Failed)]
     assert failure.message.startswith("killed. Run the same command again")
+
+
+class Reported(Recording):
+    """A fixed list that keeps the epochs reported to each trial."""
+
+    def __init__(self, asked: Sequence[Trial], goes_on: Callable[[Trial], bool] = lambda _: True):
+        super().__init__(asked, goes_on)
+        self.epochs: dict[int, list[int]] = {trial.number: [] for trial in asked}
+
+    def report(self, trial: Trial, progress: Progress) -> bool:
+        epochs = range(progress.first_epoch, progress.last_epoch + 1)
+        self.epochs[trial.number] += epochs
+        return super().report(trial, progress)
+
+
+def test_a_trial_that_asks_for_a_run_in_training_is_given_its_earlier_epochs() -> None:
+    scheduler = Reported([make_trial(1, 0.1), make_trial(2, 0.1)])
+    sweep, _ = make_sweep(scheduler, ToyExecutor(1))
+    sweep._fill()
+    for _ in range(2):  # The run starts, and trains its first epoch.
+        sweep._step()
+    sweep._take_trial()
+    assert scheduler.epochs == {1: [1], 2: [1]}
+    sweep.run()
+    assert scheduler.epochs == {1: [1, 2], 2: [1, 2]}
+
+
+def test_trials_that_ask_for_a_run_that_is_being_stopped_are_given_each_epoch_once() -> None:
+    asked = [make_trial(number, 0.1) for number in (1, 2, 3)]
+    scheduler = Reported(asked, goes_on=lambda trial: trial.number != 1)
+    executor = Slow(1)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep._fill()
+    while not executor.stopped:
+        sweep._step()
+    sweep._take_trial()
+    sweep._take_trial()
+    sweep.run()
+    assert scheduler.epochs[2] == scheduler.epochs[3] == [1, 2]
