@@ -33,6 +33,7 @@ from signs_sweep.domain.result import History, Result, State
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of
+from signs_sweep.domain.verdict import Growth, Judgement, VerdictRule
 
 __all__ = [
     "PARAMETERS",
@@ -48,8 +49,10 @@ __all__ = [
     "Event",
     "Failed",
     "Finished",
+    "Growth",
     "History",
     "Hyperparameter",
+    "Judgement",
     "Model",
     "News",
     "Notice",
@@ -69,6 +72,7 @@ __all__ = [
     "Trial",
     "TrialEnd",
     "TrialState",
+    "VerdictRule",
     "Waiting",
     "as_text",
     "best_of",

@@ -1,0 +1,50 @@
+"""A verdict: whether a setting is better than another, and the rule by which it is reached."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Judgement(Enum):
+    """What a verdict states about a setting, compared with its baseline."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    DIFFERENT = "different"
+    EQUIVALENT = "equivalent"
+    UNDECIDED = "undecided"
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether more seeds would change nothing."""
+        return self is not Judgement.UNDECIDED
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRule:
+    """How settings are compared: the `verdict` section of a spec.
+
+    Attributes:
+        metric: the metric, or None for validation accuracy if all finished runs have it, otherwise
+            test accuracy.
+        margin: the largest difference that counts as equivalent, > 0; None for 0.02 if the metric
+            is an accuracy, and for no such difference if it is a loss.
+        error: probability, in (0, 1), that any comparison between equal settings is called
+            different.
+    """
+
+    metric: str | None = None
+    margin: float | None = None
+    error: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How many seeds each setting gets if that depends on the results.
+
+    Attributes:
+        at_least: seeds that every setting gets.
+        at_most: seeds after which a comparison stays undecided.
+    """
+
+    at_least: int
+    at_most: int

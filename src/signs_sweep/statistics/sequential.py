@@ -1,0 +1,219 @@
+"""Tests of paired differences that stay valid however often they are looked at and extended.
+
+The null hypothesis is that exchanging the two results within a pair changes nothing, so that given
+their absolute values, the signs of the differences are independent and fair. An e-process is then a
+product of bets on these signs: it starts at 1 and, under the null hypothesis, ever reaches `1 /
+error` with probability at most `error` (Ville 1939). It assumes no distribution, and is exact with
+ties, discrete values and outliers. The two that are averaged here bet on the share of positive
+signs and on the signs of large differences (the sequential ranks of Reynolds 1975). References:
+Ramdas et al., *Game-theoretic statistics and safe anytime-valid inference*, 2023; Vovk and Wang,
+*Merging sequential e-values via martingales*, 2024.
+
+All functions are pure. Differences are in the order of their seeds; infinite values are permitted.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_BETS = np.array([0.2, 0.4, 0.6, 0.8, 0.95])
+"""The shares of the capital that the second process bets, on positive and on negative signs."""
+
+_DECIMALS = 12
+"""Differences are rounded, so that equal differences of accuracies are ties."""
+
+_MOST_SHIFTS = 4000
+"""Shifts that `centre` tries; up to 62 pairs, that is every shift at which a rank changes."""
+
+_MOST_PAIRS = 1000
+"""Pairs that `centre` and `least_pairs` consider, since the time grows with their square."""
+
+
+def evidence(differences: ArrayLike) -> NDArray[np.float64]:
+    """Return the evidence that exchanging the results within pairs would matter.
+
+    Args:
+        differences: of shape (..., pairs), in the order of the pairs along the last axis.
+
+    Returns:
+        E after each pair, of the same shape. Under the null hypothesis, the probability that it is
+        ever at least `1 / error` is at most `error`.
+    """
+    rounded = np.round(np.asarray(differences, dtype=np.float64), _DECIMALS)
+    signs = np.sign(rounded)
+    with np.errstate(over="ignore"):
+        return np.asarray((_of_signs(signs) + _of_ranks(signs, np.abs(rounded))) / 2)
+
+
+def evidence_of_signs(differences: ArrayLike) -> NDArray[np.float64]:
+    """Return the evidence of the signs alone, as for `evidence`; zeros do not count."""
+    with np.errstate(over="ignore"):
+        return _of_signs(np.sign(np.asarray(differences, dtype=np.float64)))
+
+
+def _of_signs(signs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a mixture of bets on the share of positive signs, with weights beta(1/2, 1/2)."""
+    from scipy.special import betaln
+
+    positive = np.cumsum(signs > 0, axis=-1)
+    negative = np.cumsum(signs < 0, axis=-1)
+    logs = betaln(positive + 0.5, negative + 0.5) - betaln(0.5, 0.5)
+    return np.asarray(np.exp(logs + (positive + negative) * np.log(2)))
+
+
+def _of_ranks(signs: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of products of bets, each in proportion to the rank of a difference."""
+    bets = signs * _sequential_ranks(sizes)
+    total = np.zeros_like(bets)
+    for share in (*_BETS, *-_BETS):
+        total += np.exp(np.cumsum(np.log1p(share * bets), axis=-1))
+    return total / (2 * len(_BETS))
+
+
+def _sequential_ranks(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the midrank of each value among those up to it, divided by their number."""
+    ranks = np.empty_like(sizes)
+    for index in range(sizes.shape[-1]):
+        last, values = sizes[..., index : index + 1], sizes[..., : index + 1]
+        below = (values < last).sum(axis=-1)
+        equal = (values == last).sum(axis=-1)
+        ranks[..., index] = (below + (equal + 1) / 2) / (index + 1)
+    return ranks
+
+
+def least_pairs(threshold: float) -> int:
+    """Return the smallest number of pairs with which the evidence can reach a threshold."""
+    pairs = np.arange(1, _MOST_PAIRS + 1, dtype=np.float64)
+    return int(np.searchsorted(np.maximum.accumulate(evidence(pairs)), threshold)) + 1
+
+
+def centre(
+    differences: ArrayLike, threshold: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a confidence sequence for the centre of symmetry of the differences.
+
+    After each pair, it is the hull of all shifts whose evidence has always been below the
+    threshold: with probability at least `1 - 1 / threshold`, it contains the centre after every
+    pair. It has no meaning for differences that are not symmetric.
+
+    Args:
+        differences: of shape (pairs,), finite.
+        threshold: of the evidence, above 1.
+
+    Returns:
+        the lower and the upper ends, each of shape (pairs,), infinite as long as there is no limit;
+        NaN if every shift is rejected. With more than 62 pairs, ends are rounded outwards; pairs
+        after the first 1,000 do not count.
+    """
+    total = len(np.asarray(differences))
+    if not total:
+        return np.empty(0), np.empty(0)
+    values = np.round(np.asarray(differences, dtype=np.float64)[:_MOST_PAIRS], _DECIMALS)
+    # The evidence changes only where a shifted difference is zero, or two have equal sizes.
+    rows, columns = np.triu_indices(len(values))
+    steps = np.unique(np.round((values[rows] + values[columns]) / 2, _DECIMALS))
+    is_thinned = 2 * len(steps) > _MOST_SHIFTS
+    if is_thinned:
+        steps = steps[np.linspace(0, len(steps) - 1, _MOST_SHIFTS // 2).astype(int)]
+    between = (steps[:-1] + steps[1:]) / 2
+    shifts = np.sort(np.concatenate([[steps[0] - 1], steps, between, [steps[-1] + 1]]))
+    # Even positions are between two steps and stand for all shifts there, odd positions are steps.
+    lowest = np.maximum.accumulate(evidence(values - shifts[:, np.newaxis]), axis=-1)
+    is_possible = lowest < threshold
+    ends = np.concatenate([[-np.inf], steps, [np.inf]])
+    first = np.argmax(is_possible, axis=0)
+    last = len(shifts) - 1 - np.argmax(is_possible[::-1], axis=0)
+    if is_thinned:
+        first, last = np.maximum(first - 2, 0), np.minimum(last + 2, len(shifts) - 1)
+    is_empty = ~is_possible.any(axis=0)
+    low = np.where(is_empty, np.nan, ends[(first + 1) // 2])
+    high = np.where(is_empty, np.nan, ends[last // 2 + 1])
+    rest = (0, total - len(values))
+    return np.pad(low, rest, mode="edge"), np.pad(high, rest, mode="edge")
+
+
+def decisions(
+    processes: Sequence[NDArray[np.float64]], weights: Sequence[float], error: float
+) -> tuple[list[int | None], list[float]]:
+    """Return which of several null hypotheses are rejected, as evidence arrives pair by pair.
+
+    After each pair, Holm's procedure with weights (*A simple sequentially rejective multiple test
+    procedure*, 1979) is applied to the largest evidence so far of each hypothesis: whatever the
+    dependence between them, the probability that it ever rejects a true hypothesis is at most
+    `error`. A hypothesis that is rejected stays so when further pairs are added.
+
+    Args:
+        processes: the evidence for each hypothesis, of shape (pairs,), possibly empty; numbers of
+            pairs may differ.
+        weights: the share of the error that each hypothesis has at first, above 0; their sum is at
+            most 1. A rejected hypothesis passes its share on to the others.
+        error: in (0, 1).
+
+    Returns:
+        for each hypothesis, the number of pairs after which it is rejected, or None; and the
+        threshold that its evidence reached or has to reach.
+    """
+    length = max((len(process) for process in processes), default=0)
+    largest = np.ones((len(processes), length))
+    for row, process in zip(largest, processes, strict=True):
+        row[: len(process)] = process
+        np.maximum.accumulate(row, out=row)
+    share = np.asarray(weights, dtype=np.float64)
+    after: list[int | None] = [None] * len(processes)
+    thresholds = np.full(len(processes), np.inf)
+    is_open = np.ones(len(processes), dtype=bool)
+    for pair in range(length):
+        while is_open.any():
+            thresholds[is_open] = share[is_open].sum() / (share[is_open] * error)
+            rejected = is_open & (largest[:, pair] >= thresholds)
+            if not rejected.any():
+                break
+            for index in np.flatnonzero(rejected):
+                after[index] = pair + 1
+            is_open &= ~rejected
+    if is_open.any():
+        thresholds[is_open] = share[is_open].sum() / (share[is_open] * error)
+    return after, thresholds.tolist()
+
+
+def pairs_until(
+    differences: ArrayLike, threshold: float, margin: float | None, most: int
+) -> int | None:
+    """Estimate the number of pairs after which a comparison will be decided.
+
+    It is decided if the evidence reaches the threshold, or that for a shift by the margin to either
+    side does. Further differences are assumed to repeat the known ones.
+
+    Args:
+        differences: of shape (pairs,), at least one.
+        threshold: of the evidence.
+        margin: half the width of the interval of differences that count as equivalent, or None.
+        most: the largest number of pairs to consider.
+
+    Returns:
+        the number, including the known pairs, or None if it is above `most`.
+    """
+    known = np.asarray(differences, dtype=np.float64)
+    repeated = np.resize(known, most)
+    differs = evidence(repeated) >= threshold
+    if margin is not None and np.isfinite(known).all():
+        is_below = np.maximum.accumulate(evidence(repeated - margin)) >= threshold
+        is_above = np.maximum.accumulate(evidence(repeated + margin)) >= threshold
+        differs |= is_below & is_above
+    later = np.flatnonzero(differs[len(known) :])
+    return int(later[0]) + len(known) + 1 if len(later) else None
+
+
+def probability_of_verdict(effect: float, pairs: int, threshold: float) -> float:
+    """Return how likely the evidence for a true difference reaches a threshold in time.
+
+    It is estimated from 2,000 series of normally distributed differences, always the same.
+
+    Args:
+        effect: the true difference, in standard deviations of a paired difference.
+        pairs: number of pairs.
+        threshold: of the evidence.
+    """
+    series = np.random.default_rng(0).standard_normal((2000, pairs)) + effect
+    return float((evidence(series) >= threshold).any(axis=-1).mean())
