@@ -1,7 +1,7 @@
 """Statistics of paired differences for a number of pairs that was fixed beforehand.
 
-They are valid if the results are looked at only a single time: a t-test after every seed from 3 to 30 calls 27 %
-of equal settings different. `sequential` has tests without this limitation.
+They are valid if the results are looked at only a single time: a t-test after every seed from 3 to
+30 calls 27 % of equal settings different. `sequential` has tests without this limitation.
 """
 
 import statistics
