@@ -66,14 +66,14 @@ def run(
     force: bool = False,
     **options: Unpack[Keywords],
 ) -> Outcome:
-    """Train the runs of specs and record them in MLflow. Finished runs are not trained again.
+    """Train the runs of specs and record them in MLflow. Settled runs are not trained again.
 
     Args:
         specs: paths of the files.
         overrides: values of hyperparameters for every run.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
         tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
-        force: whether to train finished runs again, from their beginning.
+        force: whether to train settled runs again, from their beginning.
         options: other options of `signs-sweep run`, such as `workers=2`; see
             `signs_sweep.commands.options.Options`.
 

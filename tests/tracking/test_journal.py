@@ -64,7 +64,7 @@ def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
         ("record", (Started("r", 1, 2.5, {"python": "3"}),)),
         ("record", (Progress("r", 1, {"loss": np.array([np.nan, np.inf])}, np.array([5, 6])),)),
         ("record", (finished(RUNS[0]),)),
-        ("record", (Failed("r", 1.0, "why", "where", is_crash=True),)),
+        ("record", (Failed("r", 1.0, "why", "where", is_crash=True, chance=1 / 3),)),
         ("record", (Stopped("r", 1.0),)),
         ("close", (State.KILLED, {"toy": "a,b\n"}, None)),
         ("end_trial", (END,)),

@@ -209,6 +209,9 @@ class TestBreakingOff:
             seen.extend(trainer.train(run))
         assert caught.value.epoch == 2
         assert f"in epoch {caught.value.epoch}" in str(caught.value)
+        assert caught.value.chance == 1 / 3
+        copy = pickle.loads(pickle.dumps(caught.value))
+        assert (str(copy), copy.epoch, copy.chance) == (str(caught.value), 2, 1 / 3)
         assert history(seen)["loss"].shape == (caught.value.epoch - 1,)
         assert all(np.isfinite(values).all() for values in history(seen).values())
 
@@ -216,8 +219,9 @@ class TestBreakingOff:
         self, source: DataSource, trainer: Trainer
     ) -> None:
         run = run_on(source, learning_rate=1e30, epochs=1, batch_size=60)
-        with pytest.raises(DivergedError, match="in epoch 1"):
+        with pytest.raises(DivergedError, match="in epoch 1") as caught:
             list(trainer.train(run))
+        assert caught.value.chance == 1 / 3
 
     def test_the_next_run_is_not_harmed(self, source: DataSource, trainer: Trainer) -> None:
         clean = bits(list(trainer.train(run_on(source))))

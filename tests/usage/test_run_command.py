@@ -1,6 +1,7 @@
 """`signs-sweep run` as a user runs it: real processes, real TensorFlow, a real store."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -147,8 +148,42 @@ def test_a_run_that_diverges_fails_alone(project) -> None:
     _, runs = children(project, "wild")
     states = {run.data.params["learning_rate"]: run.info.status for run in runs}
     assert sorted(states.values()) == ["FAILED", "FINISHED"]
-    again = project.run("run", "wild.yaml", "--workers", "0")
-    assert "2 runs, 1 cached" in again.stderr
+
+
+def test_a_run_that_diverged_is_trained_again_only_by_force(project) -> None:
+    project.write(
+        "wild.yaml",
+        "name: wild\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n"
+        "grid: {learning_rate: [1e-3, 1e38]}\n",
+    )
+    message = re.compile(r"^failed: learning_rate=1e\+38: diverged: .*", re.MULTILINE)
+
+    def run(*options: str, records: int, marked: int) -> "subprocess.CompletedProcess[str]":
+        done = project.run("run", "wild.yaml", "--workers", "0", *options)
+        assert done.returncode == 1
+        _, runs = children(project, "wild")
+        assert len(runs) == records
+        diverged = [one.data for one in runs if "signs_sweep.diverged" in one.data.tags]
+        assert [one.tags["signs_sweep.diverged"] for one in diverged] == [repr(1 / 3)] * marked
+        assert all(one.params["learning_rate"] == "1e+38" for one in diverged)
+        assert all(math.isfinite(value) for one in diverged for value in one.metrics.values())
+        return done
+
+    first = run(records=2, marked=1)
+    plan = project.run("plan", "wild.yaml").stdout
+    assert "diverged before, not trained again" in plan
+    assert "2 runs, 1 cached, 1 diverged before: nothing to train" in plan
+    assert "disk:" not in plan
+    again = run(records=2, marked=1)
+    assert "2 runs, 1 cached, 1 diverged before" in again.stderr
+    assert message.findall(again.stderr) == message.findall(first.stderr) != []
+    assert [line.split()[-1] for line in again.stdout.splitlines()[1:3]] == ["cached", "failed"]
+    run("--force", records=4, marked=2)
+    with closing(sqlite3.connect(project.folder / "mlruns" / "mlflow.db")) as database:
+        database.execute("DELETE FROM tags WHERE key = 'signs_sweep.diverged'")
+        database.commit()
+    assert "1 run to train, 1 cached" in project.run("plan", "wild.yaml").stdout
+    assert "2 runs, 1 cached " in run(records=4, marked=1).stderr
 
 
 def test_the_command_and_python_give_the_same_bits(finished, project, monkeypatch) -> None:

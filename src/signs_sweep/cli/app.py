@@ -69,7 +69,7 @@ def run(
     shared: SharedOptions,
     *,
     force: Annotated[
-        bool, typer.Option("--force", help="Train finished runs again, from their beginning.")
+        bool, typer.Option("--force", help="Train finished or diverged runs again, from the start.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:

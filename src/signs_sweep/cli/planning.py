@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 
-from signs_sweep.cli.notes import disk_lines, outdated_lines
+from signs_sweep.cli.notes import disk_lines, known_text, outdated_lines
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, number, numbers
 from signs_sweep.commands.store import Store
@@ -77,7 +77,7 @@ def _plan_lines(part: Part, states: Sequence[str], width: int | None) -> list[st
 
 
 def _state(result: Result | None, *, begun: int | None, beyond: int, older: int | None) -> str:
-    """Return whether a run is cached, or why not.
+    """Return whether a run is to be trained, and why.
 
     Args:
         result: what the store has of it.
@@ -85,6 +85,8 @@ def _state(result: Result | None, *, begun: int | None, beyond: int, older: int 
         beyond: the epochs of a longer run that is finished, or 0.
         older: the older training version that has finished it.
     """
+    if result is not None and result.has_diverged:
+        return "diverged before, not trained again"
     state = _STATES[result.state if result else None]
     if older is not None:
         state += f" (finished by version {older})"
@@ -104,13 +106,15 @@ def summary(
     seconds_an_epoch: float | None,
 ) -> list[str]:
     """Return how much there is to train, and how long it takes, by the pace of earlier runs."""
-    tested = {run_id for run_id, result in known.items() if result.is_tested}
-    new = [run for run_id, run in plan.runs.items() if run_id not in tested]
-    cached = len(plan.runs) - len(new)
+    settled = {run_id: result for run_id, result in known.items() if result.is_settled}
+    new = [run for run_id, run in plan.runs.items() if run_id not in settled]
+    why = known_text(settled.values())
     if not new:
-        return [f"{count(cached, 'run')}, all cached: nothing to train"]
+        is_cached = not any(result.has_diverged for result in settled.values())
+        why = "all cached" if is_cached else why
+        return [f"{count(len(settled), 'run')}, {why}: nothing to train"]
     left = epochs_left(new, begun)
-    parts = [f"{count(len(new), 'run')} to train, {cached:,} cached", f"{sum(left):,} epochs"]
+    parts = [f"{count(len(new), 'run')} to train, {why}", f"{sum(left):,} epochs"]
     if seconds_an_epoch is None:
         return [*parts, "time: unknown before a first run"]
     workers = min(default_workers(), len(new))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signs_sweep.cli.headlines import EpochCount
-from signs_sweep.cli.notes import disk_lines, leftovers_line, outdated_lines
+from signs_sweep.cli.notes import disk_lines, known_text, leftovers_line, outdated_lines
 from signs_sweep.cli.output import exit_code, say, show_commands
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
@@ -53,10 +53,11 @@ def _header(running: Running) -> list[str]:
     plan, datasets = running.prepared.plan, running.prepared.datasets
     lines = leftovers_line(running.leftovers)
     for part in plan.parts:
-        cached = sum(run.run_id in running.known for _, run in part.runs)
+        runs = [run.run_id for _, run in part.runs]
+        known = [running.known[run_id] for run_id in runs if run_id in running.known]
         parts = [
             part.experiment.name,
-            f"{count(len(part.runs), 'run')}, {cached} cached",
+            f"{count(len(runs), 'run')}, {known_text(known)}",
             f"data: {datasets[part.experiment.name].describe()}",
         ]
         lines.append(joined(parts, width_of(sys.stderr)))

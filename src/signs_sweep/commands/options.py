@@ -55,7 +55,7 @@ class Options:
     """How to train: the options of `run` and `search`.
 
     Attributes:
-        force: whether to train finished runs again, from their beginning; for `run` only, since a
+        force: whether to train settled runs again, from their beginning; for `run` only, since a
             study keeps its values.
 
     Raises:

@@ -98,7 +98,9 @@ class Running:
 
     def _outcome(self, results: Mapping[str, Result], *, was_interrupted: bool) -> Outcome:
         seconds = time.monotonic() - self._started
-        cached = frozenset(self.known)
+        cached = frozenset(
+            run_id for run_id, result in self.known.items() if result.state.is_finished
+        )
         return Outcome(self.prepared.plan, results, cached, seconds, was_interrupted)
 
 
@@ -116,7 +118,7 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     store = Store(tracking_uri, prepared)
     leftovers = store.write_leftovers()
     found = Known() if options.force else store.find(prepared.plan)
-    known = {run_id: result for run_id, result in found.results.items() if result.is_tested}
+    known = {run_id: result for run_id, result in found.results.items() if result.is_settled}
     gpus = find_gpus(os.environ)
     devices = choose_devices(options.workers, gpus, options.workers_per_gpu)
     if options.workers is None and not gpus:

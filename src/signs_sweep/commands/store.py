@@ -142,12 +142,12 @@ class Store:
 
         Args:
             prepared: the plan and its data.
-            known: results of its runs, by run_id; tested runs need no more space.
+            known: results of its runs, by run_id; settled runs need no more space.
         """
         new = [
             run
             for run_id, run in prepared.plan.runs.items()
-            if run_id not in known or not known[run_id].is_tested
+            if run_id not in known or not known[run_id].is_settled
         ]
         numbers: dict[Model, int] = {}
         for run in prepared.plan.runs.values():

@@ -29,7 +29,7 @@ from signs_sweep.domain.parameters import (
     Seeds,
     as_text,
 )
-from signs_sweep.domain.result import History, Result, State
+from signs_sweep.domain.result import History, Result, State, is_accuracy
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of
@@ -72,5 +72,6 @@ __all__ = [
     "Waiting",
     "as_text",
     "best_of",
+    "is_accuracy",
     "trajectory_of",
 ]

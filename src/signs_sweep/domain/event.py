@@ -113,6 +113,7 @@ class Failed:
         message: what happened and what to do, one or two sentences.
         traceback: of the exception that ended the run, or None.
         is_crash: whether its process died; the run can then be resumed in a new one.
+        chance: the accuracy of guessing, 1 / number of classes, if its loss diverged; else None.
 
     Secrets in the message and traceback are masked.
     """
@@ -122,6 +123,7 @@ class Failed:
     message: str
     traceback: str | None = None
     is_crash: bool = False
+    chance: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", mask(self.message))

@@ -103,7 +103,7 @@ class Trainer:
         if checkpoint is not None and (before := course.resume(checkpoint)):
             yield before
         every = self._checkpoint_seconds
-        for progress in _epochs(run, loop, course.curves.epochs):
+        for progress in _epochs(run, loop, course.curves.epochs, dataset.chance):
             course.curves.add(progress)
             yield progress
             if every is not None and course.seconds_since_checkpoint >= every and course.is_whole:
@@ -214,8 +214,12 @@ class _Course:
         return Checkpoint(self.run.run_id, snapshot.epoch, snapshot.to_bytes(), is_end)
 
 
-def _epochs(run: Run, loop: EpochLoop, done: int) -> Iterator[Progress]:
-    """Train the rest of a run after `done` epochs, in calls of about equal duration."""
+def _epochs(run: Run, loop: EpochLoop, done: int, chance: float) -> Iterator[Progress]:
+    """Train the rest of a run after `done` epochs, in calls of about equal duration.
+
+    Raises:
+        DivergedError: the loss is no longer finite; it gets `chance`, the accuracy of guessing.
+    """
     size = 1
     total = run.parameters.epochs
     while done < total:
@@ -235,7 +239,7 @@ def _epochs(run: Run, loop: EpochLoop, done: int) -> Iterator[Progress]:
                 times=ends[:finite].astype(np.int64),
             )
         if len(broken):
-            raise DivergedError(done + finite + 1, float(losses[finite]))
+            raise DivergedError(done + finite + 1, float(losses[finite]), chance)
         done += count
         size = int(np.clip(_SECONDS_A_CALL * count / max(duration, 1e-6), 1, loop.capacity))
 
@@ -255,7 +259,7 @@ def _finish(
     """
     loss, predicted = evaluate(network, training)
     if not np.isfinite(loss):
-        raise DivergedError(course.run.parameters.epochs, loss)
+        raise DivergedError(course.run.parameters.epochs, loss, dataset.chance)
     since = guessing_since(course.curves.history(), training.labels, predicted, loss)
     metrics = {
         "final_train_loss": loss,

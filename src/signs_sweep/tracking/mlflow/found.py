@@ -56,7 +56,7 @@ class Record:
     @property
     def result(self) -> Result:
         """The result of the run."""
-        guessing_since = self.tags.get(tags.GUESSING_SINCE)
+        guessing_since, chance = map(self.tags.get, (tags.GUESSING_SINCE, tags.DIVERGED))
         return Result(
             run_id=self.run_id,
             state=self.state,
@@ -66,6 +66,7 @@ class Record:
             message=self.tags.get(tags.MESSAGE),
             location=self.location,
             guessing_since=None if guessing_since is None else int(guessing_since),
+            chance=None if chance is None else float(chance),
         )
 
     def row(self, experiment: str) -> Row:
@@ -136,10 +137,17 @@ def unknown_experiment(name: str, names: Iterable[str], uri: str) -> UnknownExpe
 
 
 def best_records(records: Iterable[Record]) -> list[Record]:
-    """Choose a record for each run: a finished one if possible, and the latest of those."""
+    """Choose a record for each run: a finished one if possible, else one that diverged.
+
+    Of several, the latest.
+    """
     best: dict[str, Record] = {}
     for record in records:
         earlier = best.get(record.run_id)
-        if earlier is None or record.state.is_finished or not earlier.state.is_finished:
+        if earlier is None or _rank(record.result) >= _rank(earlier.result):
             best[record.run_id] = record
     return list(best.values())
+
+
+def _rank(result: Result) -> tuple[bool, bool]:
+    return result.state.is_finished, result.has_diverged

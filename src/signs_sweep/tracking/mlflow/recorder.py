@@ -163,6 +163,8 @@ class RunRecorder:
     def _fail(self, event: Failed) -> None:
         message = event.message[:5000]
         self._waiting_tags |= {tags.MESSAGE: message, tags.NOTE: message}
+        if event.chance is not None:
+            self._waiting_tags[tags.DIVERGED] = repr(event.chance)
         files = self._history_files() | self._draw(None)
         if event.traceback:
             files["traceback.txt"] = event.traceback.encode()

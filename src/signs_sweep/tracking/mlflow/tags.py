@@ -17,6 +17,8 @@ BASELINE = "signs_sweep.baseline"
 """The run_id of the run that a run is compared with, its own in the baseline."""
 GUESSING_SINCE = "signs_sweep.guessing_since"
 """For a run that gives every image the same class: the epoch since which it has been guessing."""
+DIVERGED = "signs_sweep.diverged"
+"""For a run whose loss diverged: the accuracy of guessing, 1 / number of classes."""
 ENVIRONMENT = "signs_sweep.env."
 
 PRUNED = "signs_sweep.pruned"

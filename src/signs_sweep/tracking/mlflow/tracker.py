@@ -194,7 +194,7 @@ class MlflowTracker:
         client = self._client
         earlier = client.get_run(location)
         client.update_run(location, status="RUNNING")
-        outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE]
+        outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE, tags.DIVERGED]
         if earlier.info.experiment_id == experiment_id:
             write(client, location, tags=values)
             outdated += [name for name in (tags.LABEL, tags.BASELINE) if name not in values]
