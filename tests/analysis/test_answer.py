@@ -1,5 +1,9 @@
 """The sentence that answers the question of an experiment."""
 
+from dataclasses import replace
+
+import pytest
+
 from signs_sweep.analysis.answer import answer
 from signs_sweep.analysis.settings import baselines_of, settings_of
 from signs_sweep.analysis.table import build_settings, build_table
@@ -186,6 +190,27 @@ def test_versions_of_the_training_are_never_one_setting_nor_subtracted() -> None
     only_old = [row for row in rows if row.version == 1]
     assert "version" not in build_table(only_old)
     assert "version" not in build_settings(only_old)
+
+
+@pytest.mark.parametrize("change", [{"data": "cdef"}, {"validation": 0.2}])
+def test_data_and_validation_shares_are_never_one_setting_nor_subtracted(
+    change: dict[str, object],
+) -> None:
+    """The second half has no baseline, and the seeds of the first."""
+    rows = [
+        *(row(0.0, 0.5, seed=0, baseline=0.0), row(0.0, 0.5, seed=1, baseline=0.0)),
+        *(row(0.1, 0.7, seed=0, baseline=0.0), row(0.1, 0.8, seed=1, baseline=0.0)),
+    ]
+    others = [
+        replace(one, run_id=f"other {one.run_id}", baseline=f"other {one.baseline}", **change)
+        for one in rows[2:]
+    ]
+    assert not {"data", "validation"} & {*build_table(rows), *build_settings(rows)}
+    (name,) = change
+    assert len(set(build_table(rows + others)[name])) == 2
+    means = build_settings(rows + others)
+    assert means["test_accuracy"].round(9).tolist() == [0.5, 0.75, 0.75]
+    assert means["difference"].fillna(-1.0).round(9).tolist() == [0, 0.25, -1.0]
 
 
 def test_a_new_run_that_an_older_version_has_finished_is_marked() -> None:

@@ -14,6 +14,8 @@ import pytest
 from looking import PATIENCE, children, processes_in, recorded_bits, runs_in, wait_until
 
 import signs_sweep
+from signs_sweep.commands.comparing import find_rows
+from signs_sweep.commands.options import SharedOptions
 from signs_sweep.commands.store import Store
 
 pytestmark = pytest.mark.slow
@@ -47,6 +49,40 @@ def test_what_is_finished_is_not_trained_again(finished) -> None:
     assert [line.split()[-1] for line in table.splitlines()[1:]] == ["cached"] * 4
     _, runs = children(finished)
     assert len(runs) == 4
+
+
+def test_a_run_of_a_spec_has_the_same_configuration_as_in_the_store(finished, monkeypatch) -> None:
+    finished.enter(monkeypatch)
+    of_spec, of_store = (find_rows([name], SharedOptions()) for name in ("toy.yaml", "toy"))
+    assert {row.run_id: row.params for row in of_spec} == {
+        row.run_id: row.params for row in of_store
+    }
+    assert len({row.data for row in of_spec}) == 1
+
+
+def test_validation_shares_of_an_experiment_are_separate_settings(project) -> None:
+    spec = (
+        "name: reps\nmodel: {hidden: [3]}\nbase: {epochs: 2, batch_size: 16}\n"
+        "grid: {l2: [0, 0.1]}\nseeds: 2\nbaseline: {l2: 0}\n"
+    )
+    for share in ("0", "0.25"):
+        project.write("reps.yaml", f"{spec}validation: {share}\n")
+        assert project.run("run", "reps.yaml", "--workers", "0").returncode == 0
+
+    def means(target: str) -> list[dict]:
+        done = project.run("compare", target, "--means", "--format", "json")
+        return json.loads(done.stdout)
+
+    of_both, of_last = means("reps"), means("reps.yaml")
+    assert [(row["validation"], row["runs"]) for row in of_both] == [
+        *((0.0, 2), (0.0, 2), (0.25, 2), (0.25, 2))
+    ]
+    accuracies = [row["test_accuracy"] for row in of_both]
+    assert accuracies[2:] == [row["test_accuracy"] for row in of_last]
+    for baseline, other in ((0, 1), (2, 3)):
+        assert of_both[baseline]["is_baseline"]
+        gain = accuracies[other] - accuracies[baseline]
+        assert of_both[other]["difference"] == pytest.approx(gain)
 
 
 def test_the_table_is_the_same_from_the_store_as_from_the_run(finished) -> None:

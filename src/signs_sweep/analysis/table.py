@@ -10,7 +10,7 @@ from signs_sweep.analysis.settings import (
     settings_of,
     varying_values,
 )
-from signs_sweep.domain import SEED_NAMES, Row
+from signs_sweep.domain import SEED_NAMES, Row, is_accuracy
 from signs_sweep.errors import UsageError
 from signs_sweep.statistics.replicates import Difference
 
@@ -138,7 +138,7 @@ def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":
         return table
     if sort not in table.columns:
         raise UsageError(_unknown("column to sort by", sort, table.columns))
-    is_higher_better = sort.endswith("accuracy") or sort == "difference"
+    is_higher_better = is_accuracy(sort) or sort == "difference"
     return table.sort_values(sort, ascending=not is_higher_better, kind="stable")
 
 

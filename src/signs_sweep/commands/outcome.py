@@ -98,6 +98,8 @@ def rows_of(
             model=run.model.values,
             baseline=trial.baseline_of(run),
             version=run.training_version,
+            validation=run.validation,
+            data=run.data,
             older=(older or {}).get(run.run_id),
         )
         for trial, run in part.runs

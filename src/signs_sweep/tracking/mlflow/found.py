@@ -89,6 +89,8 @@ class Record:
             model={name: value for name, value in self.params.items() if name in others},
             baseline=self.tags.get(tags.BASELINE),
             version=self.version,
+            validation=float(self.params.get("validation", 0)),
+            data=self.tags.get(tags.DATA, ""),
         )
 
 
