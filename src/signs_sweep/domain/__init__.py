@@ -3,7 +3,7 @@
 Everything above imports from here, nothing here imports from above.
 """
 
-from signs_sweep.domain.curves import Curves
+from signs_sweep.domain.curves import CURVE_METRICS, Curve, Curves
 from signs_sweep.domain.event import (
     Checkpoint,
     Event,
@@ -29,12 +29,14 @@ from signs_sweep.domain.parameters import (
     Seeds,
     as_text,
 )
+from signs_sweep.domain.predictions import Predictions
 from signs_sweep.domain.result import History, Result, State
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of
 
 __all__ = [
+    "CURVE_METRICS",
     "PARAMETERS",
     "PARAMETER_NAMES",
     "SEED_NAMES",
@@ -43,6 +45,7 @@ __all__ = [
     "Argument",
     "Built",
     "Checkpoint",
+    "Curve",
     "Curves",
     "Dense",
     "Event",
@@ -54,6 +57,7 @@ __all__ = [
     "News",
     "Notice",
     "Parameters",
+    "Predictions",
     "Progress",
     "Proposed",
     "Purpose",

@@ -16,6 +16,7 @@ from signs_sweep.domain import (
     Event,
     Finished,
     Model,
+    Predictions,
     Progress,
     Run,
 )
@@ -253,7 +254,7 @@ def _finish(
     Raises:
         DivergedError: the last steps made the weights infinite or NaN, after their epoch's loss.
     """
-    loss, predicted = evaluate(network, training)
+    loss, predicted, _ = evaluate(network, training)
     if not np.isfinite(loss):
         raise DivergedError(course.run.parameters.epochs, loss)
     since = guessing_since(course.curves.history(), training.labels, predicted, loss)
@@ -261,10 +262,17 @@ def _finish(
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),
     }
+    predictions: dict[str, Predictions] = {}
+    _, rows = stratified_split(dataset.train_labels, course.run.validation)
+    if len(rows):
+        held_out = LabelledImages(dataset.train_images[rows], dataset.train_labels[rows])
+        *_, probabilities = evaluate(network, held_out)
+        predictions["validation"] = Predictions(rows, held_out.labels, probabilities)
     confusion = None
     if is_tested:
         test = LabelledImages(dataset.test_images, dataset.test_labels)
-        test_loss, predicted = evaluate(network, test)
+        test_loss, predicted, probabilities = evaluate(network, test)
+        predictions["test"] = Predictions(np.arange(len(test)), test.labels, probabilities)
         metrics["test_loss"] = test_loss
         metrics["test_accuracy"] = float((predicted == test.labels).mean())
         confusion = _confusion(test.labels, predicted, len(dataset.classes))
@@ -276,6 +284,7 @@ def _finish(
         seconds=course.seconds,
         time=time.time(),
         guessing_since=since,
+        predictions=predictions,
     )
 
 
