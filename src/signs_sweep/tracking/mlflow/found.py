@@ -1,11 +1,13 @@
-"""The records of runs in a store, and the results that they hold."""
+"""The records of runs in a store, and the results and curves that they hold."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.domain import PARAMETERS, Parameters, Result, Row, State
+import numpy as np
+
+from signs_sweep.domain import PARAMETERS, Curve, Parameters, Result, Row, State
 from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.project.databases import shown
 from signs_sweep.tracking.mlflow import tags
@@ -143,3 +145,27 @@ def best_records(records: Iterable[Record]) -> list[Record]:
         if earlier is None or record.state.is_finished or not earlier.state.is_finished:
             best[record.run_id] = record
     return list(best.values())
+
+
+def ask_for_curves(
+    client: "MlflowClient", locations: Collection[str], metrics: Collection[str]
+) -> Mapping[str, Mapping[str, Curve]]:
+    """Ask MLflow for the curves of records, by location and metric."""
+    curves: dict[str, dict[str, Curve]] = {location: {} for location in locations}
+    for location, of_record in curves.items():
+        for name in metrics:
+            points = client.get_metric_history(location, name)
+            points.sort(key=lambda point: (point.step, point.timestamp))
+            of_record[name] = curve_of((point.step, point.value, False) for point in points)
+    return curves
+
+
+def curve_of(points: Iterable[tuple[int, float, bool]]) -> Curve:
+    """Return a curve, given its points in order: step, value, and whether the value is NaN.
+
+    If a step was written several times, the first point counts.
+    """
+    kinds = [("epoch", np.int64), ("value", np.float64), ("is_nan", np.bool_)]
+    table = np.fromiter(points, np.dtype(kinds))
+    epochs, first = np.unique(table["epoch"], return_index=True)
+    return Curve(epochs, np.where(table["is_nan"], np.nan, table["value"])[first])
