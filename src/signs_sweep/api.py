@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.commands.comparing import SpecPath, find_rows
+from signs_sweep.commands.comparing import (
+    SpecPath,
+    find_rows,
+    read_history,
+    read_predictions,
+)
 from signs_sweep.commands.options import Keywords, Options, SharedOptions, takes_options
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.running import begin
@@ -179,6 +184,68 @@ def compare(
     """
     rows = find_rows(targets, SharedOptions(_arguments(overrides), _path(data), tracking_uri))
     return (build_settings if means else build_table)(rows, sort=sort, metrics=metrics)
+
+
+def history(
+    *targets: SpecPath,
+    overrides: Overrides = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+    metrics: Sequence[str] = (),
+) -> "pd.DataFrame":
+    """Return the curves of the runs of specs or experiments as a long table.
+
+    Args:
+        targets: as for `compare`.
+        overrides: as for `compare`.
+        data: as for `compare`.
+        tracking_uri: as for `compare`.
+        metrics: some of `loss`, `accuracy`, `val_loss` and `val_accuracy`; by default all that a
+            run has.
+
+    Returns:
+        One row per run, metric and epoch, with the runs in the order of `compare`: `experiment`,
+        `label` if a run has one, the hyperparameters that vary, `global_seed`, `init_seed`,
+        `run_id`, `epoch` (from 1), `metric`, and `value`, a float64. A run that has not finished
+        has the epochs recorded so far; a run that was never started has no rows.
+
+    Raises:
+        SpecError: a spec has problems.
+        StoreError: the store cannot be read, or does not have the experiment.
+        UsageError: no run has a curve of one of `metrics`.
+    """
+    shared = SharedOptions(_arguments(overrides), _path(data), tracking_uri)
+    return read_history(targets, shared, metrics)
+
+
+def predictions(
+    *targets: SpecPath,
+    overrides: Overrides = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+) -> "pd.DataFrame":
+    """Return what the finished runs of specs or experiments predict, image by image.
+
+    Args:
+        targets: as for `compare`.
+        overrides: as for `compare`.
+        data: as for `compare`.
+        tracking_uri: as for `compare`.
+
+    Returns:
+        One row per run and image, with the runs in the order of `compare`: `experiment`, `label` if
+        a run has one, the hyperparameters that vary, `global_seed`, `init_seed`, `run_id`, `set`
+        (`validation` for held-out samples, or `test`), `image` (its position in the training set or
+        test set, from 0), `true` and `predicted` (indices of classes), and the probabilities `p0`,
+        `p1`, ... of the classes, float32. The trials of a search are not tested: they have
+        only the held-out samples. Runs recorded before signs-sweep kept predictions have no rows.
+
+    Raises:
+        SpecError: a spec has problems.
+        StoreError: the store cannot be read, or does not have the experiment.
+    """
+    shared = SharedOptions(_arguments(overrides), _path(data), tracking_uri)
+    return read_predictions(targets, shared)
 
 
 def _paths(specs: Sequence[SpecPath]) -> list[Path]:

@@ -14,6 +14,7 @@ from looking import PATIENCE, children, processes_in, recorded_bits, runs_in, wa
 
 import signs_sweep
 from signs_sweep.commands.store import Store
+from signs_sweep.errors import UsageError
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +111,23 @@ def test_parameters_metrics_tags_and_artifacts_are_in_mlflow(finished) -> None:
     assert run.data.tags["mlflow.parentRunId"]
     files = {item.path for item in client.list_artifacts(run.info.run_id)}
     assert {"cost.png", "accuracy.png", "confusion.png", "history.csv", "spec.yaml"} <= files
+
+
+def test_curves_and_predictions_come_from_the_store_to_python(finished, monkeypatch) -> None:
+    finished.enter(monkeypatch)
+    compared = signs_sweep.compare("toy.yaml")
+    curves = signs_sweep.history("toy.yaml", metrics=["accuracy", "loss"])
+    assert len(curves) == 4 * 2 * 6
+    assert curves["run_id"].drop_duplicates().tolist() == compared.index.tolist()
+    last = curves[(curves["epoch"] == 6) & (curves["metric"] == "loss")].set_index("run_id")
+    assert last["value"].to_dict() == compared["loss"].to_dict()
+    images = signs_sweep.predictions("toy")
+    assert len(images) == 4 * 12
+    is_right = images["predicted"] == images["true"]
+    accuracies = is_right.groupby(images["run_id"]).mean()
+    assert accuracies.to_dict() == pytest.approx(compared["test_accuracy"].to_dict())
+    with pytest.raises(UsageError, match=r"'test_loss'\. Known: loss, accuracy"):
+        signs_sweep.history("toy.yaml", metrics=["test_loss"])
 
 
 def test_force_trains_again_and_the_numbers_are_the_same(project) -> None:

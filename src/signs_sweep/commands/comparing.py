@@ -1,9 +1,11 @@
-"""The runs that `compare` shows: those of a spec, or all of an experiment in the store."""
+"""What the store has of the runs of a spec or of an experiment: results, curves, predictions."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from signs_sweep.analysis.history import build_history, build_predictions, curves_to_read
 from signs_sweep.commands.options import SharedOptions
 from signs_sweep.commands.outcome import rows_of
 from signs_sweep.commands.store import Store
@@ -11,6 +13,9 @@ from signs_sweep.domain import Row
 from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
 from signs_sweep.planning.preparation import prepare
 from signs_sweep.project.tracking_store import store_exists
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SpecPath = str | os.PathLike[str]
 
@@ -26,6 +31,27 @@ def find_rows(targets: Sequence[SpecPath], shared: SharedOptions) -> list[Row]:
         else:
             rows += _rows_of_experiment(str(target), shared.tracking_uri)
     return rows
+
+
+def read_history(
+    targets: Sequence[SpecPath], shared: SharedOptions, metrics: Sequence[str]
+) -> "pd.DataFrame":
+    """Return the curves of the runs of specs or experiments; see `signs_sweep.history`."""
+    rows = find_rows(targets, shared)
+    names = curves_to_read(rows, metrics)
+    return build_history(rows, Store(shared.tracking_uri).index.curves(_locations(rows), names))
+
+
+def read_predictions(targets: Sequence[SpecPath], shared: SharedOptions) -> "pd.DataFrame":
+    """Return the predictions of the runs of specs or experiments; see `signs_sweep.predictions`."""
+    rows = find_rows(targets, shared)
+    return build_predictions(rows, Store(shared.tracking_uri).index.predictions(_locations(rows)))
+
+
+def _locations(rows: Sequence[Row]) -> list[str]:
+    """Return where the store keeps the runs, each once."""
+    found = (row.result.location for row in rows if row.result)
+    return list(dict.fromkeys(location for location in found if location))
 
 
 def _rows_of_spec(spec: Path, shared: SharedOptions) -> list[Row]:
