@@ -5,7 +5,7 @@ VENV ?= .venv
 SPEC ?= experiments/regularization.yaml
 BIN := $(VENV)/bin
 
-.PHONY: run test fast check format dist bench torture clean
+.PHONY: run test fast check format dist bench honesty torture clean
 
 run: $(VENV)/installed  ## Train the main experiment, or SPEC=...
 	$(BIN)/signs-sweep run $(SPEC)
@@ -30,6 +30,9 @@ dist: $(VENV)/installed-dev  ## Build the wheel and the source distribution, in 
 
 bench: $(VENV)/installed-dev  ## Compare speed and memory with other tools; see docs/benchmarks.md.
 	$(BIN)/python bench/bench.py
+
+honesty: $(VENV)/installed  ## Measure how often verdicts are false, with real training (ten minutes); see docs/honesty.md.
+	$(BIN)/python bench/honesty.py
 
 torture: $(VENV)/installed-dev  ## Kill sweeps fifty times and compare with undisturbed sweeps (an hour).
 	SIGNS_SWEEP_KILLS=50 $(BIN)/pytest -s tests/usage/test_interrupted.py

@@ -58,7 +58,7 @@ def record(spec: Path, uri: str) -> int:
         epochs = run.parameters.epochs
         record_id = client.create_run(
             experiment,
-            run_name=part.title(trial, run),
+            run_name=trial.title_of(run),
             tags={
                 tags.PARENT: parent,
                 tags.RUN_ID: run.run_id,

@@ -37,6 +37,10 @@ class _Record:
         return replace(self.result, metrics=metrics, epochs=self.curves.epochs, history=history)
 
 
+def _rank(result: Result) -> tuple[bool, bool]:
+    return result.state.is_finished, result.has_diverged
+
+
 class MemoryTracker:
     """Implements `Tracker` and `RunIndex` in memory; what was recorded can be looked at.
 
@@ -64,7 +68,7 @@ class MemoryTracker:
         best: dict[str, Result] = {}
         for record in self._records:
             result, earlier = record.seen(), best.get(record.run.run_id)
-            if earlier is None or result.state.is_finished or not earlier.state.is_finished:
+            if earlier is None or _rank(result) >= _rank(earlier):
                 best[result.run_id] = result
         return {name: best[name] for name in best if run_ids is None or name in run_ids}
 
@@ -80,7 +84,7 @@ class MemoryTracker:
         earlier = [record for record in self._records if record.result.location == continues]
         if continues is not None and earlier:
             (record,) = earlier
-            record.result = replace(record.result, state=State.RUNNING, message=None)
+            record.result = replace(record.result, state=State.RUNNING, message=None, chance=None)
             if record.trial.experiment == trial.experiment:
                 record.trial = trial
         else:
@@ -106,7 +110,9 @@ class MemoryTracker:
                     guessing_since=event.guessing_since,
                 )
             case Failed():
-                record.result = replace(record.result, state=State.FAILED, message=event.message)
+                record.result = replace(
+                    record.result, state=State.FAILED, message=event.message, chance=event.chance
+                )
             case Stopped():
                 record.result = replace(record.result, state=State.KILLED)
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-NAMES = ("compare", "load", "plan", "run", "search")
+NAMES = ("compare", "history", "load", "plan", "predictions", "run", "search")
 
 
 @pytest.mark.parametrize("first", NAMES)

@@ -8,9 +8,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from signs_sweep.api import compare, load, plan, run, search
+    from signs_sweep.api import (
+        compare,
+        history,
+        load,
+        plan,
+        predictions,
+        run,
+        search,
+        verdicts,
+    )
 
-__all__ = ["compare", "load", "plan", "run", "search"]
+__all__ = ["compare", "history", "load", "plan", "predictions", "run", "search", "verdicts"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,9 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from signs_sweep.analysis.settings import BaselineValues, parse_baseline
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.commands.comparing import SpecPath, find_rows
-from signs_sweep.commands.options import Keywords, Options, SharedOptions, takes_options
+from signs_sweep.analysis.verdicts import BY_SETTING, Verdict, compare_settings
+from signs_sweep.commands.comparing import (
+    SpecPath,
+    find_runs,
+    mcnemar_in,
+    read_history,
+    read_predictions,
+)
+from signs_sweep.commands.options import Keywords, Options, SeedOptions, takes_options
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.running import begin
 from signs_sweep.errors import UsageError
@@ -41,12 +49,18 @@ def load(spec: SpecPath, *, overrides: Overrides = None) -> Experiment:
     return experiment
 
 
-def plan(*specs: SpecPath, overrides: Overrides = None, data: SpecPath | None = None) -> Plan:
+def plan(
+    *specs: SpecPath,
+    overrides: Overrides = None,
+    seeds: int | None = None,
+    data: SpecPath | None = None,
+) -> Plan:
     """Expand specs into the runs that they ask for; nothing is trained.
 
     Args:
         specs: paths of the files.
         overrides: values of hyperparameters for every run.
+        seeds: number of seeds; by default all of the spec, or as many as the verdicts may need.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
 
     Raises:
@@ -54,26 +68,33 @@ def plan(*specs: SpecPath, overrides: Overrides = None, data: SpecPath | None = 
         DataError: the data cannot be used.
         UsageError: an override is not valid, or two experiments have the same name.
     """
-    return prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data)).plan
+    shared = SeedOptions(_arguments(overrides), _path(data), seeds=seeds)
+    return prepare(
+        _paths(specs), overrides=shared.overrides, seeds=shared.seeds, data_dir=shared.data
+    ).plan
 
 
 @takes_options
 def run(
     *specs: SpecPath,
     overrides: Overrides = None,
+    seeds: int | None = None,
     data: SpecPath | None = None,
     tracking_uri: str | None = None,
+    budget: float | None = None,
     force: bool = False,
     **options: Unpack[Keywords],
 ) -> Outcome:
-    """Train the runs of specs and record them in MLflow. Finished runs are not trained again.
+    """Train the runs of specs and record them in MLflow. Settled runs are not trained again.
 
     Args:
         specs: paths of the files.
         overrides: values of hyperparameters for every run.
+        seeds: number of seeds: those of the spec, in order, then further pairs.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
         tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
-        force: whether to train finished runs again, from their beginning.
+        budget: seconds; runs are trained seed after seed, and no seed begins that would end later.
+        force: whether to train settled runs again, from their beginning.
         options: other options of `signs-sweep run`, such as `workers=2`; see
             `signs_sweep.commands.options.Options`.
 
@@ -87,8 +108,11 @@ def run(
         UsageError: an argument is not valid.
         KeyboardInterrupt: it was interrupted; everything up to then is recorded.
     """
-    chosen = Options.of(run, {**options, "force": force})
-    prepared = prepare(_paths(specs), overrides=_arguments(overrides), data_dir=_path(data))
+    chosen = Options.of(run, {**options, "budget": budget, "force": force})
+    shared = SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds)
+    prepared = prepare(
+        _paths(specs), overrides=shared.overrides, seeds=shared.seeds, data_dir=shared.data
+    )
     outcome = begin(prepared, tracking_uri, chosen).execute(lambda _: None)
     if outcome.was_interrupted:
         raise KeyboardInterrupt
@@ -143,25 +167,31 @@ def search(
 def compare(
     *targets: SpecPath,
     overrides: Overrides = None,
+    seeds: int | None = None,
     data: SpecPath | None = None,
     tracking_uri: str | None = None,
+    by: str | None = None,
+    baseline: BaselineValues | str | None = None,
     sort: str | None = None,
     metrics: Sequence[str] = (),
-    means: bool = False,
 ) -> "pd.DataFrame":
-    """Return the runs of specs or experiments as a table.
+    """Return the runs, or the settings, of specs or experiments as a table.
 
     For a spec with a `search` section, it includes the runs of the search.
 
     Args:
         targets: spec files, or names of experiments in the store.
         overrides: values of hyperparameters for every run of the specs.
+        seeds: number of seeds of the specs: their own, in order, then further pairs.
         data: folder of the photos; else `SIGNS_DATA`, else `data`.
         tracking_uri: MLflow store; else `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
+        by: one row per setting, with its verdict, instead of one row per run: a parameter whose
+            values are compared, or `setting` to compare with the baseline of the spec; see
+            `signs_sweep.analysis.table.build_settings` for its columns.
+        baseline: compare with this setting instead: values by parameter, or a label; the table then
+            has one row per setting.
         sort: column to sort by, best first; by default in the order of the plan.
         metrics: further metrics to show.
-        means: one row per setting, with means over its seeds, instead of one row per run; see
-            `signs_sweep.analysis.table.build_settings` for its columns.
 
     Returns:
         One row per run, indexed by run_id: the hyperparameters that vary, `version` if the runs
@@ -175,10 +205,113 @@ def compare(
     Raises:
         SpecError: a spec has problems.
         StoreError: the store cannot be read, or does not have the experiment.
-        UsageError: no run has the column `sort` or a metric in `metrics`.
+        UsageError: no run has the column `sort` or a metric in `metrics`, or no setting the values
+            of `baseline`.
     """
-    rows = find_rows(targets, SharedOptions(_arguments(overrides), _path(data), tracking_uri))
-    return (build_settings if means else build_table)(rows, sort=sort, metrics=metrics)
+    found = find_runs(targets, SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds))
+    if by is None and baseline is None:
+        return build_table(found.rows, found.rules, sort=sort, metrics=metrics)
+    return build_settings(
+        *(found.rows, found.rules),
+        by=by or BY_SETTING,
+        baseline=_baseline(baseline),
+        sort=sort,
+        metrics=metrics,
+        mcnemar=mcnemar_in(tracking_uri),
+    )
+
+
+def verdicts(
+    *targets: SpecPath,
+    overrides: Overrides = None,
+    seeds: int | None = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+    by: str = BY_SETTING,
+    baseline: BaselineValues | str | None = None,
+) -> list[Verdict]:
+    """Return the verdict on each setting of specs or experiments that has a baseline.
+
+    The arguments are those of `compare`.
+
+    Raises:
+        SpecError: a spec has problems.
+        StoreError: the store cannot be read, or does not have the experiment.
+        UsageError: no setting has the values of `baseline`, or the parameter does not exist.
+    """
+    found = find_runs(targets, SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds))
+    compared = compare_settings(found.rows, found.rules, by=by, baseline=_baseline(baseline))
+    return [verdict for comparison in compared for verdict in comparison.decisive]
+
+
+def _baseline(value: BaselineValues | str | None) -> BaselineValues | None:
+    return parse_baseline(value) if isinstance(value, str) else value
+
+
+def history(
+    *targets: SpecPath,
+    overrides: Overrides = None,
+    seeds: int | None = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+    metrics: Sequence[str] = (),
+) -> "pd.DataFrame":
+    """Return the curves of the runs of specs or experiments as a long table.
+
+    Args:
+        targets: as for `compare`.
+        overrides: as for `compare`.
+        seeds: as for `compare`.
+        data: as for `compare`.
+        tracking_uri: as for `compare`.
+        metrics: some of `loss`, `accuracy`, `val_loss` and `val_accuracy`; by default all that a
+            run has.
+
+    Returns:
+        One row per run, metric and epoch, with the runs in the order of `compare`: `experiment`,
+        `label` if a run has one, the hyperparameters that vary, `global_seed`, `init_seed`,
+        `run_id`, `epoch` (from 1), `metric`, and `value`, a float64. A run that has not finished
+        has the epochs recorded so far; a run that was never started has no rows.
+
+    Raises:
+        SpecError: a spec has problems.
+        StoreError: the store cannot be read, or does not have the experiment.
+        UsageError: no run has a curve of one of `metrics`.
+    """
+    shared = SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds)
+    return read_history(targets, shared, metrics)
+
+
+def predictions(
+    *targets: SpecPath,
+    overrides: Overrides = None,
+    seeds: int | None = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+) -> "pd.DataFrame":
+    """Return what the finished runs of specs or experiments predict, image by image.
+
+    Args:
+        targets: as for `compare`.
+        overrides: as for `compare`.
+        seeds: as for `compare`.
+        data: as for `compare`.
+        tracking_uri: as for `compare`.
+
+    Returns:
+        One row per run and image, with the runs in the order of `compare`: `experiment`, `label` if
+        a run has one, the hyperparameters that vary, `global_seed`, `init_seed`, `run_id`, `set`
+        (`validation` for held-out samples, or `test`), `image` (its position in the training set or
+        test set, from 0), `true` and `predicted` (indices of classes), and the probabilities `p0`,
+        `p1`, ... of the classes, float32. The trials of a search are not tested: they have
+        only the held-out samples. Runs recorded before signs-sweep kept predictions have no rows.
+
+    Raises:
+        SpecError: a spec has problems.
+        StoreError: the store cannot be read, or does not have the experiment.
+    """
+    shared = SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds)
+    return read_predictions(targets, shared)
 
 
 def _paths(specs: Sequence[SpecPath]) -> list[Path]:

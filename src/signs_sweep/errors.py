@@ -73,15 +73,17 @@ class DivergedError(TrainingError):
 
     Attributes:
         epoch: the first epoch (1-based) whose loss is not finite.
+        chance: the accuracy of guessing.
     """
 
-    def __init__(self, epoch: int, loss: float) -> None:
+    def __init__(self, epoch: int, loss: float, chance: float) -> None:
         super().__init__(
             f"diverged: the loss became {loss} in epoch {epoch}. "
             "Try a smaller learning_rate, or check the data for extreme values."
         )
         self.epoch = epoch
         self.loss = loss
+        self.chance = chance
 
-    def __reduce__(self) -> tuple[type["DivergedError"], tuple[int, float]]:
-        return DivergedError, (self.epoch, self.loss)
+    def __reduce__(self) -> tuple[type["DivergedError"], tuple[int, float, float]]:
+        return DivergedError, (self.epoch, self.loss, self.chance)

@@ -1,9 +1,14 @@
 """The sentence that answers the question of an experiment."""
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
 from signs_sweep.analysis.answer import answer
-from signs_sweep.analysis.settings import baselines_of, settings_of
+from signs_sweep.analysis.settings import declared_baselines, settings_of
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.domain import Parameters, Result, Row, State
+from signs_sweep.domain import Parameters, Result, Row, State, VerdictRule
 
 
 def row(
@@ -23,65 +28,97 @@ def row(
     )
 
 
-def test_the_best_setting_is_compared_with_the_baseline() -> None:
-    text = answer([row(0.0, 0.5, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.25)])
-    assert text == (
-        "Best of 3 by test accuracy: l2=0.1, 0.7500 (one seed), +0.2500 against the baseline l2=0. "
-        "One seed cannot rule out chance: write `seeds: 10` in the spec."
+def rows_of(l2: float, *scores: float | None, **more: object) -> list[Row]:
+    return [row(l2, score, seed=seed, baseline=0.0, **more) for seed, score in enumerate(scores)]
+
+
+def test_one_seed_is_never_a_verdict_and_the_number_needed_is_given() -> None:
+    rows = [row(0.0, 0.5, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.25, baseline=0.0)]
+    assert answer(rows) == (
+        "Compared with the baseline, l2=0, with test accuracy 0.5000 (one seed): l2=0.1 is "
+        "undecided (+0.2500); l2=1 is undecided (-0.2500). A verdict needs at least 9 seeds: add "
+        "--seeds 9."
     )
 
 
-def test_a_baseline_that_is_best_is_compared_with_the_next() -> None:
-    text = answer([row(0.0, 0.75, baseline=0.0), row(0.1, 0.5, baseline=0.0)])
-    assert text is not None
-    assert "the baseline l2=0, 0.7500 (one seed), +0.2500 against the next best, l2=0.1" in text
+def test_a_clear_difference_has_its_interval_and_the_seeds_that_decided_it() -> None:
+    better = rows_of(0.1, *(0.6 + seed / 100 for seed in range(8)))
+    assert answer(rows_of(0.0, *[0.5] * 8) + better) == (
+        "Compared with the baseline, l2=0, with test accuracy 0.5000 (mean over 8 seeds): l2=0.1 "
+        "is better (+0.1350, +0.1000 to +0.1700, decided after 7 seeds)."
+    )
 
 
-def test_without_a_baseline_the_best_is_compared_with_the_next() -> None:
-    text = answer([row(0.0, 0.25), row(0.1, 0.75), row(1.0, 0.5)])
-    assert text is not None
-    assert "l2=0.1, 0.7500 (one seed), +0.2500 against the next best, l2=1." in text
-
-
-def test_several_seeds_give_an_interval() -> None:
-    rows = [row(0.0, 0.50, seed=0), row(0.0, 0.52, seed=1), row(0.0, 0.51, seed=2)]
-    rows += [row(0.1, 0.70, seed=0), row(0.1, 0.72, seed=1), row(0.1, 0.72, seed=2)]
+def test_without_a_baseline_settings_are_compared_with_the_best_mean() -> None:
+    rows = [row(0.0, 0.25), row(0.1, 0.75), row(1.0, 0.5)]
     text = answer(rows)
     assert text is not None
-    assert "l2=0.1, 0.7133 (mean over 3 seeds), +0.2033 against the next best, l2=0 (3" in text
-    assert "chance" not in text
-    rows[-1] = row(0.1, 0.1, seed=2)
-    rows[-2] = row(0.1, 0.9, seed=1)
-    unclear = answer(rows)
-    assert unclear is not None
-    assert unclear.endswith("This may be chance.")
+    assert text.startswith(
+        "Compared with the best mean, l2=0.1, with test accuracy 0.7500 (one seed): l2=1 is "
+        "undecided (-0.2500); l2=0 is undecided (-0.5000)."
+    )
 
 
 def test_settings_without_a_common_seed_are_not_subtracted() -> None:
-    text = answer([row(0.0, 0.5, seed=0), row(0.1, 0.75, seed=1)])
+    rows = [row(0.0, 0.5, seed=0, baseline=0.0), row(0.1, 0.75, seed=1, baseline=0.0)]
+    assert answer(rows) == (
+        "A verdict needs finished runs of two settings with the same seeds. By test accuracy: "
+        "l2=0 0.5000 (one seed), l2=0.1 0.7500 (one seed)."
+    )
+
+
+def test_a_missing_seed_before_others_is_named() -> None:
+    text = answer(rows_of(0.0, *[0.5] * 9) + rows_of(0.1, 0.6, None, *[0.6] * 7))
     assert text is not None
-    assert "shares no seed with the next best, l2=0: 0.5000 (one seed)" in text
-    assert "+0.25" not in text
+    assert text.endswith("A verdict needs every seed in order; missing: the pair of seeds 1, 0.")
 
 
-def test_a_single_seed_that_both_have_finished_is_mentioned() -> None:
-    rows = [row(0.0, 0.50, seed=0), row(0.0, None, seed=1), row(0.1, 0.7, seed=0)]
-    text = answer([*rows, row(0.1, 0.72, seed=1)])
+def test_many_settings_are_listed_by_verdict() -> None:
+    rows = rows_of(0.0, *[0.5] * 12)
+    for number in range(1, 10):
+        rows += rows_of(float(number), *(0.6 + (seed + number) / 100 for seed in range(12)))
+    text = answer(rows)
     assert text is not None
-    assert text.endswith("with the only seed that both have finished. This may be chance.")
+    assert text.endswith(": 9 better (l2=9, l2=8, l2=7, l2=6, ...).")
 
 
-def test_an_interval_without_width_is_not_certainty() -> None:
-    rows = [row(0.0, 0.25, seed=seed) for seed in range(3)]
-    text = answer([*rows, *(row(0.1, 0.75, seed=seed) for seed in range(3))])
+def test_each_setting_names_its_baseline_if_there_are_several() -> None:
+    rows = rows_of(0.0, *[0.5] * 8) + rows_of(0.1, *[0.6] * 8)
+    rows += [
+        replace(
+            each,
+            run_id=f"{each.run_id}-low",
+            baseline=f"{each.baseline}-low",
+            parameters=replace(each.parameters, keep_prob=0.8),
+        )
+        for each in rows
+    ]
+    text = answer(rows)
     assert text is not None
-    assert text.endswith("with each of the 3 seeds. So few seeds may agree by chance.")
-    assert "interval" not in text
+    assert text.startswith("By test accuracy: l2=0.1 keep_prob=1 is undecided against l2=0 ")
 
 
-def test_equal_settings_are_equally_good() -> None:
-    text = answer([row(0.0, 0.5), row(0.1, 0.75), row(1.0, 0.75)])
-    assert text == "l2=0.1 and l2=1 are equally good by test accuracy: 0.7500 (one seed)."
+def test_runs_that_diverged_are_named() -> None:
+    diverged = row(0.1, None, seed=1, baseline=0.0, chance=1 / 6)
+    text = answer([*rows_of(0.0, 0.5, 0.5), *rows_of(0.1, 0.6), diverged])
+    assert text is not None
+    assert text.endswith("l2=0.1 seeds 1, 0 diverged and counts as chance.")
+
+
+def test_settings_that_fail_to_learn_more_often_are_named() -> None:
+    text = answer(rows_of(0.0, *[0.5] * 12) + rows_of(0.1, *[1 / 6] * 12, guessing_since=1))
+    assert text is not None
+    assert text.endswith("l2=0.1 fails to learn more often than l2=0 (12 of 12 seeds, against 0).")
+
+
+def test_the_metric_of_the_rule_is_compared() -> None:
+    rows = [
+        row(0.0, 0.9, baseline=0.0, metrics={"test_loss": 1.0}),
+        row(0.1, 0.1, baseline=0.0, metrics={"test_loss": 0.5}),
+    ]
+    text = answer(rows, VerdictRule(metric="test_loss"))
+    assert text is not None
+    assert "with test loss 1.0000 (one seed): l2=0.1 is undecided (-0.5000)" in text
 
 
 def test_one_setting_over_several_seeds_gets_its_spread() -> None:
@@ -99,10 +136,6 @@ def test_failed_runs_are_ignored() -> None:
     assert (
         alone == "Of 2 settings, only l2=0.1 has a finished run: test accuracy 0.7500 (one seed)."
     )
-    rows = [row(0.0, None, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.5, baseline=0.0)]
-    text = answer(rows)
-    assert text is not None
-    assert text.endswith("There is no finished run of the baseline l2=0.")
 
 
 def test_held_out_samples_decide_where_all_runs_have_them() -> None:
@@ -112,16 +145,16 @@ def test_held_out_samples_decide_where_all_runs_have_them() -> None:
     ]
     text = answer(rows)
     assert text is not None
-    assert text.startswith("Best of 2 by validation accuracy: l2=0.1, 0.7500")
+    assert "the best mean, l2=0.1, with validation accuracy 0.7500" in text
     mixed = answer([rows[0], row(0.1, 0.1)])
     assert mixed is not None
-    assert mixed.startswith("Best of 2 by test accuracy: l2=0, 0.9000")
+    assert "the best mean, l2=0, with test accuracy 0.9000" in mixed
 
 
 def test_a_labelled_setting_is_called_by_its_label() -> None:
     text = answer([row(0.0, 0.5, label="m3"), row(0.1, 0.75, label="m4")])
     assert text is not None
-    assert "Best of 2 by test accuracy: m4, 0.7500" in text
+    assert "the best mean, m4, with test accuracy 0.7500 (one seed): m3 is" in text
 
 
 def test_the_table_of_settings_has_means_deviations_and_paired_differences() -> None:
@@ -129,11 +162,23 @@ def test_the_table_of_settings_has_means_deviations_and_paired_differences() -> 
     rows += [row(0.1, 0.5, seed=0, baseline=0.0), row(0.1, 0.9, seed=1, baseline=0.0)]
     table = build_settings(rows)
     assert list(table.index) == [1, 2]
-    assert table["runs"].tolist() == [2, 2]
-    assert table["test_accuracy"].tolist() == [0.5, 0.7]
+    assert table["seeds"].tolist() == [2, 2]
+    assert table["metric"].tolist() == ["test_accuracy"] * 2
+    assert table["mean"].tolist() == table["test_accuracy"].tolist() == [0.5, 0.7]
+    assert table["worst"].tolist() == [0.4, 0.5]
+    assert table["best"].tolist() == [0.6, 0.9]
     assert table["is_baseline"].tolist() == [True, False]
-    assert table.loc[2, "difference"] == 0.2
-    assert table.loc[2, "difference_low"] < 0 < table.loc[2, "difference_high"]
+    assert table["baseline"].isna().tolist() == [True, False]
+    second = table.loc[2]
+    assert (second["baseline"], second["verdict"], second["failing"]) == (
+        *("l2=0", "undecided"),
+        "undecided",
+    )
+    assert second["difference"] == pytest.approx(0.2)
+    assert second["effect_size"] == pytest.approx(0.2 / (0.1 * 2**0.5))
+    assert second["t_low"] < 0 < second["t_high"]
+    assert (second["pairs"], second["won"], second["sign_flip_p"]) == (2, 1, 0.5)
+    assert second["difference_low"] is None or np.isnan(second["difference_low"])
     assert "hidden" not in table
 
 
@@ -153,7 +198,7 @@ def test_a_network_that_differs_is_a_column_and_another_setting() -> None:
     assert len(settings_of(rows)) == 2
     text = answer(rows)
     assert text is not None
-    assert "hidden=[50], 0.9000" in text
+    assert "hidden=[50], with test accuracy 0.9000" in text
 
 
 def of_version(version: int, one: Row) -> Row:
@@ -181,11 +226,32 @@ def test_versions_of_the_training_are_never_one_setting_nor_subtracted() -> None
     means = build_settings(rows)
     assert means["version"].tolist() == [1, 1, 2, 2, 1, 2]
     assert means["test_accuracy"].round(9).tolist() == [0.15, 0.45, 0.5, 0.8, 0.3, 0.6]
-    assert means["difference"].fillna(none).round(9).tolist() == [0, 0.3, 0, 0.4, 0, none]
+    assert means["difference"].fillna(none).round(9).tolist() == [none, 0.3, none, 0.4, none, none]
     assert build_settings(rows, sort="version")["version"].tolist() == [1, 1, 1, 2, 2, 2]
     only_old = [row for row in rows if row.version == 1]
     assert "version" not in build_table(only_old)
     assert "version" not in build_settings(only_old)
+
+
+@pytest.mark.parametrize("change", [{"data": "cdef"}, {"validation": 0.2}])
+def test_data_and_validation_shares_are_never_one_setting_nor_subtracted(
+    change: dict[str, object],
+) -> None:
+    """The second half has no baseline, and the seeds of the first."""
+    rows = [
+        *(row(0.0, 0.5, seed=0, baseline=0.0), row(0.0, 0.5, seed=1, baseline=0.0)),
+        *(row(0.1, 0.7, seed=0, baseline=0.0), row(0.1, 0.8, seed=1, baseline=0.0)),
+    ]
+    others = [
+        replace(one, run_id=f"other {one.run_id}", baseline=f"other {one.baseline}", **change)
+        for one in rows[2:]
+    ]
+    assert not {"data", "validation"} & {*build_table(rows), *build_settings(rows)}
+    (name,) = change
+    assert len(set(build_table(rows + others)[name])) == 2
+    means = build_settings(rows + others)
+    assert means["test_accuracy"].round(9).tolist() == [0.5, 0.75, 0.75]
+    assert means["difference"].fillna(-1.0).round(9).tolist() == [-1.0, 0.25, -1.0]
 
 
 def test_a_new_run_that_an_older_version_has_finished_is_marked() -> None:
@@ -202,10 +268,10 @@ def vars_of(one: Row) -> dict[str, object]:
 def test_a_run_that_only_guesses_is_marked_in_both_tables() -> None:
     rows = [row(0.0, 0.5), row(0.1, 0.2, guessing_since=3)]
     assert build_table(rows)["guessing_since"].tolist()[1] == 3
-    assert build_settings(rows)["guessing"].tolist() == [0, 1]
+    assert build_settings(rows)["failed"].tolist() == [0, 1]
     assert "guessing_since" not in build_table(rows[:1])
 
 
 def test_a_baseline_that_is_not_among_the_runs_is_none() -> None:
     settings = settings_of([row(0.1, 0.5, baseline=0.0)])
-    assert baselines_of(settings) == [None]
+    assert declared_baselines(settings) == [None]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from signs_sweep.analysis.table import build_table
-from signs_sweep.cli.tables import comparison_text, outcome_text
+from signs_sweep.cli.tables import View, comparison_text, outcome_text
 from signs_sweep.commands.options import Format
 from signs_sweep.domain import Parameters, Result, Row, State
 
@@ -30,11 +30,12 @@ ROWS = [
 
 
 def outcome(*rows: Row, cached: tuple[str, ...] = ()) -> SimpleNamespace:
-    return SimpleNamespace(rows=list(rows), table=build_table(rows), cached=frozenset(cached))
+    table = build_table(rows)
+    return SimpleNamespace(rows=list(rows), rules={}, table=table, cached=frozenset(cached))
 
 
-def compared(form: Format, width: int | None = None, *, means: bool = False) -> str:
-    return comparison_text(ROWS, form, width, sort=None, metrics=(), means=means)
+def compared(form: Format, width: int | None = None, **more) -> str:
+    return comparison_text(ROWS, {}, View(form, **more), width)
 
 
 def test_the_end_of_a_sweep_has_seeds_baseline_times_and_remarks() -> None:
@@ -48,16 +49,17 @@ def test_the_end_of_a_sweep_has_seeds_baseline_times_and_remarks() -> None:
         "  0.01   1, 0                                            9  failed",
     ]
     title, header, *lines = means.splitlines()
-    assert title == "means over seeds"
-    titles = "l2 runs loss train test \u00b1 test vs baseline 95% interval guessing"
+    assert title == "over seeds"
+    titles = "l2 seeds test \u00b1 worst best failed loss train vs baseline interval won verdict"
     assert " ".join(header.split()) == titles
     assert [line.split()[:2] for line in lines] == [["0", "2"], ["0.01", "1"]]
+    assert lines[1].endswith("+0.2500                1 of 1  undecided")
 
 
 def test_seeds_that_are_the_same_in_all_runs_are_left_out() -> None:
     text = outcome_text(outcome(ROWS[0], ROWS[2]), None)
     assert "seeds" not in text
-    assert "means" not in text
+    assert "over seeds" not in text
 
 
 @pytest.mark.parametrize("width", range(60, 100, 5))
@@ -74,13 +76,38 @@ def test_formats_for_programs_keep_all_digits_and_columns() -> None:
     assert rows[1]["guessing_since"] == 3
     assert rows[3]["seconds"] is None
     assert compared(Format.CSV).splitlines()[3].startswith("run-0.01-0,0.01,0,0,FINISHED,")
-    assert "means" not in compared(Format.CSV)
+    assert "verdict" not in compared(Format.CSV)
 
 
 def test_markdown_has_both_tables_or_only_the_means() -> None:
-    runs, means = compared(Format.MD).split("\nMeans over seeds:\n\n")
+    runs, means = compared(Format.MD).split("\nOver seeds:\n\n")
     assert runs.splitlines()[:2] == [
         "| run | l2 | seeds | state | loss | train | test | vs baseline | epochs | time | remark |",
         "| --- " * 11 + "|",
     ]
-    assert compared(Format.MD, means=True) == means
+    assert compared(Format.MD, by="setting") == means
+
+
+NAMES = (
+    *("setting", "l2", "seeds", "metric", "mean", "deviation", "worst", "best", "failed"),
+    *("loss", "final_train_accuracy", "test_accuracy", "is_baseline", "baseline", "pairs"),
+    *("difference", "difference_low", "difference_high", "won", "verdict", "usually"),
+    *("on_average", "decided_after", "more_seeds", "evidence", "threshold", "failing"),
+    *("baseline_failed", "t_low", "t_high", "sign_flip_p", "effect_size", "mcnemar_p"),
+)
+
+
+def test_the_names_in_json_are_stable() -> None:
+    of_baseline, other = json.loads(compared(Format.JSON, by="setting"))
+    assert tuple(of_baseline) == tuple(other) == NAMES
+    assert of_baseline["verdict"] is None
+    assert (other["verdict"], other["won"], other["difference"]) == ("undecided", 1, 0.25)
+    assert of_baseline["failed"] == 1
+
+
+def test_statistics_for_a_single_look_are_shown_only_on_request() -> None:
+    short = compared(Format.TABLE, by="setting")
+    detail = compared(Format.TABLE, by="setting", has_detail=True, mcnemar=lambda *_: 0.125)
+    assert "sign-flip p" not in short
+    assert "valid for a single look" in detail
+    assert "0.125" in detail

@@ -23,11 +23,13 @@ OPTIONS = {field.name: field.default for field in fields(Options)}
 
 def test_type_checkers_know_every_option() -> None:
     types = get_type_hints(Options)
-    assert types.pop("force") is bool  # A keyword of `run` only.
+    # Keywords of `run` only.
+    assert types.pop("force") is bool
+    assert types.pop("budget") == float | None
     assert get_type_hints(Keywords) == types
 
 
-@pytest.mark.parametrize(("command", "left_out"), [("run", set()), ("search", {"force"})])
+@pytest.mark.parametrize(("command", "left_out"), [("run", set()), ("search", {"force", "budget"})])
 def test_python_and_the_command_line_have_the_same_options(command: str, left_out: set) -> None:
     of_command = {
         param.name: param.default

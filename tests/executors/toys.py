@@ -3,6 +3,7 @@
 The `data` of a run decides what a toy does.
 """
 
+import math
 import os
 import signal
 import sys
@@ -24,7 +25,7 @@ from signs_sweep.domain import (
     Started,
     Stopped,
 )
-from signs_sweep.errors import TrainingError
+from signs_sweep.errors import DivergedError, TrainingError
 from signs_sweep.protocols import Executor
 
 LARGE_MODEL = bytes(range(256)) * 8192
@@ -99,6 +100,7 @@ class KeepingTrainer(ToyTrainer):
 _ERRORS = {
     "bug": ZeroDivisionError("a bug in epoch 1"),
     "known problem": TrainingError("this cannot be trained. Use other data."),
+    "divergence": DivergedError(2, math.inf, 0.25),
     "no memory": MemoryError(),
 }
 

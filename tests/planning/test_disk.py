@@ -16,6 +16,7 @@ from signs_sweep.domain import (
     Dense,
     Finished,
     Parameters,
+    Predictions,
     Progress,
     Result,
     Run,
@@ -26,6 +27,7 @@ from signs_sweep.planning.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs
 from signs_sweep.project import FileCheckpoints
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowTracker
+from signs_sweep.tracking.mlflow.predictions import predictions_file
 from trials import make_trial
 
 LABELS = np.arange(6)
@@ -74,6 +76,28 @@ def test_validation_and_epochs_and_runs_take_more() -> None:
     assert bytes_of_runs([RUN, BUILT], DATASETS, {}) == (size(), True)
     elsewhere, _ = bytes_of_runs([RUN], DATASETS, {}, has_database=False)
     assert size() - elsewhere == RUN.parameters.epochs * 2 * 245
+
+
+def test_the_estimate_has_what_the_predictions_take() -> None:
+    """Those of a trained network are compressed a little more than these."""
+    draws = np.random.default_rng(0)
+
+    def predictions(count: int, labels: np.ndarray) -> Predictions:
+        outputs = np.exp(draws.normal(size=(count, 6)))
+        probabilities = (outputs / outputs.sum(axis=1, keepdims=True)).astype(np.float32)
+        return Predictions(np.sort(draws.permutation(1080)[:count]), labels[:count], probabilities)
+
+    labels = draws.integers(0, 6, 1080)
+    train, test = np.zeros((1080, 64, 64, 3), np.uint8), np.zeros((120, 64, 64, 3), np.uint8)
+    larger = replace(DATASET, train_images=train, train_labels=labels, test_images=test)
+    larger = replace(larger, test_labels=labels[:120])
+    sizes = [bytes_of_runs([RUN], {RUN.data: data}, {})[0] for data in (DATASET, larger)]
+    kept = predictions_file({"test": predictions(120, labels)})
+    assert sizes[1] - sizes[0] == pytest.approx(len(kept), rel=0.2)
+    held_out = replace(RUN, parameters=replace(RUN.parameters, epochs=0), validation=0.2)
+    sizes = [bytes_of_runs([held_out], {RUN.data: data}, {})[0] for data in (DATASET, larger)]
+    both = {"validation": predictions(216, labels), "test": predictions(120, labels)}
+    assert sizes[1] - sizes[0] == pytest.approx(len(predictions_file(both)), rel=0.1)
 
 
 def test_the_size_of_a_users_model_is_known_once_it_has_a_checkpoint(

@@ -148,6 +148,15 @@ def test_an_error_that_says_what_to_do_fails_the_run_without_traceback(
     )
 
 
+def test_the_failure_of_a_run_that_diverged_has_the_accuracy_of_guessing(
+    make_executor: MakeExecutor,
+) -> None:
+    failure = toys.train(make_executor(), toys.toy_run("divergence"))[-1]
+    assert isinstance(failure, Failed)
+    assert failure.chance == 0.25
+    assert failure.message.startswith("diverged: the loss became inf in epoch 2.")
+
+
 def test_a_run_after_a_failed_one_is_trained(make_executor: MakeExecutor) -> None:
     executor = make_executor()
     assert isinstance(toys.train(executor, toys.toy_run("bug"))[-1], Failed)

@@ -45,6 +45,7 @@ FINDINGS = Findings(
 )
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
 FINISHED = replace(finished(RUN), guessing_since=2)
+DIVERGED = replace(failed(RUN, "it diverged"), chance=1 / 3)
 
 
 @pytest.fixture(
@@ -208,7 +209,8 @@ def test_recording_an_end_twice_changes_nothing(make_tracker, make_index) -> Non
 @pytest.mark.parametrize(
     ("event", "state"),
     [
-        (Failed(RUN.run_id, 1_700_000_009.0, "it diverged", "a trace"), State.FAILED),
+        (Failed(RUN.run_id, 1_700_000_009.0, "it broke", "a trace"), State.FAILED),
+        (DIVERGED, State.FAILED),
         (stopped(RUN), State.KILLED),
     ],
 )
@@ -224,7 +226,8 @@ def test_the_event_that_ends_a_run_decides_its_state(
     assert result.state is state
     assert result.epochs == 2
     assert result.metrics["loss"] == 0.5
-    assert result.message == ("it diverged" if state is State.FAILED else None)
+    assert result.message == getattr(event, "message", None)
+    assert result.chance == getattr(event, "chance", None)
 
 
 def test_what_has_not_ended_is_killed_by_close(make_tracker, make_index) -> None:
@@ -235,18 +238,28 @@ def test_what_has_not_ended_is_killed_by_close(make_tracker, make_index) -> None
     assert make_index().find()[RUN.run_id].state is State.KILLED
 
 
-def test_a_finished_record_wins_over_a_later_one_that_is_not(make_tracker, make_index) -> None:
-    first = make_tracker()
-    begin(first)
-    first.record(progress(RUN, 1, 4))
-    first.record(FINISHED)
-    first.close(State.FINISHED, {})
-    second = make_tracker()
-    begin(second)
-    second.record(progress(RUN, 1, 1))
-    second.close(State.KILLED, {})
+@pytest.mark.parametrize(
+    ("earlier", "later", "kept"),
+    [
+        (FINISHED, stopped(RUN), FINISHED),
+        (FINISHED, DIVERGED, FINISHED),
+        (DIVERGED, stopped(RUN), DIVERGED),
+        (DIVERGED, FINISHED, FINISHED),
+        (failed(RUN), stopped(RUN), stopped(RUN)),
+    ],
+)
+def test_of_several_records_a_finished_one_counts_then_a_diverged_one_then_the_latest(
+    make_tracker, make_index, earlier, later, kept
+) -> None:
+    for count, end in enumerate((earlier, later), start=1):
+        tracker = make_tracker()
+        begin(tracker)
+        tracker.record(progress(RUN, 1, count))
+        tracker.record(end)
+        tracker.close(State.FAILED, {})
     result = make_index().find()[RUN.run_id]
-    assert (result.state, result.epochs) == (State.FINISHED, 4)
+    assert result.epochs == (1 if kept is earlier else 2)
+    assert (result.state.is_finished, result.has_diverged) == (kept is FINISHED, kept is DIVERGED)
 
 
 def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(
@@ -255,7 +268,7 @@ def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(
     tracker = make_tracker()
     begin(tracker)
     tracker.record(progress(RUN, 1, 3))
-    tracker.record(failed(RUN, "its process died"))
+    tracker.record(DIVERGED)
     tracker.close(State.FAILED, {})
     location = make_index().find()[RUN.run_id].location
 
@@ -276,6 +289,7 @@ def test_an_unfinished_record_is_continued_and_holds_every_epoch_once(
     assert result.location == location
     assert result.state is State.FINISHED
     assert result.message is None
+    assert result.chance is None
     assert result.epochs == 4
     assert result.metrics["loss"] == 0.25
     assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]

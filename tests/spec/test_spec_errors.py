@@ -3,7 +3,8 @@
 import pytest
 
 NAMES = (
-    "base, baseline, cases, data, description, grid, model, name, search, seeds, validation, zip"
+    "base, baseline, cases, data, description, grid, model, name, search, seeds, validation, "
+    "verdict, zip"
 )
 WHOLE = "a whole number from 1 to 10,000,000"
 

@@ -14,13 +14,13 @@ from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 SCHEMA = json.loads(schema_json())
 TOP = (
     *("name", "description", "data", "validation", "model", "base", "grid", "zip", "cases"),
-    *("seeds", "baseline", "search"),
+    *("seeds", "baseline", "verdict", "search"),
 )
 KEYWORDS = {
     *("$schema", "$defs", "$ref", "type", "title", "description", "default", "properties", "items"),
     *("required", "additionalProperties", "minProperties", "anyOf", "oneOf", "pattern"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
-    *("minLength", "maxLength", "minItems", "maxItems", "enum"),
+    *("minLength", "maxLength", "minItems", "maxItems", "enum", "const"),
 }
 TYPES = {"object", "array", "string", "integer", "number", "boolean"}
 
@@ -100,13 +100,13 @@ def test_defaults_and_limits_are_those_of_the_code(name: str) -> None:
     assert node["description"].startswith(f"{entry.meaning}: a ")
 
 
-def test_data_model_and_seeds_have_two_forms() -> None:
+def test_data_model_and_seeds_have_several_forms() -> None:
     data, model, seeds = (
         SCHEMA["properties"][name]["oneOf"] for name in ("data", "model", "seeds")
     )
     assert [list(resolved(form)["properties"]) for form in model] == [["hidden"], ["build"]]
     assert [resolved(form)["type"] for form in data] == ["string", "object"]
-    assert [resolved(form)["type"] for form in seeds] == ["integer", "array"]
+    assert [resolved(form)["type"] for form in seeds] == ["integer", "array", "object"]
     assert list(resolved(seeds[1]["items"])["properties"]) == list(SEED_NAMES)
 
 

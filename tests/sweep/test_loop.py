@@ -149,15 +149,15 @@ def test_a_run_that_trials_share_is_trained_once_and_reported_to_each() -> None:
 
 def test_a_failure_ends_its_own_run_and_the_others_continue() -> None:
     def fail(run: Run) -> Event:
-        return failed(run, "diverged")
+        return replace(failed(run, "diverged"), chance=1 / 6)
 
     scheduler = Recording([make_trial(1, 0.1), make_trial(2, 0.2)])
     sweep, tracker = make_sweep(scheduler, ToyExecutor(1, {0.1: fail}))
     sweep.run()
     assert scheduler.tells == [(1, [State.FAILED]), (2, [State.FINISHED])]
-    assert sweep.results[make_run(0.1).run_id].message == "diverged"
-    assert sweep.results[make_run(0.1).run_id].epochs == 2
-    assert tracker.find()[make_run(0.1).run_id].state is State.FAILED
+    result = sweep.results[make_run(0.1).run_id]
+    assert (result.message, result.epochs, result.chance) == ("diverged", 2, 1 / 6)
+    assert tracker.find()[make_run(0.1).run_id].has_diverged
 
 
 def test_a_run_that_the_scheduler_drops_is_stopped() -> None:
@@ -519,6 +519,26 @@ def test_a_run_that_was_trained_and_not_tested_is_tested_if_a_trial_requires_it(
     make_sweep(scheduler, executor, recovery=recovery)[0].run()
     assert executor.tested == ([True] if is_tested else [])
     assert scheduler.tells == [(1, [State.FINISHED])]
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+@pytest.mark.parametrize("chance", [1 / 6, None])
+def test_a_failed_run_of_another_sweep_is_trained_unless_it_diverged(
+    chance: float | None, purpose: Purpose
+) -> None:
+    run = make_run(0.1)
+    earlier = Result(run.run_id, State.FAILED, message="it broke", chance=chance)
+    recovery = Recovery(MemoryCheckpoints(), NoClaims(), lambda _: earlier)
+    scheduler, executor = Recording([trials.make_trial(run, purpose=purpose)]), ToyExecutor(1)
+    sweep, tracker = make_sweep(scheduler, executor, recovery=recovery)
+    sweep.run()
+    if chance is None:
+        assert scheduler.tells == [(1, [State.FINISHED])]
+    else:
+        assert scheduler.tells == [(1, [State.FAILED])]
+        assert sweep.results == {run.run_id: earlier}
+        assert not executor.submitted
+        assert not tracker.started
 
 
 def test_every_trial_ends_however_often_points_are_repeated() -> None:

@@ -17,6 +17,7 @@ from signs_sweep.domain import (
     Failed,
     Finished,
     Parameters,
+    Predictions,
     Progress,
     Retried,
     Run,
@@ -58,13 +59,14 @@ def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
     built = Run(
         Parameters(), Built("networks:cnn", (("units", (1, 2)), ("rate", 0.5)), "f"), 0.2, "d"
     )
+    test = Predictions(np.array([0, 1]), np.array([1, 0]), np.array([[0.1, 0.9]] * 2, np.float32))
     calls = [
         ("open", ((SWEEP,), {"data": DATASET})),
         ("start", (make_trial(built, RUNS[0], number=2, label="m3"), built, None)),
         ("record", (Started("r", 1, 2.5, {"python": "3"}),)),
         ("record", (Progress("r", 1, {"loss": np.array([np.nan, np.inf])}, np.array([5, 6])),)),
-        ("record", (finished(RUNS[0]),)),
-        ("record", (Failed("r", 1.0, "why", "where", is_crash=True),)),
+        ("record", (replace(finished(RUNS[0]), predictions={"test": test}),)),
+        ("record", (Failed("r", 1.0, "why", "where", is_crash=True, chance=1 / 3),)),
         ("record", (Stopped("r", 1.0),)),
         ("close", (State.KILLED, {"toy": "a,b\n"}, None)),
         ("end_trial", (END,)),
@@ -88,6 +90,10 @@ def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
     assert end.model == b"\x00model"
     assert end.confusion.dtype == np.int64
     assert end.confusion.tolist() == [[3, 1], [2, 4]]
+    assert end.predictions["test"].images.tolist() == [0, 1]
+    assert end.predictions["test"].labels.tolist() == [1, 0]
+    assert end.predictions["test"].probabilities.dtype == np.float32
+    assert np.array_equal(end.predictions["test"].probabilities, test.probabilities)
 
 
 @pytest.mark.parametrize("content", ['{"no": 1}\n', "nonsense\n", '["record", [{"Popen": []}]]\n'])

@@ -1,5 +1,6 @@
 """Details of MLflow: names, steps, artifacts, the model, and errors."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from signs_sweep.domain import (
     Failed,
     Finished,
     Parameters,
+    Predictions,
     Progress,
     Run,
     Started,
@@ -29,8 +31,9 @@ from signs_sweep.searching.study.storage import open_study
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect
-from signs_sweep.tracking.mlflow.file import read_records
-from signs_sweep.tracking.mlflow.found import ask_for_records
+from signs_sweep.tracking.mlflow.file import artifact_folders, read_curves, read_records
+from signs_sweep.tracking.mlflow.found import ask_for_curves, ask_for_records
+from signs_sweep.tracking.mlflow.predictions import PREDICTIONS
 from trials import make_trial
 
 pytestmark = pytest.mark.slow
@@ -38,6 +41,12 @@ pytestmark = pytest.mark.slow
 RUN = Run(Parameters(epochs=30, l2=0.01, global_seed=3), Dense((5,)), 0.0, "abcd")
 BROKEN = Run(Parameters(epochs=30, l2=0.1, global_seed=3), Dense((5,)), 0.0, "abcd")
 SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "2 runs\n", "toy data")
+PREDICTED = {
+    "validation": Predictions(
+        np.array([4, 7]), np.array([1, 0]), np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)
+    ),
+    "test": Predictions(np.array([0]), np.array([1]), np.array([[0.1, 0.9]], np.float32)),
+}
 DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
 
 ODD = 'it\'s 100% "odd"?#{x}[y]*;&~\\\n:b -é%20'
@@ -97,7 +106,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     model = (folder / "model.keras").read_bytes()
     final = {"final_train_accuracy": 0.9, "test_accuracy": 0.8}
     confusion = np.array([[3, 1], [2, 4]])
-    tracker.record(Finished(RUN.run_id, 1_700_000_040.0, 8.5, final, confusion, model, 1))
+    end = Finished(RUN.run_id, 1_700_000_040.0, 8.5, final, confusion, model, 1)
+    tracker.record(replace(end, predictions=PREDICTED))
     tracker.record(Failed(BROKEN.run_id, 1_700_000_041.0, "it diverged", "Traceback: here"))
     tracker.close(State.FAILED, {"toy": "a,b\n1,2\n"})
     return uri, folder
@@ -166,11 +176,11 @@ def test_epochs_are_steps_from_1_at_the_time_they_were_trained(store) -> None:
     ]
 
 
-def test_pictures_history_and_spec_are_artifacts(store) -> None:
+def test_pictures_history_predictions_and_spec_are_artifacts(store) -> None:
     client, run = record(store[0], RUN)
     names = {item.path for item in client.list_artifacts(run.info.run_id)}
-    expected = {"cost.png", "accuracy.png", "confusion.png", "history.csv", "spec.yaml", "model"}
-    assert names == expected
+    pictures = {"cost.png", "accuracy.png", "confusion.png"}
+    assert names == pictures | {"history.csv", "predictions.npz", "spec.yaml", "model"}
     history = Path(client.download_artifacts(run.info.run_id, "history.csv")).read_text()
     assert history.splitlines()[:2] == ["epoch,loss,accuracy", f"1,1.0,{1 / 30}"]
     assert len(history.splitlines()) == 31
@@ -244,6 +254,84 @@ def test_the_file_and_mlflow_give_the_same_records(store) -> None:
         asked = ask_for_records(connect(uri), uri, experiment)
         assert len(asked) == 2
         assert read_records(folder / "mlflow.db", uri, experiment) == asked
+
+
+def as_lists(curves) -> dict:
+    return {
+        location: {
+            name: (epochs.tolist(), values.tolist()) for name, (epochs, values) in of.items()
+        }
+        for location, of in curves.items()
+    }
+
+
+def test_the_file_and_mlflow_give_the_same_curves_each_epoch_once(store, tmp_path: Path) -> None:
+    folder = tmp_path / "copied"
+    folder.mkdir()
+    uri = f"sqlite:///{shutil.copy(store[1] / 'mlflow.db', folder)}"
+    index = MlflowIndex(uri)
+    locations = [result.location for result in index.find().values()]
+    broken = index.find()[BROKEN.run_id].location
+    for step, moment, value in ((1, 0, 9.0), (30, 2_000_000_000_000, 9.0), (31, 0, np.nan)):
+        connect(uri).log_metric(broken, "loss", value, moment, step)  # Two epochs a second time.
+    read = read_curves(folder / "mlflow.db", locations, ("loss", "val_loss"))
+    assert [values.tolist() for values in read[broken]["val_loss"]] == [[], []]
+    epochs, values = read[broken]["loss"]
+    assert (epochs.dtype, values.dtype) == (np.int64, np.float64)
+    assert epochs.tolist() == list(range(1, 32))
+    expected = [9.0, *(1 / epoch for epoch in range(2, 31)), np.nan]  # The first written counts.
+    np.testing.assert_array_equal(values, expected)
+    asked = ask_for_curves(connect(uri), locations, ("loss", "val_loss"))
+    np.testing.assert_equal(as_lists(asked), as_lists(read))
+    np.testing.assert_equal(as_lists(index.curves(locations, ("loss", "val_loss"))), as_lists(read))
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_predictions_are_read_as_they_were_recorded(
+    store, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], is_local: bool
+) -> None:
+    """From the folder of the artifacts, or through MLflow if that is elsewhere."""
+    uri, folder = store
+    index = MlflowIndex(uri)
+    found = {run_id: result.location for run_id, result in index.find().items()}
+    assert set(artifact_folders(folder / "mlflow.db", found.values())) == set(found.values())
+    if not is_local:
+        monkeypatch.setattr("signs_sweep.tracking.mlflow.index.artifact_folders", lambda *_: {})
+    read = index.predictions(found.values())
+    assert capfd.readouterr() == ("", "")
+    assert read.keys() == {found[RUN.run_id]}, "the other run failed"
+    assert read[found[RUN.run_id]].keys() == PREDICTED.keys()
+    for name, expected in PREDICTED.items():
+        of_set = read[found[RUN.run_id]][name]
+        for array in ("images", "labels", "probabilities"):
+            values = getattr(of_set, array)
+            assert values.dtype == getattr(expected, array).dtype
+            assert np.array_equal(values, getattr(expected, array))
+        assert of_set.predicted.tolist() == [[1], [1, 0]][name == "validation"]
+
+
+def test_curves_and_predictions_in_a_file_need_no_mlflow(store) -> None:
+    code = (
+        "import sys\nfrom signs_sweep.tracking import MlflowIndex\n"
+        "index = MlflowIndex(sys.argv[1])\n"
+        "places = [result.location for result in index.find().values()]\n"
+        "print(len(index.curves(places)), len(index.predictions(places)), 'mlflow' in sys.modules)"
+    )
+    assert python(code, store[0]) == "2 1 False\n"
+
+
+def test_damaged_predictions_are_an_error_that_names_the_run(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    tracker.start(make_trial(RUN), RUN)
+    tracker.record(replace(finished(RUN), predictions=PREDICTED))
+    tracker.close(State.FINISHED, {})
+    location = MlflowIndex(uri).find()[RUN.run_id].location
+    file = artifact_folders(tmp_path / "mlflow.db", [location])[location] / PREDICTIONS
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(StoreError, match=f"predictions.npz of the MLflow run {location} is dam"):
+        MlflowIndex(uri).predictions([location])
 
 
 def test_a_record_has_its_training_version_and_without_a_tag_the_first(

@@ -168,7 +168,10 @@ def test_what_is_kept_predicts_as_the_run_says(
     path.write_bytes(events[-1].model)
     data = source.load()
     scaled = data.test_images.astype(np.float32) / np.float32(255)
-    predicted = keras.saving.load_model(path).predict(scaled, verbose=0).argmax(axis=1)
+    expected = keras.saving.load_model(path).predict(scaled, verbose=0)
+    predicted = expected.argmax(axis=1)
+    recorded = events[-1].predictions["test"].probabilities
+    np.testing.assert_allclose(recorded, expected, rtol=0, atol=1e-6)
     assert (predicted == data.test_labels).mean() == events[-1].metrics["test_accuracy"]
 
 

@@ -170,7 +170,7 @@ def test_averages_are_those_that_fit_reports_with_the_penalty_in_val_loss_too() 
     for name, values in history.items():
         np.testing.assert_allclose(ours[name], values, rtol=LOSS_TOLERANCE, err_msg=name)
     penalty = parameters.l2 * float(loop.network.penalty(1.0))
-    without_penalty, _ = evaluate(loop.network, held_out)
+    without_penalty, *_ = evaluate(loop.network, held_out)
     assert penalty > 0.1
     assert ours["val_loss"][0] == pytest.approx(without_penalty + penalty, rel=LOSS_TOLERANCE)
 
@@ -193,11 +193,14 @@ def test_evaluation_is_that_of_keras_without_penalty(trained: DenseNetwork) -> N
     images = shown.images / np.float32(255)
     their_loss, their_accuracy = model.evaluate(images, shown.labels, verbose=0)
 
-    loss, predicted = evaluate(trained, shown)
+    loss, predicted, probabilities = evaluate(trained, shown)
 
     assert loss == pytest.approx(their_loss, rel=LOSS_TOLERANCE)
     assert np.mean(predicted == shown.labels) == pytest.approx(their_accuracy, abs=1e-6)
-    assert predicted.tolist() == model.predict(images, verbose=0).argmax(axis=1).tolist()
+    expected = model.predict(images, verbose=0)
+    assert predicted.tolist() == expected.argmax(axis=1).tolist()
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-6)
 
 
 def test_the_model_is_a_keras_file_of_ordinary_layers(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signs_sweep.data import DataSource
+from signs_sweep.data import DataSource, stratified_split
 from signs_sweep.domain import Checkpoint, Dense, Event, Finished, Parameters, Progress, Run
 from signs_sweep.errors import DataError, DivergedError
 from signs_sweep.trainer.dense import DenseNetwork
@@ -62,6 +62,8 @@ def bits(events: list[Event]) -> str:
         digest.update(name.encode() + values.tobytes())
     finished = events[-1]
     digest.update(repr(sorted(finished.metrics.items())).encode() + finished.confusion.tobytes())
+    for of_set in finished.predictions.values():
+        digest.update(of_set.images.tobytes() + of_set.probabilities.tobytes())
     for weight in weights(finished):
         digest.update(weight.tobytes())
     return digest.hexdigest()
@@ -125,6 +127,32 @@ class TestEvents:
         events = list(trainer.train(run_on(source, validation=0.2)))
         assert history(events).keys() == {"loss", "accuracy", "val_loss", "val_accuracy"}
         assert bits(events) != bits(list(trainer.train(run_on(source))))
+
+    def test_the_end_has_the_probabilities_of_the_images_that_were_not_trained_on(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        data, run = source.load(), run_on(source, validation=0.2)
+        *_, last, finished = trainer.train(run)
+        assert finished.predictions.keys() == {"validation", "test"}
+        held_out, test = finished.predictions["validation"], finished.predictions["test"]
+        assert held_out.images.tolist() == stratified_split(data.train_labels, 0.2)[1].tolist()
+        assert held_out.labels.tolist() == data.train_labels[held_out.images].tolist()
+        assert test.images.tolist() == list(range(30))
+        assert test.labels.tolist() == data.test_labels.tolist()
+        for of_set, accuracy in (
+            (held_out, last.metrics["val_accuracy"][-1]),
+            (test, finished.metrics["test_accuracy"]),
+        ):
+            assert of_set.probabilities.dtype == np.float32
+            np.testing.assert_allclose(of_set.probabilities.sum(axis=1), 1, rtol=1e-6)
+            assert (of_set.predicted == of_set.labels).mean() == pytest.approx(accuracy)
+
+    def test_a_run_that_is_not_tested_has_no_predictions_for_the_test_set(
+        self, source: DataSource, trainer: Trainer
+    ) -> None:
+        *_, searched = trainer.train(run_on(source, validation=0.2), is_tested=False)
+        assert searched.predictions.keys() == {"validation"}
+        assert list(trainer.train(run_on(source)))[-1].predictions.keys() == {"test"}
 
 
 class TestSameBits:
@@ -209,6 +237,9 @@ class TestBreakingOff:
             seen.extend(trainer.train(run))
         assert caught.value.epoch == 2
         assert f"in epoch {caught.value.epoch}" in str(caught.value)
+        assert caught.value.chance == 1 / 3
+        copy = pickle.loads(pickle.dumps(caught.value))
+        assert (str(copy), copy.epoch, copy.chance) == (str(caught.value), 2, 1 / 3)
         assert history(seen)["loss"].shape == (caught.value.epoch - 1,)
         assert all(np.isfinite(values).all() for values in history(seen).values())
 
@@ -216,8 +247,9 @@ class TestBreakingOff:
         self, source: DataSource, trainer: Trainer
     ) -> None:
         run = run_on(source, learning_rate=1e30, epochs=1, batch_size=60)
-        with pytest.raises(DivergedError, match="in epoch 1"):
+        with pytest.raises(DivergedError, match="in epoch 1") as caught:
             list(trainer.train(run))
+        assert caught.value.chance == 1 / 3
 
     def test_the_next_run_is_not_harmed(self, source: DataSource, trainer: Trainer) -> None:
         clean = bits(list(trainer.train(run_on(source))))

@@ -150,7 +150,7 @@ def test_an_experiment_with_both_versions_never_mixes_them(both) -> None:
         assert row["difference"] == pytest.approx(row["test_accuracy"] - scores[key])
         assert row["is_baseline"] == (row["l2"] == 0)
         settings[row["version"], row["l2"]].append(row)
-    done = both.run("compare", "reps", "--means", "--format", "csv")
+    done = both.run("compare", "reps", "--by", "setting", "--format", "csv")
     assert done.stderr == f"note: {BOTH}"
     means = list(csv.DictReader(io.StringIO(done.stdout)))
     assert len(means) == 4

@@ -1,6 +1,7 @@
 """`signs-sweep run` as a user runs it: real processes, real TensorFlow, a real store."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -13,7 +14,10 @@ import pytest
 from looking import PATIENCE, children, processes_in, recorded_bits, runs_in, wait_until
 
 import signs_sweep
+from signs_sweep.commands.comparing import find_runs
+from signs_sweep.commands.options import SeedOptions
 from signs_sweep.commands.store import Store
+from signs_sweep.errors import UsageError
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +50,40 @@ def test_what_is_finished_is_not_trained_again(finished) -> None:
     assert [line.split()[-1] for line in table.splitlines()[1:]] == ["cached"] * 4
     _, runs = children(finished)
     assert len(runs) == 4
+
+
+def test_a_run_of_a_spec_has_the_same_configuration_as_in_the_store(finished, monkeypatch) -> None:
+    finished.enter(monkeypatch)
+    of_spec, of_store = (find_runs([name], SeedOptions()).rows for name in ("toy.yaml", "toy"))
+    assert {row.run_id: row.params for row in of_spec} == {
+        row.run_id: row.params for row in of_store
+    }
+    assert len({row.data for row in of_spec}) == 1
+
+
+def test_validation_shares_of_an_experiment_are_separate_settings(project) -> None:
+    spec = (
+        "name: reps\nmodel: {hidden: [3]}\nbase: {epochs: 2, batch_size: 16}\n"
+        "grid: {l2: [0, 0.1]}\nseeds: 2\nbaseline: {l2: 0}\n"
+    )
+    for share in ("0", "0.25"):
+        project.write("reps.yaml", f"{spec}validation: {share}\n")
+        assert project.run("run", "reps.yaml", "--workers", "0").returncode == 0
+
+    def means(target: str) -> list[dict]:
+        done = project.run("compare", target, "--by", "setting", "--format", "json")
+        return json.loads(done.stdout)
+
+    of_both, of_last = means("reps"), means("reps.yaml")
+    assert [(row["validation"], row["runs"]) for row in of_both] == [
+        *((0.0, 2), (0.0, 2), (0.25, 2), (0.25, 2))
+    ]
+    accuracies = [row["test_accuracy"] for row in of_both]
+    assert accuracies[2:] == [row["test_accuracy"] for row in of_last]
+    for baseline, other in ((0, 1), (2, 3)):
+        assert of_both[baseline]["is_baseline"]
+        gain = accuracies[other] - accuracies[baseline]
+        assert of_both[other]["difference"] == pytest.approx(gain)
 
 
 def test_the_table_is_the_same_from_the_store_as_from_the_run(finished) -> None:
@@ -112,6 +150,23 @@ def test_parameters_metrics_tags_and_artifacts_are_in_mlflow(finished) -> None:
     assert {"cost.png", "accuracy.png", "confusion.png", "history.csv", "spec.yaml"} <= files
 
 
+def test_curves_and_predictions_come_from_the_store_to_python(finished, monkeypatch) -> None:
+    finished.enter(monkeypatch)
+    compared = signs_sweep.compare("toy.yaml")
+    curves = signs_sweep.history("toy.yaml", metrics=["accuracy", "loss"])
+    assert len(curves) == 4 * 2 * 6
+    assert curves["run_id"].drop_duplicates().tolist() == compared.index.tolist()
+    last = curves[(curves["epoch"] == 6) & (curves["metric"] == "loss")].set_index("run_id")
+    assert last["value"].to_dict() == compared["loss"].to_dict()
+    images = signs_sweep.predictions("toy")
+    assert len(images) == 4 * 12
+    is_right = images["predicted"] == images["true"]
+    accuracies = is_right.groupby(images["run_id"]).mean()
+    assert accuracies.to_dict() == pytest.approx(compared["test_accuracy"].to_dict())
+    with pytest.raises(UsageError, match=r"'test_loss'\. Known: loss, accuracy"):
+        signs_sweep.history("toy.yaml", metrics=["test_loss"])
+
+
 def test_force_trains_again_and_the_numbers_are_the_same(project) -> None:
     project.write("one.yaml", "name: one\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n")
     first = project.run("run", "one.yaml", "--workers", "1")
@@ -147,8 +202,42 @@ def test_a_run_that_diverges_fails_alone(project) -> None:
     _, runs = children(project, "wild")
     states = {run.data.params["learning_rate"]: run.info.status for run in runs}
     assert sorted(states.values()) == ["FAILED", "FINISHED"]
-    again = project.run("run", "wild.yaml", "--workers", "0")
-    assert "2 runs, 1 cached" in again.stderr
+
+
+def test_a_run_that_diverged_is_trained_again_only_by_force(project) -> None:
+    project.write(
+        "wild.yaml",
+        "name: wild\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n"
+        "grid: {learning_rate: [1e-3, 1e38]}\n",
+    )
+    message = re.compile(r"^failed: learning_rate=1e\+38: diverged: .*", re.MULTILINE)
+
+    def run(*options: str, records: int, marked: int) -> "subprocess.CompletedProcess[str]":
+        done = project.run("run", "wild.yaml", "--workers", "0", *options)
+        assert done.returncode == 1
+        _, runs = children(project, "wild")
+        assert len(runs) == records
+        diverged = [one.data for one in runs if "signs_sweep.diverged" in one.data.tags]
+        assert [one.tags["signs_sweep.diverged"] for one in diverged] == [repr(1 / 3)] * marked
+        assert all(one.params["learning_rate"] == "1e+38" for one in diverged)
+        assert all(math.isfinite(value) for one in diverged for value in one.metrics.values())
+        return done
+
+    first = run(records=2, marked=1)
+    plan = project.run("plan", "wild.yaml").stdout
+    assert "diverged before, not trained again" in plan
+    assert "2 runs, 1 cached, 1 diverged before: nothing to train" in plan
+    assert "disk:" not in plan
+    again = run(records=2, marked=1)
+    assert "2 runs, 1 cached, 1 diverged before" in again.stderr
+    assert message.findall(again.stderr) == message.findall(first.stderr) != []
+    assert [line.split()[-1] for line in again.stdout.splitlines()[1:3]] == ["cached", "failed"]
+    run("--force", records=4, marked=2)
+    with closing(sqlite3.connect(project.folder / "mlruns" / "mlflow.db")) as database:
+        database.execute("DELETE FROM tags WHERE key = 'signs_sweep.diverged'")
+        database.commit()
+    assert "1 run to train, 1 cached" in project.run("plan", "wild.yaml").stdout
+    assert "2 runs, 1 cached " in run(records=4, marked=1).stderr
 
 
 def test_the_command_and_python_give_the_same_bits(finished, project, monkeypatch) -> None:

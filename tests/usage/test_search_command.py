@@ -217,6 +217,13 @@ def test_from_python_the_runs_of_a_trial_can_be_found(searched, monkeypatch) -> 
     )
     assert found.best.value == found.study.best_value
     assert "val_accuracy" in found.runs(0)[0].metrics
+    images = signs_sweep.predictions("small.yaml")
+    sets = {name: set(of_run["set"]) for name, of_run in images.groupby("run_id")}
+    of_search = {run.run_id for trial in found.study.trials for run in found.runs(trial.number)}
+    assert {name for name, of_run in sets.items() if of_run == {"validation"}} == of_search
+    assert [of_run for name, of_run in sets.items() if name not in of_search] == [
+        {"validation", "test"}
+    ] * (len(sets) - len(of_search))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from looking import PATIENCE, wait_until
 
+import signs_sweep
 from signs_sweep.tracking.mlflow.view import VIEW
 
 pytestmark = pytest.mark.slow
@@ -118,6 +119,8 @@ def test_a_server_keeps_runs_metrics_and_artifacts_and_answers_for_them(
 
     again = project.run("run", "served.yaml", "--tracking-uri", server)
     assert "2 runs, 2 cached" in again.stderr
+    assert len(signs_sweep.history("served", tracking_uri=server)) == 2 * 2 * 3
+    assert len(signs_sweep.predictions("served", tracking_uri=server)) == 2 * 12
     compared = project.run("compare", "served", "--format", "csv", "--tracking-uri", server)
     assert compared.stdout.count("FINISHED") == 2
     opened = project.run("ui", "served.yaml", "--no-browser", "--tracking-uri", server)

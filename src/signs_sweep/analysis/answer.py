@@ -1,59 +1,61 @@
-"""The answer of an experiment to its question, in one or two sentences."""
+"""The answer of an experiment to its question, in a sentence or a few."""
 
 from collections.abc import Sequence
 
-from signs_sweep.analysis.settings import (
-    Replicates,
-    baselines_of,
-    chosen_metric,
-    difference,
-    settings_of,
-    varying_values,
+from signs_sweep.analysis.settings import Replicates
+from signs_sweep.analysis.verdicts import (
+    Comparison,
+    FURTHEST,
+    Verdict,
+    best_comparison,
+    compare_settings,
 )
-from signs_sweep.domain import Row
+from signs_sweep.domain import Judgement, Row, VerdictRule, is_accuracy
 
-_NAMES = {"val_accuracy": "validation accuracy", "test_accuracy": "test accuracy"}
+_MOST_NAMED = 6
+"""Settings that are described each; of more, those with the same verdict are listed together."""
+
+_MOST_IN_FULL = 3
+_MOST_LISTED = 4
+
+_UNITS = {"val": "validation", "final": "final", "train": "training"}
 
 
-def answer(rows: Sequence[Row]) -> str | None:
-    """Return which setting was best, by how much, and over how many seeds; None without results.
+def answer(rows: Sequence[Row], rule: VerdictRule | None = None) -> str | None:
+    """Return the verdict on the settings of an experiment; None without results.
 
     The runs are of one experiment and of one training version.
     """
-    metric = chosen_metric(rows)
-    settings = settings_of(rows)
-    means = [(each, mean) for each in settings if (mean := each.mean(metric)) is not None]
-    if not means:
+    if not rows:
         return None
-    if len(settings) == 1:
+    (comparison,) = compare_settings(rows, {rows[0].experiment: rule or VerdictRule()})
+    metric = comparison.metric
+    settings = [each for each in comparison.settings if each.scores(metric)]
+    if not settings:
+        return None
+    if len(comparison.settings) == 1:
         return _spread(settings[0], metric)
-    if len(means) == 1:
-        only, varying = means[0][0], varying_values(rows)
+    if len(settings) == 1:
+        name = settings[0].name(comparison.varying)
         return (
-            f"Of {len(settings)} settings, only {only.name(varying)} has a finished run: "
-            f"{_NAMES[metric]} {_mean(only, metric)}."
+            f"Of {len(comparison.settings)} settings, only {name} has a finished run: "
+            f"{metric_name(metric)} {_mean(settings[0], metric)}."
         )
-    ranked = sorted(means, key=lambda pair: -pair[1])
-    (best, mean), others = ranked[0], ranked[1:]
-    varying = varying_values(rows)
-    equal = [setting for setting, value in others if value == mean]
-    if equal:
-        names = [setting.name(varying) for setting in (best, *equal)]
-        listed = f"{', '.join(names[:-1])} and {names[-1]}"
-        return f"{listed} are equally good by {_NAMES[metric]}: {_mean(best, metric)}."
-    is_baseline = best.is_baseline
-    name = f"the baseline {best.name(varying)}" if is_baseline else best.name(varying)
-    text = f"Best of {len(means)} by {_NAMES[metric]}: {name}, {_mean(best, metric)}"
-    baseline = None if is_baseline else baselines_of(settings)[settings.index(best)]
-    if baseline is not None:
-        return text + _compared(best, baseline, metric, "the baseline ", varying)
-    return text + _compared(best, others[0][0], metric, "the next best, ", varying)
+    sentences = [_verdicts(comparison)]
+    if not comparison.decisive:
+        sentences = [_verdicts(best_comparison(comparison), is_best=True)]
+    return " ".join([*sentences, *_diverged(comparison)])
+
+
+def metric_name(metric: str) -> str:
+    """Return the name of a metric in a sentence, such as `validation accuracy`."""
+    return " ".join(_UNITS.get(word, word) for word in metric.split("_"))
 
 
 def _spread(setting: Replicates, metric: str) -> str:
     """Return the mean and spread of a single setting over its seeds."""
     scores = setting.scores(metric).values()
-    text = f"{_NAMES[metric].capitalize()}: {_mean(setting, metric)}"
+    text = f"{metric_name(metric).capitalize()}: {_mean(setting, metric)}"
     if len(scores) < 2:
         return f"{text}."
     spread = f"{min(scores):.4f} to {max(scores):.4f}"
@@ -66,26 +68,126 @@ def _mean(setting: Replicates, metric: str) -> str:
     return f"{setting.mean(metric):.4f} ({over})"
 
 
-def _compared(
-    best: Replicates, other: Replicates, metric: str, role: str, varying: Sequence[str]
-) -> str:
-    """Return by how much the best exceeds another setting, and whether that may be chance."""
-    name = f"{role}{other.name(varying)}"
-    gain = difference(best, other, metric)
-    if gain is None and not other.scores(metric):
-        return f". There is no finished run of {name}."
-    if gain is None:
-        return f". It shares no seed with {name}: {_mean(other, metric)}."
-    if isinstance(gain, float):
-        text = f", {gain:+.4f} against {name}"
-        if len(best.rows) == 1:
-            return f"{text}. One seed cannot rule out chance: write `seeds: 10` in the spec."
-        return f"{text} with the only seed that both have finished. This may be chance."
-    if gain.low == gain.high:
-        each = f"with each of the {gain.pairs:,} seeds"
-        return f", {gain.mean:+.4f} against {name} {each}. So few seeds may agree by chance."
-    text = (
-        f", {gain.mean:+.4f} against {name} ({gain.pairs:,} seeds, 95 % interval "
-        f"{gain.low:+.4f} to {gain.high:+.4f})"
+def _verdicts(comparison: Comparison, *, is_best: bool = False) -> str:
+    """Return the verdicts on all settings, best first."""
+    metric = comparison.metric
+    sign = 1 if is_accuracy(metric) else -1
+    verdicts = sorted(comparison.decisive, key=lambda each: -sign * (each.difference or 0.0))
+    paired = [verdict for verdict in verdicts if verdict.pairs]
+    if not paired:
+        return _apart(comparison)
+    baselines = {other.key: other for _, other, verdict in comparison.entries if other and verdict}
+    has_one = len(baselines) == 1
+    if has_one:
+        (baseline,) = baselines.values()
+        role = "the best mean" if is_best else "the baseline"
+        text = f"Compared with {role}, {baseline.name(comparison.varying)}, with "
+        text += f"{metric_name(metric)} {_mean(baseline, metric)}: "
+    else:
+        text = f"By {metric_name(metric)}: "
+    if len(verdicts) > _MOST_NAMED:
+        text += _grouped(verdicts)
+    else:
+        is_short = len(verdicts) > _MOST_IN_FULL
+        shown = [_described(each, has_one=has_one, is_short=is_short) for each in verdicts]
+        text += "; ".join(shown)
+    return " ".join([f"{text}.", *_advice(paired), *_failing(paired)])
+
+
+def _described(verdict: Verdict, *, has_one: bool, is_short: bool) -> str:
+    """Return the verdict on a setting, with the difference.
+
+    The baseline is named unless there is only one; the interval is left out of a short text.
+    """
+    name, judgement = verdict.setting, verdict.judgement
+    if verdict.difference is None:
+        return f"{name} shares no seed with its baseline"
+    amount = f"{verdict.difference:+.4f}"
+    if verdict.low is not None and judgement.is_clear and not is_short:
+        amount += f", {verdict.low:+.4f} to {verdict.high:+.4f}"
+    if judgement.is_clear:
+        amount += f", decided after {verdict.decided_after} seeds"
+    prepositions = {Judgement.UNDECIDED: " against", Judgement.EQUIVALENT: " to"}
+    other = "" if has_one else f"{prepositions.get(judgement, ' than')} {verdict.baseline}"
+    text = f"{name} is {verdict.text}"
+    if judgement is Judgement.EQUIVALENT:
+        return f"{text}{other} within {verdict.margin} ({amount})"
+    if judgement is Judgement.UNDECIDED and verdict.fails_differently and not is_short:
+        amount += f", {verdict.failed} and {verdict.baseline_failed} of {verdict.pairs} failed"
+    return f"{text}{other} ({amount})"
+
+
+def _grouped(verdicts: Sequence[Verdict]) -> str:
+    """Return how many settings have each verdict, and the first of them."""
+    texts = []
+    for judgement in Judgement:
+        names = [verdict.setting for verdict in verdicts if verdict.judgement is judgement]
+        if names:
+            listed = ", ".join(names[:_MOST_LISTED]) + (
+                ", ..." if len(names) > _MOST_LISTED else ""
+            )
+            texts.append(f"{len(names)} {judgement.value} ({listed})")
+    return "; ".join(texts)
+
+
+def _advice(verdicts: Sequence[Verdict]) -> list[str]:
+    """Return how many seeds would decide what is undecided."""
+    open_ones = [verdict for verdict in verdicts if not verdict.judgement.is_clear]
+    if not open_ones:
+        return []
+    if gaps := [verdict for verdict in open_ones if verdict.pairs > verdict.sequence]:
+        seeds = ", then ".join(dict.fromkeys(f"{verdict.gap}" for verdict in gaps))
+        return [f"A verdict needs every seed in order; missing: the pair of seeds {seeds}."]
+    needed = min(verdict.least_pairs for verdict in open_ones)
+    most = max(verdict.sequence for verdict in open_ones)
+    if most < needed:
+        return [f"A verdict needs at least {needed} seeds: add --seeds {needed}."]
+    more = [verdict.more_seeds for verdict in open_ones if verdict.more_seeds is not None]
+    if not more:
+        return [f"If further seeds are like these, {FURTHEST} seeds would not decide more."]
+    total = most + min(more)
+    amount = "one more seed" if min(more) == 1 else f"{min(more)} more seeds"
+    return [f"About {amount} would decide the next: add --seeds {total}."]
+
+
+def _failing(verdicts: Sequence[Verdict]) -> list[str]:
+    """Return a sentence on each setting whose runs fail to learn more or less often."""
+    terms = {Judgement.BETTER: "less", Judgement.WORSE: "more"}
+    return [
+        f"{verdict.setting} fails to learn {terms[verdict.failing]} often than {verdict.baseline} "
+        f"({verdict.failed} of {verdict.pairs} seeds, against {verdict.baseline_failed})."
+        for verdict in verdicts
+        if verdict.failing in terms
+    ]
+
+
+def _apart(comparison: Comparison) -> str:
+    """Return the means of settings that share no seed with their baselines."""
+    metric = comparison.metric
+    means = [
+        f"{setting.name(comparison.varying)} {_mean(setting, metric)}"
+        for setting in comparison.settings
+        if setting.scores(metric)
+    ]
+    listed = ", ".join(means[:_MOST_NAMED]) + (", ..." if len(means) > _MOST_NAMED else "")
+    return (
+        f"A verdict needs finished runs of two settings with the same seeds. "
+        f"By {metric_name(metric)}: {listed}."
     )
-    return f"{text}." if gain.is_clear else f"{text}. This may be chance."
+
+
+def _diverged(comparison: Comparison) -> list[str]:
+    """Return a sentence that names the runs that diverged."""
+    rows = [
+        (setting, row)
+        for setting in comparison.settings
+        for row in setting.rows
+        if row.result is not None and row.result.has_diverged
+    ]
+    if not rows:
+        return []
+    names = [f"{setting.name(comparison.varying)} seeds {row.seeds}" for setting, row in rows]
+    counted = "chance" if is_accuracy(comparison.metric) else "infinite"
+    listed = "; ".join(names[:_MOST_NAMED]) + ("; ..." if len(names) > _MOST_NAMED else "")
+    verb = "diverged and counts" if len(names) == 1 else "diverged and count"
+    return [f"{listed} {verb} as {counted}."]

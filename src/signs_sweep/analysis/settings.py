@@ -1,10 +1,34 @@
-"""Runs grouped by setting: means over seeds, and differences to the baseline."""
+"""Runs grouped by setting, and the setting that each is compared with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from signs_sweep.domain import SEED_NAMES, Row, Seeds
-from signs_sweep.statistics.replicates import Difference, deviation, mean, paired_difference
+from signs_sweep.errors import UsageError
+from signs_sweep.statistics.replicates import deviation, mean
+
+LABEL = "label"
+
+NEVER_PAIRED = ("version", "data", "validation")
+"""Values whose results are never subtracted: training version, dataset and split."""
+
+BaselineValues = Mapping[str, Any]
+"""What a baseline is chosen by: values by parameter, or a label as `{"label": "m6"}`."""
+
+
+def parse_baseline(text: str) -> BaselineValues:
+    """Return the values in `l2=0,keep_prob=1`, or a label.
+
+    Raises:
+        UsageError: a part has no value.
+    """
+    if "=" not in text:
+        return {LABEL: text}
+    parts = [part.partition("=") for part in text.replace(",", " ").split()]
+    if bad := [name for name, _, value in parts if not value]:
+        raise UsageError(f"--baseline {text}: '{bad[0]}' has no value; write {bad[0]}=VALUE")
+    return {name: value for name, _, value in parts}
 
 
 @dataclass(frozen=True)
@@ -20,14 +44,29 @@ class Replicates:
     rows: tuple[Row, ...]
 
     @property
+    def label(self) -> str | None:
+        """Its label."""
+        return self.rows[0].label
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Its values by name, as in `Row.params`; the seeds are those of the first run."""
+        return self.rows[0].params
+
+    @property
     def is_baseline(self) -> bool:
-        """Whether others are compared with it."""
+        """Whether its spec compares others with it."""
         return any(row.baseline == row.run_id for row in self.rows)
 
     def scores(self, metric: str) -> dict[Seeds, float]:
-        """Return a metric by seeds, for the runs that are finished and have it."""
-        scores = {row.seeds: row.score(metric) for row in self.rows}
+        """Return a metric by seeds, for the runs that count: finished and diverged ones."""
+        scores = {row.seeds: row.counted(metric) for row in self.rows}
         return {seeds: score for seeds, score in scores.items() if score is not None}
+
+    def failing(self) -> dict[Seeds, bool]:
+        """Return by seeds whether the run failed to learn, for the runs that count."""
+        failing = {row.seeds: row.failed_to_learn for row in self.rows}
+        return {seeds: failed for seeds, failed in failing.items() if failed is not None}
 
     def mean(self, metric: str) -> float | None:
         """Return the mean of a metric over the seeds; None if no run has it."""
@@ -49,6 +88,16 @@ class Replicates:
         }
         return " ".join(f"{name}={value}" for name, value in values.items())
 
+    def has(self, name: str, value: object) -> bool:
+        """Whether a parameter has a value, given as such or as text, or its label is `value`."""
+        own = self.label if name == LABEL else self.params.get(name)
+        if isinstance(own, int | float):
+            try:
+                return float(own) == float(str(value))
+            except ValueError:
+                return False
+        return str(own) == str(value)
+
 
 def settings_of(rows: Sequence[Row]) -> list[Replicates]:
     """Group runs by experiment, label and all values except seeds, in the order of the runs."""
@@ -59,8 +108,8 @@ def settings_of(rows: Sequence[Row]) -> list[Replicates]:
     return [Replicates(key, tuple(group)) for key, group in groups.items()]
 
 
-def baselines_of(settings: Sequence[Replicates]) -> list[Replicates | None]:
-    """Return for each setting the setting that it is compared with, or None if not present."""
+def declared_baselines(settings: Sequence[Replicates]) -> list[Replicates | None]:
+    """Return for each setting its baseline in the spec, or None if that is not present."""
     of_run = {row.run_id: setting for setting in settings for row in setting.rows}
     return [
         next((of_run[row.baseline] for row in setting.rows if row.baseline in of_run), None)
@@ -68,24 +117,55 @@ def baselines_of(settings: Sequence[Replicates]) -> list[Replicates | None]:
     ]
 
 
+def chosen_baselines(
+    settings: Sequence[Replicates], wanted: BaselineValues
+) -> list[Replicates | None]:
+    """Return for each setting the baseline with certain values, which agrees in all others.
+
+    Args:
+        settings: those of an experiment.
+        wanted: the values of the baseline; the others are those that a setting has itself.
+
+    Returns:
+        the baselines, or None for a setting without a setting that agrees in all others. A baseline
+        that is the only setting with these values is that of all settings that may be compared.
+
+    Raises:
+        UsageError: no setting has these values.
+    """
+    known = {LABEL, *(name for setting in settings for name in setting.params)}
+    if unknown := [name for name in wanted if name not in known]:
+        raise UsageError(f"unknown parameter '{unknown[0]}'. Known: {', '.join(sorted(known))}")
+    if unfit := [name for name in wanted if name in NEVER_PAIRED]:
+        raise UsageError(f"results of a different {unfit[0]} are never compared")
+    varying = varying_values([row for setting in settings for row in setting.rows])
+    candidates = [
+        setting for setting in settings if all(setting.has(*item) for item in wanted.items())
+    ]
+    if not candidates:
+        text = " ".join(f"{name}={value}" for name, value in wanted.items())
+        names = ", ".join(setting.name(varying) for setting in settings[:8])
+        more = ", ..." if len(settings) > 8 else ""
+        raise UsageError(f"no setting has {text}. Settings: {names}{more}")
+    is_single = len(candidates) == 1
+    same = NEVER_PAIRED if is_single else [name for name in varying if name not in wanted]
+    return [
+        next((each for each in candidates if agree(each, setting, same)), None)
+        for setting in settings
+    ]
+
+
+def agree(first: Replicates, second: Replicates, names: Iterable[str] = NEVER_PAIRED) -> bool:
+    """Whether two settings have the same values, by default those without which none compares."""
+    return all(first.params.get(name) == second.params.get(name) for name in names)
+
+
 def replicated(rows: Sequence[Row]) -> list[Row]:
     """Return the runs of settings with several seeds and of the baselines of those settings."""
     settings = settings_of(rows)
-    pairs = list(zip(settings, baselines_of(settings), strict=True))
+    pairs = list(zip(settings, declared_baselines(settings), strict=True))
     wanted = {group.key for pair in pairs if len(pair[0].rows) > 1 for group in pair if group}
     return [row for setting in settings if setting.key in wanted for row in setting.rows]
-
-
-def difference(setting: Replicates, other: Replicates, metric: str) -> Difference | float | None:
-    """Return by how much a setting exceeds another in a metric, over the seeds that both have.
-
-    A single shared pair of seeds gives a number without an interval, none gives None.
-    """
-    scores, references = setting.scores(metric), other.scores(metric)
-    shared = [seeds for seeds in scores if seeds in references]
-    if len(shared) < 2:
-        return scores[shared[0]] - references[shared[0]] if shared else None
-    return paired_difference([scores[each] for each in shared], [references[s] for s in shared])
 
 
 def varying_values(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -95,7 +175,14 @@ def varying_values(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def chosen_metric(rows: Sequence[Row]) -> str:
-    """Return the metric that compares settings: `val_accuracy` if all finished runs have it."""
+    """Return the metric that compares settings by default.
+
+    It is `val_accuracy` if all finished runs have it, or all runs will have it if none is finished;
+    otherwise `test_accuracy`.
+    """
     finished = [row for row in rows if row.result and row.result.state.is_finished]
-    is_validated = bool(finished) and all(row.score("val_accuracy") is not None for row in finished)
+    if finished:
+        is_validated = all(row.score("val_accuracy") is not None for row in finished)
+    else:
+        is_validated = all(row.validation for row in rows)
     return "val_accuracy" if is_validated else "test_accuracy"

@@ -1,18 +1,27 @@
 """The tables of runs and of settings, as pandas DataFrames."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from signs_sweep.analysis.settings import (
-    baselines_of,
+    BaselineValues,
+    Replicates,
     chosen_metric,
-    difference,
-    settings_of,
     varying_values,
 )
-from signs_sweep.domain import SEED_NAMES, Row
+from signs_sweep.analysis.verdicts import (
+    BY_SETTING,
+    Comparison,
+    Rules,
+    Verdict,
+    compare_settings,
+)
+from signs_sweep.domain import SEED_NAMES, Row, is_accuracy
 from signs_sweep.errors import UsageError
-from signs_sweep.statistics.replicates import Difference
+from signs_sweep.statistics.replicates import paired_difference
+from signs_sweep.statistics.single_look import effect_size, sign_flip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,14 +29,32 @@ if TYPE_CHECKING:
 METRIC_COLUMNS = ("loss", "final_train_accuracy", "val_accuracy", "test_accuracy")
 """Shown for every run that has them; `loss` is the training loss of the last epoch."""
 
+FOR_ONE_LOOK = ("t_low", "t_high", "sign_flip_p", "effect_size", "mcnemar_p")
+"""Columns of statistics that are valid if the number of seeds was fixed beforehand."""
+
+OF_VERDICTS = (
+    *("baseline", "pairs", "difference", "difference_low", "difference_high", "won", "verdict"),
+    *("usually", "on_average", "decided_after", "more_seeds", "evidence", "threshold", "failing"),
+    "baseline_failed",
+)
+"""Columns of verdicts."""
+
+PairTest = Callable[[Row, Row, str], float | None]
+"""Returns a p-value for two runs and a metric, or None if it is not known."""
+
 
 def build_table(
-    rows: Sequence[Row], *, sort: str | None = None, metrics: Sequence[str] = ()
+    rows: Sequence[Row],
+    rules: Rules | None = None,
+    *,
+    sort: str | None = None,
+    metrics: Sequence[str] = (),
 ) -> "pd.DataFrame":
     """Return one row per run: varying values, seeds, state, metrics, epochs and seconds.
 
     Args:
         rows: the runs, in display order.
+        rules: how the settings of each experiment are compared.
         sort: a column to sort by, best first for accuracies and losses; None keeps the order.
         metrics: additional metrics to show.
 
@@ -36,7 +63,7 @@ def build_table(
         there is only one, `label` if no run has one, parameters that do not vary) are left out;
         `epochs` is the number trained, or requested if there is no result. With a baseline,
         `is_baseline` marks it and `difference` is by how much a run exceeds the baseline's run with
-        the same seeds, in validation accuracy if all runs have it, else in test accuracy.
+        the same seeds, in the metric of the rule.
         `guessing_since` is present if a run learned nothing: the first epoch since which its loss
         has not been below that of guessing. `version` is present if the runs have several training
         versions, and `older_version` if a run that is new in this version is finished in an older.
@@ -52,7 +79,8 @@ def build_table(
     columns += ["is_baseline", "difference", "epochs", "seconds", "guessing_since"]
     columns.append("older_version")
     metric = chosen_metric(rows)
-    scores = {row.run_id: row.score(metric) for row in rows}
+    of_experiments = {name: rule.metric for name, rule in (rules or {}).items()}
+    scores = {row.run_id: row.score(of_experiments.get(row.experiment) or metric) for row in rows}
     records = [_record(row, columns, scores) for row in rows]
     index = pd.Index([row.run_id for row in rows], name="run_id")
     table = pd.DataFrame(records, index=index, columns=columns)
@@ -60,46 +88,135 @@ def build_table(
 
 
 def build_settings(
-    rows: Sequence[Row], *, sort: str | None = None, metrics: Sequence[str] = ()
+    rows: Sequence[Row],
+    rules: Rules | None = None,
+    *,
+    by: str = BY_SETTING,
+    baseline: BaselineValues | None = None,
+    sort: str | None = None,
+    metrics: Sequence[str] = (),
+    mcnemar: PairTest | None = None,
 ) -> "pd.DataFrame":
-    """Return one row per setting: varying values, and means over its seeds.
+    """Return one row per setting: varying values, statistics over its seeds, and its verdict.
 
-    The arguments are those of `build_table`.
+    Args:
+        rows: the runs, those of a setting in the order of its seeds.
+        rules: how the settings of each experiment are compared.
+        by: a parameter whose values are compared, or `setting`; see
+            `signs_sweep.analysis.verdicts.compare_settings`.
+        baseline: what to compare with, instead of the baseline of the spec.
+        sort: a column to sort by, best first for accuracies and losses; None keeps the order.
+        metrics: additional metrics to show.
+        mcnemar: returns the p-value of McNemar's test for two runs, or None; called for settings
+            with a single pair.
 
     Returns:
-        A DataFrame indexed by `setting`, numbered from 1. `runs` is the number of finished runs,
-        metrics are means over them, `deviation` is the standard deviation of the metric that
-        compares settings: validation accuracy if all runs have it, else test accuracy. With a
-        baseline, `is_baseline` marks it, and `difference` is the mean difference from it in that
-        metric over the seeds that both have, `difference_low` and `difference_high` the ends of its
-        95 % confidence interval (paired t-test), which needs two seeds. `guessing` counts the runs
-        that give every image the same class, if there are any.
+        A DataFrame indexed by `setting`, numbered from 1. `seeds` is the number of runs that count:
+        finished ones, and diverged ones as chance. `metric` is compared; `mean`, `deviation`
+        (standard deviation), `worst` and `best` are over its values, and `failed` is the number of
+        runs that failed to learn. Further metrics are means. With a baseline: `is_baseline` and
+        `baseline`, and of the verdict `pairs`, `difference`, `difference_low`, `difference_high`,
+        `won`, `verdict`, `usually`, `on_average`, `decided_after`, `more_seeds`, `evidence`,
+        `threshold`, `failing`, `baseline_failed`; see `signs_sweep.analysis.verdicts.Verdict`.
+        Valid for a single look: `t_low` and `t_high` (95 % interval of the paired t-test),
+        `sign_flip_p`, `effect_size` and `mcnemar_p`.
 
     Raises:
-        UsageError: `sort` or one of `metrics` is unknown for every run.
+        UsageError: `sort` or one of `metrics` is unknown for every run, no setting is the baseline,
+            or the parameter does not exist.
     """
     import pandas as pd
 
-    shown, metric = _shown_metrics(rows, metrics), chosen_metric(rows)
-    settings, varying = settings_of(rows), varying_values(rows)
-    baselines = baselines_of(settings)
+    shown, varying = _shown_metrics(rows, metrics), varying_values(rows)
     records: list[dict[str, Any]] = []
-    for setting, baseline in zip(settings, baselines, strict=True):
-        first = setting.rows[0]
-        record: dict[str, Any] = {"experiment": first.experiment, "label": first.label}
-        record |= {name: first.params.get(name) for name in varying}
-        finished = [row for row in setting.rows if row.result and row.result.state.is_finished]
-        record |= {"runs": len(finished)} | {name: setting.mean(name) for name in shown}
-        record |= {"deviation": setting.deviation(metric), "is_baseline": setting.is_baseline}
-        gain = None if baseline is None else difference(setting, baseline, metric)
-        interval = (gain.low, gain.high) if isinstance(gain, Difference) else (None, None)
-        record["difference"] = gain.mean if isinstance(gain, Difference) else gain
-        record["difference_low"], record["difference_high"] = interval
-        record["guessing"] = sum(bool(row.result.guessing_since) for row in finished if row.result)
-        records.append(record)
+    for comparison in compare_settings(rows, rules, by=by, baseline=baseline):
+        for setting, other, verdict in _in_blocks(comparison):
+            record: dict[str, Any] = {"experiment": comparison.experiment, "label": setting.label}
+            record |= {name: setting.params.get(name) for name in varying}
+            record |= _of_setting(setting, comparison.metric)
+            record |= {name: setting.mean(name) for name in shown}
+            record["is_baseline"] = other is setting
+            record |= _of_verdict(verdict)
+            record |= _for_one_look(setting, other, comparison.metric, mcnemar)
+            records.append(record)
     index = pd.RangeIndex(1, len(records) + 1, name="setting")
     table = pd.DataFrame(records, index=index)
-    return _sorted(table.drop(columns=_needless(rows), errors="ignore"), sort)
+    of_baselines = ("is_baseline", *OF_VERDICTS, *FOR_ONE_LOOK)
+    needless = [name for name in _needless(rows) if name not in of_baselines]
+    if not any(record["is_baseline"] for record in records):
+        needless += of_baselines
+    return _sorted(table.drop(columns=needless, errors="ignore"), sort)
+
+
+def _in_blocks(
+    comparison: Comparison,
+) -> list[tuple[Replicates, Replicates | None, Verdict | None]]:
+    """Return the settings with their baselines and verdicts, each after its baseline."""
+    numbers = {setting.key: number for number, setting in enumerate(comparison.settings)}
+    entries = comparison.entries
+    if len({other.key for other in comparison.baselines if other}) < 2:
+        return entries
+    return sorted(
+        entries, key=lambda entry: (numbers[(entry[1] or entry[0]).key], entry[0] is not entry[1])
+    )
+
+
+def _of_setting(setting: Replicates, metric: str) -> dict[str, Any]:
+    scores = setting.scores(metric).values()
+    ends = sorted(scores, reverse=not is_accuracy(metric))
+    return {
+        "seeds": len(scores),
+        "metric": metric,
+        "mean": setting.mean(metric),
+        "deviation": setting.deviation(metric),
+        "worst": ends[0] if ends else None,
+        "best": ends[-1] if ends else None,
+        "failed": sum(setting.failing().values()),
+    }
+
+
+def _of_verdict(verdict: Verdict | None) -> dict[str, Any]:
+    if verdict is None:
+        return dict.fromkeys(OF_VERDICTS)
+    return {
+        "baseline": verdict.baseline,
+        "pairs": verdict.pairs,
+        "difference": verdict.difference,
+        "difference_low": verdict.low,
+        "difference_high": verdict.high,
+        "won": verdict.won,
+        "verdict": verdict.judgement.value,
+        "usually": verdict.usually,
+        "on_average": verdict.on_average,
+        "decided_after": verdict.decided_after,
+        "more_seeds": verdict.more_seeds,
+        "evidence": verdict.evidence,
+        "threshold": verdict.threshold,
+        "failing": verdict.failing.value,
+        "baseline_failed": verdict.baseline_failed,
+    }
+
+
+def _for_one_look(
+    setting: Replicates, other: Replicates | None, metric: str, mcnemar: PairTest | None
+) -> dict[str, Any]:
+    """Return the statistics that are valid if the number of seeds was fixed beforehand."""
+    values: dict[str, Any] = dict.fromkeys(FOR_ONE_LOOK)
+    if other is None or other is setting:
+        return values
+    own, theirs = setting.scores(metric), other.scores(metric)
+    shared = [seeds for seeds in own if seeds in theirs]
+    gains = [own[seeds] - theirs[seeds] for seeds in shared]
+    if len(gains) > 1 and np.isfinite(gains).all():
+        interval = paired_difference([own[each] for each in shared], [theirs[s] for s in shared])
+        values |= {"t_low": interval.low, "t_high": interval.high}
+    values |= {"sign_flip_p": sign_flip(gains), "effect_size": effect_size(gains)}
+    if mcnemar is not None and len(shared) == 1:
+        first, second = (
+            next(row for row in group.rows if row.seeds == shared[0]) for group in (setting, other)
+        )
+        values["mcnemar_p"] = mcnemar(first, second, metric)
+    return values
 
 
 def _needless(rows: Sequence[Row]) -> list[str]:
@@ -111,10 +228,7 @@ def _needless(rows: Sequence[Row]) -> list[str]:
         "label": any(row.label for row in rows),
         "is_baseline": has_baseline,
         "difference": has_baseline,
-        "difference_low": has_baseline,
-        "difference_high": has_baseline,
         "guessing_since": has_guessing,
-        "guessing": has_guessing,
         "older_version": any(row.older for row in rows),
     }
     return [name for name, needed in is_needed.items() if not needed]
@@ -138,7 +252,7 @@ def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":
         return table
     if sort not in table.columns:
         raise UsageError(_unknown("column to sort by", sort, table.columns))
-    is_higher_better = sort.endswith("accuracy") or sort == "difference"
+    is_higher_better = is_accuracy(sort) or sort == "difference"
     return table.sort_values(sort, ascending=not is_higher_better, kind="stable")
 
 

@@ -13,7 +13,7 @@ from signs_sweep.cli.data import data_app
 from signs_sweep.cli.options import Commands, TrackingUri, expanded
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import fill
-from signs_sweep.commands.options import Format, Options, SharedOptions
+from signs_sweep.commands.options import Format, Options, SeedOptions, SharedOptions
 
 app = typer.Typer(
     name="signs-sweep",
@@ -66,37 +66,58 @@ def _program(
 def run(
     specs: Specs,
     options: Options,
-    shared: SharedOptions,
+    shared: SeedOptions,
     *,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Train seed after seed, and begin no seed that would not end in time, as in 30m.",
+        ),
+    ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Train finished runs again, from their beginning.")
+        bool, typer.Option("--force", help="Train finished or diverged runs again, from the start.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the runs of specs, and record them in MLflow. Finished runs are not trained again."""
     from signs_sweep.cli.notes import announce_leftovers
     from signs_sweep.cli.running import run_specs
+    from signs_sweep.commands.options import parse_time
     from signs_sweep.commands.running import begin
     from signs_sweep.commands.store import Store
     from signs_sweep.planning.preparation import prepare
 
-    prepared = prepare(specs, overrides=shared.overrides, data_dir=shared.data)
+    options = replace(options, force=force, budget=parse_time("--budget", budget))
+    prepared = prepare(specs, overrides=shared.overrides, seeds=shared.seeds, data_dir=shared.data)
     if not quiet:
         announce_leftovers(Store(shared.tracking_uri))
-    running = begin(prepared, shared.tracking_uri, replace(options, force=force))
+    running = begin(prepared, shared.tracking_uri, options)
     raise typer.Exit(run_specs(running, specs, shared, quiet=quiet))
 
 
 @app.command()
 @expanded
-def plan(specs: Specs, shared: SharedOptions) -> None:
+def plan(
+    specs: Specs,
+    shared: SeedOptions,
+    *,
+    deviation: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Standard deviation between seeds of the metric, such as 0.05. "
+            "[default: from the store]",
+        ),
+    ] = None,
+) -> None:
     """Show what `run` would train: runs, whether they are cached, and how long it would take."""
     from signs_sweep.cli.planning import show_plan
     from signs_sweep.commands.store import Store
     from signs_sweep.planning.preparation import prepare
 
-    prepared = prepare(specs, overrides=shared.overrides, data_dir=shared.data)
-    show_plan(prepared, Store(shared.tracking_uri))
+    prepared = prepare(specs, overrides=shared.overrides, seeds=shared.seeds, data_dir=shared.data)
+    show_plan(prepared, Store(shared.tracking_uri), deviation)
 
 
 @app.command()
@@ -145,8 +166,28 @@ def compare(
         list[str],
         typer.Argument(metavar="SPEC|EXPERIMENT", help="Spec files, or names of experiments."),
     ],
-    shared: SharedOptions,
+    shared: SeedOptions,
     *,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARAM",
+            help="One row per setting, with its verdict: compare the values of a parameter; or "
+            "`setting` to compare with the baseline of the spec.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SETTING",
+            help="Compare with this setting: a label, or values such as l2=0,keep_prob=1. "
+            "[default: the spec's]",
+        ),
+    ] = None,
+    detail: Annotated[
+        bool,
+        typer.Option("--detail", help="Also statistics that are valid for a single look."),
+    ] = False,
     sort: Annotated[
         str | None,
         typer.Option(metavar="METRIC", help="Column to sort by, best first. [default: plan order]"),
@@ -155,27 +196,36 @@ def compare(
         list[str] | None,
         typer.Option(metavar="NAME", help="A further metric to show; may be repeated."),
     ] = None,
-    means: Annotated[
-        bool, typer.Option("--means", help="One row per setting: means over its seeds.")
-    ] = False,
     form: Annotated[Format, typer.Option("--format", help="Format of the table.")] = Format.TABLE,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead of stdout."),
     ] = None,
 ) -> None:
-    """Show the runs of specs or experiments in one table, and means over seeds."""
+    """Show the runs of specs or experiments in one table, and the verdicts on settings."""
+    from signs_sweep.analysis.settings import parse_baseline
+    from signs_sweep.analysis.verdicts import BY_SETTING
     from signs_sweep.cli.notes import version_lines, warn_of_leftovers
     from signs_sweep.cli.output import say, write
-    from signs_sweep.cli.tables import comparison_text
-    from signs_sweep.commands.comparing import find_rows
+    from signs_sweep.cli.tables import View, comparison_text
+    from signs_sweep.commands.comparing import find_runs, mcnemar_in
     from signs_sweep.commands.store import Store
 
     warn_of_leftovers(Store(shared.tracking_uri))
-    rows = find_rows(targets, shared)
+    found = find_runs(targets, shared)
     width = width_of(sys.stdout) if output is None else None
-    text = comparison_text(rows, form, width, sort=sort, metrics=metric or [], means=means)
-    for note in version_lines(rows):
+    has_settings = by is not None or baseline is not None or detail
+    view = View(
+        form,
+        sort,
+        metric or [],
+        by or (BY_SETTING if has_settings else None),
+        None if baseline is None else parse_baseline(baseline),
+        detail,
+        mcnemar_in(shared.tracking_uri),
+    )
+    text = comparison_text(found.rows, found.rules, view, width)
+    for note in version_lines(found.rows):
         if form in (Format.TABLE, Format.MD):
             text += f"\n{fill(note, width)}\n"
         else:

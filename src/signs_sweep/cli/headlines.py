@@ -51,8 +51,10 @@ class EpochCount:
 
     name = "sweep"
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, is_limit: bool = False) -> None:
+        """Begin with the number of epochs; `is_limit` is whether fewer may be needed."""
         self.total = total
+        self._most = "at most " if is_limit else ""
         self.best: TrialEnd | None = None
         self._pace = Pace()
 
@@ -69,8 +71,9 @@ class EpochCount:
     def text(self) -> str:
         """Return epochs, pace and the time left."""
         rate, left = self._pace.rate, self.total - self.done
-        pace = f"{rate:,.0f}/s  {duration(left / rate)} left" if rate else "starting"
-        return f"{self.done:,} / {self.total:,} epochs  {pace}"
+        most = self._most
+        pace = f"{rate:,.0f}/s  {most}{duration(left / rate)} left" if rate else "starting"
+        return f"{self.done:,} / {most}{self.total:,} epochs  {pace}"
 
 
 class TrialCount:

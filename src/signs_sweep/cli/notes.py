@@ -12,7 +12,7 @@ from signs_sweep.planning.disk import DiskNeed
 
 if TYPE_CHECKING:
     from signs_sweep.commands.store import Store
-    from signs_sweep.domain import Row
+    from signs_sweep.domain import Result, Row
 
 
 def announce_leftovers(store: "Store") -> None:
@@ -33,6 +33,13 @@ def warn_of_leftovers(store: "Store") -> None:
 def leftovers_line(sweeps: int) -> list[str]:
     """Return a line about earlier sweeps whose records have just been written, if any."""
     return [f"recovered unsaved records of {count(sweeps, 'sweep')}"] if sweeps else []
+
+
+def known_text(known: Collection["Result"]) -> str:
+    """Return how many runs need no training, as in `4 cached, 1 diverged before`."""
+    diverged = sum(result.has_diverged for result in known)
+    cached = f"{len(known) - diverged:,} cached"
+    return f"{cached}, {diverged:,} diverged before" if diverged else cached
 
 
 def disk_lines(need: DiskNeed) -> list[str]:

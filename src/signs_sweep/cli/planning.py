@@ -2,18 +2,26 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from signs_sweep.cli.notes import disk_lines, outdated_lines
+from signs_sweep.analysis.answer import metric_name
+from signs_sweep.analysis.power import Power, power_of
+from signs_sweep.cli.notes import disk_lines, known_text, outdated_lines
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, number, numbers
+from signs_sweep.commands.blocks import Outlook, outlook
+from signs_sweep.commands.outcome import rows_of
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Dense, Result, Run, State
 from signs_sweep.executors import default_workers
-from signs_sweep.planning.plan import Part, Plan
+from signs_sweep.planning.plan import Part
 from signs_sweep.planning.preparation import Prepared
 
 _ON_A_TERMINAL = 200
 """Maximum lines of an experiment that are shown on a terminal; a pipe gets all."""
+
+_WEAK = 0.5
+"""Below this probability of seeing a difference of the margin, there is a warning."""
 
 _STATES = {
     None: "new",
@@ -25,17 +33,25 @@ _STATES = {
 }
 
 
-def show_plan(prepared: Prepared, store: Store) -> None:
-    """Print the runs of a plan and a summary."""
+def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) -> None:
+    """Print the runs of a plan, what their seeds can show, and a summary.
+
+    `deviation` is the standard deviation of the metric between seeds, or None if the store has it.
+    """
     width = width_of(sys.stdout)
-    plan = prepared.plan
-    found = store.find(plan)
+    found = store.find(prepared.plan)
     known, older = found.results, found.older
-    begun = store.checkpoints.begun(plan.runs.values())
-    for part in plan.parts:
+    settled = {run_id: result for run_id, result in known.items() if result.is_settled}
+    looked = outlook(prepared.plan, settled)
+    prepared = replace(prepared, plan=looked.most)
+    begun = store.checkpoints.begun(looked.most.runs.values())
+    for part in looked.most.parts:
         experiment = part.experiment
         dataset = prepared.datasets[experiment.name]
+        least = next(each for each in looked.least.parts if each.experiment is experiment)
         runs, trials = count(len(part.runs), "run"), count(len(part.trials), "trial")
+        if len(least.runs) < len(part.runs):
+            runs = f"{len(least.runs):,} to {runs}"
         net = str(experiment.model)
         if isinstance(experiment.model, Dense):
             net += f" > {len(dataset.classes)}"
@@ -56,9 +72,43 @@ def show_plan(prepared: Prepared, store: Store) -> None:
             hidden = len(lines) - _ON_A_TERMINAL
             lines[_ON_A_TERMINAL - 3 : -3] = [f"  ... {hidden:,} more; pipe to see all"]
         print("\n".join(lines), end="\n\n")
-    print(joined(summary(plan, known, begun, store.seconds_an_epoch()), width))
+        if all(run.run_id in settled for _, run in part.runs):
+            continue
+        power = power_of(
+            *(rows_of(part, known, older), part.experiment.verdict),
+            store.rows() if deviation is None else (),
+            deviation,
+        )
+        if power is not None:
+            print(fill(_power_line(power), width), end="\n\n")
+    print(joined(summary(looked, settled, begun, store.seconds_an_epoch()), width))
     for line in outdated_lines(older.values()) + disk_lines(store.disk_need(prepared, known)):
         print(fill(line, width))
+
+
+def _power_line(power: Power) -> str:
+    """Return what differences the seeds can show, or why none."""
+    seeds, metric = count(power.seeds, "seed"), metric_name(power.metric)
+    if power.seeds < power.least_seeds:
+        verb = "needs" if power.comparisons == 1 else "need"
+        return (
+            f"warning: no difference can be seen with {seeds}: "
+            f"{count(power.comparisons, 'comparison')} {verb} at least {power.least_seeds}. "
+            f"Add --seeds {power.least_seeds}."
+        )
+    if power.deviation is None or power.visible is None:
+        return (
+            f"verdict: by {metric}. How far apart seeds are is unknown before a setting has three; "
+            "--deviation 0.05 shows what differences would be seen if it were 0.05."
+        )
+    text = f"with {seeds}, a difference of {power.visible:.3f} in {metric} is seen with "
+    text += "probability 0.8"
+    if power.difference is not None and power.probability is not None:
+        text += f", and a difference of {power.difference:.3g} with probability "
+        text += f"{power.probability:.2f}"
+    is_weak = power.probability is not None and power.probability < _WEAK
+    text += f" (standard deviation between seeds: {power.deviation:.3f})."
+    return f"{'warning' if is_weak else 'verdict'}: {text}"
 
 
 def _plan_lines(part: Part, states: Sequence[str], width: int | None) -> list[str]:
@@ -77,7 +127,7 @@ def _plan_lines(part: Part, states: Sequence[str], width: int | None) -> list[st
 
 
 def _state(result: Result | None, *, begun: int | None, beyond: int, older: int | None) -> str:
-    """Return whether a run is cached, or why not.
+    """Return whether a run is to be trained, and why.
 
     Args:
         result: what the store has of it.
@@ -85,6 +135,8 @@ def _state(result: Result | None, *, begun: int | None, beyond: int, older: int 
         beyond: the epochs of a longer run that is finished, or 0.
         older: the older training version that has finished it.
     """
+    if result is not None and result.has_diverged:
+        return "diverged before, not trained again"
     state = _STATES[result.state if result else None]
     if older is not None:
         state += f" (finished by version {older})"
@@ -98,24 +150,37 @@ def _state(result: Result | None, *, begun: int | None, beyond: int, older: int 
 
 
 def summary(
-    plan: Plan,
-    known: Mapping[str, Result],
+    looked: Outlook,
+    settled: Mapping[str, Result],
     begun: Mapping[str, int],
     seconds_an_epoch: float | None,
 ) -> list[str]:
-    """Return how much there is to train, and how long it takes, by the pace of earlier runs."""
-    tested = {run_id for run_id, result in known.items() if result.is_tested}
-    new = [run for run_id, run in plan.runs.items() if run_id not in tested]
-    cached = len(plan.runs) - len(new)
+    """Return how much there is to train, and how long it takes, by the pace of earlier runs.
+
+    Args:
+        looked: the runs that are needed, at least and at most.
+        settled: results of runs that need no training, by run_id.
+        begun: by run_id, the epoch from which an unfinished run resumes.
+        seconds_an_epoch: average of earlier runs, or None without any.
+    """
+    plan = looked.most
+    settled = {run_id: settled[run_id] for run_id in plan.runs if run_id in settled}
+    new = [run for run_id, run in plan.runs.items() if run_id not in settled]
+    least = sum(run_id not in settled for run_id in looked.least.runs)
+    why = known_text(settled.values())
     if not new:
-        return [f"{count(cached, 'run')}, all cached: nothing to train"]
+        is_cached = not any(result.has_diverged for result in settled.values())
+        why = "all cached" if is_cached else why
+        return [f"{count(len(settled), 'run')}, {why}: nothing to train"]
     left = epochs_left(new, begun)
-    parts = [f"{count(len(new), 'run')} to train, {cached:,} cached", f"{sum(left):,} epochs"]
+    most = "at most " if least < len(new) else ""
+    amount = f"{least:,} to {count(len(new), 'run')}" if most else count(len(new), "run")
+    parts = [f"{amount} to train, {why}", f"{most}{sum(left):,} epochs"]
     if seconds_an_epoch is None:
         return [*parts, "time: unknown before a first run"]
     workers = min(default_workers(), len(new))
     seconds = max(sum(left) / workers, *left) * seconds_an_epoch
-    return [*parts, f"about {duration(seconds)} with {count(workers, 'worker')}"]
+    return [*parts, f"{most or 'about '}{duration(seconds)} with {count(workers, 'worker')}"]
 
 
 def epochs_left(runs: Sequence[Run], begun: Mapping[str, int]) -> list[int]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signs_sweep.cli.headlines import EpochCount
-from signs_sweep.cli.notes import disk_lines, leftovers_line, outdated_lines
+from signs_sweep.cli.notes import disk_lines, known_text, leftovers_line, outdated_lines
 from signs_sweep.cli.output import exit_code, say, show_commands
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
@@ -14,6 +14,7 @@ from signs_sweep.cli.text import count, duration, fill, joined
 from signs_sweep.commands.options import SharedOptions
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.running import Running
+from signs_sweep.planning.plan import Part
 
 
 def run_specs(
@@ -30,9 +31,11 @@ def run_specs(
     if not quiet:
         say(*_header(running))
     plan, known = running.prepared.plan, running.known
-    to_train = [run.parameters.epochs for run_id, run in plan.runs.items() if run_id not in known]
+    needed = running.outlook.most.runs.items()
+    to_train = [run.parameters.epochs for run_id, run in needed if run_id not in known]
+    is_limit = any(part.experiment.growth for part in plan.parts)
     with watching(
-        None if quiet or not to_train else EpochCount(sum(to_train)),
+        None if quiet or not to_train else EpochCount(sum(to_train), is_limit=is_limit),
         workers=min(max(len(running.devices), 1), len(to_train)),
         is_live=has_cursor(sys.stderr),
         is_prefixed=len(plan.parts) > 1,
@@ -53,10 +56,11 @@ def _header(running: Running) -> list[str]:
     plan, datasets = running.prepared.plan, running.prepared.datasets
     lines = leftovers_line(running.leftovers)
     for part in plan.parts:
-        cached = sum(run.run_id in running.known for _, run in part.runs)
+        runs = [run.run_id for _, run in part.runs]
+        known = [running.known[run_id] for run_id in runs if run_id in running.known]
         parts = [
             part.experiment.name,
-            f"{count(len(part.runs), 'run')}, {cached} cached",
+            f"{_runs(part)}, {known_text(known)}",
             f"data: {datasets[part.experiment.name].describe()}",
         ]
         lines.append(joined(parts, width_of(sys.stderr)))
@@ -71,6 +75,11 @@ def _header(running: Running) -> list[str]:
             "and test_signs.h5 into data/, or name their folder with --data or SIGNS_DATA."
         )
     return lines
+
+
+def _runs(part: Part) -> str:
+    """Return how many runs an experiment has, at most if that depends on results."""
+    return ("at most " if part.experiment.growth else "") + count(len(part.runs), "run")
 
 
 def _results(outcome: Outcome) -> str:
@@ -106,5 +115,7 @@ def _show_end(outcome: Outcome, specs: Sequence[Path], shared: SharedOptions) ->
         say(f"interrupted: {finished} of {runs} finished. The same command trains the others.")
         return
     say(f"{runs} in {duration(outcome.seconds)}")
+    if outcome.is_out_of_time:
+        say("The budget is used up. The same command without --budget trains further seeds.")
     commands = [("look", shared.command("ui", spec)) for spec in specs]
     show_commands([*commands, ("compare", shared.command("compare", *specs))])

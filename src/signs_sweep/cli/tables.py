@@ -1,14 +1,22 @@
 """Tables of results: at the end of a sweep, and in the formats of `compare`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.analysis.settings import replicated
-from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.cli.text import columns, duration, measure, numbers
+from signs_sweep.analysis.settings import BaselineValues, replicated
+from signs_sweep.analysis.table import (
+    FOR_ONE_LOOK,
+    OF_VERDICTS,
+    PairTest,
+    build_settings,
+    build_table,
+)
+from signs_sweep.analysis.verdicts import Rules, verdict_text
+from signs_sweep.cli.text import columns, duration, fill, measure, numbers
 from signs_sweep.commands.options import Format
 from signs_sweep.commands.outcome import Outcome
-from signs_sweep.domain import SEED_NAMES, Row, Seeds, State
+from signs_sweep.domain import SEED_NAMES, Judgement, Row, Seeds, State
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,13 +28,21 @@ _HEADINGS = {
     "seconds": "time",
     "difference": "vs baseline",
 }
+_NOT_SHOWN = ("is_baseline", *OF_VERDICTS, *FOR_ONE_LOOK)
+
 _DROPPABLE = (
-    *("time", "epochs", "loss", "run", "train", "\u00b1 test", "\u00b1 val"),
-    *("95% interval", "guessing", "state", "remark"),
+    *("time", "epochs", "loss", "run", "train"),
+    *("best", "worst", "\u00b1", "won", "interval", "more seeds", "failed", "state", "remark"),
 )
 """Columns that are left out on a narrow terminal, the least important first."""
 
-_KEPT = ("label", "version", "val", "test", "vs baseline")
+_KEPT = ("label", "version", "val", "test", "mean", "vs baseline", "verdict")
+
+_ONE_LOOK = (
+    "The t-test, sign-flip p and McNemar p are valid for a single look at a number of seeds that "
+    "was fixed beforehand, and for a single comparison. The effect size is the mean difference in "
+    "standard deviations of the differences."
+)
 
 _REMARKS = {
     "guessing_since": "learned nothing since epoch {:,}",
@@ -43,90 +59,120 @@ def outcome_text(outcome: Outcome, width: int | None) -> str:
     is_finished = table["state"] == State.FINISHED.value
     times = table["seconds"].astype(object).where(is_finished, table["state"].str.lower())
     times = times.mask(outcome.table.index.isin(list(outcome.cached)), "cached")
-    text = _render(table.drop(columns=hidden).assign(seconds=times), Format.TABLE, width)
-    return text + _means(outcome.rows, (), Format.TABLE, width)
+    text = _render(_cells(table.drop(columns=hidden).assign(seconds=times)), Format.TABLE, width)
+    return text + _statistics(outcome.rows, outcome.rules, Format.TABLE, width, ())
 
 
-def comparison_text(
-    rows: Sequence[Row],
-    form: Format,
-    width: int | None,
-    *,
-    sort: str | None,
-    metrics: Sequence[str],
-    means: bool,
-) -> str:
+@dataclass(frozen=True)
+class View:
+    """What `compare` shows, and how.
+
+    Attributes:
+        form: format; CSV and JSON keep all digits and columns.
+        sort: a column to sort by, or None.
+        metrics: further metrics to show.
+        by: show settings and compare the values of this parameter, or `setting`; None for runs.
+        baseline: what to compare with, or None for the baseline of the spec.
+        has_detail: whether to show statistics that are valid for a single look.
+        mcnemar: returns the p-value of McNemar's test for two runs.
+    """
+
+    form: Format
+    sort: str | None = None
+    metrics: Sequence[str] = ()
+    by: str | None = None
+    baseline: BaselineValues | None = None
+    has_detail: bool = False
+    mcnemar: PairTest | None = None
+
+
+def comparison_text(rows: Sequence[Row], rules: Rules, view: View, width: int | None) -> str:
     """Return the table of runs or of settings; for people, both if settings have several seeds.
 
     Args:
         rows: the runs.
-        form: format of the table; CSV and JSON keep all digits.
+        rules: how the settings of each experiment are compared.
+        view: what to show.
         width: columns of the terminal, or None for no limit.
-        sort: a column to sort by.
-        metrics: further metrics to show.
-        means: whether to return only the table of settings.
 
     Raises:
-        UsageError: no run has the column `sort` or a metric in `metrics`.
+        UsageError: no run has the column to sort by or a metric, or no setting is the baseline.
     """
-    table = (build_settings if means else build_table)(rows, sort=sort, metrics=metrics)
+    form, is_exact = view.form, view.form in (Format.CSV, Format.JSON)
+    if view.by is None:
+        table = build_table(rows, rules, sort=view.sort, metrics=view.metrics)
+    else:
+        table = build_settings(
+            *(rows, rules),
+            by=view.by,
+            baseline=view.baseline,
+            sort=view.sort,
+            metrics=view.metrics,
+            mcnemar=view.mcnemar if is_exact or view.has_detail else None,
+        )
     if form is Format.CSV:
         return str(table.to_csv())
     if form is Format.JSON:
-        return str(table.reset_index().to_json(orient="records", indent=2)) + "\n"
-    text = _render(table, form, width)
-    return text if means else text + _means(rows, metrics, form, width)
+        return (
+            str(table.reset_index().to_json(orient="records", indent=2, double_precision=15)) + "\n"
+        )
+    if view.by is None:
+        text = _render(_cells(table), form, width)
+        return text + _statistics(rows, rules, form, width, view.metrics)
+    text = _render(_cells_of_settings(table, has_detail=view.has_detail), form, width)
+    return f"{text}\n{fill(_ONE_LOOK, width)}\n" if view.has_detail else text
 
 
-def _means(rows: Sequence[Row], metrics: Sequence[str], form: Format, width: int | None) -> str:
+def _statistics(
+    rows: Sequence[Row], rules: Rules, form: Format, width: int | None, metrics: Sequence[str]
+) -> str:
     """Return the table of settings with several seeds, below a title, if there are any."""
     if not (several := replicated(rows)):
         return ""
-    title = "means over seeds\n" if form is Format.TABLE else "Means over seeds:\n\n"
-    return f"\n{title}{_render(build_settings(several, metrics=metrics), form, width)}"
+    title = "over seeds\n" if form is Format.TABLE else "Over seeds:\n\n"
+    cells = _cells_of_settings(build_settings(several, rules, metrics=metrics), has_detail=False)
+    return f"\n{title}{_render(cells, form, width)}"
 
 
-def _render(table: "pd.DataFrame", form: Format, width: int | None) -> str:
-    """Return a table for people; on a narrow terminal its results are left out last."""
-    cells = _cells(table)
-    if table.index.name == "run_id":
-        cells = {"run": [*map(str, table.index)], **cells}
+def _render(cells: dict[str, list[str]], form: Format, width: int | None) -> str:
+    """Return a table for people; on a narrow terminal its results are left out last.
+
+    Of a table of settings, that is the metric that is compared, with its deviation beside it.
+    """
     if form is Format.MD:
         lines = zip(*([name, "---", *texts] for name, texts in cells.items()), strict=True)
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    last = [name for name in reversed(cells) if name not in _KEPT]
-    return "\n".join(columns(cells.items(), width, _DROPPABLE, last)) + "\n"
+    names = list(cells)
+    judged = names[names.index("\u00b1") - 1] if "\u00b1" in names else None
+    others = [name for name in ("val", "test") if judged not in (None, name)]
+    last = [name for name in reversed(names) if name not in _KEPT]
+    return "\n".join(columns(cells.items(), width, (*others, *_DROPPABLE), last)) + "\n"
+
+
+def _values(table: "pd.DataFrame") -> dict[str, list[Any]]:
+    """Return the columns of a table, with None for missing values."""
+    objects = table.astype(object).where(table.notna(), None)
+    return {name: objects[name].tolist() for name in table.columns}
 
 
 def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
-    """Return the columns of a table by title, as a person reads them.
+    """Return the columns of a table of runs by title, as a person reads them.
 
-    Some columns are merged: the seeds, the mark of the baseline and the difference to it, the two
-    ends of an interval.
+    Some columns are merged: the seeds, the mark of the baseline and the difference to it.
     """
-    objects = table.astype(object).where(table.notna(), None)
-    known: dict[str, list[Any]] = {name: objects[name].tolist() for name in table.columns}
-    judged = "val_accuracy" if "val_accuracy" in known else "test_accuracy"
-    deviations = [measure(value) for value in known.get("deviation", ())]
+    known = _values(table)
     texts: dict[str, list[str]] = {}
+    if table.index.name == "run_id":
+        texts["run"] = [*map(str, table.index)]
     for name, values in known.items():
         match name:
-            case "is_baseline" | "deviation" | "difference_high":
+            case "is_baseline":
                 continue
             case _ if name in SEED_NAMES:
                 seeds = zip(*(known[seed] for seed in SEED_NAMES), strict=True)
                 texts["seeds"] = [str(Seeds(*pair)) for pair in seeds]
             case "difference":
-                texts[name] = [
-                    "baseline" if is_baseline else "" if value is None else f"{value:+.4f}"
-                    for is_baseline, value in zip(known["is_baseline"], values, strict=True)
-                ]
-            case "difference_low":
-                ends = zip(known["is_baseline"], values, known["difference_high"], strict=True)
-                texts["95% interval"] = [
-                    "" if is_baseline or low is None else f"{low:+.4f} to {high:+.4f}"
-                    for is_baseline, low, high in ends
-                ]
+                texts[name] = _differences(values, known["is_baseline"])
             case "guessing_since" | "older_version":
                 text = _REMARKS[name]
                 remarks = ["" if value is None else text.format(int(value)) for value in values]
@@ -134,8 +180,6 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
                 texts["remark"] = [a or b for a, b in zip(earlier, remarks, strict=True)]
             case _ if name.endswith(("loss", "accuracy")):
                 texts[name] = [measure(value) for value in values]
-                if name == judged and any(deviations):
-                    texts[f"\u00b1 {_HEADINGS[name]}"] = deviations
             case "seconds":
                 texts[name] = [
                     duration(value) if isinstance(value, int | float) else value or ""
@@ -144,3 +188,98 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
             case _:
                 texts[name] = numbers(values)
     return {_HEADINGS.get(name, name): cells for name, cells in texts.items()}
+
+
+def _differences(values: Sequence[float | None], is_baseline: Sequence[bool]) -> list[str]:
+    return [
+        "baseline" if is_own else "" if value is None else f"{value:+.4f}"
+        for value, is_own in zip(values, is_baseline, strict=True)
+    ]
+
+
+def _cells_of_settings(table: "pd.DataFrame", *, has_detail: bool) -> dict[str, list[str]]:
+    """Return the columns of a table of settings by title, as a person reads them."""
+    known = _values(table)
+    metrics = known.pop("metric")
+    same = str(metrics[0]) if len(set(metrics)) == 1 else None
+    if same is not None:
+        known.pop(same, None)
+    texts: dict[str, list[str]] = {}
+    for name, values in known.items():
+        if name == "mean":
+            texts[_HEADINGS.get(same or name, same or name)] = _measures(known, name)
+        elif name in _OF_SETTINGS or (has_detail and name in _OF_DETAILS):
+            title, cells = (_OF_SETTINGS | _OF_DETAILS)[name]
+            texts[title] = cells(known, name)
+        elif name.endswith(("loss", "accuracy")):
+            texts[_HEADINGS.get(name, name)] = _measures(known, name)
+        elif name not in _NOT_SHOWN:
+            texts[name] = numbers(values)
+    if len(set(texts.get("baseline", ())) - {""}) < 2:
+        texts.pop("baseline", None)
+    if not any(texts.get("more seeds", ())):
+        texts.pop("more seeds", None)
+    return texts
+
+
+_Known = dict[str, list[Any]]
+
+
+def _measures(known: _Known, name: str) -> list[str]:
+    return [measure(value) for value in known[name]]
+
+
+def _won(known: _Known, name: str) -> list[str]:
+    return [
+        "" if share is None else f"{share * pairs:.12g} of {pairs:,.0f}"
+        for share, pairs in zip(known[name], known["pairs"], strict=True)
+    ]
+
+
+def _verdicts(known: _Known, name: str) -> list[str]:
+    rows = zip(known[name], known["usually"], known["on_average"], strict=True)
+    return [
+        "" if each is None else verdict_text(Judgement(each), int(usually), int(average))
+        for each, usually, average in rows
+    ]
+
+
+def _small(known: _Known, name: str) -> list[str]:
+    return ["" if value is None else f"{value:.3g}" for value in known[name]]
+
+
+_Cells = Callable[[_Known, str], list[str]]
+
+_OF_SETTINGS: dict[str, tuple[str, _Cells]] = {
+    "deviation": ("\u00b1", _measures),
+    "worst": ("worst", _measures),
+    "best": ("best", _measures),
+    "baseline": ("baseline", lambda known, name: numbers(known[name])),
+    "difference": (
+        "vs baseline",
+        lambda known, name: _differences(known[name], known["is_baseline"]),
+    ),
+    "difference_low": (
+        "interval",
+        lambda known, name: _intervals(known[name], known["difference_high"]),
+    ),
+    "won": ("won", _won),
+    "verdict": ("verdict", _verdicts),
+    "more_seeds": ("more seeds", lambda known, name: numbers(known[name])),
+}
+"""By column, its title and its cells, made from all columns."""
+
+_OF_DETAILS: dict[str, tuple[str, _Cells]] = {
+    "evidence": ("evidence", _small),
+    "t_low": ("t-test, 95 %", lambda known, name: _intervals(known[name], known["t_high"])),
+    "sign_flip_p": ("sign-flip p", _small),
+    "effect_size": ("effect size", _small),
+    "mcnemar_p": ("McNemar p", _small),
+}
+
+
+def _intervals(lows: Sequence[float | None], highs: Sequence[float | None]) -> list[str]:
+    return [
+        "" if low is None else f"{low:+.4f} to {high:+.4f}"
+        for low, high in zip(lows, highs, strict=True)
+    ]

@@ -1,58 +1,123 @@
-"""The runs that `compare` shows: those of a spec, or all of an experiment in the store."""
+"""What the store has of the runs of a spec or of an experiment: results, curves, predictions."""
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from signs_sweep.commands.options import SharedOptions
-from signs_sweep.commands.outcome import rows_of
+from signs_sweep.analysis.history import build_history, build_predictions, curves_to_read
+from signs_sweep.analysis.settings import settings_of
+from signs_sweep.analysis.table import PairTest
+from signs_sweep.analysis.verdicts import Rules
+from signs_sweep.commands.options import SeedOptions
+from signs_sweep.commands.outcome import rows_of, rules_of
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import Row
+from signs_sweep.domain import Row, VerdictRule
 from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
 from signs_sweep.planning.preparation import prepare
 from signs_sweep.project.tracking_store import store_exists
+from signs_sweep.statistics.single_look import mcnemar
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SpecPath = str | os.PathLike[str]
 
 
-def find_rows(targets: Sequence[SpecPath], shared: SharedOptions) -> list[Row]:
-    """Return the runs of specs or experiments, in order; see `signs_sweep.compare`."""
+@dataclass(frozen=True)
+class Found:
+    """The runs of specs and experiments.
+
+    Attributes:
+        rows: the runs, in order, those of a setting in the order of its seeds.
+        rules: how the settings of each experiment are compared, by its name.
+    """
+
+    rows: list[Row]
+    rules: Rules
+
+
+def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
+    """Return the runs of specs or experiments; see `signs_sweep.compare`."""
     if not targets:
         raise UsageError("nothing to compare: name a spec file or an experiment")
     rows: list[Row] = []
+    rules: dict[str, VerdictRule] = {}
     for target in targets:
         if is_spec(target):
-            rows += _rows_of_spec(Path(target), shared)
+            found = _of_spec(Path(target), shared)
         else:
-            rows += _rows_of_experiment(str(target), shared.tracking_uri)
-    return rows
+            found = _of_experiment(str(target), shared.tracking_uri)
+        rows += found.rows
+        rules |= found.rules
+    return Found(rows, rules)
 
 
-def _rows_of_spec(spec: Path, shared: SharedOptions) -> list[Row]:
-    prepared = prepare([spec], overrides=shared.overrides, data_dir=shared.data)
+def read_history(
+    targets: Sequence[SpecPath], shared: SeedOptions, metrics: Sequence[str]
+) -> "pd.DataFrame":
+    """Return the curves of the runs of specs or experiments; see `signs_sweep.history`."""
+    rows = find_runs(targets, shared).rows
+    names = curves_to_read(rows, metrics)
+    return build_history(rows, Store(shared.tracking_uri).index.curves(_locations(rows), names))
+
+
+def read_predictions(targets: Sequence[SpecPath], shared: SeedOptions) -> "pd.DataFrame":
+    """Return the predictions of the runs of specs or experiments; see `signs_sweep.predictions`."""
+    rows = find_runs(targets, shared).rows
+    return build_predictions(rows, Store(shared.tracking_uri).index.predictions(_locations(rows)))
+
+
+def _locations(rows: Sequence[Row]) -> list[str]:
+    """Return where the store keeps the runs, each once."""
+    found = (row.result.location for row in rows if row.result)
+    return list(dict.fromkeys(location for location in found if location))
+
+
+def mcnemar_in(tracking_uri: str | None) -> PairTest:
+    """Return McNemar's test on the images that two runs in a store classify correctly."""
+    index = Store(tracking_uri).index
+
+    def test(first: Row, second: Row, metric: str) -> float | None:
+        name = {"val": "validation", "test": "test"}.get(metric.partition("_")[0], "")
+        locations = _locations([first, second])
+        found = index.predictions(locations)
+        both = [found.get(location, {}).get(name) for location in locations]
+        correct = [predictions.is_correct for predictions in both if predictions is not None]
+        return mcnemar(*correct) if len(correct) == 2 else None
+
+    return test
+
+
+def _of_spec(spec: Path, shared: SeedOptions) -> Found:
+    prepared = prepare([spec], overrides=shared.overrides, seeds=shared.seeds, data_dir=shared.data)
     store = Store(shared.tracking_uri)
     (part,) = prepared.plan.parts
-    found = store.find(prepared.plan)
-    rows = rows_of(part, found.results, found.older)
+    known = store.find(prepared.plan)
+    rules = rules_of(prepared.plan)
+    rows = rows_of(part, known.results, known.older)
     if not part.experiment.has_search or not store_exists(store.uri):
-        return rows
+        return Found(rows, rules)
     try:
         recorded = store.index.list_runs(part.experiment.name)
     except UnknownExperimentError:
-        return rows
+        return Found(rows, rules)
     planned = {row.run_id for row in rows}
-    known = [row for row in rows if row.result is not None]
-    return known + [row for row in recorded if row.run_id not in planned] or rows
+    started = [row for row in rows if row.result is not None]
+    return Found(started + [row for row in recorded if row.run_id not in planned] or rows, rules)
 
 
-def _rows_of_experiment(name: str, tracking_uri: str | None) -> list[Row]:
+def _of_experiment(name: str, tracking_uri: str | None) -> Found:
     store = Store(tracking_uri)
     if not store_exists(store.uri):
         raise StoreError(
             f"'{name}' is neither a spec file nor an experiment: there is no tracking store, since "
             "nothing has been run here yet"
         )
-    return store.index.list_runs(name)
+    settings = settings_of(store.index.list_runs(name))
+    rows = [row for each in settings for row in sorted(each.rows, key=lambda row: row.seeds)]
+    return Found(rows, {name: store.index.rule(name)})
 
 
 def is_spec(target: SpecPath) -> bool:

@@ -4,6 +4,7 @@ A dataclass is a group of options. The annotation of a field holds its `Option`:
 its range. `signs_sweep.cli.options` makes options of the command line from it.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypedDict, TypeVar, get_type_hints
 
 from signs_sweep.domain.masking import mask
+from signs_sweep.domain.parameters import MOST_REPLICATES
 from signs_sweep.errors import UsageError
 
 _MOST_WORKERS = 256
 _DAY = 86400
+_TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -55,8 +58,9 @@ class Options:
     """How to train: the options of `run` and `search`.
 
     Attributes:
-        force: whether to train finished runs again, from their beginning; for `run` only, since a
+        force: whether to train settled runs again, from their beginning; for `run` only, since a
             study keeps its values.
+        budget: seconds, for `run` only: no seed begins that would foreseeably end later.
 
     Raises:
         UsageError: an option is out of range.
@@ -83,6 +87,7 @@ class Options:
         float, Option("Seconds of silence after which a worker is killed.", "S", 1, _DAY)
     ] = 600.0
     force: bool = False
+    budget: float | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -112,6 +117,22 @@ class Options:
                     f"{function.__name__}() got an unexpected keyword argument '{name}'{question}"
                 )
         return cls(**keywords)
+
+
+def parse_time(option: str, text: str | None) -> float | None:
+    """Return a time such as `90s`, `30m` or `1h30m` in seconds; None for None.
+
+    Raises:
+        UsageError: it is not a time above 0.
+    """
+    if text is None:
+        return None
+    found = _TIME.fullmatch(text.strip())
+    parts = [float(part or 0) for part in found.groups()] if found else []
+    seconds = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+    if not seconds:
+        raise UsageError(f"{option} {text}: expected a time such as 90s, 30m or 1h30m")
+    return seconds
 
 
 class Keywords(TypedDict, total=False):
@@ -168,6 +189,32 @@ class SharedOptions:
             words += ["--data", str(self.data)] if self.data is not None else []
         words += ["--tracking-uri", self.tracking_uri] if self.tracking_uri is not None else []
         return shlex.join(map(mask, words))
+
+
+@dataclass(frozen=True)
+class SeedOptions(SharedOptions):
+    """The options of the commands that train or show the replicates of settings."""
+
+    seeds: Annotated[
+        int | None,
+        Option(
+            "Number of seeds: those of the spec, in order, then further pairs. "
+            "[default: all of the spec]",
+            *("N", 1, MOST_REPLICATES),
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Check the range."""
+        if self.seeds is not None and not 1 <= self.seeds <= MOST_REPLICATES:
+            raise UsageError(
+                f"--seeds {self.seeds}: expected a number from 1 to {MOST_REPLICATES:,}"
+            )
+
+    def command(self, name: str, *arguments: str | Path) -> str:
+        """Return a command with these options that can be pasted into a shell."""
+        more = [] if self.seeds is None or name == "ui" else ["--seeds", str(self.seeds)]
+        return super().command(name, *arguments, *more)
 
 
 class Format(Enum):

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from signs_sweep.analysis.answer import answer
 from signs_sweep.analysis.table import build_settings, build_table
+from signs_sweep.analysis.verdicts import Rules, Verdict, compare_settings
 from signs_sweep.domain import Result, Row, State
 from signs_sweep.planning.plan import Part, Plan
+from signs_sweep.protocols import Findings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,12 +21,13 @@ class Outcome:
     """The outcome of a plan that was carried out.
 
     Attributes:
-        plan: the plan.
+        plan: the plan, with the runs that were needed.
         results: by run_id, the result of each run that was started or found.
         cached: the runs that were found in the store, finished, and not trained again.
         seconds: time it took.
         was_interrupted: whether it was stopped before the end.
         unwritten: what the store did not accept and where it is kept, as text, or None.
+        is_out_of_time: whether the budget ended it, with seeds left.
     """
 
     plan: Plan
@@ -33,6 +36,7 @@ class Outcome:
     seconds: float
     was_interrupted: bool
     unwritten: str | None = None
+    is_out_of_time: bool = False
 
     @property
     def failures(self) -> list[Result]:
@@ -57,18 +61,32 @@ class Outcome:
     @cached_property
     def table(self) -> "pd.DataFrame":
         """One row per run; see `signs_sweep.compare`."""
-        return build_table(self.rows)
+        return build_table(self.rows, self.rules)
 
     @cached_property
     def settings(self) -> "pd.DataFrame":
-        """One row per setting, with means over its seeds; see `signs_sweep.compare`."""
-        return build_settings(self.rows)
+        """One row per setting, with statistics over its seeds; see `signs_sweep.compare`."""
+        return build_settings(self.rows, self.rules)
+
+    @property
+    def rules(self) -> Rules:
+        """How the settings of each experiment are compared, by its name."""
+        return rules_of(self.plan)
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """The verdict on each setting that has a baseline, in the order of the plan."""
+        compared = compare_settings(self.rows, self.rules)
+        return [verdict for comparison in compared for verdict in comparison.decisive]
 
     @cached_property
     def answers(self) -> dict[str, str]:
-        """By experiment, which setting was best and by how much; left out without results."""
+        """By experiment, the verdict on its settings in a sentence; left out without results."""
         answers = {
-            part.experiment.name: answer(rows_of(part, self.results)) for part in self.plan.parts
+            part.experiment.name: answer(
+                rows_of(part, self.results), self.rules[part.experiment.name]
+            )
+            for part in self.plan.parts
         }
         return {name: text for name, text in answers.items() if text}
 
@@ -76,6 +94,11 @@ class Outcome:
         finished = sum(result.state.is_finished for result in self.results.values())
         names = ", ".join(part.experiment.name for part in self.plan.parts)
         return f"<Outcome of {names}: {finished} of {len(self.plan.runs)} runs finished>"
+
+
+def rules_of(plan: Plan) -> Rules:
+    """Return how the settings of each experiment of a plan are compared, by name."""
+    return {part.experiment.name: part.experiment.verdict for part in plan.parts}
 
 
 def rows_of(
@@ -98,14 +121,30 @@ def rows_of(
             model=run.model.values,
             baseline=trial.baseline_of(run),
             version=run.training_version,
+            validation=run.validation,
+            data=run.data,
             older=(older or {}).get(run.run_id),
         )
         for trial, run in part.runs
     ]
 
 
+def findings_of(outcome: Outcome) -> dict[str, Findings]:
+    """Return the verdicts of each experiment for its record, by name; left out without results."""
+    return {
+        name: Findings(
+            text,
+            {"settings.csv": build_settings(rows, outcome.rules).to_csv().encode()},
+            {each.setting: each.judgement for each in outcome.verdicts if each.experiment == name},
+        )
+        for name, text in outcome.answers.items()
+        if (rows := [row for row in outcome.rows if row.experiment == name])
+    }
+
+
 def tables_of(plan: Plan, results: Mapping[str, Result]) -> dict[str, str]:
     """Return the table of each experiment as CSV, by name."""
     return {
-        part.experiment.name: build_table(rows_of(part, results)).to_csv() for part in plan.parts
+        part.experiment.name: build_table(rows_of(part, results), rules_of(plan)).to_csv()
+        for part in plan.parts
     }

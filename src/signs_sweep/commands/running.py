@@ -4,20 +4,22 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from math import ceil
 from uuid import uuid4
 
+from signs_sweep.commands.blocks import Blocks, Outlook, outlook
 from signs_sweep.commands.options import Options
-from signs_sweep.commands.outcome import Outcome, tables_of
+from signs_sweep.commands.outcome import Outcome, findings_of, tables_of
 from signs_sweep.commands.session import Session
 from signs_sweep.commands.store import Known, Store
-from signs_sweep.domain import Dense, Result, Run, Trial
+from signs_sweep.domain import Dense, Result, Run
 from signs_sweep.executors import choose_devices, find_gpus
-from signs_sweep.planning.plan import Part
+from signs_sweep.planning.plan import Part, Plan
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.sweep.fixed import FixedScheduler
+from signs_sweep.sweep.blocks import BlockScheduler
 from signs_sweep.sweep.loop import Listener
 
 _SECONDS_WORTH_A_WORKER = 3.0
@@ -55,6 +57,11 @@ class Running:
     leftovers: int = 0
     _started: float = field(default_factory=time.monotonic)
 
+    @cached_property
+    def outlook(self) -> Outlook:
+        """The runs that are needed, at least and at most."""
+        return outlook(self.prepared.plan, self.known)
+
     def execute(self, listener: Listener) -> Outcome:
         """Train the runs that are not known.
 
@@ -65,24 +72,26 @@ class Running:
             StoreError: the store cannot be written; runs under way are stopped.
         """
         plan = self.prepared.plan
-        if all(run_id in self.known for run_id in plan.runs):
-            return self._outcome(self.known, was_interrupted=False)
+        if self.outlook.is_settled:
+            return self._outcome(self.outlook.least, self.known)
         most = len(plan.runs) - len(self.known)
         session = Session(
             *(self.prepared, self.store, self.options, self.devices[:most]),
             *(self.sweep_id, listener),
         )
-        scheduler = FixedScheduler(_in_order_of_training(plan.trials))
+        blocks = Blocks(plan, self.options.budget)
         records = [
             self._record(part)
             for part in plan.parts
-            if any(run.run_id not in self.known for _, run in part.runs)
+            if not outlook(Plan((part,)), self.known).is_settled
         ]
-        with session.opened(records, lambda: tables_of(plan, session.results)):
-            was_interrupted = session.sweep(scheduler, self.known)
+        with session.opened(records, lambda: tables_of(blocks.plan, session.results)):
+            was_interrupted = session.sweep(BlockScheduler(blocks.next), self.known)
             session.executor.close()
-            outcome = self._outcome(session.results, was_interrupted=was_interrupted)
-            session.tracker.close(outcome.state, tables_of(plan, outcome.results))
+            outcome = self._outcome(blocks.plan, session.results, was_interrupted=was_interrupted)
+            outcome.is_out_of_time = blocks.is_out_of_time and not was_interrupted
+            tables = tables_of(blocks.plan, outcome.results)
+            session.tracker.close(outcome.state, tables, findings_of(outcome))
         return replace(outcome, unwritten=session.tracker.unwritten)
 
     def _record(self, part: Part) -> SweepRecord:
@@ -94,12 +103,17 @@ class Running:
             data=self.prepared.datasets[part.experiment.name].describe(),
             sweep_id=self.sweep_id,
             origin=self.store.origin,
+            rule=part.experiment.verdict,
         )
 
-    def _outcome(self, results: Mapping[str, Result], *, was_interrupted: bool) -> Outcome:
+    def _outcome(
+        self, plan: Plan, results: Mapping[str, Result], *, was_interrupted: bool = False
+    ) -> Outcome:
         seconds = time.monotonic() - self._started
-        cached = frozenset(self.known)
-        return Outcome(self.prepared.plan, results, cached, seconds, was_interrupted)
+        cached = frozenset(
+            run_id for run_id, result in self.known.items() if result.state.is_finished
+        )
+        return Outcome(plan, results, cached, seconds, was_interrupted)
 
 
 def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Running:
@@ -116,7 +130,7 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     store = Store(tracking_uri, prepared)
     leftovers = store.write_leftovers()
     found = Known() if options.force else store.find(prepared.plan)
-    known = {run_id: result for run_id, result in found.results.items() if result.is_tested}
+    known = {run_id: result for run_id, result in found.results.items() if result.is_settled}
     gpus = find_gpus(os.environ)
     devices = choose_devices(options.workers, gpus, options.workers_per_gpu)
     if options.workers is None and not gpus:
@@ -145,23 +159,10 @@ def _workers_worth_starting(runs: Sequence[Run], prepared: Prepared) -> int:
 
 def plan_text(part: Part) -> str:
     """Return the plan of an experiment as text, one line per run."""
-    lines = [f"{len(part.runs)} runs in {len(part.trials)} trials"]
+    most = "at most " if part.experiment.growth else ""
+    lines = [f"{most}{len(part.runs)} runs in {len(part.trials)} trials"]
     lines += [
         f"{trial.number}  {trial.title_of(run)}  {run.parameters.epochs} epochs  {run.run_id}"
         for trial, run in part.runs
     ]
     return "\n".join(lines) + "\n"
-
-
-def _in_order_of_training(trials: Sequence[Trial]) -> list[Trial]:
-    """Return trials such that, of those that differ only in epochs, the shorter come first.
-
-    The longer trials then resume from their ends. The rest stays in the order of the plan.
-    """
-    first: dict[tuple[str, ...], int] = {}
-
-    def place(trial: Trial) -> tuple[int, int]:
-        path = tuple(run.trajectory_id for run in trial.runs)
-        return first.setdefault(path, len(first)), trial.epochs
-
-    return sorted(trials, key=place)

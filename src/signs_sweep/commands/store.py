@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signs_sweep.domain import TRAINING_VERSION, Model, Result, trajectory_of
+from signs_sweep.domain import TRAINING_VERSION, Model, Result, Row, trajectory_of
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.planning.plan import Plan
@@ -121,6 +121,14 @@ class Store:
         }
         return Known({run_id: found[run_id] for run_id in plan.runs if run_id in found}, older)
 
+    def rows(self) -> list[Row]:
+        """Return all runs of the store, in whichever experiment.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return self.index.all_runs() if store_exists(self.uri) else []
+
     def outdated(self) -> set[str]:
         """Return the trajectories of older training versions in the store.
 
@@ -142,12 +150,12 @@ class Store:
 
         Args:
             prepared: the plan and its data.
-            known: results of its runs, by run_id; tested runs need no more space.
+            known: results of its runs, by run_id; settled runs need no more space.
         """
         new = [
             run
             for run_id, run in prepared.plan.runs.items()
-            if run_id not in known or not known[run_id].is_tested
+            if run_id not in known or not known[run_id].is_settled
         ]
         numbers: dict[Model, int] = {}
         for run in prepared.plan.runs.values():

@@ -53,6 +53,11 @@ class Dataset:
         _, height, width, channels = self.train_images.shape
         return height, width, channels
 
+    @property
+    def chance(self) -> float:
+        """The accuracy of guessing: 1 / number of classes."""
+        return 1 / len(self.classes)
+
     def describe(self) -> str:
         """Return one line for people, such as `signs, 1,080 + 120 photos (7c1e90ab)`."""
         sizes = f"{self.name}, {len(self.train_labels):,} + {len(self.test_labels):,}"

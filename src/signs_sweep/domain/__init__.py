@@ -3,7 +3,7 @@
 Everything above imports from here, nothing here imports from above.
 """
 
-from signs_sweep.domain.curves import Curves
+from signs_sweep.domain.curves import CURVE_METRICS, Curve, Curves
 from signs_sweep.domain.event import (
     Checkpoint,
     Event,
@@ -20,6 +20,7 @@ from signs_sweep.domain.event import (
 )
 from signs_sweep.domain.model import Argument, Built, Dense, Model
 from signs_sweep.domain.parameters import (
+    MOST_REPLICATES,
     PARAMETER_NAMES,
     PARAMETERS,
     SEED_NAMES,
@@ -29,13 +30,16 @@ from signs_sweep.domain.parameters import (
     Seeds,
     as_text,
 )
-from signs_sweep.domain.result import History, Result, State
+from signs_sweep.domain.predictions import Predictions
+from signs_sweep.domain.result import History, Result, State, is_accuracy
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of
-from signs_sweep.domain.verdict import Growth, Judgement, VerdictRule
+from signs_sweep.domain.verdict import ComparedMetric, Growth, Judgement, VerdictRule
 
 __all__ = [
+    "CURVE_METRICS",
+    "MOST_REPLICATES",
     "PARAMETERS",
     "PARAMETER_NAMES",
     "SEED_NAMES",
@@ -44,6 +48,8 @@ __all__ = [
     "Argument",
     "Built",
     "Checkpoint",
+    "ComparedMetric",
+    "Curve",
     "Curves",
     "Dense",
     "Event",
@@ -57,6 +63,7 @@ __all__ = [
     "News",
     "Notice",
     "Parameters",
+    "Predictions",
     "Progress",
     "Proposed",
     "Purpose",
@@ -76,5 +83,6 @@ __all__ = [
     "Waiting",
     "as_text",
     "best_of",
+    "is_accuracy",
     "trajectory_of",
 ]

@@ -1,12 +1,30 @@
-"""The epochs of one run as they arrive."""
+"""The epochs of one run: as they arrive, and as the store has them."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from signs_sweep.domain.event import Progress
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from signs_sweep.domain.result import History
+
+CURVE_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+"""The metrics that have a value for every epoch; the last two only if samples are held out."""
+
+
+class Curve(NamedTuple):
+    """The values of a metric in the epochs that are recorded.
+
+    Attributes:
+        epochs: numbers (1-based) of the epochs, ascending, int64 of shape (n,).
+        values: of these epochs, float64 of shape (n,).
+    """
+
+    epochs: "NDArray[np.int64]"
+    values: "NDArray[np.float64]"
 
 
 class Curves:

@@ -9,10 +9,11 @@ Each names its run by `run_id`; its `time` is in seconds since the Unix epoch.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain.masking import mask
+from signs_sweep.domain.predictions import Predictions
 from signs_sweep.domain.trial import Trial, TrialEnd
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Finished:
         guessing_since: if the network gives every image the same class, the first epoch since which
             its loss has not been below that of guessing; None for a network that has learned.
         pictures: by file name, PNG images of the run; None if the tracker is to draw them.
+        predictions: for the images that the network was not trained on: `validation` if samples
+            were held out, `test` if the run was tested.
     """
 
     run_id: str
@@ -103,6 +106,7 @@ class Finished:
     model: bytes
     guessing_since: int | None = None
     pictures: Mapping[str, bytes] | None = None
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ class Failed:
         message: what happened and what to do, one or two sentences.
         traceback: of the exception that ended the run, or None.
         is_crash: whether its process died; the run can then be resumed in a new one.
+        chance: the accuracy of guessing, 1 / number of classes, if its loss diverged; else None.
 
     Secrets in the message and traceback are masked.
     """
@@ -122,6 +127,7 @@ class Failed:
     message: str
     traceback: str | None = None
     is_crash: bool = False
+    chance: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", mask(self.message))

@@ -15,6 +15,9 @@ _LARGEST_FLOAT = 1e38
 """A limit that fits into a float32."""
 _LARGEST_SEED = 2**31 - 1
 
+MOST_REPLICATES = 100_000
+"""The largest number of seeds of a setting."""
+
 
 class Seeds(NamedTuple):
     """The seeds of a run. The replicates of a setting differ only in their seeds.

@@ -13,6 +13,11 @@ History = Mapping[str, "NDArray[np.float64]"]
 """By metric (`loss`, `accuracy`, ...), one value per epoch, from the first epoch."""
 
 
+def is_accuracy(metric: str) -> bool:
+    """Whether a metric is an accuracy, of which more is better; all other metrics are losses."""
+    return metric.endswith("accuracy")
+
+
 class State(Enum):
     """State of a run. The names are those of MLflow, where PRUNED is KILLED."""
 
@@ -50,6 +55,7 @@ class Result:
         location: where the tracker keeps it (for MLflow, the id of its run there).
         guessing_since: if a finished run gives every image the same class, the first epoch since
             which its loss has not been below that of guessing; None if it has learned.
+        chance: the accuracy of guessing, 1 / number of classes, if its loss diverged; else None.
     """
 
     run_id: str
@@ -61,8 +67,19 @@ class Result:
     history: History | None = None
     location: str | None = None
     guessing_since: int | None = None
+    chance: float | None = None
 
     @property
     def is_tested(self) -> bool:
         """Whether it is finished and was evaluated on the test set."""
         return self.state.is_finished and "test_accuracy" in self.metrics
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether it failed because its loss became NaN or infinite."""
+        return self.state is State.FAILED and self.chance is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether training it again would give nothing new: it is tested, or has diverged."""
+        return self.is_tested or self.has_diverged

@@ -1,12 +1,13 @@
 """A run with what is known of it: what the tables, the answers and the index of runs share."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 from signs_sweep.domain.parameters import Parameters, Seeds
-from signs_sweep.domain.result import Result
+from signs_sweep.domain.result import Result, is_accuracy
 from signs_sweep.domain.run import TRAINING_VERSION
 
 
@@ -24,6 +25,8 @@ class Row:
         baseline: run_id of the run that it is compared with (its own in the baseline), or None.
         version: its training version.
         older: for an unknown run, the latest older version in which it is finished, or None.
+        validation: share of the training set held out for validation, in [0, 1).
+        data: fingerprint of the dataset.
     """
 
     experiment: str
@@ -35,11 +38,14 @@ class Row:
     baseline: str | None = None
     version: int = TRAINING_VERSION
     older: int | None = None
+    validation: float = 0.0
+    data: str = ""
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """Its configuration by name: parameters, seeds, model and `version`."""
-        return asdict(self.parameters) | dict(self.model) | {"version": self.version}
+        """Its configuration by name: parameters, seeds, model, `validation`, `data`, `version`."""
+        others = {"validation": self.validation, "data": self.data, "version": self.version}
+        return asdict(self.parameters) | dict(self.model) | others
 
     @property
     def seeds(self) -> Seeds:
@@ -51,3 +57,23 @@ class Row:
         if self.result is None or not self.result.state.is_finished:
             return None
         return self.result.metrics.get(metric)
+
+    def counted(self, metric: str) -> float | None:
+        """Return the value of a metric that counts in comparisons; None if nothing counts.
+
+        A finished run counts with its value; a diverged run with the accuracy of guessing, and with
+        an infinite loss.
+        """
+        if self.result is not None and self.result.has_diverged:
+            return self.result.chance if is_accuracy(metric) else math.inf
+        return self.score(metric)
+
+    @property
+    def failed_to_learn(self) -> bool | None:
+        """Whether it has diverged or only guesses; None if it is neither finished nor diverged."""
+        result = self.result
+        if result is not None and result.has_diverged:
+            return True
+        if result is None or not result.state.is_finished:
+            return None
+        return result.guessing_since is not None

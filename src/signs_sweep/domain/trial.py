@@ -39,6 +39,8 @@ class Trial:
         baselines: for each run, the run_id of the run with the same seeds that it is compared with:
             its own in the baseline. Empty without a baseline.
         choices: the values that a search chose, by dimension.
+        is_part: whether it has only some of the replicates of a setting; others belong to trials
+            with the same number.
     """
 
     key: str
@@ -50,6 +52,7 @@ class Trial:
     label: str | None = None
     baselines: tuple[str, ...] = ()
     choices: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    is_part: bool = False
 
     @property
     def setting(self) -> Setting:
@@ -78,9 +81,9 @@ class Trial:
     def title_of(self, run: Run) -> str:
         """Return what distinguishes one of its runs from all others, as in `l2=0.01 seeds 3, 0`.
 
-        Seeds are included if the trial has several runs, or if nothing else differs.
+        Seeds are included if the setting has several runs, or if nothing else differs.
         """
-        if self.title and len(self.runs) == 1:
+        if self.title and len(self.runs) == 1 and not self.is_part:
             return self.title
         return f"{self.title} seeds {run.parameters.seeds}".strip()
 

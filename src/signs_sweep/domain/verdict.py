@@ -2,6 +2,19 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
+
+ComparedMetric = Literal[
+    "val_accuracy",
+    "test_accuracy",
+    "val_loss",
+    "test_loss",
+    "final_train_accuracy",
+    "final_train_loss",
+    "accuracy",
+    "loss",
+]
+"""The metrics by which settings may be compared."""
 
 
 class Judgement(Enum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from signs_sweep.domain import Checkpoint, Event, Failed, Finished, Progress, Run, Started, Stopped
-from signs_sweep.errors import SignsSweepError
+from signs_sweep.errors import DivergedError, SignsSweepError
 from signs_sweep.executors.causes import hint
 
 
@@ -79,7 +79,8 @@ def _failure(run_id: str, error: Exception) -> Failed:
     The traceback is left out for an error whose message says what to do.
     """
     if isinstance(error, SignsSweepError):
-        return Failed(run_id, time.time(), str(error))
+        chance = error.chance if isinstance(error, DivergedError) else None
+        return Failed(run_id, time.time(), str(error), chance=chance)
     details = "".join(traceback.format_exception(error))
     message = f"{type(error).__name__}: {error}".rstrip(": ")
     if advice := hint(message):

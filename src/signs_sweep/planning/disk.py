@@ -12,6 +12,7 @@ _VALUE_IN_DATABASE = 245
 _VALUE_IN_FILES = 8 + 20
 _TIME_IN_CHECKPOINT = 8
 _INPUT_IN_EXAMPLES = 2 * 21
+_IMAGE_IN_PREDICTIONS = 4
 _THE_REST = 250_000
 
 EMPTY_DATABASE = 1_000_000
@@ -53,8 +54,9 @@ def bytes_of_runs(
     value of a metric in SQLite, with its indexes; 20 in `history.csv` and 8 in the checkpoint, and
     8 there for the time of each epoch; 4 bytes for each number of the network in the `.keras` file,
     and three times as much in the last checkpoint, which also has Adam's two moments; 21 for each
-    number of an image in the two input examples; and 180 to 300 kB for pictures, the rest of the
-    `.keras` file and of the HDF5 file, and small files.
+    number of an image in the two input examples; 4 in `predictions.npz` for each probability of an
+    image that is held out or in the test set, and 4 for its number and class; and 180 to 300 kB for
+    pictures, the rest of the `.keras` file and of the HDF5 file, and small files.
 
     The datasets are by fingerprint; `numbers` has the size of the networks that functions build, as
     far as known; `has_database` is whether the database is on the same disk.
@@ -78,6 +80,9 @@ def bytes_of_runs(
             continue
         values = 4 if run.validation else 2
         total += run.parameters.epochs * (values * of_value + _TIME_IN_CHECKPOINT)
+        predicted = run.validation * len(dataset.train_labels) + len(dataset.test_labels)
+        of_image = _BYTES_A_NUMBER * len(dataset.classes) + _IMAGE_IN_PREDICTIONS
+        total += int(predicted * of_image)
         total += 4 * _BYTES_A_NUMBER * size + _INPUT_IN_EXAMPLES * inputs + _THE_REST
     return total, is_least
 

@@ -20,6 +20,7 @@ from signs_sweep.errors import DataError, DataWarning, SpecError
 from signs_sweep.planning.building import ModelSource, find_model
 from signs_sweep.planning.plan import Plan, make_plan
 from signs_sweep.spec import Experiment, load
+from signs_sweep.statistics.sequential import first_threshold, least_pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +40,12 @@ class Prepared:
     models: Mapping[str, ModelSource]
 
 
-def load_all(specs: Sequence[Path], overrides: Sequence[str]) -> list[Experiment]:
+def load_all(
+    specs: Sequence[Path], overrides: Sequence[str], seeds: int | None = None
+) -> list[Experiment]:
     """Read spec files; a file that is named several times is read once.
+
+    `seeds` is the number of seeds, or None for all of the spec.
 
     Raises:
         SpecError: some specs have problems; the message lists those of all files.
@@ -50,7 +55,8 @@ def load_all(specs: Sequence[Path], overrides: Sequence[str]) -> list[Experiment
     errors: list[SpecError] = []
     for spec in dict.fromkeys(specs):
         try:
-            experiments.append(load(spec, overrides))
+            experiment = load(spec, overrides)
+            experiments.append(experiment.with_seeds(seeds) if seeds else experiment)
         except SpecError as error:
             errors.append(error)
     if errors:
@@ -63,14 +69,22 @@ def _within(errors: Sequence[SpecError], columns: int) -> str:
 
 
 def prepare(
-    specs: Sequence[Path], *, overrides: Sequence[str] = (), data_dir: Path | None = None
+    specs: Sequence[Path],
+    *,
+    overrides: Sequence[str] = (),
+    seeds: int | None = None,
+    data_dir: Path | None = None,
 ) -> Prepared:
     """Read specs and their data, and expand them into a plan.
 
     Properties of a dataset that make its results doubtful are a `DataWarning`, which is issued
     only here, although workers read the data again.
 
-    The overrides are `KEY=VALUE`, for every run; `data_dir` is the value of `--data`, or None.
+    Args:
+        specs: the files.
+        overrides: `KEY=VALUE`, for every run.
+        seeds: number of seeds, or None for all of the spec.
+        data_dir: the value of `--data`, or None.
 
     Raises:
         SpecError: the specs have problems, or do not fit their data.
@@ -81,7 +95,8 @@ def prepare(
     sources: dict[str, DataSource] = {}
     read: dict[DataSource, Dataset] = {}
     models: dict[str, ModelSource] = {}
-    experiments = [_with_model(experiment, models) for experiment in load_all(specs, overrides)]
+    loaded = load_all(specs, overrides, seeds)
+    experiments = [_with_model(experiment, models) for experiment in loaded]
     for experiment in experiments:
         source = _source(experiment, data_dir)
         if source not in read:
@@ -91,6 +106,7 @@ def prepare(
                 warnings.warn(f"{source.name}: {doubt}", DataWarning, stacklevel=3)
         dataset = datasets[experiment.name] = read[source]
         sources[dataset.fingerprint] = source
+        _check_growth(experiment)
         if leak := _check(experiment, dataset):
             warnings.warn(f"{experiment.name}: {leak}", DataWarning, stacklevel=3)
     plan = make_plan([(each, datasets[each.name].fingerprint) for each in experiments])
@@ -124,6 +140,24 @@ def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Exper
     experiment.refuse_keys("model", wrong)
     models[source.fingerprint] = source
     return replace(experiment, model=replace(model, source=source.fingerprint))
+
+
+def _check_growth(experiment: Experiment) -> None:
+    """Check that the largest number of seeds can be enough for a verdict."""
+    growth = experiment.growth
+    if growth is None:
+        return
+    compared = sum(not point.is_baseline for point in experiment.points)
+    if not compared:
+        message = "until: clear has nothing to compare: every setting is a baseline"
+        raise experiment.problem("seeds", message=message)
+    needed = least_pairs(first_threshold(compared, experiment.verdict.error))
+    if growth.at_most < needed:
+        raise experiment.problem(
+            *("seeds", "at_most"),
+            message=f"no difference can be seen with {growth.at_most} seeds; comparing "
+            f"{compared + 1} settings needs at least {needed}",
+        )
 
 
 def _check(experiment: Experiment, dataset: Dataset) -> str | None:

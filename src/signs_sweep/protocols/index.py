@@ -16,7 +16,8 @@ class RunIndex(Protocol):
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
         """Return the results of runs, of whatever experiment, by run_id; unknown runs are left out.
 
-        Of several records of a run, a finished record has precedence, then the latest.
+        Of several records of a run, a finished record has precedence, then one of a run that
+        diverged, then the latest.
 
         Args:
             run_ids: the runs; None for all runs of the store.

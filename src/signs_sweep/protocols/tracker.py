@@ -1,10 +1,10 @@
 """Records sweeps, their trials and their runs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from signs_sweep.domain import Event, Run, State, Trial, TrialEnd
+from signs_sweep.domain import Event, Judgement, Run, State, Trial, TrialEnd, VerdictRule
 from signs_sweep.domain.masking import mask
 
 
@@ -21,6 +21,7 @@ class SweepRecord:
         sweep_id: identifies the invocation; opening the same id again continues its record.
         origin: machine and folder of its process.
         is_search: whether its trials have records of their own.
+        rule: how its settings are compared.
 
     Secrets in the texts are masked.
     """
@@ -33,6 +34,7 @@ class SweepRecord:
     sweep_id: str = ""
     origin: str = ""
     is_search: bool = False
+    rule: VerdictRule = field(default_factory=VerdictRule)
 
     def __post_init__(self) -> None:
         for name in ("description", "spec", "plan", "data"):
@@ -41,19 +43,21 @@ class SweepRecord:
 
 @dataclass(frozen=True)
 class Findings:
-    """The outcome of a search.
+    """The outcome of a sweep or a search.
 
     Attributes:
-        choices: the values of the best trial, by dimension.
-        metrics: metrics of the search, by name.
         note: the outcome for a person, in Markdown.
         files: artifacts, by file name.
+        verdicts: of a sweep, the verdict on each setting that has a baseline, by its name.
+        choices: of a search, the values of the best trial, by dimension.
+        metrics: metrics of a search, by name.
     """
 
-    choices: Mapping[str, Any]
-    metrics: Mapping[str, float]
     note: str
     files: Mapping[str, bytes]
+    verdicts: Mapping[str, Judgement] = field(default_factory=dict)
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 class Tracker(Protocol):
@@ -105,5 +109,5 @@ class Tracker(Protocol):
         Args:
             state: FINISHED, FAILED or KILLED.
             tables: by experiment, the table of its runs as CSV.
-            findings: by experiment, the outcome of its search.
+            findings: by experiment, the outcome of its sweep or search.
         """

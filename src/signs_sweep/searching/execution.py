@@ -203,11 +203,11 @@ class Searching:
         return confirmation(self.experiment, best.trial, seeds)
 
     def _is_recorded(self, confirmed: Confirmation | None) -> bool:
-        """Whether every run of a confirmation is in the store and tested; true for None."""
+        """Whether every run of a confirmation is settled in the store; true for None."""
         if confirmed is None:
             return True
         stored = self.store.index.find(confirmed.run_ids)
-        return all(run_id in stored and stored[run_id].is_tested for run_id in confirmed.run_ids)
+        return all(run_id in stored and stored[run_id].is_settled for run_id in confirmed.run_ids)
 
     def _outcome(
         self,
@@ -257,4 +257,5 @@ class Searching:
             sweep_id=self.sweep_id,
             origin=self.store.origin,
             is_search=True,
+            rule=experiment.verdict,
         )

@@ -7,9 +7,8 @@ from contextlib import suppress
 from decimal import Decimal
 from math import prod
 
-from signs_sweep.domain import PARAMETERS, SEED_NAMES, VARIED_NAMES
-from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence
-from signs_sweep.spec.fields import MOST_REPLICATES
+from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, SEED_NAMES, VARIED_NAMES
+from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
 from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
@@ -41,6 +40,7 @@ def check(document: Mapping, problems: Problems) -> None:
     _check_labels(cases, problems)
     _check_places([("grid", grid), ("zip", paired), *(("cases", row) for row in cases)], problems)
     _check_size(document, lists, pairs, problems)
+    _check_verdict(document, problems)
     _check_search(document.mapping("search"), problems)
 
 
@@ -145,6 +145,8 @@ def _check_size(
     sizes["cases"] = len(document.items("cases"))
     sizes["seeds"] = len(document.items("seeds"))
     seeds = document.values.get("seeds")
+    if isinstance(seeds, Mapping):
+        seeds = seeds.values.get("at_most")
     if isinstance(seeds, Scalar) and type(seeds.value) is int:
         sizes["seeds"] = min(seeds.value, MOST_REPLICATES)  # The schema reports larger counts.
     sizes = {name: size for name, size in sizes.items() if size > 1}
@@ -157,6 +159,45 @@ def _check_size(
             f"the spec asks for {total:,} runs, {shown}",
             f"at most {MOST_RUNS:,} are allowed",
         )
+
+
+def _check_verdict(document: Mapping, problems: Problems) -> None:
+    """Check the metric of verdicts, and what seeds need whose number depends on verdicts."""
+    is_validated = bool(_number(document, "validation"))
+    metric = find(document, ("verdict", "metric"))
+    name = metric.value if isinstance(metric, Scalar) else None
+    if isinstance(name, str) and name.startswith("val_") and not is_validated:
+        problems.add(
+            metric.place,
+            f"{name} is only recorded if samples are held out",
+            "write validation: 0.2, or choose test_accuracy",
+        )
+    growing = document.mapping("seeds")
+    if growing is None or "until" not in growing.values:
+        return
+    least, most = _number(growing, "at_least"), _number(growing, "at_most")
+    if least is not None and most is not None and least > most:
+        problems.add(growing.values["at_least"].place, "at_least is above at_most", "swap them")
+    if "baseline" not in document.keys:
+        problems.add(
+            growing.place,
+            "until: clear needs a baseline, with which the other settings are compared",
+            "write one, as in baseline: {l2: 0}",
+        )
+    if not is_validated and name is None:
+        problems.add(
+            growing.place,
+            "the number of seeds would depend on the test set, by default",
+            "write validation: 0.2, or verdict: {metric: test_accuracy} if that is intended",
+        )
+
+
+def _number(section: Mapping, key: str) -> float | None:
+    """Return the value of a key if it is a number."""
+    node = section.values.get(key)
+    if isinstance(node, Scalar) and type(node.value) in (int, float):
+        return float(node.value)
+    return None
 
 
 def _check_search(search: Mapping | None, problems: Problems) -> None:

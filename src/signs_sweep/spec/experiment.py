@@ -8,8 +8,17 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from signs_sweep.domain import PARAMETERS, Dense, Model, Parameters, Seeds
-from signs_sweep.errors import SpecError
+from signs_sweep.domain import (
+    PARAMETERS,
+    SEED_NAMES,
+    Dense,
+    Growth,
+    Model,
+    Parameters,
+    Seeds,
+    VerdictRule,
+)
+from signs_sweep.errors import SpecError, UsageError
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Factor
 from signs_sweep.spec.problems import Place, Problems
@@ -50,7 +59,9 @@ class Experiment:
         model: the network; if a function builds it, without the fingerprint of its source.
         base: the values that every run starts from.
         factors: the factors that are combined by product, in the order written.
-        seeds: the seeds of each replicate, without duplicates.
+        seeds: the seeds of each replicate, in order, without duplicates.
+        growth: how many of them each setting gets if that depends on the results; None if all.
+        verdict: how settings are compared.
         has_baseline: whether the spec declares a baseline.
         search: the `search` section, with defaults; it does not affect runs.
         overrides: the overrides, as `KEY=VALUE`.
@@ -68,6 +79,8 @@ class Experiment:
     base: Parameters
     factors: tuple[Factor, ...]
     seeds: tuple[Seeds, ...]
+    growth: Growth | None
+    verdict: VerdictRule
     has_baseline: bool
     search: Search
     overrides: tuple[str, ...]
@@ -83,6 +96,25 @@ class Experiment:
     def has_search(self) -> bool:
         """Whether the spec has a `search` section."""
         return "search" in self.document.keys
+
+    def with_seeds(self, count: int) -> "Experiment":
+        """Return the experiment with a number of seeds: its own, in order, then further pairs.
+
+        Further pairs are (0, 0), (1, 1), and so on, with the seeds that overrides set.
+
+        Raises:
+            UsageError: overrides set both seeds, so that there are no further pairs.
+        """
+        fixed = {name: value for name, value in self.forced.items() if name in SEED_NAMES}
+        if len(fixed) == len(SEED_NAMES) and count > 1:
+            raise UsageError(f"--seeds {count}: --set sets all seeds, so there is only one pair")
+        seeds = dict.fromkeys(self.seeds[:count])
+        numbers = iter(range(2 * count))
+        while len(seeds) < count:
+            pair = dict.fromkeys(SEED_NAMES, next(numbers)) | fixed
+            seeds.setdefault(Seeds(**pair))
+        growth = self.growth and Growth(min(self.growth.at_least, count), count)
+        return replace(self, seeds=tuple(seeds), growth=growth)
 
     @property
     def point_count(self) -> int:

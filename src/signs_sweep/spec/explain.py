@@ -150,12 +150,13 @@ def wrong_value(
 def _unknown_word(path: Path, word: str) -> tuple[str, str]:
     """Return what is wrong with a word that is not among the options, and what was meant."""
     name = _name(path)
-    if name in ("objective", "metric") and word.startswith("test_"):
+    key = "verdict.metric" if path == ("verdict", "metric") else name
+    if key in ("objective", "metric") and word.startswith("test_"):
         return (
             f"{shorten(word)} cannot be the objective: the test set is used once, for the winner",
             "choose val_accuracy or val_loss",
         )
-    near = nearest(word, WORDS[name])
+    near = nearest(word, WORDS[key])
     question = f"did you mean '{near}'? E" if near else "e"
     return f"{name} is the text '{shorten(word)}'", f"{question}xpected {expected(path)}"
 

@@ -5,10 +5,9 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
 from signs_sweep.data import KNOWN_DATASETS
-from signs_sweep.domain import PARAMETERS, Hyperparameter
+from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, ComparedMetric, Hyperparameter
 from signs_sweep.spec.search import Aggregate, Direction, Metric, PrunerName, SamplerName
 
-MOST_REPLICATES = 100_000
 MOST_TRIALS = 1_000_000
 MOST_EPOCHS = int(PARAMETERS["epochs"].most)
 MOST_SEED = int(PARAMETERS["global_seed"].most)
@@ -23,8 +22,10 @@ WORDS: dict[str, tuple[str, ...]] = {
     "metric": get_args(Metric),
     "direction": get_args(Direction),
     "aggregate": get_args(Aggregate),
+    "verdict.metric": get_args(ComparedMetric),
+    "until": ("clear",),
 }
-"""The words that a value of the search section may be, by its name."""
+"""The words that a value may be, by its name or, if names are the same, by dotted path."""
 
 
 def _one_of(name: str) -> str:
@@ -52,6 +53,8 @@ _UNITS = f"a whole number from 1 to {_MOST_UNITS:,}"
 _KEYS = "a mapping such as"
 _CASE = "{label: m6, keep_prob: 0.8}"
 _SEEDS = "{global_seed: 3, init_seed: 0}"
+_GROWTH = "{until: clear, at_least: 8, at_most: 30}"
+_REPLICATES = f"a whole number from 1 to {MOST_REPLICATES:,}"
 
 EXPECTED = {
     "name": "a name of up to 100 letters, digits, '_', '-', '.' and spaces, such as regularization",
@@ -71,8 +74,15 @@ EXPECTED = {
     "cases": f"a list such as [{_CASE}]",
     "cases[]": f"{_KEYS} {_CASE}",
     "label": "one line of up to 60 characters, such as m6",
-    "seeds": f"a count from 1 to {MOST_REPLICATES:,}, or a list such as [{_SEEDS}]",
+    "seeds": f"a count from 1 to {MOST_REPLICATES:,}, a list such as [{_SEEDS}], or {_GROWTH}",
     "seeds[]": f"{_KEYS} {_SEEDS}",
+    "until": "clear",
+    "at_least": _REPLICATES,
+    "at_most": _REPLICATES,
+    "verdict": f"{_KEYS} {{metric: val_accuracy, margin: 0.02, error: 0.05}}",
+    "verdict.metric": _one_of("verdict.metric"),
+    "margin": "a number above 0, such as 0.02",
+    "error": "a probability above 0, up to 0.5, such as 0.05",
     "baseline": f"{_KEYS} {{l2: 0}}",
     "search": f"{_KEYS} {{trials: 50, objective: val_accuracy}}",
     "trials": f"a whole number from 1 to {MOST_TRIALS:,}",

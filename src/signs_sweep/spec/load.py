@@ -9,9 +9,11 @@ from signs_sweep.domain import (
     Argument,
     Built,
     Dense,
+    Growth,
     Model,
     Parameters,
     Seeds,
+    VerdictRule,
 )
 from signs_sweep.domain.masking import learn
 from signs_sweep.spec import document as documents
@@ -23,7 +25,7 @@ from signs_sweep.spec.file import read_text
 from signs_sweep.spec.overrides import parse_overrides
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.reader import parse
-from signs_sweep.spec.schema import BuiltModel, DenseModel, Files, Spec
+from signs_sweep.spec.schema import BuiltModel, DenseModel, Files, GrowingSeeds, Spec
 from signs_sweep.spec.search_space import read_search
 
 
@@ -57,6 +59,10 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         base=base,
         factors=tuple(factors),
         seeds=_seeds(spec, base, forced),
+        growth=Growth(spec.seeds.at_least, spec.seeds.at_most)
+        if isinstance(spec.seeds, GrowingSeeds)
+        else None,
+        verdict=VerdictRule(**dict(spec.verdict)),
         has_baseline=baseline is not None,
         search=read_search(spec.search, document, by_name, base, forced),
         overrides=tuple(overrides),
@@ -109,8 +115,9 @@ def _seeds(spec: Spec, base: Parameters, forced: Mapping[str, Any]) -> tuple[See
     """Return the seeds of each replicate, without duplicates."""
     if spec.seeds is None:
         rows: list[dict[str, Any]] = [{}]
-    elif isinstance(spec.seeds, int):
-        rows = [dict.fromkeys(SEED_NAMES, number) for number in range(spec.seeds)]
+    elif isinstance(spec.seeds, int | GrowingSeeds):
+        count = spec.seeds if isinstance(spec.seeds, int) else spec.seeds.at_most
+        rows = [dict.fromkeys(SEED_NAMES, number) for number in range(count)]
     else:
         rows = [_present(seeds) for seeds in spec.seeds]
     overrides = {name: value for name, value in forced.items() if name in SEED_NAMES}

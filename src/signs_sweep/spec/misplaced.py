@@ -5,7 +5,7 @@ from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
 from signs_sweep.spec.names import OF_DENSE, as_pair, nearest, shorten, suggestion
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.rewriting import in_ascii
-from signs_sweep.spec.schema import Spec
+from signs_sweep.spec.schema import GrowingSeeds, Spec, VerdictSection
 from signs_sweep.spec.search_schema import (
     ObjectiveSection,
     PrunerSection,
@@ -24,6 +24,8 @@ _VALID: dict[str, tuple[str, ...]] = {
     "model": ("hidden", "build"),
     "data": ("train", "test"),
     "seeds": SEED_NAMES,
+    "growing seeds": tuple(GrowingSeeds.model_fields),
+    "verdict": tuple(VerdictSection.model_fields),
     "search": tuple(SearchSection.model_fields),
     "sampler": tuple(SamplerSection.model_fields),
     "pruner": tuple(PrunerSection.model_fields),
@@ -32,6 +34,13 @@ _VALID: dict[str, tuple[str, ...]] = {
     "a range": ("low", "high", "log", "step"),
 }
 """The valid keys of each section."""
+
+_INNER = {
+    **dict.fromkeys(VerdictSection.model_fields, "verdict"),
+    "metric": "verdict or, for a search, under objective",
+    **dict.fromkeys(GrowingSeeds.model_fields, "seeds, as in seeds: {until: clear, at_most: 30}"),
+}
+"""Where keys of small sections belong."""
 
 _OF_PARAMETERS = ("base", "grid", "zip", "cases", "baseline", "space")
 
@@ -62,6 +71,8 @@ def note_unknown_key(
     is_built = model is not None and "build" in model.values
     valid = [name for name in _VALID[section] if not (is_built and name in OF_DENSE)]
     near, node = nearest(key, valid), parent.values[key]
+    if key in _INNER and not section:
+        near = None
     pair = as_pair(in_ascii(key))
     if pair and pair.split(":")[0] in valid and isinstance(node, Scalar) and node.value is None:
         problems.add(place, message, f"write {pair}")
@@ -74,6 +85,8 @@ def note_unknown_key(
 
 def _section(path: tuple[str | int, ...]) -> str:
     """Return the name of the section that contains the key at the end of a path."""
+    if path[0] == "seeds" and len(path) == 2:
+        return "growing seeds"
     if len(path) < 3 or path[0] != "search":
         return str(path[0]) if len(path) > 1 else ""
     return "a range" if len(path) > 3 else str(path[1])
@@ -86,8 +99,9 @@ def _home(key: str, path: tuple[str | int, ...], node: Node, *, is_built: bool) 
     if is_built and (name := nearest(key, tuple(OF_DENSE))):
         return f"{OF_DENSE[name]}. "
     inner = [name for name in ("sampler", "pruner", "objective") if key in _VALID[name]]
-    if path[0] == "search" and inner:
-        return f"{key} belongs under {' or '.join(inner)}. "
+    home = " or ".join(inner) if path[0] == "search" else _INNER.get(key)
+    if home:
+        return f"{key} belongs under {home}. "
     if name := nearest(key, PARAMETER_NAMES):
         return f"{name} belongs under {_section_of(name, path, node)}. "
     if nearest(key, ("hidden",)):

@@ -1,14 +1,13 @@
 """The schema of a spec, for the checks and for the JSON schema."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic.json_schema import GenerateJsonSchema
 
-from signs_sweep.domain import PARAMETERS, SEED_NAMES, VARIED_NAMES
+from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, SEED_NAMES, VARIED_NAMES, ComparedMetric
 from signs_sweep.spec.fields import (
-    MOST_REPLICATES,
     VALUES,
     Label,
     Layers,
@@ -98,8 +97,47 @@ Model = Annotated[
 
 
 Data = OneOrMany[Annotated[str, Field(min_length=1)], Files]
-Replicates = OneOrMany[
-    Annotated[int, Field(ge=1, le=MOST_REPLICATES)], Annotated[list[Seeds], Field(min_length=1)]
+
+
+class GrowingSeeds(Section):
+    """As many seeds as the verdicts need."""
+
+    until: Literal["clear"] = described("until", "When a setting gets no more seeds")
+    at_least: int = described("at_least", "Seeds of every setting", 8, ge=1, le=MOST_REPLICATES)
+    at_most: int = described("at_most", "Limit", 30, ge=1, le=MOST_REPLICATES)
+
+
+class VerdictSection(Section):
+    """How settings are compared with the baseline."""
+
+    metric: ComparedMetric | None = described(
+        "verdict.metric",
+        "Metric; by default val_accuracy, or test_accuracy without validation",
+        None,
+    )
+    margin: float | None = described(
+        "margin",
+        "Largest difference that counts as equivalent; by default 0.02 for an accuracy",
+        None,
+        gt=0,
+        allow_inf_nan=False,
+    )
+    error: float = described(
+        "error", "Probability that any two equal settings are called different", 0.05, gt=0, le=0.5
+    )
+
+
+def _form_of_seeds(value: Any) -> str:
+    if isinstance(value, dict) and not value.keys().isdisjoint(GrowingSeeds.model_fields):
+        return "growing"
+    return "many" if isinstance(value, list | dict) else "one"
+
+
+Replicates = Annotated[
+    Annotated[Annotated[int, Field(ge=1, le=MOST_REPLICATES)], Tag("one")]
+    | Annotated[Annotated[list[Seeds], Field(min_length=1)], Tag("many")]
+    | Annotated[GrowingSeeds, Tag("growing")],
+    Discriminator(_form_of_seeds),
 ]
 
 
@@ -120,6 +158,9 @@ class Spec(Section):
     seeds: Replicates | None = described("seeds", "Replicates of every point", None)
     baseline: Case | None = Field(
         None, description="Values of the points that the others are compared with."
+    )
+    verdict: VerdictSection = Field(
+        VerdictSection(), description="How settings are compared with the baseline."
     )
     search: SearchSection | None = Field(
         None, description="How `signs-sweep search` looks for the best setting."

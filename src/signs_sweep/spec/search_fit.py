@@ -77,6 +77,13 @@ def _check_sampler(experiment: "Experiment", problems: Problems) -> None:
 def _check_seeds(experiment: "Experiment", problems: Problems) -> None:
     """Check that pruner and objective fit together, and both the number of seeds."""
     pruner, metric = experiment.search.pruner.name, experiment.search.objective.metric
+    if experiment.growth is not None:
+        problems.add(
+            find(experiment.document, ("seeds",)).place,
+            "a search trains every trial with the same number of seeds",
+            "write a count, as in seeds: 3",
+        )
+        return
     count = len(experiment.seeds)
     if pruner in EPOCHWISE_PRUNERS and count > 1:
         problems.add(

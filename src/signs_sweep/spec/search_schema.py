@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from signs_sweep.domain import PARAMETERS, VARIED_NAMES
+from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, VARIED_NAMES
 from signs_sweep.spec.fields import (
     MOST_EPOCHS,
-    MOST_REPLICATES,
     MOST_SEED,
     MOST_TRIALS,
     VALUES,

@@ -20,6 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 _BETS = np.array([0.2, 0.4, 0.6, 0.8, 0.95])
 """The shares of the capital that the second process bets, on positive and on negative signs."""
 
+SHARE_OF_VALUES = 0.9
+"""The share of a comparison's error for the metric; the rest is for the share that fails to learn.
+
+With it, and an error of 0.05, a single comparison can still be decided after seven pairs.
+"""
+
 _DECIMALS = 12
 """Differences are rounded, so that equal differences of accuracies are ties."""
 
@@ -80,6 +86,11 @@ def _sequential_ranks(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
         equal = (values == last).sum(axis=-1)
         ranks[..., index] = (below + (equal + 1) / 2) / (index + 1)
     return ranks
+
+
+def first_threshold(comparisons: int, error: float) -> float:
+    """Return the evidence that the first of several comparisons needs, see `decisions`."""
+    return max(comparisons, 1) / (SHARE_OF_VALUES * error)
 
 
 def least_pairs(threshold: float) -> int:

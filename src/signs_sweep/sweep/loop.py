@@ -193,7 +193,7 @@ class Sweep:
 
     def _suffices(self, known: Result, run_id: str) -> bool:
         """Whether a known result leaves nothing to do for a run."""
-        return known.is_tested if self._is_tested(run_id) else known.state.is_finished
+        return known.is_settled or (known.state.is_finished and not self._is_tested(run_id))
 
     def _next(self) -> Run | None:
         """Return the next run whose trajectory could be claimed.

@@ -94,7 +94,9 @@ class Underway:
                     guessing_since=event.guessing_since,
                 )
             case Failed():
-                return replace(result, state=State.FAILED, message=event.message)
+                return replace(
+                    result, state=State.FAILED, message=event.message, chance=event.chance
+                )
             case Stopped():
                 return result
 

@@ -121,6 +121,10 @@ class BuiltNetwork:
 
         return keras.losses.sparse_categorical_crossentropy(labels, outputs)
 
+    def probabilities(self, outputs: Any) -> NDArray[np.float32]:
+        """Return the outputs as an array: they are probabilities."""
+        return np.asarray(outputs, np.float32)
+
     def penalty(self, l2: Any) -> Any:
         """Return L2 on all kernels but the last, plus the losses that the layers add themselves."""
         import tensorflow as tf

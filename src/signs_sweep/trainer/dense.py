@@ -149,6 +149,12 @@ class DenseNetwork:
 
         return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
 
+    def probabilities(self, outputs: Any) -> NDArray[np.float32]:
+        """Return logits as probabilities, float32 of (n, classes)."""
+        import tensorflow as tf
+
+        return np.asarray(tf.nn.softmax(outputs), np.float32)
+
     def _logits(self, images: Any, mask: Any = None, keep_prob: Any = None) -> Any:
         """Return the outputs before the softmax, float32 of (n, classes).
 

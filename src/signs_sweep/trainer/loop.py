@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.domain import Parameters
+from signs_sweep.domain import CURVE_METRICS, Parameters
 from signs_sweep.errors import TrainingError
 from signs_sweep.trainer.network import Network
 from signs_sweep.trainer.randomness import sample_order
@@ -145,9 +145,8 @@ class EpochLoop:
             reason = error.message.strip().splitlines()[0][:300]
             raise TrainingError(f"this network cannot be compiled: {reason}") from error
         self.epoch += epochs
-        names = ("loss", "accuracy", "val_loss", "val_accuracy")
         columns = np.asarray(table, np.float64)[:epochs].T
-        return dict(zip(names, columns, strict=False))
+        return dict(zip(CURVE_METRICS, columns, strict=False))
 
     def _epochs(self, epochs: Any, order: Any, drawn: Any, keep_prob: Any, l2: Any) -> Any:
         """Train `epochs` epochs; return the table of their metrics, float32 (capacity, columns)."""
@@ -228,17 +227,26 @@ class EpochLoop:
         return [loss_sum / samples + self.network.penalty(l2), correct_sum / samples]
 
 
-def evaluate(network: Network, data: LabelledImages) -> tuple[float, NDArray[np.int64]]:
-    """Return the mean cross-entropy without penalty, and the predicted classes, int64 of (n,)."""
+def evaluate(
+    network: Network, data: LabelledImages
+) -> tuple[float, NDArray[np.int64], NDArray[np.float32]]:
+    """Evaluate a network in inference mode.
+
+    Returns:
+        The mean cross-entropy without penalty, the predicted classes, int64 of (n,), and the
+        probabilities, float32 of (n, classes).
+    """
     import tensorflow as tf
 
-    losses, predicted = [], []
+    losses, predicted, probabilities = [], [], []
     for first in range(0, len(data), _EVALUATED_AT_ONCE):
         chosen = slice(first, first + _EVALUATED_AT_ONCE)
         outputs = network.predict(tf.constant(network.arrange(data.images[chosen])))
         losses.append(np.asarray(network.cross_entropy(data.labels[chosen], outputs)))
         predicted.append(np.argmax(np.asarray(outputs), axis=1))
-    return float(np.concatenate(losses).mean(dtype=np.float64)), np.concatenate(predicted)
+        probabilities.append(network.probabilities(outputs))
+    loss = float(np.concatenate(losses).mean(dtype=np.float64))
+    return loss, np.concatenate(predicted), np.concatenate(probabilities)
 
 
 def _sums(batch: Callable[[Any, int], tuple[Any, Any]], rows: int, size: int) -> list[Any]:

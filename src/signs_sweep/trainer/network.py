@@ -61,6 +61,9 @@ class Network(Protocol):
     def cross_entropy(self, labels: Any, outputs: Any) -> Any:
         """Return the cross-entropy of each sample, float32 of (n,)."""
 
+    def probabilities(self, outputs: Any) -> NDArray[np.float32]:
+        """Return outputs of `predict` as probabilities, float32 of (n, classes)."""
+
     def penalty(self, l2: Any) -> Any:
         """Return the penalty added to the mean cross-entropy, with the L2 factor `l2`."""
 

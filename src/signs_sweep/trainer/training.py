@@ -16,6 +16,7 @@ from signs_sweep.domain import (
     Event,
     Finished,
     Model,
+    Predictions,
     Progress,
     Run,
 )
@@ -103,7 +104,7 @@ class Trainer:
         if checkpoint is not None and (before := course.resume(checkpoint)):
             yield before
         every = self._checkpoint_seconds
-        for progress in _epochs(run, loop, course.curves.epochs):
+        for progress in _epochs(run, loop, course.curves.epochs, dataset.chance):
             course.curves.add(progress)
             yield progress
             if every is not None and course.seconds_since_checkpoint >= every and course.is_whole:
@@ -214,8 +215,12 @@ class _Course:
         return Checkpoint(self.run.run_id, snapshot.epoch, snapshot.to_bytes(), is_end)
 
 
-def _epochs(run: Run, loop: EpochLoop, done: int) -> Iterator[Progress]:
-    """Train the rest of a run after `done` epochs, in calls of about equal duration."""
+def _epochs(run: Run, loop: EpochLoop, done: int, chance: float) -> Iterator[Progress]:
+    """Train the rest of a run after `done` epochs, in calls of about equal duration.
+
+    Raises:
+        DivergedError: the loss is no longer finite; it gets `chance`, the accuracy of guessing.
+    """
     size = 1
     total = run.parameters.epochs
     while done < total:
@@ -235,7 +240,7 @@ def _epochs(run: Run, loop: EpochLoop, done: int) -> Iterator[Progress]:
                 times=ends[:finite].astype(np.int64),
             )
         if len(broken):
-            raise DivergedError(done + finite + 1, float(losses[finite]))
+            raise DivergedError(done + finite + 1, float(losses[finite]), chance)
         done += count
         size = int(np.clip(_SECONDS_A_CALL * count / max(duration, 1e-6), 1, loop.capacity))
 
@@ -253,18 +258,25 @@ def _finish(
     Raises:
         DivergedError: the last steps made the weights infinite or NaN, after their epoch's loss.
     """
-    loss, predicted = evaluate(network, training)
+    loss, predicted, _ = evaluate(network, training)
     if not np.isfinite(loss):
-        raise DivergedError(course.run.parameters.epochs, loss)
+        raise DivergedError(course.run.parameters.epochs, loss, dataset.chance)
     since = guessing_since(course.curves.history(), training.labels, predicted, loss)
     metrics = {
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),
     }
+    predictions: dict[str, Predictions] = {}
+    _, rows = stratified_split(dataset.train_labels, course.run.validation)
+    if len(rows):
+        held_out = LabelledImages(dataset.train_images[rows], dataset.train_labels[rows])
+        *_, probabilities = evaluate(network, held_out)
+        predictions["validation"] = Predictions(rows, held_out.labels, probabilities)
     confusion = None
     if is_tested:
         test = LabelledImages(dataset.test_images, dataset.test_labels)
-        test_loss, predicted = evaluate(network, test)
+        test_loss, predicted, probabilities = evaluate(network, test)
+        predictions["test"] = Predictions(np.arange(len(test)), test.labels, probabilities)
         metrics["test_loss"] = test_loss
         metrics["test_accuracy"] = float((predicted == test.labels).mean())
         confusion = _confusion(test.labels, predicted, len(dataset.classes))
@@ -276,6 +288,7 @@ def _finish(
         seconds=course.seconds,
         time=time.time(),
         guessing_since=since,
+        predictions=predictions,
     )
 
 

@@ -22,7 +22,7 @@ from signs_sweep.domain import (
 )
 from signs_sweep.protocols import Scheduler, SweepRecord
 from signs_sweep.searching.study.scheduler import proposed
-from signs_sweep.searching.study.storage import recover
+from signs_sweep.searching.study.storage import FAILED, recover
 from signs_sweep.spec import Sampler, Search
 from signs_sweep.sweep.fixed import FixedScheduler
 from signs_sweep.sweep.loop import Sweep
@@ -256,3 +256,17 @@ def test_a_fixed_list_interrupted_at_any_moment_is_completed(slots: int) -> None
         assert not world.sweep(FixedScheduler(trials))
         assert {result.state for result in world.tracker.find().values()} == {State.FINISHED}
         assert len(world.tracker.find()) == 4
+
+
+def test_a_run_that_diverged_before_fails_its_trial_without_being_trained() -> None:
+    def look_up(run: Run) -> Result:
+        return Result(run.run_id, State.FAILED, message="it diverged", chance=1 / 6)
+
+    story, tracker = Story(replace(SEARCH, trials=2), seeds=2), MemoryTracker()
+    executor = Scripted(1, lambda: pytest.fail("nothing is trained"))
+    recovery = Recovery(MemoryCheckpoints(), Held(), look_up)
+    Sweep(story.scheduler, executor, tracker, {}, lambda _: None, recovery).run()
+    trials = story.study.trials
+    assert [trial.state.name for trial in trials] == ["FAIL", "FAIL"]
+    assert [trial.user_attrs[FAILED] for trial in trials] == ["it diverged", "it diverged"]
+    assert tracker.started == []

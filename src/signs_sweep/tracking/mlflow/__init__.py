@@ -2,7 +2,8 @@
 
 `tracker` and `index` implement the protocols. `recorder` writes the record of a run, `model` the
 folder of its model, `search` the trials and findings of a search, `view` the page of an experiment.
-`found` turns records into results, `file` reads a SQLite file, `client` opens the store.
+`predictions` is the artifact of a run's predictions. `found` turns records into results, `file`
+reads a SQLite file, `client` opens the store.
 """
 
 from signs_sweep.tracking.mlflow.index import MlflowIndex

@@ -33,6 +33,8 @@ _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Stdout is for results.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # It shows two bars for each file.
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # With the defaults, a call to a server that does not answer takes minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",

@@ -1,11 +1,14 @@
-"""The records of runs in a store, and the results that they hold."""
+"""The records of runs in a store, and the results and curves that they hold."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.domain import PARAMETERS, Parameters, Result, Row, State
+import numpy as np
+
+from signs_sweep.domain import PARAMETERS, Curve, Parameters, Result, Row, State, VerdictRule
 from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.project.databases import shown
 from signs_sweep.tracking.mlflow import tags
@@ -56,7 +59,7 @@ class Record:
     @property
     def result(self) -> Result:
         """The result of the run."""
-        guessing_since = self.tags.get(tags.GUESSING_SINCE)
+        guessing_since, chance = map(self.tags.get, (tags.GUESSING_SINCE, tags.DIVERGED))
         return Result(
             run_id=self.run_id,
             state=self.state,
@@ -66,6 +69,7 @@ class Record:
             message=self.tags.get(tags.MESSAGE),
             location=self.location,
             guessing_since=None if guessing_since is None else int(guessing_since),
+            chance=None if chance is None else float(chance),
         )
 
     def row(self, experiment: str) -> Row:
@@ -88,6 +92,8 @@ class Record:
             model={name: value for name, value in self.params.items() if name in others},
             baseline=self.tags.get(tags.BASELINE),
             version=self.version,
+            validation=float(self.params.get("validation", 0)),
+            data=self.tags.get(tags.DATA, ""),
         )
 
 
@@ -125,6 +131,14 @@ def ask_for_records(
     ]
 
 
+def rule_in(values: Mapping[str, str]) -> VerdictRule:
+    """Return the rule in the tags of an experiment; by default, the default rule."""
+    try:
+        return VerdictRule(**json.loads(values.get(tags.RULE, "{}")))
+    except (ValueError, TypeError):  # Not written by this version.
+        return VerdictRule()
+
+
 def unknown_experiment(name: str, names: Iterable[str], uri: str) -> UnknownExperimentError:
     """Return the error for an experiment that is not in a store."""
     listed = sorted(names)
@@ -136,10 +150,41 @@ def unknown_experiment(name: str, names: Iterable[str], uri: str) -> UnknownExpe
 
 
 def best_records(records: Iterable[Record]) -> list[Record]:
-    """Choose a record for each run: a finished one if possible, and the latest of those."""
+    """Choose a record for each run: a finished one if possible, else one that diverged.
+
+    Of several, the latest.
+    """
     best: dict[str, Record] = {}
     for record in records:
         earlier = best.get(record.run_id)
-        if earlier is None or record.state.is_finished or not earlier.state.is_finished:
+        if earlier is None or _rank(record.result) >= _rank(earlier.result):
             best[record.run_id] = record
     return list(best.values())
+
+
+def _rank(result: Result) -> tuple[bool, bool]:
+    return result.state.is_finished, result.has_diverged
+
+
+def ask_for_curves(
+    client: "MlflowClient", locations: Collection[str], metrics: Collection[str]
+) -> Mapping[str, Mapping[str, Curve]]:
+    """Ask MLflow for the curves of records, by location and metric."""
+    curves: dict[str, dict[str, Curve]] = {location: {} for location in locations}
+    for location, of_record in curves.items():
+        for name in metrics:
+            points = client.get_metric_history(location, name)
+            points.sort(key=lambda point: (point.step, point.timestamp))
+            of_record[name] = curve_of((point.step, point.value, False) for point in points)
+    return curves
+
+
+def curve_of(points: Iterable[tuple[int, float, bool]]) -> Curve:
+    """Return a curve, given its points in order: step, value, and whether the value is NaN.
+
+    If a step was written several times, the first point counts.
+    """
+    kinds = [("epoch", np.int64), ("value", np.float64), ("is_nan", np.bool_)]
+    table = np.fromiter(points, np.dtype(kinds))
+    epochs, first = np.unique(table["epoch"], return_index=True)
+    return Curve(epochs, np.where(table["is_nan"], np.nan, table["value"])[first])

@@ -4,13 +4,27 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Result, Row
+from signs_sweep.domain import CURVE_METRICS, Curve, Predictions, Result, Row, VerdictRule
 from signs_sweep.project.databases import sqlite_path
 from signs_sweep.tracking.mlflow.client import connect, store_errors
-from signs_sweep.tracking.mlflow.file import read_records
-from signs_sweep.tracking.mlflow.found import Record, ask_for_records, best_records
+from signs_sweep.tracking.mlflow.file import (
+    artifact_folders,
+    read_curves,
+    read_records,
+    read_tags,
+)
+from signs_sweep.tracking.mlflow.found import (
+    Record,
+    ask_for_curves,
+    ask_for_records,
+    best_records,
+    rule_in,
+)
+from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,6 +60,29 @@ class MlflowIndex:
         whole = [record for record in self.records(experiment) if record.params]
         return [record.row(experiment) for record in best_records(whole)]
 
+    def all_runs(self) -> list[Row]:
+        """Return all runs of the store, each once; they do not show their experiments.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        whole = [record for record in self.records() if record.params]
+        return [record.row("") for record in best_records(whole)]
+
+    def rule(self, experiment: str) -> VerdictRule:
+        """Return how the settings of an experiment are compared: as its latest sweep declared.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        path = sqlite_path(self._uri)
+        if path is not None:
+            with suppress(sqlite3.Error):
+                return rule_in(read_tags(path, experiment))
+        with store_errors(self._uri):
+            found = self._client.get_experiment_by_name(experiment)
+        return rule_in(found.tags if found else {})
+
     def versions(self) -> Mapping[str, int]:
         """Return the training version of every run of the store, by run_id.
 
@@ -53,6 +90,58 @@ class MlflowIndex:
             StoreError: the store cannot be read.
         """
         return {record.run_id: record.version for record in self.records()}
+
+    def curves(
+        self, locations: Collection[str], metrics: Collection[str] = CURVE_METRICS
+    ) -> Mapping[str, Mapping[str, Curve]]:
+        """Return the curves of records by location and metric, with the epochs recorded so far.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if not locations:
+            return {}
+        path = sqlite_path(self._uri)
+        if path is not None:
+            with suppress(sqlite3.Error):
+                return read_curves(path, locations, metrics)
+        client = self._client
+        with store_errors(self._uri):
+            return ask_for_curves(client, locations, metrics)
+
+    def predictions(self, locations: Collection[str]) -> Mapping[str, Mapping[str, Predictions]]:
+        """Return the predictions of records by location and set; records without any are left out.
+
+        Raises:
+            StoreError: the store cannot be read, or an artifact is damaged.
+        """
+        path, folders = sqlite_path(self._uri), {}
+        if path is not None and locations:
+            with suppress(sqlite3.Error):
+                folders = artifact_folders(path, locations)
+        files = {
+            location: self._local(folders[location])
+            if location in folders
+            else self._download(location)
+            for location in locations
+        }
+        return {
+            location: read_predictions(content, location)
+            for location, content in files.items()
+            if content is not None
+        }
+
+    def _local(self, folder: Path) -> bytes | None:
+        with store_errors(self._uri), suppress(FileNotFoundError):
+            return (folder / PREDICTIONS).read_bytes()
+        return None
+
+    def _download(self, location: str) -> bytes | None:
+        client = self._client
+        with store_errors(self._uri), TemporaryDirectory() as folder:
+            if not any(item.path == PREDICTIONS for item in client.list_artifacts(location)):
+                return None
+            return Path(client.download_artifacts(location, PREDICTIONS, folder)).read_bytes()
 
     def records(
         self, experiment: str | None = None, run_ids: Collection[str] | None = None

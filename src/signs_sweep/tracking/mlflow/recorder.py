@@ -31,6 +31,7 @@ from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import write
 from signs_sweep.tracking.mlflow.model import write_model
+from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, predictions_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,11 +159,15 @@ class RunRecorder:
         if pictures is None:
             pictures = self._draw(event.confusion)
         files = self._history_files() | dict(pictures)
+        if event.predictions:
+            files[PREDICTIONS] = predictions_file(event.predictions)
         self._end(State.FINISHED, event.time, files, event.model)
 
     def _fail(self, event: Failed) -> None:
         message = event.message[:5000]
         self._waiting_tags |= {tags.MESSAGE: message, tags.NOTE: message}
+        if event.chance is not None:
+            self._waiting_tags[tags.DIVERGED] = repr(event.chance)
         files = self._history_files() | self._draw(None)
         if event.traceback:
             files["traceback.txt"] = event.traceback.encode()

@@ -5,17 +5,16 @@ because they never change. Those of the best trial are tags of the search, becau
 may find a better trial. Numbers are metrics, which have a history.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import State, Trial, TrialEnd, TrialState, as_text
 from signs_sweep.protocols import Findings
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import search_all, write
+from signs_sweep.tracking.mlflow.findings import conclude
 from signs_sweep.tracking.mlflow.source import source_tags
 
 if TYPE_CHECKING:
@@ -138,13 +137,9 @@ class SearchRecorder:
         for name in self.client.get_run(self.location).data.tags:
             if name.startswith(tags.BEST) and name not in best:
                 self.client.delete_tag(self.location, name)
-        note = "\n\n".join(text for text in (description, findings.note) if text)
         points = self._new_points(self.location, findings.metrics, step=len(self._trials))
-        write(self.client, self.location, tags={**best, tags.NOTE: note}, metrics=points)
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in findings.files.items():
-                Path(folder, name).write_bytes(content)
-            self.client.log_artifacts(self.location, folder)
+        write(self.client, self.location, tags=best, metrics=points)
+        conclude(self.client, self.location, findings, description)
 
     def _new_points(self, location: str, metrics: Mapping[str, float], step: int) -> list["Metric"]:
         """Return metrics, without those whose last point is the same."""

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from signs_sweep.tracking.mlflow.client import (
     store_errors,
     write,
 )
+from signs_sweep.tracking.mlflow.findings import conclude
 from signs_sweep.tracking.mlflow.found import unknown_experiment
 from signs_sweep.tracking.mlflow.index import MlflowIndex
 from signs_sweep.tracking.mlflow.recorder import RunRecorder, params_of
@@ -80,6 +81,8 @@ class MlflowTracker:
         with store_errors(self._uri):
             for sweep in sweeps:
                 experiment_id = experiment_for(client, self._uri, sweep.experiment)
+                rule = json.dumps(asdict(sweep.rule))
+                client.set_experiment_tag(experiment_id, tags.RULE, rule)
                 self._end_abandoned(experiment_id, sweep)
                 parent = self._parent(experiment_id, sweep)
                 client.log_text(parent, sweep.spec, "spec.yaml")
@@ -194,7 +197,7 @@ class MlflowTracker:
         client = self._client
         earlier = client.get_run(location)
         client.update_run(location, status="RUNNING")
-        outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE]
+        outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE, tags.DIVERGED]
         if earlier.info.experiment_id == experiment_id:
             write(client, location, tags=values)
             outdated += [name for name in (tags.LABEL, tags.BASELINE) if name not in values]
@@ -250,11 +253,13 @@ class MlflowTracker:
             for experiment, sweep in self._sweeps.items():
                 if experiment in tables:
                     self._client.log_text(sweep.parent, tables[experiment], "table.csv")
+                found = (findings or {}).get(experiment)
                 if sweep.search is not None:
                     sweep.search.stop_trials()
-                    found = (findings or {}).get(experiment)
                     if found is not None:
                         sweep.search.conclude(found, sweep.record.description)
+                elif found is not None:
+                    conclude(self._client, sweep.parent, found, sweep.record.description)
                 self._client.set_terminated(sweep.parent, state.value)
         if state is not State.KILLED:  # An interrupted command must end within seconds.
             for experiment, sweep in self._sweeps.items():

@@ -1,0 +1,53 @@
+"""The artifact with the predictions of a run: a compressed NumPy archive, the same bytes each time.
+
+For each set (`validation`, `test`) it has the arrays `SET_images`, `SET_labels` and
+`SET_probabilities`, which are described in `signs_sweep.domain.Predictions`.
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import fields
+
+import numpy as np
+
+from signs_sweep.domain import Predictions
+from signs_sweep.errors import StoreError
+
+PREDICTIONS = "predictions.npz"
+"""Name of the artifact."""
+
+_SETS = ("validation", "test")
+_ARRAYS = tuple(field.name for field in fields(Predictions))
+
+
+def predictions_file(predictions: Mapping[str, Predictions]) -> bytes:
+    """Return the content of the artifact, given the predictions by set."""
+    file = io.BytesIO()
+    arrays = {
+        f"{name}_{array}": getattr(of_set, array)
+        for name, of_set in predictions.items()
+        for array in _ARRAYS
+    }
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def read_predictions(content: bytes, location: str) -> Mapping[str, Predictions]:
+    """Return the predictions by set, given the content of the artifact of a record.
+
+    Raises:
+        StoreError: the artifact is damaged.
+    """
+    try:
+        with np.load(io.BytesIO(content)) as arrays:
+            return {
+                name: Predictions(*(arrays[f"{name}_{array}"] for array in _ARRAYS))
+                for name in _SETS
+                if f"{name}_{_ARRAYS[0]}" in arrays
+            }
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise StoreError(
+            f"the artifact {PREDICTIONS} of the MLflow run {location} is damaged ({error}). Delete "
+            "that run in MLflow and train it again."
+        ) from error
