@@ -1,7 +1,7 @@
 """What every scheduler promises, held against each of them."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from events import progress
 from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial, TrialEnd, TrialState
 from signs_sweep.protocols import Scheduler
 from signs_sweep.spec import Sampler
+from signs_sweep.sweep.blocks import BlockScheduler
 from signs_sweep.sweep.fixed import FixedScheduler
 from trials import make_trial
 
@@ -41,6 +42,20 @@ def trials(count: int, replicates: int = 2) -> list[Trial]:
     ]
 
 
+def blocks_of(given: list[Trial]) -> Callable[[Mapping[str, Result]], list[Trial]]:
+    """Return a source of two blocks, of which the second needs the results of the first."""
+    halves = [given[: len(given) // 2], given[len(given) // 2 :]]
+
+    def next_block(results: Mapping[str, Result]) -> list[Trial]:
+        if len(halves) == 1:
+            assert {run_id for trial in given[: len(given) // 2] for run_id in trial.run_ids} <= (
+                results.keys()
+            )
+        return halves.pop(0) if halves else []
+
+    return next_block
+
+
 WILCOXON = replace(NO_PRUNER, name="wilcoxon", startup=2)
 DEAD = replace(NO_PRUNER, dead=True)
 GRID = replace(SEARCH, trials=9, sampler=Sampler("grid", 0, 0), space=SPACE[1:])
@@ -48,6 +63,7 @@ GRID = replace(SEARCH, trials=9, sampler=Sampler("grid", 0, 0), space=SPACE[1:])
 SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
     "fixed": lambda: FixedScheduler(trials(3)),
     "fixed without trials": lambda: FixedScheduler([]),
+    "blocks": lambda: BlockScheduler(blocks_of(trials(4))),
     "study": lambda: Story(epochs=EPOCHS).scheduler,
     "study of several seeds": lambda: Story(seeds=3, epochs=EPOCHS).scheduler,
     "study with median": lambda: Story(replace(SEARCH, pruner=MEDIAN)).scheduler,

@@ -35,7 +35,8 @@ def test_a_run_ends_with_a_table_on_stdout_and_messages_on_stderr(finished) -> N
         ["0.01", "0.8"],
     ]
     assert lines[0].split()[5] == "baseline"
-    assert answer.startswith(("Best of 4 by test accuracy: ", "l2="))
+    assert answer.startswith("Compared with the baseline, l2=0 keep_prob=1, with test accuracy ")
+    assert answer.endswith("A verdict needs at least 9 seeds: add --seeds 9.\n")
     said = (finished.folder / "stderr.txt").read_text()
     assert "toy   4 runs, 0 cached   data: signs, 40 + 12 photos" in said
     assert "l2=0.01 keep_prob=0.8: finished in" in said
@@ -75,7 +76,7 @@ def test_validation_shares_of_an_experiment_are_separate_settings(project) -> No
         return json.loads(done.stdout)
 
     of_both, of_last = means("reps"), means("reps.yaml")
-    assert [(row["validation"], row["runs"]) for row in of_both] == [
+    assert [(row["validation"], row["seeds"]) for row in of_both] == [
         *((0.0, 2), (0.0, 2), (0.25, 2), (0.25, 2))
     ]
     accuracies = [row["test_accuracy"] for row in of_both]

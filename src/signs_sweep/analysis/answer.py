@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdicts import (
-    Comparison,
     FURTHEST,
+    Comparison,
     Verdict,
     best_comparison,
     compare_settings,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from signs_sweep.domain import SEED_NAMES, Row, Seeds
@@ -58,13 +59,22 @@ class Replicates:
         """Whether its spec compares others with it."""
         return any(row.baseline == row.run_id for row in self.rows)
 
-    def scores(self, metric: str) -> dict[Seeds, float]:
+    def scores(self, metric: str) -> Mapping[Seeds, float]:
         """Return a metric by seeds, for the runs that count: finished and diverged ones."""
-        scores = {row.seeds: row.counted(metric) for row in self.rows}
-        return {seeds: score for seeds, score in scores.items() if score is not None}
+        if metric not in self._scores:
+            counted = {row.seeds: row.counted(metric) for row in self.rows}
+            self._scores[metric] = {
+                seeds: score for seeds, score in counted.items() if score is not None
+            }
+        return self._scores[metric]
 
-    def failing(self) -> dict[Seeds, bool]:
-        """Return by seeds whether the run failed to learn, for the runs that count."""
+    @cached_property
+    def _scores(self) -> dict[str, Mapping[Seeds, float]]:
+        return {}
+
+    @cached_property
+    def failing(self) -> Mapping[Seeds, bool]:
+        """By seeds, whether the run failed to learn, for the runs that count."""
         failing = {row.seeds: row.failed_to_learn for row in self.rows}
         return {seeds: failed for seeds, failed in failing.items() if failed is not None}
 

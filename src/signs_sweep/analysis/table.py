@@ -171,7 +171,7 @@ def _of_setting(setting: Replicates, metric: str) -> dict[str, Any]:
         "deviation": setting.deviation(metric),
         "worst": ends[0] if ends else None,
         "best": ends[-1] if ends else None,
-        "failed": sum(setting.failing().values()),
+        "failed": sum(setting.failing.values()),
     }
 
 

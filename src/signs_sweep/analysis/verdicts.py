@@ -1,6 +1,6 @@
 """Verdicts: whether settings are better than their baseline, valid however often one looks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -37,6 +37,9 @@ _MARGIN = 0.02
 
 FURTHEST = 200
 """The largest number of pairs for which a decision is predicted."""
+
+_FEWEST = 3
+"""The smallest number of pairs from which a decision is predicted."""
 
 _Pair = tuple[Replicates, Replicates]
 
@@ -211,17 +214,10 @@ def _compare(
         baselines = chosen_baselines(settings, wanted)
     varying = varying_values(rows)
     rule = resolved(rule, rows)
-    asked = _pairs(settings, baselines)
-    family = _pairs(settings, declared)
-    known = {(setting.key, other.key) for setting, other in family}
-    if any((setting.key, other.key) not in known for setting, other in asked):
-        seen = {frozenset((setting.key, other.key)) for setting, other in asked}
-        family = asked + [
-            pair
-            for pair in combinations(settings, 2)
-            if agree(*pair) and frozenset((pair[0].key, pair[1].key)) not in seen
-        ]
-    verdicts = _judge(family, rule, varying)
+    asked, written = _pairs(settings, baselines), _pairs(settings, declared)
+    is_declared = {_keys(pair) for pair in asked} <= {_keys(pair) for pair in written}
+    family = written if is_declared else _comparable(settings)
+    verdicts = _judge(asked, _without(asked, family), rule, varying)
     return Comparison(
         settings[0].rows[0].experiment,
         rule,
@@ -248,11 +244,9 @@ def best_comparison(comparison: Comparison) -> Comparison:
     if best is None:
         return comparison
     comparable = [setting for setting in comparison.settings if agree(setting, best)]
-    family = [(setting, best) for setting in comparable if setting is not best]
-    rest = [
-        pair for pair in combinations(comparison.settings, 2) if agree(*pair) and best not in pair
-    ]
-    verdicts = _judge([*family, *rest], comparison.rule, comparison.varying)
+    asked = [(setting, best) for setting in comparable if setting is not best]
+    others = _without(asked, _comparable(comparison.settings))
+    verdicts = _judge(asked, others, comparison.rule, comparison.varying)
     return Comparison(
         comparison.experiment,
         comparison.rule,
@@ -287,6 +281,21 @@ def _pairs(settings: Sequence[Replicates], baselines: Sequence[Replicates | None
     ]
 
 
+def _comparable(settings: Sequence[Replicates]) -> list[_Pair]:
+    """Return all pairs of settings that may be compared."""
+    return [pair for pair in combinations(settings, 2) if agree(*pair)]
+
+
+def _without(asked: Sequence[_Pair], pairs: Sequence[_Pair]) -> list[_Pair]:
+    """Return the pairs that are not among those asked for, in either order."""
+    known = {frozenset(_keys(pair)) for pair in asked}
+    return [pair for pair in pairs if frozenset(_keys(pair)) not in known]
+
+
+def _keys(pair: _Pair) -> tuple[object, object]:
+    return pair[0].key, pair[1].key
+
+
 @dataclass(frozen=True, eq=False)
 class _Sequence:
     """The pairs of a comparison before the first gap; positive values favour the setting.
@@ -305,7 +314,7 @@ class _Sequence:
     def of(cls, setting: Replicates, other: Replicates, metric: str) -> "_Sequence":
         sign = 1.0 if is_accuracy(metric) else -1.0
         own, theirs = setting.scores(metric), other.scores(metric)
-        failed, others_failed = setting.failing(), other.failing()
+        failed, others_failed = setting.failing, other.failing
         differences: list[float] = []
         failing: list[float] = []
         for row in setting.rows:
@@ -318,22 +327,27 @@ class _Sequence:
 
 
 def _judge(
-    family: Sequence[_Pair], rule: VerdictRule, varying: Sequence[str]
+    asked: Sequence[_Pair], others: Sequence[_Pair], rule: VerdictRule, varying: Sequence[str]
 ) -> dict[tuple[object, object], Verdict]:
-    """Return the verdict of every comparison, by the keys of its settings."""
-    assert rule.metric is not None
-    if not family:
+    """Return the verdicts of comparisons, by the keys of their settings.
+
+    Other comparisons share the error with those that are asked for.
+    """
+    metric = str(rule.metric)
+    if not asked:
         return {}
     shortest = least_pairs(1 / rule.error)
-    sequences = [_Sequence.of(*pair, rule.metric) for pair in family]
+    amounts = {each.key: len(each.scores(metric)) for pair in (*asked, *others) for each in pair}
     # Shorter ones cannot be decided, but they count.
-    values = [evidence(each.differences) for each in sequences]
-    shares = [evidence_of_signs(each.failing) for each in sequences]
+    long = [pair for pair in others if min(amounts[each.key] for each in pair) >= shortest]
+    sequences = [_Sequence.of(*pair, metric) for pair in (*asked, *long)]
+    values = _by_length([each.differences for each in sequences], evidence)
+    shares = _by_length([each.failing for each in sequences], evidence_of_signs)
     decided = [process if len(process) >= shortest else process[:0] for process in values]
-    weights = [SHARE_OF_VALUES / len(family)] * len(family)
-    weights += [(1 - SHARE_OF_VALUES) / len(family)] * len(family)
-    after, thresholds = decisions([*decided, *shares], weights, rule.error)
-    count = len(family)
+    count, total = len(sequences), len(asked) + len(others)
+    weights = [SHARE_OF_VALUES / total] * count + [(1 - SHARE_OF_VALUES) / total] * count
+    rest = (total - count) / total
+    after, thresholds = decisions([*decided, *shares], weights, rule.error, rest)
     return {
         (setting.key, other.key): _verdict(
             *((setting, other), sequences[index], rule, varying),
@@ -342,8 +356,23 @@ def _judge(
             threshold=thresholds[index],
             failing_after=after[count + index],
         )
-        for index, (setting, other) in enumerate(family)
+        for index, (setting, other) in enumerate(asked)
     }
+
+
+def _by_length(
+    series: Sequence[NDArray[np.float64]],
+    process: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> list[NDArray[np.float64]]:
+    """Return the process of each series; those of the same length are computed together."""
+    results = list(series)
+    for length in {len(each) for each in series}:
+        indices = [index for index, each in enumerate(series) if len(each) == length]
+        for index, row in zip(
+            indices, process(np.stack([series[index] for index in indices])), strict=True
+        ):
+            results[index] = row
+    return results
 
 
 def _verdict(
@@ -374,7 +403,7 @@ def _verdict(
         judgement, decided_after = Judgement.EQUIVALENT, equivalent_after
     needed = least_pairs(threshold)
     more = None
-    if not judgement.is_clear and sequence.gap is None and len(differences):
+    if not judgement.is_clear and sequence.gap is None and len(differences) >= _FEWEST:
         is_even = not failing.sum()
         most = max(FURTHEST, 2 * len(differences))
         until = pairs_until(differences, threshold, rule.margin if is_even else None, most)
@@ -407,8 +436,8 @@ def _verdict(
         evidence=float(process.max(initial=1.0)),
         threshold=threshold,
         failing=_direction(failing, failing_after),
-        failed=sum(setting.failing()[each] for each in shared),
-        baseline_failed=sum(other.failing()[each] for each in shared),
+        failed=sum(setting.failing[each] for each in shared),
+        baseline_failed=sum(other.failing[each] for each in shared),
     )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from signs_sweep.analysis.history import build_history, build_predictions, curves_to_read
-from signs_sweep.analysis.settings import settings_of
 from signs_sweep.analysis.table import PairTest
 from signs_sweep.analysis.verdicts import Rules
 from signs_sweep.commands.options import SeedOptions
@@ -115,9 +114,7 @@ def _of_experiment(name: str, tracking_uri: str | None) -> Found:
             f"'{name}' is neither a spec file nor an experiment: there is no tracking store, since "
             "nothing has been run here yet"
         )
-    settings = settings_of(store.index.list_runs(name))
-    rows = [row for each in settings for row in sorted(each.rows, key=lambda row: row.seeds)]
-    return Found(rows, {name: store.index.rule(name)})
+    return Found(store.index.list_runs(name), {name: store.index.rule(name)})
 
 
 def is_spec(target: SpecPath) -> bool:

@@ -47,7 +47,7 @@ class Row:
         others = {"validation": self.validation, "data": self.data, "version": self.version}
         return asdict(self.parameters) | dict(self.model) | others
 
-    @property
+    @cached_property
     def seeds(self) -> Seeds:
         """Its seeds."""
         return self.parameters.seeds
@@ -61,12 +61,13 @@ class Row:
     def counted(self, metric: str) -> float | None:
         """Return the value of a metric that counts in comparisons; None if nothing counts.
 
-        A finished run counts with its value; a diverged run with the accuracy of guessing, and with
-        an infinite loss.
+        A finished run counts with its value, where a loss that is not a number is infinite; a
+        diverged run with the accuracy of guessing, and with an infinite loss.
         """
         if self.result is not None and self.result.has_diverged:
             return self.result.chance if is_accuracy(metric) else math.inf
-        return self.score(metric)
+        score = self.score(metric)
+        return math.inf if score is not None and math.isnan(score) else score
 
     @property
     def failed_to_learn(self) -> bool | None:

@@ -16,7 +16,7 @@ from signs_sweep.data import (
     stratified_split,
 )
 from signs_sweep.domain import Dense
-from signs_sweep.errors import DataError, DataWarning, SpecError
+from signs_sweep.errors import DataError, DataWarning, SpecError, UsageError
 from signs_sweep.planning.building import ModelSource, find_model
 from signs_sweep.planning.plan import Plan, make_plan
 from signs_sweep.spec import Experiment, load
@@ -106,7 +106,7 @@ def prepare(
                 warnings.warn(f"{source.name}: {doubt}", DataWarning, stacklevel=3)
         dataset = datasets[experiment.name] = read[source]
         sources[dataset.fingerprint] = source
-        _check_growth(experiment)
+        _check_growth(experiment, seeds)
         if leak := _check(experiment, dataset):
             warnings.warn(f"{experiment.name}: {leak}", DataWarning, stacklevel=3)
     plan = make_plan([(each, datasets[each.name].fingerprint) for each in experiments])
@@ -142,7 +142,7 @@ def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Exper
     return replace(experiment, model=replace(model, source=source.fingerprint))
 
 
-def _check_growth(experiment: Experiment) -> None:
+def _check_growth(experiment: Experiment, seeds: int | None) -> None:
     """Check that the largest number of seeds can be enough for a verdict."""
     growth = experiment.growth
     if growth is None:
@@ -152,6 +152,11 @@ def _check_growth(experiment: Experiment) -> None:
         message = "until: clear has nothing to compare: every setting is a baseline"
         raise experiment.problem("seeds", message=message)
     needed = least_pairs(first_threshold(compared, experiment.verdict.error))
+    if growth.at_most < needed and seeds is not None:
+        raise UsageError(
+            f"--seeds {seeds}: no difference can be seen with {growth.at_most} seeds; comparing "
+            f"{compared + 1} settings needs at least {needed}"
+        )
     if growth.at_most < needed:
         raise experiment.problem(
             *("seeds", "at_most"),

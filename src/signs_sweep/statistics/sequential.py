@@ -13,6 +13,7 @@ All functions are pure. Differences are in the order of their seeds; infinite va
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,8 +96,13 @@ def first_threshold(comparisons: int, error: float) -> float:
 
 def least_pairs(threshold: float) -> int:
     """Return the smallest number of pairs with which the evidence can reach a threshold."""
-    pairs = np.arange(1, _MOST_PAIRS + 1, dtype=np.float64)
-    return int(np.searchsorted(np.maximum.accumulate(evidence(pairs)), threshold)) + 1
+    return int(np.searchsorted(_largest_evidence(), threshold)) + 1
+
+
+@cache
+def _largest_evidence() -> NDArray[np.float64]:
+    """Return the evidence of pairs that all favour the same setting, ever more."""
+    return evidence(np.arange(1, _MOST_PAIRS + 1))
 
 
 def centre(
@@ -145,7 +151,10 @@ def centre(
 
 
 def decisions(
-    processes: Sequence[NDArray[np.float64]], weights: Sequence[float], error: float
+    processes: Sequence[NDArray[np.float64]],
+    weights: Sequence[float],
+    error: float,
+    rest: float = 0.0,
 ) -> tuple[list[int | None], list[float]]:
     """Return which of several null hypotheses are rejected, as evidence arrives pair by pair.
 
@@ -160,6 +169,7 @@ def decisions(
         weights: the share of the error that each hypothesis has at first, above 0; their sum is at
             most 1. A rejected hypothesis passes its share on to the others.
         error: in (0, 1).
+        rest: the share of the error of further hypotheses, which have no evidence yet.
 
     Returns:
         for each hypothesis, the number of pairs after which it is rejected, or None; and the
@@ -176,7 +186,7 @@ def decisions(
     is_open = np.ones(len(processes), dtype=bool)
     for pair in range(length):
         while is_open.any():
-            thresholds[is_open] = share[is_open].sum() / (share[is_open] * error)
+            thresholds[is_open] = (share[is_open].sum() + rest) / (share[is_open] * error)
             rejected = is_open & (largest[:, pair] >= thresholds)
             if not rejected.any():
                 break
@@ -184,7 +194,7 @@ def decisions(
                 after[index] = pair + 1
             is_open &= ~rejected
     if is_open.any():
-        thresholds[is_open] = share[is_open].sum() / (share[is_open] * error)
+        thresholds[is_open] = (share[is_open].sum() + rest) / (share[is_open] * error)
     return after, thresholds.tolist()
 
 

@@ -10,6 +10,7 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
+from signs_sweep.domain import CURVE_METRICS
 from signs_sweep.errors import TrainingError
 
 _FORMAT = 1
@@ -73,7 +74,11 @@ class Snapshot:
                 return cls(
                     trajectory,
                     [file["state"][name][()] for name in sorted(file["state"])],
-                    {name: values[()] for name, values in file["history"].items()},
+                    {
+                        name: file["history"][name][()]
+                        for name in CURVE_METRICS  # The order in every history, resumed or not.
+                        if name in file["history"]
+                    },
                     file["times"][()],
                     float(file.attrs["seconds"]),
                 )
