@@ -45,6 +45,49 @@ WRONG = {
     ),
     "number as a key": ("5: x", [("2:1", "5", "unknown key '5'", "Keys:")]),
     "list as a key": ("? [a]\n: x", [("2:3", "[a]", "a key is a single word", "")]),
+    # Verdicts, and seeds whose number depends on them
+    "metric that is not recorded": (
+        "verdict: {metric: val_loss}",
+        [("2:19", "val_loss", "only recorded if samples are held out", "write validation: 0.2")],
+    ),
+    "unknown metric of a verdict": (
+        "verdict: {metric: f1}",
+        [("2:19", "f1", "metric is the text 'f1'", "expected val_accuracy, test_accuracy")],
+    ),
+    "margin and error out of range": (
+        "verdict: {margin: 0, error: 0.9}",
+        [
+            ("2:19", "0", "margin is 0", "expected a number above 0, such as 0.02"),
+            ("2:29", "0.9", "error is 0.9", "a probability above 0, up to 0.5"),
+        ],
+    ),
+    "unknown key of a verdict": (
+        "verdict: {alpha: 0.05}",
+        [("2:11", "alpha", "unknown key 'alpha' in verdict", "did you mean 'error'?")],
+    ),
+    "growing seeds without what they need": (
+        "seeds: {until: clear}",
+        [
+            ("2:8", "{until: clear}", "would depend on the test set", "write validation: 0.2"),
+            ("2:8", "{until: clear}", "needs a baseline", "as in baseline: {l2: 0}"),
+        ],
+    ),
+    "growing seeds the wrong way round": (
+        "validation: 0.2\nbaseline: {l2: 0}\nseeds: {until: clear, at_least: 40}",
+        [("4:33", "40", "at_least is above at_most, 30", "write 30 or less, or raise")],
+    ),
+    "fewer growing seeds than by default": (
+        "validation: 0.2\nbaseline: {l2: 0}\nseeds: {until: clear, at_most: 7}",
+        [("4:32", "7", "at_most is below at_least, 8", "write at_least: 7 as well")],
+    ),
+    "growing seeds until something else": (
+        "validation: 0.2\nbaseline: {l2: 0}\nseeds: {until: better}",
+        [("4:16", "better", "until is the text 'better'", "expected clear")],
+    ),
+    "unknown key of growing seeds": (
+        "validation: 0.2\nbaseline: {l2: 0}\nseeds: {until: clear, max_seeds: 9}",
+        [("4:23", "max_seeds", "unknown key 'max_seeds' in seeds", "did you mean 'at_most'?")],
+    ),
     # Names that people use elsewhere
     **{
         f"{written} for {meant}": (

@@ -59,5 +59,5 @@ class Growth:
         at_most: seeds after which a comparison stays undecided.
     """
 
-    at_least: int
-    at_most: int
+    at_least: int = 8
+    at_most: int = 30

@@ -7,7 +7,7 @@ from contextlib import suppress
 from decimal import Decimal
 from math import prod
 
-from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, SEED_NAMES, VARIED_NAMES
+from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, SEED_NAMES, VARIED_NAMES, Growth
 from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
 from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Place, Problems
@@ -163,7 +163,7 @@ def _check_size(
 
 def _check_verdict(document: Mapping, problems: Problems) -> None:
     """Check the metric of verdicts, and what seeds need whose number depends on verdicts."""
-    is_validated = bool(_number(document, "validation"))
+    is_validated = _number(document, "validation", 0) > 0
     metric = find(document, ("verdict", "metric"))
     name = metric.value if isinstance(metric, Scalar) else None
     if isinstance(name, str) and name.startswith("val_") and not is_validated:
@@ -175,9 +175,14 @@ def _check_verdict(document: Mapping, problems: Problems) -> None:
     growing = document.mapping("seeds")
     if growing is None or "until" not in growing.values:
         return
-    least, most = _number(growing, "at_least"), _number(growing, "at_most")
-    if least is not None and most is not None and least > most:
-        problems.add(growing.values["at_least"].place, "at_least is above at_most", "swap them")
+    least = _number(growing, "at_least", Growth().at_least)
+    most = _number(growing, "at_most", Growth().at_most)
+    if least > most and "at_least" in growing.values:
+        place, hint = growing.values["at_least"].place, f"write {most:g} or less, or raise at_most"
+        problems.add(place, f"at_least is above at_most, {most:g}", hint)
+    elif least > most:
+        place, hint = growing.values["at_most"].place, f"write at_least: {most:g} as well"
+        problems.add(place, f"at_most is below at_least, {least:g}", hint)
     if "baseline" not in document.keys:
         problems.add(
             growing.place,
@@ -192,12 +197,12 @@ def _check_verdict(document: Mapping, problems: Problems) -> None:
         )
 
 
-def _number(section: Mapping, key: str) -> float | None:
-    """Return the value of a key if it is a number."""
+def _number(section: Mapping, key: str, default: float) -> float:
+    """Return the value of a key if it is a number, else the default."""
     node = section.values.get(key)
     if isinstance(node, Scalar) and type(node.value) in (int, float):
         return float(node.value)
-    return None
+    return default
 
 
 def _check_search(search: Mapping | None, problems: Problems) -> None:

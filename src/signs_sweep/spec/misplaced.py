@@ -62,7 +62,7 @@ def note_unknown_key(
         )
         return
     kind = "parameter" if section in _OF_PARAMETERS else "key"
-    where = f" in {section}" if section else ""
+    where = f" in {section.removeprefix('growing ')}" if section else ""
     message = f"unknown {kind} '{shorten(key)}'{where}"
     if not is_advised:
         problems.add(place, message)

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic.json_schema import GenerateJsonSchema
 
-from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, SEED_NAMES, VARIED_NAMES, ComparedMetric
+from signs_sweep.domain import (
+    MOST_REPLICATES,
+    PARAMETERS,
+    SEED_NAMES,
+    VARIED_NAMES,
+    ComparedMetric,
+    Growth,
+)
 from signs_sweep.spec.fields import (
     VALUES,
     Label,
@@ -103,8 +110,10 @@ class GrowingSeeds(Section):
     """As many seeds as the verdicts need."""
 
     until: Literal["clear"] = described("until", "When a setting gets no more seeds")
-    at_least: int = described("at_least", "Seeds of every setting", 8, ge=1, le=MOST_REPLICATES)
-    at_most: int = described("at_most", "Limit", 30, ge=1, le=MOST_REPLICATES)
+    at_least: int = described(
+        "at_least", "Seeds of every setting", Growth().at_least, ge=1, le=MOST_REPLICATES
+    )
+    at_most: int = described("at_most", "Limit", Growth().at_most, ge=1, le=MOST_REPLICATES)
 
 
 class VerdictSection(Section):
