@@ -41,7 +41,10 @@ OTHER = replace(RUN, parameters=replace(RUN.parameters, global_seed=4))
 REPLICATED = searched(1, RUN, OTHER, l2=0.01)
 END = TrialEnd(REPLICATED, TrialState.COMPLETE, 0.75, {RUN.run_id: 0.5, OTHER.run_id: 1.0})
 FINDINGS = Findings(
-    {"l2": 0.01}, {"best_value": 0.75}, "**l2** mattered.", {"history.png": b"\x00picture"}
+    "**l2** mattered.",
+    {"history.png": b"\x00picture"},
+    choices={"l2": 0.01},
+    metrics={"best_value": 0.75},
 )
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
 FINISHED = replace(finished(RUN), guessing_since=2)
@@ -155,7 +158,7 @@ def from_mlflow(uri: str) -> tuple[Callable[[], list[TrialEnd]], Callable[[], Fi
             name: Path(client.download_artifacts(location, name)).read_bytes() for name in names
         }
         note = run.data.tags["mlflow.note.content"].removeprefix("Why.\n\n")
-        return Findings(best, run.data.metrics, note, files)
+        return Findings(note, files, choices=best, metrics=run.data.metrics)
 
     return ends, findings
 
@@ -392,7 +395,9 @@ def test_a_search_that_goes_on_keeps_its_trials_and_what_it_finds_last(
 ) -> None:
     search_once(make_tracker(), END, FINDINGS)
     second = replace(ended(searched(2, OTHER, l2=0.03), value=0.875), values={})
-    better = Findings({"keep_prob": 0.5}, {"best_value": 0.875}, "Better.", FINDINGS.files)
+    better = Findings(
+        "Better.", FINDINGS.files, choices={"keep_prob": 0.5}, metrics={"best_value": 0.875}
+    )
     tracker = make_tracker()
     tracker.open([SEARCH])
     tracker.start(second.trial, OTHER)

@@ -43,7 +43,9 @@ TRIALS = [searched(number, run, l2=run.parameters.l2) for number, run in enumera
 SEARCH = replace(SWEEP, is_search=True)
 ENDS = [ended(trial) for trial in TRIALS]
 END = ENDS[0]
-FINDINGS = Findings({"l2": 0.0}, {"best_value": 0.5}, "It *did* help.", {"a.png": b"\xffpng"})
+FINDINGS = Findings(
+    "It *did* help.", {"a.png": b"\xffpng"}, choices={"l2": 0.0}, metrics={"best_value": 0.5}
+)
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
 
 

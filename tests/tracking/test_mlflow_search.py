@@ -27,7 +27,9 @@ SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "", "toy data", "one", "here")
 SEARCH = replace(SWEEP, is_search=True)
 DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
 END = TrialEnd(TRIAL, TrialState.COMPLETE, 0.75, dict(zip(IDS, (0.5, 1.0), strict=True)))
-FINDINGS = Findings({"l2": 0.01}, {"best_value": 0.75}, "**l2** mattered.", {"a.png": b"1"})
+FINDINGS = Findings(
+    "**l2** mattered.", {"a.png": b"1"}, choices={"l2": 0.01}, metrics={"best_value": 0.75}
+)
 
 
 class Store:
@@ -302,7 +304,9 @@ def test_later_findings_replace_earlier_ones_and_leave_a_history(store) -> None:
     first.close(State.FINISHED, {}, {"toy": FINDINGS})
     second = store.tracker()
     second.end_trial(replace(END, trial=searched(2, *RUNS), value=0.875))
-    better = Findings({"keep_prob": 0.5}, {"best_value": 0.875}, "Better.", {"b.png": b"2"})
+    better = Findings(
+        "Better.", {"b.png": b"2"}, choices={"keep_prob": 0.5}, metrics={"best_value": 0.875}
+    )
     second.close(State.FINISHED, {}, {"toy": better})
     tags = store.named("search toy").data.tags
     best = {name: value for name, value in tags.items() if name.startswith("signs_sweep.best.")}
