@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from signs_sweep.statistics.sequential import (
     SHARE_OF_VALUES,
-    decisions,
     evidence,
     evidence_of_signs,
+    holm,
 )
 
 SEEDS = 30
@@ -86,15 +86,19 @@ def sequential(pairs: Pairs) -> Numbers:
     by_mean = np.sign(np.cumsum(differences, axis=-1))
     by_majority = np.sign(np.cumsum(np.sign(differences), axis=-1))
     direction = np.where(by_mean * by_majority > 0, by_mean, DIFFERENT)
-    of_values, of_failing = evidence(differences), evidence_of_signs(pairs.failing)
+    of_values = np.maximum.accumulate(evidence(differences), axis=-1)
+    of_failing = np.maximum.accumulate(evidence_of_signs(pairs.failing), axis=-1)
     verdicts = np.full_like(differences, OPEN)
-    is_high = (np.maximum(of_values, of_failing) >= 1 / ERROR).any(axis=-1)
+    is_high = np.maximum(of_values, of_failing)[..., -1] >= 1 / ERROR
     for index in zip(*np.nonzero(is_high), strict=True):
-        (decided, failing), _ = decisions([of_values[index], of_failing[index]], _WEIGHTS, ERROR)
-        if decided is not None:
-            verdicts[index][decided - 1] = direction[index][decided - 1]
-        elif failing is not None:
-            verdicts[index][failing - 1] = FAILING
+        looks = zip(of_values[index], of_failing[index], strict=True)
+        decided = np.array([holm(largest, _WEIGHTS, ERROR)[0] for largest in looks])
+        is_decided, is_failing = decided.T
+        if is_decided.any():
+            first = int(np.argmax(of_values[index] >= 1 / ERROR))
+            verdicts[index][np.argmax(is_decided)] = direction[index][first]
+        elif is_failing.any():
+            verdicts[index][np.argmax(is_failing)] = FAILING
     return verdicts
 
 

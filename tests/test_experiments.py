@@ -25,7 +25,7 @@ SERIES = {
 
 def test_all_experiments_are_there() -> None:
     names = {"baseline", "cnn", "dropout", "learning_rate", "regularization", "seeds", "smoke"}
-    names |= {"search", "l2_verdict"}
+    names |= {"search", "regularization_seeds"}
     assert {spec.stem for spec in SPECS} == names
 
 

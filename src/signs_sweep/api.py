@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from signs_sweep.analysis.comparison import BY_SETTING, compare_settings
 from signs_sweep.analysis.settings import BaselineValues, parse_baseline
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.analysis.verdicts import BY_SETTING, Verdict, compare_settings
+from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.commands.comparing import (
     SpecPath,
     find_runs,

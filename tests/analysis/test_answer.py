@@ -36,8 +36,8 @@ def test_one_seed_is_never_a_verdict_and_the_number_needed_is_given() -> None:
     rows = [row(0.0, 0.5, baseline=0.0), row(0.1, 0.75, baseline=0.0), row(1.0, 0.25, baseline=0.0)]
     assert answer(rows) == (
         "Compared with the baseline, l2=0, with test accuracy 0.5000 (one seed): l2=0.1 is "
-        "undecided (+0.2500); l2=1 is undecided (-0.2500). A verdict needs at least 9 seeds: add "
-        "--seeds 9."
+        "undecided (+0.2500); l2=1 is undecided (-0.2500). Better or worse needs at least 9 seeds: "
+        "add --seeds 9."
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from signs_sweep.analysis.verdicts import compare_settings
+from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.domain import Parameters, Result, Row, State, VerdictRule
 
 ROOT = Path(__file__).parents[2]

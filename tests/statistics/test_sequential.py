@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from signs_sweep.statistics.sequential import (
     centre,
-    decisions,
     evidence,
     evidence_of_signs,
+    holm,
     least_pairs,
     pairs_until,
     probability_of_verdict,
@@ -185,46 +184,31 @@ def test_no_differences_have_no_centre() -> None:
     assert [len(ends) for ends in centre([], 20)] == [0, 0]
 
 
-def series(*values: float) -> NDArray[np.float64]:
-    return np.array(values, dtype=np.float64)
-
-
-def test_a_single_hypothesis_is_rejected_at_the_first_crossing() -> None:
-    assert decisions([series(1, 5, 21, 3, 50)], [1], 0.05) == ([3], [20.0])
-
-
 def test_holm_passes_the_share_of_a_rejected_hypothesis_on() -> None:
-    processes = [series(1, 25, 25), series(1, 1, 45), series(1, 1, 1)]
-
-    after, thresholds = decisions(processes, [1 / 3] * 3, 0.05)
-
-    assert after == [None, None, None]
-    assert thresholds == pytest.approx([60, 60, 60])
-    processes[1][2] = 61
-    assert decisions(processes, [1 / 3] * 3, 0.05)[0] == [None, 3, None]
-    processes[0][1] = 41
-    assert decisions(processes, [1 / 3] * 3, 0.05)[0] == [3, 3, None]
+    shares = [1 / 3] * 3
+    assert holm([25, 45, 1], shares, 0.05) == ([False] * 3, pytest.approx([60] * 3))
+    assert holm([25, 61, 1], shares, 0.05) == ([False, True, False], pytest.approx([40, 60, 40]))
+    assert holm([41, 61, 1], shares, 0.05) == ([True, True, False], pytest.approx([40, 60, 20]))
 
 
 def test_weights_divide_the_error() -> None:
-    after, thresholds = decisions([series(1, 1), series(1, 1)], [0.9, 0.1], 0.05)
-
-    assert after == [None, None]
-    assert thresholds == pytest.approx([1 / 0.045, 1 / 0.005])
-    assert decisions([series(23), series(20)], [0.9, 0.1], 0.05)[0] == [1, 1]
-    assert decisions([series(22), series(20)], [0.9, 0.1], 0.05)[0] == [None, None]
+    assert holm([1, 1], [0.9, 0.1], 0.05) == ([False] * 2, pytest.approx([1 / 0.045, 1 / 0.005]))
+    assert holm([23, 20], [0.9, 0.1], 0.05)[0] == [True, True]
+    assert holm([22, 20], [0.9, 0.1], 0.05)[0] == [False, False]
 
 
-def test_further_pairs_never_undo_a_rejection() -> None:
+def test_hypotheses_without_evidence_keep_their_share() -> None:
+    assert holm([39], [0.5], 0.05, rest=0.5) == ([False], pytest.approx([40]))
+    assert holm([41], [0.5], 0.05, rest=0.5)[0] == [True]
+
+
+def test_more_evidence_only_rejects_more() -> None:
     rng = np.random.default_rng(8)
-    for _ in range(100):
-        processes = [evidence(rng.standard_normal(25) + rng.choice([0, 0.8])) for _ in range(4)]
-        # Numbers of pairs differ.
-        short = [process[: rng.integers(0, 26)] for process in processes]
-        early = decisions([process[:15] for process in short], [1 / 4] * 4, 0.05)[0]
-        late = decisions(short, [1 / 4] * 4, 0.05)[0]
-        for before, after in zip(early, late, strict=True):
-            assert before is None or before == after
+    for _ in range(300):
+        early = rng.uniform(1, 80, 6)
+        late = early + rng.exponential(20, 6) * rng.integers(0, 2, 6)
+        before, after = (holm(values.tolist(), [1 / 6] * 6, 0.05)[0] for values in (early, late))
+        assert all(then or not first for first, then in zip(before, after, strict=True))
 
 
 def test_a_family_of_equal_settings_keeps_its_error() -> None:
@@ -233,13 +217,25 @@ def test_a_family_of_equal_settings_keeps_its_error() -> None:
     for _ in range(1000):
         baseline = rng.standard_normal(20)
         processes = [evidence(rng.standard_normal(20) - baseline) for _ in range(5)]
-        false += any(decisions(processes, [1 / 5] * 5, 0.05)[0])
+        false += any(holm([process.max() for process in processes], [1 / 5] * 5, 0.05)[0])
 
     assert false <= 1000 * 0.05
 
 
+@pytest.mark.parametrize("is_discrete", [False, True])
+def test_further_pairs_do_not_change_the_earlier_ends_of_the_centre(*, is_discrete: bool) -> None:
+    rng = np.random.default_rng(10)
+    for count in (20, 62, 63, 100, 124, 140):
+        values = rng.standard_normal(150) / 50
+        values = np.round(values * 120) / 120 if is_discrete else values
+        low, high = centre(values, 20)
+        for early, late in zip(centre(values[:count], 20), (low, high), strict=True):
+            np.testing.assert_array_equal(early, late[:count])
+        assert (np.diff(low[7:62]) >= 0).all()
+
+
 def test_the_number_of_pairs_is_estimated_by_repeating_the_known_differences() -> None:
-    assert pairs_until([1.0, 1.0, 1.0], 20, None, 100) == 8
-    assert pairs_until([1.0, -1.0], 20, None, 100) is None
+    assert pairs_until([1.0, 1.0, 1.0], 20, None, 20, 100) == 8
+    assert pairs_until([1.0, -1.0], 20, None, 20, 100) is None
     # With a margin, differences around zero are equivalent at some time.
-    assert pairs_until([0.001, -0.001], 20, 0.02, 100) == 8
+    assert pairs_until([0.001, -0.001], 20, 0.02, 20, 100) == 8

@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 
+from signs_sweep.analysis.comparison import Comparison, best_comparison, compare_settings
+from signs_sweep.analysis.judging import FURTHEST
 from signs_sweep.analysis.settings import Replicates
-from signs_sweep.analysis.verdicts import (
-    FURTHEST,
-    Comparison,
-    Verdict,
-    best_comparison,
-    compare_settings,
-)
+from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import Judgement, Row, VerdictRule, is_accuracy
 
 _MOST_NAMED = 6
@@ -17,6 +13,14 @@ _MOST_NAMED = 6
 
 _MOST_IN_FULL = 3
 _MOST_LISTED = 4
+
+_PREPOSITIONS = {
+    Judgement.BETTER: "than",
+    Judgement.WORSE: "than",
+    Judgement.DIFFERENT: "from",
+    Judgement.EQUIVALENT: "to",
+    Judgement.UNDECIDED: "against",
+}
 
 _UNITS = {"val": "validation", "final": "final", "train": "training"}
 
@@ -91,7 +95,7 @@ def _verdicts(comparison: Comparison, *, is_best: bool = False) -> str:
         is_short = len(verdicts) > _MOST_IN_FULL
         shown = [_described(each, has_one=has_one, is_short=is_short) for each in verdicts]
         text += "; ".join(shown)
-    return " ".join([f"{text}.", *_advice(paired), *_failing(paired)])
+    return " ".join([f"{text}.", *_advice(paired), *_uneven(paired), *_failing(paired)])
 
 
 def _described(verdict: Verdict, *, has_one: bool, is_short: bool) -> str:
@@ -100,21 +104,20 @@ def _described(verdict: Verdict, *, has_one: bool, is_short: bool) -> str:
     The baseline is named unless there is only one; the interval is left out of a short text.
     """
     name, judgement = verdict.setting, verdict.judgement
-    if verdict.difference is None:
+    if not verdict.pairs:
         return f"{name} shares no seed with its baseline"
-    amount = f"{verdict.difference:+.4f}"
+    amount = "undefined mean" if verdict.difference is None else f"{verdict.difference:+.4f}"
     if verdict.low is not None and judgement.is_clear and not is_short:
         amount += f", {verdict.low:+.4f} to {verdict.high:+.4f}"
     if judgement.is_clear:
         amount += f", decided after {verdict.decided_after} seeds"
-    prepositions = {Judgement.UNDECIDED: " against", Judgement.EQUIVALENT: " to"}
-    other = "" if has_one else f"{prepositions.get(judgement, ' than')} {verdict.baseline}"
-    text = f"{name} is {verdict.text}"
-    if judgement is Judgement.EQUIVALENT:
-        return f"{text}{other} within {verdict.margin} ({amount})"
-    if judgement is Judgement.UNDECIDED and verdict.fails_differently and not is_short:
+    elif verdict.fails_differently:
         amount += f", {verdict.failed} and {verdict.baseline_failed} of {verdict.pairs} failed"
-    return f"{text}{other} ({amount})"
+    other = "" if has_one else f" {_PREPOSITIONS[judgement]} {verdict.baseline}"
+    head, *details = verdict.text.split(": ")
+    if judgement is Judgement.EQUIVALENT:
+        other += f" within {verdict.margin}"
+    return f"{': '.join([f'{name} is {head}{other}', *details])} ({amount})"
 
 
 def _grouped(verdicts: Sequence[Verdict]) -> str:
@@ -140,14 +143,26 @@ def _advice(verdicts: Sequence[Verdict]) -> list[str]:
         return [f"A verdict needs every seed in order; missing: the pair of seeds {seeds}."]
     needed = min(verdict.least_pairs for verdict in open_ones)
     most = max(verdict.sequence for verdict in open_ones)
-    if most < needed:
-        return [f"A verdict needs at least {needed} seeds: add --seeds {needed}."]
     more = [verdict.more_seeds for verdict in open_ones if verdict.more_seeds is not None]
-    if not more:
-        return [f"If further seeds are like these, {FURTHEST} seeds would not decide more."]
-    total = most + min(more)
-    amount = "one more seed" if min(more) == 1 else f"{min(more)} more seeds"
-    return [f"About {amount} would decide the next: add --seeds {total}."]
+    waiting = next((verdict.gap for verdict in open_ones if verdict.gap), None)
+    if most < needed:
+        text, total = f"Better or worse needs at least {needed} seeds", needed
+    elif more:
+        amount = "one more seed" if min(more) == 1 else f"{min(more)} more seeds"
+        text, total = f"About {amount} would decide the next", most + min(more)
+    else:
+        return [f"If further seeds are like these, {FURTHEST} more would decide nothing."]
+    if waiting is not None:
+        return [f"{text}; the run with seeds {waiting} has no result yet."]
+    return [f"{text}: add --seeds {total}."]
+
+
+def _uneven(verdicts: Sequence[Verdict]) -> list[str]:
+    """Return why some verdicts have no interval and cannot be that settings are equivalent."""
+    if not any(each.fails_differently and not each.judgement.is_clear for each in verdicts):
+        return []
+    text = "Where different numbers of runs failed to learn, there is neither an interval nor the "
+    return [f"{text}verdict equivalent."]
 
 
 def _failing(verdicts: Sequence[Verdict]) -> list[str]:

@@ -5,8 +5,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.analysis.settings import settings_of
-from signs_sweep.analysis.verdicts import compare_settings, resolved
 from signs_sweep.domain import Row, VerdictRule
 from signs_sweep.statistics.sequential import (
     first_threshold,
@@ -31,7 +31,8 @@ class Power:
         deviation: standard deviation between seeds, or None if unknown.
         difference: a difference of interest: the margin, or None.
         probability: that a true difference of this size is seen, or None if unknown.
-        visible: the difference that is seen with probability 0.8, or None if unknown.
+        visible: the difference that is seen with probability 0.8; None if unknown, and if even the
+            largest difference is seen less often.
     """
 
     metric: str
@@ -63,8 +64,8 @@ def power_of(
     compared = len(comparison.decisive)
     if not compared:
         return None
-    rule = resolved(rule, [row for row in (*rows, *others) if row.result] or rows)
-    metric = str(rule.metric)
+    rule = comparison.rule
+    metric = comparison.metric
     alike = [
         row
         for row in others
@@ -79,6 +80,8 @@ def power_of(
     if not deviation or seeds < power.least_seeds:
         return power
     of_difference = deviation * math.sqrt(2)
+    if probability_of_verdict(_LARGEST_EFFECT, seeds, threshold) < _LIKELY:
+        return power
     low, high = 0.0, _LARGEST_EFFECT
     while high - low > 0.01:
         middle = (low + high) / 2

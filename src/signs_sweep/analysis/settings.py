@@ -55,6 +55,11 @@ class Replicates:
         return self.rows[0].params
 
     @property
+    def seeds(self) -> Iterable[Seeds]:
+        """The seeds of its runs, in order, each once."""
+        return dict.fromkeys(row.seeds for row in self.rows)
+
+    @property
     def is_baseline(self) -> bool:
         """Whether its spec compares others with it."""
         return any(row.baseline == row.run_id for row in self.rows)
@@ -137,12 +142,38 @@ def chosen_baselines(
         wanted: the values of the baseline; the others are those that a setting has itself.
 
     Returns:
-        the baselines, or None for a setting without a setting that agrees in all others. A baseline
-        that is the only setting with these values is that of all settings that may be compared.
+        the baselines: the only setting with these values, if there is only one and it may be
+        compared, else as `agreeing_baselines`.
 
     Raises:
         UsageError: no setting has these values.
     """
+    candidates = _candidates(settings, wanted)
+    if len(candidates) > 1:
+        return agreeing_baselines(settings, wanted)
+    return [candidates[0] if agree(candidates[0], setting) else None for setting in settings]
+
+
+def agreeing_baselines(
+    settings: Sequence[Replicates], wanted: BaselineValues
+) -> list[Replicates | None]:
+    """Return for each setting the setting with certain values that agrees in all others.
+
+    It is None for a setting without such a setting.
+
+    Raises:
+        UsageError: no setting has these values.
+    """
+    varying = varying_values([row for setting in settings for row in setting.rows])
+    same = [name for name in varying if name not in wanted]
+    candidates = _candidates(settings, wanted)
+    return [
+        next((each for each in candidates if agree(each, setting, same)), None)
+        for setting in settings
+    ]
+
+
+def _candidates(settings: Sequence[Replicates], wanted: BaselineValues) -> list[Replicates]:
     known = {LABEL, *(name for setting in settings for name in setting.params)}
     if unknown := [name for name in wanted if name not in known]:
         raise UsageError(f"unknown parameter '{unknown[0]}'. Known: {', '.join(sorted(known))}")
@@ -157,25 +188,12 @@ def chosen_baselines(
         names = ", ".join(setting.name(varying) for setting in settings[:8])
         more = ", ..." if len(settings) > 8 else ""
         raise UsageError(f"no setting has {text}. Settings: {names}{more}")
-    is_single = len(candidates) == 1
-    same = NEVER_PAIRED if is_single else [name for name in varying if name not in wanted]
-    return [
-        next((each for each in candidates if agree(each, setting, same)), None)
-        for setting in settings
-    ]
+    return candidates
 
 
 def agree(first: Replicates, second: Replicates, names: Iterable[str] = NEVER_PAIRED) -> bool:
     """Whether two settings have the same values, by default those without which none compares."""
     return all(first.params.get(name) == second.params.get(name) for name in names)
-
-
-def replicated(rows: Sequence[Row]) -> list[Row]:
-    """Return the runs of settings with several seeds and of the baselines of those settings."""
-    settings = settings_of(rows)
-    pairs = list(zip(settings, declared_baselines(settings), strict=True))
-    wanted = {group.key for pair in pairs if len(pair[0].rows) > 1 for group in pair if group}
-    return [row for setting in settings if setting.key in wanted for row in setting.rows]
 
 
 def varying_values(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -5,19 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from signs_sweep.analysis.comparison import BY_SETTING, Comparison, Rules, compare_settings
 from signs_sweep.analysis.settings import (
     BaselineValues,
     Replicates,
     chosen_metric,
     varying_values,
 )
-from signs_sweep.analysis.verdicts import (
-    BY_SETTING,
-    Comparison,
-    Rules,
-    Verdict,
-    compare_settings,
-)
+from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import SEED_NAMES, Row, is_accuracy
 from signs_sweep.errors import UsageError
 from signs_sweep.statistics.replicates import paired_difference
@@ -96,6 +91,7 @@ def build_settings(
     sort: str | None = None,
     metrics: Sequence[str] = (),
     mcnemar: PairTest | None = None,
+    only_replicated: bool = False,
 ) -> "pd.DataFrame":
     """Return one row per setting: varying values, statistics over its seeds, and its verdict.
 
@@ -103,12 +99,14 @@ def build_settings(
         rows: the runs, those of a setting in the order of its seeds.
         rules: how the settings of each experiment are compared.
         by: a parameter whose values are compared, or `setting`; see
-            `signs_sweep.analysis.verdicts.compare_settings`.
+            `signs_sweep.analysis.comparison.compare_settings`.
         baseline: what to compare with, instead of the baseline of the spec.
         sort: a column to sort by, best first for accuracies and losses; None keeps the order.
         metrics: additional metrics to show.
         mcnemar: returns the p-value of McNemar's test for two runs, or None; called for settings
             with a single pair.
+        only_replicated: whether to leave out settings with a single run, except baselines of
+            settings with several; they count in the verdicts all the same.
 
     Returns:
         A DataFrame indexed by `setting`, numbered from 1. `seeds` is the number of runs that count:
@@ -117,7 +115,7 @@ def build_settings(
         runs that failed to learn. Further metrics are means. With a baseline: `is_baseline` and
         `baseline`, and of the verdict `pairs`, `difference`, `difference_low`, `difference_high`,
         `won`, `verdict`, `usually`, `on_average`, `decided_after`, `more_seeds`, `evidence`,
-        `threshold`, `failing`, `baseline_failed`; see `signs_sweep.analysis.verdicts.Verdict`.
+        `threshold`, `failing`, `baseline_failed`; see `signs_sweep.analysis.verdict.Verdict`.
         Valid for a single look: `t_low` and `t_high` (95 % interval of the paired t-test),
         `sign_flip_p`, `effect_size` and `mcnemar_p`.
 
@@ -130,7 +128,10 @@ def build_settings(
     shown, varying = _shown_metrics(rows, metrics), varying_values(rows)
     records: list[dict[str, Any]] = []
     for comparison in compare_settings(rows, rules, by=by, baseline=baseline):
+        wanted = _replicated(comparison)
         for setting, other, verdict in _in_blocks(comparison):
+            if only_replicated and setting.key not in wanted:
+                continue
             record: dict[str, Any] = {"experiment": comparison.experiment, "label": setting.label}
             record |= {name: setting.params.get(name) for name in varying}
             record |= _of_setting(setting, comparison.metric)
@@ -141,11 +142,19 @@ def build_settings(
             records.append(record)
     index = pd.RangeIndex(1, len(records) + 1, name="setting")
     table = pd.DataFrame(records, index=index)
+    if not records:
+        return table
     of_baselines = ("is_baseline", *OF_VERDICTS, *FOR_ONE_LOOK)
     needless = [name for name in _needless(rows) if name not in of_baselines]
     if not any(record["is_baseline"] for record in records):
         needless += of_baselines
     return _sorted(table.drop(columns=needless, errors="ignore"), sort)
+
+
+def _replicated(comparison: Comparison) -> set[tuple[object, ...]]:
+    """Return the keys of the settings with several runs, and of their baselines."""
+    several = [entry for entry in comparison.entries if len(entry[0].rows) > 1]
+    return {each.key for setting, other, _ in several for each in (setting, other) if each}
 
 
 def _in_blocks(

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from signs_sweep.cli.data import data_app
-from signs_sweep.cli.options import Commands, TrackingUri, expanded
+from signs_sweep.cli.options import Commands, TrackingUri, expanded, positive
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import fill
 from signs_sweep.commands.options import Format, Options, SeedOptions, SharedOptions
@@ -106,6 +106,7 @@ def plan(
         float | None,
         typer.Option(
             metavar="X",
+            callback=positive,
             help="Standard deviation between seeds of the metric, such as 0.05. "
             "[default: from the store]",
         ),
@@ -203,8 +204,8 @@ def compare(
     ] = None,
 ) -> None:
     """Show the runs of specs or experiments in one table, and the verdicts on settings."""
+    from signs_sweep.analysis.comparison import BY_SETTING
     from signs_sweep.analysis.settings import parse_baseline
-    from signs_sweep.analysis.verdicts import BY_SETTING
     from signs_sweep.cli.notes import version_lines, warn_of_leftovers
     from signs_sweep.cli.output import say, write
     from signs_sweep.cli.tables import View, comparison_text

@@ -1,5 +1,6 @@
 """Options of the command line, made from `signs_sweep.commands.options`."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from inspect import Parameter, signature
@@ -28,6 +29,17 @@ def option(group: type, name: str) -> Any:
     """Return an option of a group for Typer."""
     option = options_in(group)[name]
     return typer.Option(*filter(None, [option.flag]), metavar=option.metavar, help=option.help)
+
+
+def positive(value: float | None) -> float | None:
+    """Return the value of an option; it must be a number above 0, if it is given.
+
+    Raises:
+        typer.BadParameter: it is not.
+    """
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter("expected a number above 0")
+    return value
 
 
 Data = Annotated[Path | None, option(SharedOptions, "data")]

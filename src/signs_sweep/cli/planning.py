@@ -89,12 +89,18 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
 def _power_line(power: Power) -> str:
     """Return what differences the seeds can show, or why none."""
     seeds, metric = count(power.seeds, "seed"), metric_name(power.metric)
+    verb = "needs" if power.comparisons == 1 else "need"
     if power.seeds < power.least_seeds:
-        verb = "needs" if power.comparisons == 1 else "need"
         return (
             f"warning: no difference can be seen with {seeds}: "
             f"{count(power.comparisons, 'comparison')} {verb} at least {power.least_seeds}. "
             f"Add --seeds {power.least_seeds}."
+        )
+    if power.deviation is not None and power.visible is None:
+        return (
+            f"warning: with {seeds}, even a large difference in {metric} is unlikely to be seen: "
+            f"{count(power.comparisons, 'comparison')} {verb} at least {power.least_seeds} in the "
+            f"best case. Add a few, as in --seeds {power.least_seeds + 3}."
         )
     if power.deviation is None or power.visible is None:
         return (

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.analysis.settings import BaselineValues, replicated
+from signs_sweep.analysis.comparison import Rules
+from signs_sweep.analysis.settings import BaselineValues
 from signs_sweep.analysis.table import (
     FOR_ONE_LOOK,
     OF_VERDICTS,
@@ -12,7 +13,7 @@ from signs_sweep.analysis.table import (
     build_settings,
     build_table,
 )
-from signs_sweep.analysis.verdicts import Rules, verdict_text
+from signs_sweep.analysis.verdict import verdict_text
 from signs_sweep.cli.text import columns, duration, fill, measure, numbers
 from signs_sweep.commands.options import Format
 from signs_sweep.commands.outcome import Outcome
@@ -127,10 +128,11 @@ def _statistics(
     rows: Sequence[Row], rules: Rules, form: Format, width: int | None, metrics: Sequence[str]
 ) -> str:
     """Return the table of settings with several seeds, below a title, if there are any."""
-    if not (several := replicated(rows)):
+    table = build_settings(rows, rules, metrics=metrics, only_replicated=True)
+    if table.empty:
         return ""
     title = "over seeds\n" if form is Format.TABLE else "Over seeds:\n\n"
-    cells = _cells_of_settings(build_settings(several, rules, metrics=metrics), has_detail=False)
+    cells = _cells_of_settings(table, has_detail=False)
     return f"\n{title}{_render(cells, form, width)}"
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from signs_sweep.analysis.verdicts import compare_settings
+from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.commands.outcome import rows_of, rules_of
 from signs_sweep.domain import Result, Trial
 from signs_sweep.planning.plan import Part, Plan

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from signs_sweep.analysis.comparison import Rules
 from signs_sweep.analysis.history import build_history, build_predictions, curves_to_read
+from signs_sweep.analysis.settings import settings_of
 from signs_sweep.analysis.table import PairTest
-from signs_sweep.analysis.verdicts import Rules
 from signs_sweep.commands.options import SeedOptions
 from signs_sweep.commands.outcome import rows_of, rules_of
 from signs_sweep.commands.store import Store
@@ -41,16 +42,21 @@ def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
     """Return the runs of specs or experiments; see `signs_sweep.compare`."""
     if not targets:
         raise UsageError("nothing to compare: name a spec file or an experiment")
-    rows: list[Row] = []
+    rows: dict[tuple[str, str, str | None], Row] = {}
     rules: dict[str, VerdictRule] = {}
-    for target in targets:
+    specs: dict[str, SpecPath] = {}
+    for target in dict.fromkeys(targets):
         if is_spec(target):
             found = _of_spec(Path(target), shared)
+            (name,) = found.rules
+            if specs.setdefault(name, target) is not target:
+                raise UsageError(f"{specs[name]} and {target} both have the name '{name}'")
         else:
             found = _of_experiment(str(target), shared.tracking_uri)
-        rows += found.rows
-        rules |= found.rules
-    return Found(rows, rules)
+        for row in found.rows:  # A spec and its experiment have the same runs.
+            rows.setdefault((row.experiment, row.run_id, row.label), row)
+        rules = {**found.rules, **rules}
+    return Found(list(rows.values()), rules)
 
 
 def read_history(
@@ -103,8 +109,9 @@ def _of_spec(spec: Path, shared: SeedOptions) -> Found:
     except UnknownExperimentError:
         return Found(rows, rules)
     planned = {row.run_id for row in rows}
-    started = [row for row in rows if row.result is not None]
-    return Found(started + [row for row in recorded if row.run_id not in planned] or rows, rules)
+    is_begun = any(row.result is not None for row in rows)
+    others = [row for row in recorded if row.run_id not in planned]
+    return Found([*rows, *others] if is_begun or not others else others, rules)
 
 
 def _of_experiment(name: str, tracking_uri: str | None) -> Found:
@@ -114,7 +121,17 @@ def _of_experiment(name: str, tracking_uri: str | None) -> Found:
             f"'{name}' is neither a spec file nor an experiment: there is no tracking store, since "
             "nothing has been run here yet"
         )
-    return Found(store.index.list_runs(name), {name: store.index.rule(name)})
+    rule = store.index.rule(name)
+    places = {seeds: place for place, seeds in enumerate(rule.seeds)}
+    settings = settings_of(store.index.list_runs(name))
+    rows = [
+        row
+        for setting in settings
+        for row in sorted(
+            setting.rows, key=lambda row: (places.get(row.seeds, len(places)), row.seeds)
+        )
+    ]
+    return Found(rows, {name: rule})
 
 
 def is_spec(target: SpecPath) -> bool:

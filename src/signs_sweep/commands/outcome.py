@@ -1,19 +1,24 @@
 """The outcome of a plan that was carried out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from signs_sweep.analysis.answer import answer
+from signs_sweep.analysis.comparison import Rules, compare_settings
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.analysis.verdicts import Rules, Verdict, compare_settings
-from signs_sweep.domain import Result, Row, State
+from signs_sweep.analysis.verdict import Verdict
+from signs_sweep.domain import Result, Row, State, VerdictRule
 from signs_sweep.planning.plan import Part, Plan
 from signs_sweep.protocols import Findings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_MOST_SEEDS = 400
+"""Seeds whose order a store keeps, in a tag of limited length; others are in ascending order."""
 
 
 @dataclass(eq=False)
@@ -99,6 +104,13 @@ class Outcome:
 def rules_of(plan: Plan) -> Rules:
     """Return how the settings of each experiment of a plan are compared, by name."""
     return {part.experiment.name: part.experiment.verdict for part in plan.parts}
+
+
+def declared_rule(part: Part) -> VerdictRule:
+    """Return how the settings of an experiment are compared, for a store that has only its runs."""
+    compared = sum(bool(trial.baselines) and not trial.is_baseline for trial in part.trials)
+    seeds = part.experiment.seeds[:_MOST_SEEDS]
+    return replace(part.experiment.verdict, comparisons=compared, seeds=seeds)
 
 
 def rows_of(

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from signs_sweep.commands.blocks import Blocks, Outlook, outlook
 from signs_sweep.commands.options import Options
-from signs_sweep.commands.outcome import Outcome, findings_of, tables_of
+from signs_sweep.commands.outcome import Outcome, declared_rule, findings_of, tables_of
 from signs_sweep.commands.session import Session
 from signs_sweep.commands.store import Known, Store
 from signs_sweep.domain import Dense, Result, Run
@@ -103,7 +103,7 @@ class Running:
             data=self.prepared.datasets[part.experiment.name].describe(),
             sweep_id=self.sweep_id,
             origin=self.store.origin,
-            rule=part.experiment.verdict,
+            rule=declared_rule(part),
         )
 
     def _outcome(

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from signs_sweep.domain.parameters import Seeds
+
 ComparedMetric = Literal[
     "val_accuracy",
     "test_accuracy",
@@ -43,11 +45,15 @@ class VerdictRule:
             is an accuracy, and for no such difference if it is a loss.
         error: probability, in (0, 1), that any comparison between equal settings is called
             different.
+        comparisons: number of comparisons that the spec declares, if it is not known from the runs.
+        seeds: the seeds in the order of the spec, if it is not that of the runs.
     """
 
     metric: str | None = None
     margin: float | None = None
     error: float = 0.05
+    comparisons: int = 0
+    seeds: tuple[Seeds, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,8 @@ def prepare(
                 warnings.warn(f"{source.name}: {doubt}", DataWarning, stacklevel=3)
         dataset = datasets[experiment.name] = read[source]
         sources[dataset.fingerprint] = source
-        _check_growth(experiment, seeds)
+        if seeds is None:
+            _check_growth(experiment)
         if leak := _check(experiment, dataset):
             warnings.warn(f"{experiment.name}: {leak}", DataWarning, stacklevel=3)
     plan = make_plan([(each, datasets[each.name].fingerprint) for each in experiments])
@@ -142,27 +143,22 @@ def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Exper
     return replace(experiment, model=replace(model, source=source.fingerprint))
 
 
-def _check_growth(experiment: Experiment, seeds: int | None) -> None:
-    """Check that the largest number of seeds can be enough for a verdict."""
+def _check_growth(experiment: Experiment) -> None:
+    """Check that there is something to compare, and that the written seeds can be enough."""
     growth = experiment.growth
     if growth is None:
         return
     compared = sum(not point.is_baseline for point in experiment.points)
+    if not compared and experiment.overrides:
+        raise UsageError("--set makes all settings equal, so that until: clear compares nothing")
     if not compared:
         message = "until: clear has nothing to compare: every setting is a baseline"
         raise experiment.problem("seeds", message=message)
     needed = least_pairs(first_threshold(compared, experiment.verdict.error))
-    if growth.at_most < needed and seeds is not None:
-        raise UsageError(
-            f"--seeds {seeds}: no difference can be seen with {growth.at_most} seeds; comparing "
-            f"{compared + 1} settings needs at least {needed}"
-        )
     if growth.at_most < needed:
-        raise experiment.problem(
-            *("seeds", "at_most"),
-            message=f"no difference can be seen with {growth.at_most} seeds; comparing "
-            f"{compared + 1} settings needs at least {needed}",
-        )
+        amount = "1 comparison needs" if compared == 1 else f"{compared} comparisons need"
+        message = f"no difference can be seen with {growth.at_most} seeds; {amount} at least"
+        raise experiment.problem("seeds", "at_most", message=f"{message} {needed}")
 
 
 def _check(experiment: Experiment, dataset: Dataset) -> str | None:

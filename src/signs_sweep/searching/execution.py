@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.commands.options import Options
+from signs_sweep.commands.outcome import declared_rule
 from signs_sweep.commands.session import Session
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Result, Trial, TrialEnd, TrialState, best_of
@@ -257,5 +258,5 @@ class Searching:
             sweep_id=self.sweep_id,
             origin=self.store.origin,
             is_search=True,
-            rule=experiment.verdict,
+            rule=declared_rule(self.prepared.plan.parts[0]),
         )

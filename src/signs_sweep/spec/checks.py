@@ -170,7 +170,7 @@ def _check_verdict(document: Mapping, problems: Problems) -> None:
         problems.add(
             metric.place,
             f"{name} is only recorded if samples are held out",
-            "write validation: 0.2, or choose test_accuracy",
+            f"write validation: 0.2, or choose {name.replace('val', 'test')}",
         )
     growing = document.mapping("seeds")
     if growing is None or "until" not in growing.values:

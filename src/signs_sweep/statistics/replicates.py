@@ -13,8 +13,11 @@ def mean(values: Sequence[float]) -> float | None:
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """Return the sample standard deviation of values, shape (n,); None for fewer than two."""
-    return statistics.stdev(values) if len(values) > 1 else None
+    """Return the sample standard deviation of values, shape (n,).
+
+    It is None for fewer than two, and if a value is infinite.
+    """
+    return statistics.stdev(values) if len(values) > 1 and np.isfinite(values).all() else None
 
 
 def half_width(values: Sequence[float]) -> float:

@@ -30,10 +30,12 @@ With it, and an error of 0.05, a single comparison can still be decided after se
 _DECIMALS = 12
 """Differences are rounded, so that equal differences of accuracies are ties."""
 
-_MOST_SHIFTS = 4000
-"""Shifts that `centre` tries; up to 62 pairs, that is every shift at which a rank changes."""
+_EXACT_PAIRS = 62
+"""Pairs up to which `centre` tries every shift at which a rank changes."""
 
-_MOST_PAIRS = 1000
+_MOST_STEPS = _EXACT_PAIRS * (_EXACT_PAIRS + 1) // 2
+
+_MOST_PAIRS = 16 * _EXACT_PAIRS
 """Pairs that `centre` and `least_pairs` consider, since the time grows with their square."""
 
 
@@ -90,7 +92,7 @@ def _sequential_ranks(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def first_threshold(comparisons: int, error: float) -> float:
-    """Return the evidence that the first of several comparisons needs, see `decisions`."""
+    """Return the evidence that the first of several comparisons needs, see `holm`."""
     return max(comparisons, 1) / (SHARE_OF_VALUES * error)
 
 
@@ -112,7 +114,8 @@ def centre(
 
     After each pair, it is the hull of all shifts whose evidence has always been below the
     threshold: with probability at least `1 - 1 / threshold`, it contains the centre after every
-    pair. It has no meaning for differences that are not symmetric.
+    pair. It has no meaning for differences that are not symmetric. Further pairs do not change the
+    earlier ends.
 
     Args:
         differences: of shape (pairs,), finite.
@@ -120,96 +123,96 @@ def centre(
 
     Returns:
         the lower and the upper ends, each of shape (pairs,), infinite as long as there is no limit;
-        NaN if every shift is rejected. With more than 62 pairs, ends are rounded outwards; pairs
-        after the first 1,000 do not count.
+        NaN if every shift is rejected. After 62 pairs, ends are rounded outwards; pairs after the
+        first 992 do not count.
     """
-    total = len(np.asarray(differences))
-    if not total:
-        return np.empty(0), np.empty(0)
-    values = np.round(np.asarray(differences, dtype=np.float64)[:_MOST_PAIRS], _DECIMALS)
+    values = np.asarray(np.round(np.asarray(differences), _DECIMALS), dtype=np.float64)
+    low, high = np.empty(len(values)), np.empty(len(values))
+    begin, end = 0, _EXACT_PAIRS
+    while begin < min(len(values), _MOST_PAIRS):
+        # Beyond the first stage, the shifts of all pairs before it are tried.
+        ends = _stage(values[:end], values[: begin or end], threshold, is_exact=begin == 0)
+        low[begin:end], high[begin:end] = (each[begin:] for each in ends)
+        begin, end = end, 2 * end
+    low[_MOST_PAIRS:], high[_MOST_PAIRS:] = low[_MOST_PAIRS - 1 :][:1], high[_MOST_PAIRS - 1 :][:1]
+    return low, high
+
+
+def _stage(
+    values: NDArray[np.float64],
+    known: NDArray[np.float64],
+    threshold: float,
+    *,
+    is_exact: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends after each of some values, for shifts that follow from the known values."""
     # The evidence changes only where a shifted difference is zero, or two have equal sizes.
-    rows, columns = np.triu_indices(len(values))
-    steps = np.unique(np.round((values[rows] + values[columns]) / 2, _DECIMALS))
-    is_thinned = 2 * len(steps) > _MOST_SHIFTS
-    if is_thinned:
-        steps = steps[np.linspace(0, len(steps) - 1, _MOST_SHIFTS // 2).astype(int)]
+    rows, columns = np.triu_indices(len(known))
+    steps = np.unique(np.round((known[rows] + known[columns]) / 2, _DECIMALS))
+    if len(steps) > _MOST_STEPS:
+        steps = steps[np.linspace(0, len(steps) - 1, _MOST_STEPS).astype(int)]
     between = (steps[:-1] + steps[1:]) / 2
     shifts = np.sort(np.concatenate([[steps[0] - 1], steps, between, [steps[-1] + 1]]))
     # Even positions are between two steps and stand for all shifts there, odd positions are steps.
     lowest = np.maximum.accumulate(evidence(values - shifts[:, np.newaxis]), axis=-1)
     is_possible = lowest < threshold
-    ends = np.concatenate([[-np.inf], steps, [np.inf]])
     first = np.argmax(is_possible, axis=0)
     last = len(shifts) - 1 - np.argmax(is_possible[::-1], axis=0)
-    if is_thinned:
+    if not is_exact:
         first, last = np.maximum(first - 2, 0), np.minimum(last + 2, len(shifts) - 1)
+    ends = np.concatenate([[-np.inf], steps, [np.inf]])
     is_empty = ~is_possible.any(axis=0)
     low = np.where(is_empty, np.nan, ends[(first + 1) // 2])
     high = np.where(is_empty, np.nan, ends[last // 2 + 1])
-    rest = (0, total - len(values))
-    return np.pad(low, rest, mode="edge"), np.pad(high, rest, mode="edge")
+    return low, high
 
 
-def decisions(
-    processes: Sequence[NDArray[np.float64]],
-    weights: Sequence[float],
-    error: float,
-    rest: float = 0.0,
-) -> tuple[list[int | None], list[float]]:
-    """Return which of several null hypotheses are rejected, as evidence arrives pair by pair.
+def holm(
+    largest: Sequence[float], weights: Sequence[float], error: float, rest: float = 0.0
+) -> tuple[list[bool], list[float]]:
+    """Return which of several null hypotheses are rejected, by the largest evidence of each so far.
 
-    After each pair, Holm's procedure with weights (*A simple sequentially rejective multiple test
-    procedure*, 1979) is applied to the largest evidence so far of each hypothesis: whatever the
-    dependence between them, the probability that it ever rejects a true hypothesis is at most
-    `error`. A hypothesis that is rejected stays so when further pairs are added.
+    It is Holm's procedure with weights (*A simple sequentially rejective multiple test procedure*,
+    1979): whatever the dependence between them, and however often they are extended, the
+    probability that a true hypothesis is ever rejected is at most `error`. More pairs of any
+    hypothesis can only reject more.
 
     Args:
-        processes: the evidence for each hypothesis, of shape (pairs,), possibly empty; numbers of
-            pairs may differ.
-        weights: the share of the error that each hypothesis has at first, above 0; their sum is at
-            most 1. A rejected hypothesis passes its share on to the others.
+        largest: the largest evidence so far, by hypothesis.
+        weights: the share of the error that each hypothesis has at first, above 0. A rejected
+            hypothesis passes its share on to the others.
         error: in (0, 1).
-        rest: the share of the error of further hypotheses, which have no evidence yet.
+        rest: the share of further hypotheses, which have no evidence yet. With it, the shares
+            have the sum 1.
 
     Returns:
-        for each hypothesis, the number of pairs after which it is rejected, or None; and the
-        threshold that its evidence reached or has to reach.
+        by hypothesis, whether it is rejected, and the evidence that this needed or needs.
     """
-    length = max((len(process) for process in processes), default=0)
-    largest = np.ones((len(processes), length))
-    for row, process in zip(largest, processes, strict=True):
-        row[: len(process)] = process
-        np.maximum.accumulate(row, out=row)
-    share = np.asarray(weights, dtype=np.float64)
-    after: list[int | None] = [None] * len(processes)
-    thresholds = np.full(len(processes), np.inf)
-    is_open = np.ones(len(processes), dtype=bool)
-    for pair in range(length):
-        while is_open.any():
-            thresholds[is_open] = (share[is_open].sum() + rest) / (share[is_open] * error)
-            rejected = is_open & (largest[:, pair] >= thresholds)
-            if not rejected.any():
-                break
-            for index in np.flatnonzero(rejected):
-                after[index] = pair + 1
-            is_open &= ~rejected
-    if is_open.any():
-        thresholds[is_open] = (share[is_open].sum() + rest) / (share[is_open] * error)
-    return after, thresholds.tolist()
+    values, shares = np.asarray(largest), np.asarray(weights, dtype=np.float64)
+    thresholds = np.full(len(values), np.inf)
+    is_open = np.ones(len(values), dtype=bool)
+    while is_open.any():
+        thresholds[is_open] = (shares[is_open].sum() + rest) / (shares[is_open] * error)
+        is_over = is_open & (values >= thresholds)
+        if not is_over.any():
+            break
+        is_open &= ~is_over
+    return (~is_open).tolist(), thresholds.tolist()
 
 
 def pairs_until(
-    differences: ArrayLike, threshold: float, margin: float | None, most: int
+    differences: ArrayLike, threshold: float, margin: float | None, level: float, most: int
 ) -> int | None:
     """Estimate the number of pairs after which a comparison will be decided.
 
-    It is decided if the evidence reaches the threshold, or that for a shift by the margin to either
-    side does. Further differences are assumed to repeat the known ones.
+    It is decided if the evidence reaches the threshold, or that for a shift by the margin to both
+    sides reaches the level. Further differences are assumed to repeat the known ones.
 
     Args:
         differences: of shape (pairs,), at least one.
         threshold: of the evidence.
         margin: half the width of the interval of differences that count as equivalent, or None.
+        level: of the evidence for a shift.
         most: the largest number of pairs to consider.
 
     Returns:
@@ -219,8 +222,8 @@ def pairs_until(
     repeated = np.resize(known, most)
     differs = evidence(repeated) >= threshold
     if margin is not None and np.isfinite(known).all():
-        is_below = np.maximum.accumulate(evidence(repeated - margin)) >= threshold
-        is_above = np.maximum.accumulate(evidence(repeated + margin)) >= threshold
+        is_below = np.maximum.accumulate(evidence(repeated - margin)) >= level
+        is_above = np.maximum.accumulate(evidence(repeated + margin)) >= level
         differs |= is_below & is_above
     later = np.flatnonzero(differs[len(known) :])
     return int(later[0]) + len(known) + 1 if len(later) else None

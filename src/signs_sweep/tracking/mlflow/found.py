@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from signs_sweep.domain import PARAMETERS, Curve, Parameters, Result, Row, State, VerdictRule
+from signs_sweep.domain import PARAMETERS, Curve, Parameters, Result, Row, Seeds, State, VerdictRule
 from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.project.databases import shown
 from signs_sweep.tracking.mlflow import tags
@@ -134,7 +134,9 @@ def ask_for_records(
 def rule_in(values: Mapping[str, str]) -> VerdictRule:
     """Return the rule in the tags of an experiment; by default, the default rule."""
     try:
-        return VerdictRule(**json.loads(values.get(tags.RULE, "{}")))
+        rule = json.loads(values.get(tags.RULE, "{}"))
+        seeds = tuple(Seeds(*pair) for pair in rule.pop("seeds", ()))
+        return VerdictRule(**rule, seeds=seeds)
     except (ValueError, TypeError):  # Not written by this version.
         return VerdictRule()
 

@@ -260,6 +260,7 @@ class MlflowTracker:
                         sweep.search.conclude(found, sweep.record.description)
                 elif found is not None:
                     conclude(self._client, sweep.parent, found, sweep.record.description)
+                    write(self._client, sweep.parent, tags={tags.VERDICT: found.note})
                 self._client.set_terminated(sweep.parent, state.value)
         if state is not State.KILLED:  # An interrupted command must end within seconds.
             for experiment, sweep in self._sweeps.items():
