@@ -161,7 +161,7 @@ class _Evidence:
 
 
 def _first(is_reached: NDArray[np.bool_]) -> int | None:
-    """Return the number of pairs at the first True; None if there is none."""
+    """Return the number of pairs at the first True; None without any."""
     return int(np.argmax(is_reached)) + 1 if is_reached.any() else None
 
 
