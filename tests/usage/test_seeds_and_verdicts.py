@@ -131,7 +131,7 @@ def test_a_budget_ends_between_seeds_with_verdicts(project) -> None:
     seeds = {run.data.params["init_seed"] for run in runs}
     assert len(runs) == 3 * len(seeds) < 30
     assert "The budget is used up." in done.stderr
-    assert "A verdict needs at least 9 seeds" in done.stdout.replace("\n", " ")
+    assert "Better or worse needs at least 9 seeds" in done.stdout.replace("\n", " ")
     wrong = project.run("run", "toy.yaml", "--budget", "soon")
     assert wrong.returncode == 2
     assert "--budget soon: expected a time such as 90s, 30m or 1h30m" in wrong.stderr
