@@ -14,13 +14,14 @@ from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.commands.comparing import (
     SpecPath,
     find_runs,
-    mcnemar_in,
     read_history,
     read_predictions,
 )
+from signs_sweep.commands.images import images_of
 from signs_sweep.commands.options import Keywords, Options, SeedOptions, takes_options
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.running import begin
+from signs_sweep.commands.store import Store
 from signs_sweep.errors import UsageError
 from signs_sweep.planning.plan import Plan
 from signs_sweep.planning.preparation import load_all, prepare
@@ -218,7 +219,7 @@ def compare(
         baseline=_baseline(baseline),
         sort=sort,
         metrics=metrics,
-        mcnemar=mcnemar_in(tracking_uri),
+        images=images_of(found.rows, Store(tracking_uri)),
     )
 
 
@@ -241,7 +242,12 @@ def verdicts(
         UsageError: no setting has the values of `baseline`, or the parameter does not exist.
     """
     found = find_runs(targets, SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds))
-    compared = compare_settings(found.rows, found.rules, by=by, baseline=_baseline(baseline))
+    compared = compare_settings(
+        *(found.rows, found.rules),
+        by=by,
+        baseline=_baseline(baseline),
+        images=images_of(found.rows, Store(tracking_uri)),
+    )
     return [verdict for comparison in compared for verdict in comparison.decisive]
 
 

@@ -1,5 +1,6 @@
 """The sentence that answers the question of an experiment."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -45,8 +46,29 @@ def test_a_clear_difference_has_its_interval_and_the_seeds_that_decided_it() -> 
     better = rows_of(0.1, *(0.6 + seed / 100 for seed in range(8)))
     assert answer(rows_of(0.0, *[0.5] * 8) + better) == (
         "Compared with the baseline, l2=0, with test accuracy 0.5000 (mean over 8 seeds): l2=0.1 "
-        "is better (+0.1350, +0.1000 to +0.1700, decided after 7 seeds)."
+        "is better (+0.1350, +0.1000 to +0.1700, decided after 7 seeds). These verdicts hold for "
+        "new seeds on the same images."
     )
+
+
+def test_the_interval_for_new_images_is_given_if_predictions_are_known() -> None:
+    rows = rows_of(0.0, *[0.5] * 8) + rows_of(0.1, *(0.6 + seed / 100 for seed in range(8)))
+
+    def images(row: Row, metric: str) -> np.ndarray:
+        assert metric == "test_accuracy"
+        return np.arange(120) < 120 * row.result.metrics[metric]
+
+    text = answer(rows, images=images)
+    assert text is not None
+    assert "These verdicts hold for new seeds on the same 120 test images. For new images" in text
+    low, high = (float(word) for word in re.findall(r"l2=0.1 (\S+) to (\S+)\.$", text)[0])
+    assert 0 < low < 0.135 < high
+
+
+def test_an_open_question_is_no_verdict_for_any_images() -> None:
+    text = answer(rows_of(0.0, *[0.5] * 3) + rows_of(0.1, *[0.6] * 3))
+    assert text is not None
+    assert "hold for" not in text
 
 
 def test_without_a_baseline_settings_are_compared_with_the_best_mean() -> None:
@@ -79,7 +101,7 @@ def test_many_settings_are_listed_by_verdict() -> None:
         rows += rows_of(float(number), *(0.6 + (seed + number) / 100 for seed in range(12)))
     text = answer(rows)
     assert text is not None
-    assert text.endswith(": 9 better (l2=9, l2=8, l2=7, l2=6, ...).")
+    assert ": 9 better (l2=9, l2=8, l2=7, l2=6, ...). These verdicts hold" in text
 
 
 def test_each_setting_names_its_baseline_if_there_are_several() -> None:
@@ -108,7 +130,7 @@ def test_runs_that_diverged_are_named() -> None:
 def test_settings_that_fail_to_learn_more_often_are_named() -> None:
     text = answer(rows_of(0.0, *[0.5] * 12) + rows_of(0.1, *[1 / 6] * 12, guessing_since=1))
     assert text is not None
-    assert text.endswith("l2=0.1 fails to learn more often than l2=0 (12 of 12 seeds, against 0).")
+    assert "l2=0.1 fails to learn more often than l2=0 (12 of 12 seeds, against 0)." in text
 
 
 def test_the_metric_of_the_rule_is_compared() -> None:

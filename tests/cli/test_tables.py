@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from signs_sweep.analysis.table import build_table
@@ -94,6 +95,7 @@ NAMES = (
     *("difference", "difference_low", "difference_high", "won", "verdict", "usually"),
     *("on_average", "decided_after", "more_seeds", "evidence", "threshold", "failing"),
     *("baseline_failed", "t_low", "t_high", "sign_flip_p", "effect_size", "mcnemar_p"),
+    *("images", "both_low", "both_high", "share_seeds", "share_images"),
 )
 
 
@@ -105,9 +107,14 @@ def test_the_names_in_json_are_stable() -> None:
     assert of_baseline["failed"] == 1
 
 
+def right(row: Row, metric: str) -> np.ndarray:
+    assert metric == "test_accuracy"
+    return np.arange(120) < 120 * row.result.metrics[metric]
+
+
 def test_statistics_for_a_single_look_are_shown_only_on_request() -> None:
     short = compared(Format.TABLE, by="setting")
-    detail = compared(Format.TABLE, by="setting", has_detail=True, mcnemar=lambda *_: 0.125)
+    detail = compared(Format.TABLE, by="setting", has_detail=True, images=right)
     assert "sign-flip p" not in short
     assert "valid for a single look" in detail
-    assert "0.125" in detail
+    assert "1.86e-09" in detail  # 30 discordant images, all in favour of the setting.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from signs_sweep.analysis.comparison import Comparison, best_comparison, compare_settings
-from signs_sweep.analysis.judging import FURTHEST
+from signs_sweep.analysis.judging import FURTHEST, Images
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import Judgement, Row, VerdictRule, is_accuracy
@@ -25,14 +25,20 @@ _PREPOSITIONS = {
 _UNITS = {"val": "validation", "final": "final", "train": "training"}
 
 
-def answer(rows: Sequence[Row], rule: VerdictRule | None = None) -> str | None:
+def answer(
+    rows: Sequence[Row], rule: VerdictRule | None = None, images: Images | None = None
+) -> str | None:
     """Return the verdict on the settings of an experiment; None without results.
 
-    The runs are of one experiment and of one training version.
+    Args:
+        rows: the runs, of one experiment and of one training version.
+        rule: how the settings are compared.
+        images: returns which images a run classifies correctly, for the uncertainty over images.
     """
     if not rows:
         return None
-    (comparison,) = compare_settings(rows, {rows[0].experiment: rule or VerdictRule()})
+    rules = {rows[0].experiment: rule or VerdictRule()}
+    (comparison,) = compare_settings(rows, rules, images=images)
     metric = comparison.metric
     settings = [each for each in comparison.settings if each.scores(metric)]
     if not settings:
@@ -47,7 +53,7 @@ def answer(rows: Sequence[Row], rule: VerdictRule | None = None) -> str | None:
         )
     sentences = [_verdicts(comparison)]
     if not comparison.decisive:
-        sentences = [_verdicts(best_comparison(comparison), is_best=True)]
+        sentences = [_verdicts(best_comparison(comparison, images), is_best=True)]
     return " ".join([*sentences, *_diverged(comparison)])
 
 
@@ -95,7 +101,8 @@ def _verdicts(comparison: Comparison, *, is_best: bool = False) -> str:
         is_short = len(verdicts) > _MOST_IN_FULL
         shown = [_described(each, has_one=has_one, is_short=is_short) for each in verdicts]
         text += "; ".join(shown)
-    return " ".join([f"{text}.", *_advice(paired), *_uneven(paired), *_failing(paired)])
+    remarks = (*_advice(paired), *_uneven(paired), *_failing(paired), *_scope(paired))
+    return " ".join([f"{text}.", *remarks])
 
 
 def _described(verdict: Verdict, *, has_one: bool, is_short: bool) -> str:
@@ -174,6 +181,25 @@ def _failing(verdicts: Sequence[Verdict]) -> list[str]:
         for verdict in verdicts
         if verdict.failing in terms
     ]
+
+
+def _scope(verdicts: Sequence[Verdict]) -> list[str]:
+    """Return what the verdicts hold for, if there are any, and intervals for new images."""
+    if not any(verdict.judgement.is_clear for verdict in verdicts):
+        return []
+    images = max(verdict.images for verdict in verdicts)
+    kind = {"val": "held-out ", "test": "test "}.get(verdicts[0].metric.partition("_")[0], "")
+    text = "These verdicts hold for new seeds on the same "
+    text += f"{images:,} {kind}images" if images else "images"
+    known = [
+        f"{verdict.setting} {verdict.crossed.low:+.4f} to {verdict.crossed.high:+.4f}"
+        for verdict in verdicts
+        if verdict.crossed is not None
+    ]
+    if not known or len(known) > _MOST_IN_FULL:
+        return [f"{text}."]
+    intervals = f"95 % intervals (for a single look) are: {'; '.join(known)}"
+    return [f"{text}. For new images of the kind as well, {intervals}."]
 
 
 def _apart(comparison: Comparison) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from signs_sweep.analysis.judging import Family, Pair, judge
+from signs_sweep.analysis.judging import Family, Images, Pair, judge
 from signs_sweep.analysis.settings import (
     NEVER_PAIRED,
     BaselineValues,
@@ -74,6 +74,7 @@ def compare_settings(
     *,
     by: str = BY_SETTING,
     baseline: BaselineValues | None = None,
+    images: Images | None = None,
 ) -> list[Comparison]:
     """Compare the settings of each experiment.
 
@@ -86,6 +87,7 @@ def compare_settings(
         by: a parameter: a setting is compared with the setting that has the baseline's value of it,
             otherwise the first value, and agrees in everything else; or `setting`.
         baseline: what to compare with, instead of the baseline of the spec.
+        images: returns which images a run classifies correctly, for the uncertainty over images.
 
     Raises:
         UsageError: no setting has the values of the baseline, or the parameter does not exist.
@@ -97,13 +99,18 @@ def compare_settings(
             (rules or {}).get(name, VerdictRule()),
             by,
             baseline,
+            images,
         )
         for name in experiments
     ]
 
 
 def _compare(
-    rows: Sequence[Row], rule: VerdictRule, by: str, wanted: BaselineValues | None
+    rows: Sequence[Row],
+    rule: VerdictRule,
+    by: str,
+    wanted: BaselineValues | None,
+    images: Images | None,
 ) -> Comparison:
     settings = settings_of(rows)
     declared = declared_baselines(settings)
@@ -113,10 +120,10 @@ def _compare(
     elif by != BY_SETTING:
         baselines = agreeing_baselines(settings, {by: _first_value(settings, by)})
     rule = resolved(rule, rows)
-    return _judged(rule, settings, declared, baselines)
+    return _judged(rule, settings, declared, baselines, images)
 
 
-def best_comparison(comparison: Comparison) -> Comparison:
+def best_comparison(comparison: Comparison, images: Images | None = None) -> Comparison:
     """Compare with the best setting by mean instead; for an experiment without a baseline."""
     metric, settings = comparison.metric, comparison.settings
     sign = 1 if is_accuracy(metric) else -1
@@ -126,7 +133,7 @@ def best_comparison(comparison: Comparison) -> Comparison:
         return comparison
     best = max(ranked, key=lambda pair: pair[0])[1]
     baselines = [best if agree(setting, best) else None for setting in settings]
-    return _judged(comparison.rule, settings, [None] * len(settings), baselines)
+    return _judged(comparison.rule, settings, [None] * len(settings), baselines, images)
 
 
 def _judged(
@@ -134,6 +141,7 @@ def _judged(
     settings: Sequence[Replicates],
     declared: Sequence[Replicates | None],
     baselines: Sequence[Replicates | None],
+    images: Images | None,
 ) -> Comparison:
     """Return the comparison of settings with some baselines.
 
@@ -149,7 +157,7 @@ def _judged(
         pairs = [pair for pair in combinations(_long(settings, rule), 2) if agree(*pair)]
     known = {frozenset(_keys(pair)) for pair in asked}
     others = [pair for pair in pairs if frozenset(_keys(pair)) not in known]
-    verdicts = judge(Family(asked, others, total), rule, varying)
+    verdicts = judge(Family(asked, others, total, images), rule, varying)
     return Comparison(
         settings[0].rows[0].experiment,
         rule,

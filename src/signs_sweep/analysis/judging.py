@@ -8,14 +8,15 @@ their interval is within the margin: so it stays when any setting gets more seed
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import Judgement, Seeds, VerdictRule, is_accuracy
+from signs_sweep.domain import Judgement, Row, Seeds, VerdictRule, is_accuracy
+from signs_sweep.statistics.crossed import crossed
 from signs_sweep.statistics.sequential import (
     SHARE_OF_VALUES,
     centre,
@@ -35,6 +36,9 @@ _FEWEST = 3
 Pair = tuple[Replicates, Replicates]
 """A setting and what it is compared with."""
 
+Images = Callable[[Row, str], "NDArray[np.bool_] | None"]
+"""Returns for a run and an accuracy whether it is right on each image; None if that is unknown."""
+
 
 @dataclass(frozen=True)
 class Family:
@@ -44,11 +48,13 @@ class Family:
         asked: those whose verdicts are wanted.
         others: others, except those that too few pairs keep from being decided.
         total: number of all comparisons.
+        images: returns which images a run classifies correctly.
     """
 
     asked: Sequence[Pair]
     others: Sequence[Pair]
     total: int
+    images: Images | None = None
 
 
 def judge(
@@ -84,6 +90,8 @@ def judge(
             failing_threshold=thresholds[len(pairs) + index],
         )
         verdict = _verdict(pair, sequences[index], evidences, rule, varying)
+        if family.images is not None:
+            verdict = _over_images(verdict, pair, family.images)
         verdicts[pair[0].key, pair[1].key] = verdict
     return verdicts
 
@@ -221,6 +229,23 @@ def _verdict(
         failed=sum(setting.failing[seeds] for seeds in shared),
         baseline_failed=sum(other.failing[seeds] for seeds in shared),
     )
+
+
+def _over_images(verdict: Verdict, pair: Pair, images: Images) -> Verdict:
+    """Add the uncertainty over seeds and images, if the predictions of all pairs are known."""
+    own, theirs = ({row.seeds: row for row in each.rows} for each in pair)
+    shared = [seeds for seeds in pair[0].scores(verdict.metric) if seeds in theirs]
+    differences = []
+    for seeds in shared:
+        first = images(own[seeds], verdict.metric)
+        second = images(theirs[seeds], verdict.metric)
+        if first is None or second is None or first.shape != second.shape:
+            return verdict
+        differences.append(first.astype(np.float64) - second)
+    if len(differences) != verdict.pairs or not differences:
+        return verdict
+    layout = np.stack(differences)
+    return replace(verdict, images=layout.shape[1], crossed=crossed(layout))
 
 
 def _sign(differences: NDArray[np.float64]) -> int:

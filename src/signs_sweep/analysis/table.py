@@ -1,11 +1,12 @@
 """The tables of runs and of settings, as pandas DataFrames."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from signs_sweep.analysis.comparison import BY_SETTING, Comparison, Rules, compare_settings
+from signs_sweep.analysis.judging import Images
 from signs_sweep.analysis.settings import (
     BaselineValues,
     Replicates,
@@ -16,7 +17,7 @@ from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import SEED_NAMES, Row, is_accuracy
 from signs_sweep.errors import UsageError
 from signs_sweep.statistics.replicates import paired_difference
-from signs_sweep.statistics.single_look import effect_size, sign_flip
+from signs_sweep.statistics.single_look import effect_size, mcnemar, sign_flip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 METRIC_COLUMNS = ("loss", "final_train_accuracy", "val_accuracy", "test_accuracy")
 """Shown for every run that has them; `loss` is the training loss of the last epoch."""
 
-FOR_ONE_LOOK = ("t_low", "t_high", "sign_flip_p", "effect_size", "mcnemar_p")
+FOR_ONE_LOOK = (
+    *("t_low", "t_high", "sign_flip_p", "effect_size", "mcnemar_p", "images", "both_low"),
+    *("both_high", "share_seeds", "share_images"),
+)
 """Columns of statistics that are valid if the number of seeds was fixed beforehand."""
 
 OF_VERDICTS = (
@@ -33,9 +37,6 @@ OF_VERDICTS = (
     "baseline_failed",
 )
 """Columns of verdicts."""
-
-PairTest = Callable[[Row, Row, str], float | None]
-"""Returns a p-value for two runs and a metric, or None if it is not known."""
 
 
 def build_table(
@@ -90,7 +91,7 @@ def build_settings(
     baseline: BaselineValues | None = None,
     sort: str | None = None,
     metrics: Sequence[str] = (),
-    mcnemar: PairTest | None = None,
+    images: Images | None = None,
     only_replicated: bool = False,
 ) -> "pd.DataFrame":
     """Return one row per setting: varying values, statistics over its seeds, and its verdict.
@@ -103,8 +104,7 @@ def build_settings(
         baseline: what to compare with, instead of the baseline of the spec.
         sort: a column to sort by, best first for accuracies and losses; None keeps the order.
         metrics: additional metrics to show.
-        mcnemar: returns the p-value of McNemar's test for two runs, or None; called for settings
-            with a single pair.
+        images: returns which images a run classifies correctly, for the statistics over images.
         only_replicated: whether to leave out settings with a single run, except baselines of
             settings with several; they count in the verdicts all the same.
 
@@ -117,7 +117,10 @@ def build_settings(
         `won`, `verdict`, `usually`, `on_average`, `decided_after`, `more_seeds`, `evidence`,
         `threshold`, `failing`, `baseline_failed`; see `signs_sweep.analysis.verdict.Verdict`.
         Valid for a single look: `t_low` and `t_high` (95 % interval of the paired t-test),
-        `sign_flip_p`, `effect_size` and `mcnemar_p`.
+        `sign_flip_p`, `effect_size`, for a single seed `mcnemar_p`, and for an accuracy over
+        `images` images the 95 % interval over seeds and images, `both_low` and `both_high`, and the
+        shares of its variance that are due to the seeds and to the images, `share_seeds` and
+        `share_images`.
 
     Raises:
         UsageError: `sort` or one of `metrics` is unknown for every run, no setting is the baseline,
@@ -127,7 +130,7 @@ def build_settings(
 
     shown, varying = _shown_metrics(rows, metrics), varying_values(rows)
     records: list[dict[str, Any]] = []
-    for comparison in compare_settings(rows, rules, by=by, baseline=baseline):
+    for comparison in compare_settings(rows, rules, by=by, baseline=baseline, images=images):
         wanted = _replicated(comparison)
         for setting, other, verdict in _in_blocks(comparison):
             if only_replicated and setting.key not in wanted:
@@ -138,7 +141,8 @@ def build_settings(
             record |= {name: setting.mean(name) for name in shown}
             record["is_baseline"] = other is setting
             record |= _of_verdict(verdict)
-            record |= _for_one_look(setting, other, comparison.metric, mcnemar)
+            record |= _for_one_look(setting, other, comparison.metric, images)
+            record |= _over_images(verdict)
             records.append(record)
     index = pd.RangeIndex(1, len(records) + 1, name="setting")
     table = pd.DataFrame(records, index=index)
@@ -207,7 +211,7 @@ def _of_verdict(verdict: Verdict | None) -> dict[str, Any]:
 
 
 def _for_one_look(
-    setting: Replicates, other: Replicates | None, metric: str, mcnemar: PairTest | None
+    setting: Replicates, other: Replicates | None, metric: str, images: Images | None
 ) -> dict[str, Any]:
     """Return the statistics that are valid if the number of seeds was fixed beforehand."""
     values: dict[str, Any] = dict.fromkeys(FOR_ONE_LOOK)
@@ -220,12 +224,27 @@ def _for_one_look(
         interval = paired_difference([own[each] for each in shared], [theirs[s] for s in shared])
         values |= {"t_low": interval.low, "t_high": interval.high}
     values |= {"sign_flip_p": sign_flip(gains), "effect_size": effect_size(gains)}
-    if mcnemar is not None and len(shared) == 1:
-        first, second = (
+    if images is not None and len(shared) == 1:
+        runs = [
             next(row for row in group.rows if row.seeds == shared[0]) for group in (setting, other)
-        )
-        values["mcnemar_p"] = mcnemar(first, second, metric)
+        ]
+        correct = [right for row in runs if (right := images(row, metric)) is not None]
+        values["mcnemar_p"] = mcnemar(*correct) if len(correct) == 2 else None
     return values
+
+
+def _over_images(verdict: Verdict | None) -> dict[str, Any]:
+    """Return the uncertainty over seeds and images, if it is known."""
+    if verdict is None or verdict.crossed is None:
+        return {}
+    found = verdict.crossed
+    return {
+        "images": verdict.images,
+        "both_low": found.low,
+        "both_high": found.high,
+        "share_seeds": found.seeds,
+        "share_images": found.images,
+    }
 
 
 def _needless(rows: Sequence[Row]) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from signs_sweep.domain import Judgement, Seeds
+from signs_sweep.statistics.crossed import Crossed
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Verdict:
             UNDECIDED.
         failed: number of pairs in which the setting failed to learn.
         baseline_failed: number of pairs in which the baseline failed to learn.
+        images: number of images that all of these runs were evaluated on, if the metric is an
+            accuracy and their predictions are known; else 0.
+        crossed: the uncertainty of the difference over seeds and images, or None if it is unknown;
+            valid for a single look.
     """
 
     experiment: str
@@ -68,6 +73,8 @@ class Verdict:
     failing: Judgement
     failed: int
     baseline_failed: int
+    images: int = 0
+    crossed: Crossed | None = None
 
     @property
     def text(self) -> str:

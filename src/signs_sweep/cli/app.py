@@ -209,10 +209,12 @@ def compare(
     from signs_sweep.cli.notes import version_lines, warn_of_leftovers
     from signs_sweep.cli.output import say, write
     from signs_sweep.cli.tables import View, comparison_text
-    from signs_sweep.commands.comparing import find_runs, mcnemar_in
+    from signs_sweep.commands.comparing import find_runs
+    from signs_sweep.commands.images import images_of
     from signs_sweep.commands.store import Store
 
-    warn_of_leftovers(Store(shared.tracking_uri))
+    store = Store(shared.tracking_uri)
+    warn_of_leftovers(store)
     found = find_runs(targets, shared)
     width = width_of(sys.stdout) if output is None else None
     has_settings = by is not None or baseline is not None or detail
@@ -223,7 +225,7 @@ def compare(
         by or (BY_SETTING if has_settings else None),
         None if baseline is None else parse_baseline(baseline),
         detail,
-        mcnemar_in(shared.tracking_uri),
+        images_of(found.rows, store),
     )
     text = comparison_text(found.rows, found.rules, view, width)
     for note in version_lines(found.rows):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.analysis.comparison import Rules
+from signs_sweep.analysis.judging import Images
 from signs_sweep.analysis.settings import BaselineValues
 from signs_sweep.analysis.table import (
     FOR_ONE_LOOK,
     OF_VERDICTS,
-    PairTest,
     build_settings,
     build_table,
 )
@@ -40,9 +40,12 @@ _DROPPABLE = (
 _KEPT = ("label", "version", "val", "test", "mean", "vs baseline", "verdict")
 
 _ONE_LOOK = (
-    "The t-test, sign-flip p and McNemar p are valid for a single look at a number of seeds that "
-    "was fixed beforehand, and for a single comparison. The effect size is the mean difference in "
-    "standard deviations of the differences."
+    "The t-test, sign-flip p, McNemar p and the interval over seeds and images are valid for a "
+    "single look at a number of seeds that was fixed beforehand, and for a single comparison. The "
+    "effect size is the mean difference in standard deviations of the differences. Verdict and "
+    "interval hold for new seeds on the same images; the interval over seeds and images also for "
+    "new images of the kind, and its variance is due to the seeds, to the images, and to single "
+    "networks on single images. None of them holds for new splits."
 )
 
 _REMARKS = {
@@ -75,7 +78,7 @@ class View:
         by: show settings and compare the values of this parameter, or `setting`; None for runs.
         baseline: what to compare with, or None for the baseline of the spec.
         has_detail: whether to show statistics that are valid for a single look.
-        mcnemar: returns the p-value of McNemar's test for two runs.
+        images: returns which images a run classifies correctly.
     """
 
     form: Format
@@ -84,7 +87,7 @@ class View:
     by: str | None = None
     baseline: BaselineValues | None = None
     has_detail: bool = False
-    mcnemar: PairTest | None = None
+    images: Images | None = None
 
 
 def comparison_text(rows: Sequence[Row], rules: Rules, view: View, width: int | None) -> str:
@@ -109,7 +112,7 @@ def comparison_text(rows: Sequence[Row], rules: Rules, view: View, width: int | 
             baseline=view.baseline,
             sort=view.sort,
             metrics=view.metrics,
-            mcnemar=view.mcnemar if is_exact or view.has_detail else None,
+            images=view.images if is_exact or view.has_detail else None,
         )
     if form is Format.CSV:
         return str(table.to_csv())
@@ -250,6 +253,10 @@ def _small(known: _Known, name: str) -> list[str]:
     return ["" if value is None else f"{value:.3g}" for value in known[name]]
 
 
+def _shares(known: _Known, name: str) -> list[str]:
+    return ["" if value is None else f"{value:.0%}" for value in known[name]]
+
+
 _Cells = Callable[[_Known, str], list[str]]
 
 _OF_SETTINGS: dict[str, tuple[str, _Cells]] = {
@@ -277,6 +284,12 @@ _OF_DETAILS: dict[str, tuple[str, _Cells]] = {
     "sign_flip_p": ("sign-flip p", _small),
     "effect_size": ("effect size", _small),
     "mcnemar_p": ("McNemar p", _small),
+    "both_low": (
+        "seeds and images, 95 %",
+        lambda known, name: _intervals(known[name], known["both_high"]),
+    ),
+    "share_seeds": ("due to seeds", _shares),
+    "share_images": ("due to images", _shares),
 }
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from signs_sweep.analysis.comparison import Rules
 from signs_sweep.analysis.history import build_history, build_predictions, curves_to_read
 from signs_sweep.analysis.settings import settings_of
-from signs_sweep.analysis.table import PairTest
 from signs_sweep.commands.options import SeedOptions
 from signs_sweep.commands.outcome import rows_of, rules_of
 from signs_sweep.commands.store import Store
@@ -17,7 +16,6 @@ from signs_sweep.domain import Row, VerdictRule
 from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
 from signs_sweep.planning.preparation import prepare
 from signs_sweep.project.tracking_store import store_exists
-from signs_sweep.statistics.single_look import mcnemar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,21 +76,6 @@ def _locations(rows: Sequence[Row]) -> list[str]:
     """Return where the store keeps the runs, each once."""
     found = (row.result.location for row in rows if row.result)
     return list(dict.fromkeys(location for location in found if location))
-
-
-def mcnemar_in(tracking_uri: str | None) -> PairTest:
-    """Return McNemar's test on the images that two runs in a store classify correctly."""
-    index = Store(tracking_uri).index
-
-    def test(first: Row, second: Row, metric: str) -> float | None:
-        name = {"val": "validation", "test": "test"}.get(metric.partition("_")[0], "")
-        locations = _locations([first, second])
-        found = index.predictions(locations)
-        both = [found.get(location, {}).get(name) for location in locations]
-        correct = [predictions.is_correct for predictions in both if predictions is not None]
-        return mcnemar(*correct) if len(correct) == 2 else None
-
-    return test
 
 
 def _of_spec(spec: Path, shared: SeedOptions) -> Found:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from signs_sweep.analysis.answer import answer
 from signs_sweep.analysis.comparison import Rules, compare_settings
+from signs_sweep.analysis.judging import Images
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import Result, Row, State, VerdictRule
@@ -33,6 +34,7 @@ class Outcome:
         was_interrupted: whether it was stopped before the end.
         unwritten: what the store did not accept and where it is kept, as text, or None.
         is_out_of_time: whether the budget ended it, with seeds left.
+        images: returns which images a run classifies correctly.
     """
 
     plan: Plan
@@ -42,6 +44,7 @@ class Outcome:
     was_interrupted: bool
     unwritten: str | None = None
     is_out_of_time: bool = False
+    images: Images | None = None
 
     @property
     def failures(self) -> list[Result]:
@@ -71,7 +74,7 @@ class Outcome:
     @cached_property
     def settings(self) -> "pd.DataFrame":
         """One row per setting, with statistics over its seeds; see `signs_sweep.compare`."""
-        return build_settings(self.rows, self.rules)
+        return build_settings(self.rows, self.rules, images=self.images)
 
     @property
     def rules(self) -> Rules:
@@ -81,7 +84,7 @@ class Outcome:
     @cached_property
     def verdicts(self) -> list[Verdict]:
         """The verdict on each setting that has a baseline, in the order of the plan."""
-        compared = compare_settings(self.rows, self.rules)
+        compared = compare_settings(self.rows, self.rules, images=self.images)
         return [verdict for comparison in compared for verdict in comparison.decisive]
 
     @cached_property
@@ -89,7 +92,7 @@ class Outcome:
         """By experiment, the verdict on its settings in a sentence; left out without results."""
         answers = {
             part.experiment.name: answer(
-                rows_of(part, self.results), self.rules[part.experiment.name]
+                rows_of(part, self.results), self.rules[part.experiment.name], self.images
             )
             for part in self.plan.parts
         }
@@ -146,7 +149,11 @@ def findings_of(outcome: Outcome) -> dict[str, Findings]:
     return {
         name: Findings(
             text,
-            {"settings.csv": build_settings(rows, outcome.rules).to_csv().encode()},
+            {
+                "settings.csv": build_settings(rows, outcome.rules, images=outcome.images)
+                .to_csv()
+                .encode()
+            },
             {each.setting: each.judgement for each in outcome.verdicts if each.experiment == name},
         )
         for name, text in outcome.answers.items()

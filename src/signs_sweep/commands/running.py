@@ -10,6 +10,7 @@ from math import ceil
 from uuid import uuid4
 
 from signs_sweep.commands.blocks import Blocks, Outlook, outlook
+from signs_sweep.commands.images import images_of
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.outcome import Outcome, declared_rule, findings_of, tables_of
 from signs_sweep.commands.session import Session
@@ -113,7 +114,9 @@ class Running:
         cached = frozenset(
             run_id for run_id, result in self.known.items() if result.state.is_finished
         )
-        return Outcome(plan, results, cached, seconds, was_interrupted)
+        outcome = Outcome(plan, results, cached, seconds, was_interrupted)
+        outcome.images = images_of(outcome.rows, self.store)
+        return outcome
 
 
 def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Running:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from signs_sweep.domain.predictions import Predictions
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -56,6 +58,8 @@ class Result:
         guessing_since: if a finished run gives every image the same class, the first epoch since
             which its loss has not been below that of guessing; None if it has learned.
         chance: the accuracy of guessing, 1 / number of classes, if its loss diverged; else None.
+        predictions: by set, `validation` and `test`, if this process received them; None for a run
+            that was found in the store.
     """
 
     run_id: str
@@ -68,6 +72,7 @@ class Result:
     location: str | None = None
     guessing_since: int | None = None
     chance: float | None = None
+    predictions: Mapping[str, Predictions] | None = None
 
     @property
     def is_tested(self) -> bool:

@@ -1,0 +1,39 @@
+"""Which images runs classify correctly, from memory or from the store."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signs_sweep.analysis.judging import Images
+from signs_sweep.commands.store import Store
+from signs_sweep.domain import Predictions, Row
+
+_SETS = {"val_accuracy": "validation", "test_accuracy": "test"}
+"""By metric, the set of images that it refers to."""
+
+
+def images_of(rows: Sequence[Row], store: Store) -> Images:
+    """Return a function that returns which images one of some runs classifies correctly.
+
+    The store is read when a run needs it that was not trained by this process, for all of them.
+
+    Args:
+        rows: the runs.
+        store: where they are recorded.
+    """
+
+    @cache
+    def recorded() -> Mapping[str, Mapping[str, Predictions]]:
+        locations = (row.result.location for row in rows if row.result)
+        return store.index.predictions([each for each in dict.fromkeys(locations) if each])
+
+    def images(row: Row, metric: str) -> NDArray[np.bool_] | None:
+        name, result = _SETS.get(metric, ""), row.result
+        if not name or result is None or not result.state.is_finished:
+            return None
+        known = result.predictions or recorded().get(result.location or "", {})
+        return known[name].is_correct if name in known else None
+
+    return images
