@@ -60,3 +60,14 @@ def test_the_rule_of_the_latest_sweep_is_that_of_the_experiment(uri: str) -> Non
 def test_a_rule_of_another_version_is_the_default() -> None:
     assert rule_in({"signs_sweep.verdict_rule": '{"power": 1}'}) == VerdictRule()
     assert rule_in({"signs_sweep.verdict_rule": "{"}) == VerdictRule()
+
+
+def test_comparisons_on_a_test_set_are_counted_over_all_experiments(uri: str) -> None:
+    for name, number in (("toy", 3), ("toy", 2), ("other", 4)):
+        tracker = MlflowTracker(uri, {})
+        tracker.open([SweepRecord(name, "", f"name: {name}\n", "", "toy data")])
+        tracker.close(State.FINISHED, {}, {name: Findings("", {}, tested={"abcd": number})})
+    index = MlflowIndex(uri)
+    assert (index.tested("abcd"), index.tested("ef")) == (7, 0)
+    experiments = connect(uri).search_experiments()
+    assert sum(int(each.tags.get("signs_sweep.tested.abcd", 0)) for each in experiments) == 7

@@ -82,6 +82,11 @@ class Verdict:
         return verdict_text(self.judgement, self.usually, self.on_average)
 
     @property
+    def is_tested(self) -> bool:
+        """Whether the test set was used for it."""
+        return self.metric.startswith("test_") and self.pairs > 0
+
+    @property
     def fails_differently(self) -> bool:
         """Whether more runs of either setting failed to learn, so that there is no interval."""
         return self.failed != self.baseline_failed

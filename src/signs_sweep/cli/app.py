@@ -204,9 +204,9 @@ def compare(
     ] = None,
 ) -> None:
     """Show the runs of specs or experiments in one table, and the verdicts on settings."""
-    from signs_sweep.analysis.comparison import BY_SETTING
+    from signs_sweep.analysis.comparison import BY_SETTING, compare_settings
     from signs_sweep.analysis.settings import parse_baseline
-    from signs_sweep.cli.notes import version_lines, warn_of_leftovers
+    from signs_sweep.cli.notes import test_set_lines, version_lines, warn_of_leftovers
     from signs_sweep.cli.output import say, write
     from signs_sweep.cli.tables import View, comparison_text
     from signs_sweep.commands.comparing import find_runs
@@ -228,7 +228,9 @@ def compare(
         images_of(found.rows, store),
     )
     text = comparison_text(found.rows, found.rules, view, width)
-    for note in version_lines(found.rows):
+    compared = compare_settings(found.rows, found.rules)
+    verdicts = [verdict for each in compared for verdict in each.decisive]
+    for note in (*version_lines(found.rows), *test_set_lines(verdicts, found.rows, store)):
         if form in (Format.TABLE, Format.MD):
             text += f"\n{fill(note, width)}\n"
         else:

@@ -11,6 +11,7 @@ from signs_sweep.domain import TRAINING_VERSION
 from signs_sweep.planning.disk import DiskNeed
 
 if TYPE_CHECKING:
+    from signs_sweep.analysis.verdict import Verdict
     from signs_sweep.commands.store import Store
     from signs_sweep.domain import Result, Row
 
@@ -33,6 +34,23 @@ def warn_of_leftovers(store: "Store") -> None:
 def leftovers_line(sweeps: int) -> list[str]:
     """Return a line about earlier sweeps whose records have just been written, if any."""
     return [f"recovered unsaved records of {count(sweeps, 'sweep')}"] if sweeps else []
+
+
+def test_set_lines(
+    verdicts: "Sequence[Verdict]", rows: "Sequence[Row]", store: "Store"
+) -> list[str]:
+    """Return how many comparisons used the test sets of these, if others did as well."""
+    used = [verdict for verdict in verdicts if verdict.is_tested]
+    names = {verdict.experiment for verdict in used}
+    fingerprints = {row.data for row in rows if row.experiment in names}
+    numbers = [store.index.tested(fingerprint) for fingerprint in sorted(fingerprints)]
+    return [
+        f"With these, {count(number, 'comparison')} in this store used the same test set; the more "
+        "there are, the more likely the best result on it is chance. Comparing held-out samples "
+        "(validation: 0.2) spares it."
+        for number in numbers
+        if number > len(used)
+    ]
 
 
 def known_text(known: Collection["Result"]) -> str:

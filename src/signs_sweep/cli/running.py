@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signs_sweep.cli.headlines import EpochCount
-from signs_sweep.cli.notes import disk_lines, known_text, leftovers_line, outdated_lines
+from signs_sweep.cli.notes import (
+    disk_lines,
+    known_text,
+    leftovers_line,
+    outdated_lines,
+    test_set_lines,
+)
 from signs_sweep.cli.output import exit_code, say, show_commands
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
@@ -14,6 +20,7 @@ from signs_sweep.cli.text import count, duration, fill, joined
 from signs_sweep.commands.options import SharedOptions
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.running import Running
+from signs_sweep.commands.store import Store
 from signs_sweep.planning.plan import Part
 
 
@@ -41,7 +48,7 @@ def run_specs(
         is_prefixed=len(plan.parts) > 1,
     ) as listener:
         outcome = running.execute(listener)
-    sys.stdout.write(_results(outcome))
+    sys.stdout.write(_results(outcome, running.store))
     for failure in outcome.failures:
         say(f"failed: {plan.title(failure.run_id)}: {failure.message}")
     if outcome.unwritten:
@@ -82,13 +89,14 @@ def _runs(part: Part) -> str:
     return ("at most " if part.experiment.growth else "") + count(len(part.runs), "run")
 
 
-def _results(outcome: Outcome) -> str:
+def _results(outcome: Outcome, store: Store) -> str:
     """Return the tables and the answers."""
     width = width_of(sys.stdout)
     sentences = _guessing(outcome)
     has_names = len(outcome.answers) > 1
     for name, answer in outcome.answers.items():
         sentences.append(f"{name}: {answer}" if has_names else answer)
+    sentences += test_set_lines(outcome.verdicts, outcome.rows, store)
     text = "".join(f"{fill(sentence, width)}\n" for sentence in sentences)
     return outcome_text(outcome, width) + ("\n" + text if text else "")
 

@@ -155,10 +155,18 @@ def findings_of(outcome: Outcome) -> dict[str, Findings]:
                 .encode()
             },
             {each.setting: each.judgement for each in outcome.verdicts if each.experiment == name},
+            tested=_tested(outcome, name),
         )
         for name, text in outcome.answers.items()
         if (rows := [row for row in outcome.rows if row.experiment == name])
     }
+
+
+def _tested(outcome: Outcome, name: str) -> dict[str, int]:
+    """Return by fingerprint of the data how many comparisons of an experiment used its test set."""
+    used = [each for each in outcome.verdicts if each.experiment == name and each.is_tested]
+    fingerprints = {row.data for row in outcome.rows if row.experiment == name}
+    return dict.fromkeys(fingerprints, len(used)) if used else {}
 
 
 def tables_of(plan: Plan, results: Mapping[str, Result]) -> dict[str, str]:

@@ -51,6 +51,7 @@ class Findings:
         verdicts: of a sweep, the verdict on each setting that has a baseline, by its name.
         choices: of a search, the values of the best trial, by dimension.
         metrics: metrics of a search, by name.
+        tested: by fingerprint of the data, the number of comparisons by a test metric.
     """
 
     note: str
@@ -58,6 +59,7 @@ class Findings:
     verdicts: Mapping[str, Judgement] = field(default_factory=dict)
     choices: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    tested: Mapping[str, int] = field(default_factory=dict)
 
 
 class Tracker(Protocol):

@@ -30,6 +30,10 @@ _ACTIVE = "SELECT name FROM experiments WHERE lifecycle_stage = 'active'"
 _TAGS = """
     SELECT key, value FROM experiment_tags JOIN experiments USING (experiment_id) WHERE name = ?
 """
+_VALUES = """
+    SELECT value FROM experiment_tags JOIN experiments USING (experiment_id)
+    WHERE key = ? AND lifecycle_stage = 'active'
+"""
 _CURVE = """
     SELECT step, value, is_nan FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step, timestamp
 """
@@ -85,6 +89,16 @@ def read_tags(path: Path, experiment: str) -> Mapping[str, str]:
     """
     with _opened(path) as database:
         return dict(database.execute(_TAGS, (experiment,)).fetchall())
+
+
+def read_tag(path: Path, name: str) -> list[str]:
+    """Return the values that a tag has in all experiments.
+
+    Raises:
+        sqlite3.Error: see `read_records`.
+    """
+    with _opened(path) as database:
+        return [value for (value,) in database.execute(_VALUES, (name,))]
 
 
 def artifact_folders(path: Path, locations: Collection[str]) -> dict[str, Path]:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from signs_sweep.domain import CURVE_METRICS, Curve, Predictions, Result, Row, VerdictRule
 from signs_sweep.project.databases import sqlite_path
+from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect, store_errors
 from signs_sweep.tracking.mlflow.file import (
     artifact_folders,
     read_curves,
     read_records,
+    read_tag,
     read_tags,
 )
 from signs_sweep.tracking.mlflow.found import (
@@ -82,6 +84,19 @@ class MlflowIndex:
         with store_errors(self._uri):
             found = self._client.get_experiment_by_name(experiment)
         return rule_in(found.tags if found else {})
+
+    def tested(self, fingerprint: str) -> int:
+        """Return how many comparisons the experiments of the store have had on a test set.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        name, path = tags.TESTED + fingerprint, sqlite_path(self._uri)
+        if path is not None:
+            with suppress(sqlite3.Error):
+                return sum(map(int, read_tag(path, name)))
+        with store_errors(self._uri):
+            return sum(int(each.tags.get(name, 0)) for each in self._client.search_experiments())
 
     def versions(self) -> Mapping[str, int]:
         """Return the training version of every run of the store, by run_id.

@@ -33,6 +33,8 @@ BEST = "signs_sweep.best."
 
 VERDICT = "signs_sweep.verdict"
 """Of a sweep: its verdicts in a sentence; followed by `.` and a setting, the verdict on it."""
+TESTED = "signs_sweep.tested."
+"""Of an experiment, by fingerprint of the data: its number of comparisons by a test metric."""
 RULE = "signs_sweep.verdict_rule"
 """Of an experiment: how its settings are compared, as JSON."""
 

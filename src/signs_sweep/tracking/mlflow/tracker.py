@@ -261,6 +261,7 @@ class MlflowTracker:
                 elif found is not None:
                     conclude(self._client, sweep.parent, found, sweep.record.description)
                     write(self._client, sweep.parent, tags={tags.VERDICT: found.note})
+                    self._count_tests(sweep.experiment_id, found.tested)
                 self._client.set_terminated(sweep.parent, state.value)
         if state is not State.KILLED:  # An interrupted command must end within seconds.
             for experiment, sweep in self._sweeps.items():
@@ -268,6 +269,14 @@ class MlflowTracker:
                     self._write_view(experiment, sweep.experiment_id)
         self._recorders.clear()
         self._sweeps.clear()
+
+    def _count_tests(self, experiment_id: str, tested: Mapping[str, int]) -> None:
+        """Keep the largest number of comparisons that an experiment has had on each test set."""
+        known = self._client.get_experiment(experiment_id).tags
+        for fingerprint, number in tested.items():
+            name = tags.TESTED + fingerprint
+            largest = max(number, int(known.get(name, 0)))
+            self._client.set_experiment_tag(experiment_id, name, str(largest))
 
     def save_view(self, experiment: str | None) -> str:
         """Save a view of an experiment, with its current runs.
