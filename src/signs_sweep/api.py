@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from signs_sweep.analysis.comparison import BY_SETTING, compare_settings
-from signs_sweep.analysis.settings import BaselineValues, parse_baseline
+from signs_sweep.analysis.settings import BaselineValues
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.commands.comparing import (
@@ -216,7 +216,7 @@ def compare(
     return build_settings(
         *(found.rows, found.rules),
         by=by or BY_SETTING,
-        baseline=_baseline(baseline),
+        baseline=baseline,
         sort=sort,
         metrics=metrics,
         images=images_of(found.rows, Store(tracking_uri)),
@@ -245,14 +245,10 @@ def verdicts(
     compared = compare_settings(
         *(found.rows, found.rules),
         by=by,
-        baseline=_baseline(baseline),
+        baseline=baseline,
         images=images_of(found.rows, Store(tracking_uri)),
     )
     return [verdict for comparison in compared for verdict in comparison.decisive]
-
-
-def _baseline(value: BaselineValues | str | None) -> BaselineValues | None:
-    return parse_baseline(value) if isinstance(value, str) else value
 
 
 def history(

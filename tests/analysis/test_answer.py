@@ -124,7 +124,7 @@ def test_runs_that_diverged_are_named() -> None:
     diverged = row(0.1, None, seed=1, baseline=0.0, chance=1 / 6)
     text = answer([*rows_of(0.0, 0.5, 0.5), *rows_of(0.1, 0.6), diverged])
     assert text is not None
-    assert text.endswith("l2=0.1 seeds 1, 0 diverged and counts as chance.")
+    assert text.endswith("Diverged, and counted as chance accuracy: 1 of 2 runs of l2=0.1.")
 
 
 def test_settings_that_fail_to_learn_more_often_are_named() -> None:

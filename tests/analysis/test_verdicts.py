@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from signs_sweep.analysis.comparison import best_comparison, compare_settings
+from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.analysis.power import power_of
 from signs_sweep.analysis.settings import parse_baseline
 from signs_sweep.analysis.verdict import Verdict
@@ -224,7 +224,7 @@ def test_different_versions_data_or_splits_are_never_paired(other: dict) -> None
     (comparison,) = compare_settings(runs, baseline={"l2": 0.0})
 
     assert comparison.decisive == []
-    assert best_comparison(compare_settings(runs)[0]).decisive == []
+    assert compare_settings(runs)[0].decisive == []
     with pytest.raises(UsageError, match="are never compared"):
         compare_settings(runs, by=next(iter(other)))
 
@@ -274,9 +274,9 @@ def test_the_best_is_compared_where_nothing_is_declared() -> None:
     runs = rows(0.0, [0.5] * 9, baseline=None) + rows(0.1, noise(9, 0.7), baseline=None)
     (comparison,) = compare_settings(runs)
 
-    (verdict,) = best_comparison(comparison).decisive
+    (verdict,) = comparison.decisive
 
-    assert comparison.decisive == []
+    assert comparison.is_best
     assert (verdict.setting, verdict.baseline) == ("l2=0", "l2=0.1")
     assert verdict.judgement is Judgement.WORSE
 
@@ -289,6 +289,7 @@ def test_the_best_is_compared_where_nothing_is_declared() -> None:
         ({"baseline": {"l2": 3}}, "no setting has l2=3. Settings: l2=0, l2=0.1"),
         ({"baseline": {"label": "m1"}}, "no setting has label=m1"),
         ({"baseline": {"lr": 1}}, "unknown parameter 'lr'"),
+        ({"by": "keep_prob"}, "no two settings differ only in keep_prob. What varies: l2"),
     ],
 )
 def test_an_unknown_baseline_is_refused_with_what_there_is(how: dict, words: str) -> None:

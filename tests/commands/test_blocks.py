@@ -200,3 +200,12 @@ def test_further_seeds_follow_those_of_the_spec(tmp_path: Path) -> None:
     experiment = load(tmp_path / "toy.yaml")
     assert experiment.with_seeds(5).seeds == ((3, 0), (1, 1), (0, 0), (2, 2), (3, 3))
     assert experiment.with_seeds(1).seeds == ((3, 0),)
+
+
+def test_overrides_of_all_seeds_leave_a_single_pair(tmp_path: Path) -> None:
+    (tmp_path / "toy.yaml").write_text(GROWING, encoding="utf-8")
+    experiment = load(tmp_path / "toy.yaml", ["global_seed=5", "init_seed=5"])
+    blocks = Blocks(make_plan([(experiment, "data")]))
+    done, _ = carried_out(blocks)
+    assert len(done) == 1
+    assert amounts(blocks.plan) == {0.0: 1, 0.1: 1, 0.2: 1}

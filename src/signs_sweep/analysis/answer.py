@@ -1,8 +1,9 @@
 """The answer of an experiment to its question, in a sentence or a few."""
 
+from collections import Counter
 from collections.abc import Sequence
 
-from signs_sweep.analysis.comparison import Comparison, best_comparison, compare_settings
+from signs_sweep.analysis.comparison import Comparison, compare_settings
 from signs_sweep.analysis.judging import FURTHEST, Images
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdict import Verdict
@@ -51,10 +52,7 @@ def answer(
             f"Of {len(comparison.settings)} settings, only {name} has a finished run: "
             f"{metric_name(metric)} {_mean(settings[0], metric)}."
         )
-    sentences = [_verdicts(comparison)]
-    if not comparison.decisive:
-        sentences = [_verdicts(best_comparison(comparison, images), is_best=True)]
-    return " ".join([*sentences, *_diverged(comparison)])
+    return " ".join([_verdicts(comparison), *_diverged(comparison)])
 
 
 def metric_name(metric: str) -> str:
@@ -78,7 +76,7 @@ def _mean(setting: Replicates, metric: str) -> str:
     return f"{setting.mean(metric):.4f} ({over})"
 
 
-def _verdicts(comparison: Comparison, *, is_best: bool = False) -> str:
+def _verdicts(comparison: Comparison) -> str:
     """Return the verdicts on all settings, best first."""
     metric = comparison.metric
     sign = 1 if is_accuracy(metric) else -1
@@ -90,7 +88,7 @@ def _verdicts(comparison: Comparison, *, is_best: bool = False) -> str:
     has_one = len(baselines) == 1
     if has_one:
         (baseline,) = baselines.values()
-        role = "the best mean" if is_best else "the baseline"
+        role = "the best mean" if comparison.is_best else "the baseline"
         text = f"Compared with {role}, {baseline.name(comparison.varying)}, with "
         text += f"{metric_name(metric)} {_mean(baseline, metric)}: "
     else:
@@ -99,28 +97,36 @@ def _verdicts(comparison: Comparison, *, is_best: bool = False) -> str:
         text += _grouped(verdicts)
     else:
         is_short = len(verdicts) > _MOST_IN_FULL
-        shown = [_described(each, has_one=has_one, is_short=is_short) for each in verdicts]
+        count = len(baseline.scores(metric)) if has_one else None
+        shown = [_described(each, count, is_short=is_short) for each in verdicts]
         text += "; ".join(shown)
     remarks = (*_advice(paired), *_uneven(paired), *_failing(paired), *_scope(paired))
     return " ".join([f"{text}.", *remarks])
 
 
-def _described(verdict: Verdict, *, has_one: bool, is_short: bool) -> str:
+def _described(verdict: Verdict, count: int | None, *, is_short: bool) -> str:
     """Return the verdict on a setting, with the difference.
 
-    The baseline is named unless there is only one; the interval is left out of a short text.
+    Args:
+        verdict: the verdict.
+        count: number of seeds of the only baseline; None if there are several, which are named.
+        is_short: whether to leave out the interval.
     """
     name, judgement = verdict.setting, verdict.judgement
     if not verdict.pairs:
         return f"{name} shares no seed with its baseline"
-    amount = "undefined mean" if verdict.difference is None else f"{verdict.difference:+.4f}"
+    amount = "undefined mean" if verdict.difference is None else signed(verdict.difference)
+    if count not in (None, verdict.pairs):
+        amount += f" over {verdict.pairs} seeds"
     if verdict.low is not None and judgement.is_clear and not is_short:
-        amount += f", {verdict.low:+.4f} to {verdict.high:+.4f}"
+        amount += f", {signed(verdict.low)} to {signed(verdict.high or 0.0)}"
     if judgement.is_clear:
         amount += f", decided after {verdict.decided_after} seeds"
     elif verdict.fails_differently:
         amount += f", {verdict.failed} and {verdict.baseline_failed} of {verdict.pairs} failed"
-    other = "" if has_one else f" {_PREPOSITIONS[judgement]} {verdict.baseline}"
+    if verdict.failed == verdict.baseline_failed == verdict.pairs:
+        amount += ", both failed to learn with every seed"
+    other = "" if count is not None else f" {_PREPOSITIONS[judgement]} {verdict.baseline}"
     head, *details = verdict.text.split(": ")
     if judgement is Judgement.EQUIVALENT:
         other += f" within {verdict.margin}"
@@ -150,13 +156,14 @@ def _advice(verdicts: Sequence[Verdict]) -> list[str]:
         return [f"A verdict needs every seed in order; missing: the pair of seeds {seeds}."]
     needed = min(verdict.least_pairs for verdict in open_ones)
     most = max(verdict.sequence for verdict in open_ones)
-    more = [verdict.more_seeds for verdict in open_ones if verdict.more_seeds is not None]
+    more = [(each.more_seeds, each.setting) for each in open_ones if each.more_seeds is not None]
     waiting = next((verdict.gap for verdict in open_ones if verdict.gap), None)
     if most < needed:
         text, total = f"Better or worse needs at least {needed} seeds", needed
     elif more:
-        amount = "one more seed" if min(more) == 1 else f"{min(more)} more seeds"
-        text, total = f"About {amount} would decide the next", most + min(more)
+        number, setting = min(more)
+        amount = "one more seed" if number == 1 else f"{number} more seeds"
+        text, total = f"About {amount} would decide {setting}", most + number
     else:
         return [f"If further seeds are like these, {FURTHEST} more would decide nothing."]
     if waiting is not None:
@@ -192,7 +199,7 @@ def _scope(verdicts: Sequence[Verdict]) -> list[str]:
     text = "These verdicts hold for new seeds on the same "
     text += f"{images:,} {kind}images" if images else "images"
     known = [
-        f"{verdict.setting} {verdict.crossed.low:+.4f} to {verdict.crossed.high:+.4f}"
+        f"{verdict.setting} {signed(verdict.crossed.low)} to {signed(verdict.crossed.high)}"
         for verdict in verdicts
         if verdict.crossed is not None
     ]
@@ -227,8 +234,19 @@ def _diverged(comparison: Comparison) -> list[str]:
     ]
     if not rows:
         return []
-    names = [f"{setting.name(comparison.varying)} seeds {row.seeds}" for setting, row in rows]
-    counted = "chance" if is_accuracy(comparison.metric) else "infinite"
+    counted = "chance accuracy" if is_accuracy(comparison.metric) else "an infinite loss"
+    by_setting = Counter(setting.name(comparison.varying) for setting, _ in rows)
+    totals = {each.name(comparison.varying): len(each.rows) for each in comparison.settings}
+    names = [
+        f"all {number} runs of {name}"
+        if number == totals[name] > 1
+        else f"{number} of {totals[name]} runs of {name}"
+        for name, number in by_setting.items()
+    ]
     listed = "; ".join(names[:_MOST_NAMED]) + ("; ..." if len(names) > _MOST_NAMED else "")
-    verb = "diverged and counts" if len(names) == 1 else "diverged and count"
-    return [f"{listed} {verb} as {counted}."]
+    return [f"Diverged, and counted as {counted}: {listed}."]
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign, where zero is positive."""
+    return f"{0.0 if abs(value) < 5e-5 else value:+.4f}"

@@ -7,6 +7,7 @@ from itertools import combinations
 
 from signs_sweep.analysis.judging import Family, Images, Pair, judge
 from signs_sweep.analysis.settings import (
+    LABEL,
     NEVER_PAIRED,
     BaselineValues,
     Replicates,
@@ -15,6 +16,7 @@ from signs_sweep.analysis.settings import (
     chosen_baselines,
     chosen_metric,
     declared_baselines,
+    parse_baseline,
     settings_of,
     varying_values,
 )
@@ -43,6 +45,7 @@ class Comparison:
         baselines: for each, the setting that it is compared with (itself, for a baseline), or None.
         verdicts: for each, its verdict; None for a baseline, and without one.
         varying: names of the values that vary.
+        is_best: whether the baseline is the setting with the best mean, as none is declared.
     """
 
     experiment: str
@@ -51,6 +54,7 @@ class Comparison:
     baselines: tuple[Replicates | None, ...]
     verdicts: tuple[Verdict | None, ...]
     varying: tuple[str, ...]
+    is_best: bool = False
 
     @property
     def metric(self) -> str:
@@ -73,7 +77,7 @@ def compare_settings(
     rules: Rules | None = None,
     *,
     by: str = BY_SETTING,
-    baseline: BaselineValues | None = None,
+    baseline: BaselineValues | str | None = None,
     images: Images | None = None,
 ) -> list[Comparison]:
     """Compare the settings of each experiment.
@@ -86,11 +90,13 @@ def compare_settings(
         rules: how to compare.
         by: a parameter: a setting is compared with the setting that has the baseline's value of it,
             otherwise the first value, and agrees in everything else; or `setting`.
-        baseline: what to compare with, instead of the baseline of the spec.
+        baseline: what to compare with, instead of the baseline of the spec: values by parameter, a
+            label, or a text such as `l2=0,keep_prob=1`. Without either, it is the best mean.
         images: returns which images a run classifies correctly, for the uncertainty over images.
 
     Raises:
-        UsageError: no setting has the values of the baseline, or the parameter does not exist.
+        UsageError: no setting has the values of the baseline, the parameter does not exist, or
+            there is nothing to compare.
     """
     experiments = dict.fromkeys(row.experiment for row in rows)
     return [
@@ -109,31 +115,50 @@ def _compare(
     rows: Sequence[Row],
     rule: VerdictRule,
     by: str,
-    wanted: BaselineValues | None,
+    wanted: BaselineValues | str | None,
     images: Images | None,
 ) -> Comparison:
     settings = settings_of(rows)
-    declared = declared_baselines(settings)
-    baselines = declared
+    rule = resolved(rule, rows)
+    declared = baselines = declared_baselines(settings)
     if wanted is not None:
-        baselines = chosen_baselines(settings, wanted)
+        values = _values(settings, wanted)
+        baselines = chosen_baselines(settings, values)
+        if not _pairs(settings, baselines):
+            text = " ".join(f"{name}={value}" for name, value in values.items())
+            raise UsageError(f"there is nothing to compare: no other setting than {text}")
     elif by != BY_SETTING:
         baselines = agreeing_baselines(settings, {by: _first_value(settings, by)})
-    rule = resolved(rule, rows)
+        if not _pairs(settings, baselines):
+            varying = ", ".join(varying_values(rows)) or "nothing"
+            raise UsageError(
+                f"there is nothing to compare: no two settings differ only in {by}. "
+                f"What varies: {varying}"
+            )
+    elif not any(declared):
+        best = _best(settings, rule)
+        baselines = [best if best and agree(setting, best) else None for setting in settings]
+        return replace(_judged(rule, settings, declared, baselines, images), is_best=True)
     return _judged(rule, settings, declared, baselines, images)
 
 
-def best_comparison(comparison: Comparison, images: Images | None = None) -> Comparison:
-    """Compare with the best setting by mean instead; for an experiment without a baseline."""
-    metric, settings = comparison.metric, comparison.settings
+def _values(settings: Sequence[Replicates], wanted: BaselineValues | str) -> BaselineValues:
+    """Return the values of a baseline; a text may be a label."""
+    if not isinstance(wanted, str):
+        return wanted
+    is_label = any(setting.label == wanted for setting in settings)
+    return {LABEL: wanted} if is_label else parse_baseline(wanted)
+
+
+def _best(settings: Sequence[Replicates], rule: VerdictRule) -> Replicates | None:
+    """Return the setting with the best mean; None without results, and for a single setting."""
+    metric = str(rule.metric)
     sign = 1 if is_accuracy(metric) else -1
     means = [(setting.mean(metric), setting) for setting in settings]
     ranked = [(sign * value, setting) for value, setting in means if value is not None]
-    if not ranked:
-        return comparison
-    best = max(ranked, key=lambda pair: pair[0])[1]
-    baselines = [best if agree(setting, best) else None for setting in settings]
-    return _judged(comparison.rule, settings, [None] * len(settings), baselines, images)
+    if not ranked or len(settings) == 1:
+        return None
+    return max(ranked, key=lambda pair: pair[0])[1]
 
 
 def _judged(

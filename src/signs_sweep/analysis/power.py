@@ -62,7 +62,7 @@ def power_of(
     """
     (comparison,) = compare_settings(rows, {rows[0].experiment: rule})
     compared = len(comparison.decisive)
-    if not compared:
+    if not compared or comparison.is_best:
         return None
     rule = comparison.rule
     metric = comparison.metric
@@ -73,7 +73,8 @@ def power_of(
         == (rows[0].data, rows[0].validation, rows[0].version)
     ]
     if deviation is None:
-        deviation = _deviation(rows, metric) or _deviation(alike, metric)
+        known = (_deviation(rows, metric), _deviation(alike, metric))
+        deviation = next((value for value in known if value), known[0])
     seeds = max(len(setting.rows) for setting in comparison.settings)
     threshold = first_threshold(compared, rule.error)
     power = Power(metric, seeds, compared, least_pairs(threshold), deviation)

@@ -39,6 +39,13 @@ OF_VERDICTS = (
 """Columns of verdicts."""
 
 
+_LIKE_THE_METRIC = (
+    *("mean", "worst", "best", "difference", "difference_low", "difference_high"),
+    *("both_low", "both_high", "t_low", "t_high"),
+)
+_MORE_IS_BETTER = ("won", "evidence", "usually", "on_average")
+
+
 def build_table(
     rows: Sequence[Row],
     rules: Rules | None = None,
@@ -88,7 +95,7 @@ def build_settings(
     rules: Rules | None = None,
     *,
     by: str = BY_SETTING,
-    baseline: BaselineValues | None = None,
+    baseline: BaselineValues | str | None = None,
     sort: str | None = None,
     metrics: Sequence[str] = (),
     images: Images | None = None,
@@ -280,7 +287,9 @@ def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":
         return table
     if sort not in table.columns:
         raise UsageError(_unknown("column to sort by", sort, table.columns))
-    is_higher_better = is_accuracy(sort) or sort == "difference"
+    is_higher_better = is_accuracy(sort) or sort in _MORE_IS_BETTER
+    if sort in _LIKE_THE_METRIC:
+        is_higher_better = "metric" not in table or all(map(is_accuracy, table["metric"]))
     return table.sort_values(sort, ascending=not is_higher_better, kind="stable")
 
 

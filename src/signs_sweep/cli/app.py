@@ -205,7 +205,6 @@ def compare(
 ) -> None:
     """Show the runs of specs or experiments in one table, and the verdicts on settings."""
     from signs_sweep.analysis.comparison import BY_SETTING, compare_settings
-    from signs_sweep.analysis.settings import parse_baseline
     from signs_sweep.cli.notes import test_set_lines, version_lines, warn_of_leftovers
     from signs_sweep.cli.output import say, write
     from signs_sweep.cli.tables import View, comparison_text
@@ -223,7 +222,7 @@ def compare(
         sort,
         metric or [],
         by or (BY_SETTING if has_settings else None),
-        None if baseline is None else parse_baseline(baseline),
+        baseline,
         detail,
         images_of(found.rows, store),
     )

@@ -96,11 +96,16 @@ def _power_line(power: Power) -> str:
             f"{count(power.comparisons, 'comparison')} {verb} at least {power.least_seeds}. "
             f"Add --seeds {power.least_seeds}."
         )
+    if power.deviation == 0:
+        return (
+            f"verdict: by {metric}. The finished runs do not vary between seeds, so they do not "
+            "show which differences would be seen; --deviation 0.05 shows it for that deviation."
+        )
     if power.deviation is not None and power.visible is None:
         return (
             f"warning: with {seeds}, even a large difference in {metric} is unlikely to be seen: "
             f"{count(power.comparisons, 'comparison')} {verb} at least {power.least_seeds} in the "
-            f"best case. Add a few, as in --seeds {power.least_seeds + 3}."
+            f"best case. Add a few, as in --seeds {max(power.least_seeds, power.seeds) + 3}."
         )
     if power.deviation is None or power.visible is None:
         return (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from signs_sweep.analysis.answer import signed
 from signs_sweep.analysis.comparison import Rules
 from signs_sweep.analysis.judging import Images
 from signs_sweep.analysis.settings import BaselineValues
@@ -85,7 +86,7 @@ class View:
     sort: str | None = None
     metrics: Sequence[str] = ()
     by: str | None = None
-    baseline: BaselineValues | None = None
+    baseline: BaselineValues | str | None = None
     has_detail: bool = False
     images: Images | None = None
 
@@ -123,8 +124,12 @@ def comparison_text(rows: Sequence[Row], rules: Rules, view: View, width: int | 
     if view.by is None:
         text = _render(_cells(table), form, width)
         return text + _statistics(rows, rules, form, width, view.metrics)
-    text = _render(_cells_of_settings(table, has_detail=view.has_detail), form, width)
-    return f"{text}\n{fill(_ONE_LOOK, width)}\n" if view.has_detail else text
+    text = _render(_cells_of_settings(table), form, width)
+    if not view.has_detail:
+        return text
+    title = "for a single look\n" if form is Format.TABLE else "For a single look:\n\n"
+    details = _render(_cells_of_details(table), form, width)
+    return f"{text}\n{title}{details}\n{fill(_ONE_LOOK, width)}\n"
 
 
 def _statistics(
@@ -135,7 +140,7 @@ def _statistics(
     if table.empty:
         return ""
     title = "over seeds\n" if form is Format.TABLE else "Over seeds:\n\n"
-    cells = _cells_of_settings(table, has_detail=False)
+    cells = _cells_of_settings(table)
     return f"\n{title}{_render(cells, form, width)}"
 
 
@@ -145,7 +150,8 @@ def _render(cells: dict[str, list[str]], form: Format, width: int | None) -> str
     Of a table of settings, that is the metric that is compared, with its deviation beside it.
     """
     if form is Format.MD:
-        lines = zip(*([name, "---", *texts] for name, texts in cells.items()), strict=True)
+        escaped = {name: [text.replace("|", "\\|") for text in cells[name]] for name in cells}
+        lines = zip(*([name, "---", *texts] for name, texts in escaped.items()), strict=True)
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
     names = list(cells)
     judged = names[names.index("\u00b1") - 1] if "\u00b1" in names else None
@@ -197,12 +203,12 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
 
 def _differences(values: Sequence[float | None], is_baseline: Sequence[bool]) -> list[str]:
     return [
-        "baseline" if is_own else "" if value is None else f"{value:+.4f}"
+        "baseline" if is_own else "" if value is None else signed(value)
         for value, is_own in zip(values, is_baseline, strict=True)
     ]
 
 
-def _cells_of_settings(table: "pd.DataFrame", *, has_detail: bool) -> dict[str, list[str]]:
+def _cells_of_settings(table: "pd.DataFrame") -> dict[str, list[str]]:
     """Return the columns of a table of settings by title, as a person reads them."""
     known = _values(table)
     metrics = known.pop("metric")
@@ -213,8 +219,8 @@ def _cells_of_settings(table: "pd.DataFrame", *, has_detail: bool) -> dict[str, 
     for name, values in known.items():
         if name == "mean":
             texts[_HEADINGS.get(same or name, same or name)] = _measures(known, name)
-        elif name in _OF_SETTINGS or (has_detail and name in _OF_DETAILS):
-            title, cells = (_OF_SETTINGS | _OF_DETAILS)[name]
+        elif name in _OF_SETTINGS:
+            title, cells = _OF_SETTINGS[name]
             texts[title] = cells(known, name)
         elif name.endswith(("loss", "accuracy")):
             texts[_HEADINGS.get(name, name)] = _measures(known, name)
@@ -224,6 +230,19 @@ def _cells_of_settings(table: "pd.DataFrame", *, has_detail: bool) -> dict[str, 
         texts.pop("baseline", None)
     if not any(texts.get("more seeds", ())):
         texts.pop("more seeds", None)
+    return texts
+
+
+def _cells_of_details(table: "pd.DataFrame") -> dict[str, list[str]]:
+    """Return the columns of the statistics for a single look, with what names each setting."""
+    known = _values(table)
+    names = list(known)[: list(known).index("seeds")]
+    if "label" in names:
+        names = [name for name in names if name in ("experiment", "label")]
+    texts = {name: numbers(known[name]) for name in names}
+    for name, (title, cells) in _OF_DETAILS.items():
+        if name in known and any(cells(known, name)):
+            texts[title] = cells(known, name)
     return texts
 
 
@@ -295,6 +314,6 @@ _OF_DETAILS: dict[str, tuple[str, _Cells]] = {
 
 def _intervals(lows: Sequence[float | None], highs: Sequence[float | None]) -> list[str]:
     return [
-        "" if low is None else f"{low:+.4f} to {high:+.4f}"
+        "" if low is None or high is None else f"{signed(low)} to {signed(high)}"
         for low, high in zip(lows, highs, strict=True)
     ]

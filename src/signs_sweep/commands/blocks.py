@@ -47,7 +47,8 @@ class Blocks:
         for part in plan.parts:
             growth = part.experiment.growth
             for trial in part.trials:
-                self._goals[_key(trial)] = growth.at_least if growth else len(trial.runs)
+                most = len(trial.runs)  # Overrides of seeds may leave fewer than the spec has.
+                self._goals[_key(trial)] = min(growth.at_least, most) if growth else most
                 self._given[_key(trial)] = 0
         self.is_out_of_time = False
 
@@ -113,7 +114,8 @@ class Blocks:
                 for group in (setting, other):
                     key = _key(by_run[group.rows[0].run_id])
                     goal = self._given[_key(by_run[setting.rows[0].run_id])] + _SEEDS_A_BLOCK
-                    self._goals[key] = max(self._goals[key], min(goal, growth.at_most))
+                    most = min(growth.at_most, len(part.experiment.seeds))
+                    self._goals[key] = max(self._goals[key], min(goal, most))
 
 
 def _key(trial: Trial) -> str:

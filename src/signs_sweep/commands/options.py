@@ -91,6 +91,9 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
+        is_time = isinstance(self.budget, int | float) and self.budget > 0
+        if self.budget is not None and not is_time:
+            raise UsageError(f"--budget {self.budget}: expected a number of seconds above 0")
         for name, option in options_in(Options).items():
             value = getattr(self, name)
             is_number = isinstance(value, int | float)
@@ -206,9 +209,10 @@ class SeedOptions(SharedOptions):
 
     def __post_init__(self) -> None:
         """Check the range."""
-        if self.seeds is not None and not 1 <= self.seeds <= MOST_REPLICATES:
+        is_whole = isinstance(self.seeds, int) and not isinstance(self.seeds, bool)
+        if self.seeds is not None and not (is_whole and 1 <= self.seeds <= MOST_REPLICATES):
             raise UsageError(
-                f"--seeds {self.seeds}: expected a number from 1 to {MOST_REPLICATES:,}"
+                f"--seeds {self.seeds}: expected a whole number from 1 to {MOST_REPLICATES:,}"
             )
 
     def command(self, name: str, *arguments: str | Path) -> str:

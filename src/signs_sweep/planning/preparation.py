@@ -157,8 +157,9 @@ def _check_growth(experiment: Experiment) -> None:
     needed = least_pairs(first_threshold(compared, experiment.verdict.error))
     if growth.at_most < needed:
         amount = "1 comparison needs" if compared == 1 else f"{compared} comparisons need"
-        message = f"no difference can be seen with {growth.at_most} seeds; {amount} at least"
-        raise experiment.problem("seeds", "at_most", message=f"{message} {needed}")
+        seeds = "1 seed" if growth.at_most == 1 else f"{growth.at_most} seeds"
+        message = f"no difference can be seen with {seeds}; {amount} at least {needed}"
+        raise experiment.problem("seeds", "at_most", message=message)
 
 
 def _check(experiment: Experiment, dataset: Dataset) -> str | None:
