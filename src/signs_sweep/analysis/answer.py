@@ -6,7 +6,7 @@ from signs_sweep.analysis.comparison import Comparison, best_comparison, compare
 from signs_sweep.analysis.judging import FURTHEST
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import Judgement, Row, VerdictRule, is_accuracy
+from signs_sweep.domain import METRICS, Judgement, Row, VerdictRule, is_higher_better
 
 _MOST_NAMED = 6
 """Settings that are described each; of more, those with the same verdict are listed together."""
@@ -21,8 +21,6 @@ _PREPOSITIONS = {
     Judgement.EQUIVALENT: "to",
     Judgement.UNDECIDED: "against",
 }
-
-_UNITS = {"val": "validation", "final": "final", "train": "training"}
 
 
 def answer(rows: Sequence[Row], rule: VerdictRule | None = None) -> str | None:
@@ -43,7 +41,7 @@ def answer(rows: Sequence[Row], rule: VerdictRule | None = None) -> str | None:
         name = settings[0].name(comparison.varying)
         return (
             f"Of {len(comparison.settings)} settings, only {name} has a finished run: "
-            f"{metric_name(metric)} {_mean(settings[0], metric)}."
+            f"{METRICS[metric].title} {_mean(settings[0], metric)}."
         )
     sentences = [_verdicts(comparison)]
     if not comparison.decisive:
@@ -51,15 +49,11 @@ def answer(rows: Sequence[Row], rule: VerdictRule | None = None) -> str | None:
     return " ".join([*sentences, *_diverged(comparison)])
 
 
-def metric_name(metric: str) -> str:
-    """Return the name of a metric in a sentence, such as `validation accuracy`."""
-    return " ".join(_UNITS.get(word, word) for word in metric.split("_"))
-
-
 def _spread(setting: Replicates, metric: str) -> str:
     """Return the mean and spread of a single setting over its seeds."""
     scores = setting.scores(metric).values()
-    text = f"{metric_name(metric).capitalize()}: {_mean(setting, metric)}"
+    title = METRICS[metric].title
+    text = f"{title[0].upper()}{title[1:]}: {_mean(setting, metric)}"
     if len(scores) < 2:
         return f"{text}."
     spread = f"{min(scores):.4f} to {max(scores):.4f}"
@@ -75,7 +69,7 @@ def _mean(setting: Replicates, metric: str) -> str:
 def _verdicts(comparison: Comparison, *, is_best: bool = False) -> str:
     """Return the verdicts on all settings, best first."""
     metric = comparison.metric
-    sign = 1 if is_accuracy(metric) else -1
+    sign = 1 if is_higher_better(metric) else -1
     verdicts = sorted(comparison.decisive, key=lambda each: -sign * (each.difference or 0.0))
     paired = [verdict for verdict in verdicts if verdict.pairs]
     if not paired:
@@ -86,9 +80,9 @@ def _verdicts(comparison: Comparison, *, is_best: bool = False) -> str:
         (baseline,) = baselines.values()
         role = "the best mean" if is_best else "the baseline"
         text = f"Compared with {role}, {baseline.name(comparison.varying)}, with "
-        text += f"{metric_name(metric)} {_mean(baseline, metric)}: "
+        text += f"{METRICS[metric].title} {_mean(baseline, metric)}: "
     else:
-        text = f"By {metric_name(metric)}: "
+        text = f"By {METRICS[metric].title}: "
     if len(verdicts) > _MOST_NAMED:
         text += _grouped(verdicts)
     else:
@@ -187,7 +181,7 @@ def _apart(comparison: Comparison) -> str:
     listed = ", ".join(means[:_MOST_NAMED]) + (", ..." if len(means) > _MOST_NAMED else "")
     return (
         f"A verdict needs finished runs of two settings with the same seeds. "
-        f"By {metric_name(metric)}: {listed}."
+        f"By {METRICS[metric].title}: {listed}."
     )
 
 
@@ -202,7 +196,7 @@ def _diverged(comparison: Comparison) -> list[str]:
     if not rows:
         return []
     names = [f"{setting.name(comparison.varying)} seeds {row.seeds}" for setting, row in rows]
-    counted = "chance" if is_accuracy(comparison.metric) else "infinite"
+    counted = "chance" if is_higher_better(comparison.metric) else "infinite"
     listed = "; ".join(names[:_MOST_NAMED]) + ("; ..." if len(names) > _MOST_NAMED else "")
     verb = "diverged and counts" if len(names) == 1 else "diverged and count"
     return [f"{listed} {verb} as {counted}."]

@@ -13,7 +13,7 @@ from signs_sweep.analysis.settings import (
     varying_values,
 )
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import SEED_NAMES, Row, is_accuracy
+from signs_sweep.domain import SEED_NAMES, Row, is_higher_better
 from signs_sweep.errors import UsageError
 from signs_sweep.statistics.replicates import paired_difference
 from signs_sweep.statistics.single_look import effect_size, sign_flip
@@ -172,7 +172,7 @@ def _in_blocks(
 
 def _of_setting(setting: Replicates, metric: str) -> dict[str, Any]:
     scores = setting.scores(metric).values()
-    ends = sorted(scores, reverse=not is_accuracy(metric))
+    ends = sorted(scores, reverse=not is_higher_better(metric))
     return {
         "seeds": len(scores),
         "metric": metric,
@@ -261,8 +261,8 @@ def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":
         return table
     if sort not in table.columns:
         raise UsageError(_unknown("column to sort by", sort, table.columns))
-    is_higher_better = is_accuracy(sort) or sort == "difference"
-    return table.sort_values(sort, ascending=not is_higher_better, kind="stable")
+    is_descending = is_higher_better(sort) or sort == "difference"
+    return table.sort_values(sort, ascending=not is_descending, kind="stable")
 
 
 def _record(row: Row, columns: Iterable[str], scores: dict[str, float | None]) -> list[Any]:
