@@ -151,6 +151,19 @@ def test_held_out_samples_decide_where_all_runs_have_them() -> None:
     assert "the best mean, l2=0, with test accuracy 0.9000" in mixed
 
 
+@pytest.mark.parametrize(
+    ("metric", "start"),
+    [
+        ("val_macro_f1", "Validation macro-F1: 0.2500"),
+        ("test_nll", "Test negative log-likelihood: 0.2500"),
+        ("final_train_loss", "Final training loss: 0.2500"),
+    ],
+)
+def test_metrics_have_their_names_in_a_sentence(metric: str, start: str) -> None:
+    text = answer([row(0.0, 0.5, metrics={metric: 0.25})], VerdictRule(metric=metric))
+    assert text == f"{start} (one seed)."
+
+
 def test_a_labelled_setting_is_called_by_its_label() -> None:
     text = answer([row(0.0, 0.5, label="m3"), row(0.1, 0.75, label="m4")])
     assert text is not None
