@@ -7,6 +7,7 @@ import pytest
 from typer.main import get_command
 
 from signs_sweep.cli.app import app
+from signs_sweep.domain import METRICS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "commands.md").read_text(encoding="utf-8")
 SHARED = {"--set", "--data", "--tracking-uri", "--version", "--install-completion"}
@@ -49,6 +50,17 @@ def test_every_option_is_in_the_section_and_every_option_there_exists(name: str)
 def test_every_command_has_help(name: str) -> None:
     assert COMMANDS[name].help
     assert all(getattr(one, "help", None) for one in COMMANDS[name].params if one.name != "help")
+
+
+def test_every_metric_is_in_the_table_with_its_direction() -> None:
+    part = PAGE[PAGE.index("## Metrics") : PAGE.index("## From Python")]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| (more|less) \|", part, re.MULTILINE)
+    shown = {
+        f"{prefix.strip('`')}{name}".removeprefix("none"): better == "more"
+        for name, prefixes, better in rows
+        for prefix in prefixes.split(", ")
+    }
+    assert shown == {name: measure.is_higher_better for name, measure in METRICS.items()}
 
 
 def test_the_shared_options_are_explained() -> None:

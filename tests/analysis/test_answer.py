@@ -124,7 +124,7 @@ def test_runs_that_diverged_are_named() -> None:
     diverged = row(0.1, None, seed=1, baseline=0.0, chance=1 / 6)
     text = answer([*rows_of(0.0, 0.5, 0.5), *rows_of(0.1, 0.6), diverged])
     assert text is not None
-    assert text.endswith("Diverged, and counted as chance accuracy: 1 of 2 runs of l2=0.1.")
+    assert text.endswith("Diverged, and counted as guessing: 1 of 2 runs of l2=0.1.")
 
 
 def test_settings_that_fail_to_learn_more_often_are_named() -> None:
@@ -171,6 +171,19 @@ def test_held_out_samples_decide_where_all_runs_have_them() -> None:
     mixed = answer([rows[0], row(0.1, 0.1)])
     assert mixed is not None
     assert "the best mean, l2=0, with test accuracy 0.9000" in mixed
+
+
+@pytest.mark.parametrize(
+    ("metric", "start"),
+    [
+        ("val_macro_f1", "Validation macro-F1: 0.2500"),
+        ("test_nll", "Test negative log-likelihood: 0.2500"),
+        ("final_train_loss", "Final training loss: 0.2500"),
+    ],
+)
+def test_metrics_have_their_names_in_a_sentence(metric: str, start: str) -> None:
+    text = answer([row(0.0, 0.5, metrics={metric: 0.25})], VerdictRule(metric=metric))
+    assert text == f"{start} (one seed)."
 
 
 def test_a_labelled_setting_is_called_by_its_label() -> None:

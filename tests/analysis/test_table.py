@@ -10,6 +10,7 @@ from signs_sweep.errors import UsageError
 def row(l2: float, *, label: str | None = None, test: float | None = None, seed: int = 0) -> Row:
     run_id = f"run-{l2}-{seed}"
     metrics = {"loss": 1 - test, "test_accuracy": test, "test_loss": 1.0} if test else {}
+    metrics |= {"test_macro_f1": test, "test_nll": 1 - test} if test else {}
     result = Result(run_id, State.FINISHED, metrics, epochs=7, seconds=2.0) if test else None
     return Row("toy", run_id, label, Parameters(l2=l2, epochs=9, global_seed=seed), result)
 
@@ -53,6 +54,8 @@ def test_sorting_puts_the_best_first_and_what_is_missing_last() -> None:
     rows = [row(0.0, test=0.5), row(0.1), row(0.2, test=0.75)]
     assert build_table(rows, sort="test_accuracy")["l2"].tolist() == [0.2, 0.0, 0.1]
     assert build_table(rows, sort="loss")["l2"].tolist() == [0.2, 0.0, 0.1]
+    for metric in ("test_macro_f1", "test_nll"):
+        assert build_table(rows, sort=metric, metrics=[metric])["l2"].tolist() == [0.2, 0.0, 0.1]
     assert build_table(rows, sort="l2")["l2"].tolist() == [0.0, 0.1, 0.2]
 
 

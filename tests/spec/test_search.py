@@ -138,6 +138,9 @@ def test_every_sampler_and_pruner_has_its_options() -> None:
         ("val_accuracy", True),
         ("final_train_accuracy", True),
         ("val_loss", False),
+        ("val_macro_f1", True),
+        ("val_top2_accuracy", True),
+        ("val_ece", False),
         ("loss", False),
         ("{metric: val_loss, aggregate: min}", False),
         ("{metric: val_loss, direction: maximize}", True),
@@ -315,6 +318,12 @@ L2 = "space: {l2: {low: 0, high: 1}}"
             f"search: {{pruner: median, objective: final_train_loss, {L2}}}",
             "3:37",
             "final_train_loss is only known at the end, and median prunes by epoch",
+            "choose val_accuracy or val_loss",
+        ),
+        (
+            f"search: {{pruner: hyperband, objective: val_nll, {L2}}}",
+            "3:40",
+            "val_nll is only known at the end, and hyperband prunes by epoch",
             "choose val_accuracy or val_loss",
         ),
         (

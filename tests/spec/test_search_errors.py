@@ -4,7 +4,10 @@ import pytest
 
 WHOLE = "a whole number from 1 to 10,000,000"
 KEYS = "confirm, objective, pruner, sampler, space, storage, timeout, trials"
-METRICS = "val_accuracy, val_loss, accuracy, loss, final_train_accuracy or final_train_loss"
+METRICS = (
+    "val_accuracy, val_loss, accuracy, loss, final_train_accuracy, final_train_loss, val_macro_f1, "
+    "val_balanced_accuracy, val_top2_accuracy, val_nll, val_brier or val_ece"
+)
 
 # By behaviour: what stands in `search: {...}`, and every problem of it as
 # (column, what is marked, what the message says, what the hint says).
@@ -75,6 +78,7 @@ WRONG = {
             ("objective", "val_acc", "the text 'val_acc'", "did you mean 'val_accuracy'?"),
             ("objective", "seconds", "the text 'seconds'", f"expected {METRICS}"),
             ("objective", "test_loss", "test_loss cannot be the objective: the test", "val_los"),
+            ("objective", "test_nll", "test_nll cannot be the objective: the test", "val_los"),
             ("space", "[l2]", "space is a list", "{l2: {low: 1e-4, high: 0.3, log: true}}"),
             ("space", "{}", "space is empty", "expected a mapping such as"),
         ]

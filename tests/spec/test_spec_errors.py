@@ -50,6 +50,10 @@ WRONG = {
         "verdict: {metric: val_loss}",
         [("2:19", "val_loss", "only recorded if samples are held out", "write validation: 0.2")],
     ),
+    "metric of predictions that are not made": (
+        "verdict: {metric: val_nll}",
+        [("2:19", "val_nll", "only recorded if samples are held out", "or choose test_nll")],
+    ),
     "unknown metric of a verdict": (
         "verdict: {metric: f1}",
         [("2:19", "f1", "metric is the text 'f1'", "expected val_accuracy, test_accuracy")],

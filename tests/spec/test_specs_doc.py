@@ -89,7 +89,7 @@ def test_default_and_range_of_every_key_of_a_search_are_right(name: str) -> None
     words = node.get("oneOf", [node])[0].get("enum")
     if words and not shown.startswith("as "):
         assert re.findall(r"`(\w+)`", shown) == words
-    bounds = [limit(number) for number in re.findall(r"\d[\d,]*", shown)]
+    bounds = [limit(number) for number in re.findall(r"\b\d[\d,]*", shown)]
     kinds = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
     limits = [node[kind] for kind in kinds if kind in node]
     assert [bound for bound in bounds if bound != 2 or name != "confirm"] == limits

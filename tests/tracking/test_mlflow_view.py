@@ -31,6 +31,7 @@ def record(params: dict[str, str], *metrics: str) -> Record:
 
 def test_the_columns_are_the_results_and_what_varies() -> None:
     metrics = ("loss", "accuracy", "seconds", "final_train_accuracy", "test_accuracy")
+    metrics += ("test_macro_f1", "test_nll", "val_ece")
     runs = [
         record({"l2": "0", "epochs": "9", "dropout": "1"}, *metrics),
         record({"l2": "0.1", "epochs": "9", "dropout": "2"}, *metrics),

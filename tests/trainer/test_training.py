@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from signs_sweep.data import DataSource, stratified_split
-from signs_sweep.domain import Checkpoint, Dense, Event, Finished, Parameters, Progress, Run
+from signs_sweep.domain import SCORES, Checkpoint, Dense, Event, Finished, Parameters, Progress, Run
 from signs_sweep.errors import DataError, DivergedError
+from signs_sweep.statistics.scores import scores
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages
 from signs_sweep.trainer.training import Trainer
@@ -104,6 +105,7 @@ class TestEvents:
             "final_train_accuracy",
             "test_loss",
             "test_accuracy",
+            *(f"test_{name}" for name in SCORES),
         }
         assert finished.confusion.shape == (3, 3)
         assert finished.confusion.sum(axis=1).tolist() == [10, 10, 10]
@@ -146,12 +148,16 @@ class TestEvents:
             assert of_set.probabilities.dtype == np.float32
             np.testing.assert_allclose(of_set.probabilities.sum(axis=1), 1, rtol=1e-6)
             assert (of_set.predicted == of_set.labels).mean() == pytest.approx(accuracy)
+        assert scores(finished.predictions).items() <= finished.metrics.items()
+        assert finished.metrics["test_nll"] == pytest.approx(finished.metrics["test_loss"])
+        assert finished.metrics["val_nll"] < last.metrics["val_loss"][-1], "that has a penalty"
 
     def test_a_run_that_is_not_tested_has_no_predictions_for_the_test_set(
         self, source: DataSource, trainer: Trainer
     ) -> None:
         *_, searched = trainer.train(run_on(source, validation=0.2), is_tested=False)
         assert searched.predictions.keys() == {"validation"}
+        assert not any(name.startswith("test_") for name in searched.metrics)
         assert list(trainer.train(run_on(source)))[-1].predictions.keys() == {"test"}
 
 

@@ -25,6 +25,7 @@ search:
   space:
     l2: {low: 1e-4, high: 0.1, log: true}
     hidden: [[4], [6, 3]]
+  objective: val_balanced_accuracy
   confirm: 2
 """
 
@@ -47,11 +48,11 @@ def test_it_says_which_is_best_and_whether_it_beats_the_default(searched) -> Non
     _, done = searched
     assert "Traceback" not in done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["trial", "val_accuracy", "l2", "hidden"]
+    assert lines[0].split() == ["trial", "val_balanced_accuracy", "l2", "hidden"]
     assert len([line for line in lines if line.strip()[:1].isdigit()]) >= 5
     assert "5 trials: 5 complete." in done.stdout
     assert "Best: trial " in done.stdout
-    assert "Over 2 fresh seeds (2 to 3): val_accuracy" in done.stdout
+    assert "Over 2 fresh seeds (2 to 3): val_balanced_accuracy" in done.stdout
     assert "Over 2 fresh seeds (2 to 3): test_accuracy" in done.stdout
     assert "Of the 5 candidates, only the winner was evaluated on it" in done.stdout
 
@@ -74,7 +75,8 @@ def test_mlflow_has_the_search_its_trials_and_their_runs(searched) -> None:
         for run in replicates:
             assert run.info.status == "FINISHED"
             assert ("test_accuracy" in run.data.metrics) == is_fresh
-            assert "val_accuracy" in run.data.metrics
+            assert ("test_nll" in run.data.metrics) == is_fresh
+            assert {"val_accuracy", "val_balanced_accuracy", "val_nll"} <= run.data.metrics.keys()
     assert parent.info.status == "FINISHED"
     files = {item.path for item in client.list_artifacts(parent.info.run_id)}
     assert {"best.yaml", "table.csv", "search.html"} <= files

@@ -57,6 +57,15 @@ def test_a_clear_difference_gets_few_seeds_and_an_unclear_one_many(grown) -> Non
     assert grown.run("run", "toy.yaml").returncode == 0
 
 
+def test_the_same_runs_are_judged_by_another_metric_without_training(grown) -> None:
+    grown.write("nll.yaml", GROWING.replace("metric: test_accuracy", "metric: test_nll"))
+    fast = by_setting(grown, "nll.yaml")["fast"]
+    assert (fast["metric"], fast["verdict"]) == ("test_nll", "better")
+    assert fast["difference_high"] < 0
+    table = grown.run("compare", "nll.yaml", "--metric", "test_macro_f1", "--sort", "test_macro_f1")
+    assert table.returncode == 0, table.stderr
+
+
 def test_killed_and_with_other_workers_it_comes_to_the_same_runs_and_verdicts(
     grown, project
 ) -> None:
@@ -108,13 +117,16 @@ def grown_verdicts(project):
 
 def test_more_seeds_extend_a_sweep_without_a_change_of_the_file(project) -> None:
     spec = GROWING.replace("{until: clear, at_least: 10, at_most: 16}", "2")
+    spec = spec.replace("metric: test_accuracy", "metric: val_nll") + "validation: 0.2\n"
     project.write("toy.yaml", spec)
     first = project.run("run", "toy.yaml", "--workers", "0")
     more = project.run("run", "toy.yaml", "--workers", "0", "--seeds", "4")
     assert "add --seeds 9" in first.stdout.replace("\n", " ")
     assert "12 runs, 6 cached" in more.stderr
     assert "compare toy.yaml --seeds 4" in more.stderr
-    assert by_setting(project, "toy.yaml", "--seeds", "4")["fast"]["seeds"] == 4
+    fast = by_setting(project, "toy.yaml", "--seeds", "4")["fast"]
+    assert (fast["metric"], fast["seeds"]) == ("val_nll", 4)
+    assert fast["best"] <= fast["mean"] <= fast["worst"]
     assert by_setting(project, "toy.yaml")["fast"]["seeds"] == 2
     warning = project.run("plan", "toy.yaml").stdout
     assert "all cached: nothing to train" in warning

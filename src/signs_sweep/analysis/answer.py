@@ -7,7 +7,7 @@ from signs_sweep.analysis.comparison import Comparison, compare_settings
 from signs_sweep.analysis.judging import FURTHEST, Images
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import Judgement, Row, VerdictRule, is_accuracy
+from signs_sweep.domain import METRICS, Judgement, Row, VerdictRule, is_higher_better
 
 _MOST_NAMED = 6
 """Settings that are described each; of more, those with the same verdict are listed together."""
@@ -22,8 +22,6 @@ _PREPOSITIONS = {
     Judgement.EQUIVALENT: "to",
     Judgement.UNDECIDED: "against",
 }
-
-_UNITS = {"val": "validation", "final": "final", "train": "training"}
 
 
 def answer(
@@ -50,20 +48,16 @@ def answer(
         name = settings[0].name(comparison.varying)
         return (
             f"Of {len(comparison.settings)} settings, only {name} has a finished run: "
-            f"{metric_name(metric)} {_mean(settings[0], metric)}."
+            f"{METRICS[metric].title} {_mean(settings[0], metric)}."
         )
     return " ".join([_verdicts(comparison), *_diverged(comparison)])
-
-
-def metric_name(metric: str) -> str:
-    """Return the name of a metric in a sentence, such as `validation accuracy`."""
-    return " ".join(_UNITS.get(word, word) for word in metric.split("_"))
 
 
 def _spread(setting: Replicates, metric: str) -> str:
     """Return the mean and spread of a single setting over its seeds."""
     scores = setting.scores(metric).values()
-    text = f"{metric_name(metric).capitalize()}: {_mean(setting, metric)}"
+    title = METRICS[metric].title
+    text = f"{title[0].upper()}{title[1:]}: {_mean(setting, metric)}"
     if len(scores) < 2:
         return f"{text}."
     spread = f"{min(scores):.4f} to {max(scores):.4f}"
@@ -79,7 +73,7 @@ def _mean(setting: Replicates, metric: str) -> str:
 def _verdicts(comparison: Comparison) -> str:
     """Return the verdicts on all settings, best first."""
     metric = comparison.metric
-    sign = 1 if is_accuracy(metric) else -1
+    sign = 1 if is_higher_better(metric) else -1
     verdicts = sorted(comparison.decisive, key=lambda each: -sign * (each.difference or 0.0))
     paired = [verdict for verdict in verdicts if verdict.pairs]
     if not paired:
@@ -90,9 +84,9 @@ def _verdicts(comparison: Comparison) -> str:
         (baseline,) = baselines.values()
         role = "the best mean" if comparison.is_best else "the baseline"
         text = f"Compared with {role}, {baseline.name(comparison.varying)}, with "
-        text += f"{metric_name(metric)} {_mean(baseline, metric)}: "
+        text += f"{METRICS[metric].title} {_mean(baseline, metric)}: "
     else:
-        text = f"By {metric_name(metric)}: "
+        text = f"By {METRICS[metric].title}: "
     if len(verdicts) > _MOST_NAMED:
         text += _grouped(verdicts)
     else:
@@ -220,7 +214,7 @@ def _apart(comparison: Comparison) -> str:
     listed = ", ".join(means[:_MOST_NAMED]) + (", ..." if len(means) > _MOST_NAMED else "")
     return (
         f"A verdict needs finished runs of two settings with the same seeds. "
-        f"By {metric_name(metric)}: {listed}."
+        f"By {METRICS[metric].title}: {listed}."
     )
 
 
@@ -234,7 +228,7 @@ def _diverged(comparison: Comparison) -> list[str]:
     ]
     if not rows:
         return []
-    counted = "chance accuracy" if is_accuracy(comparison.metric) else "an infinite loss"
+    counted = "guessing" if is_higher_better(comparison.metric) else "the worst of all"
     by_setting = Counter(setting.name(comparison.varying) for setting, _ in rows)
     totals = {each.name(comparison.varying): len(each.rows) for each in comparison.settings}
     names = [

@@ -21,7 +21,7 @@ from signs_sweep.analysis.settings import (
     varying_values,
 )
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import SEED_NAMES, Row, VerdictRule, is_accuracy
+from signs_sweep.domain import SEED_NAMES, Row, VerdictRule, is_higher_better
 from signs_sweep.errors import UsageError
 from signs_sweep.statistics.sequential import least_pairs
 
@@ -153,7 +153,7 @@ def _values(settings: Sequence[Replicates], wanted: BaselineValues | str) -> Bas
 def _best(settings: Sequence[Replicates], rule: VerdictRule) -> Replicates | None:
     """Return the setting with the best mean; None without results, and for a single setting."""
     metric = str(rule.metric)
-    sign = 1 if is_accuracy(metric) else -1
+    sign = 1 if is_higher_better(metric) else -1
     means = [(setting.mean(metric), setting) for setting in settings]
     ranked = [(sign * value, setting) for value, setting in means if value is not None]
     if not ranked or len(settings) == 1:
@@ -214,7 +214,7 @@ def _first_value(settings: Sequence[Replicates], name: str) -> object:
 def resolved(rule: VerdictRule, rows: Sequence[Row]) -> VerdictRule:
     """Return a rule with the defaults of metric and margin, given the runs."""
     metric = rule.metric or chosen_metric(rows)
-    margin = _MARGIN if rule.margin is None and is_accuracy(metric) else rule.margin
+    margin = _MARGIN if rule.margin is None and is_higher_better(metric) else rule.margin
     return replace(rule, metric=metric, margin=margin)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import Judgement, Row, Seeds, VerdictRule, is_accuracy
+from signs_sweep.domain import Judgement, Row, Seeds, VerdictRule, is_higher_better
 from signs_sweep.statistics.crossed import crossed
 from signs_sweep.statistics.sequential import (
     SHARE_OF_VALUES,
@@ -144,7 +144,7 @@ def _gain(value: float, reference: float, metric: str) -> float:
     """Return by how much a value is better than another; two infinite losses are equal."""
     if value == reference:
         return 0.0
-    return value - reference if is_accuracy(metric) else reference - value
+    return value - reference if is_higher_better(metric) else reference - value
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +262,7 @@ def _mean_difference(gains: Sequence[float], metric: str) -> float | None:
         average = float(np.mean(gains))
     if math.isnan(average):
         return None
-    return average if is_accuracy(metric) else 0.0 - average
+    return average if is_higher_better(metric) else 0.0 - average
 
 
 def _more_seeds(sequence: _Sequence, threshold: float, rule: VerdictRule) -> int | None:
@@ -304,6 +304,6 @@ def _interval(
     if not is_even[-1] or not np.isfinite([low[-1], high[-1]]).all():
         return None, None, after
     ends = float(low[-1]), float(high[-1])
-    if not is_accuracy(str(rule.metric)):
+    if not is_higher_better(str(rule.metric)):
         ends = 0.0 - ends[1], 0.0 - ends[0]
     return (*ends, after)

@@ -14,7 +14,7 @@ from signs_sweep.analysis.settings import (
     varying_values,
 )
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import SEED_NAMES, Row, is_accuracy
+from signs_sweep.domain import SEED_NAMES, Row, is_higher_better
 from signs_sweep.errors import UsageError
 from signs_sweep.statistics.replicates import paired_difference
 from signs_sweep.statistics.single_look import effect_size, mcnemar, sign_flip
@@ -183,7 +183,7 @@ def _in_blocks(
 
 def _of_setting(setting: Replicates, metric: str) -> dict[str, Any]:
     scores = setting.scores(metric).values()
-    ends = sorted(scores, reverse=not is_accuracy(metric))
+    ends = sorted(scores, reverse=not is_higher_better(metric))
     return {
         "seeds": len(scores),
         "metric": metric,
@@ -287,10 +287,10 @@ def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":
         return table
     if sort not in table.columns:
         raise UsageError(_unknown("column to sort by", sort, table.columns))
-    is_higher_better = is_accuracy(sort) or sort in _MORE_IS_BETTER
+    is_descending = is_higher_better(sort) or sort in _MORE_IS_BETTER
     if sort in _LIKE_THE_METRIC:
-        is_higher_better = "metric" not in table or all(map(is_accuracy, table["metric"]))
-    return table.sort_values(sort, ascending=not is_higher_better, kind="stable")
+        is_descending = "metric" not in table or all(map(is_higher_better, table["metric"]))
+    return table.sort_values(sort, ascending=not is_descending, kind="stable")
 
 
 def _record(row: Row, columns: Iterable[str], scores: dict[str, float | None]) -> list[Any]:

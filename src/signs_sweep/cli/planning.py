@@ -4,7 +4,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from signs_sweep.analysis.answer import metric_name
 from signs_sweep.analysis.power import Power, power_of
 from signs_sweep.cli.notes import disk_lines, known_text, outdated_lines
 from signs_sweep.cli.streams import width_of
@@ -12,7 +11,7 @@ from signs_sweep.cli.text import columns, count, duration, fill, joined, number,
 from signs_sweep.commands.blocks import Outlook, outlook
 from signs_sweep.commands.outcome import rows_of
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import Dense, Result, Run, State
+from signs_sweep.domain import METRICS, Dense, Result, Run, State
 from signs_sweep.executors import default_workers
 from signs_sweep.planning.plan import Part
 from signs_sweep.planning.preparation import Prepared
@@ -88,7 +87,7 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
 
 def _power_line(power: Power) -> str:
     """Return what differences the seeds can show, or why none."""
-    seeds, metric = count(power.seeds, "seed"), metric_name(power.metric)
+    seeds, metric = count(power.seeds, "seed"), METRICS[power.metric].title
     verb = "needs" if power.comparisons == 1 else "need"
     if power.seeds < power.least_seeds:
         return (

@@ -18,7 +18,7 @@ from signs_sweep.analysis.verdict import verdict_text
 from signs_sweep.cli.text import columns, duration, fill, measure, numbers
 from signs_sweep.commands.options import Format
 from signs_sweep.commands.outcome import Outcome
-from signs_sweep.domain import SEED_NAMES, Judgement, Row, Seeds, State
+from signs_sweep.domain import METRICS, SEED_NAMES, Judgement, Row, Seeds, State
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,7 +189,7 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
                 remarks = ["" if value is None else text.format(int(value)) for value in values]
                 earlier = texts.get("remark", remarks)
                 texts["remark"] = [a or b for a, b in zip(earlier, remarks, strict=True)]
-            case _ if name.endswith(("loss", "accuracy")):
+            case _ if name in METRICS:
                 texts[name] = [measure(value) for value in values]
             case "seconds":
                 texts[name] = [
@@ -222,7 +222,7 @@ def _cells_of_settings(table: "pd.DataFrame") -> dict[str, list[str]]:
         elif name in _OF_SETTINGS:
             title, cells = _OF_SETTINGS[name]
             texts[title] = cells(known, name)
-        elif name.endswith(("loss", "accuracy")):
+        elif name in METRICS:
             texts[_HEADINGS.get(name, name)] = _measures(known, name)
         elif name not in _NOT_SHOWN:
             texts[name] = numbers(values)

@@ -18,6 +18,7 @@ from signs_sweep.domain.event import (
     Stopped,
     Waiting,
 )
+from signs_sweep.domain.metrics import METRICS, SCORES, Measure, is_higher_better
 from signs_sweep.domain.model import Argument, Built, Dense, Model
 from signs_sweep.domain.parameters import (
     MOST_REPLICATES,
@@ -31,7 +32,7 @@ from signs_sweep.domain.parameters import (
     as_text,
 )
 from signs_sweep.domain.predictions import Predictions
-from signs_sweep.domain.result import History, Result, State, is_accuracy
+from signs_sweep.domain.result import History, Result, State
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of
@@ -39,9 +40,11 @@ from signs_sweep.domain.verdict import ComparedMetric, Growth, Judgement, Verdic
 
 __all__ = [
     "CURVE_METRICS",
+    "METRICS",
     "MOST_REPLICATES",
     "PARAMETERS",
     "PARAMETER_NAMES",
+    "SCORES",
     "SEED_NAMES",
     "TRAINING_VERSION",
     "VARIED_NAMES",
@@ -59,6 +62,7 @@ __all__ = [
     "History",
     "Hyperparameter",
     "Judgement",
+    "Measure",
     "Model",
     "News",
     "Notice",
@@ -83,6 +87,6 @@ __all__ = [
     "Waiting",
     "as_text",
     "best_of",
-    "is_accuracy",
+    "is_higher_better",
     "trajectory_of",
 ]

@@ -86,7 +86,8 @@ class Finished:
     Attributes:
         seconds: time the worker spent on the run, compilation included.
         metrics: in inference mode and without penalty: `final_train_loss`,
-            `final_train_accuracy`, and if the run was tested `test_loss`, `test_accuracy`.
+            `final_train_accuracy`, and if the run was tested `test_loss`, `test_accuracy`; and
+            the metrics of its predictions (`val_macro_f1`, ..., see `SCORES` in `domain.metrics`).
         confusion: counts on the test set, int64 of shape (classes, classes): rows are true
             classes, columns predicted ones; None if the run was not tested.
         model: the trained network as the bytes of a `.keras` file of ordinary Keras layers, for

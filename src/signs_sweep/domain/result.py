@@ -15,11 +15,6 @@ History = Mapping[str, "NDArray[np.float64]"]
 """By metric (`loss`, `accuracy`, ...), one value per epoch, from the first epoch."""
 
 
-def is_accuracy(metric: str) -> bool:
-    """Whether a metric is an accuracy, of which more is better; all other metrics are losses."""
-    return metric.endswith("accuracy")
-
-
 class State(Enum):
     """State of a run. The names are those of MLflow, where PRUNED is KILLED."""
 

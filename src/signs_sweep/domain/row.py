@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
+from signs_sweep.domain.metrics import METRICS
 from signs_sweep.domain.parameters import Parameters, Seeds
-from signs_sweep.domain.result import Result, is_accuracy
+from signs_sweep.domain.result import Result
 from signs_sweep.domain.run import TRAINING_VERSION
 
 
@@ -62,10 +63,11 @@ class Row:
         """Return the value of a metric that counts in comparisons; None if nothing counts.
 
         A finished run counts with its value, where a loss that is not a number is infinite; a
-        diverged run with the accuracy of guessing, and with an infinite loss.
+        diverged run with the value of guessing where more is better, and else as infinite.
         """
-        if self.result is not None and self.result.has_diverged:
-            return self.result.chance if is_accuracy(metric) else math.inf
+        result = self.result
+        if result is not None and result.chance is not None and result.has_diverged:
+            return METRICS[metric].of_guessing(result.chance) if metric in METRICS else math.inf
         score = self.score(metric)
         return math.inf if score is not None and math.isnan(score) else score
 

@@ -15,6 +15,18 @@ ComparedMetric = Literal[
     "final_train_loss",
     "accuracy",
     "loss",
+    "val_macro_f1",
+    "val_balanced_accuracy",
+    "val_top2_accuracy",
+    "val_nll",
+    "val_brier",
+    "val_ece",
+    "test_macro_f1",
+    "test_balanced_accuracy",
+    "test_top2_accuracy",
+    "test_nll",
+    "test_brier",
+    "test_ece",
 ]
 """The metrics by which settings may be compared."""
 
@@ -41,8 +53,8 @@ class VerdictRule:
     Attributes:
         metric: the metric, or None for validation accuracy if all finished runs have it, otherwise
             test accuracy.
-        margin: the largest difference that counts as equivalent, > 0; None for 0.02 if the metric
-            is an accuracy, and for no such difference if it is a loss.
+        margin: the largest difference that counts as equivalent, > 0; None for 0.02 if more of the
+            metric is better, and else for no such difference.
         error: probability, in (0, 1), that any comparison between equal settings is called
             different.
         comparisons: number of comparisons that the spec declares, if it is not known from the runs.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.data import KNOWN_DATASETS
-from signs_sweep.domain import VARIED_NAMES, Dense, Model, Trial, TrialState, is_accuracy
+from signs_sweep.domain import VARIED_NAMES, Dense, Model, Trial, TrialState, is_higher_better
 from signs_sweep.protocols import Findings
 from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
 from signs_sweep.searching.study.importances import describe_importances
@@ -140,7 +140,7 @@ def _confirmed(outcome: SearchOutcome, candidates: int) -> list[str]:
         elif difference is None:
             text += "; runs of the default failed or are missing, so the two cannot be compared"
         else:
-            verdict = _verdict(difference, more_is_better=is_accuracy(metric))
+            verdict = _verdict(difference, more_is_better=is_higher_better(metric))
             text += (
                 f", the default {mean - difference.mean:.4f}; difference {difference.mean:+.4f} "
                 f"(95 % interval {difference.low:+.4f} to {difference.high:+.4f}): {verdict}"

@@ -126,7 +126,7 @@ class VerdictSection(Section):
     )
     margin: float | None = described(
         "margin",
-        "Largest difference that counts as equivalent; by default 0.02 for an accuracy",
+        "Largest difference that counts as equivalent; by default 0.02 for accuracies and macro-F1",
         None,
         gt=0,
         allow_inf_nan=False,

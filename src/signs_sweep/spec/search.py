@@ -7,9 +7,20 @@ from typing import Any, Literal
 SamplerName = Literal["tpe", "random", "grid", "qmc", "cmaes", "gp"]
 PrunerName = Literal["none", "median", "hyperband", "percentile", "wilcoxon"]
 Metric = Literal[
-    "val_accuracy", "val_loss", "accuracy", "loss", "final_train_accuracy", "final_train_loss"
+    "val_accuracy",
+    "val_loss",
+    "accuracy",
+    "loss",
+    "final_train_accuracy",
+    "final_train_loss",
+    "val_macro_f1",
+    "val_balanced_accuracy",
+    "val_top2_accuracy",
+    "val_nll",
+    "val_brier",
+    "val_ece",
 ]
-"""The metrics that may be an objective; `final_...` have no value per epoch."""
+"""The metrics that may be an objective."""
 Direction = Literal["maximize", "minimize"]
 Aggregate = Literal["mean", "median", "min", "lower_bound"]
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Dense
+from signs_sweep.domain import CURVE_METRICS, Dense
 from signs_sweep.spec.document import Mapping, find
 from signs_sweep.spec.names import OF_DENSE
 from signs_sweep.spec.problems import Place, Problems
@@ -91,7 +91,7 @@ def _check_seeds(experiment: "Experiment", problems: Problems) -> None:
             f"{pruner} prunes by epoch, which needs one seed per trial; here are {count:,}",
             "for several seeds, use wilcoxon",
         )
-    if pruner in EPOCHWISE_PRUNERS and metric.startswith("final_"):
+    if pruner in EPOCHWISE_PRUNERS and metric not in CURVE_METRICS:
         problems.add(
             _place(experiment, "objective", "metric"),
             f"{metric} is only known at the end, and {pruner} prunes by epoch",
@@ -101,7 +101,7 @@ def _check_seeds(experiment: "Experiment", problems: Problems) -> None:
         problems.add(
             _place(experiment, "pruner", "name"),
             "wilcoxon prunes by seed, and each trial has only one",
-            "write seeds: 5" if metric.startswith("final_") else "write seeds: 5, or choose median",
+            "write seeds: 5, or choose median" if metric in CURVE_METRICS else "write seeds: 5",
         )
     if experiment.search.objective.aggregate == "lower_bound" and count < 2:
         problems.add(

@@ -67,7 +67,7 @@ class ObjectiveSection(Section):
 
     metric: Metric = described("metric", "Metric of a run", "val_accuracy")
     direction: Direction | None = described(
-        "direction", "By default, accuracy is maximized and loss minimized", None
+        "direction", "By default, accuracies and macro-F1 are maximized", None
     )
     aggregate: Aggregate = described("aggregate", "How replicates become one value", "mean")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from signs_sweep.domain import PARAMETERS, VARIED_NAMES, Parameters
+from signs_sweep.domain import PARAMETERS, VARIED_NAMES, Parameters, is_higher_better
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Alternative, Factor
 from signs_sweep.spec.fields import Section
@@ -50,8 +50,8 @@ def read_search(
     if pruner["startup"] is None:
         pruner["startup"] = 2 if pruner["name"] == "wilcoxon" else 5
     objective = _complete(ObjectiveSection, "metric", section.objective)
-    is_accuracy = objective["metric"].endswith("accuracy")
-    direction = objective.pop("direction") or ("maximize" if is_accuracy else "minimize")
+    by_default = "maximize" if is_higher_better(objective["metric"]) else "minimize"
+    direction = objective.pop("direction") or by_default
     checked = {
         "sampler": Sampler(**_complete(SamplerSection, "name", section.sampler)),
         "pruner": Pruner(**pruner),

@@ -24,6 +24,7 @@ from signs_sweep.errors import DataError, DivergedError, TrainingError
 from signs_sweep.figures.run import draw_run
 from signs_sweep.planning.building import ModelSource
 from signs_sweep.statistics.guessing import guessing_since
+from signs_sweep.statistics.scores import scores
 from signs_sweep.trainer import runtime
 from signs_sweep.trainer.built import BuiltNetwork
 from signs_sweep.trainer.checkpoint import Snapshot
@@ -280,6 +281,7 @@ def _finish(
         metrics["test_loss"] = test_loss
         metrics["test_accuracy"] = float((predicted == test.labels).mean())
         confusion = _confusion(test.labels, predicted, len(dataset.classes))
+    metrics |= scores(predictions)
     return Finished(
         run_id=course.run.run_id,
         metrics=metrics,

@@ -137,6 +137,17 @@ def test_a_run_that_fails_fails_its_trial_and_the_other_runs_are_not_trained() -
     assert count_done(story.study) == 1
 
 
+def test_a_cached_run_that_was_recorded_without_the_objective_fails_its_trial() -> None:
+    objective = Objective("val_nll", maximize=False, aggregate="mean")
+    story = Story(replace(SEARCH, objective=objective), seeds=2)
+    trial = story.scheduler.ask()
+    old = Result(trial.runs[0].run_id, State.FINISHED, {"val_accuracy": 0.5})
+    assert not story.scheduler.end(trial, old)
+    end = story.scheduler.tell(trial, [old, Result(trial.runs[1].run_id, State.KILLED)])
+    assert end.state is TrialState.FAILED
+    assert "was recorded by an earlier version, without val_nll: choose another" in end.why
+
+
 def test_a_run_that_is_worse_than_others_at_the_same_epoch_is_pruned() -> None:
     story = Story(replace(SEARCH, pruner=MEDIAN))
     for _ in range(2):

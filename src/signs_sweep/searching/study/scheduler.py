@@ -148,7 +148,10 @@ class StudyScheduler:
             return False
         if not result.state.is_finished:
             return True
-        opened.values[result.run_id] = value = result.metrics[self._search.objective.metric]
+        metric = self._search.objective.metric
+        if metric not in result.metrics:  # An earlier version has recorded it; see `tell`.
+            return False
+        opened.values[result.run_id] = value = result.metrics[metric]
         step = trial.run_ids.index(result.run_id)
         if self._search.pruner.name == "wilcoxon":
             with _pruning_if_ended_outside(opened):
@@ -165,6 +168,12 @@ class StudyScheduler:
         opened = self._open.pop(trial.number)
         failed = [result.message or "" for result in results if result.state is State.FAILED]
         objective = self._search.objective
+        failed += [
+            f"{result.run_id} was recorded by an earlier version, without {objective.metric}: "
+            "choose another objective, or another tracking store"
+            for result in results
+            if result.state.is_finished and objective.metric not in result.metrics
+        ]
         if not failed and not all(map(math.isfinite, opened.values.values())):
             failed = [f"its {objective.metric} is not a finite number"]
         value, why = None, opened.pruned
