@@ -127,7 +127,9 @@ def test_more_seeds_extend_a_sweep_without_a_change_of_the_file(project) -> None
     fast = by_setting(project, "toy.yaml", "--seeds", "4")["fast"]
     assert (fast["metric"], fast["seeds"]) == ("val_nll", 4)
     assert fast["best"] <= fast["mean"] <= fast["worst"]
-    assert by_setting(project, "toy.yaml")["fast"]["seeds"] == 2
+    fewer = project.run("compare", "toy.yaml", "--by", "setting", "--format", "json")
+    assert json.loads(fewer.stdout)[1]["seeds"] == 2
+    assert fewer.stderr == "note: toy has finished runs with more seeds: --seeds 4 shows them.\n"
     warning = project.run("plan", "toy.yaml").stdout
     assert "all cached: nothing to train" in warning
     plan = project.run("plan", "toy.yaml", "--seeds", "9", "--deviation", "0.1").stdout

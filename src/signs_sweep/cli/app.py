@@ -229,7 +229,8 @@ def compare(
     text = comparison_text(found.rows, found.rules, view, width)
     compared = compare_settings(found.rows, found.rules)
     verdicts = [verdict for each in compared for verdict in each.decisive]
-    for note in (*version_lines(found.rows), *test_set_lines(verdicts, found.rows, store)):
+    notes = (*version_lines(found.rows), *test_set_lines(verdicts, found.rows, store))
+    for note in (*found.notes, *notes):
         if form in (Format.TABLE, Format.MD):
             text += f"\n{fill(note, width)}\n"
         else:

@@ -14,11 +14,17 @@ from signs_sweep.commands.outcome import rows_of, rules_of
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Row, VerdictRule
 from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
+from signs_sweep.planning.plan import Part
 from signs_sweep.planning.preparation import prepare
 from signs_sweep.project.tracking_store import store_exists
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_FURTHER = 30
+"""Seeds beyond those of a spec that are looked up in the store."""
+
+_MOST_SETTINGS = 200
 
 SpecPath = str | os.PathLike[str]
 
@@ -30,10 +36,12 @@ class Found:
     Attributes:
         rows: the runs, in order, those of a setting in the order of its seeds.
         rules: how the settings of each experiment are compared, by its name.
+        notes: remarks for a person.
     """
 
     rows: list[Row]
     rules: Rules
+    notes: Sequence[str] = ()
 
 
 def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
@@ -43,6 +51,7 @@ def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
     rows: dict[tuple[str, str, str | None], Row] = {}
     rules: dict[str, VerdictRule] = {}
     specs: dict[str, SpecPath] = {}
+    notes: list[str] = []
     for target in dict.fromkeys(targets):
         if is_spec(target):
             found = _of_spec(Path(target), shared)
@@ -54,7 +63,8 @@ def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
         for row in found.rows:  # A spec and its experiment have the same runs.
             rows.setdefault((row.experiment, row.run_id, row.label), row)
         rules = {**found.rules, **rules}
-    return Found(list(rows.values()), rules)
+        notes += found.notes
+    return Found(list(rows.values()), rules, notes)
 
 
 def read_history(
@@ -85,8 +95,10 @@ def _of_spec(spec: Path, shared: SeedOptions) -> Found:
     known = store.find(prepared.plan)
     rules = rules_of(prepared.plan)
     rows = rows_of(part, known.results, known.older)
-    if not part.experiment.has_search or not store_exists(store.uri):
+    if not store_exists(store.uri):
         return Found(rows, rules)
+    if not part.experiment.has_search:
+        return Found(rows, rules, _further_seeds(part, store))
     try:
         recorded = store.index.list_runs(part.experiment.name)
     except UnknownExperimentError:
@@ -95,6 +107,29 @@ def _of_spec(spec: Path, shared: SeedOptions) -> Found:
     is_begun = any(row.result is not None for row in rows)
     others = [row for row in recorded if row.run_id not in planned]
     return Found([*rows, *others] if is_begun or not others else others, rules)
+
+
+def _further_seeds(part: Part, store: Store) -> list[str]:
+    """Return a note if the store has finished runs of the settings with seeds beyond the plan's."""
+    experiment, count = part.experiment, len(part.experiment.seeds)
+    if len(part.trials) > _MOST_SETTINGS:
+        return []
+    try:
+        further = experiment.with_seeds(count + _FURTHER).seeds[count:]
+    except UsageError:  # Overrides set all seeds.
+        return []
+    places = {
+        trial.setting.run(seeds).run_id: place
+        for trial in part.trials
+        for place, seeds in enumerate(further, start=count + 1)
+    }
+    found = store.index.find(list(places)).items()
+    finished = [places[run_id] for run_id, result in found if result.state.is_finished]
+    if not finished:
+        return []
+    return [
+        f"{experiment.name} has finished runs with more seeds: --seeds {max(finished)} shows them."
+    ]
 
 
 def _of_experiment(name: str, tracking_uri: str | None) -> Found:
