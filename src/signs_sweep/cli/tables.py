@@ -8,6 +8,7 @@ from signs_sweep.analysis.comparison import Rules
 from signs_sweep.analysis.settings import BaselineValues
 from signs_sweep.analysis.table import (
     FOR_ONE_LOOK,
+    OF_DIAGNOSES,
     OF_VERDICTS,
     PairTest,
     build_settings,
@@ -17,7 +18,7 @@ from signs_sweep.analysis.verdict import verdict_text
 from signs_sweep.cli.text import columns, duration, fill, measure, numbers
 from signs_sweep.commands.options import Format
 from signs_sweep.commands.outcome import Outcome
-from signs_sweep.domain import SEED_NAMES, Judgement, Row, Seeds, State
+from signs_sweep.domain import SEED_NAMES, Condition, Diagnosis, Judgement, Row, Seeds, State
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,8 @@ _NOT_SHOWN = ("is_baseline", *OF_VERDICTS, *FOR_ONE_LOOK)
 
 _DROPPABLE = (
     *("time", "epochs", "loss", "run", "train"),
-    *("best", "worst", "\u00b1", "won", "interval", "more seeds", "failed", "state", "remark"),
+    *("best", "worst", "won", "more seeds", "interval", "\u00b1", "failed", "state", "remark"),
+    "diagnosis",
 )
 """Columns that are left out on a narrow terminal, the least important first."""
 
@@ -44,11 +46,6 @@ _ONE_LOOK = (
     "was fixed beforehand, and for a single comparison. The effect size is the mean difference in "
     "standard deviations of the differences."
 )
-
-_REMARKS = {
-    "guessing_since": "learned nothing since epoch {:,}",
-    "older_version": "finished by version {}",
-}
 
 
 def outcome_text(outcome: Outcome, width: int | None) -> str:
@@ -168,18 +165,19 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
         texts["run"] = [*map(str, table.index)]
     for name, values in known.items():
         match name:
-            case "is_baseline":
+            case "is_baseline" | "guessing_since" | "diagnosis_since" | "diagnosis_gap":
                 continue
             case _ if name in SEED_NAMES:
                 seeds = zip(*(known[seed] for seed in SEED_NAMES), strict=True)
                 texts["seeds"] = [str(Seeds(*pair)) for pair in seeds]
             case "difference":
                 texts[name] = _differences(values, known["is_baseline"])
-            case "guessing_since" | "older_version":
-                text = _REMARKS[name]
-                remarks = ["" if value is None else text.format(int(value)) for value in values]
-                earlier = texts.get("remark", remarks)
-                texts["remark"] = [a or b for a, b in zip(earlier, remarks, strict=True)]
+            case "diagnosis":
+                texts[name] = _diagnoses(known)
+            case "older_version":
+                texts["remark"] = [
+                    "" if value is None else f"finished by version {value:.0f}" for value in values
+                ]
             case _ if name.endswith(("loss", "accuracy")):
                 texts[name] = [measure(value) for value in values]
             case "seconds":
@@ -190,6 +188,14 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
             case _:
                 texts[name] = numbers(values)
     return {_HEADINGS.get(name, name): cells for name, cells in texts.items()}
+
+
+def _diagnoses(known: "_Known") -> list[str]:
+    rows = zip(*(known[name] for name in OF_DIAGNOSES), strict=True)
+    return [
+        "" if condition is None else Diagnosis(Condition(condition), since and int(since), gap).text
+        for condition, since, gap in rows
+    ]
 
 
 def _differences(values: Sequence[float | None], is_baseline: Sequence[bool]) -> list[str]:
@@ -257,6 +263,8 @@ _OF_SETTINGS: dict[str, tuple[str, _Cells]] = {
     "worst": ("worst", _measures),
     "best": ("best", _measures),
     "baseline": ("baseline", lambda known, name: numbers(known[name])),
+    "failed": ("failed", lambda known, name: numbers(known[name])),
+    "diagnosis": ("diagnosis", lambda known, name: known[name]),
     "difference": (
         "vs baseline",
         lambda known, name: _differences(known[name], known["is_baseline"]),

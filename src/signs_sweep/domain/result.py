@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from signs_sweep.domain.diagnosis import Condition, Diagnosis
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -56,6 +58,8 @@ class Result:
         guessing_since: if a finished run gives every image the same class, the first epoch since
             which its loss has not been below that of guessing; None if it has learned.
         chance: the accuracy of guessing, 1 / number of classes, if its loss diverged; else None.
+        diagnosis: what became of it; None if it is not known. If it is not given, it follows from
+            `chance` for a run that diverged, and from `guessing_since` for one that collapsed.
     """
 
     run_id: str
@@ -68,6 +72,18 @@ class Result:
     location: str | None = None
     guessing_since: int | None = None
     chance: float | None = None
+    diagnosis: Diagnosis | None = None
+
+    def __post_init__(self) -> None:
+        if self.diagnosis is None:
+            object.__setattr__(self, "diagnosis", self._without_curves())
+
+    def _without_curves(self) -> Diagnosis | None:
+        if self.has_diverged:
+            return Diagnosis(Condition.DIVERGED)
+        if self.guessing_since is not None:
+            return Diagnosis(Condition.COLLAPSED, self.guessing_since)
+        return None
 
     @property
     def is_tested(self) -> bool:

@@ -92,6 +92,7 @@ class Underway:
                     metrics=metrics | dict(event.metrics),
                     seconds=event.seconds,
                     guessing_since=event.guessing_since,
+                    diagnosis=event.diagnosis,
                 )
             case Failed():
                 return replace(

@@ -249,6 +249,21 @@ def evaluate(
     return loss, np.concatenate(predicted), np.concatenate(probabilities)
 
 
+def dead_units(network: Network, data: LabelledImages) -> dict[str, float]:
+    """Return the share of dead units, zero for every image, by hidden layer: `dead_units_1`, ..."""
+    import tensorflow as tf
+
+    active: Sequence[NDArray[np.bool_]] = ()
+    for first in range(0, len(data), _EVALUATED_AT_ONCE):
+        images = data.images[first : first + _EVALUATED_AT_ONCE]
+        of_part = network.active_units(tf.constant(network.arrange(images)))
+        active = [old | new for old, new in zip(active, of_part, strict=True)] if first else of_part
+    return {
+        f"dead_units_{number}": float(1 - units.mean())
+        for number, units in enumerate(active, start=1)
+    }
+
+
 def _sums(batch: Callable[[Any, int], tuple[Any, Any]], rows: int, size: int) -> list[Any]:
     """Return the sums of two values over batches of `size` rows; the last may be smaller.
 

@@ -64,6 +64,12 @@ class Network(Protocol):
     def probabilities(self, outputs: Any) -> NDArray[np.float32]:
         """Return outputs of `predict` as probabilities, float32 of (n, classes)."""
 
+    def active_units(self, images: Any) -> Sequence[NDArray[np.bool_]]:
+        """Return for each hidden layer which units are above zero for any of the images, (units,).
+
+        It is empty for a network whose layers are not known to have relu units.
+        """
+
     def penalty(self, l2: Any) -> Any:
         """Return the penalty added to the mean cross-entropy, with the L2 factor `l2`."""
 

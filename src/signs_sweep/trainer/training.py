@@ -23,12 +23,13 @@ from signs_sweep.domain import (
 from signs_sweep.errors import DataError, DivergedError, TrainingError
 from signs_sweep.figures.run import draw_run
 from signs_sweep.planning.building import ModelSource
+from signs_sweep.statistics.diagnosis import diagnose
 from signs_sweep.statistics.guessing import guessing_since
 from signs_sweep.trainer import runtime
 from signs_sweep.trainer.built import BuiltNetwork
 from signs_sweep.trainer.checkpoint import Snapshot
 from signs_sweep.trainer.dense import DenseNetwork
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
+from signs_sweep.trainer.loop import EpochLoop, LabelledImages, dead_units, evaluate
 from signs_sweep.trainer.network import Network
 
 _MOST_LOOPS = 8
@@ -265,6 +266,7 @@ def _finish(
     metrics = {
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),
+        **dead_units(network, training),
     }
     predictions: dict[str, Predictions] = {}
     _, rows = stratified_split(dataset.train_labels, course.run.validation)
@@ -288,6 +290,7 @@ def _finish(
         seconds=course.seconds,
         time=time.time(),
         guessing_since=since,
+        diagnosis=diagnose(course.curves.history(), metrics, since),
         predictions=predictions,
     )
 
