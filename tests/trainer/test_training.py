@@ -15,7 +15,17 @@ import numpy as np
 import pytest
 
 from signs_sweep.data import DataSource, stratified_split
-from signs_sweep.domain import Checkpoint, Dense, Event, Finished, Parameters, Progress, Run
+from signs_sweep.domain import (
+    Checkpoint,
+    Condition,
+    Dense,
+    Diagnosis,
+    Event,
+    Finished,
+    Parameters,
+    Progress,
+    Run,
+)
 from signs_sweep.errors import DataError, DivergedError
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages
@@ -104,6 +114,8 @@ class TestEvents:
             "final_train_accuracy",
             "test_loss",
             "test_accuracy",
+            "dead_units_1",
+            "dead_units_2",
         }
         assert finished.confusion.shape == (3, 3)
         assert finished.confusion.sum(axis=1).tolist() == [10, 10, 10]
@@ -111,6 +123,8 @@ class TestEvents:
         assert finished.metrics["test_accuracy"] == pytest.approx(correct)
         assert finished.seconds > 0
         assert finished.guessing_since is None
+        assert finished.diagnosis.condition is not Condition.COLLAPSED
+        assert max(finished.metrics["dead_units_1"], finished.metrics["dead_units_2"]) < 1
 
     def test_the_end_has_the_epoch_since_which_a_dead_network_has_only_guessed(
         self, source: DataSource, trainer: Trainer
@@ -119,6 +133,8 @@ class TestEvents:
         finished = list(trainer.train(run_on(source, learning_rate=10, l2=0, epochs=100)))[-1]
         assert finished.guessing_since is not None
         assert finished.guessing_since <= 85
+        assert finished.diagnosis == Diagnosis(Condition.COLLAPSED, finished.guessing_since, 0)
+        assert max(finished.metrics["dead_units_1"], finished.metrics["dead_units_2"]) == 1
         assert np.count_nonzero(finished.confusion.sum(axis=0)) == 1
 
     def test_a_validation_share_adds_its_metrics_and_is_not_trained_on(

@@ -70,7 +70,9 @@ def _deviation_from_trend(values: NDArray[np.float64]) -> float:
 
 
 def _lowest_before_rise(losses: NDArray[np.float64] | None) -> int | None:
-    """Return the epoch (1-based) of the lowest loss; None if it has hardly risen since."""
-    if losses is None or losses[-(len(losses) // PARTS) :].mean() < RISE * losses.min():
+    """Return the epoch (1-based) of the lowest loss; None if it has hardly risen by the end."""
+    if losses is None:
         return None
-    return int(losses.argmin()) + 1
+    lowest, before = int(losses.argmin()), len(losses) - len(losses) // PARTS
+    has_risen = lowest < before and losses[before:].mean() >= RISE * losses[lowest]
+    return lowest + 1 if has_risen else None

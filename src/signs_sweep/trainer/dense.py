@@ -155,11 +155,11 @@ class DenseNetwork:
 
         return np.asarray(tf.nn.softmax(outputs), np.float32)
 
-    def active_units(self, images: Any) -> Sequence[NDArray[np.bool_]]:
-        """Return which units are above zero for any of the images; see `Network.active_units`."""
+    def respond(self, images: Any) -> tuple[Any, Sequence[NDArray[np.bool_]]]:
+        """Return the logits in inference mode, and the active units; see `Network.respond`."""
         layers: list[Any] = []
-        self._logits(images, layers=layers)
-        return [np.asarray(np.any(outputs, axis=0)) for outputs in layers]
+        logits = self._logits(images, layers=layers)
+        return logits, [np.asarray(np.any(outputs, axis=0)) for outputs in layers]
 
     def _logits(
         self, images: Any, mask: Any = None, keep_prob: Any = None, layers: list[Any] | None = None

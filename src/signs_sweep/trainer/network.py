@@ -64,10 +64,11 @@ class Network(Protocol):
     def probabilities(self, outputs: Any) -> NDArray[np.float32]:
         """Return outputs of `predict` as probabilities, float32 of (n, classes)."""
 
-    def active_units(self, images: Any) -> Sequence[NDArray[np.bool_]]:
-        """Return for each hidden layer which units are above zero for any of the images, (units,).
+    def respond(self, images: Any) -> tuple[Any, Sequence[NDArray[np.bool_]]]:
+        """Return the outputs of `predict`, and the active units of each hidden layer.
 
-        It is empty for a network whose layers are not known to have relu units.
+        Active units are above zero for any of the images: a bool for each unit, (units,). There are
+        no layers in it if the network's layers are not known to have relu units.
         """
 
     def penalty(self, l2: Any) -> Any:

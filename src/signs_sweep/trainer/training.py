@@ -29,7 +29,7 @@ from signs_sweep.trainer import runtime
 from signs_sweep.trainer.built import BuiltNetwork
 from signs_sweep.trainer.checkpoint import Snapshot
 from signs_sweep.trainer.dense import DenseNetwork
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages, dead_units, evaluate
+from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.network import Network
 
 _MOST_LOOPS = 8
@@ -259,25 +259,25 @@ def _finish(
     Raises:
         DivergedError: the last steps made the weights infinite or NaN, after their epoch's loss.
     """
-    loss, predicted, _ = evaluate(network, training)
+    loss, predicted, _, dead_units = evaluate(network, training)
     if not np.isfinite(loss):
         raise DivergedError(course.run.parameters.epochs, loss, dataset.chance)
     since = guessing_since(course.curves.history(), training.labels, predicted, loss)
     metrics = {
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),
-        **dead_units(network, training),
+        **{f"dead_units_{layer}": share for layer, share in enumerate(dead_units, start=1)},
     }
     predictions: dict[str, Predictions] = {}
     _, rows = stratified_split(dataset.train_labels, course.run.validation)
     if len(rows):
         held_out = LabelledImages(dataset.train_images[rows], dataset.train_labels[rows])
-        *_, probabilities = evaluate(network, held_out)
+        probabilities = evaluate(network, held_out).probabilities
         predictions["validation"] = Predictions(rows, held_out.labels, probabilities)
     confusion = None
     if is_tested:
         test = LabelledImages(dataset.test_images, dataset.test_labels)
-        test_loss, predicted, probabilities = evaluate(network, test)
+        test_loss, predicted, probabilities, _ = evaluate(network, test)
         predictions["test"] = Predictions(np.arange(len(test)), test.labels, probabilities)
         metrics["test_loss"] = test_loss
         metrics["test_accuracy"] = float((predicted == test.labels).mean())

@@ -162,7 +162,7 @@ class RunRecorder:
         if event.guessing_since is not None:
             self._waiting_tags[tags.GUESSING_SINCE] = str(event.guessing_since)
         if event.diagnosis is not None:
-            self._waiting_tags |= _tags_of(event.diagnosis)
+            self._waiting_tags |= tags_of(event.diagnosis)
         moment = int(event.time * 1000)
         final = {**event.metrics, "seconds": event.seconds}
         self._waiting += [
@@ -213,7 +213,8 @@ class RunRecorder:
         return draw_run(rate, self._curves.history(), confusion, classes)
 
 
-def _tags_of(diagnosis: Diagnosis) -> dict[str, str]:
+def tags_of(diagnosis: Diagnosis) -> dict[str, str]:
+    """Return the tags and the note of a finished run, from its diagnosis."""
     since, gap = diagnosis.since, diagnosis.gap
     note = _NOTES[diagnosis.condition].format(since=since, gap=gap)
     if diagnosis.condition is Condition.OVERFITS and since is not None:
