@@ -43,7 +43,7 @@ def held_out(accuracy: np.ndarray, loss: np.ndarray | None = None) -> dict[str, 
         (RISING, 0.95, 0.9, Condition.IMPROVING),
         (RISING, 0.95, 0.7, Condition.OVERFITS),
         (FLAT + 0.05 * NOISE, 0.95, 0.9, Condition.OSCILLATES),
-        (FLAT + 0.015 * NOISE, 0.95, 0.9, Condition.LEARNED),
+        (FLAT + 0.01 * NOISE, 0.95, 0.9, Condition.LEARNED),
     ],
     ids=[
         "fits both sets, as far as is known",
@@ -93,7 +93,9 @@ def test_a_run_overfits_since_its_lowest_validation_loss_if_the_loss_has_risen_s
     assert diagnose(history, metrics, None) == Diagnosis(
         Condition.OVERFITS, since=30, gap=pytest.approx(0.15)
     )
-    history["val_loss"] = np.linspace(2, 0.5, 100)
+    history["val_accuracy"] = RISING - 0.15
+    assert diagnose(history, metrics, None).condition is Condition.OVERFITS
+    history |= held_out(FLAT - 0.15, loss=np.linspace(2, 0.5, 100))
     assert diagnose(history, metrics, None).since is None
 
 
@@ -127,3 +129,18 @@ def test_the_page_has_every_condition_and_the_thresholds_of_the_code() -> None:
     assert {name: float(value) for name, value in thresholds.items()} == {
         name: value for name, value in vars(rules).items() if name.isupper()
     }
+
+
+def test_the_ends_of_the_series_have_the_diagnoses_on_the_page() -> None:
+    rows = re.findall(
+        r"^\| m\d.* \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| (.+) \|$", PAGE, re.MULTILINE
+    )
+    assert len(rows) == 7
+    for train, test, rise, expected in rows:
+        metrics = {"final_train_accuracy": float(train), "test_accuracy": float(test)}
+        since = re.search(r"collapsed since epoch (\d)", expected)
+        curve = np.repeat([0.0, float(rise)], [80, 20])
+        history = {"loss": 1 - curve, "accuracy": curve}
+        found = diagnose(history, metrics, int(since[1]) if since else None)
+        assert found is not None
+        assert found.text == expected

@@ -123,7 +123,7 @@ class TestEvents:
         assert finished.metrics["test_accuracy"] == pytest.approx(correct)
         assert finished.seconds > 0
         assert finished.guessing_since is None
-        assert finished.diagnosis.condition is not Condition.COLLAPSED
+        assert finished.diagnosis is None, "8 epochs are too few"
         assert max(finished.metrics["dead_units_1"], finished.metrics["dead_units_2"]) < 1
 
     def test_the_end_has_the_epoch_since_which_a_dead_network_has_only_guessed(

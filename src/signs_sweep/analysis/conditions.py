@@ -64,14 +64,14 @@ def _separated(rows: Sequence[Row], condition: Condition) -> list[str]:
         more = [] if len(values) <= _MOST_NAMED else ["..."]
         parts.append((f"{found or 'none'} of {runs}", " or ".join(values[:_MOST_NAMED] + more)))
     (first, where), *others = [*parts[: _MOST_NAMED - 1], parts[-1]][: len(parts)]
-    text = f"{first} runs with {name}={where} {condition.value}"
+    text = f"With all else equal, {first} runs with {name}={where} {condition.value}"
     return ["; ".join([text, *(f"with {where}, {share}" for share, where in others)]) + "."]
 
 
 def _by_value(rows: Sequence[Row], name: str, condition: Condition) -> dict[str, tuple[int, int]]:
     """Return by value of a parameter how many runs have a condition, and how many there are.
 
-    Only runs count that have a counterpart with another value and equal values of all others.
+    Only runs count that have a counterpart with a different value and equal values of all others.
     """
     families: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:

@@ -16,7 +16,7 @@ PARTS = 5
 OSCILLATION = 0.03
 """Least standard deviation of the accuracy around its trend, at the end of an oscillating run."""
 
-IMPROVEMENT = 0.02
+IMPROVEMENT = 0.01
 """Least increase of the mean accuracy from the part before to the end, if a run still improves."""
 
 GAP = 0.1
@@ -55,10 +55,12 @@ def diagnose(
     overfits = gap is not None and gap >= max(GAP, 1 - train)
     if _deviation_from_trend(end) >= OSCILLATION:
         return Diagnosis(Condition.OSCILLATES, gap=gap)
-    if end.mean() - before.mean() >= IMPROVEMENT and (has_held_out or not overfits):
+    since = _lowest_before_rise(history["val_loss"]) if has_held_out else None
+    is_past_its_best = overfits and (since is not None or not has_held_out)
+    if end.mean() - before.mean() >= IMPROVEMENT and not is_past_its_best:
         return Diagnosis(Condition.IMPROVING, gap=gap)
     if overfits:
-        return Diagnosis(Condition.OVERFITS, _lowest_before_rise(history.get("val_loss")), gap)
+        return Diagnosis(Condition.OVERFITS, since, gap)
     return Diagnosis(Condition.LEARNED if train >= FITTED else Condition.UNDERFITS, gap=gap)
 
 
@@ -69,10 +71,8 @@ def _deviation_from_trend(values: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.sum((values - trend(epochs)) ** 2) / max(len(values) - 2, 1)))
 
 
-def _lowest_before_rise(losses: NDArray[np.float64] | None) -> int | None:
+def _lowest_before_rise(losses: NDArray[np.float64]) -> int | None:
     """Return the epoch (1-based) of the lowest loss; None if it has hardly risen by the end."""
-    if losses is None:
-        return None
     lowest, before = int(losses.argmin()), len(losses) - len(losses) // PARTS
     has_risen = lowest < before and losses[before:].mean() >= RISE * losses[lowest]
     return lowest + 1 if has_risen else None
