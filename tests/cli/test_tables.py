@@ -8,7 +8,7 @@ import pytest
 from signs_sweep.analysis.table import build_table
 from signs_sweep.cli.tables import View, comparison_text, outcome_text
 from signs_sweep.commands.options import Format
-from signs_sweep.domain import Parameters, Result, Row, State
+from signs_sweep.domain import Condition, Diagnosis, Parameters, Result, Row, State
 
 
 def row(l2: float, seed: int, test: float | None, **more) -> Row:
@@ -68,6 +68,20 @@ def test_results_are_kept_on_a_narrow_terminal(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     for number in ("0.2500", "0.7500", "+0.2500"):
         assert number in text
+
+
+def test_means_failures_and_diagnoses_of_settings_fit_into_80_columns() -> None:
+    conditions = [Condition.OVERFITS, Condition.OSCILLATES, *[Condition.IMPROVING] * 12]
+    rows = [
+        row(l2, seed, 0.5, diagnosis=Diagnosis(condition))
+        for l2 in (0.0, 0.01)
+        for seed, condition in enumerate(conditions)
+    ]
+    text = comparison_text(rows, {}, View(Format.TABLE, by="setting"), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "seeds    test  failed  diagnosis" in text
+    assert "14  0.5000       0  1 overfits, 1 oscillates" in text
+    assert "equivalent" in text
 
 
 def test_formats_for_programs_keep_all_digits_and_columns() -> None:

@@ -34,8 +34,7 @@ _NOT_SHOWN = ("is_baseline", *OF_VERDICTS, *FOR_ONE_LOOK)
 
 _DROPPABLE = (
     *("time", "epochs", "loss", "run", "train"),
-    *("best", "worst", "won", "more seeds", "interval", "\u00b1", "failed", "state", "remark"),
-    "diagnosis",
+    *("best", "worst", "won", "more seeds", "interval", "\u00b1", "state", "remark"),
 )
 """Columns that are left out on a narrow terminal, the least important first."""
 
