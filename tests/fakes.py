@@ -84,7 +84,9 @@ class MemoryTracker:
         earlier = [record for record in self._records if record.result.location == continues]
         if continues is not None and earlier:
             (record,) = earlier
-            record.result = replace(record.result, state=State.RUNNING, message=None, chance=None)
+            record.result = replace(
+                record.result, state=State.RUNNING, message=None, chance=None, diagnosis=None
+            )
             if record.trial.experiment == trial.experiment:
                 record.trial = trial
         else:
@@ -108,6 +110,7 @@ class MemoryTracker:
                     metrics=dict(event.metrics),
                     seconds=event.seconds,
                     guessing_since=event.guessing_since,
+                    diagnosis=event.diagnosis,
                 )
             case Failed():
                 record.result = replace(

@@ -201,8 +201,9 @@ def compare(
         was never started in this version, PRUNED for a run that a search stopped), `loss` (training
         loss of the last epoch), `final_train_accuracy`, `val_accuracy` with validation,
         `test_accuracy`, `is_baseline` and `difference` with a baseline, `epochs`, and `seconds` of
-        training; `guessing_since` if a run learned nothing, and `older_version` if an older
-        training version has finished a NEW run.
+        training; `diagnosis`, `diagnosis_since` and `diagnosis_gap` if there is any,
+        `guessing_since` if a run collapsed, and `older_version` if an older training version has
+        finished a NEW run.
 
     Raises:
         SpecError: a spec has problems.

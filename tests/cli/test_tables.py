@@ -9,7 +9,7 @@ import pytest
 from signs_sweep.analysis.table import build_table
 from signs_sweep.cli.tables import View, comparison_text, outcome_text
 from signs_sweep.commands.options import Format
-from signs_sweep.domain import Parameters, Result, Row, State
+from signs_sweep.domain import Condition, Diagnosis, Parameters, Result, Row, State
 
 
 def row(l2: float, seed: int, test: float | None, **more) -> Row:
@@ -39,20 +39,20 @@ def compared(form: Format, width: int | None = None, **more) -> str:
     return comparison_text(ROWS, {}, View(form, **more), width)
 
 
-def test_the_end_of_a_sweep_has_seeds_baseline_times_and_remarks() -> None:
+def test_the_end_of_a_sweep_has_seeds_baseline_times_and_diagnoses() -> None:
     runs, means = outcome_text(outcome(*ROWS, cached=("run-0.0-0",)), None).split("\n\n")
-    remark = "learned nothing since epoch 3"
+    diagnosis = "collapsed since epoch 3"
     assert runs.splitlines() == [
-        "    l2  seeds    loss   train    test  vs baseline  epochs  time    remark",
+        "    l2  seeds    loss   train    test  vs baseline  epochs  time    diagnosis",
         "     0   0, 0  0.5000  0.7500  0.5000  baseline          9  cached",
-        f"     0   1, 0  0.5000  0.7500  0.2500  baseline          9  1:05    {remark}",
+        f"     0   1, 0  0.5000  0.7500  0.2500  baseline          9  1:05    {diagnosis}",
         "  0.01   0, 0  0.5000  0.7500  0.7500  +0.2500           9  1:05",
         "  0.01   1, 0                                            9  failed",
     ]
     title, header, *lines = means.splitlines()
     assert title == "over seeds"
-    titles = "l2 seeds test \u00b1 worst best failed loss train vs baseline interval won verdict"
-    assert " ".join(header.split()) == titles
+    titles = "l2 seeds test \u00b1 worst best failed diagnosis loss train"
+    assert " ".join(header.split()) == f"{titles} vs baseline interval won verdict"
     assert [line.split()[:2] for line in lines] == [["0", "2"], ["0.01", "1"]]
     assert lines[1].endswith("+0.2500                1 of 1  undecided")
 
@@ -71,6 +71,20 @@ def test_results_are_kept_on_a_narrow_terminal(width: int) -> None:
         assert number in text
 
 
+def test_means_failures_and_diagnoses_of_settings_fit_into_80_columns() -> None:
+    conditions = [Condition.OVERFITS, Condition.OSCILLATES, *[Condition.IMPROVING] * 12]
+    rows = [
+        row(l2, seed, 0.5, diagnosis=Diagnosis(condition))
+        for l2 in (0.0, 0.01)
+        for seed, condition in enumerate(conditions)
+    ]
+    text = comparison_text(rows, {}, View(Format.TABLE, by="setting"), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "seeds    test  failed  diagnosis" in text
+    assert "14  0.5000       0  1 overfits, 1 oscillates" in text
+    assert "equivalent" in text
+
+
 def test_formats_for_programs_keep_all_digits_and_columns() -> None:
     rows = json.loads(compared(Format.JSON))
     assert [row["run_id"] for row in rows] == [row.run_id for row in ROWS]
@@ -82,15 +96,26 @@ def test_formats_for_programs_keep_all_digits_and_columns() -> None:
 
 def test_markdown_has_both_tables_or_only_the_means() -> None:
     runs, means = compared(Format.MD).split("\nOver seeds:\n\n")
-    assert runs.splitlines()[:2] == [
-        "| run | l2 | seeds | state | loss | train | test | vs baseline | epochs | time | remark |",
-        "| --- " * 11 + "|",
-    ]
+    first, second = runs.splitlines()[:2]
+    assert first.startswith("| run | l2 | seeds | state | loss | train | test | vs baseline |")
+    assert first.endswith("| epochs | time | diagnosis |")
+    assert second == "| --- " * 11 + "|"
     assert compared(Format.MD, by="setting") == means
 
 
 NAMES = (
-    *("setting", "l2", "seeds", "metric", "mean", "deviation", "worst", "best", "failed"),
+    *(
+        "setting",
+        "l2",
+        "seeds",
+        "metric",
+        "mean",
+        "deviation",
+        "worst",
+        "best",
+        "failed",
+        "diagnosis",
+    ),
     *("loss", "final_train_accuracy", "test_accuracy", "is_baseline", "baseline", "pairs"),
     *("difference", "difference_low", "difference_high", "won", "verdict", "usually"),
     *("on_average", "decided_after", "more_seeds", "evidence", "threshold", "failing"),
@@ -105,6 +130,7 @@ def test_the_names_in_json_are_stable() -> None:
     assert of_baseline["verdict"] is None
     assert (other["verdict"], other["won"], other["difference"]) == ("undecided", 1, 0.25)
     assert of_baseline["failed"] == 1
+    assert of_baseline["diagnosis"] == "1 collapsed"
 
 
 def right(row: Row, metric: str) -> np.ndarray:

@@ -13,7 +13,9 @@ import pytest
 from events import FINAL, failed, finished, progress, started, stopped
 from fakes import MemoryTracker
 from signs_sweep.domain import (
+    Condition,
     Dense,
+    Diagnosis,
     Failed,
     Parameters,
     Run,
@@ -47,7 +49,11 @@ FINDINGS = Findings(
     metrics={"best_value": 0.75},
 )
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
-FINISHED = replace(finished(RUN), guessing_since=2)
+FINISHED = replace(
+    finished(RUN),
+    guessing_since=2,
+    diagnosis=Diagnosis(Condition.COLLAPSED, since=2, gap=1 / 3),
+)
 DIVERGED = replace(failed(RUN, "it diverged"), chance=1 / 3)
 
 
@@ -187,6 +193,7 @@ def test_a_finished_run_is_found_with_its_numbers(make_tracker, make_index) -> N
     assert result.seconds == 8.5
     assert result.metrics == {"loss": 0.25, "accuracy": 0.4, **FINAL}
     assert result.guessing_since == 2
+    assert result.diagnosis == FINISHED.diagnosis
     assert result.location
 
 

@@ -256,13 +256,13 @@ def test_a_best_trial_that_learned_nothing_is_reported(
     )
     alive = Result(run_of(experiment, 0.01, "25, 12"), State.FINISHED, {"val_accuracy": 0.85})
     text = " ".join(sentences(make_outcome(experiment, study, results=[dead, alive])))
-    assert "1 of 8 runs learned nothing" in text
+    assert "1 of 8 runs collapsed" in text
     assert "The best trial has 1 of them: do not rely on it" in text
     other = Result(
         run_of(experiment, 0.01, "25, 12"), State.FINISHED, {"val_accuracy": 0.85}, guessing_since=4
     )
     text = " ".join(sentences(make_outcome(experiment, study, results=[other])))
-    assert "learned nothing" in text
+    assert "collapsed" in text
     assert "rely" not in text
 
 

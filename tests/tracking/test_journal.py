@@ -12,7 +12,9 @@ from fakes import MemoryTracker
 from signs_sweep.domain import (
     Built,
     Checkpoint,
+    Condition,
     Dense,
+    Diagnosis,
     Event,
     Failed,
     Finished,
@@ -113,7 +115,9 @@ def test_everything_that_a_tracker_records_can_wait_in_a_journal(tmp_path: Path)
     samples = {
         Started: Started("r", 0, 1.0, {}),
         Progress: Progress("r", 1, {"loss": np.ones(1)}, np.ones(1, dtype=np.int64)),
-        Finished: Finished("r", 1.0, 1.0, {}, None, b"", 3),
+        Finished: Finished(
+            *("r", 1.0, 1.0, {}, None, b"", 3), diagnosis=Diagnosis(Condition.COLLAPSED, 3, 0.1)
+        ),
         Failed: Failed("r", 1.0, "why"),
         Retried: Retried("r", 1.0, "it died", 4),
         Waiting: Waiting("r"),

@@ -13,7 +13,9 @@ import pytest
 from events import finished
 from signs_sweep.domain import (
     TRAINING_VERSION,
+    Condition,
     Dense,
+    Diagnosis,
     Failed,
     Finished,
     Parameters,
@@ -32,8 +34,9 @@ from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect
 from signs_sweep.tracking.mlflow.file import artifact_folders, read_curves, read_records
-from signs_sweep.tracking.mlflow.found import ask_for_curves, ask_for_records
+from signs_sweep.tracking.mlflow.found import Record, ask_for_curves, ask_for_records
 from signs_sweep.tracking.mlflow.predictions import PREDICTIONS
+from signs_sweep.tracking.mlflow.recorder import tags_of
 from trials import make_trial
 
 pytestmark = pytest.mark.slow
@@ -107,7 +110,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     final = {"final_train_accuracy": 0.9, "test_accuracy": 0.8}
     confusion = np.array([[3, 1], [2, 4]])
     end = Finished(RUN.run_id, 1_700_000_040.0, 8.5, final, confusion, model, 1)
-    tracker.record(replace(end, predictions=PREDICTED))
+    diagnosis = Diagnosis(Condition.COLLAPSED, since=1, gap=0.25)
+    tracker.record(replace(end, predictions=PREDICTED, diagnosis=diagnosis))
     tracker.record(Failed(BROKEN.run_id, 1_700_000_041.0, "it diverged", "Traceback: here"))
     tracker.close(State.FAILED, {"toy": "a,b\n1,2\n"})
     return uri, folder
@@ -158,8 +162,46 @@ def test_a_run_that_only_guesses_has_a_note_and_its_first_guessing_epoch(store) 
     _, run = record(store[0], RUN)
     note = run.data.tags["mlflow.note.content"]
     assert "that of guessing since epoch 1, " in note
-    assert "Try a smaller learning_rate" in note, "it says what to do"
     assert MlflowIndex(store[0]).find()[RUN.run_id].guessing_since == 1
+
+
+def test_the_diagnosis_is_in_tags_by_which_runs_can_be_found(store) -> None:
+    client, run = record(store[0], RUN)
+    found = client.search_runs(
+        [run.info.experiment_id], "tags.`signs_sweep.diagnosis` = 'collapsed'"
+    )
+    assert [each.info.run_id for each in found] == [run.info.run_id]
+    assert run.data.tags["signs_sweep.diagnosis_since"] == "1"
+    assert run.data.tags["signs_sweep.diagnosis_gap"] == "0.25"
+
+
+@pytest.mark.parametrize(
+    "condition", [each for each in Condition if each is not Condition.DIVERGED]
+)
+def test_every_diagnosis_of_a_finished_run_has_a_note_and_is_read_as_it_was(
+    condition: Condition,
+) -> None:
+    diagnosis = Diagnosis(condition, since=210, gap=0.15)
+    values = tags_of(diagnosis)
+    assert condition.of(1).removeprefix("still ") in values["mlflow.note.content"]
+    marks = {"signs_sweep.run_id": "r"}
+    assert Record("x", "FINISHED", {}, marks | values, {}).result.diagnosis == diagnosis
+    assert Record("x", "FINISHED", {}, marks, {}).result.diagnosis is None
+
+
+@pytest.mark.parametrize(
+    ("status", "tag", "diagnosis"),
+    [
+        ("FINISHED", {"signs_sweep.guessing_since": "3"}, Diagnosis(Condition.COLLAPSED, 3)),
+        ("FAILED", {"signs_sweep.diverged": "0.25"}, Diagnosis(Condition.DIVERGED)),
+    ],
+    ids=["collapsed", "diverged"],
+)
+def test_failures_to_learn_in_records_of_earlier_versions_have_a_diagnosis(
+    status: str, tag: dict[str, str], diagnosis: Diagnosis
+) -> None:
+    marks = {"signs_sweep.run_id": "r"} | tag
+    assert Record("x", status, {}, marks, {}).result.diagnosis == diagnosis
 
 
 def test_runs_of_an_experiment_come_with_their_network_and_baseline(store) -> None:

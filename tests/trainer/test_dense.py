@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from signs_sweep.trainer.dense import DenseNetwork, glorot_uniform, tile_widths
+from signs_sweep.trainer.loop import LabelledImages, evaluate
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,21 @@ def test_without_l2_there_is_no_penalty_on_weights_whose_squares_are_too_large()
     network.set_weights([np.full_like(part, 1e30) for part in network.weights()])
     assert float(network.penalty(0.0)) == 0
     assert np.isinf(float(network.penalty(0.01)))
+
+
+@pytest.mark.slow
+def test_a_unit_is_dead_if_it_is_zero_for_every_image_not_only_for_some() -> None:
+    """The images are more than an evaluation processes in a step; one of them is black."""
+    network = DenseNetwork((2, 2, 1), (4, 2), 3)
+    weights = [np.ones_like(part) for part in network.weights()]
+    weights[1] = np.array([-0.5, -100, -100, -100], np.float32)
+    network.set_weights(weights)
+    images = np.full((300, 2, 2, 1), 255, np.uint8)
+    images[0] = 0
+    dark = LabelledImages(images[:1], np.zeros(1, np.int64))
+    both = LabelledImages(images, np.zeros(300, np.int64))
+    assert evaluate(network, dark).dead_units == [1, 0]
+    assert evaluate(network, both).dead_units == [0.75, 0]
 
 
 @pytest.mark.slow

@@ -193,7 +193,7 @@ def test_evaluation_is_that_of_keras_without_penalty(trained: DenseNetwork) -> N
     images = shown.images / np.float32(255)
     their_loss, their_accuracy = model.evaluate(images, shown.labels, verbose=0)
 
-    loss, predicted, probabilities = evaluate(trained, shown)
+    loss, predicted, probabilities, _ = evaluate(trained, shown)
 
     assert loss == pytest.approx(their_loss, rel=LOSS_TOLERANCE)
     assert np.mean(predicted == shown.labels) == pytest.approx(their_accuracy, abs=1e-6)

@@ -15,7 +15,18 @@ import numpy as np
 import pytest
 
 from signs_sweep.data import DataSource, stratified_split
-from signs_sweep.domain import SCORES, Checkpoint, Dense, Event, Finished, Parameters, Progress, Run
+from signs_sweep.domain import (
+    SCORES,
+    Checkpoint,
+    Condition,
+    Dense,
+    Diagnosis,
+    Event,
+    Finished,
+    Parameters,
+    Progress,
+    Run,
+)
 from signs_sweep.errors import DataError, DivergedError
 from signs_sweep.statistics.scores import scores
 from signs_sweep.trainer.dense import DenseNetwork
@@ -106,6 +117,8 @@ class TestEvents:
             "test_loss",
             "test_accuracy",
             *(f"test_{name}" for name in SCORES),
+            "dead_units_1",
+            "dead_units_2",
         }
         assert finished.confusion.shape == (3, 3)
         assert finished.confusion.sum(axis=1).tolist() == [10, 10, 10]
@@ -113,6 +126,8 @@ class TestEvents:
         assert finished.metrics["test_accuracy"] == pytest.approx(correct)
         assert finished.seconds > 0
         assert finished.guessing_since is None
+        assert finished.diagnosis is None, "8 epochs are too few"
+        assert max(finished.metrics["dead_units_1"], finished.metrics["dead_units_2"]) < 1
 
     def test_the_end_has_the_epoch_since_which_a_dead_network_has_only_guessed(
         self, source: DataSource, trainer: Trainer
@@ -121,6 +136,8 @@ class TestEvents:
         finished = list(trainer.train(run_on(source, learning_rate=10, l2=0, epochs=100)))[-1]
         assert finished.guessing_since is not None
         assert finished.guessing_since <= 85
+        assert finished.diagnosis == Diagnosis(Condition.COLLAPSED, finished.guessing_since, 0)
+        assert max(finished.metrics["dead_units_1"], finished.metrics["dead_units_2"]) == 1
         assert np.count_nonzero(finished.confusion.sum(axis=0)) == 1
 
     def test_a_validation_share_adds_its_metrics_and_is_not_trained_on(

@@ -232,7 +232,7 @@ def test_a_run_that_diverged_is_trained_again_only_by_force(project) -> None:
     again = run(records=2, marked=1)
     assert "2 runs, 1 cached, 1 diverged before" in again.stderr
     assert message.findall(again.stderr) == message.findall(first.stderr) != []
-    assert [line.split()[-1] for line in again.stdout.splitlines()[1:3]] == ["cached", "failed"]
+    assert [line.split()[-1] for line in again.stdout.splitlines()[1:3]] == ["cached", "diverged"]
     run("--force", records=4, marked=2)
     with closing(sqlite3.connect(project.folder / "mlruns" / "mlflow.db")) as database:
         database.execute("DELETE FROM tags WHERE key = 'signs_sweep.diverged'")

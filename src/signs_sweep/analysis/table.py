@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from signs_sweep.analysis.comparison import BY_SETTING, Comparison, Rules, compare_settings
+from signs_sweep.analysis.conditions import conditions, conditions_text
 from signs_sweep.analysis.judging import Images
 from signs_sweep.analysis.settings import (
     BaselineValues,
@@ -45,6 +46,9 @@ _LIKE_THE_METRIC = (
 )
 _MORE_IS_BETTER = ("won", "evidence", "usually", "on_average")
 
+OF_DIAGNOSES = ("diagnosis", "diagnosis_since", "diagnosis_gap")
+"""Columns of the diagnosis of a run."""
+
 
 def build_table(
     rows: Sequence[Row],
@@ -67,9 +71,11 @@ def build_table(
         `epochs` is the number trained, or requested if there is no result. With a baseline,
         `is_baseline` marks it and `difference` is by how much a run exceeds the baseline's run with
         the same seeds, in the metric of the rule.
-        `guessing_since` is present if a run learned nothing: the first epoch since which its loss
-        has not been below that of guessing. `version` is present if the runs have several training
-        versions, and `older_version` if a run that is new in this version is finished in an older.
+        `diagnosis` is the condition of a run, such as `overfits`, with `diagnosis_since` and
+        `diagnosis_gap`. `guessing_since` is present if a run collapsed: the first epoch since which
+        its loss has not been below that of guessing. `version` is present if the runs have several
+        training versions, and `older_version` if a run that is new in this version is finished in
+        an older.
 
     Raises:
         UsageError: `sort` or one of `metrics` is unknown for every run.
@@ -79,8 +85,8 @@ def build_table(
     varying = [name for name in varying_values(rows) if name != "epochs"]
     shown = _shown_metrics(rows, metrics)
     columns = ["experiment", "label", *varying, *SEED_NAMES, "state", *shown]
-    columns += ["is_baseline", "difference", "epochs", "seconds", "guessing_since"]
-    columns.append("older_version")
+    columns += ["is_baseline", "difference", "epochs", "seconds"]
+    columns += [*OF_DIAGNOSES, "guessing_since", "older_version"]
     metric = chosen_metric(rows)
     of_experiments = {name: rule.metric for name, rule in (rules or {}).items()}
     scores = {row.run_id: row.score(of_experiments.get(row.experiment) or metric) for row in rows}
@@ -118,8 +124,9 @@ def build_settings(
     Returns:
         A DataFrame indexed by `setting`, numbered from 1. `seeds` is the number of runs that count:
         finished ones, and diverged ones as chance. `metric` is compared; `mean`, `deviation`
-        (standard deviation), `worst` and `best` are over its values, and `failed` is the number of
-        runs that failed to learn. Further metrics are means. With a baseline: `is_baseline` and
+        (standard deviation), `worst` and `best` are over its values, `failed` is the number of
+        runs that failed to learn, and `diagnosis` counts the conditions of its runs as text.
+        Further metrics are means. With a baseline: `is_baseline` and
         `baseline`, and of the verdict `pairs`, `difference`, `difference_low`, `difference_high`,
         `won`, `verdict`, `usually`, `on_average`, `decided_after`, `more_seeds`, `evidence`,
         `threshold`, `failing`, `baseline_failed`; see `signs_sweep.analysis.verdict.Verdict`.
@@ -192,6 +199,7 @@ def _of_setting(setting: Replicates, metric: str) -> dict[str, Any]:
         "worst": ends[0] if ends else None,
         "best": ends[-1] if ends else None,
         "failed": sum(setting.failing.values()),
+        "diagnosis": conditions_text(setting.rows),
     }
 
 
@@ -264,6 +272,7 @@ def _needless(rows: Sequence[Row]) -> list[str]:
         "is_baseline": has_baseline,
         "difference": has_baseline,
         "guessing_since": has_guessing,
+        **dict.fromkeys(OF_DIAGNOSES, bool(conditions(rows))),
         "older_version": any(row.older for row in rows),
     }
     return [name for name, needed in is_needed.items() if not needed]
@@ -296,6 +305,7 @@ def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":
 def _record(row: Row, columns: Iterable[str], scores: dict[str, float | None]) -> list[Any]:
     """Return the values of a run, column by column."""
     result = row.result
+    diagnosis = result.diagnosis if result else None
     values: dict[str, Any] = dict(result.metrics) if result else {}
     values |= row.params
     score, baseline = scores[row.run_id], scores.get(row.baseline or "")
@@ -307,6 +317,9 @@ def _record(row: Row, columns: Iterable[str], scores: dict[str, float | None]) -
         "seconds": result.seconds if result else None,
         "is_baseline": row.baseline == row.run_id,
         "difference": None if score is None or baseline is None else score - baseline,
+        "diagnosis": diagnosis.condition.value if diagnosis else None,
+        "diagnosis_since": diagnosis.since if diagnosis else None,
+        "diagnosis_gap": diagnosis.gap if diagnosis else None,
         "guessing_since": result.guessing_since if result else None,
         "older_version": row.older,
     }

@@ -226,8 +226,8 @@ def text_of(event: Started | Finished | Failed | Retried | Waiting | Stopped) ->
                 for shown, name in (("train", "final_train_accuracy"), ("test", "test_accuracy"))
                 if name in event.metrics
             ]
-            if event.guessing_since is not None:
-                parts.append(f"learned nothing since epoch {event.guessing_since:,}")
+            if event.diagnosis is not None:
+                parts.append(event.diagnosis.text)
             return "  ".join(parts)
         case Failed():
             return f"failed: {event.message}"

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from signs_sweep.analysis.conditions import describe_conditions
 from signs_sweep.cli.headlines import EpochCount
 from signs_sweep.cli.notes import (
     disk_lines,
@@ -92,28 +93,13 @@ def _runs(part: Part) -> str:
 def _results(outcome: Outcome, store: Store) -> str:
     """Return the tables and the answers."""
     width = width_of(sys.stdout)
-    sentences = _guessing(outcome)
+    sentences = describe_conditions(outcome.rows)
     has_names = len(outcome.answers) > 1
     for name, answer in outcome.answers.items():
         sentences.append(f"{name}: {answer}" if has_names else answer)
     sentences += test_set_lines(outcome.verdicts, outcome.rows, store)
     text = "".join(f"{fill(sentence, width)}\n" for sentence in sentences)
     return outcome_text(outcome, width) + ("\n" + text if text else "")
-
-
-def _guessing(outcome: Outcome) -> list[str]:
-    """Return a sentence on runs that learned nothing, if there are any."""
-    runs = outcome.plan.runs
-    guessing = [outcome.results[name].guessing_since for name in runs if name in outcome.results]
-    amount = len(guessing) - guessing.count(None)
-    if not amount:
-        return []
-    sentence = (
-        f"{amount} of {count(len(runs), 'run')} learned nothing: the network gives every image the "
-        "same class, which happens when all of its hidden units are dead. Try a smaller "
-        "learning_rate, or different seeds."
-    )
-    return [sentence]
 
 
 def _show_end(outcome: Outcome, specs: Sequence[Path], shared: SharedOptions) -> None:

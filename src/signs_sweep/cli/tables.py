@@ -10,6 +10,7 @@ from signs_sweep.analysis.judging import Images
 from signs_sweep.analysis.settings import BaselineValues
 from signs_sweep.analysis.table import (
     FOR_ONE_LOOK,
+    OF_DIAGNOSES,
     OF_VERDICTS,
     build_settings,
     build_table,
@@ -18,7 +19,16 @@ from signs_sweep.analysis.verdict import verdict_text
 from signs_sweep.cli.text import columns, duration, fill, measure, numbers
 from signs_sweep.commands.options import Format
 from signs_sweep.commands.outcome import Outcome
-from signs_sweep.domain import METRICS, SEED_NAMES, Judgement, Row, Seeds, State
+from signs_sweep.domain import (
+    METRICS,
+    SEED_NAMES,
+    Condition,
+    Diagnosis,
+    Judgement,
+    Row,
+    Seeds,
+    State,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +44,7 @@ _NOT_SHOWN = ("is_baseline", *OF_VERDICTS, *FOR_ONE_LOOK)
 
 _DROPPABLE = (
     *("time", "epochs", "loss", "run", "train"),
-    *("best", "worst", "\u00b1", "won", "interval", "more seeds", "failed", "state", "remark"),
+    *("best", "worst", "won", "more seeds", "interval", "\u00b1", "state", "remark"),
 )
 """Columns that are left out on a narrow terminal, the least important first."""
 
@@ -48,11 +58,6 @@ _ONE_LOOK = (
     "new images of the kind, and its variance is due to the seeds, to the images, and to single "
     "networks on single images. None of them holds for new splits."
 )
-
-_REMARKS = {
-    "guessing_since": "learned nothing since epoch {:,}",
-    "older_version": "finished by version {}",
-}
 
 
 def outcome_text(outcome: Outcome, width: int | None) -> str:
@@ -177,18 +182,19 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
         texts["run"] = [*map(str, table.index)]
     for name, values in known.items():
         match name:
-            case "is_baseline":
+            case "is_baseline" | "guessing_since" | "diagnosis_since" | "diagnosis_gap":
                 continue
             case _ if name in SEED_NAMES:
                 seeds = zip(*(known[seed] for seed in SEED_NAMES), strict=True)
                 texts["seeds"] = [str(Seeds(*pair)) for pair in seeds]
             case "difference":
                 texts[name] = _differences(values, known["is_baseline"])
-            case "guessing_since" | "older_version":
-                text = _REMARKS[name]
-                remarks = ["" if value is None else text.format(int(value)) for value in values]
-                earlier = texts.get("remark", remarks)
-                texts["remark"] = [a or b for a, b in zip(earlier, remarks, strict=True)]
+            case "diagnosis":
+                texts[name] = _diagnoses(known)
+            case "older_version":
+                texts["remark"] = [
+                    "" if value is None else f"finished by version {value:.0f}" for value in values
+                ]
             case _ if name in METRICS:
                 texts[name] = [measure(value) for value in values]
             case "seconds":
@@ -199,6 +205,14 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
             case _:
                 texts[name] = numbers(values)
     return {_HEADINGS.get(name, name): cells for name, cells in texts.items()}
+
+
+def _diagnoses(known: "_Known") -> list[str]:
+    rows = zip(*(known[name] for name in OF_DIAGNOSES), strict=True)
+    return [
+        "" if condition is None else Diagnosis(Condition(condition), since and int(since), gap).text
+        for condition, since, gap in rows
+    ]
 
 
 def _differences(values: Sequence[float | None], is_baseline: Sequence[bool]) -> list[str]:
@@ -283,6 +297,8 @@ _OF_SETTINGS: dict[str, tuple[str, _Cells]] = {
     "worst": ("worst", _measures),
     "best": ("best", _measures),
     "baseline": ("baseline", lambda known, name: numbers(known[name])),
+    "failed": ("failed", lambda known, name: numbers(known[name])),
+    "diagnosis": ("diagnosis", lambda known, name: known[name]),
     "difference": (
         "vs baseline",
         lambda known, name: _differences(known[name], known["is_baseline"]),

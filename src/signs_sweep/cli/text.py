@@ -1,6 +1,7 @@
 """Text and numbers for people: columns, sentences, durations. Pure."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -165,4 +166,6 @@ def count(amount: int, noun: str) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return not cell or cell.lstrip("-+").replace(",", "")[:1].isdigit()
+    """Return whether a cell is a number with at most a short unit, as in `3 of 4` or `8.2 s`."""
+    is_text = re.search("[a-z]{3}", cell) is not None
+    return not cell or (cell.lstrip("-+").replace(",", "")[:1].isdigit() and not is_text)

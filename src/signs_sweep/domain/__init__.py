@@ -4,6 +4,7 @@ Everything above imports from here, nothing here imports from above.
 """
 
 from signs_sweep.domain.curves import CURVE_METRICS, Curve, Curves
+from signs_sweep.domain.diagnosis import Condition, Diagnosis
 from signs_sweep.domain.event import (
     Checkpoint,
     Event,
@@ -52,9 +53,11 @@ __all__ = [
     "Built",
     "Checkpoint",
     "ComparedMetric",
+    "Condition",
     "Curve",
     "Curves",
     "Dense",
+    "Diagnosis",
     "Event",
     "Failed",
     "Finished",

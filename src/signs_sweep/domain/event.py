@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from signs_sweep.domain.diagnosis import Diagnosis
 from signs_sweep.domain.masking import mask
 from signs_sweep.domain.predictions import Predictions
 from signs_sweep.domain.trial import Trial, TrialEnd
@@ -86,14 +87,17 @@ class Finished:
     Attributes:
         seconds: time the worker spent on the run, compilation included.
         metrics: in inference mode and without penalty: `final_train_loss`,
-            `final_train_accuracy`, and if the run was tested `test_loss`, `test_accuracy`; and
-            the metrics of its predictions (`val_macro_f1`, ..., see `SCORES` in `domain.metrics`).
+            `final_train_accuracy`, and if the run was tested `test_loss`, `test_accuracy`; the
+            metrics of its predictions (`val_macro_f1`, ..., see `SCORES` in `domain.metrics`); for
+            a dense network `dead_units_1`, ...: the share of each hidden layer's units that are
+            zero for every training image.
         confusion: counts on the test set, int64 of shape (classes, classes): rows are true
             classes, columns predicted ones; None if the run was not tested.
         model: the trained network as the bytes of a `.keras` file of ordinary Keras layers, for
             float32 images scaled to [0, 1] of shape (n, height, width, channels).
         guessing_since: if the network gives every image the same class, the first epoch since which
             its loss has not been below that of guessing; None for a network that has learned.
+        diagnosis: what became of the run; None if it is too short for a diagnosis.
         pictures: by file name, PNG images of the run; None if the tracker is to draw them.
         predictions: for the images that the network was not trained on: `validation` if samples
             were held out, `test` if the run was tested.
@@ -106,6 +110,7 @@ class Finished:
     confusion: "NDArray[np.int64] | None"
     model: bytes
     guessing_since: int | None = None
+    diagnosis: Diagnosis | None = None
     pictures: Mapping[str, bytes] | None = None
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from signs_sweep.domain.diagnosis import Condition, Diagnosis
 from signs_sweep.domain.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Result:
         chance: the accuracy of guessing, 1 / number of classes, if its loss diverged; else None.
         predictions: by set, `validation` and `test`, if this process received them; None for a run
             that was found in the store.
+        diagnosis: what became of it; None if it is not known. If it is not given, it follows from
+            `chance` for a run that diverged, and from `guessing_since` for one that collapsed.
     """
 
     run_id: str
@@ -68,6 +71,18 @@ class Result:
     guessing_since: int | None = None
     chance: float | None = None
     predictions: Mapping[str, Predictions] | None = None
+    diagnosis: Diagnosis | None = None
+
+    def __post_init__(self) -> None:
+        if self.diagnosis is None:
+            object.__setattr__(self, "diagnosis", self._without_curves())
+
+    def _without_curves(self) -> Diagnosis | None:
+        if self.has_diverged:
+            return Diagnosis(Condition.DIVERGED)
+        if self.guessing_since is not None:
+            return Diagnosis(Condition.COLLAPSED, self.guessing_since)
+        return None
 
     @property
     def is_tested(self) -> bool:

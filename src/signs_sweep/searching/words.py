@@ -85,20 +85,20 @@ def sentences(outcome: SearchOutcome) -> list[str]:
     tie = f" Trials {', '.join(equal)} share this value." if len(equal) > 1 else ""
     lines.append(f"Best: {name}, {metric} {best.value:.4f}.{tie}")
     lines += _confirmed(outcome, ended)
-    lines += _guessing(outcome)
+    lines += _collapsed(outcome)
     if len(outcome.search.space) > 1:
         lines.append(describe_importances(outcome.importances, counts[TrialState.COMPLETE]))
     return lines
 
 
-def _guessing(outcome: SearchOutcome) -> list[str]:
-    """Report the runs that learned nothing, and whether the best trial has some of them."""
+def _collapsed(outcome: SearchOutcome) -> list[str]:
+    """Report the runs that collapsed, and whether the best trial has some of them."""
     results = outcome.results.values()
     guessing = {result.run_id for result in results if result.guessing_since is not None}
     if not guessing:
         return []
     text = (
-        f"{len(guessing)} of {len(results)} runs learned nothing: the network assigns every image "
+        f"{len(guessing)} of {len(results)} runs collapsed: the network assigns every image "
         "the same class, as happens when all of its hidden units are dead."
     )
     confirmed = outcome.confirmation

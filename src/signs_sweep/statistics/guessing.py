@@ -6,7 +6,7 @@ classes: the logarithm of their number if they are equally frequent) plus the pe
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,16 @@ _GUESSES = 1.5
 class DeadWatch:
     """Watches the epochs of a run, in order, for a dead network.
 
-    It only uses curves: in a dead network, the accuracy on the held-out samples is that of guessing
-    and does not change, and the loss is the same on both sets and not below that of guessing.
+    It applies the rule of `guessing_since` while a run trains: neither loss has been below that of
+    guessing for 15 epochs. Instead of predictions, which are not known before the end, it requires
+    that the accuracy on the held-out samples is that of guessing and does not change, and that the
+    loss is the same on both sets.
     """
 
     def __init__(self, classes: int) -> None:
         """Watch a run on data with this number of classes, from its first epoch."""
         self._classes = classes
+        self._least_loss = _least_loss([1 / classes] * classes)
         self._accuracy: float | None = None
         self._alike = 0
 
@@ -44,14 +47,19 @@ class DeadWatch:
         Both losses include the penalty; the accuracy is that on the held-out samples.
         """
         is_guess = (
-            abs(loss - held_out) < _SAME * loss
-            and held_out > math.log(self._classes) - _CLOSE
+            min(loss, held_out) >= self._least_loss
+            and abs(loss - held_out) < _SAME * loss
             and accuracy < _GUESSES / self._classes
         )
         is_same = accuracy == self._accuracy
         self._alike = self._alike + 1 if is_guess and is_same else int(is_guess)
         self._accuracy = accuracy
         return self._alike >= _PATIENCE
+
+
+def _least_loss(shares: Sequence[float]) -> float:
+    """Return the loss below which a network does not guess, given the shares of the classes."""
+    return -sum(share * math.log(share) for share in shares if share) - _CLOSE
 
 
 def guessing_since(
@@ -73,7 +81,7 @@ def guessing_since(
         loss: on the training set, in inference mode and without penalty.
     """
     shares = np.bincount(labels) / len(labels)
-    limit = -sum(share * math.log(share) for share in shares.tolist() if share) - _CLOSE
+    limit = _least_loss(shares.tolist())
     if loss < limit or (predicted != predicted[0]).any():
         return None
     learned = np.zeros(len(history["loss"]), dtype=bool)

@@ -93,6 +93,7 @@ class Underway:
                     seconds=event.seconds,
                     guessing_since=event.guessing_since,
                     predictions=event.predictions,
+                    diagnosis=event.diagnosis,
                 )
             case Failed():
                 return replace(

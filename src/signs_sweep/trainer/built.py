@@ -125,6 +125,10 @@ class BuiltNetwork:
         """Return the outputs as an array: they are probabilities."""
         return np.asarray(outputs, np.float32)
 
+    def respond(self, images: Any) -> tuple[Any, Sequence[NDArray[np.bool_]]]:
+        """Return the outputs of `predict` alone: the layers are the user's choice."""
+        return self.predict(images), ()
+
     def penalty(self, l2: Any) -> Any:
         """Return L2 on all kernels but the last, plus the losses that the layers add themselves."""
         import tensorflow as tf

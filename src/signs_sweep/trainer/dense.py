@@ -155,7 +155,15 @@ class DenseNetwork:
 
         return np.asarray(tf.nn.softmax(outputs), np.float32)
 
-    def _logits(self, images: Any, mask: Any = None, keep_prob: Any = None) -> Any:
+    def respond(self, images: Any) -> tuple[Any, Sequence[NDArray[np.bool_]]]:
+        """Return the logits in inference mode, and the active units; see `Network.respond`."""
+        layers: list[Any] = []
+        logits = self._logits(images, layers=layers)
+        return logits, [np.asarray(np.any(outputs, axis=0)) for outputs in layers]
+
+    def _logits(
+        self, images: Any, mask: Any = None, keep_prob: Any = None, layers: list[Any] | None = None
+    ) -> Any:
         """Return the outputs before the softmax, float32 of (n, classes).
 
         Args:
@@ -163,6 +171,7 @@ class DenseNetwork:
             mask: 1 for hidden outputs that are kept, else 0, float32 of (n, sum(hidden)); None in
                 inference mode. Kept outputs are divided by `keep_prob`, as in Keras's Dropout.
             keep_prob: share of outputs that are kept.
+            layers: receives the outputs of each hidden layer, float32 of (n, units).
         """
         import tensorflow as tf
 
@@ -176,6 +185,8 @@ class DenseNetwork:
         start = 0
         for number, units in enumerate(self.hidden):
             outputs = tf.nn.relu(outputs)
+            if layers is not None:
+                layers.append(outputs)
             if mask is not None:
                 outputs = outputs * mask[:, start : start + units] / keep_prob
             start += units

@@ -7,7 +7,7 @@ rate, L2, keep_prob and the seeds are its inputs.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -227,26 +227,37 @@ class EpochLoop:
         return [loss_sum / samples + self.network.penalty(l2), correct_sum / samples]
 
 
-def evaluate(
-    network: Network, data: LabelledImages
-) -> tuple[float, NDArray[np.int64], NDArray[np.float32]]:
-    """Evaluate a network in inference mode.
+class Evaluation(NamedTuple):
+    """A network on some images, in inference mode.
 
-    Returns:
-        The mean cross-entropy without penalty, the predicted classes, int64 of (n,), and the
-        probabilities, float32 of (n, classes).
+    Attributes:
+        loss: mean cross-entropy without penalty.
+        predicted: the predicted classes, int64 of (n,).
+        probabilities: float32 of (n, classes).
+        dead_units: for each hidden layer, the share of its units that are zero for every image.
     """
+
+    loss: float
+    predicted: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    dead_units: Sequence[float]
+
+
+def evaluate(network: Network, data: LabelledImages) -> Evaluation:
+    """Evaluate a network on at least one image, in inference mode."""
     import tensorflow as tf
 
-    losses, predicted, probabilities = [], [], []
+    losses, predicted, probabilities, active = [], [], [], []
     for first in range(0, len(data), _EVALUATED_AT_ONCE):
         chosen = slice(first, first + _EVALUATED_AT_ONCE)
-        outputs = network.predict(tf.constant(network.arrange(data.images[chosen])))
+        outputs, units = network.respond(tf.constant(network.arrange(data.images[chosen])))
         losses.append(np.asarray(network.cross_entropy(data.labels[chosen], outputs)))
         predicted.append(np.argmax(np.asarray(outputs), axis=1))
         probabilities.append(network.probabilities(outputs))
+        active.append(units)
+    dead = [float(np.mean(~np.any(of_layer, axis=0))) for of_layer in zip(*active, strict=True)]
     loss = float(np.concatenate(losses).mean(dtype=np.float64))
-    return loss, np.concatenate(predicted), np.concatenate(probabilities)
+    return Evaluation(loss, np.concatenate(predicted), np.concatenate(probabilities), dead)
 
 
 def _sums(batch: Callable[[Any, int], tuple[Any, Any]], rows: int, size: int) -> list[Any]:

@@ -64,6 +64,13 @@ class Network(Protocol):
     def probabilities(self, outputs: Any) -> NDArray[np.float32]:
         """Return outputs of `predict` as probabilities, float32 of (n, classes)."""
 
+    def respond(self, images: Any) -> tuple[Any, Sequence[NDArray[np.bool_]]]:
+        """Return the outputs of `predict`, and the active units of each hidden layer.
+
+        Active units are above zero for any of the images: a bool for each unit, (units,). There are
+        no layers in it if the network's layers are not known to have relu units.
+        """
+
     def penalty(self, l2: Any) -> Any:
         """Return the penalty added to the mean cross-entropy, with the L2 factor `l2`."""
 

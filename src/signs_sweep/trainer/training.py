@@ -23,6 +23,7 @@ from signs_sweep.domain import (
 from signs_sweep.errors import DataError, DivergedError, TrainingError
 from signs_sweep.figures.run import draw_run
 from signs_sweep.planning.building import ModelSource
+from signs_sweep.statistics.diagnosis import diagnose
 from signs_sweep.statistics.guessing import guessing_since
 from signs_sweep.statistics.scores import scores
 from signs_sweep.trainer import runtime
@@ -259,24 +260,25 @@ def _finish(
     Raises:
         DivergedError: the last steps made the weights infinite or NaN, after their epoch's loss.
     """
-    loss, predicted, _ = evaluate(network, training)
+    loss, predicted, _, dead_units = evaluate(network, training)
     if not np.isfinite(loss):
         raise DivergedError(course.run.parameters.epochs, loss, dataset.chance)
     since = guessing_since(course.curves.history(), training.labels, predicted, loss)
     metrics = {
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),
+        **{f"dead_units_{layer}": share for layer, share in enumerate(dead_units, start=1)},
     }
     predictions: dict[str, Predictions] = {}
     _, rows = stratified_split(dataset.train_labels, course.run.validation)
     if len(rows):
         held_out = LabelledImages(dataset.train_images[rows], dataset.train_labels[rows])
-        *_, probabilities = evaluate(network, held_out)
+        probabilities = evaluate(network, held_out).probabilities
         predictions["validation"] = Predictions(rows, held_out.labels, probabilities)
     confusion = None
     if is_tested:
         test = LabelledImages(dataset.test_images, dataset.test_labels)
-        test_loss, predicted, probabilities = evaluate(network, test)
+        test_loss, predicted, probabilities, _ = evaluate(network, test)
         predictions["test"] = Predictions(np.arange(len(test)), test.labels, probabilities)
         metrics["test_loss"] = test_loss
         metrics["test_accuracy"] = float((predicted == test.labels).mean())
@@ -290,6 +292,7 @@ def _finish(
         seconds=course.seconds,
         time=time.time(),
         guessing_since=since,
+        diagnosis=diagnose(course.curves.history(), metrics, since),
         predictions=predictions,
     )
 

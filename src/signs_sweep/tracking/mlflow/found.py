@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from signs_sweep.domain import PARAMETERS, Curve, Parameters, Result, Row, Seeds, State, VerdictRule
+from signs_sweep.domain import (
+    PARAMETERS,
+    Condition,
+    Curve,
+    Diagnosis,
+    Parameters,
+    Result,
+    Row,
+    Seeds,
+    State,
+    VerdictRule,
+)
 from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.project.databases import shown
 from signs_sweep.tracking.mlflow import tags
@@ -70,6 +81,19 @@ class Record:
             location=self.location,
             guessing_since=None if guessing_since is None else int(guessing_since),
             chance=None if chance is None else float(chance),
+            diagnosis=self._diagnosis,
+        )
+
+    @property
+    def _diagnosis(self) -> Diagnosis | None:
+        """The diagnosis of a run that has finished; None in records of earlier versions."""
+        if tags.DIAGNOSIS not in self.tags:
+            return None
+        since, gap = map(self.tags.get, (tags.DIAGNOSIS_SINCE, tags.DIAGNOSIS_GAP))
+        return Diagnosis(
+            Condition(self.tags[tags.DIAGNOSIS]),
+            since=None if since is None else int(since),
+            gap=None if gap is None else float(gap),
         )
 
     def row(self, experiment: str) -> Row:

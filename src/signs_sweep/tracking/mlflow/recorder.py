@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from signs_sweep.domain import (
     PARAMETER_NAMES,
     Checkpoint,
+    Condition,
     Curves,
+    Diagnosis,
     Event,
     Failed,
     Finished,
@@ -48,12 +50,26 @@ _REST = 10
 _AT_ONCE = 900
 """Metrics in a call; MLflow's limit is 1,000."""
 
-_GUESSES = (
-    "It learned nothing: its loss has not been below that of guessing since epoch {:,}, and every "
-    "image gets the same class, as from a network whose hidden units are all dead. Try a smaller "
-    "learning_rate or another init_seed."
-)
-"""Note on a run whose network has been guessing since an epoch."""
+_NOTES = {
+    Condition.COLLAPSED: (
+        "It collapsed: its loss has not been below that of guessing since epoch {since:,}, and "
+        "every image gets the same class, as from a network whose hidden units are all dead."
+    ),
+    Condition.OVERFITS: (
+        "It overfits: its accuracy on the training set is {gap:.1%} above that on images it was "
+        "not trained on."
+    ),
+    Condition.UNDERFITS: (
+        "It underfits: it does not fit the training set, and no longer improves."
+    ),
+    Condition.OSCILLATES: (
+        "It oscillates: its accuracy changes so much from epoch to epoch that the last epoch is "
+        "chance."
+    ),
+    Condition.IMPROVING: "It is still improving: with more epochs it may become better.",
+    Condition.LEARNED: "It learned: it fits the training set, and does not overfit.",
+}
+"""Notes on finished runs."""
 
 
 @dataclass(eq=False)
@@ -144,10 +160,9 @@ class RunRecorder:
         from mlflow.entities import Metric
 
         if event.guessing_since is not None:
-            self._waiting_tags |= {
-                tags.GUESSING_SINCE: str(event.guessing_since),
-                tags.NOTE: _GUESSES.format(event.guessing_since),
-            }
+            self._waiting_tags[tags.GUESSING_SINCE] = str(event.guessing_since)
+        if event.diagnosis is not None:
+            self._waiting_tags |= tags_of(event.diagnosis)
         moment = int(event.time * 1000)
         final = {**event.metrics, "seconds": event.seconds}
         self._waiting += [
@@ -196,6 +211,20 @@ class RunRecorder:
     def _draw(self, confusion: "NDArray[np.int64] | None") -> dict[str, bytes]:
         rate, classes = self.run.parameters.learning_rate, self.dataset.classes
         return draw_run(rate, self._curves.history(), confusion, classes)
+
+
+def tags_of(diagnosis: Diagnosis) -> dict[str, str]:
+    """Return the tags and the note of a finished run, from its diagnosis."""
+    since, gap = diagnosis.since, diagnosis.gap
+    note = _NOTES[diagnosis.condition].format(since=since, gap=gap)
+    if diagnosis.condition is Condition.OVERFITS and since is not None:
+        note += f" Its validation loss was lowest in epoch {since:,}."
+    values = {tags.DIAGNOSIS: diagnosis.condition.value, tags.NOTE: note}
+    if since is not None:
+        values[tags.DIAGNOSIS_SINCE] = str(since)
+    if gap is not None:
+        values[tags.DIAGNOSIS_GAP] = repr(gap)
+    return values
 
 
 def params_of(run: Run) -> dict[str, str]:
