@@ -33,7 +33,9 @@ def images_of(rows: Sequence[Row], store: Store) -> Images:
         name, result = _SETS.get(metric, ""), row.result
         if not name or result is None or not result.state.is_finished:
             return None
-        known = result.predictions or recorded().get(result.location or "", {})
+        if result.correct is not None:
+            return result.correct.get(name)
+        known = recorded().get(result.location or "", {})
         return known[name].is_correct if name in known else None
 
     return images

@@ -6,7 +6,6 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain.diagnosis import Condition, Diagnosis
-from signs_sweep.domain.predictions import Predictions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +53,9 @@ class Result:
         guessing_since: if a finished run gives every image the same class, the first epoch since
             which its loss has not been below that of guessing; None if it has learned.
         chance: the accuracy of guessing, 1 / number of classes, if its loss diverged; else None.
-        predictions: by set, `validation` and `test`, if this process received them; None for a run
-            that was found in the store.
+        correct: by set, `validation` and `test`, whether the run classifies each image correctly,
+            bool of shape (images,), if this process trained it; None for a run that was found in
+            the store.
         diagnosis: what became of it; None if it is not known. If it is not given, it follows from
             `chance` for a run that diverged, and from `guessing_since` for one that collapsed.
     """
@@ -70,7 +70,7 @@ class Result:
     location: str | None = None
     guessing_since: int | None = None
     chance: float | None = None
-    predictions: Mapping[str, Predictions] | None = None
+    correct: Mapping[str, "NDArray[np.bool_]"] | None = None
     diagnosis: Diagnosis | None = None
 
     def __post_init__(self) -> None:
