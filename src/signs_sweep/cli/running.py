@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from signs_sweep.analysis.conditions import describe_conditions
@@ -22,6 +23,7 @@ from signs_sweep.commands.options import SharedOptions
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.running import Running
 from signs_sweep.commands.store import Store
+from signs_sweep.errors import StoreError
 from signs_sweep.planning.plan import Part
 
 
@@ -97,7 +99,9 @@ def _results(outcome: Outcome, store: Store) -> str:
     has_names = len(outcome.answers) > 1
     for name, answer in outcome.answers.items():
         sentences.append(f"{name}: {answer}" if has_names else answer)
-    sentences += test_set_lines(outcome.verdicts, outcome.rows, store)
+    if outcome.unwritten is None:  # Otherwise the store does not answer.
+        with suppress(StoreError):
+            sentences += test_set_lines(outcome.verdicts, outcome.rows, store)
     text = "".join(f"{fill(sentence, width)}\n" for sentence in sentences)
     return outcome_text(outcome, width) + ("\n" + text if text else "")
 

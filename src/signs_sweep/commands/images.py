@@ -1,6 +1,7 @@
 """Which images runs classify correctly, from memory or from the store."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from signs_sweep.analysis.judging import Images
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Predictions, Row
+from signs_sweep.errors import StoreError
 
 _SETS = {"val_accuracy": "validation", "test_accuracy": "test"}
 """By metric, the set of images that it refers to."""
@@ -17,7 +19,8 @@ _SETS = {"val_accuracy": "validation", "test_accuracy": "test"}
 def images_of(rows: Sequence[Row], store: Store) -> Images:
     """Return a function that returns which images one of some runs classifies correctly.
 
-    The store is read when a run needs it that was not trained by this process, for all of them.
+    The store is read when a run needs it that was not trained by this process, for all of them; if
+    it does not answer, these runs are unknown.
 
     Args:
         rows: the runs.
@@ -26,8 +29,10 @@ def images_of(rows: Sequence[Row], store: Store) -> Images:
 
     @cache
     def recorded() -> Mapping[str, Mapping[str, Predictions]]:
-        locations = (row.result.location for row in rows if row.result)
-        return store.index.predictions([each for each in dict.fromkeys(locations) if each])
+        locations = dict.fromkeys(row.result.location for row in rows if row.result)
+        with suppress(StoreError):  # Verdicts do not depend on it.
+            return store.index.predictions([each for each in locations if each])
+        return {}
 
     def images(row: Row, metric: str) -> NDArray[np.bool_] | None:
         name, result = _SETS.get(metric, ""), row.result
