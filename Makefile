@@ -5,7 +5,7 @@ VENV ?= .venv
 SPEC ?= experiments/regularization.yaml
 BIN := $(VENV)/bin
 
-.PHONY: run test fast check format dist bench honesty torture clean
+.PHONY: run test fast check format dist bench honesty replication torture clean
 
 run: $(VENV)/installed  ## Train the main experiment, or SPEC=...
 	$(BIN)/signs-sweep run $(SPEC)
@@ -33,6 +33,9 @@ bench: $(VENV)/installed-dev  ## Compare speed and memory with other tools; see 
 
 honesty: $(VENV)/installed  ## Measure how often verdicts are false, with real training (ten minutes); see docs/honesty.md.
 	$(BIN)/python bench/honesty.py
+
+replication: $(VENV)/installed  ## Write docs/replication.md from the runs of experiments/replication.yaml in the store.
+	$(BIN)/python bench/replication.py
 
 torture: $(VENV)/installed-dev  ## Kill sweeps fifty times and compare with undisturbed sweeps (an hour).
 	SIGNS_SWEEP_KILLS=50 $(BIN)/pytest -s tests/usage/test_interrupted.py

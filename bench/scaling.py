@@ -68,12 +68,12 @@ def sizes() -> Iterator[tuple[str, Size]]:
 def epoch_loop(size: Size, data: LabelledImages) -> Callable[[int], object]:
     """Return a function that trains some epochs with the trainer of signs-sweep."""
     shape = (size.side, size.side, size.channels)
-    loop = EpochLoop(DenseNetwork(shape, size.hidden, CLASSES), data, None, size.batch)
+    loop = EpochLoop(DenseNetwork(shape, size.hidden, CLASSES), size.batch, size.samples)
     loop.start(Parameters(batch_size=size.batch, l2=0.01))
 
     def train(epochs: int) -> None:
         for done in range(0, epochs, loop.capacity):
-            loop.advance(min(loop.capacity, epochs - done))
+            loop.advance(min(loop.capacity, epochs - done), data)
 
     return train
 

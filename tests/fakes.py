@@ -1,6 +1,6 @@
 """Implementations of the protocols in memory, for tests of what uses them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from signs_sweep.domain import (
@@ -18,6 +18,7 @@ from signs_sweep.domain import (
     TrialEnd,
 )
 from signs_sweep.protocols import Findings, SweepRecord
+from signs_sweep.sweep.blocks import BlockScheduler
 
 
 @dataclass(eq=False)
@@ -187,3 +188,11 @@ class NoClaims:
     def release(self, trajectory: str) -> None:
         """See `Claims.release`."""
         self._held.remove(trajectory)
+
+
+class FixedScheduler(BlockScheduler):
+    """Hands out trials in order, each once, and stops no run."""
+
+    def __init__(self, trials: Iterable[Trial]) -> None:
+        block = iter([list(trials)])
+        super().__init__(lambda _: next(block, ()))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from signs_sweep.domain import Dense
+from signs_sweep.domain import Dense, Seeds
 from signs_sweep.spec import load, schema_json
 
 FOLDER = Path(__file__).parents[1] / "experiments"
@@ -25,7 +25,7 @@ SERIES = {
 
 def test_all_experiments_are_there() -> None:
     names = {"baseline", "cnn", "dropout", "learning_rate", "regularization", "seeds", "smoke"}
-    names |= {"search", "regularization_seeds"}
+    names |= {"search", "replication", "regularization_seeds", "folds"}
     assert {spec.stem for spec in SPECS} == names
 
 
@@ -46,7 +46,7 @@ def test_a_run_of_the_series_is_declared(label: str) -> None:
     experiment = load(FOLDER / f"{name}.yaml")
     (point,) = [point for point in experiment.points if point.label == label]
     parameters = point.parameters
-    assert experiment.seeds == ((global_seed, init_seed),)
+    assert experiment.seeds == (Seeds(global_seed, init_seed),)
     assert experiment.model == Dense((25, 12))
     assert [
         parameters.learning_rate,
@@ -59,6 +59,16 @@ def test_a_run_of_the_series_is_declared(label: str) -> None:
 
 def test_the_baseline_is_m1_and_the_seeds_differ_in_nothing_else() -> None:
     baseline, seeds = load(FOLDER / "baseline.yaml"), load(FOLDER / "seeds.yaml")
-    assert baseline.seeds == ((2, 2),)
-    assert (2, 2) in seeds.seeds
+    assert baseline.seeds == (Seeds(2, 2),)
+    assert Seeds(2, 2) in seeds.seeds
+    assert Seeds(3, 2) in seeds.seeds, "the run of the series that overfits"
     assert [point.parameters.epochs for point in (*baseline.points, *seeds.points)] == [1500, 1500]
+
+
+def test_the_replication_has_all_settings_of_the_series() -> None:
+    points = {point.label: point.parameters for point in load(FOLDER / "replication.yaml").points}
+    assert points.keys() == SERIES.keys()
+    for label, (*_, rate, l2, keep_prob, epochs) in SERIES.items():
+        expected = (rate, l2, keep_prob, epochs)
+        own = points[label]
+        assert (own.learning_rate, own.l2, own.keep_prob, own.epochs) == expected

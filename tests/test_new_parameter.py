@@ -141,7 +141,7 @@ def test_the_schema_has_it(ask) -> None:
     code = "from signs_sweep.spec import schema_json\ndef answer(_): return schema_json()"
     schema = json.loads(ask(code))
     base = schema["$defs"]["Base"]["properties"]
-    assert list(base)[:3] == ["momentum", "delay", "init_seed"]
+    assert list(base)[:3] == ["momentum", "delay", "split_seed"]
     assert base["momentum"] == {
         "default": 0.5,
         "description": "A made-up share: a number from 0 to 1, such as 0.25.",

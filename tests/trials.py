@@ -16,6 +16,7 @@ def make_trial(
     experiment: str = "toy",
     baselines: Sequence[str] = (),
     choices: Mapping[str, Any] = MappingProxyType({}),
+    is_sequential: bool = False,
 ) -> Trial:
     """Return a trial that is called by its label, and has none unless it is given one."""
     return Trial(
@@ -28,6 +29,7 @@ def make_trial(
         label=label,
         baselines=tuple(baselines),
         choices=dict(choices),
+        is_sequential=is_sequential,
     )
 
 

@@ -132,7 +132,7 @@ def search(
     tracking_uri: str | None = None,
     **options: Unpack[Keywords],
 ) -> SearchOutcome:
-    """Search the space of a spec with Optuna, and confirm the winner over fresh seeds.
+    """Search the space of a spec with Optuna; find and confirm the winner over fresh seeds.
 
     A search that was interrupted resumes; the results of a finished search are only read.
 
@@ -147,8 +147,8 @@ def search(
             `signs_sweep.commands.options.Options`.
 
     Returns:
-        The Optuna study and its results: `best`, `runs(number)` for the runs of a trial,
-        `confirmation`, `importances`.
+        The Optuna study and its results: `best` of the search, `winner` of the race, `standings`,
+        `confirmed`, `optimism`, `runs(number)` for the runs of a trial, `importances`.
 
     Raises:
         SpecError: the spec has problems, or cannot be searched.

@@ -1,6 +1,7 @@
 """The sentence that answers the question of an experiment."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from signs_sweep.analysis.answer import answer
 from signs_sweep.analysis.settings import declared_baselines, settings_of
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.domain import Parameters, Result, Row, State, VerdictRule
+from signs_sweep.domain import Answers, Parameters, Result, Row, State, VerdictRule
 
 
 def row(
@@ -54,15 +55,68 @@ def test_a_clear_difference_has_its_interval_and_the_seeds_that_decided_it() -> 
 def test_the_interval_for_new_images_is_given_if_predictions_are_known() -> None:
     rows = rows_of(0.0, *[0.5] * 8) + rows_of(0.1, *(0.6 + seed / 100 for seed in range(8)))
 
-    def images(row: Row, metric: str) -> np.ndarray:
+    def images(row: Row, metric: str) -> Answers:
         assert metric == "test_accuracy"
-        return np.arange(120) < 120 * row.result.metrics[metric]
+        positions = np.arange(120)
+        return Answers(positions, positions < 120 * row.result.metrics[metric])
 
     text = answer(rows, images=images)
     assert text is not None
     assert "These verdicts hold for new seeds on the same 120 test images. For new images" in text
     low, high = (float(word) for word in re.findall(r"l2=0.1 (\S+) to (\S+)\.$", text)[0])
     assert 0 < low < 0.135 < high
+
+
+def with_splits(splits: Sequence[int], *, folds: int = 0, is_own: bool = False) -> list[Row]:
+    """Return runs of a setting that is better than its baseline, for 8 seeds."""
+    rows = rows_of(0.0, *[0.5] * 8) + rows_of(0.1, *(0.6 + seed / 100 for seed in range(8)))
+    return [
+        replace(
+            each,
+            run_id=f"{each.run_id}-{split}",
+            baseline=f"{each.baseline}-{split}",
+            parameters=replace(each.parameters, split_seed=split + is_own * each.seeds.global_seed),
+            folds=folds,
+        )
+        for each in rows
+        for split in splits
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdicts", "interval"),
+    [
+        (with_splits([3]), "seeds on the same 120 test images.", "For new images as well"),
+        (
+            with_splits([0], is_own=True),
+            "seeds and new splits, on the same images.",
+            "For new images as well",
+        ),
+        (
+            with_splits(range(4), folds=2),
+            "seeds on the same 120 test images and the same 4 splits.",
+            "For new splits and images as well",
+        ),
+        (
+            with_splits(range(6), folds=2),
+            "seeds on the same 120 test images and the same 6 splits.",
+            "For new splits and images as well",
+        ),
+    ],
+)
+def test_what_verdicts_hold_for_depends_on_the_kind_of_splits(
+    rows: list[Row], verdicts: str, interval: str
+) -> None:
+    def images(row: Row, metric: str) -> Answers:
+        positions = np.arange(120)
+        return Answers(positions, positions < 120 * row.result.metrics[metric])
+
+    text = answer(rows, images=images)
+    assert text is not None
+    assert "(mean over 8 seeds): l2=0.1 is better (+0.1350, " in text
+    assert f"These verdicts hold for new {verdicts} {interval}, 95 % intervals" in text
+    few = "; with only 4 splits they may be too narrow."
+    assert text.endswith(few) == ("same 4 splits" in verdicts)
 
 
 def test_an_open_question_is_no_verdict_for_any_images() -> None:
@@ -130,7 +184,7 @@ def test_runs_that_diverged_are_named() -> None:
 def test_settings_that_fail_to_learn_more_often_are_named() -> None:
     text = answer(rows_of(0.0, *[0.5] * 12) + rows_of(0.1, *[1 / 6] * 12, guessing_since=1))
     assert text is not None
-    assert "l2=0.1 fails to learn more often than l2=0 (12 of 12 seeds, against 0)." in text
+    assert "l2=0.1 fails to learn more often than l2=0 (12 of 12 runs, against 0)." in text
 
 
 def test_the_metric_of_the_rule_is_compared() -> None:

@@ -34,11 +34,12 @@ def test_there_is_a_row_per_run_metric_and_epoch_in_the_order_of_the_runs() -> N
     }
     table = build_history([row("b", l2=0.1), new("c"), row("a")], curves)
     assert list(table.columns) == [
-        *("experiment", "l2", "global_seed", "init_seed", "run_id", "epoch", "metric", "value")
+        *("experiment", "l2", "global_seed", "init_seed", "split_seed"),
+        *("run_id", "epoch", "metric", "value"),
     ]
     assert table["value"].dtype == np.float64
     assert table["epoch"].dtype == np.int64
-    assert table.drop(columns=["experiment", "init_seed"]).to_numpy().tolist() == [
+    assert table.drop(columns=["experiment", "init_seed", "split_seed"]).to_numpy().tolist() == [
         [0.1, 3, "b", 1, "loss", 2.0],
         [0.0, 3, "a", 1, "loss", 0.5],
         [0.0, 3, "a", 2, "loss", 0.25],
@@ -84,8 +85,8 @@ def test_there_is_a_row_per_run_set_and_image_with_a_column_per_class() -> None:
     }
     table = build_predictions([row("b", l2=0.1), row("c", l2=0.2), row("a")], predictions)
     assert list(table.columns)[1:] == [
-        *("l2", "global_seed", "init_seed", "run_id", "set", "image", "true", "predicted"),
-        *("p0", "p1", "p2"),
+        *("l2", "global_seed", "init_seed", "split_seed", "run_id", "set", "image"),
+        *("true", "predicted", "p0", "p1", "p2"),
     ]
     assert table["p1"].dtype == np.float32
     values = table[["run_id", "set", "image", "true", "predicted", "p0", "p1"]].to_numpy()

@@ -21,6 +21,7 @@ def test_columns_are_what_varies_then_seeds_state_metrics_epochs_seconds() -> No
         "l2",
         "global_seed",
         "init_seed",
+        "split_seed",
         "state",
         "loss",
         "test_accuracy",

@@ -10,7 +10,7 @@ from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.analysis.power import power_of
 from signs_sweep.analysis.settings import parse_baseline
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import Judgement, Parameters, Result, Row, State, VerdictRule
+from signs_sweep.domain import Judgement, Parameters, Result, Row, Seeds, State, VerdictRule
 from signs_sweep.errors import UsageError
 
 CHANCE = 1 / 6
@@ -122,10 +122,10 @@ def test_a_missing_seed_ends_the_sequence_until_it_is_filled() -> None:
     (filled,) = judged(base, rows(0.1, [score or 0.625 for score in scores]))
 
     assert gap.judgement is Judgement.UNDECIDED
-    assert (gap.sequence, gap.pairs, gap.gap) == (3, 7, (3, 3))
+    assert (gap.sequence, gap.pairs, gap.gap) == (3, 7, Seeds(3, 3))
     assert gap.more_seeds is None
     (tail,) = judged(base, rows(0.1, [*scores[:3], None, None]))
-    assert (tail.sequence, tail.gap, tail.more_seeds) == (3, (3, 3), 5)
+    assert (tail.sequence, tail.gap, tail.more_seeds) == (3, Seeds(3, 3), 5)
     assert filled.judgement is Judgement.BETTER
 
 

@@ -86,6 +86,7 @@ def test_no_more_time_is_left_than_the_timeout_allows(now) -> None:
     ("event", "words"),
     [
         (end(3, value=0.875), "trial 3 l2=0.01: 0.8750"),
+        (replace(end(3, value=0.875), audited="worse"), "l2=0.01: 0.8750 (audited: worse)"),
         (
             end(3, TrialState.PRUNED, None, "worse than others at epoch 9"),
             "pruned, worse than others",

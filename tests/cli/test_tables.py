@@ -1,6 +1,8 @@
 """Tables of results for people, and the formats of `compare`."""
 
 import json
+from dataclasses import replace
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from signs_sweep.analysis.table import build_table
 from signs_sweep.cli.tables import View, comparison_text, outcome_text
 from signs_sweep.commands.options import Format
-from signs_sweep.domain import Condition, Diagnosis, Parameters, Result, Row, State
+from signs_sweep.domain import Answers, Condition, Diagnosis, Parameters, Result, Row, State
 
 
 def row(l2: float, seed: int, test: float | None, **more) -> Row:
@@ -90,7 +92,7 @@ def test_formats_for_programs_keep_all_digits_and_columns() -> None:
     assert [row["run_id"] for row in rows] == [row.run_id for row in ROWS]
     assert rows[1]["guessing_since"] == 3
     assert rows[3]["seconds"] is None
-    assert compared(Format.CSV).splitlines()[3].startswith("run-0.01-0,0.01,0,0,FINISHED,")
+    assert compared(Format.CSV).splitlines()[3].startswith("run-0.01-0,0.01,0,0,0,FINISHED,")
     assert "verdict" not in compared(Format.CSV)
 
 
@@ -108,6 +110,7 @@ NAMES = (
         "setting",
         "l2",
         "seeds",
+        "runs",
         "metric",
         "mean",
         "deviation",
@@ -120,7 +123,8 @@ NAMES = (
     *("difference", "difference_low", "difference_high", "won", "verdict", "usually"),
     *("on_average", "decided_after", "more_seeds", "evidence", "threshold", "failing"),
     *("baseline_failed", "t_low", "t_high", "sign_flip_p", "effect_size", "mcnemar_p"),
-    *("images", "both_low", "both_high", "share_seeds", "share_images"),
+    *("images", "splits", "both_low", "both_high"),
+    *("share_seeds", "share_splits", "share_images"),
 )
 
 
@@ -133,9 +137,10 @@ def test_the_names_in_json_are_stable() -> None:
     assert of_baseline["diagnosis"] == "1 collapsed"
 
 
-def right(row: Row, metric: str) -> np.ndarray:
+def right(row: Row, metric: str) -> Answers:
     assert metric == "test_accuracy"
-    return np.arange(120) < 120 * row.result.metrics[metric]
+    positions = np.arange(120)
+    return Answers(positions, positions < 120 * row.result.metrics[metric])
 
 
 def test_statistics_for_a_single_look_are_shown_only_on_request() -> None:
@@ -144,3 +149,23 @@ def test_statistics_for_a_single_look_are_shown_only_on_request() -> None:
     assert "sign-flip p" not in short
     assert "valid for a single look" in detail
     assert "1.86e-09" in detail  # 30 discordant images, all in favour of the setting.
+
+
+def of_split(seed: int, split: int, l2: float) -> Row:
+    plain = row(l2, seed, 0.5 + l2 + split / 10)
+    parameters = Parameters(l2=l2, epochs=9, global_seed=seed, split_seed=split)
+    run_ids = {"run_id": f"{plain.run_id}-{split}", "baseline": f"{plain.baseline}-{split}"}
+    return replace(plain, parameters=parameters, **run_ids)
+
+
+def test_splits_are_a_column_and_their_share_of_the_variance_fits_into_80_columns() -> None:
+    rows = [of_split(*cell) for cell in product(range(3), range(2), (0.0, 0.01))]
+    runs = comparison_text(rows, {}, View(Format.MD), None)
+    assert "| l2 | seeds | split | state |" in runs
+    assert "| 2, 0 | 1 |" in runs
+    detailed = View(Format.TABLE, by="setting", has_detail=True, images=right)
+    text = comparison_text(rows, {}, detailed, 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "seeds  runs  " in text
+    assert "due to seeds  due to splits  due to images" in text
+    assert "effect" in text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from signs_sweep.commands.blocks import Blocks, outlook
-from signs_sweep.domain import Parameters, Result, Run, State, Trial
+from signs_sweep.domain import Parameters, Result, Run, Seeds, State, Trial
 from signs_sweep.planning.plan import Plan, make_plan
 from signs_sweep.spec import load
 from signs_sweep.sweep.blocks import BlockScheduler
@@ -19,6 +19,7 @@ seeds: {until: clear, at_least: 9, at_most: 16}
 verdict: {metric: test_accuracy}
 baseline: {l2: 0}
 """
+FOLDS = f"{GROWING}split: {{folds: 3, repeats: 2}}\n"
 FIXED = "name: toy\ngrid: {l2: [0, 0.1]}\nseeds: 3\nbaseline: {l2: 0}\n"
 
 
@@ -141,6 +142,22 @@ def test_a_setting_with_a_missing_seed_gets_no_more(tmp_path: Path) -> None:
     assert amounts(blocks.plan) == {0.0: 9, 0.1: 9, 0.2: 9}
 
 
+def test_a_block_has_every_split_of_its_seeds(tmp_path: Path) -> None:
+    """With folds, a third of a partition would be no result."""
+    plan = plan_of(tmp_path, FOLDS)
+    blocks = Blocks(plan)
+    _, results = carried_out(blocks)
+    given = amounts(blocks.plan)
+    assert given[0.0] == given[0.2] > given[0.1] == 9 * 6
+    assert all(count % 6 == 0 for count in given.values())
+    for trial in blocks.plan.trials:
+        splits = [run.parameters.split_seed for run in trial.runs]
+        assert splits == [*range(6)] * (len(trial.runs) // 6)
+    _, seeds = within(plan, 1e6, {})
+    assert seeds == list(range(given[0.0] // 6))
+    assert outcome_of(plan, random.Random(1), workers=5) == set(results)
+
+
 class Clock:
     """A clock that runs while blocks are trained."""
 
@@ -198,8 +215,21 @@ def test_further_seeds_follow_those_of_the_spec(tmp_path: Path) -> None:
         "name: toy\nseeds: [{global_seed: 3, init_seed: 0}, {global_seed: 1, init_seed: 1}]\n"
     )
     experiment = load(tmp_path / "toy.yaml")
-    assert experiment.with_seeds(5).seeds == ((3, 0), (1, 1), (0, 0), (2, 2), (3, 3))
-    assert experiment.with_seeds(1).seeds == ((3, 0),)
+    assert experiment.with_seeds(5).seeds == tuple(
+        Seeds(*pair) for pair in ((3, 0), (1, 1), (0, 0), (2, 2), (3, 3))
+    )
+    assert experiment.with_seeds(1).seeds == (Seeds(3, 0),)
+
+
+def test_further_seeds_have_their_own_splits_if_the_others_have(tmp_path: Path) -> None:
+    rows = [f"{{global_seed: {n}, init_seed: {n}, split_seed: {n + 1}}}" for n in range(2)]
+    text = f"name: toy\nvalidation: 0.2\nseeds: [{', '.join(rows)}]\n"
+    (tmp_path / "toy.yaml").write_text(text, encoding="utf-8")
+    own = load(tmp_path / "toy.yaml").with_seeds(4)
+    assert own.seeds == (Seeds(0, 0, 1), Seeds(1, 1, 2), Seeds(0, 0, 0), Seeds(1, 1, 1))
+    (tmp_path / "toy.yaml").write_text(text.replace("split_seed: 2", "split_seed: 1"))
+    same = load(tmp_path / "toy.yaml").with_seeds(4)
+    assert [each.split_seed for each in same.seeds] == [1, 1, 0, 0]
 
 
 def test_overrides_of_all_seeds_leave_a_single_pair(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from signs_sweep.data import Dataset, find_source, read_dataset, stratified_split
+from signs_sweep.data import Dataset, find_source, read_dataset, split_rows
 from signs_sweep.errors import DataError
 
 X, Y, CLASSES = "train_set_x", "train_set_y", "list_classes"
@@ -196,9 +196,9 @@ def test_a_drawn_dataset_is_kept_where_the_variable_says(
 def test_the_fraction_that_a_message_names_can_be_held_out(sizes: tuple[int, ...]) -> None:
     labels = np.repeat(np.arange(len(sizes)), sizes)
     with pytest.raises(DataError, match="Use a fraction of at least") as caught:
-        stratified_split(labels, 0.001)
+        split_rows(labels, None, 0.001)
     fraction = float(str(caught.value).split("at least ")[1].split(",")[0])
-    _, held_out = stratified_split(labels, fraction)
+    _, held_out = split_rows(labels, None, fraction)
     assert len(np.unique(labels[held_out])) == len(sizes)
 
 

@@ -24,6 +24,14 @@ def test_test_images_that_are_in_the_training_set_are_counted(dataset: Dataset) 
     assert "(1 with a different label there)" in doubt
 
 
+def test_test_images_of_groups_that_are_trained_on_are_counted(dataset: Dataset) -> None:
+    grouped = replace(dataset, train_groups=np.array(["a", "b", "c"] * 4))
+    assert find_doubts(grouped) == []
+    assert find_doubts(replace(grouped, test_groups=np.array(["d", "d", "e", "f"]))) == []
+    (doubt,) = find_doubts(replace(grouped, test_groups=np.array(["a", "d", "c", "c"])))
+    assert doubt.startswith("3 of the 4 test images belong to groups of the training set")
+
+
 def test_images_twice_in_one_part_raise_no_doubt(dataset: Dataset) -> None:
     twice = dataset.train_images.copy()
     twice[3] = twice[0]  # Of the same class.

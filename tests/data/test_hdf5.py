@@ -41,6 +41,43 @@ def test_the_fingerprint_follows_the_content_and_not_the_name(dataset: Dataset) 
     assert replace(dataset, classes=("a", "b", "d")).fingerprint != dataset.fingerprint
 
 
+def test_the_fingerprint_is_that_from_before_there_were_groups(dataset: Dataset) -> None:
+    assert dataset.fingerprint == "2587a8bb414cc974"
+    grouped = [
+        replace(dataset, **{part: np.array(list(names))})
+        for part in ("train_groups", "test_groups")
+        for names in ("aaaa", "aaab")
+    ]
+    assert len({each.fingerprint for each in (dataset, *grouped)}) == 5
+
+
+def test_groups_are_read_as_names(folder: Path, dataset: Dataset) -> None:
+    assert read(folder).train_groups is None
+    names = np.array(["Zo\u00eb", "b", "10"] * 4)
+    write_dataset(replace(dataset, train_groups=names), folder)
+    found = read(folder)
+    assert found.train_groups is not None
+    assert found.train_groups.tolist() == names.tolist()
+    assert not found.train_groups.flags.writeable
+    assert found.test_groups is None
+    assert found.fingerprint == replace(dataset, train_groups=names).fingerprint
+    text = names.astype(object)
+    for values, expected in ((np.arange(12), [*map(str, range(12))]), (text, names.tolist())):
+        set_groups(values)(folder / "train_signs.h5")
+        groups = read(folder).train_groups
+        assert groups is not None
+        assert groups.tolist() == expected
+
+
+def set_groups(values: object) -> Callable[[Path], None]:
+    def apply(file: Path) -> None:
+        with h5py.File(file, "a") as opened:
+            opened.pop("train_set_groups", None)
+            opened["train_set_groups"] = values
+
+    return apply
+
+
 def change(key: str, value: object) -> Callable[[Path], None]:
     def apply(file: Path) -> None:
         with h5py.File(file, "a") as opened:
@@ -75,6 +112,10 @@ DAMAGES: list[tuple[str, Callable[[Path], object], str]] = [
         change("train_set_x", np.arange(2304).reshape(12, 8, 8, 3).astype(np.uint8)),
         "do not match",
     ),
+    ("few groups", set_groups(np.arange(11)), r"train_set_groups has the shape \(11,\).* \(12,\)"),
+    ("group column", set_groups(np.zeros((12, 1), int)), r"Store groups.reshape\(12\)"),
+    ("float groups", set_groups(np.zeros(12)), "train_set_groups holds float64; .*astype"),
+    ("no name", set_groups([b"a", b"", b"c", b""] * 3), "no group for 6 images; .* image 1"),
 ]
 
 

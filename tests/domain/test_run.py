@@ -15,6 +15,7 @@ from signs_sweep.domain import (
     Dense,
     Parameters,
     Run,
+    Seeds,
     trajectory_of,
 )
 
@@ -59,10 +60,20 @@ def test_each_parameter_that_decides_changes_the_trajectory(name: str) -> None:
         {"validation": 0.2},
         {"data": "0000000000000000"},
         {"training_version": 2},
+        {"folds": 5},
     ],
 )
 def test_each_other_field_changes_the_trajectory(change: dict) -> None:
     assert replace(RUN, **change).trajectory_id != RUN.trajectory_id
+
+
+def test_the_ids_of_splits_never_change_and_those_without_are_from_before_there_were_any() -> None:
+    other = replace(RUN, parameters=RUN.parameters.with_seeds(Seeds(3, 0, 7)))
+    assert replace(other, parameters=other.parameters.with_seeds(Seeds(3, 0))).run_id == PINNED
+    assert replace(RUN, folds=0).run_id == PINNED
+    ids = [other.run_id, replace(RUN, folds=5).run_id, replace(other, folds=5).run_id]
+    assert ids == ["d1a2c913082a-1500", "fbf7add4246e-1500", "206b5bb3d3cc-1500"]
+    assert other.setting == RUN.setting != replace(RUN, folds=5).setting
 
 
 def test_only_the_epochs_do_not_decide() -> None:

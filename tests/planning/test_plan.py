@@ -1,7 +1,9 @@
 """From specs to the runs that they ask for."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from signs_sweep.data import write_dataset
@@ -102,6 +104,15 @@ def test_a_spec_is_checked_against_its_data(project: Path) -> None:
     with pytest.raises(SpecError, match=r"b\.yaml:3:20") as caught:
         prepare([project / "b.yaml"])
     assert "6 samples" in str(caught.value)
+
+
+def test_groups_that_cannot_be_divided_are_an_error_at_validation(project: Path, dataset) -> None:
+    grouped = replace(dataset, train_groups=np.array(["a"] * 11 + ["b"]))
+    write_dataset(grouped, project / "data")
+    text = "name: a\nvalidation: 0.01\nbase: {batch_size: 4}\n"
+    (project / "a.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError, match=r"a\.yaml:2:13: .*the smallest of the 2 groups"):
+        prepare([project / "a.yaml"])
 
 
 def test_the_problems_of_all_specs_are_listed(project: Path) -> None:

@@ -8,11 +8,21 @@ from pathlib import Path
 import pytest
 
 from events import progress
-from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial, TrialEnd, TrialState
+from fakes import FixedScheduler
+from signs_sweep.domain import (
+    Dense,
+    Growth,
+    Parameters,
+    Result,
+    Run,
+    State,
+    Trial,
+    TrialEnd,
+    TrialState,
+)
 from signs_sweep.protocols import Scheduler
 from signs_sweep.spec import Sampler
 from signs_sweep.sweep.blocks import BlockScheduler
-from signs_sweep.sweep.fixed import FixedScheduler
 from trials import make_trial
 
 sys.path.append(str(Path(__file__).parents[1] / "searching" / "study"))
@@ -57,6 +67,7 @@ def blocks_of(given: list[Trial]) -> Callable[[Mapping[str, Result]], list[Trial
 
 
 WILCOXON = replace(NO_PRUNER, name="wilcoxon", startup=2)
+REPLICATES = replace(SEARCH, replicates=Growth(1, 3))
 DEAD = replace(NO_PRUNER, dead=True)
 GRID = replace(SEARCH, trials=9, sampler=Sampler("grid", 0, 0), space=SPACE[1:])
 
@@ -66,6 +77,7 @@ SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
     "blocks": lambda: BlockScheduler(blocks_of(trials(4))),
     "study": lambda: Story(epochs=EPOCHS).scheduler,
     "study of several seeds": lambda: Story(seeds=3, epochs=EPOCHS).scheduler,
+    "study of replicates": lambda: Story(REPLICATES, seeds=3, epochs=EPOCHS).scheduler,
     "study with median": lambda: Story(replace(SEARCH, pruner=MEDIAN)).scheduler,
     "study with wilcoxon": lambda: Story(replace(SEARCH, pruner=WILCOXON), seeds=8).scheduler,
     "study that stops dead networks": lambda: Story(replace(SEARCH, pruner=DEAD)).scheduler,
@@ -147,7 +159,8 @@ def test_the_end_of_a_trial_says_how_it_ended(scheduler: Scheduler) -> None:
     while (trial := scheduler.ask()) is not None:
         asked.append(trial)
         end = training.train(trial, accuracy=0.9 - len(asked) / 50)
-        assert end.trial is trial
+        assert end.trial.key == trial.key
+        assert end.trial.run_ids == trial.run_ids[: len(end.trial.runs)]
         assert set(end.values) <= set(trial.run_ids)
         is_stopped = not training.stopped.isdisjoint(trial.run_ids)
         if is_stopped or end.state is TrialState.PRUNED:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from optuna.trial import TrialState, create_trial
 
 from signs_sweep import domain
 from signs_sweep.domain import Dense, Result, Seeds, State, Trial
-from signs_sweep.searching.confirming import confirmation, fresh_seeds, search_trial, setting_at
 from signs_sweep.searching.outcome import SearchOutcome
+from signs_sweep.searching.race import make_race
 from signs_sweep.searching.study.own import LeftOut
 from signs_sweep.searching.study.scheduler import ends_of
 from signs_sweep.searching.study.space import distributions, values_of
+from signs_sweep.searching.trials import fresh_seeds, search_trial, setting_at
 from signs_sweep.searching.words import best_spec, findings, left_out, sentences
 from signs_sweep.spec import Experiment, load
 
@@ -80,9 +82,11 @@ def make_outcome(
 ) -> SearchOutcome:
     """Return an outcome in which winner and default have these accuracies over fresh seeds."""
     ends = ends_of(study, partial(trial_at, experiment))
-    confirmed = confirmation(experiment, ends[1].trial, fresh_seeds(experiment, 3))
+    race = make_race(experiment, experiment.search, ends, "data")
+    assert race is not None
     known = {result.run_id: result for result in results}
-    for trial, values in zip(confirmed.trials, (winner, default), strict=False):
+    confirming = race.confirming(race.candidates[0])
+    for trial, values in zip(confirming, (winner, default), strict=False):
         for run, value in zip(trial.runs, values, strict=False):
             metrics = {"val_accuracy": value, "test_accuracy": value - 0.1}
             known[run.run_id] = Result(run.run_id, State.FINISHED, metrics)
@@ -91,7 +95,7 @@ def make_outcome(
         search=experiment.search,
         study=study,
         trials=ends,
-        confirmation=confirmed,
+        race=race,
         results=known,
         importances={},
         files={"history.png": b"png"},
@@ -109,14 +113,17 @@ THREE = (
 
 
 def test_fresh_seeds_are_larger_than_all_seeds_of_the_search(tmp_path: Path) -> None:
-    assert fresh_seeds(make_experiment(tmp_path), 3) == [(8, 8), (9, 9), (10, 10)]
+    fresh = fresh_seeds(make_experiment(tmp_path), 3)
+    assert fresh == [Seeds(8, 8), Seeds(9, 9), Seeds(10, 10)]
 
 
 def test_winner_and_default_are_trained_with_the_same_fresh_seeds(tmp_path: Path) -> None:
-    experiment = make_experiment(tmp_path)
-    best = trial_at(experiment, 4, {"l2": 0.01, "hidden": "50"})
-    confirmed = confirmation(experiment, best, [Seeds(8, 8), Seeds(9, 9)])
-    winner, default = confirmed.trials
+    experiment = make_experiment(tmp_path, SPEC.replace("confirm: 3", "confirm: 2"))
+    study = make_study(experiment, (TrialState.COMPLETE, 0.85, 0.01, "50", ["a-100"]))
+    ends = ends_of(study, partial(trial_at, experiment))
+    race = make_race(experiment, experiment.search, ends, "data")
+    assert race is not None
+    winner, default = race.confirming(race.candidates[0])
     assert [run.model for run in (*winner.runs, *default.runs)] == [
         *[Dense((50,))] * 2,
         *[Dense((25, 12))] * 2,
@@ -129,34 +136,35 @@ def test_winner_and_default_are_trained_with_the_same_fresh_seeds(tmp_path: Path
         assert {run.parameters.epochs for run in trial.runs} == {100}
 
 
-def test_a_winner_that_is_the_default_is_not_compared(tmp_path: Path) -> None:
-    experiment = make_experiment(tmp_path)
-    setting = setting_at(experiment, {"l2": 0.0, "hidden": (25, 12)}, "data")
-    best = search_trial(experiment, 4, setting, {})
-    assert confirmation(experiment, best, [Seeds(8, 8)]).default is None
-
-
 def test_the_report_states_whether_the_winner_is_better(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     text = "\n".join(sentences(make_outcome(experiment, make_study(experiment, *THREE))))
     assert "3 trials: 2 complete, 1 pruned. Pruning saved 100 epochs." in text
-    assert "Best: trial 1 l2=0.02 hidden=50, val_accuracy 0.9500." in text
+    assert "Best in the search: trial 1 l2=0.02 hidden=50, val_accuracy 0.9500." in text
     assert (
-        "Over 3 fresh seeds (8 to 10): val_accuracy 0.9100, the default 0.8100; difference "
-        "+0.1000 (95 % interval +0.1000 to +0.1000): the winner is better." in text
+        "Over 3 fresh seeds (8 to 10), which played no part in the choice: val_accuracy 0.9100, "
+        "the default 0.8100; difference +0.1000: undecided. The search had promised 0.9500 "
+        "(+0.0400)." in text
     )
-    assert "Of the 3 candidates, only the winner was evaluated on it, with the default." in text
+    assert (
+        "The test set judged the winner and the default only, once: test_accuracy 0.8100, the "
+        "default 0.7100; difference +0.1000: undecided." in text
+    )
+    assert text.endswith("Winner: trial 1 l2=0.02 hidden=50.")
 
 
 @pytest.mark.parametrize(
     ("winner", "default", "verdict"),
     [
-        ((0.8, 0.9, 0.7), (0.7, 0.95, 0.8), "this may be chance"),
-        ((0.7, 0.71, 0.72), (0.8, 0.81, 0.82), "the default is better"),
+        ([0.8, 0.9] * 6, [0.7] * 12, "the winner is better"),
+        ([0.7, 0.71] * 6, [0.8, 0.82] * 6, "the winner is worse"),
+        ([0.7, 0.9] * 6, [0.9, 0.7] * 6, "undecided"),
+        ([0.801, 0.8] * 20, [0.8] * 40, "interval +"),
     ],
 )
 def test_a_lucky_winner_is_recognized(tmp_path: Path, winner, default, verdict: str) -> None:
-    experiment = make_experiment(tmp_path)
+    text = SPEC.replace("confirm: 3", f"confirm: {len(winner)}")
+    experiment = make_experiment(tmp_path, text)
     outcome = make_outcome(experiment, make_study(experiment, *THREE), winner, default)
     assert verdict in "\n".join(sentences(outcome))
 
@@ -165,9 +173,9 @@ def test_failed_runs_are_reported(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     study = make_study(experiment, *THREE)
     text = "\n".join(sentences(make_outcome(experiment, study, winner=(0.9,))))
-    assert "Of the 3 runs with fresh seeds, 2 failed or are missing." in text
+    assert "Of the runs over 3 fresh seeds, some failed or are missing." in text
     text = "\n".join(sentences(make_outcome(experiment, study, default=(0.9,))))
-    assert "runs of the default failed" in text
+    assert "Of the runs over 3 fresh seeds, some failed or are missing." in text
 
 
 def test_epochs_saved_are_those_that_pruned_runs_did_not_train(tmp_path: Path) -> None:
@@ -229,9 +237,26 @@ def test_the_spec_of_the_winner_loads_and_has_its_runs(tmp_path: Path) -> None:
     assert best.model == Dense((50,))
     assert best.base.l2 == 0.02
     assert best.base.epochs == 100
-    assert best.seeds == ((8, 8), (9, 9), (10, 10))
+    assert best.seeds == (Seeds(8, 8), Seeds(9, 9), Seeds(10, 10))
     train = elsewhere / best.data["train"]
     assert train.resolve() == (tmp_path / "photos" / "a.h5").resolve()
+
+
+def test_the_spec_of_the_winner_of_a_search_with_folds_has_its_runs(tmp_path: Path) -> None:
+    text = SPEC.replace("validation: 0.2", "split: {folds: 5, repeats: 2}")
+    experiment = make_experiment(tmp_path, text)
+    winner = trial_at(experiment, 1, {"l2": 0.02, "hidden": "50"})
+    second = (TrialState.COMPLETE, 0.95, 0.02, "50", winner.run_ids)
+    outcome = make_outcome(experiment, make_study(experiment, THREE[0], second))
+    path = tmp_path / "best.yaml"
+    path.write_text(best_spec(outcome, tmp_path), encoding="utf-8")
+    best = load(path)
+    setting = best.setting(best.points[0].parameters, "data")
+    assert setting == winner.setting
+    expected = [Seeds(n, n, split) for n in (8, 9, 10) for split in range(10)]
+    assert [run.parameters.seeds for run in best.replicates(setting)] == expected
+    searched = [run.parameters.seeds for run in winner.runs]
+    assert searched == [Seeds(3, 7, split) for split in range(10)]
 
 
 def test_the_record_has_the_numbers(tmp_path: Path) -> None:
@@ -243,6 +268,8 @@ def test_the_record_has_the_numbers(tmp_path: Path) -> None:
     assert found.metrics["trials_pruned"] == 1
     assert found.metrics["winner_test_accuracy"] == pytest.approx(0.81)
     assert found.metrics["difference_test_accuracy"] == pytest.approx(0.1)
+    assert found.metrics["winner_promised"] == 0.95
+    assert found.metrics["optimism"] == pytest.approx(0.04)
     assert set(found.files) == {"history.png", "best.yaml"}
 
 
@@ -257,13 +284,40 @@ def test_a_best_trial_that_learned_nothing_is_reported(
     alive = Result(run_of(experiment, 0.01, "25, 12"), State.FINISHED, {"val_accuracy": 0.85})
     text = " ".join(sentences(make_outcome(experiment, study, results=[dead, alive])))
     assert "1 of 8 runs collapsed" in text
-    assert "The best trial has 1 of them: do not rely on it" in text
+    assert "rely" not in text, "the confirmation says how good it is"
     other = Result(
         run_of(experiment, 0.01, "25, 12"), State.FINISHED, {"val_accuracy": 0.85}, guessing_since=4
     )
     text = " ".join(sentences(make_outcome(experiment, study, results=[other])))
     assert "collapsed" in text
     assert "rely" not in text
+
+
+def test_collapsed_trials_are_located_and_left_out_of_the_importances(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    rates = [0.01 + number / 1000 for number in range(20)]
+    trials = [(TrialState.COMPLETE, 0.5, l2, "50", ["run"]) for l2 in rates]
+    dead = [
+        Result(
+            run_of(experiment, l2, "50"), State.FINISHED, {"val_accuracy": 0.5}, guessing_since=4
+        )
+        for l2 in rates[12:]
+    ]
+    outcome = make_outcome(experiment, make_study(experiment, *trials), results=dead)
+    text = " ".join(sentences(outcome))
+    assert outcome.collapsed == set(range(12, 20))
+    assert "Above l2=0.021, 8 of 8 trials collapsed; of the others, none of 12." in text
+    assert "from 12 completed trials. 8 completed trials that collapsed are left out" in text
+
+
+def test_an_audited_trial_is_in_the_report_and_in_the_record(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path)
+    outcome = make_outcome(experiment, make_study(experiment, *THREE))
+    outcome.trials[1] = replace(outcome.trials[1], audited="worse")
+    text = " ".join(sentences(outcome))
+    assert "Pruning was audited: of 2 trials that it stopped or would have stopped, 1 was" in text
+    assert "Pruning would have lost trial 1, the best of 2 completed trials." in text
+    assert findings(outcome).metrics["pruning_audited_best"] == 0.95
 
 
 def test_equal_best_trials_and_pruned_trials_that_finished_are_reported(tmp_path: Path) -> None:
@@ -274,3 +328,15 @@ def test_equal_best_trials_and_pruned_trials_that_finished_are_reported(tmp_path
     text = " ".join(sentences(make_outcome(experiment, study, results=[finished])))
     assert "Trials 1, 3 share this value." in text
     assert "1 of the pruned trials had finished before they could be stopped." in text
+
+
+def test_the_table_has_the_seeds_of_each_trial_if_they_differ(tmp_path: Path) -> None:
+    text = SPEC + "  replicates: {at_most: 3}\n"
+    experiment = make_experiment(tmp_path, text).with_seeds(3)
+    runs = trial_at(experiment, 0, {"l2": 0.01, "hidden": "50"}).run_ids
+    first, second = ((TrialState.COMPLETE, 0.9, 0.01, "50", runs[:count]) for count in (1, 3))
+    outcome = make_outcome(experiment, make_study(experiment, first, second))
+    assert outcome.table["seeds"].tolist() == [1, 3]
+    assert outcome.best.trial.number == 1, "of equal trials, that with the most seeds"
+    same = make_outcome(experiment, make_study(experiment, second, second))
+    assert "seeds" not in same.table.columns

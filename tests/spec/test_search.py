@@ -6,11 +6,12 @@ from typing import get_args
 
 import pytest
 
-from signs_sweep.domain import Parameters
+from signs_sweep.domain import Growth, Parameters
 from signs_sweep.errors import SpecError
 from signs_sweep.spec import (
     Categories,
     Choice,
+    Confirm,
     Experiment,
     Objective,
     Pruner,
@@ -34,7 +35,7 @@ def dimensions(experiment: Experiment) -> dict[str, list[str] | tuple[float, flo
 def pruner(name: str, startup: int = 5) -> Pruner:
     """A pruner with defaults for the rest."""
     return Pruner(
-        name, dead=False, startup=startup, warmup=0, percentile=25.0, interval=None, p=0.1
+        *(name, False, 0.05), startup=startup, warmup=0, percentile=25.0, interval=None, p=0.1
     )
 
 
@@ -60,7 +61,8 @@ def test_without_a_section_there_are_defaults(load_text) -> None:
         objective=Objective("val_accuracy", maximize=True, aggregate="mean"),
         space=(),
         storage=None,
-        confirm=5,
+        replicates=None,
+        confirm=Confirm(candidates=8, at_least=8, at_most=20),
     )
 
 
@@ -71,7 +73,7 @@ search:
   trials: 7
   timeout: 60
   sampler: {name: gp, seed: 3, startup: 4}
-  pruner: {name: percentile, dead: true, startup: 1, warmup: 20, percentile: 30, interval: 5}
+  pruner: {name: percentile, dead: true, audit: 1, startup: 1, warmup: 20, percentile: 30}
   objective: {metric: val_loss, direction: maximize, aggregate: median}
   space:
     l2: {low: 1e-4, high: 0.3, log: true}
@@ -79,6 +81,7 @@ search:
     batch_size: {low: 16, high: 64, step: 16}
     hidden: [[25, 12], [50]]
   storage: sqlite:///mlruns/optuna.db
+  replicates: {at_least: 2, at_most: 8}
   confirm: 0
 """
     assert load_text(text).search == Search(
@@ -86,7 +89,7 @@ search:
         timeout=60.0,
         sampler=Sampler("gp", 3, 4),
         pruner=Pruner(
-            "percentile", dead=True, startup=1, warmup=20, percentile=30.0, interval=5, p=0.1
+            *("percentile", True, 1.0), startup=1, warmup=20, percentile=30.0, interval=None, p=0.1
         ),
         objective=Objective("val_loss", maximize=True, aggregate="median"),
         space=(
@@ -105,7 +108,8 @@ search:
             ),
         ),
         storage="sqlite:///mlruns/optuna.db",
-        confirm=0,
+        replicates=Growth(2, 8),
+        confirm=None,
     )
 
 
@@ -333,6 +337,18 @@ L2 = "space: {l2: {low: 0, high: 1}}"
             "write seeds: 5, or choose mean",
         ),
         (
+            f"search: {{replicates: {{at_most: 5}}, pruner: wilcoxon, {L2}}}",
+            "3:22",
+            "replicates and wilcoxon both decide how many seeds a trial gets",
+            "remove replicates, or choose another pruner",
+        ),
+        (
+            f"search: {{replicates: {{at_least: 1}}, objective: {{aggregate: lower_bound}}, {L2}}}",
+            "3:60",
+            "lower_bound needs several seeds, and a trial may have only one",
+            "write at_least: 2, or choose mean",
+        ),
+        (
             'model: {build: "networks:cnn"}\nsearch: {space: {hidden: [[25], [50]]}}',
             "4:18",
             "hidden is not supported by a model that a function builds",
@@ -389,6 +405,8 @@ def test_all_requirements_of_a_search_are_reported_together(load_text) -> None:
         "{sampler: qmc, space: {l2: [0, 1]}}",
         f"{{objective: final_train_loss, {L2}}}",
         "{space: {hidden: [[25], [50]]}}",
+        f"{{replicates: {{at_most: 8}}, pruner: median, {L2}}}",
+        f"{{replicates: {{at_least: 2}}, objective: {{aggregate: lower_bound}}, {L2}}}",
     ],
 )
 def test_a_possible_search_is_not_refused(load_text, search: str) -> None:
@@ -398,6 +416,20 @@ def test_a_possible_search_is_not_refused(load_text, search: str) -> None:
 def test_several_seeds_suit_wilcoxon_and_lower_bound(load_text) -> None:
     text = f"seeds: 5\nsearch: {{pruner: wilcoxon, objective: {{aggregate: lower_bound}}, {L2}}}\n"
     load_text(GOOD + text).check_search()
+
+
+def test_replicates_say_how_many_seeds_a_trial_gets_whatever_the_seeds(load_text) -> None:
+    text = f"{GOOD}baseline: {{l2: 0}}\ngrid: {{l2: [0, 1]}}\nseeds: {{until: clear}}\nsearch: "
+    load_text(f"{text}{{replicates: {{at_most: 2}}, pruner: median}}\n").check_search()
+    ((place, message, hint),) = refusals(load_text(f"{text}{{trials: 5}}\n"))
+    assert (place, message) == ("5:8", "a search trains every trial with the same number of seeds")
+    assert "seeds: 3, or search: {replicates: {at_least: 1, at_most: 5}}" in hint
+
+
+def test_replicates_need_several_seeds(load_text) -> None:
+    text = f"{GOOD}search: {{replicates: {{at_most: 2}}, {L2}}}\n"
+    ((place, message, _),) = refusals(load_text(text, ["global_seed=1", "init_seed=1"]))
+    assert (place, message) == ("3:22", "--set sets both seeds, so there is only one pair")
 
 
 def test_seeds_that_set_makes_one_are_one(load_text) -> None:

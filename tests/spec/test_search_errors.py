@@ -3,7 +3,7 @@
 import pytest
 
 WHOLE = "a whole number from 1 to 10,000,000"
-KEYS = "confirm, objective, pruner, sampler, space, storage, timeout, trials"
+KEYS = "confirm, objective, pruner, replicates, sampler, space, storage, timeout, trials"
 METRICS = (
     "val_accuracy, val_loss, accuracy, loss, final_train_accuracy, final_train_loss, val_macro_f1, "
     "val_balanced_accuracy, val_top2_accuracy, val_nll, val_brier or val_ece"
@@ -64,8 +64,9 @@ WRONG = {
             ("trials", "5.0", "trials is 5.0", "; write 5"),
             ("timeout", "0", "timeout is 0", "a number of seconds above 0"),
             ("timeout", ".inf", "timeout is .inf", "a number of seconds"),
-            ("confirm", "1", "confirm is 1", "a count from 2 to 100,000, or 0 for none"),
-            ("confirm", "-1", "confirm is -1", "a count from 2"),
+            ("replicates", "5", "replicates is 5", "a mapping such as {at_least: 1, at_most: 5}"),
+            ("confirm", "1", "confirm is 1", "a count of seeds from 2 to 100,000"),
+            ("confirm", "-1", "confirm is -1", "a count of seeds from 2"),
             ("storage", "optuna.db", "the text 'optuna.db'", "URL of a database, such as sqlite:/"),
             ("storage", "5", "storage is 5", "URL of a database"),
             ("sampler", "tep", "sampler is the text 'tep'", "did you mean 'tpe'? Expected tpe, ra"),
@@ -83,6 +84,23 @@ WRONG = {
             ("space", "{}", "space is empty", "expected a mapping such as"),
         ]
     },
+    "values of a confirmation": (
+        "confirm: {candidates: 0, at_least: 1, at_most: 1.5, atleast: 3}",
+        [
+            (32, "0", "candidates is 0", "a whole number from 1 to 1,000,000"),
+            (45, "1", "at_least is 1", "a whole number from 2 to 100,000"),
+            (57, "1.5", "at_most is 1.5", "a whole number from 2"),
+            (62, "atleast", "unknown key 'atleast' in confirm", "at_least is already at"),
+        ],
+    ),
+    "limits of a confirmation": (
+        "confirm: {at_least: 30}",
+        [(30, "30", "at_least is above at_most, 20", "write 20 or less, or raise at_most")],
+    ),
+    "limit of a confirmation": (
+        "confirm: {at_most: 4}",
+        [(29, "4", "at_most is below at_least, 8", "write at_least: 4 as well")],
+    ),
     "name of a sampler": (
         "sampler: {name: tep}",
         [(26, "tep", "sampler is the text 'tep'", "did you mean 'tpe'? Expected tpe")],
@@ -112,6 +130,10 @@ WRONG = {
             (88, "-1", "warmup is -1", "a whole number from 0 to"),
         ],
     ),
+    "audit of any pruner": (
+        "pruner: {dead: true, audit: 5}",
+        [(38, "5", "audit is 5", "a share from 0 to 1")],
+    ),
     "p of a pruner": (
         "pruner: {name: wilcoxon, p: 1}",
         [(38, "1", "p is 1", "a number above 0 and below 1")],
@@ -121,7 +143,7 @@ WRONG = {
         "pruner: {name: median, p: 0.1, percentile: 5}",
         [
             (33, "p", "the pruner median has no option p", "option of wilcoxon"),
-            (41, "percentile", "median has no option percentile", "dead, startup, warmup, inter"),
+            (41, "percentile", "median has no option percentile", "dead, audit, startup, warmup"),
         ],
     ),
     "option of no pruner": (
@@ -131,6 +153,26 @@ WRONG = {
     "option of another sampler": (
         "sampler: {name: random, startup: 5}",
         [(34, "startup", "the sampler random has no option startup", "option of tpe, cmaes, gp")],
+    ),
+    # Replicates
+    "too many seeds at the start": (
+        "replicates: {at_least: 6, at_most: 5}",
+        [(33, "6", "at_least is above at_most, 5", "write 5 or less, or raise at_most")],
+    ),
+    "more seeds at the start than the default": (
+        "replicates: {at_least: 6}",
+        [(33, "6", "at_least is above at_most, 5", "write 5 or less, or raise at_most")],
+    ),
+    "no seeds": (
+        "replicates: {at_least: 0, at_most: 100001}",
+        [
+            (33, "0", "at_least is 0", "a whole number from 1 to 100,000"),
+            (45, "100001", "at_most is 100001", "a whole number from 1 to 100,000"),
+        ],
+    ),
+    "unknown key of replicates": (
+        "replicates: {min: 1}",
+        [(23, "min", "unknown key 'min' in replicates", "Keys: at_least, at_most")],
     ),
     # Lists of the space
     "a value out of range": (

@@ -2,6 +2,7 @@
 
 import pytest
 
+from signs_sweep.domain import Seeds
 from signs_sweep.errors import UsageError
 
 PARAMETERS = "Parameters: batch_size, epochs, global_seed, init_seed, keep_prob, l2, learning_rate"
@@ -64,3 +65,16 @@ def test_an_invalid_override_is_an_error(load_text, override: str, message: str)
 def test_a_key_is_set_once(load_text) -> None:
     with pytest.raises(UsageError, match="--set epochs=6: epochs is set twice"):
         load_text("name: x\n", ["epochs=5", "epochs=6"])
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [("split: {folds: 5}", "split trains every fold"), ("", "write validation: 0.2 in the spec")],
+)
+def test_the_seed_of_the_split_can_be_set_only_where_it_selects_a_split(
+    load_text, section: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=f"--set split_seed=3: .*{message}"):
+        load_text(f"name: x\n{section}\n", ["split_seed=3"])
+    seeds = load_text("name: x\nvalidation: 0.2\nseeds: 2\n", ["split_seed=3"]).seeds
+    assert seeds == (Seeds(0, 0, 3), Seeds(1, 1, 3))

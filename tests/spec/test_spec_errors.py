@@ -3,8 +3,8 @@
 import pytest
 
 NAMES = (
-    "base, baseline, cases, data, description, grid, model, name, search, seeds, validation, "
-    "verdict, zip"
+    "base, baseline, cases, data, description, grid, model, name, search, seeds, split, "
+    "validation, verdict, zip"
 )
 WHOLE = "a whole number from 1 to 10,000,000"
 
@@ -398,6 +398,30 @@ WRONG = {
     "tag that does not fit": ("base: {l2: !!int x}", [("2:12", "!!int x", "'x' is not a", "")]),
     "escaped NUL": ('data: "a\\0"', [("2:7", '"a\\0"', r"character '\x00' is not allowed", "")]),
     "escaped surrogate": ('description: "\\ud800"', [("2:14", None, r"'\ud800' is not allow", "")]),
+    # Splits
+    "two kinds of splits": (
+        "validation: 0.2\nsplit: {folds: 5}",
+        [("3:1", "split", "split and validation both hold out", "remove validation: each fold")],
+    ),
+    "a single fold": ("split: {folds: 1}", [("2:16", "1", "folds is 1", "from 2 to 1,000")]),
+    "repeats without folds": (
+        "split: {repeats: 2}", [("2:8", None, "folds is missing", "")],
+    ),
+    "split_seed without held-out samples": (
+        "base: {split_seed: 1}",
+        [("2:8", "split_seed", "split_seed has no effect", "write validation: 0.2, or remove")],
+    ),
+    "split_seed with folds": (
+        "split: {folds: 5}\nseeds: [{split_seed: 1}, {global_seed: 1}]",
+        [("3:10", "split_seed", "split trains every fold", "remove split_seed")],
+    ),
+    "too many splits": (
+        "split: {folds: 1000, repeats: 2}\nseeds: 501",
+        [("3:1", "seeds", "1,002,000 runs, seeds 501 x splits 2,000", "at most 1,000,000")],
+    ),
+    "splits to vary": (
+        "grid: {split_seed: [0, 1]}", [("2:8", "split_seed", "split_seed", "seeds")],
+    ),
     "merging no mapping": (
         "base: {l2: 1, <<: 3}",
         [("2:19", "3", "<< needs a mapping", "write <<: *name")],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from signs_sweep.domain import Dense, Parameters
+from signs_sweep.domain import Dense, Parameters, Seeds
 from signs_sweep.errors import DataError, SpecError
 from signs_sweep.spec import Experiment
 
@@ -27,7 +27,7 @@ def test_a_spec_of_a_name_alone_is_one_point_of_defaults(load_text) -> None:
     assert experiment.data == "signs"
     assert experiment.validation == 0
     assert experiment.model == Dense((25, 12))
-    assert experiment.seeds == ((0, 0),)
+    assert experiment.seeds == (Seeds(0, 0),)
     (point,) = experiment.points
     assert point.parameters == Parameters()
     assert point.label is None
@@ -51,7 +51,7 @@ base: {learning_rate: 1e-3, batch_size: 16, epochs: 7, l2: 0.5, keep_prob: 0.9, 
     assert experiment.data == {"train": "a.h5", "test": "b.h5"}
     assert experiment.validation == 0.25
     assert experiment.model == Dense((30, 20, 10))
-    assert experiment.seeds == ((3, 4),)
+    assert experiment.seeds == (Seeds(3, 4),)
     assert experiment.points[0].parameters == Parameters(1e-3, 16, 7, 0.5, 0.9, 3, 4)
     assert experiment.text == text
     assert experiment.path.name == "spec.yaml"
@@ -110,7 +110,7 @@ def test_cases_may_set_different_parameters(load_text) -> None:
 )
 def test_seeds(load_text, seeds: str, expected: list[tuple[int, int]]) -> None:
     experiment = load_text(f"name: x\nbase: {{global_seed: 7, init_seed: 8}}\nseeds: {seeds}\n")
-    assert list(experiment.seeds) == expected
+    assert list(experiment.seeds) == [Seeds(*pair) for pair in expected]
     assert values(experiment, "global_seed", "init_seed") == [(7, 8)]
 
 
@@ -207,10 +207,20 @@ def test_points_that_become_equal_are_one_with_all_labels(load_text) -> None:
     ]
 
 
+def test_with_folds_every_pair_of_seeds_is_used_with_every_split(load_text) -> None:
+    experiment = load_text("name: x\nsplit: {folds: 3, repeats: 2}\nseeds: 2\n")
+    (point,) = experiment.points
+    runs = experiment.replicates(experiment.setting(point.parameters, "data"))
+    expected = [Seeds(number, number, split) for number in range(2) for split in range(6)]
+    assert [run.parameters.seeds for run in runs] == expected
+    assert {(run.folds, run.validation) for run in runs} == {(3, 1 / 3)}
+
+
 def test_a_set_seed_holds_for_all_replicates(load_text) -> None:
     text = "name: x\nseeds: [{global_seed: 1}, {global_seed: 2}, {global_seed: 1, init_seed: 5}]\n"
-    assert load_text(text, ["init_seed=7"]).seeds == ((1, 7), (2, 7))
-    assert load_text("name: x\nseeds: 5\n", ["init_seed=7", "global_seed=1"]).seeds == ((1, 7),)
+    assert load_text(text, ["init_seed=7"]).seeds == (Seeds(1, 7), Seeds(2, 7))
+    both = ["init_seed=7", "global_seed=1"]
+    assert load_text("name: x\nseeds: 5\n", both).seeds == (Seeds(1, 7),)
     assert load_text("name: x\n", ["init_seed=7"]).points[0].parameters.init_seed == 7
 
 

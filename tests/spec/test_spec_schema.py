@@ -13,8 +13,8 @@ from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 
 SCHEMA = json.loads(schema_json())
 TOP = (
-    *("name", "description", "data", "validation", "model", "base", "grid", "zip", "cases"),
-    *("seeds", "baseline", "verdict", "search"),
+    *("name", "description", "data", "validation", "split", "model", "base", "grid", "zip"),
+    *("cases", "seeds", "baseline", "verdict", "search"),
 )
 KEYWORDS = {
     *("$schema", "$defs", "$ref", "type", "title", "description", "default", "properties", "items"),
@@ -118,7 +118,8 @@ def inner(node: dict[str, Any]) -> dict[str, Any]:
 def test_the_search_section_is_in_it_and_described() -> None:
     search = inner(SCHEMA["properties"]["search"])
     assert list(search) == [
-        *("trials", "timeout", "sampler", "pruner", "objective", "space", "storage", "confirm")
+        *("trials", "timeout", "sampler", "pruner", "objective", "space", "storage"),
+        *("replicates", "confirm"),
     ]
     sections = [search, *(inner(search[name]) for name in ("sampler", "pruner", "objective"))]
     for node in (node for section in sections for node in section.values()):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
-from signs_sweep.statistics.single_look import effect_size, mcnemar, sign_flip
+from signs_sweep.statistics.single_look import effect_size, independence, mcnemar, sign_flip
 
 DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
 """Heights of cross-fertilized minus self-fertilized plants, in eighths of an inch."""
@@ -84,3 +84,7 @@ def test_images_on_which_both_agree_do_not_count() -> None:
 def test_runs_on_different_images_are_not_compared() -> None:
     with pytest.raises(ValueError, match="different images"):
         mcnemar(np.ones(3, bool), np.ones(1, bool))
+
+
+def test_fishers_tea_tasting_has_its_p_value() -> None:
+    assert independence([(3, 1), (1, 3)]) == pytest.approx(34 / 70)

@@ -8,7 +8,7 @@ import pytest
 
 import trials
 from events import FINAL, failed, finished, progress, started, stopped
-from fakes import MemoryCheckpoints, MemoryTracker, NoClaims
+from fakes import FixedScheduler, MemoryCheckpoints, MemoryTracker, NoClaims
 from signs_sweep.domain import (
     Checkpoint,
     Dense,
@@ -28,7 +28,6 @@ from signs_sweep.domain import (
     Waiting,
 )
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.sweep.fixed import FixedScheduler
 from signs_sweep.sweep.loop import Sweep
 from signs_sweep.sweep.recovery import Recovery
 
@@ -645,3 +644,52 @@ def test_trials_that_ask_for_a_run_that_is_being_stopped_are_given_each_epoch_on
     sweep._take_trial()
     sweep.run()
     assert scheduler.epochs[2] == scheduler.epochs[3] == [1, 2]
+
+
+def sequential(number: int, *l2: float) -> Trial:
+    return replace(make_trial(number, *l2), is_sequential=True)
+
+
+def test_a_sequential_trial_starts_each_run_after_the_previous_one_and_leaves_no_slot_empty() -> (
+    None
+):
+    asked = [sequential(1, 0.1, 0.2), sequential(2, 0.3, 0.4), make_trial(3, 0.5)]
+    scheduler, executor = Recording(asked), ToyExecutor(2)
+    sweep, _ = make_sweep(scheduler, executor)
+    sweep._fill()
+    while not sweep._is_over:
+        assert len(executor._queues) == 2 or scheduler.ask() is None
+        sweep._step()
+    order = [run.parameters.l2 for run in executor.submitted]
+    assert order == [0.1, 0.3, 0.2, 0.4, 0.5]
+    assert sorted(number for number, _ in scheduler.tells) == [1, 2, 3]
+
+
+def test_the_next_run_of_a_sequential_trial_comes_before_the_next_trial() -> None:
+    executor = ToyExecutor(1)
+    make_sweep(Recording([sequential(1, 0.1, 0.2), make_trial(2, 0.3)]), executor)[0].run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2, 0.3]
+
+
+def test_a_sequential_trial_that_is_not_wanted_ends_without_its_other_runs() -> None:
+    known = {run.run_id: Result(run.run_id, State.FINISHED) for run in map(make_run, (0.1, 0.3))}
+    scheduler = Recording(
+        [sequential(1, 0.1, 0.2, 0.3), sequential(2, 0.3, 0.1, 0.4)],
+        wants_rest=lambda trial: trial.number != 1,
+    )
+    executor = ToyExecutor(2)
+    sweep, _ = make_sweep(scheduler, executor, known)
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.4]
+    killed = [State.KILLED] * 2
+    assert scheduler.tells == [(1, [State.FINISHED, *killed]), (2, [State.FINISHED] * 3)]
+    assert scheduler.ended.count((1, State.FINISHED)) == 1
+    assert sweep.results[make_run(0.3).run_id].state is State.FINISHED
+
+
+def test_a_sequential_trial_may_have_any_number_of_known_runs() -> None:
+    many = [number / 10_000 for number in range(3000)]
+    known = {run.run_id: Result(run.run_id, State.FINISHED) for run in map(make_run, many)}
+    scheduler = Recording([sequential(1, *many)])
+    make_sweep(scheduler, ToyExecutor(1), known)[0].run()
+    assert scheduler.tells == [(1, [State.FINISHED] * 3000)]

@@ -112,6 +112,9 @@ class Fickle:
         assert progress.first_epoch == self.epochs.get(key, 0) + 1, "each epoch once, in order"
         self.epochs[key] = progress.last_epoch
         assert not self.tells[trial.key]
+        if trial.is_sequential:
+            earlier = trial.run_ids[: trial.run_ids.index(progress.run_id)]
+            assert all(self.ended[trial.key, run_id] for run_id in earlier), "started too early"
         return trial.key not in self.pruned
 
     def end(self, trial: Trial, result: Result) -> bool:
@@ -159,10 +162,10 @@ class Delayed(MemoryTracker):
             self.jobs.pop(0)()
 
 
-def trials_of(parts: Sequence[Collection[int]]) -> list[Trial]:
+def trials_of(parts: Sequence[tuple[Collection[int], bool]]) -> list[Trial]:
     return [
-        make_trial(*(RUNS[index] for index in part), number=number)
-        for number, part in enumerate(parts)
+        make_trial(*(RUNS[index] for index in part), number=number, is_sequential=is_sequential)
+        for number, (part, is_sequential) in enumerate(parts)
     ]
 
 
@@ -171,7 +174,10 @@ class Loop(RuleBasedStateMachine):
 
     @initialize(
         parts=st.lists(
-            st.lists(st.integers(0, len(RUNS) - 1), min_size=1, max_size=3, unique=True),
+            st.tuples(
+                st.lists(st.integers(0, len(RUNS) - 1), min_size=1, max_size=3, unique=True),
+                st.booleans(),
+            ),
             min_size=3,
             max_size=8,
         ),
@@ -292,6 +298,13 @@ class Loop(RuleBasedStateMachine):
     def each_trial_is_told_at_most_once(self) -> None:
         assert set(self.scheduler.tells.values()) <= {1}
         assert [end.trial.key for end in self.ends] == list(self.scheduler.tells)
+
+    @invariant()
+    def no_slot_is_empty_while_there_are_trials(self) -> None:
+        """Except with a single slot, which waits for a record rather than ask for a trial."""
+        executor = self.executor
+        if not self.is_interrupted and 1 < executor.slots > len(executor.underway):
+            assert not self.scheduler.waiting
 
     def teardown(self) -> None:
         """Let everything end that has not, and look for what was lost."""

@@ -153,6 +153,15 @@ PRUNED = replace(
 )
 
 
+def test_the_note_of_an_audited_trial_has_the_reason(store) -> None:
+    tracker = store.tracker()
+    train(tracker, *RUNS)
+    tracker.end_trial(replace(END, audited="worse than others at epoch 1"))
+    tracker.close(State.FINISHED, {})
+    note = store.named("trial 1").data.tags["mlflow.note.content"]
+    assert note.startswith("Audited: it would have been pruned as worse than others at epoch 1.")
+
+
 @pytest.mark.parametrize("other", ["toy", "elsewhere"])
 def test_the_unfinished_runs_of_a_pruned_trial_are_pruned_until_they_resume(
     store, other: str

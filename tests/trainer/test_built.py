@@ -187,7 +187,7 @@ def test_it_trains_as_keras_does(source: DataSource, folder: Path, l2: float) ->
     data = source.load()
     shown = LabelledImages(data.train_images, data.train_labels)
     network = BuiltNetwork(builder, (), data.image_shape, 3)
-    loop = EpochLoop(network, shown, None, 16)
+    loop = EpochLoop(network, 16, len(shown))
     loop.start(Parameters(learning_rate=1e-3, batch_size=16, l2=l2, global_seed=3))
     model = builder(data.image_shape, 3, l2=l2)
     model.set_weights(network._model.get_weights())
@@ -205,7 +205,7 @@ def test_it_trains_as_keras_does(source: DataSource, folder: Path, l2: float) ->
             batches.append(model.train_on_batch(images[rows], shown.labels[rows]))
             sizes.append(len(rows))
         theirs.append(np.average(np.array(batches, np.float64), axis=0, weights=sizes))
-    ours = loop.advance(3)
+    ours = loop.advance(3, shown)
     losses, accuracies = np.array(theirs).T
     np.testing.assert_allclose(ours["loss"], losses, rtol=1e-5)
     np.testing.assert_allclose(ours["accuracy"], accuracies, rtol=0, atol=1e-6)

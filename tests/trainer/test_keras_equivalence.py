@@ -65,9 +65,8 @@ def loop_of(
     hidden: tuple[int, ...], batch_size: int, *, with_validation: bool = False
 ) -> EpochLoop:
     """Return a loop; it is compiled once for all variants."""
-    shape = SHAPES[hidden]
-    validation = data(shape, 50, seed=1) if with_validation else None
-    return EpochLoop(DenseNetwork(shape, hidden, CLASSES), data(shape), validation, batch_size)
+    network = DenseNetwork(SHAPES[hidden], hidden, CLASSES)
+    return EpochLoop(network, batch_size, SAMPLES, 50 if with_validation else 0)
 
 
 def plain_keras(hidden: tuple[int, ...], parameters: Parameters) -> Any:
@@ -139,7 +138,7 @@ def test_losses_accuracies_and_weights_are_those_of_keras(
     model = plain_keras(hidden, parameters)
     start_both(loop, model, parameters)
 
-    ours = loop.advance(EPOCHS)
+    ours = loop.advance(EPOCHS, data(SHAPES[hidden]))
     theirs = np.array(train_with_keras(model, hidden, batch_size, parameters)).T
 
     np.testing.assert_allclose(ours["loss"], theirs[0], rtol=LOSS_TOLERANCE)
@@ -156,7 +155,7 @@ def test_averages_are_those_that_fit_reports_with_the_penalty_in_val_loss_too() 
     shown, held_out = data(SHAPES[hidden]), data(SHAPES[hidden], 50, seed=1)
     order = sample_order(parameters.global_seed, 0, SAMPLES)
 
-    ours = loop.advance(1)
+    ours = loop.advance(1, shown, held_out)
     history = model.fit(
         shown.images[order] / np.float32(255),
         shown.labels[order],
@@ -179,7 +178,7 @@ def test_averages_are_those_that_fit_reports_with_the_penalty_in_val_loss_too() 
 def trained() -> DenseNetwork:
     loop = loop_of((40, 12), DOES_NOT_DIVIDE)
     loop.start(VARIANTS["plain"])
-    loop.advance(EPOCHS)
+    loop.advance(EPOCHS, data(SHAPES[40, 12]))
     return loop.network
 
 

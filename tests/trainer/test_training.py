@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signs_sweep.data import DataSource, stratified_split
+from signs_sweep.data import TEST_FILE, TRAIN_FILE, DataSource, split_rows, write_dataset
 from signs_sweep.domain import (
     SCORES,
     Checkpoint,
@@ -51,6 +52,20 @@ def source(make_source: MakeSource) -> DataSource:
 def trainer(source: DataSource, make_source: MakeSource) -> Trainer:
     """One for all tests: what it compiles serves the next, and must not change its numbers."""
     return trainer_for(source, make_source("other", seed=1))
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> list[EpochLoop]:
+    """The loops that were compiled, each as often as it was."""
+    compiled: list[EpochLoop] = []
+    epochs = EpochLoop._epochs
+
+    def traced(loop: EpochLoop, *values: object) -> object:
+        compiled.append(loop)
+        return epochs(loop, *values)
+
+    monkeypatch.setattr(EpochLoop, "_epochs", traced)
+    return compiled
 
 
 def run_on(source: DataSource, validation: float = 0.0, **changes: object) -> Run:
@@ -154,7 +169,7 @@ class TestEvents:
         *_, last, finished = trainer.train(run)
         assert finished.predictions.keys() == {"validation", "test"}
         held_out, test = finished.predictions["validation"], finished.predictions["test"]
-        assert held_out.images.tolist() == stratified_split(data.train_labels, 0.2)[1].tolist()
+        assert held_out.images.tolist() == split_rows(data.train_labels, None, 0.2)[1].tolist()
         assert held_out.labels.tolist() == data.train_labels[held_out.images].tolist()
         assert test.images.tolist() == list(range(30))
         assert test.labels.tolist() == data.test_labels.tolist()
@@ -168,6 +183,19 @@ class TestEvents:
         assert scores(finished.predictions).items() <= finished.metrics.items()
         assert finished.metrics["test_nll"] == pytest.approx(finished.metrics["test_loss"])
         assert finished.metrics["val_nll"] < last.metrics["val_loss"][-1], "that has a penalty"
+
+    def test_no_group_is_both_trained_on_and_held_out(
+        self, source: DataSource, tmp_path: Path
+    ) -> None:
+        groups = np.repeat(["a", "b", "c", "d", "e", "f"], 10)
+        data = replace(source.load(), train_groups=groups)
+        write_dataset(data, tmp_path)
+        grouped = replace(source, train=tmp_path / TRAIN_FILE, test=tmp_path / TEST_FILE)
+        *_, last, finished = trainer_for(grouped).train(run_on(grouped, validation=0.2))
+        held_out = finished.predictions["validation"]
+        assert held_out.images.tolist() == split_rows(data.train_labels, groups, 0.2)[1].tolist()
+        accuracy = (held_out.predicted == held_out.labels).mean()
+        assert accuracy == pytest.approx(last.metrics["val_accuracy"][-1])
 
     def test_a_run_that_is_not_tested_has_no_predictions_for_the_test_set(
         self, source: DataSource, trainer: Trainer
@@ -219,16 +247,56 @@ class TestSameBits:
         rng = np.random.default_rng(0)
         images = rng.integers(0, 256, (50, 16, 32, 1)).astype(np.uint8)
         shown = LabelledImages(images, rng.integers(0, 3, 50))
-        loop = EpochLoop(DenseNetwork((16, 32, 1), (6, 4), 3), shown, None, 16)
+        loop = EpochLoop(DenseNetwork((16, 32, 1), (6, 4), 3), 16, len(shown))
 
         def results(*calls: int) -> tuple[bytes, list[bytes]]:
             loop.start(PARAMETERS)
-            losses = np.concatenate([loop.advance(count)["loss"] for count in calls])
+            losses = np.concatenate([loop.advance(count, shown)["loss"] for count in calls])
             return losses.tobytes(), [part.tobytes() for part in loop.network.weights()]
 
         together = results(6)
         assert results(1, 1, 1, 1, 1, 1) == together
         assert results(4, 2) == together
+
+    def test_splits_of_the_same_sizes_share_a_program_and_not_their_results(
+        self, source: DataSource, traces: list[EpochLoop]
+    ) -> None:
+        data = source.load()
+        images, labels = data.train_images, data.train_labels
+
+        def loop_of() -> EpochLoop:
+            return EpochLoop(DenseNetwork((16, 32, 1), (6, 4), 3), 16, 45, 15)
+
+        def results(loop: EpochLoop, fold: int) -> tuple[list[bytes], weakref.ref]:
+            held_out = np.arange(len(labels)) % 4 == fold
+            parts = [LabelledImages(images[of], labels[of]) for of in (~held_out, held_out)]
+            loop.start(PARAMETERS)
+            curves = [loop.advance(count, *parts) for count in (3, 5)]
+            arrays = [*curves[0].values(), *curves[1].values(), *loop.network.weights()]
+            return [values.tobytes() for values in arrays], weakref.ref(parts[0].tensors[0])
+
+        loop = loop_of()
+        shared = [results(loop, fold) for fold in (0, 1, 2, 0)]
+        assert traces == [loop]
+        assert [kept() for _, kept in shared] == [None] * 4, "the loop keeps no data"
+        alone = [results(loop_of(), fold) for fold in (0, 1, 2)]
+        assert [bits for bits, _ in shared[:3]] == [bits for bits, _ in alone]
+        assert shared[3][0] == shared[0][0]
+        assert len({bits[0] for bits, _ in alone}) == 3
+
+    def test_data_of_the_same_sizes_shares_a_program_and_not_its_results(
+        self, source: DataSource, make_source: MakeSource, traces: list[EpochLoop]
+    ) -> None:
+        sources = [source, make_source("other", seed=1)]
+        runs = [run_on(each, validation=0.2) for each in sources]
+        both = trainer_for(*sources)
+        shared = [bits(list(both.train(run))) for run in runs]
+        assert len(traces) == 1
+        alone = [
+            bits(list(trainer_for(each).train(run)))
+            for each, run in zip(sources, runs, strict=True)
+        ]
+        assert shared == alone
 
     @pytest.mark.parametrize(
         "change",
@@ -365,8 +433,8 @@ class TestCheckpoints:
         events: list[Event] = []
         advance = EpochLoop.advance
 
-        def broken(loop: EpochLoop, epochs: int) -> dict[str, np.ndarray]:
-            metrics = advance(loop, epochs)
+        def broken(loop: EpochLoop, epochs: int, *data: LabelledImages) -> dict[str, np.ndarray]:
+            metrics = advance(loop, epochs, *data)
             if epochs > 2:
                 metrics["loss"][2:] = np.nan
             return metrics

@@ -51,10 +51,10 @@ def test_it_says_which_is_best_and_whether_it_beats_the_default(searched) -> Non
     assert lines[0].split() == ["trial", "val_balanced_accuracy", "l2", "hidden"]
     assert len([line for line in lines if line.strip()[:1].isdigit()]) >= 5
     assert "5 trials: 5 complete." in done.stdout
-    assert "Best: trial " in done.stdout
-    assert "Over 2 fresh seeds (2 to 3): val_balanced_accuracy" in done.stdout
-    assert "Over 2 fresh seeds (2 to 3): test_accuracy" in done.stdout
-    assert "Of the 5 candidates, only the winner was evaluated on it" in done.stdout
+    assert "Best in the search: trial " in done.stdout
+    assert "Over 2 fresh seeds (2 to 3), which played no part in the choice: val_b" in done.stdout
+    assert "The test set judged the winner and the default only, once: test_acc" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("Winner: trial ")
 
 
 def test_mlflow_has_the_search_its_trials_and_their_runs(searched) -> None:
@@ -257,3 +257,33 @@ def test_another_space_under_the_same_name_is_an_error(searched) -> None:
     done = project.run("search", "other.yaml")
     assert done.returncode == 2
     assert "was created with different settings: space." in done.stderr
+
+
+def test_promising_points_get_more_seeds(tmp_path, make_project) -> None:
+    project = make_project(tmp_path)
+    spec = SPEC.replace("seeds: 2\n", "") + "  replicates: {at_most: 3}\n"
+    project.write("small.yaml", spec)
+    done = project.run("search", "small.yaml", "--workers", "0")
+    assert done.returncode == 0, done.stderr
+    assert "5 trials of 1 to 3 seeds" in done.stderr
+    heading, *rows = done.stdout.splitlines()[:6]
+    assert heading.split() == ["trial", "val_balanced_accuracy", "seeds", "l2", "hidden"]
+    shown = {row.split()[0]: row.split()[2] for row in rows}
+    assert rows[0].split()[2] == "3", "the best trial has all"
+    assert "1" in shown.values()
+    assert "Over 2 fresh seeds (3 to 4)" in done.stdout
+    _, runs = runs_in(project, "small")
+    for trial in study_of(project).trials:
+        (record,) = [run for run in runs if run.info.run_name == f"trial {trial.number}"]
+        ids = record.data.tags["signs_sweep.run_ids"].split(",")
+        assert ids == trial.user_attrs["runs"] == list(trial.user_attrs["values"])
+        assert len(ids) == int(shown[str(trial.number)]) == record.data.metrics["seeds"]
+    again = project.run("search", "small.yaml")
+    assert "this search has 5 trials and is finished." in again.stderr
+    assert again.stdout == done.stdout
+    for replicates, now in (("  replicates: {at_most: 4}\n", "1 to 4"), ("", "None")):
+        changed = SPEC.replace("seeds: 2", "seeds: 3") + replicates
+        project.write("small.yaml", changed)
+        refused = project.run("search", "small.yaml")
+        assert refused.returncode != 0
+        assert f"replicates (1 to 3, now {now})" in refused.stderr

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from signs_sweep.analysis.comparison import Comparison, compare_settings
-from signs_sweep.analysis.judging import FURTHEST, Images
+from signs_sweep.analysis.judging import FURTHEST
+from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import METRICS, Judgement, Row, VerdictRule, is_higher_better
@@ -14,6 +15,9 @@ _MOST_NAMED = 6
 
 _MOST_IN_FULL = 3
 _MOST_LISTED = 4
+
+_FEW_SPLITS = 6
+"""Below this number of splits, an interval over splits is noticeably too narrow."""
 
 _PREPOSITIONS = {
     Judgement.BETTER: "than",
@@ -117,8 +121,8 @@ def _described(verdict: Verdict, count: int | None, *, is_short: bool) -> str:
     if judgement.is_clear:
         amount += f", decided after {verdict.decided_after} seeds"
     elif verdict.fails_differently:
-        amount += f", {verdict.failed} and {verdict.baseline_failed} of {verdict.pairs} failed"
-    if verdict.failed == verdict.baseline_failed == verdict.pairs:
+        amount += f", {verdict.failed} and {verdict.baseline_failed} of {verdict.runs} failed"
+    if verdict.failed == verdict.baseline_failed == verdict.runs:
         amount += ", both failed to learn with every seed"
     other = "" if count is not None else f" {_PREPOSITIONS[judgement]} {verdict.baseline}"
     head, *details = verdict.text.split(": ")
@@ -178,7 +182,7 @@ def _failing(verdicts: Sequence[Verdict]) -> list[str]:
     terms = {Judgement.BETTER: "less", Judgement.WORSE: "more"}
     return [
         f"{verdict.setting} fails to learn {terms[verdict.failing]} often than {verdict.baseline} "
-        f"({verdict.failed} of {verdict.pairs} seeds, against {verdict.baseline_failed})."
+        f"({verdict.failed} of {verdict.runs} runs, against {verdict.baseline_failed})."
         for verdict in verdicts
         if verdict.failing in terms
     ]
@@ -188,10 +192,14 @@ def _scope(verdicts: Sequence[Verdict]) -> list[str]:
     """Return what the verdicts hold for, if there are any, and intervals for new images."""
     if not any(verdict.judgement.is_clear for verdict in verdicts):
         return []
-    images = max(verdict.images for verdict in verdicts)
-    kind = {"val": "held-out ", "test": "test "}.get(verdicts[0].metric.partition("_")[0], "")
-    text = "These verdicts hold for new seeds on the same "
-    text += f"{images:,} {kind}images" if images else "images"
+    first = max(verdicts, key=lambda verdict: verdict.images)
+    kind = {"val": "held-out ", "test": "test "}.get(first.metric.partition("_")[0], "")
+    text = "These verdicts hold for new seeds"
+    if first.has_own_splits:
+        text += " and new splits, on the same images"
+    else:
+        text += f" on the same {f'{first.images:,} {kind}images' if first.images else 'images'}"
+        text += f" and the same {first.splits} splits" if first.splits > 1 else ""
     known = [
         f"{verdict.setting} {signed(verdict.crossed.low)} to {signed(verdict.crossed.high)}"
         for verdict in verdicts
@@ -200,7 +208,11 @@ def _scope(verdicts: Sequence[Verdict]) -> list[str]:
     if not known or len(known) > _MOST_IN_FULL:
         return [f"{text}."]
     intervals = f"95 % intervals (for a single look) are: {'; '.join(known)}"
-    return [f"{text}. For new images of the kind as well, {intervals}."]
+    new = [*(["splits"] if first.splits > 1 else []), *(["images"] if first.images else [])]
+    few = ""
+    if 1 < first.splits < _FEW_SPLITS:
+        few = f"; with only {first.splits} splits they may be too narrow"
+    return [f"{text}. For new {' and '.join(new)} as well, {intervals}{few}."]
 
 
 def _apart(comparison: Comparison) -> str:

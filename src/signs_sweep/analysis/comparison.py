@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from signs_sweep.analysis.judging import Family, Images, Pair, judge
+from signs_sweep.analysis.judging import Family, Pair, judge
+from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.settings import (
     LABEL,
     NEVER_PAIRED,

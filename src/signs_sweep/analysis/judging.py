@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from signs_sweep.analysis.layout import Images, layout_of
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import Judgement, Row, Seeds, VerdictRule, is_higher_better
+from signs_sweep.domain import Judgement, Seeds, VerdictRule, is_higher_better
 from signs_sweep.statistics.crossed import crossed
 from signs_sweep.statistics.sequential import (
     SHARE_OF_VALUES,
@@ -35,9 +36,6 @@ _FEWEST = 3
 
 Pair = tuple[Replicates, Replicates]
 """A setting and what it is compared with."""
-
-Images = Callable[[Row, str], "NDArray[np.bool_] | None"]
-"""Returns for a run and an accuracy whether it is right on each image; None if that is unknown."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class _Sequence:
 
     Attributes:
         differences: of the metric.
-        failing: 1 if only the baseline failed to learn, -1 if only the setting did, else 0.
+        failing: how many more runs of the baseline than of the setting failed to learn.
         gap: the seeds of the first missing run.
     """
 
@@ -126,16 +124,16 @@ class _Sequence:
 
     @classmethod
     def of(cls, setting: Replicates, other: Replicates, metric: str) -> "_Sequence":
-        own, theirs = setting.scores(metric), other.scores(metric)
+        pairs = setting.paired(other, metric)
         failed, others_failed = setting.failing, other.failing
         differences: list[float] = []
         failing: list[float] = []
         gap = None
         for seeds in setting.seeds:
-            if seeds not in own or seeds not in theirs:
+            if seeds not in pairs:
                 gap = seeds
                 break
-            differences.append(_gain(own[seeds], theirs[seeds], metric))
+            differences.append(_gain(*pairs[seeds], metric))
             failing.append(others_failed[seeds] - failed[seeds])
         return cls(np.array(differences), np.array(failing), gap)
 
@@ -196,9 +194,8 @@ def _verdict(
         on_average = _sign(differences[:first])
         agreed = {1: Judgement.BETTER, -1: Judgement.WORSE}
         judgement = agreed.get(usually if usually == on_average else 0, Judgement.DIFFERENT)
-    own, theirs = setting.scores(metric), other.scores(metric)
-    gains = [_gain(own[seeds], theirs[seeds], metric) for seeds in own if seeds in theirs]
-    shared = [seeds for seeds in own if seeds in theirs]
+    shared = setting.paired(other, metric)
+    gains = [_gain(*values, metric) for values in shared.values()]
     needed = least_pairs(evidences.threshold)
     more = None
     if not judgement.is_clear and len(shared) == len(differences):
@@ -226,26 +223,26 @@ def _verdict(
         evidence=float(evidences.values.max(initial=1.0)),
         threshold=evidences.threshold,
         failing=_direction(sequence, evidences),
+        runs=sum(len(setting.rows_of(seeds)) for seeds in shared),
         failed=sum(setting.failing[seeds] for seeds in shared),
         baseline_failed=sum(other.failing[seeds] for seeds in shared),
     )
 
 
 def _over_images(verdict: Verdict, pair: Pair, images: Images) -> Verdict:
-    """Add the uncertainty over seeds and images, if the predictions of all pairs are known."""
-    own, theirs = ({row.seeds: row for row in each.rows} for each in pair)
-    shared = [seeds for seeds in pair[0].scores(verdict.metric) if seeds in theirs]
-    differences = []
-    for seeds in shared:
-        first = images(own[seeds], verdict.metric)
-        second = images(theirs[seeds], verdict.metric)
-        if first is None or second is None or first.shape != second.shape:
-            return verdict
-        differences.append(first.astype(np.float64) - second)
-    if len(differences) != verdict.pairs or not differences:
+    """Add the uncertainty over seeds, splits and images, as far as the runs show it."""
+    shared = list(pair[0].paired(pair[1], verdict.metric))
+    layout = layout_of(*pair, shared, verdict.metric, images) if shared else None
+    if layout is None:
         return verdict
-    layout = np.stack(differences)
-    return replace(verdict, images=layout.shape[1], crossed=crossed(layout))
+    is_finite = bool(np.isfinite(layout.differences).all())
+    return replace(
+        verdict,
+        images=layout.images,
+        splits=layout.splits,
+        has_own_splits=layout.has_own_splits,
+        crossed=crossed(layout.differences) if is_finite else None,
+    )
 
 
 def _sign(differences: NDArray[np.float64]) -> int:

@@ -1,8 +1,10 @@
 """Runs grouped by setting, and the setting that each is compared with."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 from signs_sweep.domain import SEED_NAMES, Row, Seeds
@@ -11,8 +13,8 @@ from signs_sweep.statistics.replicates import deviation, mean
 
 LABEL = "label"
 
-NEVER_PAIRED = ("version", "data", "validation")
-"""Values whose results are never subtracted: training version, dataset and split."""
+NEVER_PAIRED = ("version", "data", "validation", "folds")
+"""Values whose results are never subtracted: training version, dataset and kind of split."""
 
 BaselineValues = Mapping[str, Any]
 """What a baseline is chosen by: values by parameter, or a label as `{"label": "m6"}`."""
@@ -36,6 +38,9 @@ def parse_baseline(text: str) -> BaselineValues:
 class Replicates:
     """The runs of an experiment that have one setting: they differ only in their seeds.
 
+    What counts as one result is a pair of seeds of the training, with the mean over its splits:
+    runs on several splits of the same images are not independent.
+
     Attributes:
         key: experiment, label and values of the setting; no two groups of a table share it.
         rows: the runs, in order, at least one.
@@ -54,10 +59,25 @@ class Replicates:
         """Its values by name, as in `Row.params`; the seeds are those of the first run."""
         return self.rows[0].params
 
+    @cached_property
+    def _by_pair(self) -> Mapping[Seeds, Sequence[Row]]:
+        rows: dict[Seeds, dict[Seeds, Row]] = {}
+        for row in self.rows:
+            rows.setdefault(row.seeds.pair, {})[row.seeds] = row
+        return {seeds: [*of_splits.values()] for seeds, of_splits in rows.items()}
+
     @property
     def seeds(self) -> Iterable[Seeds]:
-        """The seeds of its runs, in order, each once."""
-        return dict.fromkeys(row.seeds for row in self.rows)
+        """The pairs of seeds of its runs, in order, each once."""
+        return self._by_pair.keys()
+
+    def rows_of(self, seeds: Seeds) -> Sequence[Row]:
+        """Return the runs with a pair of seeds: one for each split."""
+        return self._by_pair[seeds]
+
+    def splits_of(self, seeds: Seeds) -> frozenset[int]:
+        """Return the seeds of the splits with a pair of seeds."""
+        return frozenset(row.seeds.split_seed for row in self.rows_of(seeds))
 
     @property
     def is_baseline(self) -> bool:
@@ -65,30 +85,52 @@ class Replicates:
         return any(row.baseline == row.run_id for row in self.rows)
 
     def scores(self, metric: str) -> Mapping[Seeds, float]:
-        """Return a metric by seeds, for the runs that count: finished and diverged ones."""
+        """Return a metric by pair of seeds, as the mean over its splits.
+
+        Pairs are left out if a run does not count: it has neither finished nor diverged, or the
+        folds of a partition are incomplete.
+        """
         if metric not in self._scores:
-            counted = {row.seeds: row.counted(metric) for row in self.rows}
-            self._scores[metric] = {
-                seeds: score for seeds, score in counted.items() if score is not None
-            }
+            scores: dict[Seeds, float] = {}
+            for seeds, rows in self._by_pair.items():
+                counted = [value for row in rows if (value := row.counted(metric)) is not None]
+                folds = rows[0].folds or 1
+                sizes = Counter(row.seeds.split_seed // folds for row in rows).values()
+                if len(counted) == len(rows) and set(sizes) == {folds}:
+                    scores[seeds] = fmean(counted)
+            self._scores[metric] = scores
         return self._scores[metric]
+
+    def paired(self, other: "Replicates", metric: str) -> Mapping[Seeds, tuple[float, float]]:
+        """Return a metric of this setting and of another, by the pairs of seeds that both have.
+
+        Pairs of seeds are left out if the settings have different splits of them.
+        """
+        own, theirs = self.scores(metric), other.scores(metric)
+        return {
+            seeds: (own[seeds], theirs[seeds])
+            for seeds in own
+            if seeds in theirs and self.splits_of(seeds) == other.splits_of(seeds)
+        }
 
     @cached_property
     def _scores(self) -> dict[str, Mapping[Seeds, float]]:
         return {}
 
     @cached_property
-    def failing(self) -> Mapping[Seeds, bool]:
-        """By seeds, whether the run failed to learn, for the runs that count."""
-        failing = {row.seeds: row.failed_to_learn for row in self.rows}
-        return {seeds: failed for seeds, failed in failing.items() if failed is not None}
+    def failing(self) -> Mapping[Seeds, int]:
+        """By pair of seeds, the number of runs that failed to learn."""
+        return {
+            seeds: sum(bool(row.failed_to_learn) for row in rows)
+            for seeds, rows in self._by_pair.items()
+        }
 
     def mean(self, metric: str) -> float | None:
-        """Return the mean of a metric over the seeds; None if no run has it."""
+        """Return the mean of a metric over the pairs of seeds; None without any."""
         return mean([*self.scores(metric).values()])
 
     def deviation(self, metric: str) -> float | None:
-        """Return the standard deviation of a metric over the seeds; None for fewer than two."""
+        """Return its standard deviation over the pairs of seeds; None for fewer than two."""
         return deviation([*self.scores(metric).values()])
 
     def name(self, varying: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from signs_sweep.analysis.comparison import BY_SETTING, Comparison, Rules, compare_settings
 from signs_sweep.analysis.conditions import conditions, conditions_text
-from signs_sweep.analysis.judging import Images
+from signs_sweep.analysis.layout import Images, layout_of
 from signs_sweep.analysis.settings import (
     BaselineValues,
     Replicates,
@@ -27,8 +27,8 @@ METRIC_COLUMNS = ("loss", "final_train_accuracy", "val_accuracy", "test_accuracy
 """Shown for every run that has them; `loss` is the training loss of the last epoch."""
 
 FOR_ONE_LOOK = (
-    *("t_low", "t_high", "sign_flip_p", "effect_size", "mcnemar_p", "images", "both_low"),
-    *("both_high", "share_seeds", "share_images"),
+    *("t_low", "t_high", "sign_flip_p", "effect_size", "mcnemar_p", "images", "splits"),
+    *("both_low", "both_high", "share_seeds", "share_splits", "share_images"),
 )
 """Columns of statistics that are valid if the number of seeds was fixed beforehand."""
 
@@ -122,19 +122,21 @@ def build_settings(
             settings with several; they count in the verdicts all the same.
 
     Returns:
-        A DataFrame indexed by `setting`, numbered from 1. `seeds` is the number of runs that count:
-        finished ones, and diverged ones as chance. `metric` is compared; `mean`, `deviation`
-        (standard deviation), `worst` and `best` are over its values, `failed` is the number of
-        runs that failed to learn, and `diagnosis` counts the conditions of its runs as text.
-        Further metrics are means. With a baseline: `is_baseline` and
-        `baseline`, and of the verdict `pairs`, `difference`, `difference_low`, `difference_high`,
-        `won`, `verdict`, `usually`, `on_average`, `decided_after`, `more_seeds`, `evidence`,
-        `threshold`, `failing`, `baseline_failed`; see `signs_sweep.analysis.verdict.Verdict`.
+        A DataFrame indexed by `setting`, numbered from 1. `seeds` is the number of pairs of seeds
+        that count, whose runs are finished or diverged (as chance); `runs` is the number of their
+        runs, which is larger if there are several splits. `metric` is compared; `mean`, `deviation`
+        (standard deviation), `worst` and `best` are over the pairs of seeds, with the mean over
+        splits, `failed` is the number of runs that failed to learn, and `diagnosis` counts the
+        conditions of its runs as text. Further metrics are means. With a baseline: `is_baseline`
+        and `baseline`, and of the verdict `pairs`, `difference`, `difference_low`,
+        `difference_high`, `won`, `verdict`, `usually`, `on_average`, `decided_after`,
+        `more_seeds`, `evidence`, `threshold`, `failing`, `baseline_failed`; see
+        `signs_sweep.analysis.verdict.Verdict`.
         Valid for a single look: `t_low` and `t_high` (95 % interval of the paired t-test),
-        `sign_flip_p`, `effect_size`, for a single seed `mcnemar_p`, and for an accuracy over
-        `images` images the 95 % interval over seeds and images, `both_low` and `both_high`, and the
-        shares of its variance that are due to the seeds and to the images, `share_seeds` and
-        `share_images`.
+        `sign_flip_p`, `effect_size`, for a single seed `mcnemar_p`, and over `splits` splits and,
+        for an accuracy, `images` images, the 95 % interval over seeds, splits and images,
+        `both_low` and `both_high`, and the shares of its variance that are due to each,
+        `share_seeds`, `share_splits` and `share_images`.
 
     Raises:
         UsageError: `sort` or one of `metrics` is unknown for every run, no setting is the baseline,
@@ -193,6 +195,7 @@ def _of_setting(setting: Replicates, metric: str) -> dict[str, Any]:
     ends = sorted(scores, reverse=not is_higher_better(metric))
     return {
         "seeds": len(scores),
+        "runs": sum(len(setting.rows_of(seeds)) for seeds in setting.scores(metric)),
         "metric": metric,
         "mean": setting.mean(metric),
         "deviation": setting.deviation(metric),
@@ -232,32 +235,32 @@ def _for_one_look(
     values: dict[str, Any] = dict.fromkeys(FOR_ONE_LOOK)
     if other is None or other is setting:
         return values
-    own, theirs = setting.scores(metric), other.scores(metric)
-    shared = [seeds for seeds in own if seeds in theirs]
-    gains = [own[seeds] - theirs[seeds] for seeds in shared]
+    shared = setting.paired(other, metric)
+    gains = [value - reference for value, reference in shared.values()]
     if len(gains) > 1 and np.isfinite(gains).all():
-        interval = paired_difference([own[each] for each in shared], [theirs[s] for s in shared])
+        interval = paired_difference(*zip(*shared.values(), strict=True))
         values |= {"t_low": interval.low, "t_high": interval.high}
     values |= {"sign_flip_p": sign_flip(gains), "effect_size": effect_size(gains)}
     if images is not None and len(shared) == 1:
-        runs = [
-            next(row for row in group.rows if row.seeds == shared[0]) for group in (setting, other)
-        ]
-        correct = [right for row in runs if (right := images(row, metric)) is not None]
-        values["mcnemar_p"] = mcnemar(*correct) if len(correct) == 2 else None
+        layout = layout_of(setting, other, list(shared), metric, images)
+        if layout is not None and layout.images and layout.splits == 1:
+            first, second = (side.ravel() > 0 for side in (layout.first, layout.second))
+            values["mcnemar_p"] = mcnemar(first, second)
     return values
 
 
 def _over_images(verdict: Verdict | None) -> dict[str, Any]:
-    """Return the uncertainty over seeds and images, if it is known."""
+    """Return the uncertainty over seeds, splits and images, if it is known."""
     if verdict is None or verdict.crossed is None:
         return {}
     found = verdict.crossed
     return {
-        "images": verdict.images,
+        "images": verdict.images or None,
+        "splits": verdict.splits,
         "both_low": found.low,
         "both_high": found.high,
         "share_seeds": found.seeds,
+        "share_splits": found.splits,
         "share_images": found.images,
     }
 

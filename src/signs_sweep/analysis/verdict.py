@@ -10,8 +10,9 @@ from signs_sweep.statistics.crossed import Crossed
 class Verdict:
     """What the runs state about a setting, compared with its baseline.
 
-    A pair is the two runs with the same seeds. The first pairs, without a gap in the order of the
-    seeds, are the sequence that decides. Differences are setting minus baseline.
+    A pair is the two runs with the same seeds; with several splits, their means over the splits.
+    The first pairs, without a gap in the order of the seeds, are the sequence that decides.
+    Differences are setting minus baseline.
 
     Attributes:
         experiment: name of the experiment.
@@ -41,12 +42,15 @@ class Verdict:
         threshold: evidence that decides, given the other comparisons.
         failing: whether fewer (BETTER) or more (WORSE) runs of the setting fail to learn, or
             UNDECIDED.
-        failed: number of pairs in which the setting failed to learn.
-        baseline_failed: number of pairs in which the baseline failed to learn.
+        runs: number of runs of each of the two settings in the pairs.
+        failed: how many of those of the setting failed to learn.
+        baseline_failed: how many of those of the baseline failed to learn.
         images: number of images that all of these runs were evaluated on, if the metric is an
             accuracy and their predictions are known; else 0.
-        crossed: the uncertainty of the difference over seeds and images, or None if it is unknown;
-            valid for a single look.
+        splits: number of splits, or partitions into folds, that each pair of seeds was used with.
+        has_own_splits: whether each pair of seeds was used with a split of its own.
+        crossed: the uncertainty of the difference over seeds, splits and images, or None if it is
+            unknown; valid for a single look.
     """
 
     experiment: str
@@ -71,9 +75,12 @@ class Verdict:
     evidence: float
     threshold: float
     failing: Judgement
+    runs: int
     failed: int
     baseline_failed: int
     images: int = 0
+    splits: int = 1
+    has_own_splits: bool = False
     crossed: Crossed | None = None
 
     @property

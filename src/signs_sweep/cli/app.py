@@ -146,7 +146,7 @@ def search(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Search the space of a spec with Optuna, and confirm the winner over fresh seeds."""
+    """Search the space of a spec with Optuna; find and confirm the winner over fresh seeds."""
     from signs_sweep.cli.notes import announce_leftovers
     from signs_sweep.cli.searching import run_search
     from signs_sweep.commands.store import Store

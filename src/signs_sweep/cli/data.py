@@ -40,6 +40,13 @@ def info(
     print(f"  test         {source.test}")
     print(f"  image        {height} x {width}, {channels} channels")
     print(f"  fingerprint  {dataset.fingerprint}")
+    numbers = [
+        f"{len(np.unique(groups)):,} {part}"
+        for part, groups in (("training", dataset.train_groups), ("test", dataset.test_groups))
+        if groups is not None
+    ]
+    if numbers:
+        print(f"  groups       {', '.join(numbers)}")
     table = {"class": [label[:_WIDEST_NAME] for label in dataset.classes]}
     for title, labels in (("training", dataset.train_labels), ("test", dataset.test_labels)):
         table[title] = [*map(str, np.bincount(labels, minlength=len(dataset.classes)))]

@@ -99,12 +99,12 @@ class TrialCount:
             self._count(end)
         self._earlier = self.done
         self._started = time.monotonic()
-        self._is_confirming = False
+        self._phase = Purpose.SEARCH
 
     @property
     def name(self) -> str:
-        """Whether trials are searched, or the winner is confirmed."""
-        return "confirmation" if self._is_confirming else "search"
+        """What trials are for now: the search, the race for the winner, or its confirmation."""
+        return self._phase.value
 
     @property
     def done(self) -> int:
@@ -114,7 +114,7 @@ class TrialCount:
     def handle(self, event: News | None) -> None:
         """Count trials."""
         if isinstance(event, Proposed):
-            self._is_confirming = event.trial.purpose is Purpose.CONFIRMATION
+            self._phase = event.trial.purpose
         elif isinstance(event, TrialEnd) and event.trial.purpose is Purpose.SEARCH:
             self._count(event)
 
@@ -138,7 +138,7 @@ class TrialCount:
     def _seconds_left(self) -> float | None:
         """Estimate from the trials of this invocation how long the others will take."""
         passed, ended = time.monotonic() - self._started, self.done - self._earlier
-        if ended < 2 or self._is_confirming or self.done >= self.total:
+        if ended < 2 or self._phase is not Purpose.SEARCH or self.done >= self.total:
             return None
         left = passed / ended * (self.total - self.done)
         return left if self._timeout is None else min(left, max(self._timeout - passed, 0))

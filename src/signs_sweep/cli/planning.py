@@ -7,7 +7,7 @@ from dataclasses import replace
 from signs_sweep.analysis.power import Power, power_of
 from signs_sweep.cli.notes import disk_lines, known_text, outdated_lines
 from signs_sweep.cli.streams import width_of
-from signs_sweep.cli.text import columns, count, duration, fill, joined, number, numbers
+from signs_sweep.cli.text import columns, count, duration, fill, joined, number, numbers, seed_cells
 from signs_sweep.commands.blocks import Outlook, outlook
 from signs_sweep.commands.outcome import rows_of
 from signs_sweep.commands.store import Store
@@ -130,7 +130,7 @@ def _plan_lines(part: Part, states: Sequence[str], width: int | None) -> list[st
     for name in part.varying:
         if name != "epochs":
             cells[name] = numbers([getattr(run, name) for run in runs])
-    cells["seeds"] = [str(run.seeds) for run in runs]
+    cells |= seed_cells([run.seeds for run in runs])
     cells["epochs"] = [number(run.epochs) for run in runs]
     cells |= {"run": [run.run_id for _, run in part.runs], "state": [*states]}
     return columns(cells.items(), width, ("run", "epochs"))

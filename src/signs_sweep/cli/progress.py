@@ -248,4 +248,5 @@ def ending(end: TrialEnd) -> str:
         TrialState.FAILED: f"failed: {end.why}",
         TrialState.STOPPED: f"stopped: {end.why}",
     }
-    return f"{describe(end.trial)}: {texts[end.state]}"
+    audited = f" (audited: {end.audited})" if end.audited else ""
+    return f"{describe(end.trial)}: {texts[end.state]}{audited}"

@@ -15,6 +15,7 @@ from signs_sweep.project.databases import shown
 from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.outcome import SearchOutcome
 from signs_sweep.searching.words import best_spec, left_out, sentences
+from signs_sweep.statistics.replicates import deviation
 
 _SHOWN = 10
 """Trials in the table at the end: the best."""
@@ -49,8 +50,12 @@ def run_search(
     width = width_of(sys.stdout)
     print("\n".join(_table_lines(outcome, width)))
     print()
+    if outcome.standings:
+        print("race over fresh seeds")
+        print("\n".join(_race_lines(outcome, width)))
+        print()
     print("\n".join(fill(sentence, width) for sentence in sentences(outcome)))
-    if output is not None and outcome.best is not None and not outcome.was_interrupted:
+    if output is not None and outcome.winner is not None and not outcome.was_interrupted:
         write(best_spec(outcome, output.absolute().parent), output)
     if outcome.unwritten:
         say(f"warning: {outcome.unwritten}")
@@ -63,14 +68,43 @@ def _table_lines(outcome: SearchOutcome, width: int | None) -> list[str]:
     """Return the best trials as a table."""
     complete = [end for end in outcome.trials if end.value is not None]
     sign = -1 if outcome.search.objective.maximize else 1
-    best = sorted(complete, key=lambda end: (sign * (end.value or 0), end.trial.number))[:_SHOWN]
+    best = sorted(
+        complete,
+        key=lambda end: (sign * (end.value or 0), -len(end.trial.runs), end.trial.number),
+    )[:_SHOWN]
+    seeds = [("seeds", [number(end.trial.seeds) for end in best])]
     names = [dimension.name for dimension in outcome.search.space]
     table = [
         ("trial", [str(end.trial.number) for end in best]),
         (outcome.search.objective.metric, [measure(end.value) for end in best]),
+        *(seeds if outcome.has_different_seeds else []),
         *((name, [_cell(end.trial.choices.get(name)) for end in best]) for name in names),
     ]
     return columns(table, width, last=names[::-1])
+
+
+def _race_lines(outcome: SearchOutcome, width: int | None) -> list[str]:
+    """Return the settings of the race as a table, the best first."""
+    standings, objective = outcome.standings, outcome.search.objective
+    worst = min if objective.maximize else max
+    values = [list(each.values.values()) for each in standings]
+    ends = ["clearly worse" if not each.is_left else "" for each in standings]
+    if outcome.winner is not None:
+        ends = [
+            "winner" if each.candidate == outcome.winner else end
+            for each, end in zip(standings, ends, strict=True)
+        ]
+    table = [
+        ("setting", [each.candidate.title for each in standings]),
+        ("in the search", [measure(each.candidate.promised) for each in standings]),
+        (objective.metric, [measure(each.mean) for each in standings]),
+        ("\u00b1", [measure(deviation(each)) for each in values]),
+        ("worst", [measure(worst(each, default=None)) for each in values]),
+        ("seeds", [str(len(each)) for each in values]),
+        ("failed", [str(each.failed) for each in standings]),
+        ("", ends),
+    ]
+    return columns(table, width)
 
 
 def _cell(value: object) -> str:
@@ -80,9 +114,12 @@ def _cell(value: object) -> str:
 def _header(searching: Searching) -> list[str]:
     """Return lines on the search, its study and the trials of earlier invocations."""
     experiment, search = searching.experiment, searching.search
+    seeds = count(len(experiment.seeds), "seed")
+    if search.replicates is not None and search.replicates.at_least < search.replicates.at_most:
+        seeds = f"{search.replicates.at_least:,} to {seeds}"
     parts = [
         experiment.name,
-        f"{count(searching.total, 'trial')} of {count(len(experiment.seeds), 'seed')}",
+        f"{count(searching.total, 'trial')} of {seeds}",
         f"{search.sampler.name}, pruner {search.pruner.name}",
         f"data: {searching.prepared.datasets[experiment.name].describe()}",
         f"study: {shown(searching.storage)}",
@@ -122,9 +159,9 @@ def _show_end(
         if outcome.seconds_per_ask is not None:
             text += f", {1000 * outcome.seconds_per_ask:.0f} ms per proposal"
     say(f"{text}.")
-    if outcome.best is not None and output is None:
+    if outcome.winner is not None and output is None:
         commands.append(("best as a spec", shared.command("search", spec, "-o", "best.yaml")))
-    elif outcome.best is not None and output is not None:
+    elif outcome.winner is not None and output is not None:
         without = replace(shared, overrides=())  # The spec that was written has them.
         commands.append(("train the best", without.command("run", output)))
     show_commands(commands)

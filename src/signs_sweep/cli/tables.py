@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from signs_sweep.analysis.answer import signed
 from signs_sweep.analysis.comparison import Rules
-from signs_sweep.analysis.judging import Images
+from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.settings import BaselineValues
 from signs_sweep.analysis.table import (
     FOR_ONE_LOOK,
@@ -16,7 +16,7 @@ from signs_sweep.analysis.table import (
     build_table,
 )
 from signs_sweep.analysis.verdict import verdict_text
-from signs_sweep.cli.text import columns, duration, fill, measure, numbers
+from signs_sweep.cli.text import columns, duration, fill, measure, numbers, seed_cells
 from signs_sweep.commands.options import Format
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.domain import (
@@ -51,12 +51,14 @@ _DROPPABLE = (
 _KEPT = ("label", "version", "val", "test", "mean", "vs baseline", "verdict")
 
 _ONE_LOOK = (
-    "The t-test, sign-flip p, McNemar p and the interval over seeds and images are valid for a "
-    "single look at a number of seeds that was fixed beforehand, and for a single comparison. The "
-    "effect size is the mean difference in standard deviations of the differences. Verdict and "
-    "interval hold for new seeds on the same images; the interval over seeds and images also for "
-    "new images of the kind, and its variance is due to the seeds, to the images, and to single "
-    "networks on single images. None of them holds for new splits."
+    "The t-test, sign-flip p, McNemar p and the interval over all sources are valid for a single "
+    "look at a number of seeds that was fixed beforehand, and for a single comparison. The effect "
+    "size is the mean difference in standard deviations of the differences. Verdict and interval "
+    "hold for new seeds on the same images, and for new splits only if each pair of seeds has a "
+    "split of its own; the interval over all sources also for new images of the kind and, where "
+    "every pair of seeds has several splits, for new splits. Its variance is due to the seeds, the "
+    "splits, the images, and to what is particular to single "
+    "networks."
 )
 
 
@@ -133,7 +135,8 @@ def comparison_text(rows: Sequence[Row], rules: Rules, view: View, width: int | 
     if not view.has_detail:
         return text
     title = "for a single look\n" if form is Format.TABLE else "For a single look:\n\n"
-    details = _render(_cells_of_details(table), form, width)
+    parts = [cells for each in (_OF_DETAILS, _OF_SOURCES) if (cells := _details(table, each))]
+    details = "\n".join(_render(cells, form, width) for cells in parts)
     return f"{text}\n{title}{details}\n{fill(_ONE_LOOK, width)}\n"
 
 
@@ -186,7 +189,7 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
                 continue
             case _ if name in SEED_NAMES:
                 seeds = zip(*(known[seed] for seed in SEED_NAMES), strict=True)
-                texts["seeds"] = [str(Seeds(*pair)) for pair in seeds]
+                texts |= seed_cells([Seeds(*each) for each in seeds])
             case "difference":
                 texts[name] = _differences(values, known["is_baseline"])
             case "diagnosis":
@@ -242,22 +245,26 @@ def _cells_of_settings(table: "pd.DataFrame") -> dict[str, list[str]]:
             texts[name] = numbers(values)
     if len(set(texts.get("baseline", ())) - {""}) < 2:
         texts.pop("baseline", None)
+    if not any(runs > seeds for runs, seeds in zip(known["runs"], known["seeds"], strict=True)):
+        texts.pop("runs")
     if not any(texts.get("more seeds", ())):
         texts.pop("more seeds", None)
     return texts
 
 
-def _cells_of_details(table: "pd.DataFrame") -> dict[str, list[str]]:
-    """Return the columns of the statistics for a single look, with what names each setting."""
+def _details(table: "pd.DataFrame", details: "_Columns") -> dict[str, list[str]]:
+    """Return columns of statistics for a single look after what names each setting, if any."""
     known = _values(table)
     names = list(known)[: list(known).index("seeds")]
     if "label" in names:
         names = [name for name in names if name in ("experiment", "label")]
     texts = {name: numbers(known[name]) for name in names}
-    for name, (title, cells) in _OF_DETAILS.items():
-        if name in known and any(cells(known, name)):
-            texts[title] = cells(known, name)
-    return texts
+    of_details = {
+        title: texts_of
+        for name, (title, cells) in details.items()
+        if name in known and any(texts_of := cells(known, name))
+    }
+    return texts | of_details if of_details else {}
 
 
 _Known = dict[str, list[Any]]
@@ -291,8 +298,9 @@ def _shares(known: _Known, name: str) -> list[str]:
 
 
 _Cells = Callable[[_Known, str], list[str]]
+_Columns = dict[str, tuple[str, _Cells]]
 
-_OF_SETTINGS: dict[str, tuple[str, _Cells]] = {
+_OF_SETTINGS: _Columns = {
     "deviation": ("\u00b1", _measures),
     "worst": ("worst", _measures),
     "best": ("best", _measures),
@@ -313,17 +321,21 @@ _OF_SETTINGS: dict[str, tuple[str, _Cells]] = {
 }
 """By column, its title and its cells, made from all columns."""
 
-_OF_DETAILS: dict[str, tuple[str, _Cells]] = {
+_OF_DETAILS: _Columns = {
     "evidence": ("evidence", _small),
     "t_low": ("t-test, 95 %", lambda known, name: _intervals(known[name], known["t_high"])),
     "sign_flip_p": ("sign-flip p", _small),
     "effect_size": ("effect size", _small),
     "mcnemar_p": ("McNemar p", _small),
+}
+
+_OF_SOURCES: _Columns = {
     "both_low": (
-        "seeds and images, 95 %",
+        "all sources, 95 %",
         lambda known, name: _intervals(known[name], known["both_high"]),
     ),
     "share_seeds": ("due to seeds", _shares),
+    "share_splits": ("due to splits", _shares),
     "share_images": ("due to images", _shares),
 }
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from signs_sweep.domain import Seeds
+
 _NARROWEST, _NARROWEST_LABEL = 6, 16
 """Least width of a shortened text, and of a label, which distinguishes rows."""
 
@@ -169,3 +171,11 @@ def _is_number(cell: str) -> bool:
     """Return whether a cell is a number with at most a short unit, as in `3 of 4` or `8.2 s`."""
     is_text = re.search("[a-z]{3}", cell) is not None
     return not cell or (cell.lstrip("-+").replace(",", "")[:1].isdigit() and not is_text)
+
+
+def seed_cells(seeds: Sequence[Seeds]) -> dict[str, list[str]]:
+    """Return a column of pairs of seeds, and a column of splits if any is not the first."""
+    cells = {"seeds": [str(each.pair) for each in seeds]}
+    if any(each.split_seed for each in seeds):
+        cells["split"] = [str(each.split_seed) for each in seeds]
+    return cells

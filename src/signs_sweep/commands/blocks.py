@@ -8,10 +8,7 @@ from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.commands.outcome import rows_of, rules_of
 from signs_sweep.domain import Result, Trial
 from signs_sweep.planning.plan import Part, Plan
-
-_SEEDS_A_BLOCK = 4
-"""Seeds between two looks at the verdicts: a fixed number, so that runs depend on nothing else, and
-large enough that workers seldom wait for the last runs of a block."""
+from signs_sweep.sweep.blocks import SEEDS_A_BLOCK
 
 
 class Blocks:
@@ -41,14 +38,15 @@ class Blocks:
         self._began = self._last = clock()
         self._longest = 0.0
         self._goals: dict[str, int] = {}
-        """By trial, the number of seeds that it is to get for now."""
+        """By trial, the number of runs that it is to get for now: those of the first seeds."""
         self._given: dict[str, int] = {}
-        """By trial, the number of seeds in the blocks so far."""
+        """By trial, the number of runs in the blocks so far."""
         for part in plan.parts:
             growth = part.experiment.growth
             for trial in part.trials:
                 most = len(trial.runs)  # Overrides of seeds may leave fewer than the spec has.
-                self._goals[_key(trial)] = min(growth.at_least, most) if growth else most
+                least = growth.at_least * part.experiment.splits if growth else most
+                self._goals[_key(trial)] = min(least, most)
                 self._given[_key(trial)] = 0
         self.is_out_of_time = False
 
@@ -82,11 +80,13 @@ class Blocks:
     def _trials(self) -> list[Trial]:
         """Return what is missing to the goals; with a budget, one seed of it."""
         trials: list[Trial] = []
-        for trial in self._plan.trials:
-            given, goal = self._given[_key(trial)], self._goals[_key(trial)]
-            end = goal if self._budget is None else min(given + 1, goal)
-            if given < end:
-                trials.append(_cut(trial, given, end))
+        for part in self._plan.parts:
+            for trial in part.trials:
+                given, goal = self._given[_key(trial)], self._goals[_key(trial)]
+                is_whole = self._budget is None
+                end = goal if is_whole else min(given + part.experiment.splits, goal)
+                if given < end:
+                    trials.append(_cut(trial, given, end))
         return trials
 
     def _would_be_late(self) -> bool:
@@ -113,8 +113,10 @@ class Blocks:
                     continue
                 for group in (setting, other):
                     key = _key(by_run[group.rows[0].run_id])
-                    goal = self._given[_key(by_run[setting.rows[0].run_id])] + _SEEDS_A_BLOCK
-                    most = min(growth.at_most, len(part.experiment.seeds))
+                    splits = part.experiment.splits
+                    goal = self._given[_key(by_run[setting.rows[0].run_id])]
+                    goal += SEEDS_A_BLOCK * splits
+                    most = min(growth.at_most, len(part.experiment.seeds)) * splits
                     self._goals[key] = max(self._goals[key], min(goal, most))
 
 

@@ -119,9 +119,10 @@ def _further_seeds(part: Part, store: Store) -> list[str]:
     except UsageError:  # Overrides set all seeds.
         return []
     places = {
-        trial.setting.run(seeds).run_id: place
+        run.run_id: place
         for trial in part.trials
         for place, seeds in enumerate(further, start=count + 1)
+        for run in experiment.replicates(trial.setting, [seeds])
     }
     found = store.index.find(list(places)).items()
     finished = [places[run_id] for run_id, result in found if result.state.is_finished]
@@ -140,13 +141,13 @@ def _of_experiment(name: str, tracking_uri: str | None) -> Found:
             "nothing has been run here yet"
         )
     rule = store.index.rule(name)
-    places = {seeds: place for place, seeds in enumerate(rule.seeds)}
+    places = {seeds.pair: place for place, seeds in enumerate(rule.seeds)}
     settings = settings_of(store.index.list_runs(name))
     rows = [
         row
         for setting in settings
         for row in sorted(
-            setting.rows, key=lambda row: (places.get(row.seeds, len(places)), row.seeds)
+            setting.rows, key=lambda row: (places.get(row.seeds.pair, len(places)), row.seeds)
         )
     ]
     return Found(rows, {name: rule})

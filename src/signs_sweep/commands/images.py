@@ -4,12 +4,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 
-import numpy as np
-from numpy.typing import NDArray
-
-from signs_sweep.analysis.judging import Images
+from signs_sweep.analysis.layout import Images
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import Predictions, Row
+from signs_sweep.domain import Answers, Predictions, Row
 from signs_sweep.errors import StoreError
 
 _SETS = {"val_accuracy": "validation", "test_accuracy": "test"}
@@ -34,13 +31,13 @@ def images_of(rows: Sequence[Row], store: Store) -> Images:
             return store.index.predictions([each for each in locations if each])
         return {}
 
-    def images(row: Row, metric: str) -> NDArray[np.bool_] | None:
+    def images(row: Row, metric: str) -> Answers | None:
         name, result = _SETS.get(metric, ""), row.result
         if not name or result is None or not result.state.is_finished:
             return None
-        if result.correct is not None:
-            return result.correct.get(name)
+        if result.answers is not None:
+            return result.answers.get(name)
         known = recorded().get(result.location or "", {})
-        return known[name].is_correct if name in known else None
+        return known[name].answers if name in known else None
 
     return images

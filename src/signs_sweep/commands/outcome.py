@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from signs_sweep.analysis.answer import answer
 from signs_sweep.analysis.comparison import Rules, compare_settings
-from signs_sweep.analysis.judging import Images
+from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import Result, Row, State, VerdictRule
@@ -112,7 +112,7 @@ def rules_of(plan: Plan) -> Rules:
 def declared_rule(part: Part) -> VerdictRule:
     """Return how the settings of an experiment are compared, for a store that has only its runs."""
     compared = sum(bool(trial.baselines) and not trial.is_baseline for trial in part.trials)
-    seeds = part.experiment.seeds[:_MOST_SEEDS]
+    seeds = tuple(dict.fromkeys(each.pair for each in part.experiment.seeds))[:_MOST_SEEDS]
     return replace(part.experiment.verdict, comparisons=compared, seeds=seeds)
 
 
@@ -138,6 +138,7 @@ def rows_of(
             version=run.training_version,
             validation=run.validation,
             data=run.data,
+            folds=run.folds,
             older=(older or {}).get(run.run_id),
         )
         for trial, run in part.runs

@@ -11,7 +11,7 @@ from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
 from signs_sweep.data.hdf5 import TEST_FILE, TRAIN_FILE, read_dataset, write_dataset
 from signs_sweep.data.sheet import contact_sheet
 from signs_sweep.data.source import KNOWN_DATASETS, DataSource, find_source
-from signs_sweep.data.split import stratified_split
+from signs_sweep.data.split import split_rows
 
 __all__ = [
     "DRAWN_VERSION",
@@ -26,6 +26,6 @@ __all__ = [
     "find_leak",
     "find_source",
     "read_dataset",
-    "stratified_split",
+    "split_rows",
     "write_dataset",
 ]

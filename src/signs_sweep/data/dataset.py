@@ -1,11 +1,14 @@
 """A dataset: images with their labels, for training and for testing."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
+
+from signs_sweep.data.split import split_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +23,9 @@ class Dataset:
         test_labels: int64 of shape (m,), each an index into `classes`.
         classes: names of the classes.
         drawn: whether the images are drawn by this package instead of photos.
+        train_groups: names of shape (n,), the group of each training image, or None. Images of a
+            group resemble each other, such as those of one person, and no split separates them.
+        test_groups: names of shape (m,), the group of each test image, or None.
     """
 
     name: str
@@ -29,10 +35,12 @@ class Dataset:
     test_labels: NDArray[np.int64]
     classes: tuple[str, ...]
     drawn: bool
+    train_groups: NDArray[np.str_] | None = None
+    test_groups: NDArray[np.str_] | None = None
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that identify the content: equal for equal arrays and classes.
+        """16 hex digits that identify the content: equal for equal arrays, classes and groups.
 
         They do not depend on the name of the dataset or the location of its files.
         """
@@ -45,7 +53,16 @@ class Dataset:
         ):
             digest.update(repr(array.shape).encode())
             digest.update(np.ascontiguousarray(array, dtype=dtype).data)
+        for part, groups in (("train", self.train_groups), ("test", self.test_groups)):
+            if groups is not None:
+                digest.update(json.dumps({part: groups.tolist()}).encode())
         return digest.hexdigest()[:16]
+
+    def split(
+        self, fraction: float, folds: int = 0, seed: int = 0
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the training images to train on and those to hold out; see `split_rows`."""
+        return split_rows(self.train_labels, self.train_groups, fraction, folds=folds, seed=seed)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

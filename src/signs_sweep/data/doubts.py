@@ -14,14 +14,22 @@ _MOST_NAMED = 5
 def find_doubts(dataset: Dataset) -> list[str]:
     """Return a sentence for each property of a dataset that makes its results doubtful.
 
-    These are test images that are also training images, training images with two labels, classes
-    without images, and blank images.
+    These are test images that are also training images, training images with two labels, test
+    images of groups that are trained on, classes without images, and blank images.
     """
     parts = (
         ("training", dataset.train_images, dataset.train_labels),
         ("test", dataset.test_images, dataset.test_labels),
     )
     doubts = _of_copies(dataset)
+    if dataset.train_groups is not None and dataset.test_groups is not None:
+        shared = int(np.isin(dataset.test_groups, dataset.train_groups).sum())
+        if shared:
+            doubts.append(
+                f"{shared:,} of the {len(dataset.test_groups):,} test images "
+                f"{'belongs' if shared == 1 else 'belong'} to groups of the training set: the test "
+                "accuracy overstates how well a network does on new groups"
+            )
     for part, images, labels in parts:
         empty = np.flatnonzero(np.bincount(labels, minlength=len(dataset.classes)) == 0)
         if len(empty):

@@ -1,7 +1,8 @@
 """Datasets as a pair of HDF5 files, in the layout in which the SIGNS photos were published.
 
 `train_signs.h5` holds `train_set_x` (uint8, (n, height, width, channels)), `train_set_y`
-(integers, (n,)) and `list_classes` ((classes,)); `test_signs.h5` the same with `test_`.
+(integers, (n,)), `list_classes` ((classes,)) and, if the images have groups, `train_set_groups`
+(integers or strings, (n,)); `test_signs.h5` the same with `test_`.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from signs_sweep.process.durable import replacing
 
 TRAIN_FILE = "train_signs.h5"
 TEST_FILE = "test_signs.h5"
+
+_ARRAYS = ("x", "y", "groups")
+"""Ends of the names of the arrays that a file has for its part."""
 
 _MOST_NAMED = 10
 """Maximum number of names in a message."""
@@ -40,8 +44,12 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
         DataError: a file is missing, damaged, larger than the available memory or not in the
             layout above, there is nothing to learn from it, or the two files do not match.
     """
-    train_images, train_labels, train_classes, train_drawn = _read_part(train, "train", test)
-    test_images, test_labels, test_classes, test_drawn = _read_part(test, "test", train)
+    train_images, train_labels, train_classes, train_groups, train_drawn = _read_part(
+        train, "train", test
+    )
+    test_images, test_labels, test_classes, test_groups, test_drawn = _read_part(
+        test, "test", train
+    )
     for what, of_train, of_test in (
         ("images of shape", train_images.shape[1:], test_images.shape[1:]),
         ("the classes", train_classes, test_classes),
@@ -60,9 +68,16 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
                 f"{file}: all labels in {key} are {labels[0]}. Images of at least two classes are "
                 "needed."
             )
-    is_drawn = drawn or train_drawn or test_drawn
     return Dataset(
-        name, train_images, train_labels, test_images, test_labels, train_classes, is_drawn
+        name,
+        train_images,
+        train_labels,
+        test_images,
+        test_labels,
+        train_classes,
+        drawn or train_drawn or test_drawn,
+        train_groups,
+        test_groups,
     )
 
 
@@ -82,15 +97,17 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, prefix, images, labels in (
-            (TRAIN_FILE, "train", dataset.train_images, dataset.train_labels),
-            (TEST_FILE, "test", dataset.test_images, dataset.test_labels),
+        for name, prefix, images, labels, groups in (
+            (TRAIN_FILE, "train", dataset.train_images, dataset.train_labels, dataset.train_groups),
+            (TEST_FILE, "test", dataset.test_images, dataset.test_labels, dataset.test_groups),
         ):
             arrays: dict[str, NDArray[Any]] = {
                 f"{prefix}_set_x": images,
                 f"{prefix}_set_y": labels,
                 "list_classes": np.array([text.encode() for text in dataset.classes]),
             }
+            if groups is not None:
+                arrays[f"{prefix}_set_groups"] = np.char.encode(groups, "utf-8")
             with (
                 replacing(folder / name, has_rivals=True) as aside,
                 h5py.File(aside, "x") as file,
@@ -108,7 +125,7 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
 
 def _read_part(
     path: Path, part: str, other: Path
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], bool]:
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], NDArray[np.str_] | None, bool]:
     """Read and check one of the two files."""
     with ArrayFile(path) as file:
         images, labels, classes = (
@@ -117,12 +134,14 @@ def _read_part(
         names = _read_classes(classes)
         _check_image_type(images)
         read_labels = _read_labels(labels, path, images, len(names))
+        groups = file.find(f"{part}_set_groups")
+        read_groups = None if groups is None else _read_groups(groups, len(read_labels))
         read_images = images.read()
         # Another program may use this name for a different attribute.
         drawn = isinstance(mark := file.attribute("drawn"), np.bool_) and bool(mark)
     _check_pixels(read_images, path, images.name)
     read_images.flags.writeable = read_labels.flags.writeable = False
-    return read_images, read_labels, names, drawn
+    return read_images, read_labels, names, read_groups, drawn
 
 
 def _find(file: ArrayFile, key: str, other: Path) -> StoredArray:
@@ -147,33 +166,37 @@ def _advice(file: ArrayFile, key: str, names: Sequence[str], other: Path) -> str
             return f" The two files are swapped: {other} has this array."
         if not file.path.samefile(other):
             return f" If '{others}' is this array, rename it to '{key}'."
-    layout = ("train_set_x", "train_set_y", "test_set_x", "test_set_y", "list_classes")
+    layout = ("list_classes", *(f"{p}_set_{a}" for p in ("train", "test") for a in _ARRAYS))
     nearest = get_close_matches(key, [name for name in names if name not in layout], n=1)
     return f" If '{nearest[0]}' is this array, rename it to '{key}'." if nearest else ""
 
 
 def _read_classes(classes: StoredArray) -> tuple[str, ...]:
-    from h5py import check_string_dtype
-
     if classes.shape is None or len(classes.shape) != 1 or not classes.shape[0]:
         hint = " Store list_classes.reshape(-1)." if classes.size else ""
         raise classes.error(
             f"has the shape {classes.shape}; it should be one-dimensional, such as (6,), with a "
             f"name or a number for each class.{hint}"
         )
-    if classes.dtype.kind not in "SUiufb" and not check_string_dtype(classes.dtype):
+    if classes.dtype.kind not in "iufb" and not _is_text(classes):
         raise classes.error(
             f"holds {classes.dtype}; it should hold a name or a number for each class. "
             "Store names as np.array([b'cat', b'dog'])."
         )
-    names = tuple(map(_class_name, classes.read().tolist()))
+    names = tuple(map(_name, classes.read().tolist()))
     if len(set(names)) < len(names):
         twice = next(name for position, name in enumerate(names) if name in names[:position])
         raise classes.error(f"names a class twice: {_join([twice])}")
     return names
 
 
-def _class_name(value: object) -> str:
+def _is_text(array: StoredArray) -> bool:
+    from h5py import check_string_dtype
+
+    return array.dtype.kind in "SU" or check_string_dtype(array.dtype) is not None
+
+
+def _name(value: object) -> str:
     """Return a name that any terminal and page can show: unprintable characters are escaped."""
     text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
     return "".join(
@@ -254,8 +277,29 @@ def _read_labels(
     return values.astype(np.int64)
 
 
+def _read_groups(groups: StoredArray, number: int) -> NDArray[np.str_]:
+    if groups.shape != (number,):
+        hint = f" Store groups.reshape({number})." if groups.size == number else ""
+        raise groups.error(
+            f"has the shape {groups.shape}; it should be ({number},), one group for each image."
+            + hint
+        )
+    if groups.dtype.kind not in "iu" and not _is_text(groups):
+        hint = " Store groups.astype('int64')." if groups.dtype.kind in "fb" else ""
+        raise groups.error(f"holds {groups.dtype}; groups should be integers or names.{hint}")
+    names = np.array([_name(value) for value in groups.read().tolist()])
+    unnamed = np.flatnonzero(names == "")
+    if len(unnamed):
+        raise groups.error(
+            f"has no group for {len(unnamed):,} images; the first is image {unnamed[0]}. Store a "
+            "different name for each image that belongs to no group."
+        )
+    names.flags.writeable = False
+    return names
+
+
 def _join(values: Sequence[object]) -> str:
     """Return names for a message: the first of many, each cut to fit a line."""
-    shown = [_class_name(value)[:40] for value in values[:_MOST_NAMED]]
+    shown = [_name(value)[:40] for value in values[:_MOST_NAMED]]
     rest = len(values) - len(shown)
     return f"({', '.join(shown)}{f', and {rest:,} more' if rest else ''})"

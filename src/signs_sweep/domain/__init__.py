@@ -23,6 +23,7 @@ from signs_sweep.domain.metrics import METRICS, SCORES, Measure, is_higher_bette
 from signs_sweep.domain.model import Argument, Built, Dense, Model
 from signs_sweep.domain.parameters import (
     MOST_REPLICATES,
+    PAIR_NAMES,
     PARAMETER_NAMES,
     PARAMETERS,
     SEED_NAMES,
@@ -32,7 +33,7 @@ from signs_sweep.domain.parameters import (
     Seeds,
     as_text,
 )
-from signs_sweep.domain.predictions import Predictions
+from signs_sweep.domain.predictions import Answers, Predictions
 from signs_sweep.domain.result import History, Result, State
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
@@ -43,12 +44,14 @@ __all__ = [
     "CURVE_METRICS",
     "METRICS",
     "MOST_REPLICATES",
+    "PAIR_NAMES",
     "PARAMETERS",
     "PARAMETER_NAMES",
     "SCORES",
     "SEED_NAMES",
     "TRAINING_VERSION",
     "VARIED_NAMES",
+    "Answers",
     "Argument",
     "Built",
     "Checkpoint",

@@ -25,17 +25,28 @@ class Seeds(NamedTuple):
     Attributes:
         global_seed: determines the order of the samples and the dropout masks, >= 0.
         init_seed: determines the initial weights, >= 0.
+        split_seed: determines which samples are held out for validation, >= 0.
     """
 
     global_seed: int
     init_seed: int
+    split_seed: int = 0
 
     def __str__(self) -> str:
-        return ", ".join(map(str, self))
+        pair = f"{self.global_seed}, {self.init_seed}"
+        return f"{pair}, split {self.split_seed}" if self.split_seed else pair
+
+    @property
+    def pair(self) -> "Seeds":
+        """The seeds of the training alone, with split seed 0."""
+        return self._replace(split_seed=0)
 
 
 SEED_NAMES: tuple[str, ...] = Seeds._fields
 """The names of the seeds."""
+
+PAIR_NAMES = ("global_seed", "init_seed")
+"""The names of the seeds of the training, which a count of seeds sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +174,9 @@ class Parameters:
     )
     init_seed: int = hyperparameter(
         0, meaning="Seed of the initial weights", least=0, most=_LARGEST_SEED
+    )
+    split_seed: int = hyperparameter(
+        0, meaning="Seed of the split into training and validation", least=0, most=_LARGEST_SEED
     )
 
     @property

@@ -1,11 +1,23 @@
 """What a trained network predicts for the images that it was not trained on."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+class Answers(NamedTuple):
+    """Which images a run classifies correctly: a small part of its predictions.
+
+    Attributes:
+        images: position of each image in its set, int32 of shape (n,).
+        is_correct: whether the run classifies it correctly, bool of shape (n,).
+    """
+
+    images: "NDArray[np.int32]"
+    is_correct: "NDArray[np.bool_]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +42,6 @@ class Predictions:
         return predicted
 
     @property
-    def is_correct(self) -> "NDArray[np.bool_]":
-        """Whether the most probable class of each image is the true class, bool of shape (n,)."""
-        correct: NDArray[np.bool_] = self.predicted == self.labels
-        return correct
+    def answers(self) -> Answers:
+        """For which images the most probable class is the true class."""
+        return Answers(self.images.astype("int32"), self.predicted == self.labels)

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain.diagnosis import Condition, Diagnosis
+from signs_sweep.domain.predictions import Answers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,9 +54,8 @@ class Result:
         guessing_since: if a finished run gives every image the same class, the first epoch since
             which its loss has not been below that of guessing; None if it has learned.
         chance: the accuracy of guessing, 1 / number of classes, if its loss diverged; else None.
-        correct: by set, `validation` and `test`, whether the run classifies each image correctly,
-            bool of shape (images,), if this process trained it; None for a run that was found in
-            the store.
+        answers: by set, `validation` and `test`, which images the run classifies correctly,
+            if this process trained it; None for a run that was found in the store.
         diagnosis: what became of it; None if it is not known. If it is not given, it follows from
             `chance` for a run that diverged, and from `guessing_since` for one that collapsed.
     """
@@ -70,7 +70,7 @@ class Result:
     location: str | None = None
     guessing_since: int | None = None
     chance: float | None = None
-    correct: Mapping[str, "NDArray[np.bool_]"] | None = None
+    answers: Mapping[str, Answers] | None = None
     diagnosis: Diagnosis | None = None
 
     def __post_init__(self) -> None:
@@ -93,6 +93,13 @@ class Result:
     def has_diverged(self) -> bool:
         """Whether it failed because its loss became NaN or infinite."""
         return self.state is State.FAILED and self.chance is not None
+
+    @property
+    def failed_to_learn(self) -> bool | None:
+        """Whether it has diverged or only guesses; None if it is neither finished nor diverged."""
+        if self.has_diverged:
+            return True
+        return self.guessing_since is not None if self.state.is_finished else None
 
     @property
     def is_settled(self) -> bool:

@@ -28,6 +28,7 @@ class Row:
         older: for an unknown run, the latest older version in which it is finished, or None.
         validation: share of the training set held out for validation, in [0, 1).
         data: fingerprint of the dataset.
+        folds: number of folds of a cross-validation, or 0 without one.
     """
 
     experiment: str
@@ -41,12 +42,17 @@ class Row:
     older: int | None = None
     validation: float = 0.0
     data: str = ""
+    folds: int = 0
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """Its configuration by name: parameters, seeds, model, `validation`, `data`, `version`."""
+        """Its configuration by name.
+
+        Parameters, seeds, model, `validation` and with folds `folds`, `data`, `version`.
+        """
         others = {"validation": self.validation, "data": self.data, "version": self.version}
-        return asdict(self.parameters) | dict(self.model) | others
+        folds = {"folds": self.folds} if self.folds else {}
+        return asdict(self.parameters) | dict(self.model) | others | folds
 
     @cached_property
     def seeds(self) -> Seeds:
@@ -74,9 +80,4 @@ class Row:
     @property
     def failed_to_learn(self) -> bool | None:
         """Whether it has diverged or only guesses; None if it is neither finished nor diverged."""
-        result = self.result
-        if result is not None and result.has_diverged:
-            return True
-        if result is None or not result.state.is_finished:
-            return None
-        return result.guessing_since is not None
+        return None if self.result is None else self.result.failed_to_learn

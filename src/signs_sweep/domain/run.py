@@ -20,6 +20,8 @@ class _Configuration:
         validation: share of the training set held out for validation, in [0, 1).
         data: fingerprint of the dataset.
         training_version: version of the training semantics.
+        folds: number of folds of a cross-validation, of which the split seed selects one; 0 for a
+            single split.
     """
 
     parameters: Parameters
@@ -27,10 +29,11 @@ class _Configuration:
     validation: float
     data: str
     training_version: int = TRAINING_VERSION
+    folds: int = 0
 
-    def _values(self) -> tuple[Model, float, str, int]:
+    def _values(self) -> tuple[Model, float, str, int, int]:
         """Return everything but the parameters."""
-        return self.model, self.validation, self.data, self.training_version
+        return self.model, self.validation, self.data, self.training_version, self.folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Run(_Configuration):
             float(self.validation),
             self.model.identity,
             *self.parameters.identity,
+            *((("folds", self.folds),) if self.folds else ()),
         )
         return sha256(repr(identity).encode()).hexdigest()[:12]
 

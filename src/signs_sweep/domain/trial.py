@@ -15,12 +15,13 @@ class Purpose(Enum):
 
     SWEEP = "sweep"
     SEARCH = "search"
+    RACE = "race"
     CONFIRMATION = "confirmation"
 
     @property
     def is_tested(self) -> bool:
-        """Whether its runs are evaluated on the test set; the runs of a search never are."""
-        return self is not Purpose.SEARCH
+        """Whether its runs are evaluated on the test set: not where a winner is chosen."""
+        return self not in (Purpose.SEARCH, Purpose.RACE)
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Trial:
         choices: the values that a search chose, by dimension.
         is_part: whether it has only some of the replicates of a setting; others belong to trials
             with the same number.
+        is_sequential: whether each run starts only after the previous one has ended, because its
+            result decides whether the trial continues.
     """
 
     key: str
@@ -53,6 +56,7 @@ class Trial:
     baselines: tuple[str, ...] = ()
     choices: Mapping[str, Any] = field(default_factory=dict, hash=False)
     is_part: bool = False
+    is_sequential: bool = False
 
     @property
     def setting(self) -> Setting:
@@ -68,6 +72,11 @@ class Trial:
     def run_ids(self) -> tuple[str, ...]:
         """The ids of its runs, in order."""
         return tuple(run.run_id for run in self.runs)
+
+    @property
+    def seeds(self) -> int:
+        """The number of its pairs of seeds; with folds, each has a run for every split."""
+        return len({run.parameters.seeds.pair for run in self.runs})
 
     @property
     def is_baseline(self) -> bool:
@@ -107,11 +116,14 @@ class TrialEnd:
     """How a trial ended.
 
     Attributes:
-        trial: the trial.
+        trial: the trial; if it is sequential, only with the runs that count.
         state: how it ended.
-        value: the metric that ranks it, aggregated over all replicates, or None.
+        value: the metric that ranks it, aggregated over the replicates, or None.
         values: the metric of each replicate that has it, by run_id.
         why: why it was pruned, failed or stopped, for a person, or an empty string.
+        is_dead: whether it was pruned because its network can no longer learn.
+        audited: when and why it would have been pruned if it had not been drawn for the audit of
+            pruning, for a person; else an empty string.
     """
 
     trial: Trial
@@ -119,6 +131,8 @@ class TrialEnd:
     value: float | None = None
     values: Mapping[str, float] = field(default_factory=dict, hash=False)
     why: str = ""
+    is_dead: bool = False
+    audited: str = ""
 
     @classmethod
     def of(cls, trial: Trial, results: Sequence[Result], metric: str | None = None) -> "TrialEnd":
@@ -141,7 +155,10 @@ class TrialEnd:
 
 
 def best_of(ends: Iterable[TrialEnd], *, maximize: bool) -> TrialEnd | None:
-    """Return the best completed trial of a search, the first in case of a tie; None if none is."""
+    """Return the best completed trial of a search; None if none is.
+
+    In case of a tie, it is that with the most runs, of these the first.
+    """
     sign = -1 if maximize else 1
     complete = [
         end
@@ -149,5 +166,7 @@ def best_of(ends: Iterable[TrialEnd], *, maximize: bool) -> TrialEnd | None:
         if end.trial.purpose is Purpose.SEARCH and end.state.is_complete and end.value is not None
     ]
     return min(
-        complete, key=lambda end: (sign * (end.value or 0.0), end.trial.number), default=None
+        complete,
+        key=lambda end: (sign * (end.value or 0.0), -len(end.trial.runs), end.trial.number),
+        default=None,
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from signs_sweep.domain import VARIED_NAMES, Parameters, Purpose, Run, Seeds, Setting, Trial
+from signs_sweep.domain import VARIED_NAMES, Parameters, Purpose, Run, Trial
 from signs_sweep.errors import UsageError
 from signs_sweep.spec import Experiment
 
@@ -86,16 +86,11 @@ def varying_parameters(parameters: Sequence[Parameters]) -> tuple[str, ...]:
     return tuple(name for name in VARIED_NAMES if len({getattr(p, name) for p in parameters}) > 1)
 
 
-def replicates(setting: Setting, seeds: Sequence[Seeds]) -> tuple[Run, ...]:
-    """Return the runs of a setting, one for each replicate."""
-    return tuple(map(setting.run, seeds))
-
-
 def _expand(experiment: Experiment, data: str) -> Part:
     runs: dict[Parameters, tuple[Run, ...]] = {}
     for point in experiment.points:
-        setting = Setting(point.parameters, experiment.model, experiment.validation, data)
-        runs[point.parameters] = replicates(setting, experiment.seeds)
+        setting = experiment.setting(point.parameters, data)
+        runs[point.parameters] = experiment.replicates(setting)
     varying = varying_parameters(list(runs))
     trials = []
     for number, point in enumerate(experiment.points, start=1):

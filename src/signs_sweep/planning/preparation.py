@@ -13,7 +13,6 @@ from signs_sweep.data import (
     find_doubts,
     find_leak,
     find_source,
-    stratified_split,
 )
 from signs_sweep.domain import Dense
 from signs_sweep.errors import DataError, DataWarning, SpecError, UsageError
@@ -21,6 +20,9 @@ from signs_sweep.planning.building import ModelSource, find_model
 from signs_sweep.planning.plan import Plan, make_plan
 from signs_sweep.spec import Experiment, load
 from signs_sweep.statistics.sequential import first_threshold, least_pairs
+
+_MOST_CHECKED = 200
+"""Splits that are tried before anything is trained; others have an error of their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +166,11 @@ def _check_growth(experiment: Experiment) -> None:
 
 def _check(experiment: Experiment, dataset: Dataset) -> str | None:
     """Check a spec against its data; return a doubt about the held-out samples, or None."""
-    with _at(experiment, "validation"):
-        training, held_out = stratified_split(dataset.train_labels, experiment.validation)
-    experiment.check_data(len(training))
-    return find_leak(dataset, training, held_out)
+    fraction, folds = experiment.validation, experiment.folds
+    seeds = {each.split_seed for each in experiment.seeds}
+    if folds:  # All folds of the first partition, and a fold of each other.
+        seeds = {*range(folds), *range(0, experiment.splits, folds)}
+    with _at(experiment, "split" if folds else "validation"):
+        splits = [dataset.split(fraction, folds, seed) for seed in sorted(seeds)[:_MOST_CHECKED]]
+    experiment.check_data(min(len(training) for training, _ in splits))
+    return find_leak(dataset, *splits[0])

@@ -30,7 +30,8 @@ class Scheduler(Protocol):
     def end(self, trial: Trial, result: Result) -> bool:
         """Receive how a run of a trial ended; return whether its other runs are still wanted.
 
-        If not, runs in progress are stopped, and waiting runs are not started.
+        If not, runs in progress are stopped, and waiting runs are not started. The next run of a
+        sequential trial waits for this answer; until then, the loop asks for other trials.
         """
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:

@@ -8,19 +8,17 @@ from typing import Any
 
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.store import Store
-from signs_sweep.data import stratified_split
-from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION
+from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION, Growth, Seeds
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import choose_devices, find_gpus
-from signs_sweep.planning.plan import replicates
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.project import FileClaims
 from signs_sweep.project.databases import resolve, shown, without_password
-from signs_sweep.searching.confirming import setting_at
 from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.study import OwnTrials, open_study
 from signs_sweep.searching.study.methods import missing_package, proposals
 from signs_sweep.searching.study.storage import recover, using_storage
+from signs_sweep.searching.trials import setting_at
 from signs_sweep.spec import Categories, Experiment, Range, Search
 from signs_sweep.statistics.replicates import aggregate
 
@@ -48,12 +46,10 @@ def begin_search(
         UsageError: the study belongs to a different search, or another process is using it.
     """
     (part,) = prepared.plan.parts
-    experiment = part.experiment
-    experiment.check_search()
+    experiment = _with_replicates(part.experiment)
     dataset = prepared.datasets[experiment.name]
-    _check_batches(
-        experiment, len(stratified_split(dataset.train_labels, experiment.validation)[0])
-    )
+    training, _ = dataset.split(experiment.validation, experiment.folds)
+    _check_batches(experiment, len(training))
     search = experiment.search
     if trials is not None:
         if trials < 1:
@@ -96,6 +92,13 @@ def begin_search(
     )
 
 
+def _with_replicates(experiment: Experiment) -> Experiment:
+    """Check an experiment, and return it with the seeds that a trial gets at most."""
+    experiment.check_search()
+    replicates = experiment.search.replicates
+    return experiment.with_seeds(replicates.at_most) if replicates else experiment
+
+
 def _storage(experiment: Experiment, search: Search, store: Store) -> str:
     """Return the URL of the study's database."""
     if search.storage is None:
@@ -115,7 +118,7 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
 
     def runs_of(values: Mapping[str, Any]) -> list[str]:
         setting = setting_at(experiment, values, data)
-        return [run.run_id for run in replicates(setting, experiment.seeds)]
+        return [run.run_id for run in experiment.replicates(setting)]
 
     def value_of(values: Sequence[float]) -> float:
         return aggregate(values, search.objective.aggregate, maximize=search.objective.maximize)
@@ -130,7 +133,7 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
                 maximize=search.objective.maximize,
                 metric=search.objective.metric,
             )
-            own = OwnTrials(study, search.space, runs_of, value_of)
+            own = OwnTrials(study, search.space, runs_of, value_of, search.replicates)
             own.check_enqueued()
             return own, recover(own.study, [dimension.name for dimension in search.space])
     except StoreError as error:
@@ -166,11 +169,25 @@ def meaning(experiment: Experiment, data: str) -> dict[str, object]:
         "objective": [objective.metric, objective.maximize, objective.aggregate],
         "base": base,
         "model": None if "hidden" in searched else repr(default.model.identity),
-        "seeds": list(experiment.seeds),
+        "seeds": [_meaning_of_seeds(seeds) for seeds in experiment.seeds],
+        **_meaning_of_replicates(experiment.search.replicates),
         "validation": experiment.validation,
+        **({"split": [experiment.folds, experiment.repeats]} if experiment.folds else {}),
         "data": data,
         "version of the training": TRAINING_VERSION,
     }
+
+
+def _meaning_of_seeds(seeds: Seeds) -> list[int]:
+    """Return seeds, without the seed of the split at its default: it is newer than studies."""
+    return [*seeds] if seeds.split_seed else [*seeds[:2]]
+
+
+def _meaning_of_replicates(replicates: Growth | None) -> dict[str, str]:
+    """Return how many seeds a trial gets; nothing if it gets all: it is newer than studies."""
+    if replicates is None:
+        return {}
+    return {"replicates": f"{replicates.at_least} to {replicates.at_most}"}
 
 
 def _parameters_of(dimension: Categories | Range) -> set[str]:

@@ -1,4 +1,4 @@
-"""Carry out a search: the trials of a study, then the confirmation of its winner."""
+"""Carry out a search: the trials of a study, then the race for the winner and its confirmation."""
 
 import math
 import time
@@ -11,25 +11,22 @@ from signs_sweep.commands.options import Options
 from signs_sweep.commands.outcome import declared_rule
 from signs_sweep.commands.session import Session
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import Result, Trial, TrialEnd, TrialState, best_of
+from signs_sweep.domain import Result, Trial, TrialEnd, TrialState
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.protocols import SweepRecord
-from signs_sweep.searching.confirming import (
-    Confirmation,
-    confirmation,
-    fresh_seeds,
-    search_trial,
-    setting_at,
-)
 from signs_sweep.searching.outcome import SearchOutcome
+from signs_sweep.searching.race import Race, make_race
 from signs_sweep.searching.study import OwnTrials, StudyScheduler, draw_search, importances
+from signs_sweep.searching.study.collapses import collapsed_trials
+from signs_sweep.searching.study.importances import without
 from signs_sweep.searching.study.scheduler import count_done, ends_of
 from signs_sweep.searching.study.space import grid_size, values_of
 from signs_sweep.searching.study.storage import identity_of, using_storage
+from signs_sweep.searching.trials import search_trial, setting_at
 from signs_sweep.searching.words import findings
 from signs_sweep.spec import Experiment, Search
-from signs_sweep.sweep.fixed import FixedScheduler
+from signs_sweep.sweep.blocks import BlockScheduler
 from signs_sweep.sweep.loop import Listener
 
 if TYPE_CHECKING:
@@ -95,7 +92,7 @@ class Searching:
         return identity_of(self.study)
 
     def execute(self, listener: Listener) -> SearchOutcome:
-        """Carry out the remaining trials, and confirm the winner over fresh seeds.
+        """Carry out the remaining trials, and find and confirm the winner over fresh seeds.
 
         SIGINT, SIGTERM and SIGHUP end the search between two events, with everything recorded;
         the outcome is then marked as interrupted. A complete search starts no workers.
@@ -105,9 +102,9 @@ class Searching:
         """
         try:
             with using_storage(self.storage):
-                unrecorded, confirmed = self._unrecorded(), self._confirmation()
-                if not self.left and not unrecorded and self._is_recorded(confirmed):
-                    return self._outcome(confirmed, {}, pictures={}, was_done=True)
+                unrecorded, race = self._unrecorded(), self._race()
+                if not self.left and not unrecorded and self._is_recorded(race):
+                    return self._outcome(race, {}, was_done=True)
                 return self._train(unrecorded, listener)
         finally:
             self.release()
@@ -118,30 +115,32 @@ class Searching:
             listener,
         )
         scheduler = self._scheduler()
-        confirmed: Confirmation | None = None
+        race: Race | None = None
         with session.opened([self._record()], dict):
             was_interrupted = self._complete_records(unrecorded, session)
             if not was_interrupted:
                 was_interrupted = session.sweep(scheduler, {})
-            if not was_interrupted and (confirmed := self._confirmation()):
-                metric = self.search.objective.metric
-                fixed = FixedScheduler(confirmed.trials, partial(TrialEnd.of, metric=metric))
-                was_interrupted = session.sweep(fixed, {})
+            if not was_interrupted and (race := self._race()):
+                conclude = partial(TrialEnd.of, metric=self.search.objective.metric)
+                was_interrupted = session.sweep(BlockScheduler(race.next, conclude), {})
             session.executor.close()
-            pictures = {}
-            if not was_interrupted:
-                pictures = draw_search(self.study, self.search.objective.metric)
-                was_interrupted = session.is_interrupted
             outcome = self._outcome(
-                confirmed,
+                race,
                 session.results,
-                pictures=pictures,
                 was_interrupted=was_interrupted,
                 is_away=session.tracker.is_away,
                 seconds_per_ask=(
                     scheduler.seconds_asking / scheduler.asked if scheduler.asked else None
                 ),
             )
+            if not was_interrupted:
+                metric = self.search.objective.metric
+                outcome = replace(
+                    outcome,
+                    files=draw_search(self.study, metric, outcome.collapsed),
+                    was_interrupted=session.is_interrupted,
+                    seconds=time.monotonic() - self._started,
+                )
             name = self.experiment.name
             tables = {name: outcome.table.to_csv()}
             session.tracker.close(outcome.state, tables, {name: findings(outcome)})
@@ -174,7 +173,8 @@ class Searching:
         Their process was killed in between. Returns whether the sweep was interrupted.
         """
         ends = {end.trial.key: end for end in self.ends}
-        scheduler = FixedScheduler(trials, lambda trial, _: ends[trial.key])
+        block = iter([trials])
+        scheduler = BlockScheduler(lambda _: next(block, ()), lambda trial, _: ends[trial.key])
         was_interrupted = session.sweep(scheduler, {})
         for end in ends.values():
             if end.state is not TrialState.STOPPED:
@@ -195,27 +195,19 @@ class Searching:
         }
         return [trial for trial in trials if not unfinished.isdisjoint(trial.run_ids)]
 
-    def _confirmation(self) -> Confirmation | None:
-        """Return the trials that confirm the winner; None without a winner or with `confirm: 0`."""
-        best = best_of(self.ends, maximize=self.search.objective.maximize)
-        if best is None or not self.search.confirm:
-            return None
-        seeds = fresh_seeds(self.experiment, self.search.confirm)
-        return confirmation(self.experiment, best.trial, seeds)
+    def _race(self) -> Race | None:
+        """Return the race for the winner; None without a completed trial or with `confirm: 0`."""
+        return make_race(self.experiment, self.search, self.ends, self.data)
 
-    def _is_recorded(self, confirmed: Confirmation | None) -> bool:
-        """Whether every run of a confirmation is settled in the store; true for None."""
-        if confirmed is None:
-            return True
-        stored = self.store.index.find(confirmed.run_ids)
-        return all(run_id in stored and stored[run_id].is_settled for run_id in confirmed.run_ids)
+    def _is_recorded(self, race: Race | None) -> bool:
+        """Whether the store has all runs of a race and the confirmation; true for None."""
+        return race is None or race.is_over(self.store.index.find(list(race.run_ids)))
 
     def _outcome(
         self,
-        confirmed: Confirmation | None,
+        race: Race | None,
         results: Mapping[str, Result],
         *,
-        pictures: Mapping[str, bytes],
         was_interrupted: bool = False,
         was_done: bool = False,
         is_away: bool = False,
@@ -223,7 +215,7 @@ class Searching:
     ) -> SearchOutcome:
         ends = self.ends
         run_ids = [run_id for end in ends for run_id in end.trial.run_ids]
-        run_ids += confirmed.run_ids if confirmed else []
+        run_ids += sorted(race.run_ids) if race else []
         missing = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in results]
         # After an interruption, skip every query and computation that may take seconds.
         try:
@@ -231,21 +223,28 @@ class Searching:
             earlier = self.store.index.find(missing) if is_queried else {}
         except StoreError:  # Unreachable; the results of this invocation have to do.
             earlier = {}
+        results = {**earlier, **results}
+        learned = without(self.study, collapsed_trials(ends, results))
         return SearchOutcome(
             experiment=self.experiment,
             search=self.search,
             study=self.study,
             trials=ends,
             left_out=self.own.left_out(),
-            confirmation=confirmed,
-            results={**earlier, **results},
-            importances={} if was_interrupted else importances(self.study),
-            files=pictures,
+            race=race,
+            results=results,
+            importances={} if was_interrupted else importances(learned),
+            files={},
             seconds=time.monotonic() - self._started,
             seconds_per_ask=seconds_per_ask,
             was_interrupted=was_interrupted,
             was_done=was_done,
         )
+
+    @property
+    def _runs_each(self) -> str:
+        replicates, runs = self.search.replicates, len(self.experiment.seeds)
+        return f"{runs}" if replicates is None else f"{replicates.at_least} to {runs}"
 
     def _record(self) -> SweepRecord:
         experiment = self.experiment
@@ -253,7 +252,7 @@ class Searching:
             experiment=experiment.name,
             description=experiment.description,
             spec=experiment.text,
-            plan=f"{self.search.trials} trials of {len(experiment.seeds)} runs each\n",
+            plan=f"{self.search.trials} trials of {self._runs_each} runs each\n",
             data=self.prepared.datasets[experiment.name].describe(),
             sweep_id=self.sweep_id,
             origin=self.store.origin,

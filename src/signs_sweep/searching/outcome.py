@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import Result, State, Trial, TrialEnd, TrialState, best_of
-from signs_sweep.searching.confirming import Confirmation
+from signs_sweep.searching.race import Candidate, Confirmed, Race, Standing
+from signs_sweep.searching.study.collapses import collapsed_trials
 from signs_sweep.searching.study.own import LeftOut
 from signs_sweep.spec import Experiment, Search
 
@@ -28,9 +29,10 @@ class SearchOutcome:
         study: the Optuna study, with only the trials of this search.
         trials: how the trials of the search ended, by number; excludes trials that a dead process
             left running.
-        confirmation: the trials that confirmed the winner, or None.
-        results: by run_id, the available results of all trials and of the confirmation.
-        importances: by dimension, its share in the variation of the value; empty if undefined.
+        race: how the winner was found and confirmed, or None.
+        results: by run_id, the available results of all trials, the race and the confirmation.
+        importances: by dimension, its share in the variation of the value among completed trials
+            that did not collapse; empty if undefined.
         files: contents of the pictures, by file name.
         seconds: duration of this invocation.
         seconds_per_ask: average duration of a proposal, or None without proposals.
@@ -44,7 +46,7 @@ class SearchOutcome:
     search: Search
     study: "optuna.Study"
     trials: Sequence[TrialEnd]
-    confirmation: Confirmation | None
+    race: Race | None
     results: Mapping[str, Result]
     importances: Mapping[str, float]
     files: Mapping[str, bytes]
@@ -75,6 +77,66 @@ class SearchOutcome:
         """The best completed trial, the first in case of a tie; None if none completed."""
         return best_of(self.trials, maximize=self.search.objective.maximize)
 
+    @cached_property
+    def collapsed(self) -> frozenset[int]:
+        """Numbers of the trials that collapsed."""
+        return collapsed_trials(self.trials, self.results)
+
+    @cached_property
+    def winner(self) -> Candidate | None:
+        """The winner of the race, or the best trial without a race.
+
+        It is None without a completed trial, and before the end of the race.
+        """
+        if self.race is not None:
+            return self.race.winner(self.results)
+        if self.best is None:
+            return None
+        return Candidate.of(self.best)
+
+    @cached_property
+    def standings(self) -> Sequence[Standing]:
+        """How far each candidate got in the race, the best first; empty without a race."""
+        if self.race is None or len(self.race.candidates) == 1:
+            return []
+        return self.race.standings(self.results)
+
+    @property
+    def race_means(self) -> Mapping[Candidate, float]:
+        """The objective in the race by candidate; empty without a race."""
+        return {each.candidate: each.mean for each in self.standings if each.mean is not None}
+
+    @cached_property
+    def confirmed(self) -> Mapping[str, Confirmed]:
+        """The objective and the test accuracy over the further seeds, by metric."""
+        if self.race is None or self.winner is None:
+            return {}
+        metrics = dict.fromkeys([self.search.objective.metric, TEST_METRIC])
+        found = {name: self.race.confirmed(self.winner, self.results, name) for name in metrics}
+        return {name: known for name, known in found.items() if known is not None}
+
+    @property
+    def optimism(self) -> float | None:
+        """By how much the search promised more for its best trial than fresh seeds gave.
+
+        These are the further seeds if that trial won, else those of the race. None if unknown.
+        """
+        if self.race is None or self.winner is None:
+            return None
+        best = self.race.candidates[0]
+        known = self.confirmed.get(self.search.objective.metric)
+        mean = known.mean if known else None
+        if best != self.winner:
+            mean = self.race_means.get(best)
+        if mean is None or best.promised is None:
+            return None
+        return (best.promised - mean) * (1 if self.search.objective.maximize else -1)
+
+    @property
+    def has_different_seeds(self) -> bool:
+        """Whether complete trials have different numbers of seeds."""
+        return len({end.trial.seeds for end in self.trials if end.state.is_complete}) > 1
+
     @property
     def epochs_saved(self) -> int:
         """Epochs of pruned trials that were not trained."""
@@ -101,11 +163,17 @@ class SearchOutcome:
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """One row per trial, indexed by its number: state, value, and choices."""
+        """One row per trial, indexed by its number: state, value, and choices.
+
+        Also the number of seeds, if complete trials have different numbers.
+        """
         import pandas as pd
 
+        def seeds(end: TrialEnd) -> dict[str, int]:
+            return {"seeds": end.trial.seeds} if self.has_different_seeds else {}
+
         rows = [
-            {"state": end.state.value, "value": end.value, **end.trial.choices}
+            {"state": end.state.value, "value": end.value, **seeds(end), **end.trial.choices}
             for end in self.trials
         ]
         index = pd.Index([end.trial.number for end in self.trials], name="trial")

@@ -6,13 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from signs_sweep.analysis.answer import signed
 from signs_sweep.data import KNOWN_DATASETS
-from signs_sweep.domain import VARIED_NAMES, Dense, Model, Trial, TrialState, is_higher_better
+from signs_sweep.domain import (
+    PAIR_NAMES,
+    SEED_NAMES,
+    VARIED_NAMES,
+    Dense,
+    Judgement,
+    Model,
+    Trial,
+    TrialState,
+)
 from signs_sweep.protocols import Findings
 from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
+from signs_sweep.searching.race import Confirmed
+from signs_sweep.searching.study.audit import audit_metrics, describe_audit
+from signs_sweep.searching.study.collapses import describe_collapses
 from signs_sweep.searching.study.importances import describe_importances
 from signs_sweep.searching.study.own import LeftOut
-from signs_sweep.statistics.replicates import Difference
 
 _NAMED = 5
 """Number of excluded trials that are listed; the rest are counted."""
@@ -26,7 +38,7 @@ def describe(trial: Trial) -> str:
 
 def findings(outcome: SearchOutcome) -> Findings:
     """Return the findings that go into the record of a search."""
-    best, counts = outcome.best, outcome.counts
+    best, counts, winner = outcome.best, outcome.counts, outcome.winner
     metrics: dict[str, float] = {
         "trials_complete": counts[TrialState.COMPLETE],
         "trials_pruned": counts[TrialState.PRUNED],
@@ -36,29 +48,27 @@ def findings(outcome: SearchOutcome) -> Findings:
     if best is not None and best.value is not None:
         metrics["best_value"] = best.value
         metrics["best_trial"] = best.trial.number
-    confirmed = outcome.confirmation
-    for metric in confirmed_metrics(outcome):
-        assert confirmed is not None
-        values = confirmed.values(confirmed.winner, metric, outcome.results)
-        if values:
-            metrics[f"winner_{metric}"] = sum(values) / len(values)
-        if difference := confirmed.difference(metric, outcome.results):
-            metrics[f"difference_{metric}"] = difference.mean
-            metrics[f"difference_{metric}_low"] = difference.low
-            metrics[f"difference_{metric}_high"] = difference.high
+    if winner is not None and winner.promised is not None:
+        metrics["winner_promised"] = winner.promised
+    if winner is not None and (mean := outcome.race_means.get(winner)) is not None:
+        metrics["winner_race"] = mean
+    for metric, verdict in outcome.confirmed.items():
+        metrics[f"winner_{metric}"] = verdict.mean
+        if verdict.difference is not None:
+            metrics[f"difference_{metric}"] = verdict.difference
+        if verdict.low is not None and verdict.high is not None:
+            metrics[f"difference_{metric}_low"] = verdict.low
+            metrics[f"difference_{metric}_high"] = verdict.high
+    if (optimism := outcome.optimism) is not None:
+        metrics["optimism"] = optimism
+    share, maximize = outcome.search.pruner.audit, outcome.search.objective.maximize
+    metrics |= audit_metrics(outcome.trials, share, maximize=maximize)
     files = dict(outcome.files)
-    if best is not None:
+    if winner is not None:
         files["best.yaml"] = best_spec(outcome, outcome.experiment.path.parent).encode()
-    choices = {} if best is None else best.trial.choices
+    choices = {} if winner is None else winner.choices
     note = "\n\n".join(sentences(outcome))
     return Findings(note, files, choices=choices, metrics=metrics)
-
-
-def confirmed_metrics(outcome: SearchOutcome) -> list[str]:
-    """Return the metrics that compare winner and default; empty without a confirmation."""
-    if outcome.confirmation is None:
-        return []
-    return list(dict.fromkeys([outcome.search.objective.metric, TEST_METRIC]))
 
 
 def sentences(outcome: SearchOutcome) -> list[str]:
@@ -83,12 +93,118 @@ def sentences(outcome: SearchOutcome) -> list[str]:
     name = describe(best.trial)
     equal = [f"{end.trial.number}" for end in outcome.trials if end.value == best.value]
     tie = f" Trials {', '.join(equal)} share this value." if len(equal) > 1 else ""
-    lines.append(f"Best: {name}, {metric} {best.value:.4f}.{tie}")
-    lines += _confirmed(outcome, ended)
+    lines.append(f"Best in the search: {name}, {metric} {best.value:.4f}.{tie}")
     lines += _collapsed(outcome)
+    lines += describe_collapses(outcome.search.space, outcome.trials, outcome.collapsed)
+    share, maximize = outcome.search.pruner.audit, outcome.search.objective.maximize
+    lines += describe_audit(outcome.trials, share, maximize=maximize)
     if len(outcome.search.space) > 1:
-        lines.append(describe_importances(outcome.importances, counts[TrialState.COMPLETE]))
+        complete = [end.trial.number for end in outcome.trials if end.state.is_complete]
+        collapsed = len(outcome.collapsed.intersection(complete))
+        trials = len(complete) - collapsed
+        lines.append(describe_importances(outcome.importances, trials, collapsed))
+    if outcome.was_interrupted:
+        return lines
+    return [*lines, *_race(outcome), *_confirmed(outcome), *_winner(outcome)]
+
+
+def _race(outcome: SearchOutcome) -> list[str]:
+    """Report how the winner was found, if there was a race."""
+    standings, winner, race = outcome.standings, outcome.winner, outcome.race
+    if not standings or winner is None or race is None:
+        return []
+    metric = outcome.search.objective.metric
+    own = next(each for each in standings if each.candidate == winner)
+    if own.mean is None:
+        return ["All runs of the race failed, so its winner is only the best of the search."]
+    others = [each for each in standings if each is not own]
+    left = [each for each in others if each.is_left]
+    text = (
+        f"In a race of {len(standings)} settings over fresh seeds, {winner.name} won: {metric} "
+        f"{own.mean:.4f} over {len(own.values)} seeds."
+    )
+    if len(left) < len(others):
+        text += f" {len(others) - len(left)} dropped out, clearly worse than another or failed."
+    if left:
+        names = _listed([each.candidate.name for each in left])
+        text += (
+            f" {names} {'is' if len(left) == 1 else 'are'} not clearly worse; of these, the winner "
+            "has the highest worst case (the worse end of the 95 % interval of its mean)."
+        )
+    best = max(standings, key=lambda each: each.candidate == race.candidates[0])
+    if best is not own and best.mean is not None and outcome.optimism is not None:
+        text += (
+            f" The search had promised {best.candidate.promised:.4f} for its best, "
+            f"{best.candidate.name}; the race gave {best.mean:.4f}: optimism "
+            f"{signed(outcome.optimism)}."
+        )
+    return [text]
+
+
+def _confirmed(outcome: SearchOutcome) -> list[str]:
+    """Report how the winner did over further seeds, compared with the default."""
+    winner, race = outcome.winner, outcome.race
+    if winner is None or race is None:
+        return []
+    seeds = [each.global_seed for each in race.further]
+    confirmed = outcome.confirmed
+    objective = outcome.search.objective
+    known = confirmed.get(objective.metric)
+    kind = "further" if outcome.standings else "fresh"
+    if known is None or known.pairs < len(seeds):
+        return [f"Of the runs over {len(seeds)} {kind} seeds, some failed or are missing."]
+    where = f"{len(seeds)} {kind} seeds ({seeds[0]} to {seeds[-1]}), which played no part in the "
+    text = f"Over {where}choice: {objective.metric} {known.mean:.4f}{_against_default(known)}."
+    sign = 1 if objective.maximize else -1
+    earlier = [
+        f"{who} {value:.4f} ({signed(sign * (value - known.mean))})"
+        for who, value in (
+            ("the search had promised", winner.promised),
+            ("the race gave", outcome.race_means.get(winner)),
+        )
+        if value is not None
+    ]
+    if earlier:
+        sentence = " and ".join(earlier)
+        text += f" {sentence[0].upper()}{sentence[1:]}."
+    lines = [text]
+    if (tested := confirmed.get(TEST_METRIC)) is not None:
+        compared = " and the default" if tested.reference is not None else ""
+        lines.append(
+            f"The test set judged the winner{compared} only, once: {TEST_METRIC} "
+            f"{tested.mean:.4f}{_against_default(tested)}."
+        )
     return lines
+
+
+def _against_default(known: Confirmed) -> str:
+    """Return how the default did, and the verdict."""
+    if known.reference is None or known.difference is None:
+        return ""
+    interval = ""
+    if known.low is not None and known.high is not None:
+        interval = f" ({known.level:.0%} interval {signed(known.low)} to {signed(known.high)})"
+    text = f", the default {known.reference:.4f}; difference {signed(known.difference)}{interval}"
+    if known.judgement is Judgement.UNDECIDED:
+        return f"{text}: undecided"
+    return f"{text}: the winner is {known.text}"
+
+
+def _winner(outcome: SearchOutcome) -> list[str]:
+    """Return the last sentence: the setting that the search hands out."""
+    winner = outcome.winner
+    if winner is None or outcome.race is None:
+        return []
+    if winner.is_default:
+        return ["Winner: the default. No setting of the search did better in the race."]
+    choices = " ".join(f"{name}={_short(value)}" for name, value in winner.choices.items())
+    return [f"Winner: {winner.title} {choices}."]
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = [*names[:_NAMED], *(["others"] if len(names) > _NAMED else [])]
+    text = f"{', '.join(most)} and {last}" if most else last
+    return text[0].upper() + text[1:]
 
 
 def _collapsed(outcome: SearchOutcome) -> list[str]:
@@ -101,11 +217,11 @@ def _collapsed(outcome: SearchOutcome) -> list[str]:
         f"{len(guessing)} of {len(results)} runs collapsed: the network assigns every image "
         "the same class, as happens when all of its hidden units are dead."
     )
-    confirmed = outcome.confirmation
-    chosen = set(outcome.best.trial.run_ids) if outcome.best else set()
-    chosen |= set(confirmed.winner.run_ids) if confirmed else set()
+    chosen = set(outcome.best.trial.run_ids) if outcome.best and outcome.race is None else set()
+    if outcome.race is not None and outcome.winner is not None:
+        chosen = set(outcome.race.confirming(outcome.winner)[0].run_ids)
     if chosen & guessing:
-        text += f" The best trial has {len(chosen & guessing)} of them: do not rely on it."
+        text += f" The winner has {len(chosen & guessing)} of them: do not rely on it."
     return [text]
 
 
@@ -120,71 +236,39 @@ def left_out(trials: Sequence[LeftOut]) -> list[str]:
     return [f"Excluded {many} of the study from outside this search: {listed}."]
 
 
-def _confirmed(outcome: SearchOutcome, candidates: int) -> list[str]:
-    """Report how the winner did over fresh seeds, compared with the default."""
-    confirmed = outcome.confirmation
-    if confirmed is None or outcome.was_interrupted:
-        return []
-    seeds = [run.parameters.global_seed for run in confirmed.winner.runs]
-    lines = []
-    for metric in confirmed_metrics(outcome):
-        values = confirmed.values(confirmed.winner, metric, outcome.results)
-        if len(values) < len(seeds):
-            missing = len(seeds) - len(values)
-            return [f"Of the {len(seeds)} runs with fresh seeds, {missing} failed or are missing."]
-        mean = sum(values) / len(values)
-        text = f"Over {len(seeds)} fresh seeds ({seeds[0]} to {seeds[-1]}): {metric} {mean:.4f}"
-        difference = confirmed.difference(metric, outcome.results)
-        if confirmed.default is None:
-            text += "; the winner is the default"
-        elif difference is None:
-            text += "; runs of the default failed or are missing, so the two cannot be compared"
-        else:
-            verdict = _verdict(difference, more_is_better=is_higher_better(metric))
-            text += (
-                f", the default {mean - difference.mean:.4f}; difference {difference.mean:+.4f} "
-                f"(95 % interval {difference.low:+.4f} to {difference.high:+.4f}): {verdict}"
-            )
-        lines.append(f"{text}.")
-    lines.append(
-        "The test set played no part in the choice. "
-        f"Of the {candidates} candidates, only the winner was evaluated on it, with the default."
-    )
-    return lines
-
-
-def _verdict(difference: Difference, *, more_is_better: bool) -> str:
-    if not difference.is_clear:
-        return "this may be chance"
-    better = "winner" if (difference.mean > 0) == more_is_better else "default"
-    return f"the {better} is better"
-
-
 def best_spec(outcome: SearchOutcome, folder: Path) -> str:
     """Return a spec that trains the winner, with the seeds of the confirmation if there was one.
 
-    The outcome has a best trial. Relative paths in the spec start at its folder.
+    The outcome has a winner. Relative paths in the spec start at its folder.
     """
-    best, experiment = outcome.best, outcome.experiment
-    assert best is not None
-    winner = best.trial.setting
-    metric = outcome.search.objective.metric
-    of_all = f"{best.trial.title} of {sum(outcome.counts.values())}"
+    chosen, experiment = outcome.winner, outcome.experiment
+    assert chosen is not None
+    winner, metric = chosen.setting, outcome.search.objective.metric
+    known = outcome.confirmed.get(metric)
+    value = (
+        f"{metric} {chosen.promised}"
+        if known is None
+        else (f"{metric} {known.mean:.4f} over {known.pairs} fresh seeds")
+    )
+    of_all = f"{chosen.name} of {sum(outcome.counts.values())} trials"
     lines = [
-        f"# Winner of the search '{experiment.name}': {of_all}, {metric} {best.value}",
+        f"# Winner of the search '{experiment.name}': {of_all}, {value}",
         f"name: {experiment.name[:95].rstrip(' .-')}-best",
         f"data: {json.dumps(_data(experiment.data, experiment.path.parent, folder))}",
-        f"validation: {experiment.validation!r}",
+        f"split: {{folds: {experiment.folds}, repeats: {experiment.repeats}}}"
+        if experiment.folds
+        else f"validation: {experiment.validation!r}",
         f"model: {json.dumps(_model(winner.model))}",
         "base:",
     ]
     lines += [f"  {name}: {winner.parameters.text(name)}" for name in VARIED_NAMES]
     seeds = experiment.seeds
-    if outcome.confirmation is not None:
-        seeds = tuple(run.parameters.seeds for run in outcome.confirmation.winner.runs)
+    if outcome.race is not None:
+        seeds = outcome.race.further
     lines.append("seeds:")
-    for pair in seeds:
-        named = ", ".join(f"{name}: {seed}" for name, seed in pair._asdict().items())
+    for each in seeds:
+        seed_names = SEED_NAMES if each.split_seed else PAIR_NAMES
+        named = ", ".join(f"{name}: {getattr(each, name)}" for name in seed_names)
         lines.append(f"  - {{{named}}}")
     return "\n".join(lines) + "\n"
 

@@ -9,6 +9,7 @@ from math import prod
 
 from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, SEED_NAMES, VARIED_NAMES, Growth
 from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
+from signs_sweep.spec.fields import MOST_PARTS
 from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
@@ -21,7 +22,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 _ALL_OPTIONS = {
     "sampler": (SAMPLER_OPTIONS, ("name", "seed")),
-    "pruner": (PRUNER_OPTIONS, ("name", "dead")),
+    "pruner": (PRUNER_OPTIONS, ("name", "dead", "audit")),
 }
 """By section, the options of each sampler or pruner, and the keys that all of them have."""
 
@@ -40,6 +41,7 @@ def check(document: Mapping, problems: Problems) -> None:
     _check_labels(cases, problems)
     _check_places([("grid", grid), ("zip", paired), *(("cases", row) for row in cases)], problems)
     _check_size(document, lists, pairs, problems)
+    _check_split(document, problems)
     _check_verdict(document, problems)
     _check_search(document.mapping("search"), problems)
 
@@ -149,10 +151,14 @@ def _check_size(
         seeds = seeds.values.get("at_most")
     if isinstance(seeds, Scalar) and type(seeds.value) is int:
         sizes["seeds"] = min(seeds.value, MOST_REPLICATES)  # The schema reports larger counts.
+    if split := document.mapping("split"):
+        parts = (_number(split, "folds", 1), _number(split, "repeats", 1))
+        sizes |= {"splits": int(prod(min(max(number, 1), MOST_PARTS) for number in parts))}
     sizes = {name: size for name, size in sizes.items() if size > 1}
     total = prod(sizes.values())
     if total > MOST_RUNS:
-        section = next(name for name in ("grid", "zip", "cases", "seeds") if name in document.keys)
+        sections = ("grid", "zip", "cases", "seeds", "split")
+        section = next(name for name in sections if name in document.keys)
         shown = " x ".join(f"{shorten(name)} {size:,}" for name, size in sizes.items())
         problems.add(
             document.keys[section],
@@ -161,9 +167,40 @@ def _check_size(
         )
 
 
+def _is_validated(document: Mapping) -> bool:
+    return _number(document, "validation", 0) > 0 or "split" in document.keys
+
+
+def _check_split(document: Mapping, problems: Problems) -> None:
+    """Check that there is one kind of split, and that a seed of the split has an effect."""
+    has_folds = "split" in document.keys
+    if has_folds and _number(document, "validation", 0) > 0:
+        problems.add(
+            document.keys["split"],
+            "split and validation both hold out samples",
+            "remove validation: each fold is held out once",
+        )
+    base = document.mapping("base")
+    for section in (*([base] if base else []), *document.rows("seeds")):
+        if "split_seed" not in section.keys:
+            continue
+        if has_folds:
+            problems.add(
+                section.keys["split_seed"],
+                "split trains every fold, so there is no split to choose",
+                "remove split_seed",
+            )
+        elif not _is_validated(document):
+            problems.add(
+                section.keys["split_seed"],
+                "split_seed has no effect, since no samples are held out",
+                "write validation: 0.2, or remove split_seed",
+            )
+
+
 def _check_verdict(document: Mapping, problems: Problems) -> None:
     """Check the metric of verdicts, and what seeds need whose number depends on verdicts."""
-    is_validated = _number(document, "validation", 0) > 0
+    is_validated = _is_validated(document)
     metric = find(document, ("verdict", "metric"))
     name = metric.value if isinstance(metric, Scalar) else None
     if isinstance(name, str) and name.startswith("val_") and not is_validated:
@@ -175,14 +212,7 @@ def _check_verdict(document: Mapping, problems: Problems) -> None:
     growing = document.mapping("seeds")
     if growing is None or "until" not in growing.values:
         return
-    least = _number(growing, "at_least", Growth().at_least)
-    most = _number(growing, "at_most", Growth().at_most)
-    if least > most and "at_least" in growing.values:
-        place, hint = growing.values["at_least"].place, f"write {most:g} or less, or raise at_most"
-        problems.add(place, f"at_least is above at_most, {most:g}", hint)
-    elif least > most:
-        place, hint = growing.values["at_most"].place, f"write at_least: {most:g} as well"
-        problems.add(place, f"at_most is below at_least, {least:g}", hint)
+    _check_growth(growing, Growth(), problems)
     if "baseline" not in document.keys:
         problems.add(
             growing.place,
@@ -195,6 +225,18 @@ def _check_verdict(document: Mapping, problems: Problems) -> None:
             "the number of seeds would depend on the test set, by default",
             "write validation: 0.2, or verdict: {metric: test_accuracy} if that is intended",
         )
+
+
+def _check_growth(section: Mapping, default: Growth, problems: Problems) -> None:
+    """Check that at_least is not above at_most."""
+    least = _number(section, "at_least", default.at_least)
+    most = _number(section, "at_most", default.at_most)
+    if least > most and "at_least" in section.values:
+        place, hint = section.values["at_least"].place, f"write {most:g} or less, or raise at_most"
+        problems.add(place, f"at_least is above at_most, {most:g}", hint)
+    elif least > most:
+        place, hint = section.values["at_most"].place, f"write at_least: {most:g} as well"
+        problems.add(place, f"at_most is below at_least, {least:g}", hint)
 
 
 def _number(section: Mapping, key: str, default: float) -> float:
@@ -210,6 +252,10 @@ def _check_search(search: Mapping | None, problems: Problems) -> None:
         return
     for section in _ALL_OPTIONS:
         _check_options(section, search.mapping(section), problems)
+    if replicates := search.mapping("replicates"):
+        _check_growth(replicates, Growth(1, 5), problems)
+    if confirm := search.mapping("confirm"):
+        _check_growth(confirm, Growth(8, 20), problems)
     space = search.mapping("space")
     if space is None:
         return

@@ -1,6 +1,6 @@
 """An experiment: a spec that has been checked."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.domain import (
+    PAIR_NAMES,
     PARAMETERS,
     SEED_NAMES,
     Dense,
     Growth,
     Model,
     Parameters,
+    Run,
     Seeds,
+    Setting,
     VerdictRule,
 )
 from signs_sweep.errors import SpecError, UsageError
@@ -55,11 +58,13 @@ class Experiment:
         name: name, also in MLflow.
         description: what it is for, or an empty string.
         data: name of a dataset, a folder, or the paths of `train` and `test`.
-        validation: share of the training set that is held out, in [0, 1).
+        validation: share of the training set that is held out from each run, in [0, 1).
+        folds: number of folds of a cross-validation, or 0 without one.
+        repeats: number of its partitions, or 0 without one.
         model: the network; if a function builds it, without the fingerprint of its source.
         base: the values that every run starts from.
         factors: the factors that are combined by product, in the order written.
-        seeds: the seeds of each replicate, in order, without duplicates.
+        seeds: the seeds in order, without duplicates; with folds, each is used with every split.
         growth: how many of them each setting gets if that depends on the results; None if all.
         verdict: how settings are compared.
         has_baseline: whether the spec declares a baseline.
@@ -75,6 +80,8 @@ class Experiment:
     description: str
     data: str | Mapping[str, str]
     validation: float
+    folds: int
+    repeats: int
     model: Model
     base: Parameters
     factors: tuple[Factor, ...]
@@ -97,22 +104,50 @@ class Experiment:
         """Whether the spec has a `search` section."""
         return "search" in self.document.keys
 
-    def with_seeds(self, count: int) -> "Experiment":
-        """Return the experiment with a number of seeds: its own, in order, then further pairs.
+    @property
+    def splits(self) -> int:
+        """The number of splits that each of its seeds is used with."""
+        return max(self.folds * self.repeats, 1)
 
-        Further pairs are (0, 0), (1, 1), and so on, with the seeds that overrides set.
+    @property
+    def counted_names(self) -> tuple[str, ...]:
+        """The seeds that have the same value, a number, in the replicates beyond its own."""
+        has_own_splits = 1 < len(self.seeds) == len({each.split_seed for each in self.seeds})
+        return SEED_NAMES if has_own_splits else PAIR_NAMES
+
+    def setting(self, parameters: Parameters, data: str, model: Model | None = None) -> Setting:
+        """Return a setting on data with this fingerprint, by default of its own model."""
+        model = model or self.model
+        return Setting(parameters, model, self.validation, data, folds=self.folds)
+
+    def replicates(self, setting: Setting, seeds: Sequence[Seeds] | None = None) -> tuple[Run, ...]:
+        """Return the runs of a setting: those of each of some seeds, by default its own, in order.
+
+        With folds, seeds are used with every split.
+        """
+        return tuple(
+            setting.run(each._replace(split_seed=split) if self.folds else each)
+            for each in (self.seeds if seeds is None else seeds)
+            for split in range(self.splits)
+        )
+
+    def with_seeds(self, count: int) -> "Experiment":
+        """Return the experiment with a number of seeds: its own, in order, then further ones.
+
+        Further pairs are (0, 0), (1, 1), and so on, with the seeds that overrides set. If all of
+        its own have different splits, the further ones have as well.
 
         Raises:
             UsageError: overrides set both seeds, so that there are no further pairs.
         """
         fixed = {name: value for name, value in self.forced.items() if name in SEED_NAMES}
-        if len(fixed) == len(SEED_NAMES) and count > 1:
-            raise UsageError(f"--seeds {count}: --set sets all seeds, so there is only one pair")
+        if fixed.keys() >= set(PAIR_NAMES) and count > 1:
+            raise UsageError(f"--seeds {count}: --set sets both seeds, so there is only one pair")
         seeds = dict.fromkeys(self.seeds[:count])
         numbers = iter(range(2 * count))
         while len(seeds) < count:
-            pair = dict.fromkeys(SEED_NAMES, next(numbers)) | fixed
-            seeds.setdefault(Seeds(**pair))
+            pair = dict.fromkeys(self.counted_names, next(numbers)) | fixed
+            seeds.setdefault(self.base.seeds._replace(**pair))
         growth = self.growth and Growth(min(self.growth.at_least, count), count)
         return replace(self, seeds=tuple(seeds), growth=growth)
 

@@ -23,7 +23,7 @@ _ITEMS = {"cases": "case", "seeds": "replicate"}
 
 _TWO_FORMS = {
     *(("data",), ("seeds",), ("model",)),
-    *(("search", key) for key in ("sampler", "pruner", "objective")),
+    *(("search", key) for key in ("sampler", "pruner", "objective", "confirm")),
     *(("search", "space", name) for name in VARIED_NAMES),
 }
 """Values that have two forms."""

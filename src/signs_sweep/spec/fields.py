@@ -10,6 +10,7 @@ from signs_sweep.spec.search import Aggregate, Direction, Metric, PrunerName, Sa
 
 MOST_TRIALS = 1_000_000
 MOST_EPOCHS = int(PARAMETERS["epochs"].most)
+MOST_PARTS = 1000
 MOST_SEED = int(PARAMETERS["global_seed"].most)
 _MOST_UNITS = 100_000
 _MOST_LAYERS = 100
@@ -53,7 +54,9 @@ _UNITS = f"a whole number from 1 to {_MOST_UNITS:,}"
 _KEYS = "a mapping such as"
 _CASE = "{label: m6, keep_prob: 0.8}"
 _SEEDS = "{global_seed: 3, init_seed: 0}"
+_PARTS = f"to {MOST_PARTS:,}"
 _GROWTH = "{until: clear, at_least: 8, at_most: 30}"
+_CONFIRMED = f"a whole number from 2 to {MOST_REPLICATES:,}"
 _REPLICATES = f"a whole number from 1 to {MOST_REPLICATES:,}"
 
 EXPECTED = {
@@ -63,6 +66,9 @@ EXPECTED = {
     "train": "the path of a file",
     "test": "the path of a file",
     "validation": "a fraction from 0 to below 1, such as 0.2",
+    "split": f"{_KEYS} {{folds: 5, repeats: 2}}",
+    "folds": f"a whole number from 2 {_PARTS}",
+    "repeats": f"a whole number from 1 {_PARTS}",
     "model": f"{_KEYS} {{hidden: [25, 12]}}",
     "hidden": _LAYERS,
     "hidden[]": _UNITS,
@@ -94,6 +100,7 @@ EXPECTED = {
     "pruner": f"{_one_of('pruner')}, or {_KEYS} {{name: median, warmup: 20}}",
     "pruner.name": _one_of("pruner"),
     "dead": "true or false",
+    "audit": "a share from 0 to 1, such as 0.05",
     "warmup": f"a whole number from 0 to {MOST_EPOCHS:,}",
     "percentile": "a number above 0 and below 100, such as 25",
     "interval": _EPOCHS,
@@ -108,7 +115,12 @@ EXPECTED = {
     "space.hidden[][]": _UNITS,
     "log": "true or false",
     "storage": "the URL of a database, such as sqlite:///mlruns/optuna.db",
-    "confirm": f"a count from 2 to {MOST_REPLICATES:,}, or 0 for none",
+    "replicates": f"{_KEYS} {{at_least: 1, at_most: 5}}",
+    "confirm": f"a count of seeds from 2 to {MOST_REPLICATES:,}, 0 for none, or {_KEYS} "
+    "{candidates: 8, at_least: 8, at_most: 20}",
+    "candidates": f"a whole number from 1 to {MOST_TRIALS:,}",
+    "confirm.at_least": _CONFIRMED,
+    "confirm.at_most": _CONFIRMED,
     **{key: text for entry in PARAMETERS.values() for key, text in _of_table(entry).items()},
 }
 """The expected values, by key or, if keys share a name, by dotted path; `[]` is an item."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.domain import (
+    PAIR_NAMES,
     SEED_NAMES,
     Argument,
     Built,
@@ -16,6 +17,7 @@ from signs_sweep.domain import (
     VerdictRule,
 )
 from signs_sweep.domain.masking import learn
+from signs_sweep.errors import UsageError
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Alternative, Factor, mark_baseline
 from signs_sweep.spec.checks import check
@@ -43,6 +45,8 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     check(document, problems)
     if problems or spec is None:
         raise problems.error()
+    if "split_seed" in forced and (spec.split or not spec.validation):
+        raise UsageError(f"--set split_seed={forced['split_seed']}: {_no_split_seed(spec)}")
     base = Parameters(**dict(spec.base))
     by_name = _factors(spec, document)
     factors = list(by_name.values())
@@ -54,7 +58,9 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         name=spec.name,
         description=spec.description,
         data=dict(spec.data) if isinstance(spec.data, Files) else spec.data,
-        validation=spec.validation,
+        validation=1 / spec.split.folds if spec.split else spec.validation,
+        folds=spec.split.folds if spec.split else 0,
+        repeats=spec.split.repeats if spec.split else 0,
         model=_model(spec.model),
         base=base,
         factors=tuple(factors),
@@ -71,6 +77,13 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         text=text,
         document=document,
     )
+
+
+def _no_split_seed(spec: Spec) -> str:
+    """Return why a spec has no seed of the split that an override could set."""
+    if spec.split:
+        return "split trains every fold, so there is no split to choose"
+    return "no samples are held out, so there is no split; write validation: 0.2 in the spec"
 
 
 def _model(section: DenseModel | BuiltModel) -> Model:
@@ -117,7 +130,7 @@ def _seeds(spec: Spec, base: Parameters, forced: Mapping[str, Any]) -> tuple[See
         rows: list[dict[str, Any]] = [{}]
     elif isinstance(spec.seeds, int | GrowingSeeds):
         count = spec.seeds if isinstance(spec.seeds, int) else spec.seeds.at_most
-        rows = [dict.fromkeys(SEED_NAMES, number) for number in range(count)]
+        rows = [dict.fromkeys(PAIR_NAMES, number) for number in range(count)]
     else:
         rows = [_present(seeds) for seeds in spec.seeds]
     overrides = {name: value for name, value in forced.items() if name in SEED_NAMES}

@@ -5,10 +5,12 @@ from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
 from signs_sweep.spec.names import OF_DENSE, as_pair, nearest, shorten, suggestion
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.rewriting import in_ascii
-from signs_sweep.spec.schema import GrowingSeeds, Spec, VerdictSection
+from signs_sweep.spec.schema import GrowingSeeds, Spec, SplitSection, VerdictSection
 from signs_sweep.spec.search_schema import (
+    ConfirmSection,
     ObjectiveSection,
     PrunerSection,
+    ReplicatesSection,
     SamplerSection,
     SearchSection,
     SpaceSection,
@@ -23,6 +25,7 @@ _VALID: dict[str, tuple[str, ...]] = {
     "baseline": ("label", *VARIED_NAMES),
     "model": ("hidden", "build"),
     "data": ("train", "test"),
+    "split": tuple(SplitSection.model_fields),
     "seeds": SEED_NAMES,
     "growing seeds": tuple(GrowingSeeds.model_fields),
     "verdict": tuple(VerdictSection.model_fields),
@@ -30,7 +33,9 @@ _VALID: dict[str, tuple[str, ...]] = {
     "sampler": tuple(SamplerSection.model_fields),
     "pruner": tuple(PrunerSection.model_fields),
     "objective": tuple(ObjectiveSection.model_fields),
+    "replicates": tuple(ReplicatesSection.model_fields),
     "space": tuple(SpaceSection.model_fields),
+    "confirm": tuple(ConfirmSection.model_fields),
     "a range": ("low", "high", "log", "step"),
 }
 """The valid keys of each section."""
@@ -38,6 +43,7 @@ _VALID: dict[str, tuple[str, ...]] = {
 _INNER = {
     **dict.fromkeys(VerdictSection.model_fields, "verdict"),
     "metric": "verdict or, for a search, under objective",
+    **dict.fromkeys(SplitSection.model_fields, "split, as in split: {folds: 5, repeats: 2}"),
     **dict.fromkeys(GrowingSeeds.model_fields, "seeds, as in seeds: {until: clear, at_most: 30}"),
 }
 """Where keys of small sections belong."""
@@ -98,7 +104,9 @@ def _home(key: str, path: tuple[str | int, ...], node: Node, *, is_built: bool) 
         return "the key contains characters that only look like spaces or quotes. "
     if is_built and (name := nearest(key, tuple(OF_DENSE))):
         return f"{OF_DENSE[name]}. "
-    inner = [name for name in ("sampler", "pruner", "objective") if key in _VALID[name]]
+    inner = [
+        name for name in ("sampler", "pruner", "objective", "replicates") if key in _VALID[name]
+    ]
     home = " or ".join(inner) if path[0] == "search" else _INNER.get(key)
     if home:
         return f"{key} belongs under {home}. "

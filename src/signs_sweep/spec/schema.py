@@ -15,6 +15,7 @@ from signs_sweep.domain import (
     Growth,
 )
 from signs_sweep.spec.fields import (
+    MOST_PARTS,
     VALUES,
     Label,
     Layers,
@@ -106,6 +107,13 @@ Model = Annotated[
 Data = OneOrMany[Annotated[str, Field(min_length=1)], Files]
 
 
+class SplitSection(Section):
+    """Cross-validation on the training set, repeated with different partitions."""
+
+    folds: int = described("folds", "Parts, each held out once", ge=2, le=MOST_PARTS)
+    repeats: int = described("repeats", "Partitions", 1, ge=1, le=MOST_PARTS)
+
+
 class GrowingSeeds(Section):
     """As many seeds as the verdicts need."""
 
@@ -158,6 +166,9 @@ class Spec(Section):
     data: Data = described("data", "The dataset", "signs")
     validation: Annotated[float, AfterValidator(without_sign)] = described(
         "validation", "Fraction of the training set held out", 0.0, ge=0, lt=1, allow_inf_nan=False
+    )
+    split: SplitSection | None = described(
+        "split", "Cross-validation, instead of a fixed part held out", None
     )
     model: Model = Field(DenseModel(), description="The network.")
     base: Base = Base()

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from signs_sweep.domain import Growth
+
 SamplerName = Literal["tpe", "random", "grid", "qmc", "cmaes", "gp"]
 PrunerName = Literal["none", "median", "hyperband", "percentile", "wilcoxon"]
 Metric = Literal[
@@ -44,7 +46,7 @@ PRUNER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "percentile": ("startup", "warmup", "percentile", "interval"),
     "wilcoxon": ("startup", "p"),
 }
-"""The options of each pruner, besides `dead` that all have."""
+"""The options of each pruner, besides `dead` and `audit` that all have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Pruner:
     Attributes:
         name: one of `PrunerName`.
         dead: whether a network whose hidden units are all dead is stopped, by every pruner.
+        audit: share of the trials to be stopped that are trained to their end, in [0, 1].
         startup: finished trials before any is stopped; for wilcoxon, replicates of a trial.
         warmup: epochs of a trial before it may be stopped; for hyperband, of the first rung.
         percentile: percentage of trials that are good enough to continue, in (0, 100).
@@ -141,11 +144,29 @@ class Pruner:
 
     name: str
     dead: bool
+    audit: float
     startup: int
     warmup: int
     percentile: float
     interval: int | None
     p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """How the winner of a search is found among its best trials, and confirmed, over fresh seeds.
+
+    Attributes:
+        candidates: number of best trials that race with the default, or 0 for no race: the best
+            trial wins.
+        at_least: fresh seeds of each candidate in the race, and further seeds of the winner and the
+            default after it, >= 2.
+        at_most: largest number of seeds of a candidate in the race, >= `at_least`.
+    """
+
+    candidates: int
+    at_least: int
+    at_most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +181,8 @@ class Search:
         objective: the objective.
         space: the dimensions, in the order written, without the parameters of overrides.
         storage: URL of the study's database, or None for the default.
-        confirm: number of fresh seeds in the confirmation, >= 2, or 0 for no confirmation.
+        replicates: how many seeds a trial gets, which depends on its results; None if it gets all.
+        confirm: how the winner is found and confirmed, or None for neither: the best trial wins.
     """
 
     trials: int
@@ -170,4 +192,5 @@ class Search:
     objective: Objective
     space: tuple[Categories | Range, ...]
     storage: str | None = field(repr=False)
-    confirm: int
+    replicates: Growth | None
+    confirm: Confirm | None

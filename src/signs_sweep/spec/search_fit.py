@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import CURVE_METRICS, Dense
+from signs_sweep.domain import CURVE_METRICS, PAIR_NAMES, Dense
 from signs_sweep.spec.document import Mapping, find
 from signs_sweep.spec.names import OF_DENSE
 from signs_sweep.spec.problems import Place, Problems
@@ -11,6 +11,7 @@ from signs_sweep.spec.search import EPOCHWISE_PRUNERS, Categories, Range
 if TYPE_CHECKING:
     from signs_sweep.spec.experiment import Experiment
 
+_REPLICATES = "search: {replicates: {at_least: 1, at_most: 5}}"
 _EXAMPLE = "search: {space: {l2: {low: 1e-4, high: 0.3, log: true}}}"
 
 
@@ -77,19 +78,22 @@ def _check_sampler(experiment: "Experiment", problems: Problems) -> None:
 def _check_seeds(experiment: "Experiment", problems: Problems) -> None:
     """Check that pruner and objective fit together, and both the number of seeds."""
     pruner, metric = experiment.search.pruner.name, experiment.search.objective.metric
-    if experiment.growth is not None:
+    replicates = experiment.search.replicates
+    if experiment.growth is not None and replicates is None:
         problems.add(
             find(experiment.document, ("seeds",)).place,
             "a search trains every trial with the same number of seeds",
-            "write a count, as in seeds: 3",
+            f"write a count, as in seeds: 3, or {_REPLICATES}",
         )
         return
-    count = len(experiment.seeds)
-    if pruner in EPOCHWISE_PRUNERS and count > 1:
+    count = len(experiment.seeds) * experiment.splits
+    if replicates is not None:
+        _check_replicates(experiment, problems)
+    elif pruner in EPOCHWISE_PRUNERS and count > 1:
         problems.add(
             _place(experiment, "pruner", "name"),
             f"{pruner} prunes by epoch, which needs one seed per trial; here are {count:,}",
-            "for several seeds, use wilcoxon",
+            f"for several seeds, use wilcoxon, or write {_REPLICATES}",
         )
     if pruner in EPOCHWISE_PRUNERS and metric not in CURVE_METRICS:
         problems.add(
@@ -97,15 +101,35 @@ def _check_seeds(experiment: "Experiment", problems: Problems) -> None:
             f"{metric} is only known at the end, and {pruner} prunes by epoch",
             "choose val_accuracy or val_loss, or pruner: none",
         )
-    if pruner == "wilcoxon" and count < 2:
+    if pruner == "wilcoxon" and count < 2 and replicates is None:
         problems.add(
             _place(experiment, "pruner", "name"),
             "wilcoxon prunes by seed, and each trial has only one",
             "write seeds: 5, or choose median" if metric in CURVE_METRICS else "write seeds: 5",
         )
-    if experiment.search.objective.aggregate == "lower_bound" and count < 2:
+    is_single = count < 2 if replicates is None else replicates.at_least * experiment.splits < 2
+    if experiment.search.objective.aggregate == "lower_bound" and is_single:
         problems.add(
             _place(experiment, "objective", "aggregate"),
-            "lower_bound needs several seeds, and each trial has only one",
-            "write seeds: 5, or choose mean",
+            f"lower_bound needs several seeds, and {'each' if replicates is None else 'a'} trial "
+            f"{'has' if replicates is None else 'may have'} only one",
+            f"write {'seeds: 5' if replicates is None else 'at_least: 2'}, or choose mean",
+        )
+
+
+def _check_replicates(experiment: "Experiment", problems: Problems) -> None:
+    """Check what a search needs whose trials get different numbers of seeds."""
+    if experiment.search.pruner.name == "wilcoxon":
+        problems.add(
+            _place(experiment, "replicates"),
+            "replicates and wilcoxon both decide how many seeds a trial gets",
+            "remove replicates, or choose another pruner",
+        )
+    replicates = experiment.search.replicates
+    is_forced = experiment.forced.keys() >= set(PAIR_NAMES)
+    if replicates is not None and replicates.at_most > 1 and is_forced:
+        problems.add(
+            _place(experiment, "replicates"),
+            "--set sets both seeds, so there is only one pair",
+            "remove replicates, or set only one of the seeds",
         )

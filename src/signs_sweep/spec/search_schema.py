@@ -43,6 +43,9 @@ class PrunerSection(Section):
     dead: bool = described(
         "dead", "Whether to stop a network whose units are all dead", default=False
     )
+    audit: float = described(
+        "audit", "Share of the trials to be stopped that are trained to their end", 0.05, ge=0, le=1
+    )
     startup: int | None = described(
         "startup",
         "Finished trials before any is stopped (5); for wilcoxon, replicates (2)",
@@ -70,6 +73,13 @@ class ObjectiveSection(Section):
         "direction", "By default, accuracies and macro-F1 are maximized", None
     )
     aggregate: Aggregate = described("aggregate", "How replicates become one value", "mean")
+
+
+class ReplicatesSection(Section):
+    """How many seeds a trial gets, which depends on its results."""
+
+    at_least: int = described("at_least", "Seeds of every trial", 1, ge=1, le=MOST_REPLICATES)
+    at_most: int = described("at_most", "Seeds of the best trials", 5, ge=1, le=MOST_REPLICATES)
 
 
 def _range(name: str) -> Any:
@@ -121,6 +131,29 @@ else:
     )
 
 
+class ConfirmSection(Section):
+    """How the winner is found among the best trials and the default, over fresh seeds."""
+
+    candidates: int = described(
+        "candidates", "Best trials that race with the default", 8, ge=1, le=MOST_TRIALS
+    )
+    at_least: int = described(
+        "confirm.at_least",
+        "Fresh seeds of each in the race, and further seeds of the winner and the default",
+        8,
+        ge=2,
+        le=MOST_REPLICATES,
+    )
+    at_most: int = described("confirm.at_most", "Limit of the race", 20, ge=2, le=MOST_REPLICATES)
+
+
+def _count_or_race(written: Any) -> str:
+    return "race" if isinstance(written, dict) else "count"
+
+
+_Count = Annotated[int, Field(ge=0, le=MOST_REPLICATES), AfterValidator(_not_one), Tag("count")]
+
+
 class SearchSection(Section):
     """What `signs-sweep search` varies, how it chooses, and when it stops."""
 
@@ -141,6 +174,9 @@ class SearchSection(Section):
         "space", "Dimensions; by default, those that grid, zip and cases vary", None
     )
     storage: str | None = described("storage", "Where the study is stored", None, pattern=_URL)
-    confirm: Annotated[int, AfterValidator(_not_one)] = described(
-        "confirm", "Fresh seeds for the winner and the default", 5, ge=0, le=MOST_REPLICATES
+    replicates: ReplicatesSection | None = described(
+        "replicates", "Seeds of a trial; by default, all seeds of the spec", None
     )
+    confirm: Annotated[
+        _Count | Annotated[ConfirmSection, Tag("race")], Discriminator(_count_or_race)
+    ] = described("confirm", "How the winner is confirmed over fresh seeds", ConfirmSection())

@@ -5,13 +5,14 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from signs_sweep.domain import PARAMETERS, VARIED_NAMES, Parameters, is_higher_better
+from signs_sweep.domain import PARAMETERS, VARIED_NAMES, Growth, Parameters, is_higher_better
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Alternative, Factor
 from signs_sweep.spec.fields import Section
 from signs_sweep.spec.search import (
     Categories,
     Choice,
+    Confirm,
     Objective,
     Pruner,
     Range,
@@ -19,6 +20,7 @@ from signs_sweep.spec.search import (
     Search,
 )
 from signs_sweep.spec.search_schema import (
+    ConfirmSection,
     ObjectiveSection,
     PrunerSection,
     SamplerSection,
@@ -56,9 +58,18 @@ def read_search(
         "sampler": Sampler(**_complete(SamplerSection, "name", section.sampler)),
         "pruner": Pruner(**pruner),
         "objective": Objective(maximize=direction == "maximize", **objective),
+        "confirm": _confirm(section.confirm),
         "space": tuple(dimension for dimension in space if dimension is not None),
+        "replicates": section.replicates and Growth(**dict(section.replicates)),
     }
     return Search(**(dict(section) | checked))
+
+
+def _confirm(written: int | ConfirmSection) -> Confirm | None:
+    """Return how a winner is confirmed; a count is that of the seeds of the best trial alone."""
+    if isinstance(written, int):
+        return Confirm(0, written, written) if written else None
+    return Confirm(**dict(written))
 
 
 def _complete(kind: type[Section], key: str, written: str | Section) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Statistics of paired differences, and of two runs, for data that was fixed beforehand.
+"""Statistics of paired differences, of two runs and of counts, for data that was fixed beforehand.
 
 They are valid if the results are looked at only a single time: a t-test after every seed from 3 to
 30 calls 27 % of equal settings different. `sequential` has tests without this limitation.
@@ -47,6 +47,13 @@ def sign_flip(differences: Sequence[float]) -> float | None:
     below = np.searchsorted(second, -limit - first, side="right")
     count = int(above.sum()) + int(below.sum()) if limit > 0 else len(first) * len(second)
     return float(count / 2 ** len(values))
+
+
+def independence(table: Sequence[Sequence[int]]) -> float:
+    """Return the two-sided p-value of Fisher's exact test on a table of counts, of shape (2, 2)."""
+    from scipy.stats import fisher_exact
+
+    return float(fisher_exact(table).pvalue)
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:

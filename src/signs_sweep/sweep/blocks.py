@@ -5,6 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from signs_sweep.domain import Progress, Result, Trial, TrialEnd
 
+SEEDS_A_BLOCK = 4
+"""Seeds between two looks at the verdicts: a fixed number, so that runs depend on nothing else, and
+large enough that workers seldom wait for the last runs of a block."""
+
 
 class BlockScheduler:
     """Hands out the trials of a block in order; the next block follows when all have ended.
@@ -13,14 +17,20 @@ class BlockScheduler:
     the number of workers nor on the order in which runs end. It stops no run.
     """
 
-    def __init__(self, next_block: Callable[[Mapping[str, Result]], Sequence[Trial]]) -> None:
+    def __init__(
+        self,
+        next_block: Callable[[Mapping[str, Result]], Sequence[Trial]],
+        conclude: Callable[[Trial, Sequence[Result]], TrialEnd] = TrialEnd.of,
+    ) -> None:
         """Take the source of blocks.
 
         Args:
             next_block: returns the next block, given the results so far by run_id; an empty one
                 after the last. Called once for each block.
+            conclude: returns how a trial ended, from the results of its runs.
         """
         self._next_block = next_block
+        self._conclude = conclude
         self._results: dict[str, Result] = {}
         self._waiting: deque[Trial] = deque()
         self._open = 0
@@ -50,4 +60,4 @@ class BlockScheduler:
         """Return how the trial ended."""
         self._open -= 1
         self._results |= {result.run_id: result for result in results}
-        return TrialEnd.of(trial, results)
+        return self._conclude(trial, results)

@@ -229,33 +229,37 @@ class Sweep:
                 self._listener(Waiting(run.run_id))
 
     def _take_trial(self) -> bool:
-        """Ask for a trial and queue the runs that need training; return False if there is no trial.
-
-        A run that several trials share is trained once, for the first of them.
-        """
+        """Ask for a trial and queue the runs that may start; return False if there is no trial."""
         trial = self._scheduler.ask()
         if trial is None:
             return False
         self._listener(Proposed(trial))
-        opened, cached = _Open(trial), []
-        for run in trial.runs:
-            result = self._known.get(run.run_id) or self.results.get(run.run_id)
-            if result is not None and result.state is not State.KILLED:
-                self.results[run.run_id] = result
-                cached.append(result)
-                continue
-            # A run that was stopped for an earlier trial, or is being stopped, is resumed.
-            owners = self._owners.setdefault(run.run_id, [])
-            owners.append(opened)
-            if len(owners) == 1:
-                self._waiting.append(run)
-            elif run.run_id in self._underway and run.run_id not in self._stopping:
-                curves = self._underway[run.run_id].curves
-                if curves.epochs:  # The trial has just joined a run in progress.
-                    self._scheduler.report(trial, curves.joined())
-        for result in cached:
-            self._end_run(opened, result)
+        opened = _Open(trial)
+        first = trial.runs[:1] if trial.is_sequential else trial.runs
+        for result in [self._queue(opened, run) for run in first]:
+            if result is not None:
+                self._end_run(opened, result)
         return True
+
+    def _queue(self, opened: _Open, run: Run) -> Result | None:
+        """Queue a run of a trial, or return its result if it needs no training.
+
+        A run that several trials share is trained once, for the first of them.
+        """
+        result = self._known.get(run.run_id) or self.results.get(run.run_id)
+        if result is not None and result.state is not State.KILLED:
+            self.results[run.run_id] = result
+            return result
+        # A run that was stopped for an earlier trial, or is being stopped, is resumed.
+        owners = self._owners.setdefault(run.run_id, [])
+        owners.append(opened)
+        if len(owners) == 1:
+            self._waiting.append(run)
+        elif run.run_id in self._underway and run.run_id not in self._stopping:
+            curves = self._underway[run.run_id].curves
+            if curves.epochs:  # The trial has just joined a run in progress.
+                self._scheduler.report(opened.trial, curves.joined())
+        return None
 
     def _handle(self, event: Event) -> None:
         entry = self._underway[event.run_id]
@@ -313,11 +317,18 @@ class Sweep:
             self._end_run(opened, result)
 
     def _end_run(self, opened: _Open, result: Result) -> None:
-        """Pass on the end of a run of a trial, and the end of the trial if it was the last run."""
-        opened.ended[result.run_id] = result
-        trial = opened.trial
-        if not self._scheduler.end(trial, result):
-            self._drop_rest(opened)
+        """Pass on the end of a run of a trial, and the end of the trial if it was the last run.
+
+        The next run of a sequential trial is queued; if it has ended before, it is passed on too.
+        """
+        trial, ended = opened.trial, opened.ended
+        last: Result | None = result
+        while last is not None:
+            ended[last.run_id] = last
+            if not self._scheduler.end(trial, last):
+                self._drop_rest(opened)
+            has_next = trial.is_sequential and len(ended) < len(trial.runs)
+            last = self._queue(opened, trial.runs[len(ended)]) if has_next else None
         if len(opened.ended) == len(trial.runs):
             end = self._scheduler.tell(trial, [opened.ended[run.run_id] for run in trial.runs])
             self._tracker.end_trial(end)
@@ -325,6 +336,10 @@ class Sweep:
 
     def _drop_rest(self, opened: _Open) -> None:
         """Drop the runs of a trial that have not ended and that no other trial wants."""
+        if opened.trial.is_sequential:  # The others were not queued.
+            rest = opened.trial.run_ids[len(opened.ended) :]
+            opened.ended |= {run_id: Result(run_id, State.KILLED) for run_id in rest}
+            return
         for run in opened.trial.runs:
             if self._owners.get(run.run_id) != [opened]:
                 continue

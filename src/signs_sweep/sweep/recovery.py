@@ -92,7 +92,7 @@ class Underway:
                     metrics=metrics | dict(event.metrics),
                     seconds=event.seconds,
                     guessing_since=event.guessing_since,
-                    correct={name: each.is_correct for name, each in event.predictions.items()},
+                    answers={name: each.answers for name, each in event.predictions.items()},
                     diagnosis=event.diagnosis,
                 )
             case Failed():

@@ -121,9 +121,11 @@ class DenseNetwork:
         first = np.ascontiguousarray(np.concatenate(tiles, axis=1).T)
         return [first, *(np.asarray(variable.value) for variable in self._further)]
 
-    def arrange(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def arrange(self, images: Any) -> Any:
         """Return images of (n, height, width, channels) as rows of (n, features)."""
-        return images.reshape(len(images), -1)
+        import tensorflow as tf
+
+        return tf.reshape(images, (len(images), -1))
 
     def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[np.uint8]:
         """Return the dropout mask of an epoch, uint8 of (samples, sum(hidden))."""

@@ -1,12 +1,13 @@
 """Whole epochs as one compiled function.
 
 Compiled by XLA, or by TensorFlow alone if that is faster: in both cases, no step returns to Python.
-One compilation serves all runs of the same structure: sizes decide the program, while learning
-rate, L2, keep_prob and the seeds are its inputs.
+One compilation serves all runs of the same structure: sizes decide the program, while the images,
+learning rate, L2, keep_prob and the seeds are its inputs.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,12 +44,19 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @cached_property
+    def tensors(self) -> tuple[Any, Any]:
+        """The images, and the labels as int32, as tensors: copied once."""
+        import tensorflow as tf
+
+        return tf.constant(self.images), tf.constant(self.labels.astype(np.int32))
+
 
 class EpochLoop:
-    """Trains a network on fixed data, some epochs per call.
+    """Trains a network on as many images as it is compiled for, some epochs per call.
 
     `start` begins a run, `advance` trains it. The state between calls is in the variables of the
-    network and the optimizer.
+    network and the optimizer; no data is kept.
 
     Attributes:
         network: the network to train.
@@ -57,20 +65,23 @@ class EpochLoop:
     """
 
     def __init__(
-        self,
-        network: Network,
-        training: LabelledImages,
-        validation: LabelledImages | None,
-        batch_size: int,
+        self, network: Network, batch_size: int, training: int, validation: int = 0
     ) -> None:
+        """Compile nothing yet: the first call of `advance` does.
+
+        Args:
+            network: the network to train.
+            batch_size: samples per step.
+            training: number of samples to train on.
+            validation: number of samples to evaluate after each epoch, 0 for no evaluation.
+        """
         import keras
         import tensorflow as tf
 
         self.network = network
         self._batch_size = batch_size
-        self._training = _to_tensors(network, training)
-        self._validation = None if validation is None else _to_tensors(network, validation)
-        self._samples = len(training)
+        self._samples = training
+        self._held_out = validation
         self._rows = self._samples + _padding(self._samples, batch_size, network)
         drawn = network.draw(0, 0, self._rows, 1)
         an_epoch = drawn.nbytes + 4 * self._rows
@@ -113,8 +124,15 @@ class EpochLoop:
     def _variables(self) -> list[Any]:
         return [*self.network.state, *self._optimizer.variables]
 
-    def advance(self, epochs: int) -> dict[str, NDArray[np.float64]]:
+    def advance(
+        self, epochs: int, training: LabelledImages, validation: LabelledImages | None = None
+    ) -> dict[str, NDArray[np.float64]]:
         """Train further epochs, at most `capacity`, and return their metrics.
+
+        Args:
+            epochs: number of epochs.
+            training: the data to train on, the same in all calls of a run.
+            validation: the data to evaluate, if the loop is compiled for any.
 
         Returns:
             `loss` and `accuracy` as Keras's `fit` defines them (averages over the epoch weighted
@@ -126,6 +144,9 @@ class EpochLoop:
         """
         import tensorflow as tf
 
+        sizes = len(training), len(validation or ())
+        assert sizes == (self._samples, self._held_out), "XLA does not check indices"
+        data = [self._arranged(part) for part in (training, validation) if part]
         seed, keep_prob = self._parameters.global_seed, self._parameters.keep_prob
         order = np.zeros((self.capacity, self._rows), np.int32)
         drawn = np.zeros((self.capacity, *self._drawn_like.shape), self._drawn_like.dtype)
@@ -140,6 +161,7 @@ class EpochLoop:
                 tf.constant(drawn),
                 tf.constant(self._parameters.keep_prob, tf.float32),
                 tf.constant(self._parameters.l2, tf.float32),
+                *data,
             )
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
             reason = error.message.strip().splitlines()[0][:300]
@@ -148,59 +170,75 @@ class EpochLoop:
         columns = np.asarray(table, np.float64)[:epochs].T
         return dict(zip(CURVE_METRICS, columns, strict=False))
 
-    def _epochs(self, epochs: Any, order: Any, drawn: Any, keep_prob: Any, l2: Any) -> Any:
+    def _arranged(self, data: LabelledImages) -> tuple[Any, Any]:
+        images, labels = data.tensors
+        return self.network.arrange(images), labels
+
+    def _epochs(
+        self,
+        epochs: Any,
+        order: Any,
+        drawn: Any,
+        keep_prob: Any,
+        l2: Any,
+        training: tuple[Any, Any],
+        validation: tuple[Any, Any] | None = None,
+    ) -> Any:
         """Train `epochs` epochs; return the table of their metrics, float32 (capacity, columns)."""
         import tensorflow as tf
 
-        columns = 2 if self._validation is None else 4
+        columns = 2 if validation is None else 4
 
         def epoch(row: Any, table: Any) -> Any:
-            metrics = self._train_epoch(order[row], drawn[row], keep_prob, l2)
-            if self._validation is not None:
-                metrics += self._validate(l2)
+            metrics = self._train_epoch(training, order[row], drawn[row], keep_prob, l2)
+            if validation is not None:
+                metrics += self._validate(validation, l2)
             return row + 1, tf.tensor_scatter_nd_update(table, [[row]], [tf.stack(metrics)])
 
         table = tf.zeros((self.capacity, columns))
         return _loop(lambda row, _: row < epochs, epoch, (0, table))[1]
 
-    def _train_epoch(self, order: Any, drawn: Any, keep_prob: Any, l2: Any) -> list[Any]:
+    def _train_epoch(
+        self, data: tuple[Any, Any], order: Any, drawn: Any, keep_prob: Any, l2: Any
+    ) -> list[Any]:
         """Train one epoch; return loss and accuracy. The last batch may be smaller."""
         import tensorflow as tf
 
         samples = self._samples
+        all_images, all_labels = data
         self.network.begin_epoch(drawn)
 
         def train(first: Any, rows: int) -> tuple[Any, Any]:
             taken = tf.slice(order, [first], [rows])
             counts = tf.cast(first + tf.range(rows) < samples, tf.float32)
             loss, correct = self._step(
-                taken,
+                tf.gather(all_labels, taken),
                 counts,
                 l2,
-                lambda images: self.network.train(images, drawn, first, rows, keep_prob),
+                lambda: self.network.train(
+                    tf.gather(all_images, taken), drawn, first, rows, keep_prob
+                ),
             )
             return loss * tf.reduce_sum(counts), correct
 
         return [total / samples for total in _sums(train, self._rows, self._batch_size)]
 
     def _step(
-        self, rows: Any, counts: Any, l2: Any, outputs_of: Callable[[Any], Any]
+        self, labels: Any, counts: Any, l2: Any, outputs_of: Callable[[], Any]
     ) -> tuple[Any, Any]:
         """Update the variables from one batch; return its loss and number of correct predictions.
 
         Args:
-            rows: indices of the samples, int32 of (size,).
+            labels: classes of the samples, int32 of (size,).
             counts: 1 for a sample, 0 for a row of padding, float32 of (size,).
             l2: factor of the penalty.
-            outputs_of: returns the outputs for images.
+            outputs_of: returns the outputs for the samples.
         """
         import tensorflow as tf
 
-        all_images, all_labels = self._training
-        labels = tf.gather(all_labels, rows)
         variables = self.network.variables
         with tf.GradientTape() as tape:
-            outputs = outputs_of(tf.gather(all_images, rows))
+            outputs = outputs_of()
             losses = self.network.cross_entropy(labels, outputs)
             loss = tf.reduce_sum(losses * counts) / tf.reduce_sum(counts)
             loss += self.network.penalty(l2)
@@ -208,13 +246,12 @@ class EpochLoop:
         self._optimizer.apply(gradients, variables)
         return loss, tf.reduce_sum(_is_correct(labels, outputs) * counts)
 
-    def _validate(self, l2: Any) -> list[Any]:
+    def _validate(self, data: tuple[Any, Any], l2: Any) -> list[Any]:
         """Return loss, penalty included, and accuracy on the validation data."""
         import tensorflow as tf
 
-        assert self._validation is not None
-        images, all_labels = self._validation
-        samples = len(all_labels)
+        images, all_labels = data
+        samples = self._held_out
 
         def evaluate_rows(first: Any, count: int) -> tuple[Any, Any]:
             rows = first + tf.range(count)
@@ -288,12 +325,6 @@ def _loop(condition: Callable[..., Any], body: Callable[..., Any], start: Any) -
     import tensorflow as tf
 
     return tf.while_loop(condition, body, start, parallel_iterations=1)
-
-
-def _to_tensors(network: Network, data: LabelledImages) -> tuple[Any, Any]:
-    import tensorflow as tf
-
-    return tf.constant(network.arrange(data.images)), tf.constant(data.labels.astype(np.int32))
 
 
 def _is_correct(labels: Any, outputs: Any) -> Any:

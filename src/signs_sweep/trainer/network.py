@@ -35,8 +35,11 @@ class Network(Protocol):
     def initialise(self, seed: int) -> None:
         """Set all variables to the initial values of a run, which depend only on the seed."""
 
-    def arrange(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return images of (n, height, width, channels) in the layout of `train`."""
+    def arrange(self, images: Any) -> Any:
+        """Return images, array or tensor of (n, height, width, channels), as `train` takes them.
+
+        A tensor is not copied.
+        """
 
     def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[Any]:
         """Return all random values of an epoch except the order: an array of a fixed shape."""

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.data import Dataset, DataSource, stratified_split
+from signs_sweep.data import Dataset, DataSource
 from signs_sweep.domain import (
     Checkpoint,
     Curves,
@@ -34,7 +34,10 @@ from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.network import Network
 
 _MOST_LOOPS = 8
-"""Most recently used compiled programs that are kept, each with its copy of the training data."""
+"""Most recently used compiled programs that are kept."""
+
+_MOST_SPLITS = 2
+"""Most recently used splits that are kept, each with its copy of the training set."""
 
 _SHORT_SECONDS = 2.0
 _RUNS_BEFORE_DRAWING = 4
@@ -45,6 +48,21 @@ The orchestrator draws the others while the workers train; with short runs it co
 
 _SECONDS_A_CALL = 0.4
 """How long a call of the compiled loop should take: the interval of progress and stop requests."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Split:
+    """The training set in two parts.
+
+    Attributes:
+        training: the images to train on.
+        held_out: the other images; none without validation.
+        rows: indices of the held-out images in the training set, int64, ascending.
+    """
+
+    training: LabelledImages
+    held_out: LabelledImages
+    rows: NDArray[np.int64]
 
 
 class Trainer:
@@ -77,6 +95,7 @@ class Trainer:
         self._runs_finished = 0
         self._course: _Course | None = None
         self._dataset = cache(self._load)
+        self._split = lru_cache(_MOST_SPLITS)(self._divide)
         self._loop = lru_cache(_MOST_LOOPS)(self._compile)
 
     def environment(self) -> Mapping[str, str]:
@@ -100,20 +119,29 @@ class Trainer:
         """
         started = time.perf_counter()
         dataset = self._dataset(run.data)
-        loop, training = self._loop(run.data, run.validation, run.model, run.parameters.batch_size)
+        seed = run.parameters.split_seed
+        split = self._split(run.data, run.validation, run.folds, seed)
+        loop = self._loop(
+            run.model,
+            dataset.image_shape,
+            len(dataset.classes),
+            run.parameters.batch_size,
+            len(split.training),
+            len(split.held_out),
+        )
         loop.start(run.parameters)
-        course = self._course = _Course(run, loop, started)
+        course = self._course = _Course(run, split, loop, started)
         if checkpoint is not None and (before := course.resume(checkpoint)):
             yield before
         every = self._checkpoint_seconds
-        for progress in _epochs(run, loop, course.curves.epochs, dataset.chance):
+        for progress in _epochs(course, dataset.chance):
             course.curves.add(progress)
             yield progress
             if every is not None and course.seconds_since_checkpoint >= every and course.is_whole:
                 yield course.checkpoint()
         if every is not None:
             yield course.checkpoint()
-        finished = _finish(loop.network, training, dataset, course, is_tested=is_tested)
+        finished = _finish(course, dataset, is_tested=is_tested)
         is_short = finished.seconds <= _SHORT_SECONDS
         if self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING:
             history, rate = course.curves.history(), run.parameters.learning_rate
@@ -140,21 +168,27 @@ class Trainer:
             )
         return dataset
 
-    def _compile(
-        self, data: str, validation: float, model: Model, batch_size: int
-    ) -> tuple[EpochLoop, LabelledImages]:
-        """Return the loop for runs of this structure, and the data that it trains on."""
+    def _divide(self, data: str, validation: float, folds: int, seed: int) -> _Split:
         dataset = self._dataset(data)
+        parts = dataset.split(validation, folds, seed)
         training, held_out = (
-            LabelledImages(dataset.train_images[rows], dataset.train_labels[rows])
-            for rows in stratified_split(dataset.train_labels, validation)
+            LabelledImages(dataset.train_images[rows], dataset.train_labels[rows]) for rows in parts
         )
-        network = self._network(model, dataset)
-        loop = EpochLoop(network, training, held_out if len(held_out) else None, batch_size)
-        return loop, training
+        return _Split(training, held_out, parts[1])
 
-    def _network(self, model: Model, dataset: Dataset) -> Network:
-        shape, classes = dataset.image_shape, len(dataset.classes)
+    def _compile(
+        self,
+        model: Model,
+        shape: tuple[int, int, int],
+        classes: int,
+        batch_size: int,
+        training: int,
+        validation: int,
+    ) -> EpochLoop:
+        """Return the loop for runs with these sizes, whatever their data."""
+        return EpochLoop(self._network(model, shape, classes), batch_size, training, validation)
+
+    def _network(self, model: Model, shape: tuple[int, int, int], classes: int) -> Network:
         if isinstance(model, Dense):
             return DenseNetwork(shape, model.hidden, classes)
         builder = self._models[model.source].load()
@@ -164,9 +198,10 @@ class Trainer:
 class _Course:
     """The progress of a run so far, for its checkpoints."""
 
-    def __init__(self, run: Run, loop: EpochLoop, started: float) -> None:
+    def __init__(self, run: Run, split: _Split, loop: EpochLoop, started: float) -> None:
         self.run = run
-        self._loop = loop
+        self.split = split
+        self.loop = loop
         self._started = started
         self._spent_before = 0.0
         self.curves = Curves()
@@ -178,7 +213,7 @@ class _Course:
 
         It is not if the loss diverged within a call: the call then trained further epochs.
         """
-        return 0 < self.curves.epochs == self._loop.epoch
+        return 0 < self.curves.epochs == self.loop.epoch
 
     @property
     def seconds(self) -> float:
@@ -194,9 +229,9 @@ class _Course:
         """Resume from a checkpoint; return the epochs before it, or None if it is not usable."""
         try:
             snapshot = Snapshot.from_bytes(content, self.run.trajectory_id)
-            self._loop.resume(snapshot.state, snapshot.epoch)
+            self.loop.resume(snapshot.state, snapshot.epoch)
         except TrainingError:
-            self._loop.start(self.run.parameters)
+            self.loop.start(self.run.parameters)
             return None
         self._spent_before = snapshot.seconds
         before = Progress(self.run.run_id, 1, snapshot.history, snapshot.times, is_replay=True)
@@ -207,7 +242,7 @@ class _Course:
         past = self.curves.joined()
         snapshot = Snapshot(
             trajectory=self.run.trajectory_id,
-            state=self._loop.state(),
+            state=self.loop.state(),
             history=past.metrics,
             times=past.times,
             seconds=self.seconds,
@@ -217,18 +252,19 @@ class _Course:
         return Checkpoint(self.run.run_id, snapshot.epoch, snapshot.to_bytes(), is_end)
 
 
-def _epochs(run: Run, loop: EpochLoop, done: int, chance: float) -> Iterator[Progress]:
-    """Train the rest of a run after `done` epochs, in calls of about equal duration.
+def _epochs(course: _Course, chance: float) -> Iterator[Progress]:
+    """Train the rest of a run, in calls of about equal duration.
 
     Raises:
         DivergedError: the loss is no longer finite; it gets `chance`, the accuracy of guessing.
     """
+    run, loop, split = course.run, course.loop, course.split
     size = 1
-    total = run.parameters.epochs
+    done, total = course.curves.epochs, run.parameters.epochs
     while done < total:
         count = min(size, total - done)
         began = time.time()
-        metrics = loop.advance(count)
+        metrics = loop.advance(count, split.training, split.held_out)
         duration = time.time() - began
         ends = (began + duration * np.arange(1, count + 1) / count) * 1000
         losses = metrics["loss"] + metrics.get("val_loss", 0)
@@ -247,19 +283,14 @@ def _epochs(run: Run, loop: EpochLoop, done: int, chance: float) -> Iterator[Pro
         size = int(np.clip(_SECONDS_A_CALL * count / max(duration, 1e-6), 1, loop.capacity))
 
 
-def _finish(
-    network: Network,
-    training: LabelledImages,
-    dataset: Dataset,
-    course: _Course,
-    *,
-    is_tested: bool,
-) -> Finished:
+def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
     """Evaluate a trained network in inference mode and return the final event.
 
     Raises:
         DivergedError: the last steps made the weights infinite or NaN, after their epoch's loss.
     """
+    network, split = course.loop.network, course.split
+    training, held_out = split.training, split.held_out
     loss, predicted, _, dead_units = evaluate(network, training)
     if not np.isfinite(loss):
         raise DivergedError(course.run.parameters.epochs, loss, dataset.chance)
@@ -270,11 +301,9 @@ def _finish(
         **{f"dead_units_{layer}": share for layer, share in enumerate(dead_units, start=1)},
     }
     predictions: dict[str, Predictions] = {}
-    _, rows = stratified_split(dataset.train_labels, course.run.validation)
-    if len(rows):
-        held_out = LabelledImages(dataset.train_images[rows], dataset.train_labels[rows])
+    if held_out:
         probabilities = evaluate(network, held_out).probabilities
-        predictions["validation"] = Predictions(rows, held_out.labels, probabilities)
+        predictions["validation"] = Predictions(split.rows, held_out.labels, probabilities)
     confusion = None
     if is_tested:
         test = LabelledImages(dataset.test_images, dataset.test_labels)

@@ -12,7 +12,7 @@ from events import progress
 from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial, TrialEnd
 from signs_sweep.searching.study import OwnTrials, StudyScheduler
 from signs_sweep.searching.study.space import values_of
-from signs_sweep.spec import Categories, Choice, Objective, Pruner, Range, Sampler, Search
+from signs_sweep.spec import Categories, Choice, Confirm, Objective, Pruner, Range, Sampler, Search
 from signs_sweep.statistics.replicates import aggregate
 from trials import searched
 
@@ -21,7 +21,9 @@ SPACE = (
     Range("batch_size", 16, 64, log=False, step=16, is_integer=True),
     Categories("hidden", (Choice("25, 12", {"hidden": (25, 12)}), Choice("50", {"hidden": (50,)}))),
 )
-NO_PRUNER = Pruner("none", dead=False, startup=5, warmup=0, percentile=25, interval=None, p=0.1)
+NO_PRUNER = Pruner(
+    "none", dead=False, audit=0, startup=5, warmup=0, percentile=25, interval=None, p=0.1
+)
 MEDIAN = replace(NO_PRUNER, name="median", startup=2, interval=10)
 SEARCH = Search(
     trials=6,
@@ -31,7 +33,8 @@ SEARCH = Search(
     objective=Objective("val_accuracy", maximize=True, aggregate="mean"),
     space=SPACE,
     storage=None,
-    confirm=5,
+    replicates=None,
+    confirm=Confirm(0, 5, 5),
 )
 
 
@@ -50,13 +53,15 @@ class Story:
         self.seeds, self.epochs = seeds, epochs
         how, maximize = search.objective.aggregate, search.objective.maximize
         value_of = partial(aggregate, how=how, maximize=maximize)
-        self.own = OwnTrials(self.study, search.space, self.runs_of, value_of)
+        self.own = OwnTrials(self.study, search.space, self.runs_of, value_of, search.replicates)
         self.ends: list[TrialEnd] = []
         self.scheduler = StudyScheduler(self.own, search, self.make_trial, 6, epochs)
         self.space = search.space
+        self.is_sequential = search.replicates is not None
 
     def make_trial(self, number: int, choices: Mapping[str, Any]) -> Trial:
-        return searched(number, *self.replicates(values_of(self.space, choices)), **choices)
+        trial = searched(number, *self.replicates(values_of(self.space, choices)), **choices)
+        return replace(trial, is_sequential=self.is_sequential)
 
     def replicates(self, values: Mapping[str, Any]) -> list[Run]:
         values = dict(values)

@@ -9,10 +9,11 @@ import pytest
 from stories import MEDIAN, NO_PRUNER, SEARCH, SPACE, Story, value_at
 
 from events import failed, finished, progress, started, stopped
-from fakes import MemoryCheckpoints, MemoryTracker
+from fakes import FixedScheduler, MemoryCheckpoints, MemoryTracker
 from signs_sweep.domain import (
     Checkpoint,
     Event,
+    Growth,
     Progress,
     Result,
     Run,
@@ -21,10 +22,10 @@ from signs_sweep.domain import (
     TrialEnd,
 )
 from signs_sweep.protocols import Scheduler, SweepRecord
+from signs_sweep.searching.study.own import VALUES
 from signs_sweep.searching.study.scheduler import proposed
 from signs_sweep.searching.study.storage import FAILED, recover
 from signs_sweep.spec import Sampler, Search
-from signs_sweep.sweep.fixed import FixedScheduler
 from signs_sweep.sweep.loop import Sweep
 from signs_sweep.sweep.recovery import Recovery
 
@@ -181,8 +182,11 @@ class World:
         return False
 
 
-def trials_of(story: Story) -> list[tuple[dict, str, float | None]]:
-    return [(trial.params, trial.state.name, trial.value) for trial in proposed(story.own.study)]
+def trials_of(story: Story) -> list[tuple[dict, str, float | None, dict | None]]:
+    return [
+        (trial.params, trial.state.name, trial.value, trial.user_attrs.get(VALUES))
+        for trial in proposed(story.own.study)
+    ]
 
 
 RANDOM = replace(SEARCH, trials=3, sampler=Sampler("random", seed=3, startup=1))
@@ -198,6 +202,16 @@ SEARCHES = {
     "trials that share runs": (replace(RANDOM, space=SPACE[2:], trials=5), 2, 2, 0),
     "median": pytest.param(
         *(replace(TPE, pruner=replace(MEDIAN, startup=1)), 1, 1, 0), marks=pytest.mark.slow
+    ),
+    "replicates": (replace(TPE, replicates=Growth(1, 3)), 3, 1, 0),
+    "replicates, median": pytest.param(
+        *(replace(TPE, replicates=Growth(1, 2), pruner=replace(MEDIAN, startup=1)), 2, 1, 0),
+        marks=pytest.mark.slow,
+    ),
+    "median, audited": pytest.param(
+        replace(TPE, trials=6, pruner=replace(MEDIAN, startup=1, audit=0.5)),
+        *(1, 1, 0),
+        marks=pytest.mark.slow,
     ),
     "wilcoxon, two workers": pytest.param(
         *(replace(LOSING, pruner=WILCOXON), 3, 2, 0), marks=pytest.mark.slow
@@ -226,7 +240,7 @@ def interrupt_at_every_moment(
     undisturbed = trials_of(story)
     assert len(undisturbed) == search.trials
     if search.pruner.name != "none":
-        assert {"COMPLETE", "PRUNED"} <= {state for _, state, _ in undisturbed}
+        assert {"COMPLETE", "PRUNED"} <= {state for _, state, *_ in undisturbed}
     moments = world.moments
     for moment in range(1, moments):
         world, first = World(slots, crashes), Story(search, seeds=seeds, epochs=EPOCHS)

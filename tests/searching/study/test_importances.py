@@ -6,7 +6,11 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 from searches import SPACE, add, searched
 
-from signs_sweep.searching.study.importances import describe_importances, importances
+from signs_sweep.searching.study.importances import (
+    describe_importances,
+    importances,
+    without,
+)
 
 
 def test_the_parameter_that_decides_comes_first_with_most_of_the_shares() -> None:
@@ -67,6 +71,14 @@ def test_values_that_are_not_finite_and_trials_that_did_not_complete_do_not_coun
     assert importances(study) == importances(same)
 
 
+def test_trials_that_are_left_out_do_not_count() -> None:
+    study, same = searched(12), searched(12)
+    params = {"learning_rate": 0.1, "l2": 0.1, "keep_prob": 0.5, "hidden": "50"}
+    for _ in range(4):
+        add(study, params, 0.1)
+    assert importances(without(study, {12, 13, 14, 15})) == importances(same) != importances(study)
+
+
 def test_trials_from_different_ranges_have_no_shares() -> None:
     study = searched(20, names=("l2", "keep_prob"))
     wider = SPACE | {"l2": FloatDistribution(1e-5, 10, log=True)}
@@ -100,3 +112,11 @@ def test_without_shares_the_text_names_no_parameter() -> None:
     unclear = "Which parameter mattered is unclear from"
     assert describe_importances({}, 1) == f"{unclear} 1 completed trial."
     assert describe_importances({}, 0) == f"{unclear} 0 completed trials."
+
+
+def test_the_text_counts_the_trials_that_were_left_out() -> None:
+    shares = {"l2": 0.9, "hidden": 0.1}
+    text = describe_importances(shares, 30, 1)
+    assert text.endswith("mattered. 1 completed trial that collapsed is left out of this.")
+    text = describe_importances({}, 2, 4)
+    assert text.endswith("trials. 4 completed trials that collapsed are left out of this.")

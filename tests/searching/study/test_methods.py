@@ -81,4 +81,4 @@ def test_proposals_are_json_and_change_with_the_spec() -> None:
     median = replace(SEARCH, pruner=replace(NO_PRUNER, name="median"))
     often = replace(SEARCH, pruner=replace(NO_PRUNER, name="median", interval=1))
     assert methods.proposals(often, 90) != methods.proposals(median, 90)
-    assert methods.proposals(replace(SEARCH, trials=7, timeout=1.0, confirm=0), 90) == before
+    assert methods.proposals(replace(SEARCH, trials=7, timeout=1.0, confirm=None), 90) == before

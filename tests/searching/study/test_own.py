@@ -302,3 +302,20 @@ def test_a_trial_that_was_interrupted_is_stopped() -> None:
     ends = ends_of(story.own.study, story.make_trial)
     assert [end.state for end in ends] == [domain.TrialState.COMPLETE, domain.TrialState.STOPPED]
     assert ends[1].trial == trial
+
+
+def test_a_complete_trial_has_as_many_replicates_as_the_search_asks_for_at_least() -> None:
+    story = Story(replace(SEARCH, replicates=domain.Growth(2, 3)), seeds=6)
+    runs = story.runs_of(values_of(SPACE, POINT))
+    for count in range(1, 7):
+        values = dict.fromkeys(runs[:count], 0.5)
+        put(story.study, POINT, 0.5, user_attrs={"runs": runs[:count], "values": values})
+    values = dict.fromkeys(runs[2:], 0.5)
+    put(story.study, POINT, 0.5, user_attrs={"runs": runs[2:], "values": values})
+    attributes = {"runs": runs[:1], "values": {}}
+    put(story.study, POINT, None, state=TrialState.PRUNED, user_attrs=attributes)
+    foreign = [0, 1, 2, 4, 6]
+    assert [trial.number for trial in story.own.left_out()] == foreign
+    assert {trial.why for trial in story.own.left_out()} == {
+        "its runs belong to a different search"
+    }

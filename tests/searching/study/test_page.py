@@ -1,5 +1,6 @@
 """The page of a search: which plots are on it, and that it works offline."""
 
+import json
 import math
 import re
 
@@ -60,6 +61,26 @@ def test_the_bars_are_the_importances_of_the_text() -> None:
     study = searched(20)
     (bars,) = draw_plot("importances", study, "loss").data
     assert dict(zip(bars.y, bars.x, strict=True)) == pytest.approx(importances(study))
+
+
+def test_collapsed_trials_are_left_out_of_the_importances() -> None:
+    study, same = searched(20), searched(20)
+    point = {"learning_rate": 1e-5, "l2": 0.1, "keep_prob": 0.5, "hidden": "50"}
+    for _ in range(5):
+        add(study, point, 1 / 6)
+    drawn = [
+        draw_search(*each)["search.html"].decode()
+        for each in ((study, "loss", set(range(20, 25))), (same, "loss"))
+    ]
+    bars = [
+        json.loads(
+            re.search(r'"x":(\[[^]]*\]|\{[^}]*\})', text[text.index('id="importances"') :])[1]
+        )
+        for text in drawn
+    ]
+    assert bars[0] == bars[1]
+    assert importances(study) != importances(same)
+    assert "5 completed trials that collapsed are left out of this." in drawn[0]
 
 
 def test_small_numbers_are_written_as_powers_of_ten() -> None:

@@ -14,11 +14,11 @@ import pytest
 from stories import MEDIAN, NAMES, NO_PRUNER, SEARCH, Story, search_through
 
 from events import progress
-from signs_sweep.domain import Dense, Result, State, Trial, TrialState
+from signs_sweep.domain import Dense, Growth, Result, State, Trial, TrialState
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.searching.study import open_study
 from signs_sweep.searching.study.methods import proposals
-from signs_sweep.searching.study.scheduler import count_done
+from signs_sweep.searching.study.scheduler import count_done, ends_of
 from signs_sweep.searching.study.storage import recover
 from signs_sweep.spec import Categories, Choice, Objective, Range, Sampler, Search
 
@@ -380,3 +380,129 @@ def test_a_study_without_a_record_of_its_sampler_gets_one(tmp_path: Path) -> Non
     open_study(url, "toy", {"seeds": [2]}, mine, maximize=True, metric="m")
     with pytest.raises(UsageError, match=r"sampler seed \(0, now 1\)"):
         open_study(url, "toy", {"seeds": [2]}, other, maximize=True, metric="m")
+
+
+def train(story: Story, *values: float) -> int:
+    """Train a trial as the loop does, given the values of its replicates; return how many ran."""
+    trial, count, is_wanted = story.scheduler.ask(), 0, True
+    results = [Result(run_id, State.KILLED) for run_id in trial.run_ids]
+    while is_wanted and count < len(trial.runs):
+        run_id = trial.run_ids[count]
+        results[count] = Result(run_id, State.FINISHED, {"val_accuracy": values[count]})
+        is_wanted = story.scheduler.end(trial, results[count])
+        count += 1
+    story.ends.append(story.scheduler.tell(trial, results))
+    return count
+
+
+def growing(at_least: int, at_most: int, splits: int = 1, **changes) -> Story:
+    search = replace(SEARCH, replicates=Growth(at_least, at_most), **changes)
+    return Story(search, seeds=at_most * splits)
+
+
+def test_a_trial_continues_while_it_is_better_than_the_best_with_all_replicates() -> None:
+    story = growing(1, 4)
+    counts = [
+        train(story, 0.7, 0.7, 0.7, 0.7),
+        train(story, 0.6, 0.9, 0.9, 0.9),
+        train(story, 0.9, 0.6, 0.3, 0.9),
+        train(story, 0.7, 0.9, 0.9, 0.9),
+        train(story, 0.8, 0.7, 0.8, 0.6),
+        train(story, 0.72, 0.9, 0.4, 0.9),
+    ]
+    assert counts == [4, 1, 3, 1, 4, 1]
+    values = [end.value for end in story.ends]
+    assert values == pytest.approx([0.7, 0.6, 0.6, 0.7, 0.725, 0.72])
+    assert {end.state for end in story.ends} == {TrialState.COMPLETE}
+    assert [len(end.trial.runs) for end in story.ends] == counts
+    assert story.own.study.best_value == pytest.approx(0.725)
+    assert [len(trial.user_attrs["runs"]) for trial in story.study.trials] == counts
+    assert ends_of(story.own.study, story.make_trial) == story.ends
+    assert story.own.left_out() == []
+
+
+def test_less_may_be_better_and_a_trial_may_have_several_seeds_at_the_start() -> None:
+    objective = Objective("val_accuracy", maximize=False, aggregate="median")
+    story = growing(2, 3, objective=objective)
+    counts = [train(story, *values) for values in ([0.5] * 3, [0.9, 0.2, 0], [0.9, 0, 0.6])]
+    assert counts == [3, 2, 3]
+    assert [end.value for end in story.ends] == pytest.approx([0.5, 0.55, 0.6])
+
+
+def test_a_replicate_with_splits_is_judged_when_all_of_them_have_ended() -> None:
+    story = growing(1, 3, splits=2)
+    assert train(story, *[0.5] * 6) == 6
+    assert train(story, 0.1, 0.4, 0.9, 0.9, 0.9, 0.9) == 2
+    assert train(story, 0.1, 0.95, 0.1, 0.5, 0.9, 0.9) == 4
+
+
+def test_replicates_that_ended_earlier_are_ignored_if_the_first_ones_end_the_trial() -> None:
+    story = growing(1, 3, trials=7)
+    train(story, 0.5, 0.5, 0.5)
+    for order in itertools.permutations(range(3)):
+        trial = story.scheduler.ask()
+        values = (0.6, 0.3, 0.9)
+        results = [
+            Result(run_id, State.FINISHED, {"val_accuracy": value})
+            for run_id, value in zip(trial.run_ids, values, strict=True)
+        ]
+        wanted = [story.scheduler.end(trial, results[place]) for place in order]
+        assert not wanted[-1]
+        end = story.scheduler.tell(trial, results)
+        assert (end.value, end.trial.run_ids) == (pytest.approx(0.45), trial.run_ids[:2])
+
+
+def test_a_trial_that_fails_or_is_pruned_keeps_the_runs_that_it_began() -> None:
+    story = growing(1, 4, pruner=replace(MEDIAN, startup=0))
+    trial = story.scheduler.ask()
+    good = Result(trial.run_ids[0], State.FINISHED, {"val_accuracy": 0.5})
+    bad = Result(trial.run_ids[1], State.FAILED, message="the loss is nan")
+    assert story.scheduler.report(trial, story.progress(trial, [0.5] * 20))
+    assert story.scheduler.end(trial, good)
+    assert not story.scheduler.end(trial, bad)
+    rest = [Result(run_id, State.KILLED) for run_id in trial.run_ids[2:]]
+    assert story.scheduler.tell(trial, [good, bad, *rest]).state is TrialState.FAILED
+    trial = story.scheduler.ask()
+    assert story.scheduler.report(trial, story.progress(trial, [0.5] * 20))
+    story.finish(trial, 0.6, 0.6, 0.6, 0.6)
+    trial = story.scheduler.ask()
+    assert not story.scheduler.report(trial, story.progress(trial, [0.4] * 20))
+    results = [Result(run_id, State.KILLED) for run_id in trial.run_ids]
+    assert not story.scheduler.end(trial, results[0])
+    assert story.scheduler.tell(trial, results).state is TrialState.PRUNED
+    ends = ends_of(story.own.study, story.make_trial)
+    assert [len(end.trial.runs) for end in ends] == [2, 4, 1]
+
+
+def test_a_pruner_compares_the_first_replicate_only() -> None:
+    story = growing(1, 2, pruner=replace(MEDIAN, startup=1))
+    for _ in range(2):
+        trial = story.scheduler.ask()
+        story.scheduler.report(trial, story.progress(trial, [0.5] * 90))
+        assert story.scheduler.report(trial, story.progress(trial, [0.1] * 90, seed=1))
+        story.finish(trial, 0.5, 0.5)
+    values = [trial.intermediate_values for trial in story.study.trials]
+    assert values == [dict.fromkeys(range(10, 90, 10), 0.5)] * 2
+
+
+def test_a_repeated_trial_is_compared_by_the_epochs_of_its_first_replicate_that_had_ended(
+    tmp_path: Path,
+) -> None:
+    search = replace(SEARCH, replicates=Growth(1, 2), pruner=replace(MEDIAN, startup=1))
+    study = open_study(f"sqlite:///{tmp_path}/o.db", "toy", {}, {}, maximize=True, metric="m")
+    killed = Story(search, study=study, seeds=2)
+    trial = killed.scheduler.ask()
+    assert killed.scheduler.report(trial, killed.progress(trial, [0.5] * 90))
+    finished = Result(trial.run_ids[0], State.FINISHED, {"val_accuracy": 0.5})
+    assert killed.scheduler.end(trial, finished)
+    for _ in range(2):  # Killed twice, in the second replicate.
+        assert recover(study, NAMES) == 1
+        story = Story(search, study=study, seeds=2)
+        assert story.scheduler.ask().run_ids == trial.run_ids
+    assert recover(study, NAMES) == 1
+    story = Story(search, study=study, seeds=2)
+    story.finish(story.scheduler.ask(), 0.5, 0.5)
+    (repeated,) = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+    assert repeated.intermediate_values == dict.fromkeys(range(10, 90, 10), 0.5)
+    worse = story.scheduler.ask()
+    assert not story.scheduler.report(worse, story.progress(worse, [0.4] * 20))

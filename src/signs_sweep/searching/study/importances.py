@@ -1,8 +1,10 @@
 """Which parameters mattered in a search, as shares and as text."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
+
+from signs_sweep.searching.study.own import selection
 
 if TYPE_CHECKING:
     import optuna
@@ -68,14 +70,26 @@ def evaluator() -> "optuna.importance.BaseImportanceEvaluator":
     return MeanDecreaseImpurityImportanceEvaluator(seed=0)
 
 
-def describe_importances(shares: Mapping[str, float], trials: int) -> str:
-    """Describe in one to three sentences which parameters mattered, given their `importances`.
+def without(study: "optuna.Study", numbers: Collection[int]) -> "optuna.Study":
+    """Return a study without some of its trials, such as those that collapsed."""
+    return selection(study, lambda trial: trial.number not in numbers)
+
+
+def describe_importances(shares: Mapping[str, float], trials: int, collapsed: int = 0) -> str:
+    """Describe in one to four sentences which parameters mattered, given their `importances`.
 
     If fewer than 20 trials were completed, the text adds that this is few.
+
+    Args:
+        shares: the importances.
+        trials: number of completed trials from which they come.
+        collapsed: number of completed trials that were left out because they collapsed.
     """
     counted = f"{trials} completed trial{'' if trials == 1 else 's'}"
+    left_out = f" {collapsed} completed trial{'' if collapsed == 1 else 's'} that collapsed "
+    left_out = f"{left_out}{'is' if collapsed == 1 else 'are'} left out of this." * bool(collapsed)
     if not shares:
-        return f"Which parameter mattered is unclear from {counted}."
+        return f"Which parameter mattered is unclear from {counted}.{left_out}"
     ranked = sorted(shares, key=lambda name: -shares[name])
     first, *others = ranked
     text = f"{first} mattered most ({_percent(shares[first])} of the variation in value)"
@@ -88,7 +102,7 @@ def describe_importances(shares: Mapping[str, float], trials: int) -> str:
         text += f" {_listed(rest)} hardly mattered."
     if trials < _HINT:
         text += f" With only {counted}, this is a hint, not a finding."
-    return text
+    return text + left_out
 
 
 def completed(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:

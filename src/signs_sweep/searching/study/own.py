@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from signs_sweep.domain import Growth
 from signs_sweep.errors import UsageError
 from signs_sweep.searching.study.space import Space, as_stored, distributions, values_of
 from signs_sweep.searching.study.storage import FAILED
@@ -28,6 +29,19 @@ _LENGTH = 40
 """Number of characters shown of a foreign name or value."""
 
 
+def counts_of_runs(total: int, replicates: Growth | None) -> range:
+    """Return the numbers of runs with which a trial may be complete, the smallest first.
+
+    Args:
+        total: number of runs with all replicates.
+        replicates: how many replicates a trial gets; None if it gets all.
+    """
+    if replicates is None:
+        return range(total, total + 1)
+    splits = total // replicates.at_most
+    return range(replicates.at_least * splits, total + 1, splits)
+
+
 class LeftOut(NamedTuple):
     """A trial of the study that does not belong to the search.
 
@@ -44,8 +58,8 @@ class OwnTrials:
     """Separates the trials of a search from foreign trials in its study.
 
     A trial that has ended belongs to the search if it is a point of the space and has the runs of
-    that point. A waiting or running trial belongs to the search if its choices so far are in the
-    space: users may enqueue points.
+    that point: all, or the first of them if their number depends on results. A waiting or running
+    trial belongs to the search if its choices so far are in the space: users may enqueue points.
 
     Attributes:
         study: the study with only the trials of the search. It hides the others from samplers,
@@ -59,6 +73,7 @@ class OwnTrials:
         space: Space,
         runs_of: Callable[[Mapping[str, Any]], Sequence[str]],
         value_of: Callable[[Sequence[float]], float],
+        replicates: Growth | None = None,
     ) -> None:
         """Read a study, without changing it.
 
@@ -67,22 +82,21 @@ class OwnTrials:
             space: the space of the search.
             runs_of: returns the ids of the runs of a point, given its values by parameter.
             value_of: returns the value of a trial, given the values of its runs.
+            replicates: how many replicates a trial gets; None if it gets all.
 
         Raises:
             UsageError: because of a foreign trial, Optuna cannot propose points of the space.
         """
-        import optuna
-
         self._all = study
         self._space = {dimension.name: dimension for dimension in space}
         self._runs_of = runs_of
         self._value_of = value_of
+        self._replicates = replicates
         self._verdicts: dict[int, str] = {}
         existing = [trial.distributions for trial in study.get_trials(deepcopy=False)]
         self.distributions = distributions(space, existing)
         self._check_kinds()
-        storage = _only(study._storage, lambda trial: not self._objection(trial))  # noqa: SLF001
-        self.study = optuna.Study(study.study_name, storage)
+        self.study = selection(study, lambda trial: not self._objection(trial))
 
     def left_out(self) -> list[LeftOut]:
         """Return the trials that do not belong to the search, by number."""
@@ -136,7 +150,11 @@ class OwnTrials:
         runs = trial.user_attrs.get(RUNS)
         if not runs:
             return "no runs"
-        if runs != list(self._runs_of(values_of(tuple(self._space.values()), trial.params))):
+        every = list(self._runs_of(values_of(tuple(self._space.values()), trial.params)))
+        counts = counts_of_runs(len(every), self._replicates)
+        if self._replicates is not None and trial.state.name != "COMPLETE":
+            counts = range(1, len(every) + 1)  # It was pruned or failed in any of them.
+        if runs not in [every[:count] for count in counts]:
             return "its runs belong to a different search"
         if trial.state.name != "COMPLETE":
             return ""
@@ -183,6 +201,14 @@ def _is_left_behind(trial: "FrozenTrial") -> bool:
 
     is_failed = trial.state is TrialState.FAIL
     return is_failed and FAILED not in trial.user_attrs and _REFUSED not in trial.user_attrs
+
+
+def selection(study: "optuna.Study", belongs: "Callable[[FrozenTrial], bool]") -> "optuna.Study":
+    """Return a study that hides trials that do not belong, and is otherwise the same study."""
+    import optuna
+
+    storage = _only(study._storage, belongs)  # noqa: SLF001 - the only way to exchange it
+    return optuna.Study(study.study_name, storage)
 
 
 def _only(storage: "BaseStorage", belongs: "Callable[[FrozenTrial], bool]") -> "BaseStorage":

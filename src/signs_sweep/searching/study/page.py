@@ -2,7 +2,7 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +12,7 @@ from signs_sweep.searching.study.importances import (
     evaluator,
     importances,
     varied,
+    without,
 )
 
 if TYPE_CHECKING:
@@ -69,8 +70,12 @@ class Plot(NamedTuple):
     reading: str
 
 
-def draw_search(study: "optuna.Study", objective: str) -> dict[str, bytes]:
+def draw_search(
+    study: "optuna.Study", objective: str, collapsed: Collection[int] = ()
+) -> dict[str, bytes]:
     """Draw the results of a search: a study with one objective, in any state, which is only read.
+
+    Importances are those of the trials that did not collapse, given the numbers of those that did.
 
     Returns:
         Contents by file name: `search.html`, a page with all plots that show something and with
@@ -78,24 +83,29 @@ def draw_search(study: "optuna.Study", objective: str) -> dict[str, bytes]:
         its traceback in `pictures_error.txt`, so that the search does not fail.
     """
     sections, errors = [], []
-    for name in shown_plots(study):
+    learned = without(study, collapsed)
+    for name in shown_plots(study, collapsed):
+        drawn = learned if name == "importances" else study
         try:
-            sections.append(_section(name, study, objective))
+            sections.append(_section(name, drawn, objective))
         except Exception:  # noqa: BLE001  # a bug in one plot must not cost the others
             errors.append(traceback.format_exc())
     files = {ERROR_FILE: "\n".join(errors).encode()} if errors else {}
     if sections:
-        files[PAGE_FILE] = _page(study, objective, sections).encode()
+        files[PAGE_FILE] = _page(study, learned, objective, sections).encode()
     return files
 
 
-def shown_plots(study: "optuna.Study") -> list[str]:
-    """Return the names of the `PLOTS` that show something for this study, in order."""
+def shown_plots(study: "optuna.Study", collapsed: Collection[int] = ()) -> list[str]:
+    """Return the names of the `PLOTS` that show something for this study, in order.
+
+    `collapsed` are the numbers of the trials that do not count in importances.
+    """
     done = completed(study)
     names = varied(done)
     shown = {
         "history": bool(done),
-        "importances": bool(importances(study)),
+        "importances": bool(importances(without(study, collapsed))),
         "slice": bool(names),
         "parallel_coordinates": len(names) > 1 and len({trial.value for trial in done}) > 1,
         "intermediate_values": any(
@@ -106,13 +116,16 @@ def shown_plots(study: "optuna.Study") -> list[str]:
     return [name for name in PLOTS if shown[name]]
 
 
-def _page(study: "optuna.Study", objective: str, sections: Sequence[str]) -> str:
+def _page(
+    study: "optuna.Study", learned: "optuna.Study", objective: str, sections: Sequence[str]
+) -> str:
     from plotly.offline import get_plotlyjs
 
     states = Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
     parts = [f"{states[state]} {word}" for state, word in _STATES.items() if states[state]]
     counted = f"{states.total()} trial{'' if states.total() == 1 else 's'}: {', '.join(parts)}."
-    mattered = describe_importances(importances(study), len(completed(study)))
+    counts = len(completed(learned)), len(completed(study)) - len(completed(learned))
+    mattered = describe_importances(importances(learned), *counts)
     return _PAGE.format(
         objective=escape(objective),
         plotly=get_plotlyjs(),
@@ -171,7 +184,7 @@ PLOTS: Mapping[str, Plot] = {
     "importances": Plot(
         "Which parameters mattered",
         "The longer the bar, the more of the variation in {} between completed trials the "
-        "parameter explains. The bars sum to 1.",
+        "parameter explains; trials that collapsed are left out. The bars sum to 1.",
     ),
     "slice": Plot(
         "Each parameter on its own",

@@ -4,14 +4,15 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.domain import Progress, Result, State, Trial, TrialEnd, TrialState
+from signs_sweep.searching.study.audit import is_drawn
 from signs_sweep.searching.study.methods import decision_interval, make_pruner, make_sampler
-from signs_sweep.searching.study.own import RUNS, VALUES, OwnTrials
+from signs_sweep.searching.study.own import RUNS, VALUES, OwnTrials, counts_of_runs
 from signs_sweep.searching.study.space import grid, values_of
-from signs_sweep.searching.study.storage import FAILED
+from signs_sweep.searching.study.storage import EPOCHS, FAILED, PROPOSAL
 from signs_sweep.spec import EPOCHWISE_PRUNERS, Search
 from signs_sweep.statistics.guessing import DeadWatch
 from signs_sweep.statistics.replicates import aggregate
@@ -25,15 +26,51 @@ _ENDED = "it was ended outside this search"
 PRUNED = "pruned"
 """Attribute of a pruned trial: the reason."""
 
+DEAD = "dead"
+"""Attribute of a trial that was pruned because its network can no longer learn."""
+
+AUDITED = "signs_sweep.audited"
+"""Attribute of a trial that was trained to its end for the audit: why it would have been pruned."""
+
 
 @dataclass(eq=False)
 class _OpenTrial:
-    """A trial that has not ended."""
+    """A trial that has not ended.
+
+    Attributes:
+        handle: the trial in the study.
+        is_drawn: whether it is audited instead of pruned.
+        values: value of each finished run, by run_id.
+        watches: by run_id, what looks for dead networks.
+        pruned: why it is pruned, or an empty string.
+        audited: why it would have been pruned, or an empty string.
+        is_dead: whether it is pruned because its network can no longer learn.
+    """
 
     handle: "optuna.Trial"
+    is_drawn: bool
     values: dict[str, float] = field(default_factory=dict)
     watches: dict[str, DeadWatch] = field(default_factory=dict)
     pruned: str = ""
+    used: int = 0
+    """Number of its runs, the first, that count."""
+    judged: int = 0
+    """Number of times that its replicates so far were compared with the best trial."""
+    is_compared: bool = False
+    """Whether epochs were reported that a pruner compares."""
+    is_over: bool = False
+    audited: str = ""
+    is_dead: bool = False
+
+    def prune(self, why: str, *, is_dead: bool = False) -> None:
+        """Prune the trial, or note that its audit has begun."""
+        if self.is_drawn:
+            self.audited = why
+            self.handle.set_user_attr(AUDITED, why)
+            return
+        self.pruned, self.is_dead = why, is_dead
+        if is_dead:
+            self.handle.set_user_attr(DEAD, value=True)
 
 
 @contextmanager
@@ -52,6 +89,10 @@ class StudyScheduler:
 
     A trial is a point with its replicates, and its value is an aggregate over them. Every decision
     depends on the metrics of epochs, not on when they arrive.
+
+    If the number of replicates depends on results, they are judged in the order of the seeds: after
+    each from `at_least` on, a trial continues only while its value so far is better than that of
+    every completed trial with all replicates. The best trial therefore always has all of them.
 
     Attributes:
         seconds_asking: total time spent on proposals.
@@ -96,8 +137,8 @@ class StudyScheduler:
             return None
         if count_done(self._study) + len(self._open) >= self._search.trials:
             return None
-        began = time.monotonic()
-        handle = self._propose()
+        began, before = time.monotonic(), len(proposed(self._study))
+        handle = self._propose(before)
         self.seconds_asking += time.monotonic() - began
         if handle is None:
             self._is_exhausted = True
@@ -105,7 +146,7 @@ class StudyScheduler:
         self.asked += 1
         trial = self._make_trial(handle.number, handle.params)
         handle.set_user_attr(RUNS, list(trial.run_ids))
-        self._open[handle.number] = _OpenTrial(handle)
+        self._open[handle.number] = _OpenTrial(handle, self._is_drawn(handle, before))
         return trial
 
     def report(self, trial: Trial, progress: Progress) -> bool:
@@ -121,30 +162,48 @@ class StudyScheduler:
             index = epoch - progress.first_epoch
             metrics = {name: float(values[index]) for name, values in progress.metrics.items()}
             with _pruning_if_ended_outside(opened):
-                self._judge(opened, progress.run_id, epoch, metrics)
+                is_first = progress.run_id == trial.run_ids[0]
+                self._judge(opened, progress.run_id, epoch, metrics, is_first=is_first)
         return not opened.pruned
 
     def _judge(
-        self, opened: _OpenTrial, run_id: str, epoch: int, metrics: Mapping[str, float]
+        self,
+        opened: _OpenTrial,
+        run_id: str,
+        epoch: int,
+        metrics: Mapping[str, float],
+        *,
+        is_first: bool,
     ) -> None:
-        """Decide from the metrics of an epoch whether a run is pruned."""
+        """Decide from the metrics of an epoch whether a run is pruned.
+
+        Only the first run of a trial is compared with other trials at the same epoch.
+        """
         pruner = self._search.pruner
-        if pruner.dead:
+        if pruner.dead and not opened.audited:
             watch = opened.watches.setdefault(run_id, DeadWatch(self._classes))
             if watch.is_dead(metrics["loss"], metrics["val_loss"], metrics["val_accuracy"]):
-                opened.pruned = f"unable to learn since about epoch {epoch:,}"
-                opened.handle.set_user_attr("dead", value=True)
-                return
-        is_decision = pruner.name in EPOCHWISE_PRUNERS and epoch % self._interval == 0
-        if is_decision:
+                opened.prune(f"unable to learn since about epoch {epoch:,}", is_dead=True)
+        is_compared = is_first and pruner.name in EPOCHWISE_PRUNERS
+        if is_compared and epoch % self._interval == 0 and not opened.pruned:
+            opened.is_compared = True
             opened.handle.report(metrics[self._search.objective.metric], epoch)
-            if epoch > pruner.warmup and opened.handle.should_prune():
-                opened.pruned = f"worse than others at epoch {epoch:,}"
+            is_undecided = epoch > pruner.warmup and not opened.audited
+            if is_undecided and opened.handle.should_prune():
+                opened.prune(f"worse than others at epoch {epoch:,}")
 
     def end(self, trial: Trial, result: Result) -> bool:
         """Process the result of a replicate; return whether to train the others."""
         opened = self._open.get(trial.number)
-        if opened is None or opened.pruned or result.state is State.FAILED:
+        if opened is None or opened.is_over:
+            return False
+        opened.used = max(opened.used, trial.run_ids.index(result.run_id) + 1)
+        opened.is_over = not self._continues(opened, trial, result)
+        return not opened.is_over
+
+    def _continues(self, opened: _OpenTrial, trial: Trial, result: Result) -> bool:
+        """Whether a trial needs further runs after a run that ended."""
+        if opened.pruned or result.state is State.FAILED:
             return False
         if not result.state.is_finished:
             return True
@@ -157,15 +216,61 @@ class StudyScheduler:
             with _pruning_if_ended_outside(opened):
                 opened.handle.report(value, step)
                 count, total = len(opened.values), len(trial.runs)
-                if count < total and opened.handle.should_prune():
-                    opened.pruned = f"worse than the best after {count} of {total} seeds"
-        return not opened.pruned
+                is_undecided = count < total and not opened.audited
+                if is_undecided and opened.handle.should_prune():
+                    opened.prune(f"worse than the best after {count} of {total} seeds")
+        if step == 0 and not opened.is_compared:  # Found in the store after an interruption.
+            with _pruning_if_ended_outside(opened):
+                for epoch, compared in opened.handle.user_attrs.get(EPOCHS, {}).items():
+                    opened.handle.report(compared, int(epoch))
+        return not opened.pruned and math.isfinite(value) and not self._has_lost(opened, trial)
+
+    def _has_lost(self, opened: _OpenTrial, trial: Trial) -> bool:
+        """Whether a trial ends with some of its replicates, because they are not promising.
+
+        A decision depends only on the replicates up to it, in the order of the seeds.
+        """
+        *counts, _ = counts_of_runs(len(trial.runs), self._search.replicates)
+        for count in counts[opened.judged :]:
+            if not opened.values.keys() >= set(trial.run_ids[:count]):
+                break
+            opened.judged += 1
+            if not self._is_promising(opened, trial, count):
+                opened.used = count
+                return True
+        return False
+
+    def _is_promising(self, opened: _OpenTrial, trial: Trial, count: int) -> bool:
+        """Whether the first runs of a trial beat every completed trial with all replicates."""
+        from optuna.trial import TrialState
+
+        sign = 1 if self._search.objective.maximize else -1
+        best = max(
+            (
+                sign * other.value
+                for other in self._study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+                if other.value is not None and len(other.user_attrs[RUNS]) == len(trial.runs)
+            ),
+            default=-math.inf,
+        )
+        return sign * self._value(opened, trial.run_ids[:count]) > best
+
+    def _value(self, opened: _OpenTrial, run_ids: Sequence[str]) -> float:
+        """Return the aggregate over some runs of a trial."""
+        objective = self._search.objective
+        values = [opened.values[run_id] for run_id in run_ids]
+        return aggregate(values, objective.aggregate, maximize=objective.maximize)
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
         """Report the value or the failure of a trial to Optuna; return how the trial ended."""
         from optuna import trial as optuna_trial
 
         opened = self._open.pop(trial.number)
+        if trial.is_sequential:  # The others were not trained, or do not count.
+            trial = replace(trial, runs=trial.runs[: opened.used])
+            results = results[: opened.used]
+            used = set(trial.run_ids)
+            opened.values = {name: opened.values[name] for name in opened.values if name in used}
         failed = [result.message or "" for result in results if result.state is State.FAILED]
         objective = self._search.objective
         failed += [
@@ -179,6 +284,7 @@ class StudyScheduler:
         value, why = None, opened.pruned
         with _pruning_if_ended_outside(opened):
             opened.handle.set_user_attr(VALUES, opened.values)
+            opened.handle.set_user_attr(RUNS, list(trial.run_ids))
         if opened.pruned == _ENDED:  # The study keeps the foreign result; the search excludes it.
             state, why = TrialState.STOPPED, _ENDED
         elif opened.pruned:  # Even if its runs finished or failed before they could be stopped.
@@ -191,13 +297,20 @@ class StudyScheduler:
             self._study.tell(opened.handle, state=optuna_trial.TrialState.FAIL)
         else:
             state = TrialState.COMPLETE
-            values = [opened.values[run_id] for run_id in trial.run_ids]
-            value = aggregate(values, objective.aggregate, maximize=objective.maximize)
+            value = self._value(opened, trial.run_ids)
             self._study.tell(opened.handle, value)
-        return TrialEnd(trial, state, value, dict(opened.values), why)
+        kept = dict(opened.values)
+        return TrialEnd(trial, state, value, kept, why, opened.is_dead, opened.audited)
 
-    def _propose(self) -> "optuna.Trial | None":
-        """Ask Optuna for a trial; return None if the grid has no more points."""
+    def _is_drawn(self, handle: "optuna.Trial", before: int) -> bool:
+        """Whether a trial is audited if it is to be pruned, given the number of earlier ones."""
+        proposal = handle.user_attrs.get(PROPOSAL)
+        if proposal is None:
+            handle.set_user_attr(PROPOSAL, proposal := before)
+        return is_drawn(self._search.sampler.seed, proposal, self._search.pruner.audit)
+
+    def _propose(self, before: int) -> "optuna.Trial | None":
+        """Ask Optuna for a trial, given the number of earlier ones; None if the grid is through."""
         from optuna.trial import TrialState
 
         study, search = self._study, self._search
@@ -209,7 +322,7 @@ class StudyScheduler:
                 return None
             study.enqueue_trial(point)
             self._own.check_enqueued()
-        study.sampler = make_sampler(search.sampler, len(proposed(study)))
+        study.sampler = make_sampler(search.sampler, before)
         return study.ask(self._own.distributions)
 
     def _next_of_grid(self) -> dict[str, Any] | None:
@@ -233,15 +346,22 @@ def ends_of(
     """
     return [
         TrialEnd(
-            make_trial(trial.number, trial.params),
+            _used(make_trial(trial.number, trial.params), trial),
             TrialState.STOPPED if not trial.state.is_finished() else TrialState(trial.state.name),
             trial.value if trial.state.name == "COMPLETE" else None,
             trial.user_attrs.get(VALUES, {}),
             trial.user_attrs.get(PRUNED) or trial.user_attrs.get(FAILED, ""),
+            trial.user_attrs.get(DEAD, False),
+            trial.user_attrs.get(AUDITED, ""),
         )
         for trial in proposed(study)
         if trial.state.is_finished() or RUNS in trial.user_attrs
     ]
+
+
+def _used(trial: Trial, recorded: "optuna.trial.FrozenTrial") -> Trial:
+    """Return a trial with the runs that the study has for it."""
+    return replace(trial, runs=trial.runs[: len(recorded.user_attrs[RUNS])])
 
 
 def count_done(study: "optuna.Study") -> int:

@@ -19,6 +19,11 @@ _PROPOSALS = "signs_sweep.proposals"
 _IDENTITY = "signs_sweep.identity"
 _AGAIN = "signs_sweep.again"
 """Attribute of a repeated trial: number of the trial that a dead process left behind."""
+EPOCHS = "signs_sweep.epochs"
+"""Attribute of a repeated trial: by epoch, as text, the values that a pruner compares."""
+
+PROPOSAL = "signs_sweep.proposal"
+"""Attribute of a trial: the number of proposals before it, which a repeated trial shares."""
 _LENGTH = 40
 """Maximum length of two differing values that an error shows, in characters."""
 FAILED = "signs_sweep.message"
@@ -80,7 +85,7 @@ def open_study(
         if not isinstance(recorded, Mapping):
             study.set_metric_names([metric])
             study.set_user_attr(_MEANING, recorded := _plain(meaning))
-        differences = _differences(recorded, _plain(meaning))
+        differences = _differences(recorded, dict.fromkeys(recorded) | _plain(meaning))
         consequence = "Its values cannot be compared with new ones."
         if not differences and _PROPOSALS not in study.user_attrs:
             study.set_user_attr(_PROPOSALS, _plain(proposals))
@@ -117,7 +122,12 @@ def recover(study: "optuna.Study", names: Collection[str]) -> int:
         is_chosen = set(trial.params) == set(names)
         point = trial.params if is_chosen else trial.system_attrs.get("fixed_params")
         if point is not None and FAILED not in trial.user_attrs:
-            study.enqueue_trial(point, user_attrs={_AGAIN: trial.number})
+            # Its first run may have ended, so that its epochs are not reported again.
+            values = trial.user_attrs.get(EPOCHS, {}) | trial.intermediate_values
+            epochs = {str(epoch): value for epoch, value in values.items()}
+            kept = {key: value for key, value in trial.user_attrs.items() if key == PROPOSAL}
+            again = {_AGAIN: trial.number, EPOCHS: epochs, **kept}
+            study.enqueue_trial(point, user_attrs=again)
     return len(left)
 
 

@@ -106,7 +106,7 @@ class Record:
             for name, entry in PARAMETERS.items()
             if name in self.params
         }
-        others = self.params.keys() - PARAMETERS.keys() - {"validation"}
+        others = self.params.keys() - PARAMETERS.keys() - {"validation", "folds"}
         return Row(
             experiment=experiment,
             run_id=self.run_id,
@@ -118,6 +118,7 @@ class Record:
             version=self.version,
             validation=float(self.params.get("validation", 0)),
             data=self.tags.get(tags.DATA, ""),
+            folds=int(self.params.get("folds", 0)),
         )
 
 

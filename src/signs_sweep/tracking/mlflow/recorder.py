@@ -230,7 +230,8 @@ def tags_of(diagnosis: Diagnosis) -> dict[str, str]:
 def params_of(run: Run) -> dict[str, str]:
     """Return the params of a run in MLflow: text, with numbers as in a spec."""
     values = {name: run.parameters.text(name) for name in PARAMETER_NAMES}
-    return values | run.model.values | {"validation": as_text(run.validation)}
+    folds = {"folds": str(run.folds)} if run.folds else {}
+    return values | run.model.values | {"validation": as_text(run.validation)} | folds
 
 
 def _csv(history: History) -> bytes:

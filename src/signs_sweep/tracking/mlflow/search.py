@@ -158,11 +158,15 @@ class SearchRecorder:
 
 
 def _metrics(end: TrialEnd) -> dict[str, float]:
-    """Return the value of a trial, and of each replicate where it has several.
+    """Return the value of a trial, that of each replicate where it has several, and the seeds.
+
+    Their number is recorded only where it depends on results.
 
     A slash starts a section in MLflow's charts; a comma is not allowed in a name.
     """
     metrics = {} if end.value is None else {"value": end.value}
+    if end.trial.is_sequential:
+        metrics["seeds"] = end.trial.seeds
     if len(end.trial.runs) > 1:
         for seeds, value in _by_seeds(end):
             metrics[f"value/seeds {seeds.replace(',', '')}"] = value
@@ -186,6 +190,8 @@ def _note(end: TrialEnd) -> str:
     parts = [_NOTES[end.state]] if end.state in _NOTES else []
     if end.state is TrialState.PRUNED and end.why:
         parts = [f"Pruned: {end.why}."]
+    if end.audited:
+        parts.append(f"Audited: it would have been pruned as {end.audited}.")
     if len(end.trial.runs) > 1 and end.values:
         rows = "".join(f"| {seeds} | {value:.6g} |\n" for seeds, value in _by_seeds(end))
         parts.append(f"| seeds | value |\n|---|---|\n{rows}")

@@ -81,7 +81,8 @@ class MlflowTracker:
         with store_errors(self._uri):
             for sweep in sweeps:
                 experiment_id = experiment_for(client, self._uri, sweep.experiment)
-                rule = json.dumps(asdict(sweep.rule))
+                pairs = [seeds[:2] for seeds in sweep.rule.seeds]
+                rule = json.dumps(asdict(sweep.rule) | {"seeds": pairs})
                 client.set_experiment_tag(experiment_id, tags.RULE, rule)
                 self._end_abandoned(experiment_id, sweep)
                 parent = self._parent(experiment_id, sweep)

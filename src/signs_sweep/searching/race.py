@@ -1,0 +1,405 @@
+"""The race that finds the winner of a search: its best settings and the default over fresh seeds.
+
+The best value of a search is the largest of many noisy values, so its point is often lucky or
+fragile. In the race, all settings are trained with the same fresh seeds, in complete blocks. After
+each block, settings that are clearly worse than another drop out. The numbers that are reported of
+the winner come from further seeds, which played no part in its choice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from signs_sweep.analysis.judging import Family, judge
+from signs_sweep.analysis.settings import Replicates
+from signs_sweep.domain import (
+    VARIED_NAMES,
+    Judgement,
+    Purpose,
+    Result,
+    Row,
+    Seeds,
+    Setting,
+    Trial,
+    TrialEnd,
+    VerdictRule,
+    is_higher_better,
+)
+from signs_sweep.searching.trials import fresh_seeds, setting_at
+from signs_sweep.spec import Confirm, Experiment, Search
+from signs_sweep.statistics.replicates import aggregate
+from signs_sweep.sweep.blocks import SEEDS_A_BLOCK
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A setting that takes part in a race.
+
+    Attributes:
+        title: `trial 17` of the search, or `default`.
+        setting: the setting.
+        promised: its value in the search; None for a default that the search did not try.
+        choices: its values by dimension of the search, or by parameter for the default.
+        is_default: whether it is the spec's `base`.
+    """
+
+    title: str
+    setting: Setting
+    promised: float | None
+    choices: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    is_default: bool = False
+
+    @classmethod
+    def of(cls, end: TrialEnd) -> "Candidate":
+        """Return a trial of the search."""
+        trial = end.trial
+        return cls(trial.title, trial.setting, end.value, trial.choices)
+
+    @property
+    def name(self) -> str:
+        """Its title for a sentence."""
+        return "the default" if self.title == "default" else self.title
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a candidate got.
+
+    Attributes:
+        candidate: the candidate.
+        values: the objective by pair of seeds in the race, a run that diverged as chance.
+        failed: how many of its runs failed to learn.
+        is_left: whether it is neither clearly worse than another nor failed.
+    """
+
+    candidate: Candidate
+    values: Mapping[Seeds, float]
+    failed: int
+    is_left: bool
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over the seeds of the race; None without results."""
+        return float(np.mean(list(self.values.values()))) if self.values else None
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A metric of the winner over the further seeds, and the verdict against the default.
+
+    Attributes:
+        mean: mean over the seeds.
+        reference: mean of the default, or None if the default is the winner.
+        pairs: number of seeds.
+        judgement: the verdict; UNDECIDED without a default.
+        text: the verdict in a few words.
+        difference: mean difference, or None.
+        low: lower end of the interval for it, or None.
+        high: upper end of the interval, or None.
+        level: its level.
+    """
+
+    mean: float
+    reference: float | None
+    pairs: int
+    judgement: Judgement
+    text: str = ""
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.95
+
+
+class Race:
+    """Decides after each complete block of seeds what is trained next.
+
+    Everything follows from the results of complete blocks, so a race that was killed resumes where
+    it was, and the number of workers changes nothing.
+
+    Attributes:
+        candidates: the settings that take part, the best of the search first.
+        default: the default, whether or not it takes part.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        candidates: Sequence[Candidate],
+        default: Candidate,
+        confirm: Confirm,
+        seeds: Sequence[Seeds],
+    ) -> None:
+        """Begin.
+
+        Args:
+            experiment: the experiment that was searched.
+            candidates: at least one. With one, there is no race.
+            default: the spec's `base`.
+            confirm: how many seeds each of them gets.
+            seeds: fresh seeds: `at_most` for the race, then `at_least` for the confirmation.
+        """
+        self.candidates = tuple(candidates)
+        self.default = default
+        self._experiment = experiment
+        self._confirm = confirm
+        self._in_race = seeds[: confirm.at_most] if len(candidates) > 1 else ()
+        self.further = tuple(seeds[len(self._in_race) :][: confirm.at_least])
+        objective = experiment.search.objective
+        self._metric = objective.metric
+        self._maximize = objective.maximize
+
+    def next(self, results: Mapping[str, Result]) -> list[Trial]:
+        """Return the trials of the next block; none at the end.
+
+        Args:
+            results: by run_id, the results of all runs of the earlier blocks.
+        """
+        left, start = self._after_blocks(results)
+        if start is not None:
+            end = self._block_end(start)
+            return [self._part(candidate, start, end) for candidate in left]
+        return [
+            trial
+            for trial in self.confirming(self._winner_of(left, results))
+            if any(run_id not in results for run_id in trial.run_ids)
+        ]
+
+    def winner(self, results: Mapping[str, Result]) -> Candidate | None:
+        """Return the winner, or None before the end of the race."""
+        left, start = self._after_blocks(results)
+        return self._winner_of(left, results) if start is None else None
+
+    def confirming(self, winner: Candidate) -> list[Trial]:
+        """Return the trials of the winner and the default over the further seeds."""
+        pair = [winner] if winner.is_default else [winner, self.default]
+        return [self._confirming(candidate) for candidate in pair]
+
+    @cached_property
+    def racing_ids(self) -> frozenset[str]:
+        """The ids of all runs that the race may need."""
+        trials = [self._part(each, 0, len(self._in_race)) for each in self.candidates]
+        return frozenset(run_id for trial in trials for run_id in trial.run_ids)
+
+    @cached_property
+    def run_ids(self) -> frozenset[str]:
+        """The ids of all runs that the race and the confirmation may need."""
+        trials = [self._confirming(each) for each in (*self.candidates, self.default)]
+        return self.racing_ids.union(run_id for trial in trials for run_id in trial.run_ids)
+
+    def is_over(self, stored: Mapping[str, Result]) -> bool:
+        """Whether runs that are in the store leave nothing to train, or to evaluate."""
+        known = {
+            run_id: result
+            for run_id, result in stored.items()
+            if result.is_settled or (run_id in self.racing_ids and result.state.is_finished)
+        }
+        return not self.next(known)
+
+    def standings(self, results: Mapping[str, Result]) -> list[Standing]:
+        """Return how far each candidate got, best mean of the race first."""
+        left, _ = self._after_blocks(results)
+        standings = []
+        for candidate in self.candidates:
+            replicates = self._replicates(candidate, results, len(self._in_race))
+            standings.append(
+                Standing(
+                    candidate,
+                    replicates.scores(self._metric) if replicates else {},
+                    sum(replicates.failing.values()) if replicates else 0,
+                    candidate in left,
+                )
+            )
+        sign = -1 if self._maximize else 1
+        return sorted(
+            standings,
+            key=lambda each: (not each.is_left, each.mean is None, sign * (each.mean or 0.0)),
+        )
+
+    def confirmed(
+        self, winner: Candidate, results: Mapping[str, Result], metric: str
+    ) -> Confirmed | None:
+        """Return a metric over the further seeds; None if the winner has no results."""
+        rows = {
+            each.title: tuple(self._rows(each, self.further, results))
+            for each in (winner, self.default)
+        }
+        own = Replicates((winner.title,), rows[winner.title]) if rows[winner.title] else None
+        mean = own.mean(metric) if own else None
+        if own is None or mean is None:
+            return None
+        pairs = len(own.scores(metric))
+        if winner.is_default or not rows[self.default.title]:
+            return Confirmed(mean, None, pairs, Judgement.UNDECIDED)
+        default = Replicates((self.default.title,), rows[self.default.title])
+        rule = VerdictRule(metric, error=self._experiment.verdict.error)
+        (verdict,) = judge(Family([(own, default)], [], 1), rule, ()).values()
+        return Confirmed(
+            mean,
+            default.mean(metric),
+            verdict.pairs,
+            verdict.judgement,
+            verdict.text,
+            verdict.difference,
+            verdict.low,
+            verdict.high,
+            1 - rule.error,
+        )
+
+    def _block_end(self, start: int) -> int:
+        size = SEEDS_A_BLOCK if start else self._confirm.at_least
+        return min(start + size, len(self._in_race))
+
+    def _after_blocks(self, results: Mapping[str, Result]) -> tuple[list[Candidate], int | None]:
+        """Return who is left after the blocks that have results, and where the next one starts.
+
+        The start is None at the end of the race.
+        """
+        left = list(self.candidates)
+        given = 0
+        while len(left) > 1 and given < len(self._in_race):
+            end = self._block_end(given)
+            parts = [self._part(candidate, given, end) for candidate in left]
+            if any(run_id not in results for part in parts for run_id in part.run_ids):
+                return left, given
+            given = end
+            left = self._still_in(left, results, given) or left
+        return left, None
+
+    def _still_in(
+        self, left: Sequence[Candidate], results: Mapping[str, Result], given: int
+    ) -> list[Candidate]:
+        """Return who is left after a block: without failures, and not clearly worse than another.
+
+        All pairs of candidates share the error of the spec, also those that have dropped out.
+        """
+        known = {each: self._replicates(each, results, given) for each in self.candidates}
+        groups = {each: group for each, group in known.items() if group is not None}
+        total = len(self.candidates) * (len(self.candidates) - 1) // 2
+        pairs = list(combinations(groups, 2))
+        rule = VerdictRule(self._metric, error=self._experiment.verdict.error)
+        asked = [(groups[first], groups[second]) for first, second in pairs]
+        verdicts = judge(Family(asked, [], total), rule, ())
+        worse: set[Candidate] = set()
+        for first, second in pairs:
+            judgement = verdicts[groups[first].key, groups[second].key].judgement
+            if judgement is Judgement.WORSE:
+                worse.add(second if self._is_contrary else first)
+            elif judgement is Judgement.BETTER:
+                worse.add(first if self._is_contrary else second)
+        return [
+            each
+            for each in left
+            if each not in worse and len(groups[each].scores(self._metric)) == given
+        ]
+
+    @property
+    def _is_contrary(self) -> bool:
+        """Whether the objective asks for what is usually worse, such as a large loss."""
+        return self._maximize != is_higher_better(self._metric)
+
+    def _winner_of(self, left: Sequence[Candidate], results: Mapping[str, Result]) -> Candidate:
+        """Return the candidate whose mean has the best worse end of its 95 % interval.
+
+        None of those left is clearly worse than another: of two with about the same mean, the more
+        robust wins.
+        """
+        if len(left) == 1:
+            return left[0]
+        sign = 1 if self._maximize else -1
+        bounds = []
+        for candidate in left:
+            replicates = self._replicates(candidate, results, len(self._in_race))
+            values = [*replicates.scores(self._metric).values()] if replicates else []
+            is_known = len(values) > 1 and np.isfinite(values).all()
+            bound = aggregate(values, "lower_bound", maximize=self._maximize) if is_known else None
+            bounds.append(-np.inf if bound is None else sign * bound)
+        return left[int(np.argmax(bounds))]
+
+    def _replicates(
+        self, candidate: Candidate, results: Mapping[str, Result], given: int
+    ) -> Replicates | None:
+        """Return the runs of a candidate with the first seeds of the race that have results."""
+        rows = self._rows(candidate, self._in_race[:given], results)
+        return Replicates((candidate.title,), tuple(rows)) if rows else None
+
+    def _rows(
+        self, candidate: Candidate, seeds: Sequence[Seeds], results: Mapping[str, Result]
+    ) -> list[Row]:
+        return [
+            Row(
+                experiment=self._experiment.name,
+                run_id=run.run_id,
+                label=candidate.name,
+                parameters=run.parameters,
+                result=results[run.run_id],
+                folds=run.folds,
+            )
+            for run in self._experiment.replicates(candidate.setting, seeds)
+            if run.run_id in results
+        ]
+
+    def _part(self, candidate: Candidate, start: int, end: int) -> Trial:
+        """Return a candidate with some of the seeds of the race."""
+        return Trial(
+            key=f"{Purpose.RACE.value}/{candidate.setting.key}/{start}-{end}",
+            experiment=self._experiment.name,
+            purpose=Purpose.RACE,
+            number=self.candidates.index(candidate),
+            title=f"race of {candidate.name}, seeds {start + 1} to {end}",
+            runs=self._experiment.replicates(candidate.setting, self._in_race[start:end]),
+            label=f"{candidate.title}, race, seeds {start + 1} to {end}",
+            choices=candidate.choices,
+            is_part=True,
+        )
+
+    def _confirming(self, candidate: Candidate) -> Trial:
+        return Trial(
+            key=f"{Purpose.CONFIRMATION.value}/{candidate.setting.key}",
+            experiment=self._experiment.name,
+            purpose=Purpose.CONFIRMATION,
+            number=0,
+            title=f"confirmation of {candidate.name}",
+            runs=self._experiment.replicates(candidate.setting, self.further),
+            label=f"{candidate.title}, fresh seeds",
+            choices=candidate.choices,
+        )
+
+
+def make_race(
+    experiment: Experiment, search: Search, ends: Sequence[TrialEnd], data: str
+) -> Race | None:
+    """Return the race of the best trials of a search with the default.
+
+    Args:
+        experiment: the experiment that was searched.
+        search: its `search` section.
+        ends: how the trials of the search ended.
+        data: fingerprint of the data.
+
+    Returns:
+        The race, or None without a completed trial and without `confirm`.
+    """
+    confirm, sign = search.confirm, -1 if search.objective.maximize else 1
+    complete = [end for end in ends if end.state.is_complete and end.value is not None]
+    if not complete or confirm is None:
+        return None
+    setting = setting_at(experiment, {}, data)
+    choices = {name: setting.parameters.text(name) for name in VARIED_NAMES}
+    default = Candidate("default", setting, None, choices | setting.model.values, is_default=True)
+    best: dict[Setting, Candidate] = {}
+    for end in sorted(complete, key=lambda end: (sign * (end.value or 0.0), end.trial.number)):
+        if end.trial.setting == setting:
+            if default.promised is None:
+                default = replace(default, promised=end.value)
+            best.setdefault(setting, default)
+        else:
+            best.setdefault(end.trial.setting, Candidate.of(end))
+    candidates = list(best.values())[: max(confirm.candidates, 1)]
+    if confirm.candidates and default not in candidates:
+        candidates.append(default)
+    count = confirm.at_least + (confirm.at_most if len(candidates) > 1 else 0)
+    return Race(experiment, candidates, default, confirm, fresh_seeds(experiment, count))
