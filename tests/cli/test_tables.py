@@ -169,3 +169,24 @@ def test_splits_are_a_column_and_their_share_of_the_variance_fits_into_80_column
     assert "seeds  runs  " in text
     assert "due to seeds  due to splits  due to images" in text
     assert "effect" in text
+
+
+def test_with_folds_the_end_of_a_sweep_has_a_row_for_each_pair_of_seeds() -> None:
+    rows = [
+        replace(of_split(seed, split, l2), folds=2)
+        for seed, split, l2 in product(range(2), range(2), (0.0, 0.01))
+    ]
+    cached = [each.run_id for each in rows if each.parameters.global_seed == 0]
+    runs, _ = outcome_text(outcome(*rows, cached=cached), None).split("\n\n")
+    assert [line.split() for line in runs.splitlines()] == [
+        ["means", "over", "the", "splits"],
+        ["l2", "seeds", "loss", "train", "test", "vs", "baseline", "epochs", "time"],
+        ["0", "0,", "0", "0.5000", "0.7500", "0.5500", "baseline", "9", "cached"],
+        ["0.01", "0,", "0", "0.5000", "0.7500", "0.5600", "+0.0100", "9", "cached"],
+        ["0", "1,", "0", "0.5000", "0.7500", "0.5500", "baseline", "9", "2:10"],
+        ["0.01", "1,", "0", "0.5000", "0.7500", "0.5600", "+0.0100", "9", "2:10"],
+    ]
+    unfinished = Result(rows[-1].run_id, State.FAILED)
+    rows[-1] = replace(rows[-1], result=unfinished)
+    runs, _ = outcome_text(outcome(*rows), None).split("\n\n")
+    assert runs.splitlines()[-1].endswith("failed")

@@ -63,16 +63,44 @@ _ONE_LOOK = (
 
 
 def outcome_text(outcome: Outcome, width: int | None) -> str:
-    """Return the tables at the end of a sweep, with seeds only if they differ."""
-    table = outcome.table.reset_index(drop=True)
-    hidden = ["state"]
+    """Return the tables at the end of a sweep, with seeds only if they differ.
+
+    With folds, the first table has a row for each pair of seeds, not for each run.
+    """
+    has_folds = any(row.folds for row in outcome.rows)
+    table = outcome.table.assign(is_cached=outcome.table.index.isin(list(outcome.cached)))
+    table = _over_splits(table) if has_folds else table.reset_index(drop=True)
+    hidden = ["state", "is_cached"]
     if all(table[name].nunique() < 2 for name in SEED_NAMES):
         hidden += SEED_NAMES
     is_finished = table["state"] == State.FINISHED.value
     times = table["seconds"].astype(object).where(is_finished, table["state"].str.lower())
-    times = times.mask(outcome.table.index.isin(list(outcome.cached)), "cached")
-    text = _render(_cells(table.drop(columns=hidden).assign(seconds=times)), Format.TABLE, width)
+    times = times.mask(table["is_cached"], "cached")
+    cells = _cells(table.drop(columns=hidden).assign(seconds=times))
+    title = "means over the splits\n" if has_folds else ""
+    text = title + _render(cells, Format.TABLE, width)
     return text + _statistics(outcome.rows, outcome.rules, Format.TABLE, width, ())
+
+
+def _over_splits(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table of runs with a row for each pair of seeds, with means over its splits.
+
+    A state is that of the first run that is not finished, if there is any.
+    """
+    names = list(table.columns)
+    keys = [name for name in names[: names.index("state")] if name != "split_seed"]
+    combined: dict[str, Any] = {
+        "state": lambda states: next((each for each in states if each != "FINISHED"), "FINISHED"),
+        "is_cached": "all",
+        "is_baseline": "all",
+        "epochs": "first",
+        "seconds": "sum",
+    }
+    shown = [name for name in names[names.index("state") :] if name in (*combined, *METRICS)]
+    shown += [name for name in ("difference",) if name in names]
+    groups = table.groupby(keys, sort=False, dropna=False)
+    means = groups.agg({name: combined.get(name, "mean") for name in names if name in shown})
+    return means.reset_index().assign(split_seed=0)
 
 
 @dataclass(frozen=True)
