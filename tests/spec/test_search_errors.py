@@ -87,7 +87,7 @@ WRONG = {
     "values of a confirmation": (
         "confirm: {candidates: 0, at_least: 1, at_most: 1.5, atleast: 3}",
         [
-            (32, "0", "candidates is 0", "a whole number from 1 to 1,000,000"),
+            (32, "0", "candidates is 0", "a whole number from 1 to 100"),
             (45, "1", "at_least is 1", "a whole number from 2 to 100,000"),
             (57, "1.5", "at_most is 1.5", "a whole number from 2"),
             (62, "atleast", "unknown key 'atleast' in confirm", "at_least is already at"),

@@ -11,6 +11,8 @@ from signs_sweep.spec.search import Aggregate, Direction, Metric, PrunerName, Sa
 MOST_TRIALS = 1_000_000
 MOST_EPOCHS = int(PARAMETERS["epochs"].most)
 MOST_PARTS = 1000
+MOST_CANDIDATES = 100
+"""All pairs of them are compared."""
 MOST_SEED = int(PARAMETERS["global_seed"].most)
 _MOST_UNITS = 100_000
 _MOST_LAYERS = 100
@@ -118,7 +120,7 @@ EXPECTED = {
     "replicates": f"{_KEYS} {{at_least: 1, at_most: 5}}",
     "confirm": f"a count of seeds from 2 to {MOST_REPLICATES:,}, 0 for none, or {_KEYS} "
     "{candidates: 8, at_least: 8, at_most: 20}",
-    "candidates": f"a whole number from 1 to {MOST_TRIALS:,}",
+    "candidates": f"a whole number from 1 to {MOST_CANDIDATES}",
     "confirm.at_least": _CONFIRMED,
     "confirm.at_most": _CONFIRMED,
     **{key: text for entry in PARAMETERS.values() for key, text in _of_table(entry).items()},

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, VARIED_NAMES
 from signs_sweep.spec.fields import (
+    MOST_CANDIDATES,
     MOST_EPOCHS,
     MOST_SEED,
     MOST_TRIALS,
@@ -135,7 +136,7 @@ class ConfirmSection(Section):
     """How the winner is found among the best trials and the default, over fresh seeds."""
 
     candidates: int = described(
-        "candidates", "Best trials that race with the default", 8, ge=1, le=MOST_TRIALS
+        "candidates", "Best trials that race with the default", 8, ge=1, le=MOST_CANDIDATES
     )
     at_least: int = described(
         "confirm.at_least",
