@@ -79,7 +79,13 @@ CLAIMS = (
     Claim("L2 of 0.03 does as well as 0.01", "m4", "m3", ("equivalent",), ("better", "worse")),
     Claim("L2 of 0.1 does no better than 0.01", "m5", "m3", _NOT_BETTER, _BETTER),
     Claim("Dropout (0.8) is worse than L2 of 0.01", "m6", "m3", _WORSE, ("better", "equivalent")),
-    Claim("Dropout is worse after 2,000 epochs than after 1,500", "m7", "m6", _WORSE, _BETTER),
+    Claim(
+        "Dropout is worse after 2,000 epochs than after 1,500",
+        "m7",
+        "m6",
+        _WORSE,
+        ("better", "equivalent"),
+    ),
     Claim("Dropout is better with a rate of 1e-5", "m8", "m6", _BETTER, _NOT_BETTER),
 )
 
@@ -118,7 +124,17 @@ _M6 = """
 A seed is a name for initial weights, an order of the samples and dropout masks, and in another
 framework it names others. The series was trained with a TensorFlow whose random numbers differ from
 ours, and on the original files instead of JPEG copies, so no run of ours is its
-m6.{with_its_seeds} It is a single draw from the distribution over seeds, of which we have {runs}:
+m6.{with_its_seeds} It is a single draw from the distribution over seeds, of which we have {runs}.
+{found}
+
+It is not our trainer: `fit` of Keras with the same layers collapsed within 40 epochs for 4 of the
+seeds 0 to 4 (tried by hand, not by this command). With a rate of 1e-5 (m8) the network learns."""
+
+_NONE_LEARNED = """\
+All of them failed to learn, so with a certainty of 95 % fewer than {most:.0%} of all seeds learn.
+The series saw a rare one, with a training accuracy of 0.744 and a test accuracy of 0.775."""
+
+_SOME_LEARNED = """\
 {failed} failed to learn. The other {learned} have a test accuracy of {tests}, {as_bad} of them at
 most the 0.775 of m6, and a training accuracy with dropout of {training}, {as_low} of them at most
 its 0.744."""
@@ -230,17 +246,19 @@ def _about_m6(runs: pd.DataFrame, own: pd.Series | None) -> str:
             f" With its seeds (3, 0), our network {_ended(str(own['diagnosis']))} (test "
             f"{own['test_accuracy']:.3f})."
         )
-    tests, training = learned["test_accuracy"], learned["accuracy"]
-    return _M6.format(
-        with_its_seeds=with_its_seeds,
-        runs=len(rows),
-        failed=len(rows) - len(learned),
-        learned=len(learned),
-        tests=f"{tests.min():.3f} to {tests.max():.3f}",
-        training=f"{training.min():.3f} to {training.max():.3f}",
-        as_bad=int((tests <= _REPORTED_TEST).sum()),
-        as_low=int((training <= _REPORTED_TRAINING).sum()),
-    )
+    if learned.empty:
+        found = _NONE_LEARNED.format(most=1 - 0.05 ** (1 / len(rows)))
+    else:
+        tests, training = learned["test_accuracy"], learned["accuracy"]
+        found = _SOME_LEARNED.format(
+            failed=len(rows) - len(learned),
+            learned=len(learned),
+            tests=f"{tests.min():.3f} to {tests.max():.3f}",
+            training=f"{training.min():.3f} to {training.max():.3f}",
+            as_bad=int((tests <= _REPORTED_TEST).sum()),
+            as_low=int((training <= _REPORTED_TRAINING).sum()),
+        )
+    return _M6.format(with_its_seeds=with_its_seeds, runs=len(rows), found=found)
 
 
 def _ended(diagnosis: str) -> str:
