@@ -243,8 +243,8 @@ def _about_m6(runs: pd.DataFrame, own: pd.Series | None) -> str:
     with_its_seeds = ""
     if own is not None:
         with_its_seeds = (
-            f" With its seeds (3, 0), our network {_ended(str(own['diagnosis']))} (test "
-            f"{own['test_accuracy']:.3f})."
+            f" With its seeds (3, 0), our run has a test accuracy of {own['test_accuracy']:.3f} "
+            f"(diagnosis: {own['diagnosis']})."
         )
     if learned.empty:
         found = _NONE_LEARNED.format(most=1 - 0.05 ** (1 / len(rows)))
@@ -259,10 +259,6 @@ def _about_m6(runs: pd.DataFrame, own: pd.Series | None) -> str:
             as_low=int((training <= _REPORTED_TRAINING).sum()),
         )
     return _M6.format(with_its_seeds=with_its_seeds, runs=len(rows), found=found)
-
-
-def _ended(diagnosis: str) -> str:
-    return {"collapsed": "collapsed", "diverged": "diverged"}.get(diagnosis, f"is {diagnosis}")
 
 
 if __name__ == "__main__":

@@ -226,7 +226,7 @@ def test_further_seeds_have_their_own_splits_if_the_others_have(tmp_path: Path) 
     text = f"name: toy\nvalidation: 0.2\nseeds: [{', '.join(rows)}]\n"
     (tmp_path / "toy.yaml").write_text(text, encoding="utf-8")
     own = load(tmp_path / "toy.yaml").with_seeds(4)
-    assert own.seeds == (Seeds(0, 0, 1), Seeds(1, 1, 2), Seeds(0, 0, 0), Seeds(1, 1, 1))
+    assert own.seeds == (Seeds(0, 0, 1), Seeds(1, 1, 2), Seeds(2, 2, 2), Seeds(3, 3, 3))
     (tmp_path / "toy.yaml").write_text(text.replace("split_seed: 2", "split_seed: 1"))
     same = load(tmp_path / "toy.yaml").with_seeds(4)
     assert [each.split_seed for each in same.seeds] == [1, 1, 0, 0]

@@ -8,7 +8,7 @@ import pytest
 
 import signs_sweep
 from signs_sweep.cli import show_data_warnings
-from signs_sweep.data import Dataset, find_doubts, find_leak, write_dataset
+from signs_sweep.data import Dataset, find_doubts, find_lacks, find_leak, write_dataset
 from signs_sweep.errors import DataWarning
 
 
@@ -47,10 +47,10 @@ def test_an_image_with_two_labels_is_counted(dataset: Dataset) -> None:
 
 def test_images_on_both_sides_of_the_split_are_counted(dataset: Dataset) -> None:
     training, held_out = np.arange(8), np.arange(8, 12)
-    assert find_leak(dataset, training, held_out) is None
+    assert find_leak(dataset, [(training, held_out)]) is None
     twice = dataset.train_images.copy()
     twice[9:11] = twice[[0, 1]]
-    leak = find_leak(replace(dataset, train_images=twice), training, held_out)
+    leak = find_leak(replace(dataset, train_images=twice), [(training, held_out)])
     assert leak is not None
     assert leak.startswith("2 of the 4 held-out images are also trained on")
 
@@ -119,3 +119,23 @@ def test_the_command_line_prints_doubts_on_stderr(
     assert shown.out == ""
     assert shown.err.startswith("warning: twins: 4 of the 4 test images")
     assert len(shown.err.splitlines()) == 1
+
+
+def test_copies_in_different_folds_are_counted_over_all_folds(dataset) -> None:
+    images = dataset.train_images.copy()
+    images[3], images[5] = images[0], images[0]
+    rows = np.arange(len(images))
+    folds = [(rows[rows % 3 != fold], rows[rows % 3 == fold]) for fold in range(3)]
+    leak = find_leak(replace(dataset, train_images=images), folds)
+    assert leak is not None
+    assert leak.startswith(f"3 of the {len(images)} held-out images are also trained on")
+
+
+def test_classes_without_held_out_images_are_named(dataset) -> None:
+    rows = np.arange(len(dataset.train_labels))
+    first = dataset.train_labels == 0
+    assert find_lacks(dataset, [(rows, rows)]) is None
+    assert find_lacks(dataset, [(rows, rows[:0])]) is None, "nothing is held out"
+    lack = find_lacks(dataset, [(rows, rows), (rows[first], rows[~first])])
+    assert lack is not None
+    assert lack.startswith(f"the class '{dataset.classes[0]}' has no held-out images")

@@ -142,13 +142,13 @@ def test_the_report_states_whether_the_winner_is_better(tmp_path: Path) -> None:
     assert "3 trials: 2 complete, 1 pruned. Pruning saved 100 epochs." in text
     assert "Best in the search: trial 1 l2=0.02 hidden=50, val_accuracy 0.9500." in text
     assert (
-        "Over 3 fresh seeds (8 to 10), which played no part in the choice: val_accuracy 0.9100, "
-        "the default 0.8100; difference +0.1000: undecided. The search had promised 0.9500 "
-        "(+0.0400)." in text
+        "Over 3 fresh seeds (8 to 10), which played no part in the choice, on the same held-out "
+        "images: val_accuracy 0.9100, the default 0.8100; difference +0.1000: undecided (a verdict "
+        "needs at least 7 seeds). The search had promised 0.9500 (optimism +0.0400)." in text
     )
     assert (
-        "The test set judged the winner and the default only, once: test_accuracy 0.8100, the "
-        "default 0.7100; difference +0.1000: undecided." in text
+        "The test set judged only the winner and the default: test_accuracy 0.8100, the default "
+        "0.7100; difference +0.1000: undecided" in text
     )
     assert text.endswith("Winner: trial 1 l2=0.02 hidden=50.")
 
@@ -269,6 +269,7 @@ def test_the_record_has_the_numbers(tmp_path: Path) -> None:
     assert found.metrics["winner_test_accuracy"] == pytest.approx(0.81)
     assert found.metrics["difference_test_accuracy"] == pytest.approx(0.1)
     assert found.metrics["winner_promised"] == 0.95
+    assert found.tested == {"data": 1}
     assert found.metrics["optimism"] == pytest.approx(0.04)
     assert set(found.files) == {"history.png", "best.yaml"}
 

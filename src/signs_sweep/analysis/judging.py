@@ -47,12 +47,14 @@ class Family:
         others: others, except those that too few pairs keep from being decided.
         total: number of all comparisons.
         images: returns which images a run classifies correctly.
+        is_brief: whether intervals and the number of further seeds are left out, which take time.
     """
 
     asked: Sequence[Pair]
     others: Sequence[Pair]
     total: int
     images: Images | None = None
+    is_brief: bool = False
 
 
 def judge(
@@ -87,7 +89,9 @@ def judge(
             is_failing_clear=is_rejected[len(pairs) + index],
             failing_threshold=thresholds[len(pairs) + index],
         )
-        verdict = _verdict(pair, sequences[index], evidences, rule, varying)
+        verdict = _verdict(
+            *(pair, sequences[index], evidences, rule, varying), is_brief=family.is_brief
+        )
         if family.images is not None:
             verdict = _over_images(verdict, pair, family.images)
         verdicts[pair[0].key, pair[1].key] = verdict
@@ -177,11 +181,13 @@ def _verdict(
     evidences: _Evidence,
     rule: VerdictRule,
     varying: Sequence[str],
+    *,
+    is_brief: bool,
 ) -> Verdict:
     setting, other = pair
     metric = str(rule.metric)
     differences = sequence.differences
-    low, high, equivalent_after = _interval(sequence, rule)
+    low, high, equivalent_after = (None,) * 3 if is_brief else _interval(sequence, rule)
     # The first pair after which it could be decided if it were the only comparison.
     first = _first(evidences.values >= 1 / rule.error)
     judgement, decided_after = Judgement.UNDECIDED, None
@@ -198,7 +204,7 @@ def _verdict(
     gains = [_gain(*values, metric) for values in shared.values()]
     needed = least_pairs(evidences.threshold)
     more = None
-    if not judgement.is_clear and len(shared) == len(differences):
+    if not is_brief and not judgement.is_clear and len(shared) == len(differences):
         more = _more_seeds(sequence, evidences.threshold, rule)
     return Verdict(
         experiment=setting.rows[0].experiment,

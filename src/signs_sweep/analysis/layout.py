@@ -69,17 +69,18 @@ def layout_of(
     levels = [_levels(setting, each, metric) for each in seeds]
     if len({len(of_seeds) for of_seeds in levels}) > 1:
         return None
-    is_same = len({tuple(of_seeds) for of_seeds in levels}) == 1
-    if not is_same and len(levels[0]) > 1:
+    kinds = len({tuple(of_seeds) for of_seeds in levels})
+    if kinds > 1 and len(levels[0]) > 1:
         return None
+    has_own_splits = 1 < kinds == len(seeds)
     known = images and _with_images(setting, other, seeds, metric, images)
     if known:
-        return Layout(*known, images=known[0].shape[2], has_own_splits=not is_same)
+        return Layout(*known, images=known[0].shape[2], has_own_splits=has_own_splits)
     values = [
         np.array([[[value] for value in _values(each, pair, metric)] for pair in seeds])
         for each in (setting, other)
     ]
-    return Layout(values[0], values[1], images=0, has_own_splits=not is_same)
+    return Layout(values[0], values[1], images=0, has_own_splits=has_own_splits)
 
 
 def _by_level(setting: Replicates, seeds: Seeds, metric: str) -> dict[int, list[Row]]:
@@ -123,6 +124,17 @@ def _with_images(
                 expected = positions[order] if expected is None else expected
                 if not np.array_equal(positions[order], expected):
                     return None
-                cells.append(np.concatenate([answer.is_correct for answer in known])[order])
+                weighed = [
+                    _weighed(answer.is_correct, len(positions) / len(known)) for answer in known
+                ]
+                cells.append(np.concatenate(weighed)[order])
         sides.append(np.stack(cells).reshape(len(seeds), -1, len(cells[0])).astype(np.float64))
     return sides[0], sides[1]
+
+
+def _weighed(is_correct: NDArray[np.bool_], usual: float) -> NDArray[np.float64]:
+    """Return whether images are classified correctly, such that every fold weighs the same.
+
+    The metric of a partition is the mean over its folds, which may differ in size, as groups do.
+    """
+    return is_correct.astype(np.float64) * (usual / len(is_correct))

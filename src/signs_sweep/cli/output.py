@@ -34,12 +34,14 @@ def write(content: str | bytes, file: Path | None) -> None:
     print(f"wrote {file}", file=sys.stderr)
 
 
-def check_writable(file: Path) -> None:
+def check_writable(file: Path, spec: Path | None = None) -> None:
     """Check that a file can be written, before the work for it begins.
 
     Raises:
-        UsageError: its folder does not exist or cannot be written.
+        UsageError: its folder does not exist or cannot be written, or it is the spec itself.
     """
+    if spec is not None and file.exists() and file.samefile(spec):
+        raise UsageError(f"cannot write {file}: it is the spec of the search")
     folder = file.absolute().parent
     if not folder.is_dir():
         raise UsageError(f"cannot write {file}: the folder {folder} does not exist")

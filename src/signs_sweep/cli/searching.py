@@ -34,7 +34,7 @@ def run_search(
         quiet: whether to show only results and errors.
     """
     if output is not None:
-        check_writable(output)
+        check_writable(output, spec)
     if not quiet:
         say(*_header(searching))
     search = searching.search
@@ -50,7 +50,7 @@ def run_search(
     width = width_of(sys.stdout)
     print("\n".join(_table_lines(outcome, width)))
     print()
-    if outcome.standings:
+    if any(each.values for each in outcome.standings):
         print("race over fresh seeds")
         print("\n".join(_race_lines(outcome, width)))
         print()

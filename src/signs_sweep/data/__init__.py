@@ -6,7 +6,7 @@ run. h5py and Pillow are imported only when they are needed.
 """
 
 from signs_sweep.data.dataset import Dataset
-from signs_sweep.data.doubts import find_doubts, find_leak
+from signs_sweep.data.doubts import find_doubts, find_lacks, find_leak
 from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
 from signs_sweep.data.hdf5 import TEST_FILE, TRAIN_FILE, read_dataset, write_dataset
 from signs_sweep.data.sheet import contact_sheet
@@ -23,6 +23,7 @@ __all__ = [
     "contact_sheet",
     "draw_dataset",
     "find_doubts",
+    "find_lacks",
     "find_leak",
     "find_source",
     "read_dataset",

@@ -10,6 +10,9 @@ from signs_sweep.data.dataset import Dataset
 
 _MOST_NAMED = 5
 
+Split = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Indices of the training images that are trained on, and of those that are held out."""
+
 
 def find_doubts(dataset: Dataset) -> list[str]:
     """Return a sentence for each property of a dataset that makes its results doubtful.
@@ -46,20 +49,42 @@ def find_doubts(dataset: Dataset) -> list[str]:
     return doubts
 
 
-def find_leak(
-    dataset: Dataset, training: NDArray[np.int64], held_out: NDArray[np.int64]
-) -> str | None:
+def find_leak(dataset: Dataset, splits: Sequence[Split]) -> str | None:
     """Return a sentence about held-out images that are also trained on, or None.
 
     Args:
         dataset: the dataset.
-        training: indices of the training images that are trained on, int64 of shape (n,).
-        held_out: indices of the training images that are held out, int64 of shape (m,).
+        splits: a split, or all folds of a partition: each the indices of the training images that
+            are trained on and of those that are held out, int64 of shape (n,) and (m,).
     """
-    trained = {_digest(dataset.train_images[index]) for index in training}
-    shared = sum(_digest(dataset.train_images[index]) in trained for index in held_out)
+    digests = [_digest(image) for image in dataset.train_images]
+    shared = total = 0
+    for training, held_out in splits:
+        trained = {digests[index] for index in training}
+        shared += sum(digests[index] in trained for index in held_out)
+        total += len(held_out)
+    return _shared(shared, total, "held-out", "trained on", "validation") if shared else None
+
+
+def find_lacks(dataset: Dataset, splits: Sequence[Split]) -> str | None:
+    """Return a sentence about classes of which a split holds out no image, or None.
+
+    With groups, a class whose images belong to few groups may be missing.
+    """
+    lacking = {
+        label
+        for _, held_out in splits
+        if len(held_out)
+        for label in set(dataset.train_labels.tolist())
+        - set(dataset.train_labels[held_out].tolist())
+    }
+    if not lacking:
+        return None
+    names = _listed([dataset.classes[label] for label in sorted(lacking)])
+    have = "has" if len(lacking) == 1 else "have"
     return (
-        _shared(shared, len(held_out), "held-out", "trained on", "validation") if shared else None
+        f"{names} {have} no held-out images in some splits, since groups are not divided: metrics "
+        "that are means over classes leave them out"
     )
 
 

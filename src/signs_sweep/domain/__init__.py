@@ -37,7 +37,7 @@ from signs_sweep.domain.predictions import Answers, Predictions
 from signs_sweep.domain.result import History, Result, State
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
-from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of
+from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of, ranked
 from signs_sweep.domain.verdict import ComparedMetric, Growth, Judgement, VerdictRule
 
 __all__ = [
@@ -94,5 +94,6 @@ __all__ = [
     "as_text",
     "best_of",
     "is_higher_better",
+    "ranked",
     "trajectory_of",
 ]

@@ -154,10 +154,10 @@ class TrialEnd:
         return cls(trial, TrialState.COMPLETE, fmean(scores.values()) if scores else None, scores)
 
 
-def best_of(ends: Iterable[TrialEnd], *, maximize: bool) -> TrialEnd | None:
-    """Return the best completed trial of a search; None if none is.
+def ranked(ends: Iterable[TrialEnd], *, maximize: bool) -> list[TrialEnd]:
+    """Return the completed trials of a search, the best first.
 
-    In case of a tie, it is that with the most runs, of these the first.
+    Of trials with the same value, those with the most runs come first, of these the earliest.
     """
     sign = -1 if maximize else 1
     complete = [
@@ -165,8 +165,12 @@ def best_of(ends: Iterable[TrialEnd], *, maximize: bool) -> TrialEnd | None:
         for end in ends
         if end.trial.purpose is Purpose.SEARCH and end.state.is_complete and end.value is not None
     ]
-    return min(
+    return sorted(
         complete,
         key=lambda end: (sign * (end.value or 0.0), -len(end.trial.runs), end.trial.number),
-        default=None,
     )
+
+
+def best_of(ends: Iterable[TrialEnd], *, maximize: bool) -> TrialEnd | None:
+    """Return the first of the `ranked` trials of a search; None if none completed."""
+    return next(iter(ranked(ends, maximize=maximize)), None)

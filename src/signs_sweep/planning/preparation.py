@@ -11,6 +11,7 @@ from signs_sweep.data import (
     Dataset,
     DataSource,
     find_doubts,
+    find_lacks,
     find_leak,
     find_source,
 )
@@ -110,8 +111,8 @@ def prepare(
         sources[dataset.fingerprint] = source
         if seeds is None:
             _check_growth(experiment)
-        if leak := _check(experiment, dataset):
-            warnings.warn(f"{experiment.name}: {leak}", DataWarning, stacklevel=3)
+        for doubt in _check(experiment, dataset):
+            warnings.warn(f"{experiment.name}: {doubt}", DataWarning, stacklevel=3)
     plan = make_plan([(each, datasets[each.name].fingerprint) for each in experiments])
     return Prepared(plan, datasets, sources, models)
 
@@ -164,8 +165,8 @@ def _check_growth(experiment: Experiment) -> None:
         raise experiment.problem("seeds", "at_most", message=message)
 
 
-def _check(experiment: Experiment, dataset: Dataset) -> str | None:
-    """Check a spec against its data; return a doubt about the held-out samples, or None."""
+def _check(experiment: Experiment, dataset: Dataset) -> list[str]:
+    """Check a spec against its data; return doubts about the held-out samples."""
     fraction, folds = experiment.validation, experiment.folds
     seeds = {each.split_seed for each in experiment.seeds}
     if folds:  # All folds of the first partition, and a fold of each other.
@@ -173,4 +174,7 @@ def _check(experiment: Experiment, dataset: Dataset) -> str | None:
     with _at(experiment, "split" if folds else "validation"):
         splits = [dataset.split(fraction, folds, seed) for seed in sorted(seeds)[:_MOST_CHECKED]]
     experiment.check_data(min(len(training) for training, _ in splits))
-    return find_leak(dataset, *splits[0])
+    partition = splits[: folds or 1]
+    return [
+        doubt for doubt in (find_leak(dataset, partition), find_lacks(dataset, splits)) if doubt
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import SEED_NAMES, TRAINING_VERSION, Growth, Seeds
+from signs_sweep.domain import PAIR_NAMES, SEED_NAMES, TRAINING_VERSION, Growth, Seeds
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.planning.preparation import Prepared
@@ -48,11 +48,12 @@ def begin_search(
     (part,) = prepared.plan.parts
     experiment = _with_replicates(part.experiment)
     dataset = prepared.datasets[experiment.name]
+    _check_fresh_seeds(experiment)
     training, _ = dataset.split(experiment.validation, experiment.folds)
     _check_batches(experiment, len(training))
     search = experiment.search
     if trials is not None:
-        if trials < 1:
+        if not isinstance(trials, int) or trials < 1:
             raise UsageError(f"--trials {trials}: a whole number from 1 was expected")
         search = replace(search, trials=trials)
     if timeout is not None:
@@ -121,7 +122,8 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
         return [run.run_id for run in experiment.replicates(setting)]
 
     def value_of(values: Sequence[float]) -> float:
-        return aggregate(values, search.objective.aggregate, maximize=search.objective.maximize)
+        how, maximize = search.objective.aggregate, search.objective.maximize
+        return aggregate(values, how, maximize=maximize, splits=experiment.splits)
 
     try:
         with using_storage(storage):
@@ -140,6 +142,14 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
         if search.storage is None:
             raise
         raise experiment.problem("search", "storage", message=str(error)) from error
+
+
+def _check_fresh_seeds(experiment: Experiment) -> None:
+    if experiment.search.confirm and experiment.forced.keys() >= set(PAIR_NAMES):
+        raise UsageError(
+            "--set sets both seeds, so there are no fresh seeds for the winner: set only one of "
+            "them, or write confirm: 0"
+        )
 
 
 def _check_batches(experiment: Experiment, samples: int) -> None:

@@ -154,6 +154,7 @@ class Searching:
             len(self.prepared.datasets[self.experiment.name].classes),
             setting_at(self.experiment, {}, self.data).parameters.epochs,
             self._started + (self.search.timeout or math.inf),
+            splits=self.experiment.splits,
         )
 
     def _trial(self, number: int, choices: Mapping[str, Any]) -> Trial:

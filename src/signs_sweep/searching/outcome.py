@@ -86,11 +86,14 @@ class SearchOutcome:
     def winner(self) -> Candidate | None:
         """The winner of the race, or the best trial without a race.
 
-        It is None without a completed trial, and before the end of the race.
+        It is None without a completed trial, before the end of the race, and if a run of every
+        candidate has failed.
         """
+        if self.was_interrupted:
+            return None
         if self.race is not None:
             return self.race.winner(self.results)
-        if self.best is None:
+        if self.best is None or self.search.confirm is not None:
             return None
         return Candidate.of(self.best)
 

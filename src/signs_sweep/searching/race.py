@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from signs_sweep.analysis.comparison import resolved
 from signs_sweep.analysis.judging import Family, judge
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.domain import (
@@ -28,10 +29,10 @@ from signs_sweep.domain import (
     TrialEnd,
     VerdictRule,
     is_higher_better,
+    ranked,
 )
 from signs_sweep.searching.trials import fresh_seeds, setting_at
 from signs_sweep.spec import Confirm, Experiment, Search
-from signs_sweep.statistics.replicates import aggregate
 from signs_sweep.sweep.blocks import SEEDS_A_BLOCK
 
 
@@ -73,12 +74,16 @@ class Standing:
         candidate: the candidate.
         values: the objective by pair of seeds in the race, a run that diverged as chance.
         failed: how many of its runs failed to learn.
+        runs: number of its runs in the race.
+        has_failed: whether one of them has no result.
         is_left: whether it is neither clearly worse than another nor failed.
     """
 
     candidate: Candidate
     values: Mapping[Seeds, float]
     failed: int
+    runs: int
+    has_failed: bool
     is_left: bool
 
     @property
@@ -101,6 +106,7 @@ class Confirmed:
         low: lower end of the interval for it, or None.
         high: upper end of the interval, or None.
         level: its level.
+        least_pairs: number of seeds that BETTER or WORSE needs in the best case.
     """
 
     mean: float
@@ -112,6 +118,28 @@ class Confirmed:
     low: float | None = None
     high: float | None = None
     level: float = 0.95
+    least_pairs: int = 0
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """How far a race is after a block.
+
+    Attributes:
+        left: the candidates that are neither clearly worse than another nor failed.
+        raced: by candidate, the number of seeds that it got in the race.
+        given: the number of seeds so far.
+        is_end: whether this is the end of the race.
+    """
+
+    left: tuple[Candidate, ...]
+    raced: Mapping[Candidate, int]
+    given: int
+    is_end: bool
+
+    def has_lost(self, pair: tuple[Candidate, Candidate]) -> bool:
+        """Whether both of a pair have dropped out."""
+        return not any(candidate in self.left for candidate in pair)
 
 
 class Race:
@@ -151,6 +179,8 @@ class Race:
         objective = experiment.search.objective
         self._metric = objective.metric
         self._maximize = objective.maximize
+        self._judged: dict[int, _Progress] = {}
+        """By number of seeds, how far the race is after that block: results never change."""
 
     def next(self, results: Mapping[str, Result]) -> list[Trial]:
         """Return the trials of the next block; none at the end.
@@ -158,20 +188,21 @@ class Race:
         Args:
             results: by run_id, the results of all runs of the earlier blocks.
         """
-        left, start = self._after_blocks(results)
-        if start is not None:
-            end = self._block_end(start)
-            return [self._part(candidate, start, end) for candidate in left]
+        after = self._after_blocks(results)
+        if not after.is_end:
+            end = self._block_end(after.given)
+            return [self._part(candidate, after.given, end) for candidate in after.left]
+        winner = self._winner_of(after, results)
         return [
             trial
-            for trial in self.confirming(self._winner_of(left, results))
+            for trial in (self.confirming(winner) if winner else ())
             if any(run_id not in results for run_id in trial.run_ids)
         ]
 
     def winner(self, results: Mapping[str, Result]) -> Candidate | None:
-        """Return the winner, or None before the end of the race."""
-        left, start = self._after_blocks(results)
-        return self._winner_of(left, results) if start is None else None
+        """Return the winner; None before the end of the race, and if a run of each has failed."""
+        after = self._after_blocks(results)
+        return self._winner_of(after, results) if after.is_end else None
 
     def confirming(self, winner: Candidate) -> list[Trial]:
         """Return the trials of the winner and the default over the further seeds."""
@@ -201,16 +232,22 @@ class Race:
 
     def standings(self, results: Mapping[str, Result]) -> list[Standing]:
         """Return how far each candidate got, best mean of the race first."""
-        left, _ = self._after_blocks(results)
+        after = self._after_blocks(results)
         standings = []
         for candidate in self.candidates:
-            replicates = self._replicates(candidate, results, len(self._in_race))
+            replicates = self._raced(candidate, results, after)
+            if replicates is None:
+                standings.append(Standing(candidate, {}, 0, 0, has_failed=False, is_left=True))
+                continue
+            values = replicates.scores(self._metric)
             standings.append(
                 Standing(
                     candidate,
-                    replicates.scores(self._metric) if replicates else {},
-                    sum(replicates.failing.values()) if replicates else 0,
-                    candidate in left,
+                    values,
+                    failed=sum(replicates.failing.values()),
+                    runs=len(replicates.rows),
+                    has_failed=len(values) < after.raced[candidate],
+                    is_left=candidate in after.left,
                 )
             )
         sign = -1 if self._maximize else 1
@@ -247,83 +284,101 @@ class Race:
             verdict.low,
             verdict.high,
             1 - rule.error,
+            verdict.least_pairs,
         )
 
     def _block_end(self, start: int) -> int:
         size = SEEDS_A_BLOCK if start else self._confirm.at_least
         return min(start + size, len(self._in_race))
 
-    def _after_blocks(self, results: Mapping[str, Result]) -> tuple[list[Candidate], int | None]:
-        """Return who is left after the blocks that have results, and where the next one starts.
+    def _after_blocks(self, results: Mapping[str, Result]) -> _Progress:
+        """Return how far the race is, by the blocks that have results.
 
-        The start is None at the end of the race.
+        Results of other runs do not count: the store may have runs of a candidate with seeds for
+        which it was no longer in the race.
         """
-        left = list(self.candidates)
-        given = 0
-        while len(left) > 1 and given < len(self._in_race):
-            end = self._block_end(given)
-            parts = [self._part(candidate, given, end) for candidate in left]
+        after = _Progress(self.candidates, {}, 0, is_end=len(self.candidates) == 1)
+        while not after.is_end:
+            end = self._block_end(after.given)
+            parts = [self._part(candidate, after.given, end) for candidate in after.left]
             if any(run_id not in results for part in parts for run_id in part.run_ids):
-                return left, given
-            given = end
-            left = self._still_in(left, results, given) or left
-        return left, None
+                break
+            after = self._judged.get(end) or self._judged.setdefault(
+                end, self._after_block(after, end, results)
+            )
+        return after
 
-    def _still_in(
-        self, left: Sequence[Candidate], results: Mapping[str, Result], given: int
-    ) -> list[Candidate]:
-        """Return who is left after a block: without failures, and not clearly worse than another.
+    def _after_block(self, before: _Progress, end: int, results: Mapping[str, Result]) -> _Progress:
+        """Drop those with a failed run, and those that are clearly worse than another.
 
         All pairs of candidates share the error of the spec, also those that have dropped out.
         """
-        known = {each: self._replicates(each, results, given) for each in self.candidates}
+        raced = {**before.raced, **dict.fromkeys(before.left, end)}
+        now = _Progress(before.left, raced, end, is_end=False)
+        known = {each: self._raced(each, results, now) for each in raced}
         groups = {each: group for each, group in known.items() if group is not None}
-        total = len(self.candidates) * (len(self.candidates) - 1) // 2
-        pairs = list(combinations(groups, 2))
+        pairs = [pair for pair in combinations(groups, 2) if not before.has_lost(pair)]
+        others = [pair for pair in combinations(groups, 2) if before.has_lost(pair)]
+        family = Family(
+            [(groups[first], groups[second]) for first, second in pairs],
+            [(groups[first], groups[second]) for first, second in others],
+            len(self.candidates) * (len(self.candidates) - 1) // 2,
+            is_brief=True,
+        )
         rule = VerdictRule(self._metric, error=self._experiment.verdict.error)
-        asked = [(groups[first], groups[second]) for first, second in pairs]
-        verdicts = judge(Family(asked, [], total), rule, ())
+        verdicts = judge(family, rule, ())
         worse: set[Candidate] = set()
         for first, second in pairs:
-            judgement = verdicts[groups[first].key, groups[second].key].judgement
-            if judgement is Judgement.WORSE:
-                worse.add(second if self._is_contrary else first)
-            elif judgement is Judgement.BETTER:
-                worse.add(first if self._is_contrary else second)
-        return [
+            verdict = verdicts[groups[first].key, groups[second].key]
+            if verdict.judgement.is_clear and verdict.on_average:
+                is_first = (verdict.on_average < 0) is not self._is_contrary
+                worse.add(first if is_first else second)
+        left = tuple(
             each
-            for each in left
-            if each not in worse and len(groups[each].scores(self._metric)) == given
-        ]
+            for each in before.left
+            if each not in worse and len(groups[each].scores(self._metric)) == end
+        )
+        return _Progress(left, raced, end, is_end=len(left) < 2 or end == len(self._in_race))
 
     @property
     def _is_contrary(self) -> bool:
         """Whether the objective asks for what is usually worse, such as a large loss."""
         return self._maximize != is_higher_better(self._metric)
 
-    def _winner_of(self, left: Sequence[Candidate], results: Mapping[str, Result]) -> Candidate:
-        """Return the candidate whose mean has the best worse end of its 95 % interval.
+    def _winner_of(self, after: _Progress, results: Mapping[str, Result]) -> Candidate | None:
+        """Return the candidate with the best mean, or the most robust with about the same mean.
 
-        None of those left is clearly worse than another: of two with about the same mean, the more
-        robust wins.
+        Of those left, none is clearly worse than another. If several means are within the margin of
+        the best, the winner is the candidate that fails to learn least often, of these that with
+        the best mean.
         """
-        if len(left) == 1:
-            return left[0]
+        raced = {each: self._raced(each, results, after) for each in after.left}
         sign = 1 if self._maximize else -1
-        bounds = []
-        for candidate in left:
-            replicates = self._replicates(candidate, results, len(self._in_race))
-            values = [*replicates.scores(self._metric).values()] if replicates else []
-            is_known = len(values) > 1 and np.isfinite(values).all()
-            bound = aggregate(values, "lower_bound", maximize=self._maximize) if is_known else None
-            bounds.append(-np.inf if bound is None else sign * bound)
-        return left[int(np.argmax(bounds))]
+        means: dict[Candidate, float] = {}
+        for candidate, replicates in raced.items():
+            mean = replicates.mean(self._metric) if replicates else None
+            means[candidate] = -np.inf if mean is None else sign * mean
+        if not means:
+            return None
+        rule = replace(self._experiment.verdict, metric=self._metric)
+        if self._experiment.verdict.metric not in (None, self._metric):
+            rule = VerdictRule(self._metric)
+        margin = resolved(rule, ()).margin or 0.0
+        best = max(means.values())
+        near = [each for each in means if means[each] >= best - margin or means[each] == best]
 
-    def _replicates(
-        self, candidate: Candidate, results: Mapping[str, Result], given: int
+        def failures(candidate: Candidate) -> int:
+            replicates = raced[candidate]
+            return sum(replicates.failing.values()) if replicates else 0
+
+        return min(near, key=lambda each: (failures(each), -means[each]))
+
+    def _raced(
+        self, candidate: Candidate, results: Mapping[str, Result], after: _Progress
     ) -> Replicates | None:
-        """Return the runs of a candidate with the first seeds of the race that have results."""
-        rows = self._rows(candidate, self._in_race[:given], results)
+        """Return the runs of a candidate with the seeds for which it was in the race."""
+        seeds = self._in_race[: after.raced.get(candidate, 0)]
+        rows = self._rows(candidate, seeds, results)
         return Replicates((candidate.title,), tuple(rows)) if rows else None
 
     def _rows(
@@ -344,27 +399,27 @@ class Race:
 
     def _part(self, candidate: Candidate, start: int, end: int) -> Trial:
         """Return a candidate with some of the seeds of the race."""
-        return Trial(
-            key=f"{Purpose.RACE.value}/{candidate.setting.key}/{start}-{end}",
-            experiment=self._experiment.name,
-            purpose=Purpose.RACE,
-            number=self.candidates.index(candidate),
-            title=f"race of {candidate.name}, seeds {start + 1} to {end}",
-            runs=self._experiment.replicates(candidate.setting, self._in_race[start:end]),
-            label=f"{candidate.title}, race, seeds {start + 1} to {end}",
-            choices=candidate.choices,
-            is_part=True,
-        )
+        key = f"{Purpose.RACE.value}/{candidate.setting.key}/{start}-{end}"
+        trial = self._trial(candidate, self._in_race[start:end], Purpose.RACE, key)
+        return replace(trial, title=f"race of {candidate.name}", is_part=True)
 
     def _confirming(self, candidate: Candidate) -> Trial:
+        key = f"{Purpose.CONFIRMATION.value}/{candidate.setting.key}"
+        return self._trial(candidate, self.further, Purpose.CONFIRMATION, key)
+
+    def _trial(
+        self, candidate: Candidate, seeds: Sequence[Seeds], purpose: Purpose, key: str
+    ) -> Trial:
+        default = self._experiment.replicates(self.default.setting, seeds)
         return Trial(
-            key=f"{Purpose.CONFIRMATION.value}/{candidate.setting.key}",
+            key=key,
             experiment=self._experiment.name,
-            purpose=Purpose.CONFIRMATION,
+            purpose=purpose,
             number=0,
-            title=f"confirmation of {candidate.name}",
-            runs=self._experiment.replicates(candidate.setting, self.further),
+            title=f"{purpose.value} of {candidate.name}",
+            runs=self._experiment.replicates(candidate.setting, seeds),
             label=f"{candidate.title}, fresh seeds",
+            baselines=tuple(run.run_id for run in default),
             choices=candidate.choices,
         )
 
@@ -383,15 +438,15 @@ def make_race(
     Returns:
         The race, or None without a completed trial and without `confirm`.
     """
-    confirm, sign = search.confirm, -1 if search.objective.maximize else 1
-    complete = [end for end in ends if end.state.is_complete and end.value is not None]
+    confirm = search.confirm
+    complete = ranked(ends, maximize=search.objective.maximize)
     if not complete or confirm is None:
         return None
     setting = setting_at(experiment, {}, data)
     choices = {name: setting.parameters.text(name) for name in VARIED_NAMES}
     default = Candidate("default", setting, None, choices | setting.model.values, is_default=True)
     best: dict[Setting, Candidate] = {}
-    for end in sorted(complete, key=lambda end: (sign * (end.value or 0.0), end.trial.number)):
+    for end in complete:
         if end.trial.setting == setting:
             if default.promised is None:
                 default = replace(default, promised=end.value)

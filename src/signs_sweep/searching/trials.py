@@ -43,7 +43,14 @@ def search_trial(
 
 
 def fresh_seeds(experiment: Experiment, count: int) -> list[Seeds]:
-    """Return seeds for new replicates, all larger than the seeds of the search."""
+    """Return seeds for new replicates, all larger than the seeds of the search.
+
+    Seeds that overrides set stay as they are.
+    """
     names, like = experiment.counted_names, experiment.seeds[0]
     first = 1 + max(getattr(seeds, name) for seeds in experiment.seeds for name in names)
-    return [like._replace(**dict.fromkeys(names, number)) for number in range(first, first + count)]
+    forced = {name: value for name, value in experiment.forced.items() if name in names}
+    return [
+        like._replace(**(dict.fromkeys(names, number) | forced))
+        for number in range(first, first + count)
+    ]

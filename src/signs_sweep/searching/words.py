@@ -20,7 +20,7 @@ from signs_sweep.domain import (
 )
 from signs_sweep.protocols import Findings
 from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
-from signs_sweep.searching.race import Confirmed
+from signs_sweep.searching.race import Confirmed, Standing
 from signs_sweep.searching.study.audit import audit_metrics, describe_audit
 from signs_sweep.searching.study.collapses import describe_collapses
 from signs_sweep.searching.study.importances import describe_importances
@@ -68,14 +68,17 @@ def findings(outcome: SearchOutcome) -> Findings:
         files["best.yaml"] = best_spec(outcome, outcome.experiment.path.parent).encode()
     choices = {} if winner is None else winner.choices
     note = "\n\n".join(sentences(outcome))
-    return Findings(note, files, choices=choices, metrics=metrics)
+    is_tested = TEST_METRIC in outcome.confirmed and winner is not None and not winner.is_default
+    tested = {winner.setting.data: 1} if winner is not None and is_tested else {}
+    return Findings(note, files, choices=choices, metrics=metrics, tested=tested)
 
 
 def sentences(outcome: SearchOutcome) -> list[str]:
     """Return the findings as paragraphs of a sentence or two."""
     best, counts = outcome.best, outcome.counts
     ended = counts[TrialState.COMPLETE] + counts[TrialState.PRUNED] + counts[TrialState.FAILED]
-    text = f"{ended} trials: {counts[TrialState.COMPLETE]} complete"
+    many = "1 trial" if ended == 1 else f"{ended:,} trials"
+    text = f"{many}: {counts[TrialState.COMPLETE]} complete"
     text += f", {counts[TrialState.PRUNED]} pruned" if counts[TrialState.PRUNED] else ""
     text += f", {counts[TrialState.FAILED]} failed" if counts[TrialState.FAILED] else ""
     lines = [f"{text}."]
@@ -104,33 +107,40 @@ def sentences(outcome: SearchOutcome) -> list[str]:
         trials = len(complete) - collapsed
         lines.append(describe_importances(outcome.importances, trials, collapsed))
     if outcome.was_interrupted:
-        return lines
+        return [*lines, "There is no winner yet: the same command continues."]
     return [*lines, *_race(outcome), *_confirmed(outcome), *_winner(outcome)]
 
 
 def _race(outcome: SearchOutcome) -> list[str]:
     """Report how the winner was found, if there was a race."""
     standings, winner, race = outcome.standings, outcome.winner, outcome.race
-    if not standings or winner is None or race is None:
+    if not standings or race is None:
         return []
+    if winner is None:
+        return ["A run of every setting in the race failed, so there is no winner."]
     metric = outcome.search.objective.metric
     own = next(each for each in standings if each.candidate == winner)
-    if own.mean is None:
-        return ["All runs of the race failed, so its winner is only the best of the search."]
     others = [each for each in standings if each is not own]
     left = [each for each in others if each.is_left]
+    failed = [each for each in others if not each.is_left and each.has_failed]
+    worse = [each for each in others if not each.is_left and not each.has_failed]
     text = (
         f"In a race of {len(standings)} settings over fresh seeds, {winner.name} won: {metric} "
-        f"{own.mean:.4f} over {len(own.values)} seeds."
+        f"{own.mean or 0.0:.4f} over {len(own.values)} seeds."
     )
-    if len(left) < len(others):
-        text += f" {len(others) - len(left)} dropped out, clearly worse than another or failed."
+    for group, why in ((worse, "clearly worse than another"), (failed, "after a failed run")):
+        if group:
+            text += f" {_listed(group)} dropped out, {why}."
     if left:
-        names = _listed([each.candidate.name for each in left])
+        text += f" {_listed(left)} {'is' if len(left) == 1 else 'are'} not clearly worse"
+        is_robust = any(_is_better(each, own, outcome) for each in left)
         text += (
-            f" {names} {'is' if len(left) == 1 else 'are'} not clearly worse; of these, the winner "
-            "has the highest worst case (the worse end of the 95 % interval of its mean)."
+            "; the winner fails to learn less often, with about the same mean."
+            if is_robust
+            else "; the winner has the best mean."
         )
+    if own.values and own.failed == own.runs:
+        text += " All of its runs failed to learn: change the space or the default."
     best = max(standings, key=lambda each: each.candidate == race.candidates[0])
     if best is not own and best.mean is not None and outcome.optimism is not None:
         text += (
@@ -154,10 +164,11 @@ def _confirmed(outcome: SearchOutcome) -> list[str]:
     if known is None or known.pairs < len(seeds):
         return [f"Of the runs over {len(seeds)} {kind} seeds, some failed or are missing."]
     where = f"{len(seeds)} {kind} seeds ({seeds[0]} to {seeds[-1]}), which played no part in the "
-    text = f"Over {where}choice: {objective.metric} {known.mean:.4f}{_against_default(known)}."
+    text = f"Over {where}choice, on the same held-out images: {objective.metric} {known.mean:.4f}"
+    text += f"{_against_default(known)}."
     sign = 1 if objective.maximize else -1
     earlier = [
-        f"{who} {value:.4f} ({signed(sign * (value - known.mean))})"
+        f"{who} {value:.4f} (optimism {signed(sign * (value - known.mean))})"
         for who, value in (
             ("the search had promised", winner.promised),
             ("the race gave", outcome.race_means.get(winner)),
@@ -171,7 +182,7 @@ def _confirmed(outcome: SearchOutcome) -> list[str]:
     if (tested := confirmed.get(TEST_METRIC)) is not None:
         compared = " and the default" if tested.reference is not None else ""
         lines.append(
-            f"The test set judged the winner{compared} only, once: {TEST_METRIC} "
+            f"The test set judged only the winner{compared}: {TEST_METRIC} "
             f"{tested.mean:.4f}{_against_default(tested)}."
         )
     return lines
@@ -186,7 +197,10 @@ def _against_default(known: Confirmed) -> str:
         interval = f" ({known.level:.0%} interval {signed(known.low)} to {signed(known.high)})"
     text = f", the default {known.reference:.4f}; difference {signed(known.difference)}{interval}"
     if known.judgement is Judgement.UNDECIDED:
-        return f"{text}: undecided"
+        is_short = known.pairs < known.least_pairs
+        return f"{text}: undecided" + (
+            f" (a verdict needs at least {known.least_pairs} seeds)" if is_short else ""
+        )
     return f"{text}: the winner is {known.text}"
 
 
@@ -196,12 +210,23 @@ def _winner(outcome: SearchOutcome) -> list[str]:
     if winner is None or outcome.race is None:
         return []
     if winner.is_default:
-        return ["Winner: the default. No setting of the search did better in the race."]
+        why = "The best point of the search is the default"
+        if outcome.standings:
+            why = "No setting of the search was clearly better in the race"
+        return [f"Winner: the default. {why}."]
     choices = " ".join(f"{name}={_short(value)}" for name, value in winner.choices.items())
     return [f"Winner: {winner.title} {choices}."]
 
 
-def _listed(names: Sequence[str]) -> str:
+def _is_better(each: Standing, other: Standing, outcome: SearchOutcome) -> bool:
+    """Whether the mean of a candidate is better than that of another."""
+    if each.mean is None or other.mean is None:
+        return False
+    return (each.mean > other.mean) is outcome.search.objective.maximize and each.mean != other.mean
+
+
+def _listed(standings: Sequence[Standing]) -> str:
+    names = [each.candidate.name for each in standings]
     *most, last = [*names[:_NAMED], *(["others"] if len(names) > _NAMED else [])]
     text = f"{', '.join(most)} and {last}" if most else last
     return text[0].upper() + text[1:]

@@ -112,8 +112,10 @@ class Experiment:
     @property
     def counted_names(self) -> tuple[str, ...]:
         """The seeds that have the same value, a number, in the replicates beyond its own."""
-        has_own_splits = 1 < len(self.seeds) == len({each.split_seed for each in self.seeds})
-        return SEED_NAMES if has_own_splits else PAIR_NAMES
+        count = len(self.seeds)
+        has_own_splits = 1 < count == len({each.split_seed for each in self.seeds})
+        has_own_pairs = count == len({each.pair for each in self.seeds})
+        return SEED_NAMES if has_own_splits and has_own_pairs else PAIR_NAMES
 
     def setting(self, parameters: Parameters, data: str, model: Model | None = None) -> Setting:
         """Return a setting on data with this fingerprint, by default of its own model."""
@@ -145,9 +147,13 @@ class Experiment:
             raise UsageError(f"--seeds {count}: --set sets both seeds, so there is only one pair")
         seeds = dict.fromkeys(self.seeds[:count])
         numbers = iter(range(2 * count))
+        pairs = {each.pair for each in seeds}
         while len(seeds) < count:
-            pair = dict.fromkeys(self.counted_names, next(numbers)) | fixed
-            seeds.setdefault(self.base.seeds._replace(**pair))
+            further = dict.fromkeys(self.counted_names, next(numbers)) | fixed
+            new = self.base.seeds._replace(**further)
+            if new.pair not in pairs:
+                seeds[new] = None
+                pairs.add(new.pair)
         growth = self.growth and Growth(min(self.growth.at_least, count), count)
         return replace(self, seeds=tuple(seeds), growth=growth)
 

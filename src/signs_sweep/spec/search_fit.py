@@ -86,14 +86,21 @@ def _check_seeds(experiment: "Experiment", problems: Problems) -> None:
             f"write a count, as in seeds: 3, or {_REPLICATES}",
         )
         return
-    count = len(experiment.seeds) * experiment.splits
-    if replicates is not None:
-        _check_replicates(experiment, problems)
-    elif pruner in EPOCHWISE_PRUNERS and count > 1:
+    count, splits = len(experiment.seeds), experiment.splits
+    if pruner == "wilcoxon" and splits > 1:
         problems.add(
             _place(experiment, "pruner", "name"),
-            f"{pruner} prunes by epoch, which needs one seed per trial; here are {count:,}",
-            f"for several seeds, use wilcoxon, or write {_REPLICATES}",
+            "wilcoxon compares seeds, and the folds of a seed are not independent",
+            "remove split, or choose another pruner",
+        )
+    if replicates is not None:
+        _check_replicates(experiment, problems)
+    elif pruner in EPOCHWISE_PRUNERS and count * splits > 1:
+        here = f"{splits:,} splits" if count == 1 else f"{count:,}"
+        problems.add(
+            _place(experiment, "pruner", "name"),
+            f"{pruner} prunes by epoch, which needs one seed per trial; here are {here}",
+            f"{'' if splits > 1 else 'for several seeds, use wilcoxon, or '}write {_REPLICATES}",
         )
     if pruner in EPOCHWISE_PRUNERS and metric not in CURVE_METRICS:
         problems.add(
@@ -107,7 +114,7 @@ def _check_seeds(experiment: "Experiment", problems: Problems) -> None:
             "wilcoxon prunes by seed, and each trial has only one",
             "write seeds: 5, or choose median" if metric in CURVE_METRICS else "write seeds: 5",
         )
-    is_single = count < 2 if replicates is None else replicates.at_least * experiment.splits < 2
+    is_single = count < 2 if replicates is None else replicates.at_least < 2
     if experiment.search.objective.aggregate == "lower_bound" and is_single:
         problems.add(
             _place(experiment, "objective", "aggregate"),

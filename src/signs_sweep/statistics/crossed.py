@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DRAWS = 2000
+_MOST_WEIGHTS = 20_000_000
+"""Beyond this number, there are fewer draws: they would need gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,10 @@ def crossed(differences: NDArray[np.float64]) -> Crossed | None:
     seeds, splits, images = differences.shape
     if seeds < 2 or max(splits, images) < 2:
         return None
-    of_seeds, of_images, of_splits = _draws(seeds, 0), _draws(images, 1), _draws(splits, 2)
-    of_networks = (of_seeds[:, :, np.newaxis] * of_splits[:, np.newaxis]).reshape(_DRAWS, -1)
+    draws = min(_DRAWS, _MOST_WEIGHTS // max(differences.shape))
+    of_seeds, of_splits = _draws(seeds, 0, draws), _draws(splits, 2, draws)
+    of_images = _draws(images, 1, draws)
+    of_networks = (of_seeds[:, :, np.newaxis] * of_splits[:, np.newaxis]).reshape(draws, -1)
     means = np.einsum("ij,ij->i", of_networks @ differences.reshape(-1, images), of_images)
     low, high = np.quantile(means, [0.025, 0.975])
     shares = _shares(differences)
@@ -67,10 +71,10 @@ def crossed(differences: NDArray[np.float64]) -> Crossed | None:
 
 
 @cache
-def _draws(count: int, purpose: int) -> NDArray[np.float64]:
+def _draws(count: int, purpose: int, draws: int) -> NDArray[np.float64]:
     """Return how much each of some items weighs in each draw, of shape (draws, count)."""
     generator = np.random.default_rng((purpose, count))
-    return generator.multinomial(count, np.full(count, 1 / count), _DRAWS) / count
+    return generator.multinomial(count, np.full(count, 1 / count), draws) / count
 
 
 def _shares(values: NDArray[np.float64]) -> dict[int, float]:

@@ -32,19 +32,23 @@ def half_width(values: Sequence[float]) -> float:
     return float(quantile * statistics.stdev(values) / len(values) ** 0.5)
 
 
-def aggregate(values: Sequence[float], how: str, *, maximize: bool) -> float:
+def aggregate(values: Sequence[float], how: str, *, maximize: bool, splits: int = 1) -> float:
     """Return the value of a trial of a search from those of its replicates.
 
     Args:
-        values: one per replicate, shape (n,), at least one; two for `lower_bound`.
+        values: one per run, shape (n,), at least one replicate; two for `lower_bound`.
         how: `mean`, `median`, `min` (the worst value: the largest if lower is better) or
             `lower_bound` (the worse end of the 95 % confidence interval of the mean).
         maximize: whether higher is better.
+        splits: number of successive runs that are a replicate, whose value is their mean.
 
     Raises:
         ValueError: `how` has a different value.
     """
     sign = 1 if maximize else -1
+    if splits > 1:
+        starts = range(0, len(values), splits)
+        values = [statistics.fmean(values[start : start + splits]) for start in starts]
     match how:
         case "mean":
             return statistics.fmean(values)

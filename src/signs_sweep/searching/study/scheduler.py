@@ -107,6 +107,7 @@ class StudyScheduler:
         classes: int,
         epochs: int,
         deadline: float = math.inf,
+        splits: int = 1,
     ) -> None:
         """Set the study's pruner; nothing is proposed yet.
 
@@ -116,6 +117,7 @@ class StudyScheduler:
             make_trial: returns a trial, given its number in the study and its choices.
             classes: number of classes in the data.
             epochs: epochs of a run according to the spec.
+            splits: number of successive runs of a trial that are a replicate.
             deadline: time, on the clock of `time.monotonic`, after which nothing is proposed.
         """
         self._own = own
@@ -125,6 +127,7 @@ class StudyScheduler:
         self._classes = classes
         self._interval = decision_interval(search.pruner, epochs)
         self._deadline = deadline
+        self._splits = splits
         self._open: dict[int, _OpenTrial] = {}
         self._is_exhausted = False
         self.seconds_asking = 0.0
@@ -259,7 +262,8 @@ class StudyScheduler:
         """Return the aggregate over some runs of a trial."""
         objective = self._search.objective
         values = [opened.values[run_id] for run_id in run_ids]
-        return aggregate(values, objective.aggregate, maximize=objective.maximize)
+        how, maximize = objective.aggregate, objective.maximize
+        return aggregate(values, how, maximize=maximize, splits=self._splits)
 
     def tell(self, trial: Trial, results: Sequence[Result]) -> TrialEnd:
         """Report the value or the failure of a trial to Optuna; return how the trial ended."""
