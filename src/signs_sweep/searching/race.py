@@ -29,7 +29,7 @@ from signs_sweep.domain import (
     VerdictRule,
     is_higher_better,
 )
-from signs_sweep.searching.trials import fresh_seeds, setting_at
+from signs_sweep.searching.trials import fresh_seeds
 from signs_sweep.spec import Confirm, Experiment, Search
 from signs_sweep.statistics.replicates import aggregate
 from signs_sweep.sweep.blocks import SEEDS_A_BLOCK
@@ -387,7 +387,7 @@ def make_race(
     complete = [end for end in ends if end.state.is_complete and end.value is not None]
     if not complete or confirm is None:
         return None
-    setting = setting_at(experiment, {}, data)
+    setting = experiment.setting(experiment.point({}), data)
     choices = {name: setting.parameters.text(name) for name in VARIED_NAMES}
     default = Candidate("default", setting, None, choices | setting.model.values, is_default=True)
     best: dict[Setting, Candidate] = {}
