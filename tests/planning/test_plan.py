@@ -64,10 +64,10 @@ def test_a_title_has_the_label_what_varies_and_the_seeds_where_they_tell_apart(
     ]
     built = 'name: a\nmodel: {build: "nets:cnn"}\n'
     assert titles(
-        f"{built}cases: [{{model.a: true}}, {{model.a: [x, 2]}}, {{label: plain}}]\n"
+        f'{built}cases: [{{model.a: true}}, {{model.a: [x, "2\\n"]}}, {{label: plain}}]\n'
     ) == [
         "model.a=true",
-        "model.a=[x, 2]",
+        r"model.a=[x, '2\n']",
         "plain",
     ]
 

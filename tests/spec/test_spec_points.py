@@ -175,7 +175,7 @@ def test_a_hundred_thousand_points_take_no_time(load_text) -> None:
     experiment = load_text(text + "\nbaseline: {l2: 1}\n")
     assert experiment.point_count == len(experiment.points) == 100_000
     assert sum(point.is_baseline for point in experiment.points) == 1000
-    assert time.process_time() - start < 2  # seconds; 0.5 where nothing else runs
+    assert time.process_time() - start < 2  # seconds; 0.8 where nothing else runs
 
 
 def test_points_are_counted_and_the_baseline_is_found_without_expanding(load_text) -> None:

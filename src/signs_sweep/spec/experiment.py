@@ -27,6 +27,7 @@ from signs_sweep.domain import (
 from signs_sweep.errors import SpecError, UsageError
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Factor
+from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import Search
 from signs_sweep.spec.search_fit import note_unfit
@@ -125,21 +126,24 @@ class Experiment:
     def _base(self) -> dict[str, Any]:
         return asdict(self.base)
 
-    def point(self, values: Mapping[str, Any]) -> Point:
+    def point(
+        self, values: Mapping[str, Any], label: str | None = None, baseline: Point | None = None
+    ) -> Point:
         """Return the point with some values by parameter over `base`, and overrides over both."""
-        chosen = {**values, **self.forced}
-        network = {name: chosen.pop(name) for name in [*chosen] if name not in PARAMETERS}
-        model = self.model.with_values(network) if network else self.model
-        return Point(Parameters(**(self._base | chosen)), model)
+        parameters, model = {**self._base, **values, **self.forced}, self.model
+        if len(parameters) > len(PARAMETERS):
+            network = parameters.keys() - PARAMETERS.keys()
+            model = model.with_values({name: parameters.pop(name) for name in network})
+        return Point(Parameters(**parameters), model, label, baseline)
 
     def setting(self, point: Point, data: str) -> Setting:
         """Return the setting at a point, on data with this fingerprint."""
         return Setting(point.parameters, point.model, self.validation, data, folds=self.folds)
 
     def arguments(self, *, of_all: bool) -> set[str]:
-        """Return the names of the function's arguments that the points set, as in `model.filters`.
+        """Return the names of a function's arguments, as in `model.filters`.
 
-        `of_all` is whether every point sets them, or only some points or a search.
+        They are those that every point sets, or without `of_all` that any point or a search sets.
         """
         names = {*self.model.varied, *self.forced}
         for factor in self.factors:
@@ -210,18 +214,14 @@ class Experiment:
         for combination in product(*self.factors):
             values: dict[str, Any] = {}
             of_baseline: dict[str, Any] = {}
-            label, is_baseline = None, True
+            label = None
             for part, first in zip(combination, firsts, strict=True):
                 values.update(part.values)
                 nearest = part if part.is_baseline or first is None else first
                 of_baseline.update(nearest.values)
                 label = part.label or label
-                is_baseline = is_baseline and part.is_baseline
-            point = baseline = self.point(values)
-            if not is_baseline:
-                baseline = self.point(of_baseline)
-            compared = baseline if self.has_baseline else None
-            yield Point(point.parameters, point.model, label, compared)
+            baseline = self.point(of_baseline) if self.has_baseline else None
+            yield self.point(values, label, baseline)
 
     def problem(self, *keys: str | int, message: str) -> SpecError:
         """Return an error that points at the value at a path of keys and indices.
@@ -246,7 +246,8 @@ class Experiment:
         for key, (message, hint) in wrong.items():
             name = OF_ARGUMENTS + key
             if name in self.forced:
-                raise UsageError(f"--set {name}={as_text(self.forced[name])}: {message}; {hint}")
+                value = shorten(as_text(self.forced[name]))
+                raise UsageError(f"--set {name}={value}: {message}; {hint}")
             if key in node.keys:
                 problems.add(node.keys[key], message, hint)
             for _, section in documents.sections_of_values(self.document):

@@ -27,7 +27,7 @@ from signs_sweep.spec.checks import check
 from signs_sweep.spec.experiment import Experiment
 from signs_sweep.spec.explain import validate
 from signs_sweep.spec.file import read_text
-from signs_sweep.spec.names import misfit
+from signs_sweep.spec.names import misfit, shorten
 from signs_sweep.spec.overrides import parse_overrides
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.reader import parse
@@ -56,7 +56,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     model = _model(spec.model).with_values(values)
     for name, value in forced.items():
         if wrong := misfit(name, is_built=isinstance(model, Built)):
-            raise UsageError(f"--set {name}={as_text(value)}: {'; '.join(wrong)}")
+            raise UsageError(f"--set {name}={shorten(as_text(value))}: {'; '.join(wrong)}")
     by_name = _factors(spec, document)
     factors = list(by_name.values())
     baseline = document.mapping("baseline")
