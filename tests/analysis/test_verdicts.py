@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -317,8 +318,27 @@ def test_an_unknown_baseline_is_refused_with_what_there_is(how: dict, words: str
 def test_a_baseline_as_text_is_a_label_or_values() -> None:
     assert parse_baseline("m6") == {"label": "m6"}
     assert parse_baseline("l2=0, keep_prob=1") == {"l2": "0", "keep_prob": "1"}
+    wide = {"hidden": "[50, 25]", "l2": "0"}
+    assert parse_baseline("hidden=[50, 25],l2=0") == wide
     with pytest.raises(UsageError, match="'keep_prob' has no value"):
         parse_baseline("l2=0,keep_prob=")
+
+
+@pytest.mark.parametrize("recorded", ["[8]", "(8,)"])
+@pytest.mark.parametrize("wanted", ["[8]", "[ 8 ]", [8], (8,)])
+def test_a_network_is_chosen_as_it_is_written(recorded: str, wanted: object) -> None:
+    small, large = rows(0.0, [0.5]), rows(0.0, [0.6])
+    runs = [
+        replace(
+            each, model={"model.filters": value}, run_id=f"{value} {each.run_id}", baseline=None
+        )
+        for value, group in ((recorded, small), ("[8, 16]", large))
+        for each in group
+    ]
+    (comparison,) = compare_settings(runs, baseline={"model.filters": wanted})
+    assert [verdict.setting for verdict in comparison.decisive] == ["model.filters=[8, 16]"]
+    (comparison,) = compare_settings(runs, by="model.filters")
+    assert len(comparison.decisive) == 1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2], ids=["learning", "collapsing"])

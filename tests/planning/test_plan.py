@@ -1,5 +1,7 @@
 """From specs to the runs that they ask for."""
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +56,20 @@ def test_a_title_has_the_label_what_varies_and_the_seeds_where_they_tell_apart(
         "m1 epochs=1500",
         "epochs=10000000",
     ]
+    assert titles("name: a\ngrid: {hidden: [[50, 25], [7]], l2: [0, 1]}\n") == [
+        "l2=0 hidden=[50, 25]",
+        "l2=1 hidden=[50, 25]",
+        "l2=0 hidden=[7]",
+        "l2=1 hidden=[7]",
+    ]
+    built = 'name: a\nmodel: {build: "nets:cnn"}\n'
+    assert titles(
+        f'{built}cases: [{{model.a: true}}, {{model.a: [x, "2\\n"]}}, {{label: plain}}]\n'
+    ) == [
+        "model.a=true",
+        r"model.a=[x, '2\n']",
+        "plain",
+    ]
 
 
 def test_a_trial_is_identified_by_its_setting_and_knows_what_it_is_for(tmp_path: Path) -> None:
@@ -104,6 +120,38 @@ def test_a_spec_is_checked_against_its_data(project: Path) -> None:
     with pytest.raises(SpecError, match=r"b\.yaml:3:20") as caught:
         prepare([project / "b.yaml"])
     assert "6 samples" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "words"),
+    [
+        ("grid: {model.filtres: [8]}", (), [":3:8:", "no argument 'filtres'", "mean 'filters'?"]),
+        (
+            (
+                "search: {space: {model.rate: [1]}}\ngrid: {model.shape: [1]}\n"
+                "baseline: {model.shape: 1}"
+            ),
+            (),
+            [":3:18:", "no argument 'rate'", ":4:8:", ":5:12:", "shape is the input shape"],
+        ),
+        ("cases: [{model.filters: 8}, {l2: 1}]", (), [":2:9:", "also needs filters"]),
+        ("description: none", (), [":2:9:", "also needs filters"]),
+        ("", ("model.filtres=8",), ["--set model.filtres=8: the function 'cnn' has no argument"]),
+        ("cases: [{model.filters: 8}, {model.filters: 9, l2: 1}]", (), []),
+        ("base: {model.filters: 8}", (), []),
+        ("description: none", ("model.filters=8",), []),
+    ],
+)
+def test_arguments_are_checked_against_the_function_wherever_they_are(
+    project: Path, text: str, overrides: Sequence[str], words: Sequence[str]
+) -> None:
+    (project / "nets.py").write_text("def cnn(shape, classes, *, filters): ...\n", encoding="utf-8")
+    spec = project / "a.yaml"
+    spec.write_text(f'name: a\nmodel: {{build: "nets:cnn"}}\n{text}\n', encoding="utf-8")
+    with pytest.raises((SpecError, UsageError)) if words else nullcontext() as caught:
+        prepare([spec], overrides=["batch_size=2", *overrides])
+    for each in words:
+        assert each in str(caught.value)
 
 
 def test_groups_that_cannot_be_divided_are_an_error_at_validation(project: Path, dataset) -> None:

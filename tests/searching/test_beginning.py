@@ -35,6 +35,20 @@ def test_a_study_that_was_created_before_replicates_could_be_written_is_opened(
     assert again.user_attrs == study.user_attrs
 
 
+def test_the_network_that_a_search_does_not_vary_is_part_of_its_meaning(tmp_path: Path) -> None:
+    def model_of(model: str, space: str) -> object:
+        spec = f"name: toy\nmodel: {model}\nsearch: {{space: {space}}}\n"
+        return meaning(experiment_of(tmp_path, spec), "data")["model"]
+
+    assert model_of("{hidden: [3]}", "{l2: [0, 1]}") == "(3,)"
+    assert model_of("{hidden: [3]}", "{hidden: [[3], [4]]}") is None
+    first, second, third = (
+        model_of(f'{{build: "nets:cnn", filters: {filters}, rate: {rate}}}', "{model.filters: [8]}")
+        for filters, rate in ((8, 0), (9, 0), (8, 1))
+    )
+    assert first == second != third
+
+
 def test_replicates_begin_with_the_seeds_of_the_spec_and_fresh_seeds_lie_beyond(
     tmp_path: Path,
 ) -> None:

@@ -18,7 +18,7 @@ from signs_sweep.searching.race import make_race
 from signs_sweep.searching.study.own import LeftOut
 from signs_sweep.searching.study.scheduler import ends_of
 from signs_sweep.searching.study.space import distributions, values_of
-from signs_sweep.searching.trials import fresh_seeds, search_trial, setting_at
+from signs_sweep.searching.trials import fresh_seeds, search_trial
 from signs_sweep.searching.words import best_spec, findings, left_out, sentences
 from signs_sweep.spec import Experiment, load
 
@@ -64,7 +64,9 @@ def make_study(experiment: Experiment, *trials: tuple) -> optuna.Study:
 
 def trial_at(experiment: Experiment, number: int, choices: Mapping[str, Any]) -> Trial:
     values = values_of(experiment.search.space, choices)
-    return search_trial(experiment, number, setting_at(experiment, values, "data"), choices)
+    return search_trial(
+        experiment, number, experiment.setting(experiment.point(values), "data"), choices
+    )
 
 
 def run_of(experiment: Experiment, l2: float, hidden: str) -> str:
@@ -251,7 +253,7 @@ def test_the_spec_of_the_winner_of_a_search_with_folds_has_its_runs(tmp_path: Pa
     path = tmp_path / "best.yaml"
     path.write_text(best_spec(outcome, tmp_path), encoding="utf-8")
     best = load(path)
-    setting = best.setting(best.points[0].parameters, "data")
+    setting = best.setting(best.points[0], "data")
     assert setting == winner.setting
     expected = [Seeds(n, n, split) for n in (8, 9, 10) for split in range(10)]
     assert [run.parameters.seeds for run in best.replicates(setting)] == expected

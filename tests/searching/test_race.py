@@ -8,7 +8,7 @@ import pytest
 
 from signs_sweep.domain import Purpose, Result, Run, State, Trial, TrialEnd, TrialState
 from signs_sweep.searching.race import Race, make_race
-from signs_sweep.searching.trials import search_trial, setting_at
+from signs_sweep.searching.trials import search_trial
 from signs_sweep.spec import Experiment, load
 
 SPEC = """\
@@ -44,7 +44,7 @@ def race_of(experiment: Experiment, promised: Mapping[float, float]) -> Race:
     ends = []
     for number, (l2, value) in enumerate(promised.items()):
         trial = search_trial(
-            experiment, number, setting_at(experiment, {"l2": l2}, "data"), {"l2": l2}
+            experiment, number, experiment.setting(experiment.point({"l2": l2}), "data"), {"l2": l2}
         )
         ends.append(TrialEnd(trial, TrialState.COMPLETE, value))
     race = make_race(experiment, experiment.search, ends, "data")
@@ -260,7 +260,9 @@ def test_a_trial_that_is_the_default_takes_part_once(tmp_path: Path) -> None:
 
 def test_the_same_point_of_several_trials_takes_part_once(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
-    trial = search_trial(experiment, 0, setting_at(experiment, {"l2": 0.1}, "data"), {"l2": 0.1})
+    trial = search_trial(
+        experiment, 0, experiment.setting(experiment.point({"l2": 0.1}), "data"), {"l2": 0.1}
+    )
     ends = [TrialEnd(trial, TrialState.COMPLETE, value) for value in (0.9, 0.8)]
     race = make_race(experiment, experiment.search, ends, "data")
     assert race is not None
@@ -300,7 +302,9 @@ def test_a_count_confirms_the_best_trial_without_a_race(tmp_path: Path) -> None:
 
 def test_without_confirm_there_is_no_race(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path, confirm="0")
-    trial = search_trial(experiment, 0, setting_at(experiment, {"l2": 0.1}, "data"), {"l2": 0.1})
+    trial = search_trial(
+        experiment, 0, experiment.setting(experiment.point({"l2": 0.1}), "data"), {"l2": 0.1}
+    )
     ends = [TrialEnd(trial, TrialState.COMPLETE, 0.9)]
     assert make_race(experiment, experiment.search, ends, "data") is None
 

@@ -349,10 +349,10 @@ L2 = "space: {l2: {low: 0, high: 1}}"
             "write at_least: 2, or choose mean",
         ),
         (
-            'model: {build: "networks:cnn"}\nsearch: {space: {hidden: [[25], [50]]}}',
-            "4:18",
-            "hidden is not supported by a model that a function builds",
-            "remove it",
+            'model: {build: "networks:cnn"}\nsearch: {space: {model.filters: [[8], [16]]}}',
+            "3:1",
+            "the search varies model.filters, but the default has no value of it",
+            "write it under model, as in filters: ...",
         ),
         (
             'model: {build: "networks:cnn"}\nsearch: {space: {keep_prob: [0.5, 1]}}',

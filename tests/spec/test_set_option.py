@@ -2,10 +2,13 @@
 
 import pytest
 
-from signs_sweep.domain import Seeds
+from signs_sweep.domain import Dense, Seeds
 from signs_sweep.errors import UsageError
 
-PARAMETERS = "Parameters: batch_size, epochs, global_seed, init_seed, keep_prob, l2, learning_rate"
+PARAMETERS = (
+    "Parameters: batch_size, epochs, global_seed, hidden, init_seed, keep_prob, l2, learning_rate"
+)
+BUILT = 'model: {build: "networks:cnn"}'
 
 
 @pytest.mark.parametrize(
@@ -31,7 +34,14 @@ def test_a_value_is_read_as_in_a_spec(load_text, override: str, name: str, value
         ("epoch=1", "unknown parameter 'epoch'; did you mean 'epochs'? Parameters:"),
         ("dropout=0.2", "did you mean 'keep_prob'? keep_prob is 1 - dropout."),
         ("seed=1", "did you mean 'global_seed'?"),
-        ("hidden=3", f"unknown parameter 'hidden'; {PARAMETERS}"),
+        ("hidden=3", "hidden is 3; expected a list of unit counts, such as [25, 12]; write [3]"),
+        ("hidden=[3, 0]", "hidden is 0; expected a whole number from 1 to 100,000"),
+        ("hidden=[]", "expected hidden to be a list of unit counts"),
+        ("hidden={a: 1}", "expected hidden to be a list of unit counts"),
+        ("model.filters=", "expected model.filters to be a number, text, true, false, or a list"),
+        ("model.filters=[{}]", "model.filters is a list; expected a number, text, true, false"),
+        ("model.filters=8", "model.filters is an argument of a function, and no function builds"),
+        ("model.8=8", "'model.8' does not name an argument"),
         ("=3", "unknown parameter ''"),
         ("epochs", "expected KEY=VALUE, such as --set epochs=20"),
         ("", "expected KEY=VALUE"),
@@ -60,6 +70,15 @@ def test_an_invalid_override_is_an_error(load_text, override: str, message: str)
     assert str(caught.value).startswith("--set ")
     assert message in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_a_value_of_the_network_is_read_as_in_a_spec(load_text) -> None:
+    (point,) = load_text("name: x\ngrid: {hidden: [[3], [4]]}\n", ["hidden=[50,25]"]).points
+    assert point.model == Dense((50, 25))
+    (point,) = load_text(f"name: x\n{BUILT}\n", ["model.filters=[8, [16]]"]).points
+    assert point.model.varied == {"model.filters": (8, (16,))}
+    with pytest.raises(UsageError, match=r"--set hidden=\[3\]: hidden is not supported by a model"):
+        load_text(f"name: x\n{BUILT}\n", ["hidden=[3]"])
 
 
 def test_a_key_is_set_once(load_text) -> None:

@@ -6,6 +6,7 @@ NAMES = (
     "base, baseline, cases, data, description, grid, model, name, search, seeds, split, "
     "validation, verdict, zip"
 )
+BUILT = 'model: {build: "networks:cnn", rate: 1}'
 WHOLE = "a whole number from 1 to 10,000,000"
 
 # By behaviour: the spec below its name, and every problem of it as
@@ -92,6 +93,73 @@ WRONG = {
         "validation: 0.2\nbaseline: {l2: 0}\nseeds: {until: clear, max_seeds: 9}",
         [("4:23", "max_seeds", "unknown key 'max_seeds' in seeds", "did you mean 'at_most'?")],
     ),
+    # The network
+    "a network instead of a list of networks": (
+        "grid: {hidden: [25, 12]}",
+        [
+            ("2:17", "25", "hidden is 25", "expected a list of unit counts, such as [25, 12]"),
+            ("2:21", "12", "hidden is 12", "expected a list of unit counts, such as [25, 12]"),
+        ],
+    ),
+    "networks to try in base": (
+        "base: {hidden: [[25, 12], 50]}",
+        [("2:17", "[25, 12]", "hidden is a list", "; put values to try under grid")],
+    ),
+    "a network twice in a grid": (
+        "grid: {hidden: [[25, 12], [25, 12]]}",
+        [("2:27", "[25, 12]", "this is in hidden twice", "first used at 2:17")],
+    ),
+    "the network of the model as a case": (
+        "model: {hidden: [50]}\ncases: [{label: a}, {label: b, hidden: [50]}]",
+        [("3:21", "{label: b, hidden: [50]}", "cases 1 and 2 are the same", "use seeds")],
+    ),
+    "no networks": (
+        "grid: {hidden: []}",
+        [("2:16", "[]", "hidden is empty", "expected a list such as [[25, 12], [50, 25]]")],
+    ),
+    "a network under model and in base": (
+        "model: {hidden: [25]}\nbase: {hidden: [50]}",
+        [("3:8", "hidden", "hidden is in base and under model", "first used at 2:9; keep one")],
+    ),
+    "an argument under model and in base": (
+        f"{BUILT}\nbase: {{model.rate: 0.5}}",
+        [("3:8", "model.rate", "is in base and under model", "first used at 2:32; keep one")],
+    ),
+    "a network that is no baseline": (
+        "grid: {hidden: [[25, 12], [50]]}\nbaseline: {hidden: [25]}",
+        [("3:20", "[25]", "none has hidden [25]", "hidden can be [25, 12], [50] in this spec")],
+    ),
+    "hidden of a function": (
+        f"{BUILT}\ngrid: {{hidden: [[25]]}}\nsearch: {{space: {{hidden: [[25]]}}}}",
+        [
+            (place, "hidden", "not supported by a model that a function builds", "model.filters")
+            for place in ("3:8", "4:18")
+        ],
+    ),
+    "an argument of the built-in network": (
+        "cases: [{model.filters: 8}]",
+        [("2:10", "model.filters", "no function builds the model", "write hidden, or name a")],
+    ),
+    "functions in a grid": (
+        f"{BUILT}\ngrid: {{model.build: [a, b]}}",
+        [("3:8", "model.build", "is the same for every run", "write a spec for each function")],
+    ),
+    "an argument without its prefix": (
+        f"{BUILT}\ngrid: {{rate: [0.1, 0.2], model.3: [5]}}",
+        [
+            ("3:8", "rate", "unknown parameter 'rate' in grid", "model.rate"),
+            ("3:26", "model.3", "unknown parameter 'model.3' in grid", "mean 'model.rate'?"),
+        ],
+    ),
+    "values of an argument that no spec can hold": (
+        f"{BUILT}\ngrid: {{model.a: 8, model.b: [{{c: 1}}], model.c: {{low: 1}}, model.d: [x, x]}}",
+        [
+            ("3:17", "8", "model.a is 8", "expected a list, each a number, text"),
+            ("3:30", "{c: 1}", "model.b is a mapping", "model.b has no ranges"),
+            ("3:48", "{low: 1}", "model.c is a mapping", "model.c has no ranges"),
+            ("3:71", "x", "x is in model.d twice", "first used at 3:68"),
+        ],
+    ),
     # Names that people use elsewhere
     **{
         f"{written} for {meant}": (
@@ -132,7 +200,7 @@ WRONG = {
         "layers: [3]",
         [("2:1", "layers", "unknown key", "under model, as in model: {hidden: [25, 12]}")],
     ),
-    "units in base": ("base: {units: [3]}", [("2:8", "units", "unknown", "belong under model")]),
+    "units in base": ("base: {units: [3]}", [("2:8", "units", "unknown", "mean 'hidden'?")]),
     "data in base": ("base: {data: x}", [("2:8", "data", "unknown", "at the top level")]),
     "seeds in model": (
         "model: {init_seed: 1}",
@@ -456,7 +524,7 @@ def test_a_problem_looks_like_this(message_of) -> None:
         "spec.yaml:9:3: unknown parameter 'lamda' in grid\n"
         "  9 |   lamda: [0.01, 0.03]\n"
         "    |   ^^^^^ did you mean 'l2'? "
-        "Parameters: batch_size, epochs, keep_prob, l2, learning_rate"
+        "Parameters: batch_size, epochs, hidden, keep_prob, l2, learning_rate"
     )
 
 

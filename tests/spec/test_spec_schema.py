@@ -18,7 +18,8 @@ TOP = (
 )
 KEYWORDS = {
     *("$schema", "$defs", "$ref", "type", "title", "description", "default", "properties", "items"),
-    *("required", "additionalProperties", "minProperties", "anyOf", "oneOf", "pattern"),
+    *("required", "additionalProperties", "minProperties", "patternProperties"),
+    *("anyOf", "oneOf", "pattern"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
     *("minLength", "maxLength", "minItems", "maxItems", "enum", "const"),
 }
@@ -71,9 +72,9 @@ def test_every_key_is_in_it_and_described() -> None:
     assert SCHEMA["required"] == ["name"]
     for node in SCHEMA["properties"].values():
         assert resolved(node)["description"]
-    varied = list(VARIED_NAMES)
+    varied = [*VARIED_NAMES, "hidden"]
     expected = {
-        "base": list(PARAMETER_NAMES),
+        "base": [*PARAMETER_NAMES, "hidden"],
         "grid": varied,
         "zip": varied,
         "baseline": ["label", *varied],
@@ -142,8 +143,13 @@ def test_bounds_of_the_space_are_those_of_the_parameter(name: str) -> None:
     assert properties["step"]["type"] == base["type"]
 
 
-def test_the_space_of_hidden_is_lists_alone() -> None:
-    hidden = inner(inner(SCHEMA["properties"]["search"])["space"])["hidden"]
+def test_what_varies_of_the_network_is_lists_alone() -> None:
     model = SCHEMA["$defs"]["DenseModel"]["properties"]["hidden"]
-    assert hidden["items"]["items"] == model["items"]
-    assert hidden["minItems"] == 1
+    space = inner(SCHEMA["properties"]["search"])["space"]
+    for section in (space, SCHEMA["properties"]["grid"], SCHEMA["properties"]["zip"]):
+        hidden = inner(section)["hidden"]
+        assert hidden["items"]["items"] == model["items"]
+        assert hidden["minItems"] == 1
+        ((name, arguments),) = resolved(section)["patternProperties"].items()
+        assert re.search(name, "model.filters")
+        assert (arguments["type"], arguments["minItems"]) == ("array", 1)

@@ -179,10 +179,11 @@ def test_force_trains_again_and_the_numbers_are_the_same(project) -> None:
     assert runs[0].data.metrics["test_loss"] == runs[1].data.metrics["test_loss"]
 
 
-def test_specs_that_share_a_run_train_it_once(project) -> None:
+@pytest.mark.parametrize("grid", ["l2: [0, 0.1]", "hidden: [[4], [3]]"])
+def test_specs_that_share_a_run_train_it_once(project, grid: str) -> None:
     project.write("a.yaml", "name: a\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n")
     project.write(
-        "b.yaml", "name: b\nmodel: {hidden: [3]}\nbase: {epochs: 3}\ngrid: {l2: [0, 0.1]}\n"
+        "b.yaml", f"name: b\nmodel: {{hidden: [3]}}\nbase: {{epochs: 3}}\ngrid: {{{grid}}}\n"
     )
     done = project.run("run", "a.yaml", "b.yaml", "--workers", "0")
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,6 @@
 """Runs grouped by setting, and the setting that each is compared with."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ LABEL = "label"
 NEVER_PAIRED = ("version", "data", "validation", "folds")
 """Values whose results are never subtracted: training version, dataset and kind of split."""
 
+_PARTS = re.compile(r"(?:\[[^\]]*\]|[^\s,\[])+")
+"""Parts between commas or spaces, except for those in brackets."""
+
 BaselineValues = Mapping[str, Any]
 """What a baseline is chosen by: values by parameter, or a label as `{"label": "m6"}`."""
 
@@ -28,7 +32,7 @@ def parse_baseline(text: str) -> BaselineValues:
     """
     if "=" not in text:
         return {LABEL: text}
-    parts = [part.partition("=") for part in text.replace(",", " ").split()]
+    parts = [part.partition("=") for part in _PARTS.findall(text)]
     if bad := [name for name, _, value in parts if not value]:
         raise UsageError(f"--baseline {text}: '{bad[0]}' has no value; write {bad[0]}=VALUE")
     return {name: value for name, _, value in parts}
@@ -143,7 +147,7 @@ class Replicates:
             name: parameters.text(name) if hasattr(parameters, name) else row.params.get(name)
             for name in varying
         }
-        return " ".join(f"{name}={value}" for name, value in values.items())
+        return " ".join(f"{name}={value}" for name, value in values.items() if value is not None)
 
     def has(self, name: str, value: object) -> bool:
         """Whether a parameter has a value, given as such or as text, or its label is `value`."""
@@ -153,7 +157,15 @@ class Replicates:
                 return float(own) == float(str(value))
             except ValueError:
                 return False
-        return str(own) == str(value)
+        return _canonical(own) == _canonical(value)
+
+
+def _canonical(value: object) -> str:
+    """Return a text that is equal for equal values, however the spaces of a list are written."""
+    text = str(value)
+    if not text.startswith(("[", "(")):
+        return text
+    return text.translate(str.maketrans("()", "[]", " '\"")).replace(",]", "]")
 
 
 def settings_of(rows: Sequence[Row]) -> list[Replicates]:

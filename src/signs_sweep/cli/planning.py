@@ -11,7 +11,7 @@ from signs_sweep.cli.text import columns, count, duration, fill, joined, number,
 from signs_sweep.commands.blocks import Outlook, outlook
 from signs_sweep.commands.outcome import rows_of
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import METRICS, Dense, Result, Run, State
+from signs_sweep.domain import METRICS, PARAMETERS, Dense, Result, Run, State, as_text
 from signs_sweep.executors import default_workers
 from signs_sweep.planning.plan import Part
 from signs_sweep.planning.preparation import Prepared
@@ -51,8 +51,9 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
         runs, trials = count(len(part.runs), "run"), count(len(part.trials), "trial")
         if len(least.runs) < len(part.runs):
             runs = f"{len(least.runs):,} to {runs}"
-        net = str(experiment.model)
-        if isinstance(experiment.model, Dense):
+        models = {run.model for _, run in part.runs}
+        net = str(next(iter(models))) if len(models) == 1 else f"{len(models):,} networks"
+        if isinstance(experiment.model, Dense) and len(models) == 1:
             net += f" > {len(dataset.classes)}"
         parts = [experiment.name, f"{runs} in {trials}", f"data: {dataset.describe()}"]
         print(joined([*parts, f"net: {net}"], width))
@@ -124,11 +125,14 @@ def _power_line(power: Power) -> str:
 def _plan_lines(part: Part, states: Sequence[str], width: int | None) -> list[str]:
     """Return the runs of an experiment: the values that differ, and the state of each."""
     runs = [run.parameters for _, run in part.runs]
+    varied = [run.varied for _, run in part.runs]
     cells = {"": [str(trial.number) for trial, _ in part.runs]}
     if any(trial.label for trial in part.trials):
         cells["label"] = [trial.label or "" for trial, _ in part.runs]
     for name in part.varying:
-        if name != "epochs":
+        if name not in PARAMETERS:
+            cells[name] = [as_text(each[name]) if name in each else "" for each in varied]
+        elif name != "epochs":
             cells[name] = numbers([getattr(run, name) for run in runs])
     cells |= seed_cells([run.seeds for run in runs])
     cells["epochs"] = [number(run.epochs) for run in runs]

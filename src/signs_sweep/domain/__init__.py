@@ -20,7 +20,17 @@ from signs_sweep.domain.event import (
     Waiting,
 )
 from signs_sweep.domain.metrics import METRICS, SCORES, Measure, is_higher_better
-from signs_sweep.domain.model import Argument, Built, Dense, Model
+from signs_sweep.domain.model import (
+    DEFAULT_HIDDEN,
+    HIDDEN,
+    OF_ARGUMENTS,
+    Argument,
+    Built,
+    Dense,
+    Model,
+    frozen,
+    is_argument,
+)
 from signs_sweep.domain.parameters import (
     MOST_REPLICATES,
     PAIR_NAMES,
@@ -42,8 +52,11 @@ from signs_sweep.domain.verdict import ComparedMetric, Growth, Judgement, Verdic
 
 __all__ = [
     "CURVE_METRICS",
+    "DEFAULT_HIDDEN",
+    "HIDDEN",
     "METRICS",
     "MOST_REPLICATES",
+    "OF_ARGUMENTS",
     "PAIR_NAMES",
     "PARAMETERS",
     "PARAMETER_NAMES",
@@ -93,6 +106,8 @@ __all__ = [
     "Waiting",
     "as_text",
     "best_of",
+    "frozen",
+    "is_argument",
     "is_higher_better",
     "ranked",
     "trajectory_of",

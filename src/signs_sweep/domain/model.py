@@ -1,9 +1,28 @@
 """The network that a run trains, as far as it decides the result."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 Argument = bool | int | float | str | tuple["Argument", ...]
 """A value that a spec passes to a function that builds a model."""
+
+HIDDEN = "hidden"
+"""The name of the layers of the built-in network."""
+DEFAULT_HIDDEN = (25, 12)
+"""The layers of the built-in network if a spec does not set them."""
+OF_ARGUMENTS = "model."
+"""What the name of an argument of a function begins with, as in `model.filters`."""
+
+
+def is_argument(name: str) -> bool:
+    """Whether a name is that of an argument of a function, as in `model.filters`."""
+    return name.startswith(OF_ARGUMENTS)
+
+
+def frozen(value: Any) -> Any:
+    """Return a value of a spec with tuples for lists."""
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +43,30 @@ class Dense:
     @property
     def values(self) -> dict[str, str]:
         """Its attributes by name, as text for a record."""
-        return {"hidden": str(list(self.hidden))}
+        return {HIDDEN: str(list(self.hidden))}
+
+    @property
+    def varied(self) -> dict[str, Argument]:
+        """What a spec may vary, by name."""
+        return {HIDDEN: self.hidden}
+
+    def with_values(self, values: Mapping[str, Any]) -> "Dense":
+        """Return the network with other values, by name as in `varied`."""
+        return replace(self, **values)
+
+    def without(self, names: Collection[str]) -> "Dense | None":
+        """Return what remains of the network without the values of some names."""
+        return None if HIDDEN in names else self
 
     def __str__(self) -> str:
         return " > ".join(map(str, self.hidden))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Built:
     """A Keras model that a user's function returns.
+
+    Models with the same identity are equal: 1, 1.0 and True are different arguments.
 
     Attributes:
         function: its name, as in `package.module:function`.
@@ -52,8 +86,29 @@ class Built:
     @property
     def values(self) -> dict[str, str]:
         """Its attributes by name, as text for a record."""
-        named = {f"model.{name}": str(value) for name, value in self.arguments}
+        named = {name: str(value) for name, value in self.varied.items()}
         return {"build": self.function, "model.source": self.source} | named
+
+    @property
+    def varied(self) -> dict[str, Argument]:
+        """What a spec may vary, by name: its arguments, as in `model.filters`."""
+        return {OF_ARGUMENTS + name: value for name, value in self.arguments}
+
+    def with_values(self, values: Mapping[str, Argument]) -> "Built":
+        """Return the model with other or further arguments, by name as in `varied`."""
+        given = {name.removeprefix(OF_ARGUMENTS): values[name] for name in sorted(values)}
+        return replace(self, arguments=tuple((dict(self.arguments) | given).items()))
+
+    def without(self, names: Collection[str]) -> "Built":
+        """Return what remains of the model without the values of some names."""
+        kept = (item for item in self.arguments if OF_ARGUMENTS + item[0] not in names)
+        return replace(self, arguments=tuple(kept))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Built) and repr(self.identity) == repr(other.identity)
+
+    def __hash__(self) -> int:
+        return hash(repr(self.identity))
 
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={value}" for name, value in self.arguments)

@@ -216,7 +216,16 @@ class Parameters:
 
 
 def as_text(value: object) -> str:
-    """Return a value as written in a spec: 0 for 0.0, other values in Python's notation."""
+    """Return a value as written in a spec: 0 for 0.0, true for True, a list in brackets.
+
+    Text with characters that affect what is around them, such as line breaks, is quoted.
+    """
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(as_text, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value if value.isprintable() else ascii(value)
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
@@ -230,7 +239,7 @@ PARAMETER_NAMES: tuple[str, ...] = tuple(PARAMETERS)
 """All parameters."""
 
 VARIED_NAMES: tuple[str, ...] = tuple(name for name in PARAMETERS if name not in SEED_NAMES)
-"""The hyperparameters: what a grid or a search may vary."""
+"""The hyperparameters: what a grid or a search may vary, besides the network."""
 
 _FIRST_NAMES = (
     *("learning_rate", "batch_size", "epochs", "l2", "keep_prob"),

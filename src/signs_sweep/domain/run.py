@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Any
 
 from signs_sweep.domain.model import Model
-from signs_sweep.domain.parameters import Parameters, Seeds
+from signs_sweep.domain.parameters import VARIED_NAMES, Parameters, Seeds
 
 TRAINING_VERSION = 2
 """Version of the training semantics. Raised whenever the same run would give different numbers."""
@@ -30,6 +31,12 @@ class _Configuration:
     data: str
     training_version: int = TRAINING_VERSION
     folds: int = 0
+
+    @property
+    def varied(self) -> dict[str, Any]:
+        """What a spec may vary, by name: hyperparameters, then those of the network."""
+        hyperparameters = {name: getattr(self.parameters, name) for name in VARIED_NAMES}
+        return hyperparameters | self.model.varied
 
     def _values(self) -> tuple[Model, float, str, int, int]:
         """Return everything but the parameters."""

@@ -7,7 +7,7 @@ import TensorFlow, for which a plan or an error must not wait. Only workers run 
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import sha256
@@ -72,7 +72,7 @@ class ModelSource:
 
 
 def find_model(
-    build: str, arguments: Sequence[str], spec_folder: Path
+    build: str, arguments: Sequence[str], spec_folder: Path, partial: Collection[str] = ()
 ) -> tuple[ModelSource, dict[str, tuple[str, str]]]:
     """Find the function that a spec names, and compare its signature with the arguments.
 
@@ -80,6 +80,7 @@ def find_model(
         build: `package.module:function`.
         arguments: names of the arguments in the spec, besides the input shape and the classes.
         spec_folder: folder of the spec.
+        partial: those of the arguments that some points do not set.
 
     Returns:
         The location of the function; and what is wrong with an argument and what to do, by key of
@@ -108,7 +109,8 @@ def find_model(
     if isinstance(node, ast.Import | ast.ImportFrom):
         raise _is_imported(function, file, _origin(module, function, spec_folder))
     signature = _signature(node, function, file)
-    return source, _wrong_arguments(function, signature, arguments) if signature else {}
+    wrong = _wrong_arguments(function, signature, arguments, partial) if signature else {}
+    return source, wrong
 
 
 def _read(file: Path) -> tuple[bytes, ast.Module]:
@@ -230,7 +232,7 @@ def _required(signature: ast.arguments) -> list[str]:
 
 
 def _wrong_arguments(
-    function: str, signature: ast.arguments, arguments: Sequence[str]
+    function: str, signature: ast.arguments, arguments: Sequence[str], partial: Collection[str]
 ) -> dict[str, tuple[str, str]]:
     """Return what is wrong with the arguments of a spec, and what to do, by key of `model`."""
     unnamed = [each.arg for each in signature.posonlyargs]
@@ -249,7 +251,8 @@ def _wrong_arguments(
                 f"the function '{function}' has no argument '{name}'",
                 _choices(name, free, "Arguments"),
             )
-    missing = [name for name in _required(signature) if name in by_name and name not in arguments]
+    given = {*arguments} - {*partial}
+    missing = [name for name in _required(signature) if name in by_name and name not in given]
     if missing:
         wrong["build"] = (
             f"the function '{function}' also needs {', '.join(missing)}",

@@ -1,10 +1,11 @@
 """The plan: what one or more experiments would train, in order, each run once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from signs_sweep.domain import VARIED_NAMES, Parameters, Purpose, Run, Trial
+from signs_sweep.domain import Purpose, Run, Trial, as_text
 from signs_sweep.errors import UsageError
 from signs_sweep.spec import Experiment
 
@@ -29,7 +30,7 @@ class Part:
     @cached_property
     def varying(self) -> tuple[str, ...]:
         """Names of the parameters that differ between the trials, in the order of the table."""
-        return varying_parameters([trial.runs[0].parameters for trial in self.trials])
+        return _varying([trial.runs[0].varied for trial in self.trials])
 
 
 @dataclass(frozen=True)
@@ -81,21 +82,25 @@ def make_plan(experiments: Sequence[tuple[Experiment, str]]) -> Plan:
     return Plan(tuple(_expand(experiment, data) for experiment, data in experiments))
 
 
-def varying_parameters(parameters: Sequence[Parameters]) -> tuple[str, ...]:
-    """Return the names of the hyperparameters that differ, in the order of the table."""
-    return tuple(name for name in VARIED_NAMES if len({getattr(p, name) for p in parameters}) > 1)
+def _varying(points: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the names of the values that differ: those of the table, then of the network."""
+    names = dict.fromkeys(name for values in points for name in values)
+    return tuple(
+        name for name in names if len({as_text(values.get(name)) for values in points}) > 1
+    )
 
 
 def _expand(experiment: Experiment, data: str) -> Part:
-    runs: dict[Parameters, tuple[Run, ...]] = {}
-    for point in experiment.points:
-        setting = experiment.setting(point.parameters, data)
-        runs[point.parameters] = experiment.replicates(setting)
-    varying = varying_parameters(list(runs))
+    settings = {point: experiment.setting(point, data) for point in experiment.points}
+    runs = {point: experiment.replicates(setting) for point, setting in settings.items()}
+    varied = {point: setting.varied for point, setting in settings.items()}
+    varying = _varying([*varied.values()])
     trials = []
     for number, point in enumerate(experiment.points, start=1):
-        own = runs[point.parameters]
-        values = [f"{name}={point.parameters.text(name)}" for name in varying]
+        own = runs[point]
+        values = [
+            f"{name}={as_text(value)}" for name, value in varied[point].items() if name in varying
+        ]
         trials.append(
             Trial(
                 key=f"{Purpose.SWEEP.value}/{own[0].setting.key}",

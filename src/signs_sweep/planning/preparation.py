@@ -15,7 +15,7 @@ from signs_sweep.data import (
     find_leak,
     find_source,
 )
-from signs_sweep.domain import Dense
+from signs_sweep.domain import OF_ARGUMENTS, Dense
 from signs_sweep.errors import DataError, DataWarning, SpecError, UsageError
 from signs_sweep.planning.building import ModelSource, find_model
 from signs_sweep.planning.plan import Plan, make_plan
@@ -138,10 +138,14 @@ def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Exper
     if isinstance(model, Dense):
         return experiment
     experiment.check_model()
-    names = tuple(name for name, _ in model.arguments)
+    of_all, of_some = (
+        {name.removeprefix(OF_ARGUMENTS) for name in experiment.arguments(of_all=of_all)}
+        for of_all in (True, False)
+    )
     with _at(experiment, "model", "build"):
-        source, wrong = find_model(model.function, names, experiment.path.parent)
-    experiment.refuse_keys("model", wrong)
+        folder = experiment.path.parent
+        source, wrong = find_model(model.function, sorted(of_some), folder, of_some - of_all)
+    experiment.refuse_arguments(wrong)
     models[source.fingerprint] = source
     return replace(experiment, model=replace(model, source=source.fingerprint))
 

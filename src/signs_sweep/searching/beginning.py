@@ -18,7 +18,6 @@ from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.study import OwnTrials, open_study
 from signs_sweep.searching.study.methods import missing_package, proposals
 from signs_sweep.searching.study.storage import recover, using_storage
-from signs_sweep.searching.trials import setting_at
 from signs_sweep.spec import Categories, Experiment, Range, Search
 from signs_sweep.statistics.replicates import aggregate
 
@@ -118,7 +117,7 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
     """Open the study and recover it; return how many trials a dead process had left running."""
 
     def runs_of(values: Mapping[str, Any]) -> list[str]:
-        setting = setting_at(experiment, values, data)
+        setting = experiment.setting(experiment.point(values), data)
         return [run.run_id for run in experiment.replicates(setting)]
 
     def value_of(values: Sequence[float]) -> float:
@@ -131,7 +130,7 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
                 storage,
                 experiment.name,
                 meaning(experiment, data),
-                proposals(search, setting_at(experiment, {}, data).parameters.epochs),
+                proposals(search, experiment.setting(experiment.point({}), data).parameters.epochs),
                 maximize=search.objective.maximize,
                 metric=search.objective.metric,
             )
@@ -166,9 +165,10 @@ def _check_batches(experiment: Experiment, samples: int) -> None:
 
 def meaning(experiment: Experiment, data: str) -> dict[str, object]:
     """Return what the values of a search depend on besides the point, by name."""
-    default = setting_at(experiment, {}, data)
+    default = experiment.setting(experiment.point({}), data)
     parameters, objective = default.parameters, experiment.search.objective
-    searched = {name for part in experiment.search.space for name in _parameters_of(part)}
+    searched = {name for part in experiment.search.space for name in part.names}
+    model = default.model.without(searched)
     base = {
         name: parameters.text(name)
         for name in parameters.significant
@@ -178,7 +178,7 @@ def meaning(experiment: Experiment, data: str) -> dict[str, object]:
         "space": [_meaning_of(dimension) for dimension in experiment.search.space],
         "objective": [objective.metric, objective.maximize, objective.aggregate],
         "base": base,
-        "model": None if "hidden" in searched else repr(default.model.identity),
+        "model": model and repr(model.identity),
         "seeds": [_meaning_of_seeds(seeds) for seeds in experiment.seeds],
         **_meaning_of_replicates(experiment.search.replicates),
         "validation": experiment.validation,
@@ -198,12 +198,6 @@ def _meaning_of_replicates(replicates: Growth | None) -> dict[str, str]:
     if replicates is None:
         return {}
     return {"replicates": f"{replicates.at_least} to {replicates.at_most}"}
-
-
-def _parameters_of(dimension: Categories | Range) -> set[str]:
-    if isinstance(dimension, Range):
-        return {dimension.name}
-    return {name for choice in dimension.choices for name in choice.values}
 
 
 def _meaning_of(dimension: Categories | Range) -> list[object]:

@@ -23,7 +23,7 @@ from signs_sweep.searching.study.importances import without
 from signs_sweep.searching.study.scheduler import count_done, ends_of
 from signs_sweep.searching.study.space import grid_size, values_of
 from signs_sweep.searching.study.storage import identity_of, using_storage
-from signs_sweep.searching.trials import search_trial, setting_at
+from signs_sweep.searching.trials import search_trial
 from signs_sweep.searching.words import findings
 from signs_sweep.spec import Experiment, Search
 from signs_sweep.sweep.blocks import BlockScheduler
@@ -152,7 +152,7 @@ class Searching:
             self.search,
             self._trial,
             len(self.prepared.datasets[self.experiment.name].classes),
-            setting_at(self.experiment, {}, self.data).parameters.epochs,
+            self.experiment.setting(self.experiment.point({}), self.data).parameters.epochs,
             self._started + (self.search.timeout or math.inf),
             splits=self.experiment.splits,
         )
@@ -160,7 +160,7 @@ class Searching:
     def _trial(self, number: int, choices: Mapping[str, Any]) -> Trial:
         """Return a trial, given its number in the study and its choices."""
         values = values_of(self.search.space, choices)
-        setting = setting_at(self.experiment, values, self.data)
+        setting = self.experiment.setting(self.experiment.point(values), self.data)
         return search_trial(self.experiment, number, setting, dict(choices))
 
     @property

@@ -31,7 +31,7 @@ from signs_sweep.domain import (
     is_higher_better,
     ranked,
 )
-from signs_sweep.searching.trials import fresh_seeds, setting_at
+from signs_sweep.searching.trials import fresh_seeds
 from signs_sweep.spec import Confirm, Experiment, Search
 from signs_sweep.sweep.blocks import SEEDS_A_BLOCK
 
@@ -442,7 +442,7 @@ def make_race(
     complete = ranked(ends, maximize=search.objective.maximize)
     if not complete or confirm is None:
         return None
-    setting = setting_at(experiment, {}, data)
+    setting = experiment.setting(experiment.point({}), data)
     choices = {name: setting.parameters.text(name) for name in VARIED_NAMES}
     default = Candidate("default", setting, None, choices | setting.model.values, is_default=True)
     best: dict[Setting, Candidate] = {}

@@ -1,28 +1,15 @@
 """From the points of a search to settings and trials, and the seeds that it does not use."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from signs_sweep.domain import (
-    Dense,
     Purpose,
     Seeds,
     Setting,
     Trial,
 )
 from signs_sweep.spec import Experiment
-
-
-def setting_at(experiment: Experiment, values: Mapping[str, Any], data: str) -> Setting:
-    """Return the setting at a point: the point's values over `base`, and overrides over both.
-
-    Values are by parameter; `hidden` holds the layers of the network.
-    """
-    parameters = {name: value for name, value in values.items() if name != "hidden"}
-    model = Dense(values["hidden"]) if "hidden" in values else experiment.model
-    forced = replace(experiment.base, **(parameters | dict(experiment.forced)))
-    return experiment.setting(forced, data, model)
 
 
 def search_trial(

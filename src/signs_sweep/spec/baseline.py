@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from signs_sweep.domain import Parameters
-from signs_sweep.spec.document import Mapping, Scalar
+from signs_sweep.domain import as_text, frozen
+from signs_sweep.spec.document import Mapping
 from signs_sweep.spec.problems import Problems
 
 LABEL = "label"
@@ -32,14 +32,14 @@ Factor = tuple[Alternative, ...]
 
 
 def mark_baseline(
-    factors: Sequence[Factor], base: Parameters, node: Mapping, problems: Problems
+    factors: Sequence[Factor], base: MappingType[str, Any], node: Mapping, problems: Problems
 ) -> list[Factor]:
     """Mark the alternatives that agree with the baseline, whose node is given.
 
     A baseline that no run matches is a problem. No parameter is in two factors, so each factor is
     checked separately. Parameters that an alternative does not set are as in `base`.
     """
-    wanted = node.plain()
+    wanted = {name: frozen(value) for name, value in node.plain().items()}
     marked: list[Factor] = []
     fixed = dict(wanted)
     for factor in factors:
@@ -47,16 +47,16 @@ def mark_baseline(
         names |= {LABEL} & set(wanted) if any(choice.label for choice in factor) else set()
         rows = [{name: _value(choice, name, base) for name in names} for choice in factor]
         baseline = {name: fixed.pop(name) for name in names}
-        for name in baseline:
-            _check_value(name, [row[name] for row in rows], node, problems)
+        for name, value in baseline.items():
+            _check_value(name, value, [row[name] for row in rows], node, problems)
         marked.append(
             tuple(
                 Alternative(choice.values, choice.label, row == baseline)
                 for choice, row in zip(factor, rows, strict=True)
             )
         )
-    for name in fixed:
-        _check_value(name, [_value(Alternative({}), name, base)], node, problems)
+    for name, value in fixed.items():
+        _check_value(name, value, [_value(Alternative({}), name, base)], node, problems)
     if not problems and not all(any(choice.is_baseline for choice in factor) for factor in marked):
         problems.add(
             node.place, "no run matches this baseline", "each value occurs, but no run has them all"
@@ -64,26 +64,28 @@ def mark_baseline(
     return marked
 
 
-def _value(alternative: Alternative, name: str, base: Parameters) -> Any:
+def _value(alternative: Alternative, name: str, base: MappingType[str, Any]) -> Any:
     if name == LABEL:
         return alternative.label
-    return alternative.values.get(name, getattr(base, name))
+    return alternative.values.get(name, base.get(name))
 
 
-def _check_value(name: str, values: Sequence[Any], node: Mapping, problems: Problems) -> None:
-    value = node.values[name]
-    assert isinstance(value, Scalar)
-    if value.value in values:
+def _check_value(
+    name: str, value: Any, values: Sequence[Any], node: Mapping, problems: Problems
+) -> None:
+    if value in values:
         return
     distinct = [_shown(option) for option in dict.fromkeys(values) if option is not None]
     shown = ", ".join(distinct[:8]) + (", ..." if len(distinct) > 8 else "")
     verb = "can be" if len(distinct) > 1 else "is"
+    written = getattr(node.values[name], "source", as_text(value))
+    otherwise = "no case has a label" if name == LABEL else f"no run has {name}"
     problems.add(
-        value.place,
-        f"no run matches this baseline: none has {name} {value.source}",
-        f"{name} {verb} {shown} in this spec" if distinct else "no case has a label",
+        node.values[name].place,
+        f"no run matches this baseline: none has {name} {written}",
+        f"{name} {verb} {shown} in this spec" if distinct else otherwise,
     )
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
+    return f"{value:.15g}" if isinstance(value, float) else as_text(value)

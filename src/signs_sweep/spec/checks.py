@@ -7,10 +7,19 @@ from contextlib import suppress
 from decimal import Decimal
 from math import prod
 
-from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, SEED_NAMES, VARIED_NAMES, Growth
-from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
+from signs_sweep.domain import (
+    DEFAULT_HIDDEN,
+    HIDDEN,
+    MOST_REPLICATES,
+    OF_ARGUMENTS,
+    PARAMETERS,
+    VARIED_NAMES,
+    Growth,
+    is_argument,
+)
+from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find, sections_of_values
 from signs_sweep.spec.fields import MOST_PARTS
-from signs_sweep.spec.names import shorten
+from signs_sweep.spec.names import misfit, shorten
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 
@@ -38,6 +47,7 @@ def check(document: Mapping, problems: Problems) -> None:
     _check_lengths(pairs, problems)
     _check_pairs(list(pairs.values()), problems)
     _check_cases_and_seeds(document, problems)
+    _check_network(document, problems)
     _check_labels(cases, problems)
     _check_places([("grid", grid), ("zip", paired), *(("cases", row) for row in cases)], problems)
     _check_size(document, lists, pairs, problems)
@@ -80,9 +90,9 @@ def _check_pairs(lists: list[Sequence], problems: Problems) -> None:
 
 
 def _check_cases_and_seeds(document: Mapping, problems: Problems) -> None:
-    for row, numbers in _repeated_rows(document, "cases", VARIED_NAMES):
+    for row, numbers in _repeated_rows(document, "cases"):
         problems.add(row.place, f"cases {numbers} are the same", _USE_SEEDS)
-    for row, numbers in _repeated_rows(document, "seeds", SEED_NAMES):
+    for row, numbers in _repeated_rows(document, "seeds"):
         problems.add(
             row.place,
             f"replicates {numbers} have the same seeds",
@@ -90,25 +100,54 @@ def _check_cases_and_seeds(document: Mapping, problems: Problems) -> None:
         )
 
 
-def _repeated_rows(
-    document: Mapping, section: str, names: tuple[str, ...]
-) -> Iterator[tuple[Mapping, str]]:
+def _repeated_rows(document: Mapping, section: str) -> Iterator[tuple[Mapping, str]]:
     """Yield the mappings in a list that equal an earlier mapping, with both numbers: `1 and 3`.
 
-    Parameters that a mapping does not set are as in `base`.
+    Parameters that a mapping does not set are as in `base` or `model`.
     """
-    base = document.mapping("base")
+    rows = document.rows(section)
+    names = dict.fromkeys(name for row in rows for name in row.values if name != "label")
+    defaults: dict[str, Hashable] = {name: entry.default for name, entry in PARAMETERS.items()}
+    defaults[HIDDEN] = DEFAULT_HIDDEN
     common = {
-        name: _comparable(base.values.get(name) if base else None, PARAMETERS[name].default)
+        name: _comparable(_in_base(document, name) or _in_model(document, name), defaults.get(name))
         for name in names
     }
-    rows = document.rows(section)
     keys = [
         tuple(_comparable(row.values.get(name), common[name]) for name in names) for row in rows
     ]
     for index, first in _repeated(keys):
         if rows[index].values:
             yield rows[index], f"{first + 1} and {index + 1}"
+
+
+def _in_base(document: Mapping, name: str) -> Node | None:
+    base = document.mapping("base")
+    return base.values.get(name) if base else None
+
+
+def _in_model(document: Mapping, name: str) -> Node | None:
+    """Return the value under `model` that a parameter has the name of, if it is there."""
+    model = document.mapping("model")
+    is_of_network = name == HIDDEN or is_argument(name)
+    return model.values.get(name.removeprefix(OF_ARGUMENTS)) if model and is_of_network else None
+
+
+def _check_network(document: Mapping, problems: Problems) -> None:
+    """Check that the model has what varies, and that `base` repeats nothing of it."""
+    model = document.mapping("model")
+    is_built = model is not None and "build" in model.values
+    for section, node in sections_of_values(document):
+        for name, place in node.keys.items():
+            if wrong := misfit(name, is_built=is_built):
+                problems.add(place, *wrong)
+            elif section == "base" and model and _in_model(document, name):
+                first = model.keys[name.removeprefix(OF_ARGUMENTS)]
+                problems.add(
+                    place,
+                    f"{shorten(name)} is in base and under model",
+                    f"first used at {first}; keep one of them",
+                )
 
 
 def _check_labels(cases: list[Mapping], problems: Problems) -> None:
@@ -128,7 +167,8 @@ def _check_places(sections: list[tuple[str, Mapping | None]], problems: Problems
     for section, part in sections:
         for name, place in part.keys.items() if part else ():
             first_section, first = seen.setdefault(name, (section, place))
-            if first_section != section and name in VARIED_NAMES:
+            is_varied = name in VARIED_NAMES or name == HIDDEN or is_argument(name)
+            if first_section != section and is_varied:
                 problems.add(
                     place,
                     f"{name} is in {section} and in {first_section}",
@@ -325,9 +365,9 @@ def _exact(node: Node | None) -> Decimal | None:
 
 
 def _comparable(node: Node | None, default: Hashable = None) -> Hashable:
-    """Return a key that is equal for equal numbers, and for lists of equal numbers.
+    """Return a key that is equal for equal values, and for lists of equal values.
 
-    The key of any other value is its place.
+    The key of a mapping, or of a value whose problem is reported, is its place.
     """
     if node is None:
         return default
@@ -336,6 +376,8 @@ def _comparable(node: Node | None, default: Hashable = None) -> Hashable:
     if isinstance(node, Scalar) and type(node.value) in (int, float):
         with suppress(OverflowError):  # Hundreds of digits; the schema reports them.
             return float(node.value)
+    if isinstance(node, Scalar) and isinstance(node.value, str | bool):
+        return type(node.value), node.value
     return node.place
 
 

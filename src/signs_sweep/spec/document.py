@@ -68,6 +68,15 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
+def sections_of_values(document: Mapping) -> "list[tuple[str, Mapping]]":
+    """Return every mapping by name of a parameter, with the name of its section, in a spec."""
+    search = document.mapping("search")
+    sections = [(name, document.mapping(name)) for name in ("base", "grid", "zip", "baseline")]
+    sections += [("cases", case) for case in document.rows("cases")]
+    sections += [("space", search.mapping("space") if search else None)]
+    return [(name, section) for name, section in sections if section]
+
+
 def find(root: Node, path: "tuple[str | int, ...]") -> Node:
     """Return the node at a path of keys and indices; steps that do not exist are skipped."""
     node = root

@@ -1,7 +1,7 @@
 """An experiment: a spec that has been checked."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.domain import (
+    OF_ARGUMENTS,
     PAIR_NAMES,
     PARAMETERS,
     SEED_NAMES,
@@ -20,10 +21,13 @@ from signs_sweep.domain import (
     Seeds,
     Setting,
     VerdictRule,
+    as_text,
+    is_argument,
 )
 from signs_sweep.errors import SpecError, UsageError
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Factor
+from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import Search
 from signs_sweep.spec.search_fit import note_unfit
@@ -31,23 +35,25 @@ from signs_sweep.spec.search_fit import note_unfit
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of the hyperparameter space.
+    """One point of the space that a spec varies. Points with the same values are equal.
 
     Attributes:
-        label: its label in `cases`, or None.
         parameters: hyperparameters, with the seeds of `base`.
-        baseline: the point to compare with, which for a baseline point is the point itself; None
-            without a baseline.
+        model: the network.
+        label: its label in `cases`, or None.
+        baseline: the point to compare with, which for a baseline point equals the point itself;
+            None without a baseline.
     """
 
-    label: str | None
     parameters: Parameters
-    baseline: Parameters | None = None
+    model: Model
+    label: str | None = field(default=None, compare=False)
+    baseline: "Point | None" = field(default=None, compare=False)
 
     @property
     def is_baseline(self) -> bool:
         """Whether other points are compared with this point."""
-        return self.parameters == self.baseline
+        return self == self.baseline
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +67,9 @@ class Experiment:
         validation: share of the training set that is held out from each run, in [0, 1).
         folds: number of folds of a cross-validation, or 0 without one.
         repeats: number of its partitions, or 0 without one.
-        model: the network; if a function builds it, without the fingerprint of its source.
-        base: the values that every run starts from.
+        model: the network that every run starts from; if a function builds it, without the
+            fingerprint of its source.
+        base: the hyperparameters that every run starts from.
         factors: the factors that are combined by product, in the order written.
         seeds: the seeds in order, without duplicates; with folds, each is used with every split.
         growth: how many of them each setting gets if that depends on the results; None if all.
@@ -117,10 +124,35 @@ class Experiment:
         has_own_pairs = count == len({each.pair for each in self.seeds})
         return SEED_NAMES if has_own_splits and has_own_pairs else PAIR_NAMES
 
-    def setting(self, parameters: Parameters, data: str, model: Model | None = None) -> Setting:
-        """Return a setting on data with this fingerprint, by default of its own model."""
-        model = model or self.model
-        return Setting(parameters, model, self.validation, data, folds=self.folds)
+    @cached_property
+    def _base(self) -> dict[str, Any]:
+        return asdict(self.base)
+
+    def point(
+        self, values: Mapping[str, Any], label: str | None = None, baseline: Point | None = None
+    ) -> Point:
+        """Return the point with some values by parameter over `base`, and overrides over both."""
+        parameters, model = {**self._base, **values, **self.forced}, self.model
+        if len(parameters) > len(PARAMETERS):
+            network = parameters.keys() - PARAMETERS.keys()
+            model = model.with_values({name: parameters.pop(name) for name in network})
+        return Point(Parameters(**parameters), model, label, baseline)
+
+    def setting(self, point: Point, data: str) -> Setting:
+        """Return the setting at a point, on data with this fingerprint."""
+        return Setting(point.parameters, point.model, self.validation, data, folds=self.folds)
+
+    def arguments(self, *, of_all: bool) -> set[str]:
+        """Return the names of a function's arguments, as in `model.filters`.
+
+        They are those that every point sets, or without `of_all` that any point or a search sets.
+        """
+        names = {*self.model.varied, *self.forced}
+        for factor in self.factors:
+            own = [{*alternative.values} for alternative in factor]
+            names |= set.intersection(*own) if of_all else set.union(*own)
+        searched = {name for dimension in self.search.space for name in dimension.names}
+        return {*filter(is_argument, names if of_all else names | searched)}
 
     def replicates(self, setting: Setting, seeds: Sequence[Seeds] | None = None) -> tuple[Run, ...]:
         """Return the runs of a setting: those of each of some seeds, by default its own, in order.
@@ -171,40 +203,31 @@ class Experiment:
         """
         if not self.forced:
             return tuple(self._written())
-        equal: dict[Parameters, list[Point]] = {}
+        equal: dict[Point, list[Point]] = {}
         for point in self._written():
-            equal.setdefault(replace(point.parameters, **self.forced), []).append(point)
+            equal.setdefault(point, []).append(point)
         return tuple(
-            Point(
-                ", ".join(point.label for point in points if point.label) or None,
-                parameters,
-                points[0].baseline and replace(points[0].baseline, **self.forced),
-            )
-            for parameters, points in equal.items()
+            replace(first, label=", ".join(each.label for each in points if each.label) or None)
+            for first, points in equal.items()
         )
 
     def _written(self) -> Iterator[Point]:
-        """Yield the points as written, without overrides.
+        """Yield a point for each combination.
 
         A point and its baseline differ only in the factors that the baseline restricts.
         """
-        base = asdict(self.base)
         firsts = [next((part for part in each if part.is_baseline), None) for each in self.factors]
         for combination in product(*self.factors):
-            values, baseline = base.copy(), base.copy()
-            label, is_baseline = None, True
+            values: dict[str, Any] = {}
+            of_baseline: dict[str, Any] = {}
+            label = None
             for part, first in zip(combination, firsts, strict=True):
                 values.update(part.values)
-                baseline.update(part.values if part.is_baseline or first is None else first.values)
+                nearest = part if part.is_baseline or first is None else first
+                of_baseline.update(nearest.values)
                 label = part.label or label
-                is_baseline = is_baseline and part.is_baseline
-            parameters = Parameters(**values)
-            if not self.has_baseline:
-                yield Point(label, parameters)
-            elif is_baseline:
-                yield Point(label, parameters, parameters)
-            else:
-                yield Point(label, parameters, Parameters(**baseline))
+            baseline = self.point(of_baseline) if self.has_baseline else None
+            yield self.point(values, label, baseline)
 
     def problem(self, *keys: str | int, message: str) -> SpecError:
         """Return an error that points at the value at a path of keys and indices.
@@ -214,19 +237,28 @@ class Experiment:
         problems = Problems(self.path, self.text)
         return problems.error_with(documents.find(self.document, keys).place, message)
 
-    def refuse_keys(self, section: str, wrong: Mapping[str, tuple[str, str]]) -> None:
-        """Raise an error that points at keys of a section, if any of them are wrong.
+    def refuse_arguments(self, wrong: Mapping[str, tuple[str, str]]) -> None:
+        """Raise an error that points at keys of `model`, wherever they are, if any are wrong.
 
         What is wrong, and what to do, is by key.
 
         Raises:
             SpecError: a key is wrong.
+            UsageError: an override sets it.
         """
         problems = Problems(self.path, self.text)
-        node = self.document.mapping(section)
+        node = self.document.mapping("model")
         assert node is not None
         for key, (message, hint) in wrong.items():
-            problems.add(node.keys[key], message, hint)
+            name = OF_ARGUMENTS + key
+            if name in self.forced:
+                value = shorten(as_text(self.forced[name]))
+                raise UsageError(f"--set {name}={value}: {message}; {hint}")
+            if key in node.keys:
+                problems.add(node.keys[key], message, hint)
+            for _, section in documents.sections_of_values(self.document):
+                if name in section.keys:
+                    problems.add(section.keys[name], message, hint)
         problems.raise_any()
 
     def check_data(self, training_samples: int) -> None:

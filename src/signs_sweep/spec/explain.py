@@ -8,9 +8,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, VARIED_NAMES
+from signs_sweep.domain import (
+    HIDDEN,
+    PARAMETER_NAMES,
+    SEED_NAMES,
+    VARIED_NAMES,
+    is_argument,
+)
 from signs_sweep.spec.document import WRONG, Mapping, Node, Scalar, Sequence, find
-from signs_sweep.spec.fields import WORDS, expected
+from signs_sweep.spec.fields import NAME_OF_ARGUMENT, WORDS, expected
 from signs_sweep.spec.misplaced import note_unknown_key
 from signs_sweep.spec.names import nearest, shorten
 from signs_sweep.spec.problems import MOST_SHOWN, Problems
@@ -39,7 +45,7 @@ Path = tuple[str | int, ...]
 def validate(document: Mapping, problems: Problems) -> Spec | None:
     """Check a document against the schema and report every problem; None if there are any."""
     spec, errors = _validate(document.plain())
-    unknown = {path for path, item in errors if item["type"] == "extra_forbidden"}
+    unknown = {path for path, item in errors if _is_unknown(item)}
     _report_empty(document, (), unknown, problems)
     errors.sort(key=lambda error: find(document, error[0]).place)
     for number, (path, item) in enumerate(errors):
@@ -111,7 +117,7 @@ def _explain(
     is_shown: bool,
 ) -> None:
     """Report an error of pydantic; only with advice, which takes time, if it is shown."""
-    if item["type"] == "extra_forbidden":
+    if _is_unknown(item):
         note_unknown_key(document, path, problems, is_advised=is_shown)
     elif item["type"] == "missing":
         parent = find(document, path[:-1])
@@ -121,6 +127,12 @@ def _explain(
         node = find(document, path)
         if not _is_reported(node):
             problems.add(node.place, *wrong_value(path, node, item, is_advised=is_shown))
+
+
+def _is_unknown(item: MappingType[str, Any]) -> bool:
+    """Whether pydantic's error is about a key that is neither known nor names an argument."""
+    is_of_key: bool = item.get("ctx", {}).get("pattern") == NAME_OF_ARGUMENT
+    return is_of_key or item["type"] == "extra_forbidden"
 
 
 def _is_reported(node: Node) -> bool:
@@ -180,7 +192,8 @@ def _advice(path: Path, node: Node, kind: str) -> str:
             return f"; write {text}{_manner(node, text)}"
     if isinstance(node, Mapping):
         return _advice_on_mapping(path, node, kind)
-    if isinstance(node, Sequence) and path[0] in ("base", "cases") and key in PARAMETER_NAMES:
+    names = (*PARAMETER_NAMES, HIDDEN)
+    if isinstance(node, Sequence) and path[0] in ("base", "cases") and key in names:
         where = "seeds, as in [{global_seed: 0}]" if key in SEED_NAMES else "grid"
         return f"; put values to try under {where}"
     if path[0] in ("grid", "zip") and isinstance(node, Scalar) and _RANGE.search(node.source):
@@ -196,8 +209,8 @@ def _advice_on_mapping(path: Path, node: Mapping, kind: str) -> str:
         if (start.line, start.column) != (key.line, key.column):  # In braces.
             return "; put brackets around it"
         return "; write '- ' before its first key, and indent the other keys to match"
-    if _key(path) == "hidden":
-        return "; hidden has no ranges"
+    if _key(path) == HIDDEN or is_argument(_key(path)):
+        return f"; {shorten(_key(path))} has no ranges"
     is_range = _key(path) in VARIED_NAMES and not node.keys.keys().isdisjoint(_OF_RANGES)
     return "; a range belongs in search, under space" if is_range else ""
 

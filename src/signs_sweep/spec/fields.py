@@ -5,7 +5,14 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
 from signs_sweep.data import KNOWN_DATASETS
-from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, ComparedMetric, Hyperparameter
+from signs_sweep.domain import (
+    HIDDEN,
+    MOST_REPLICATES,
+    PARAMETERS,
+    ComparedMetric,
+    Hyperparameter,
+    is_argument,
+)
 from signs_sweep.spec.search import Aggregate, Direction, Metric, PrunerName, SamplerName
 
 MOST_TRIALS = 1_000_000
@@ -50,10 +57,13 @@ def _of_table(entry: Hyperparameter) -> dict[str, str]:
     }
 
 
+_SECTIONS_OF_LISTS = ("grid", "zip", "space")
 _EPOCHS = f"a whole number from 1 to {MOST_EPOCHS:,}"
 _LAYERS = "a list of unit counts, such as [25, 12]"
+_LISTS_OF_LAYERS = "a list such as [[25, 12], [50, 25]]"
 _UNITS = f"a whole number from 1 to {_MOST_UNITS:,}"
 _KEYS = "a mapping such as"
+_ARGUMENT = "a number, text, true, false, or a list of these"
 _CASE = "{label: m6, keep_prob: 0.8}"
 _SEEDS = "{global_seed: 3, init_seed: 0}"
 _PARTS = f"to {MOST_PARTS:,}"
@@ -75,7 +85,7 @@ EXPECTED = {
     "hidden": _LAYERS,
     "hidden[]": _UNITS,
     "build": "module:function, such as networks:small_cnn",
-    "argument": "a number, text, true, false, or a list of these",
+    "argument": _ARGUMENT,
     "base": f"{_KEYS} {{learning_rate: 1e-4, epochs: 1500}}",
     "grid": f"{_KEYS} {{l2: [0, 0.01]}}",
     "zip": f"{_KEYS} {{learning_rate: [1e-4, 1e-5], epochs: [1500, 3000]}}",
@@ -112,9 +122,9 @@ EXPECTED = {
     "direction": _one_of("direction"),
     "aggregate": _one_of("aggregate"),
     "space": f"{_KEYS} {{l2: {{low: 1e-4, high: 0.3, log: true}}}}",
-    "space.hidden": "a list such as [[25, 12], [50, 25]]",
-    "space.hidden[]": _LAYERS,
-    "space.hidden[][]": _UNITS,
+    **{f"{section}.hidden": _LISTS_OF_LAYERS for section in _SECTIONS_OF_LISTS},
+    **{f"{section}.hidden[]": _LAYERS for section in _SECTIONS_OF_LISTS},
+    **{f"{section}.hidden[][]": _UNITS for section in _SECTIONS_OF_LISTS},
     "log": "true or false",
     "storage": "the URL of a database, such as sqlite:///mlruns/optuna.db",
     "replicates": f"{_KEYS} {{at_least: 1, at_most: 5}}",
@@ -130,9 +140,12 @@ EXPECTED = {
 
 def expected(path: tuple[str | int, ...]) -> str:
     """Return the values expected at a path of keys and indices, or an empty string."""
-    if path[0] == "model" and len(path) > 1 and path[1] not in ("hidden", "build"):
+    if path[0] == "model" and len(path) > 1 and path[1] not in (HIDDEN, "build"):
         return EXPECTED["argument"]
     steps = path[1:] if path[0] == "search" and len(path) > 1 else path
+    if any(isinstance(step, str) and is_argument(step) for step in steps):
+        is_list = steps[0] in _SECTIONS_OF_LISTS and len(steps) == 2
+        return f"a list, each {EXPECTED['argument']}" if is_list else EXPECTED["argument"]
     key = "".join("[]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
     while True:
         last = key.rpartition(".")[2]
@@ -149,9 +162,52 @@ class Section(BaseModel):
     )
 
 
-def section(name: str, doc: str, **fields: Any) -> Any:
+def _argument(value: Any) -> Any:
+    """Refuse anything but single values and lists of them."""
+    if isinstance(value, list):
+        return [_argument(item) for item in value]
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError  # noqa: TRY004 - pydantic reports a ValueError
+    return value
+
+
+Argument = Annotated[Any, AfterValidator(_argument)]
+
+NAME_OF_ARGUMENT = r"^model\.[^\W\d]\w*$"
+_Name = Annotated[str, Field(pattern=NAME_OF_ARGUMENT)]
+
+
+def _arguments_alone(schema: dict[str, Any]) -> None:
+    """Describe further keys by their names."""
+    schema["patternProperties"] = {NAME_OF_ARGUMENT: schema["additionalProperties"]}
+    schema |= {"additionalProperties": False, "minProperties": 1}
+
+
+class Values(Section):
+    """Values by parameter; further keys are arguments of a function, as in `model.filters`."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_arguments_alone)
+    __pydantic_extra__: dict[
+        _Name, Annotated[Argument, Field(description=f"Argument of the function: {_ARGUMENT}.")]
+    ]
+
+
+class ListsOfValues(Section):
+    """Lists of values by parameter; further keys are arguments, as in `model.filters`."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_arguments_alone)
+    __pydantic_extra__: dict[
+        _Name,
+        Annotated[
+            list[Argument],
+            Field(min_length=1, description=f"Argument of the function: a list, each {_ARGUMENT}."),
+        ],
+    ]
+
+
+def section(name: str, doc: str, base: type[Section] = Section, /, **fields: Any) -> Any:
     """Create the class of a section: for each key its type and its default, `...` for none."""
-    return create_model(name, __base__=Section, __doc__=doc, **fields)
+    return create_model(name, __base__=base, __doc__=doc, **fields)
 
 
 def described(key: str, meaning: str, default: Any = ..., **limits: Any) -> Any:
@@ -192,6 +248,9 @@ Label = Annotated[
 Layers = Annotated[
     list[Annotated[int, Field(ge=1, le=_MOST_UNITS)]],
     described("hidden", "Hidden layers", min_length=1, max_length=_MOST_LAYERS),
+]
+ListOfLayers = Annotated[
+    list[Layers], described("space.hidden", "Values to try"), Field(min_length=1)
 ]
 
 

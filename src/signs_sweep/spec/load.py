@@ -1,13 +1,14 @@
 """From a file to an experiment."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from signs_sweep.domain import (
     PAIR_NAMES,
+    PARAMETERS,
     SEED_NAMES,
-    Argument,
     Built,
     Dense,
     Growth,
@@ -15,6 +16,8 @@ from signs_sweep.domain import (
     Parameters,
     Seeds,
     VerdictRule,
+    as_text,
+    frozen,
 )
 from signs_sweep.domain.masking import learn
 from signs_sweep.errors import UsageError
@@ -24,6 +27,7 @@ from signs_sweep.spec.checks import check
 from signs_sweep.spec.experiment import Experiment
 from signs_sweep.spec.explain import validate
 from signs_sweep.spec.file import read_text
+from signs_sweep.spec.names import misfit, shorten
 from signs_sweep.spec.overrides import parse_overrides
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.reader import parse
@@ -47,12 +51,17 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         raise problems.error()
     if "split_seed" in forced and (spec.split or not spec.validation):
         raise UsageError(f"--set split_seed={forced['split_seed']}: {_no_split_seed(spec)}")
-    base = Parameters(**dict(spec.base))
+    values = _present(spec.base)
+    base = Parameters(**{name: values.pop(name) for name in PARAMETERS})
+    model = _model(spec.model).with_values(values)
+    for name, value in forced.items():
+        if wrong := misfit(name, is_built=isinstance(model, Built)):
+            raise UsageError(f"--set {name}={shorten(as_text(value))}: {'; '.join(wrong)}")
     by_name = _factors(spec, document)
     factors = list(by_name.values())
     baseline = document.mapping("baseline")
     if baseline is not None:
-        factors = mark_baseline(factors, base, baseline, problems)
+        factors = mark_baseline(factors, asdict(base) | model.varied, baseline, problems)
         problems.raise_any()
     return Experiment(
         name=spec.name,
@@ -61,7 +70,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         validation=1 / spec.split.folds if spec.split else spec.validation,
         folds=spec.split.folds if spec.split else 0,
         repeats=spec.split.repeats if spec.split else 0,
-        model=_model(spec.model),
+        model=model,
         base=base,
         factors=tuple(factors),
         seeds=_seeds(spec, base, forced),
@@ -70,7 +79,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         else None,
         verdict=VerdictRule(**dict(spec.verdict)),
         has_baseline=baseline is not None,
-        search=read_search(spec.search, document, by_name, base, forced),
+        search=read_search(spec.search, document, by_name, asdict(base) | model.varied, forced),
         overrides=tuple(overrides),
         forced=forced,
         path=path,
@@ -90,16 +99,12 @@ def _model(section: DenseModel | BuiltModel) -> Model:
     if isinstance(section, DenseModel):
         return Dense(tuple(section.hidden))
     extra = section.model_extra or {}
-    return Built(section.build, tuple((name, _frozen(value)) for name, value in extra.items()), "")
-
-
-def _frozen(value: Any) -> Argument:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+    return Built(section.build, tuple((name, frozen(value)) for name, value in extra.items()), "")
 
 
 def _present(section: Any) -> dict[str, Any]:
     """Return the values that a section of the spec sets."""
-    return {name: value for name, value in section if value is not None}
+    return {name: frozen(value) for name, value in section if value is not None}
 
 
 def _factors(spec: Spec, document: documents.Mapping) -> dict[str, Factor]:

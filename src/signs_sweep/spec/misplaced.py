@@ -1,6 +1,6 @@
 """Messages about keys that are unknown in the section where they are written."""
 
-from signs_sweep.domain import PARAMETER_NAMES, SEED_NAMES, VARIED_NAMES
+from signs_sweep.domain import HIDDEN, OF_ARGUMENTS, PARAMETER_NAMES, SEED_NAMES, VARIED_NAMES
 from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
 from signs_sweep.spec.names import OF_DENSE, as_pair, nearest, shorten, suggestion
 from signs_sweep.spec.problems import Problems
@@ -18,12 +18,12 @@ from signs_sweep.spec.search_schema import (
 
 _VALID: dict[str, tuple[str, ...]] = {
     "": tuple(Spec.model_fields),
-    "base": PARAMETER_NAMES,
-    "grid": VARIED_NAMES,
-    "zip": VARIED_NAMES,
-    "cases": ("label", *VARIED_NAMES),
-    "baseline": ("label", *VARIED_NAMES),
-    "model": ("hidden", "build"),
+    "base": (*PARAMETER_NAMES, HIDDEN),
+    "grid": (*VARIED_NAMES, HIDDEN),
+    "zip": (*VARIED_NAMES, HIDDEN),
+    "cases": ("label", *VARIED_NAMES, HIDDEN),
+    "baseline": ("label", *VARIED_NAMES, HIDDEN),
+    "model": (HIDDEN, "build"),
     "data": ("train", "test"),
     "split": tuple(SplitSection.model_fields),
     "seeds": SEED_NAMES,
@@ -76,6 +76,8 @@ def note_unknown_key(
     model = document.mapping("model")
     is_built = model is not None and "build" in model.values
     valid = [name for name in _VALID[section] if not (is_built and name in OF_DENSE)]
+    if model is not None and is_built and section in _OF_PARAMETERS:
+        valid += [OF_ARGUMENTS + name for name in model.values if name != "build"]
     near, node = nearest(key, valid), parent.values[key]
     if key in _INNER and not section:
         near = None

@@ -4,14 +4,38 @@ import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
-from signs_sweep.domain import PARAMETERS
+from signs_sweep.domain import HIDDEN, OF_ARGUMENTS, PARAMETERS, is_argument
 from signs_sweep.domain.masking import mask
 
 OF_DENSE = {
     **{name: entry.instead for name, entry in PARAMETERS.items() if entry.instead},
-    "hidden": "the arguments of the function go under model",
+    HIDDEN: "the arguments of the function go under model",
 }
 """What only the built-in network supports, and what to do if a function builds the model."""
+
+
+def misfit(name: str, *, is_built: bool) -> tuple[str, str] | None:
+    """Return why a spec cannot vary the network by a name, and what to do; None if it can.
+
+    `is_built` is whether a function builds the model.
+    """
+    if name == HIDDEN and is_built:
+        return (
+            "hidden is not supported by a model that a function builds",
+            "remove it; an argument of the function is written as in model.filters: ...",
+        )
+    if is_argument(name) and not is_built:
+        return (
+            f"{shorten(name)} is an argument of a function, and no function builds the model",
+            'write hidden, or name a function, as in model: {build: "networks:small_cnn"}',
+        )
+    if name == f"{OF_ARGUMENTS}build":
+        return (
+            "the function that builds the model is the same for every run of a spec",
+            "write a spec for each function",
+        )
+    return None
+
 
 _MEANT = {
     **{name: entry.synonyms for name, entry in PARAMETERS.items()},

@@ -5,15 +5,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from signs_sweep.domain import PARAMETER_NAMES
+from signs_sweep.domain import HIDDEN, PARAMETER_NAMES, frozen, is_argument
 from signs_sweep.errors import UsageError
-from signs_sweep.spec.document import Scalar
+from signs_sweep.spec.document import Scalar, find
+from signs_sweep.spec.document import Sequence as List
 from signs_sweep.spec.explain import wrong_value
 from signs_sweep.spec.fields import expected
 from signs_sweep.spec.names import shorten, suggestion
 from signs_sweep.spec.problems import printable
 from signs_sweep.spec.reader import parse_value
 from signs_sweep.spec.schema import Base
+
+_NAMES = (*PARAMETER_NAMES, HIDDEN)
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
@@ -29,8 +32,8 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
         key, separator, text = (part.strip() for part in argument.partition("="))
         if not separator:
             raise UsageError(f"{option}: expected KEY=VALUE, such as --set epochs=20")
-        if key not in PARAMETER_NAMES:
-            hint = suggestion(key, PARAMETER_NAMES, "Parameters")
+        if key not in _NAMES and not is_argument(key):
+            hint = suggestion(key, _NAMES, "Parameters")
             raise UsageError(f"{option}: unknown parameter '{shorten(printable(key))}'; {hint}")
         if key in values:
             raise UsageError(f"{option}: {key} is set twice")
@@ -40,10 +43,16 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _value(option: str, key: str, text: str) -> Any:
     node = parse_value(text)
-    if not isinstance(node, Scalar) or node.value is None:
-        raise UsageError(f"{option}: expected {key} to be {expected((key,))}")
+    is_list = isinstance(node, List) and node.items and key not in PARAMETER_NAMES
+    if not is_list and (not isinstance(node, Scalar) or node.value is None):
+        raise UsageError(f"{option}: expected {key} to be {expected(('base', key))}")
+    assert node is not None
     try:
-        return getattr(Base.model_validate({key: node.value}), key)
+        return frozen(getattr(Base.model_validate({key: node.plain()}), key))
     except ValidationError as error:
-        message, hint = wrong_value(("base", key), node, error.errors(include_url=False)[0])
+        item = error.errors(include_url=False)[0]
+        if item["loc"] == (key,) and is_argument(key) and item["type"] != "value_error":
+            raise UsageError(f"{option}: '{shorten(key)}' does not name an argument") from None
+        place = find(node, item["loc"][1:])
+        message, hint = wrong_value(("base", *item["loc"]), place, item)
         raise UsageError(f"{option}: {printable(message)}; {hint}") from None

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic.json_schema import GenerateJsonSchema
 
 from signs_sweep.domain import (
+    DEFAULT_HIDDEN,
     MOST_REPLICATES,
     PARAMETERS,
     SEED_NAMES,
@@ -17,10 +18,14 @@ from signs_sweep.domain import (
 from signs_sweep.spec.fields import (
     MOST_PARTS,
     VALUES,
+    Argument,
     Label,
     Layers,
+    ListOfLayers,
+    ListsOfValues,
     OneOrMany,
     Section,
+    Values,
     described,
     section,
     without_sign,
@@ -40,21 +45,27 @@ else:
     Base = section(
         "Base",
         "Values that every run starts from.",
+        Values,
         **{name: (VALUES[name], entry.default) for name, entry in PARAMETERS.items()},
+        hidden=(Layers | None, None),
     )
     Lists = section(
         "Lists",
         "Lists of values, by parameter.",
+        ListsOfValues,
         **{
             name: (Annotated[list[VALUES[name]], Field(min_length=1)] | None, None)
             for name in VARIED_NAMES
         },
+        hidden=(ListOfLayers | None, None),
     )
     Case = section(
         "Case",
         "Values of one case; omitted values are as in `base`.",
+        Values,
         label=(Label | None, None),
         **{name: (VALUES[name] | None, None) for name in VARIED_NAMES},
+        hidden=(Layers | None, None),
     )
     Seeds = section(
         "Seeds",
@@ -73,23 +84,14 @@ class Files(Section):
 class DenseModel(Section):
     """The built-in dense network."""
 
-    hidden: Layers = Field(default=[25, 12])
-
-
-def _argument(value: Any) -> Any:
-    """Refuse anything but single values and lists of them."""
-    if isinstance(value, list):
-        return [_argument(item) for item in value]
-    if not isinstance(value, bool | int | float | str):
-        raise ValueError  # noqa: TRY004 - pydantic reports a ValueError
-    return value
+    hidden: Layers = Field(default=[*DEFAULT_HIDDEN])
 
 
 class BuiltModel(Section):
     """A Keras model that your function returns; all other keys are arguments of the function."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_argument)]]
+    __pydantic_extra__: dict[str, Argument]
 
     build: str = described("build", "The function", pattern=_FUNCTION)
 

@@ -74,6 +74,11 @@ class Categories:
     name: str
     choices: tuple[Choice, ...]
 
+    @property
+    def names(self) -> set[str]:
+        """The parameters that it varies."""
+        return {name for choice in self.choices for name in choice.values}
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -94,6 +99,11 @@ class Range:
     log: bool
     step: float | None
     is_integer: bool
+
+    @property
+    def names(self) -> set[str]:
+        """The parameter that it varies."""
+        return {self.name}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import CURVE_METRICS, PAIR_NAMES, Dense
+from signs_sweep.domain import CURVE_METRICS, OF_ARGUMENTS, PAIR_NAMES, Dense, is_argument
 from signs_sweep.spec.document import Mapping, find
 from signs_sweep.spec.names import OF_DENSE
 from signs_sweep.spec.problems import Place, Problems
@@ -44,6 +44,13 @@ def _check_space(experiment: "Experiment", problems: Problems) -> None:
         )
     if isinstance(experiment.model, Dense):
         return
+    searched = {name for part in experiment.search.space for name in part.names}
+    for name in sorted(filter(is_argument, searched - experiment.model.varied.keys())):
+        problems.add(
+            document.keys["model"],
+            f"the search varies {name}, but the default has no value of it",
+            f"write it under model, as in {name.removeprefix(OF_ARGUMENTS)}: ...",
+        )
     space = find(document, ("search", "space"))
     for name, hint in OF_DENSE.items():
         if any(dimension.name == name for dimension in experiment.search.space) and (

@@ -11,7 +11,8 @@ from signs_sweep.spec.fields import (
     MOST_SEED,
     MOST_TRIALS,
     VALUES,
-    Layers,
+    ListOfLayers,
+    ListsOfValues,
     OneOrMany,
     Section,
     described,
@@ -122,13 +123,9 @@ else:
     SpaceSection = section(
         "SpaceSection",
         "The dimensions of the search.",
+        ListsOfValues,
         **{name: (_dimension(name), None) for name in VARIED_NAMES},
-        hidden=(
-            Annotated[
-                list[Layers] | None, described("space.hidden", "Values to try"), Field(min_length=1)
-            ],
-            None,
-        ),
+        hidden=(ListOfLayers | None, None),
     )
 
 

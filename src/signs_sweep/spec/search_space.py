@@ -5,7 +5,15 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from signs_sweep.domain import PARAMETERS, VARIED_NAMES, Growth, Parameters, is_higher_better
+from signs_sweep.domain import (
+    HIDDEN,
+    PARAMETERS,
+    VARIED_NAMES,
+    Growth,
+    as_text,
+    frozen,
+    is_higher_better,
+)
 from signs_sweep.spec import document as documents
 from signs_sweep.spec.baseline import Alternative, Factor
 from signs_sweep.spec.fields import Section
@@ -33,7 +41,7 @@ def read_search(
     section: SearchSection | None,
     document: documents.Mapping,
     factors: Mapping[str, Factor],
-    base: Parameters,
+    base: Mapping[str, Any],
     forced: Mapping[str, Any],
 ) -> Search:
     """Return the search of a spec, with defaults for omitted keys, or for the whole section.
@@ -80,12 +88,9 @@ def _complete(kind: type[Section], key: str, written: str | Section) -> dict[str
 def _dimension(space: SpaceSection, name: str) -> Categories | Range:
     """Return a dimension of the section."""
     written = getattr(space, name)
-    if name == "hidden":
-        choices = [Choice(", ".join(map(str, value)), {name: tuple(value)}) for value in written]
-        return Categories(name, tuple(choices))
     if isinstance(written, list):
-        choices = [Choice(_text(name, value), {name: value}) for value in written]
-        return Categories(name, tuple(choices))
+        choices = [Choice(_text(name, value), {name: value}) for value in map(frozen, written)]
+        return Categories(name, tuple(_distinct(choices)))
     is_integer = PARAMETERS[name].kind is int
     high = written.high
     if written.step is not None:  # Exact: 0.1 + 0.1 + 0.1 is 0.3.
@@ -96,20 +101,22 @@ def _dimension(space: SpaceSection, name: str) -> Categories | Range:
 
 
 def _factor(
-    name: str, factor: Factor, base: Parameters, forced: Mapping[str, Any]
+    name: str, factor: Factor, base: Mapping[str, Any], forced: Mapping[str, Any]
 ) -> Categories | None:
     """Return a factor of the spec as a dimension, or None if overrides set all of it."""
-    varied = {parameter for choice in factor for parameter in choice.values} - set(forced)
-    names = [parameter for parameter in VARIED_NAMES if parameter in varied]
+    varied = dict.fromkeys(parameter for choice in factor for parameter in choice.values)
+    names = [
+        each for each in {**dict.fromkeys(VARIED_NAMES), **varied} if each in varied.keys() - forced
+    ]
     if not names:
         return None
     equal: dict[tuple[Any, ...], list[Alternative]] = {}
     for alternative in factor:
-        complete = tuple(alternative.values.get(key, getattr(base, key)) for key in names)
+        complete = tuple(alternative.values.get(key, base.get(key)) for key in names)
         equal.setdefault(complete, []).append(alternative)
     choices = []
     for complete, alternatives in equal.items():
-        values = {key: value for key, value in alternatives[0].values.items() if key in varied}
+        values = {key: value for key, value in alternatives[0].values.items() if key in names}
         if name == "cases":
             text = _case_text(alternatives, values or dict(zip(names, complete, strict=True)))
         else:
@@ -125,8 +132,8 @@ def _case_text(cases: Sequence[Alternative], values: Mapping[str, Any]) -> str:
 
 
 def _text(name: str, value: Any) -> str:
-    """Return the value of a parameter as written in a spec."""
-    return Parameters(**{name: value}).text(name)
+    """Return the value of a parameter as written in a spec; layers have no brackets."""
+    return ", ".join(map(str, value)) if name == HIDDEN else as_text(value)
 
 
 def _distinct(choices: Iterable[Choice]) -> Iterator[Choice]:

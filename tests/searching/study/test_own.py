@@ -122,6 +122,19 @@ def test_proposals_pruning_and_pictures_do_not_depend_on_excluded_trials(
         ], "numbers in plots are those of the study"
 
 
+def test_choices_of_every_type_are_found_again_in_a_study() -> None:
+    values = {"true": True, "1": 1, "0.5": 0.5, "relu": "relu", "[8, [4]]": (8, (4,))}
+    choices = tuple(Choice(text, {"model.a": value}) for text, value in values.items())
+    space = [Categories("model.a", choices)]
+    stored = distributions(space)["model.a"].choices
+    assert stored == ("true", 1, 0.5, "relu", "[8, [4]]")
+    for written, value in zip(
+        (*stored, True, [8, [4]]), (*values.values(), True, (8, (4,))), strict=True
+    ):
+        found = values_of(space, {"model.a": written})["model.a"]
+        assert (type(found), found) == (type(value), value)
+
+
 @pytest.mark.parametrize(
     ("enqueued", "trained"),
     [

@@ -7,6 +7,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from signs_sweep.domain import frozen
 from signs_sweep.spec import Categories, Choice, Range
 
 if TYPE_CHECKING:
@@ -51,11 +52,13 @@ def _distribution(
 def _stored(dimension: Categories, choice: Choice) -> int | float | str:
     """Return the value that represents a choice in a study."""
     value = choice.values.get(dimension.name)
-    return value if isinstance(value, int | float) else choice.text
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return choice.text
 
 
 def values_of(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by parameter, given Optuna's params; `hidden` is a tuple of unit counts."""
+    """Return values by parameter, with tuples for lists, given Optuna's params."""
     values: dict[str, Any] = {}
     for dimension in space:
         chosen = _resolved(dimension, params[dimension.name])
@@ -69,7 +72,7 @@ def as_stored(
 ) -> Any:
     """Return a value as a study stores it, or None if it is outside the dimension.
 
-    The value is as a user may write it: the text or number of a choice, a list for `hidden`.
+    The value is as a user may write it: the text, number, truth value or list of a choice.
     """
     resolved = _resolved(dimension, value)
     if isinstance(resolved, Choice):
@@ -82,12 +85,11 @@ def _resolved(dimension: Categories | Range, chosen: object) -> Choice | float |
     """Return the choice or number that a value denotes, or None if it is outside the dimension."""
     is_number = isinstance(chosen, int | float) and not isinstance(chosen, bool)
     if isinstance(dimension, Categories):
-        value = tuple(chosen) if isinstance(chosen, list) else chosen
+        value = frozen(chosen)
         for choice in dimension.choices:
-            if value == choice.text or (
-                (is_number or isinstance(value, tuple))
-                and value == choice.values.get(dimension.name)
-            ):
+            own = choice.values.get(dimension.name)
+            is_same = value == own and isinstance(value, bool) == isinstance(own, bool)
+            if value == choice.text or (value is not None and is_same):
                 return choice
         return None
     if not is_number:
