@@ -135,6 +135,7 @@ def test_the_runs_of_a_trial_are_evaluated_when_a_run_wants_them(make_project, t
     assert searched.returncode == 0, searched.stderr
     planned = project.run("plan", "small.yaml")
     assert planned.stdout.count("its test set is still to be evaluated") == 2
+    assert "`search` trains up to 2 trials of 1 seed." in planned.stdout
     assert "2 runs to train, 0 cached   0 epochs" in planned.stdout
     ran = project.run("run", "small.yaml", "--workers", "0")
     assert ran.returncode == 0, ran.stderr

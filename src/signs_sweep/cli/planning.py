@@ -15,6 +15,7 @@ from signs_sweep.domain import METRICS, PARAMETERS, Dense, Result, Run, State, a
 from signs_sweep.executors import default_workers
 from signs_sweep.planning.plan import Part
 from signs_sweep.planning.preparation import Prepared
+from signs_sweep.spec import Experiment
 
 _ON_A_TERMINAL = 200
 """Maximum lines of an experiment that are shown on a terminal; a pipe gets all."""
@@ -72,6 +73,8 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
             hidden = len(lines) - _ON_A_TERMINAL
             lines[_ON_A_TERMINAL - 3 : -3] = [f"  ... {hidden:,} more; pipe to see all"]
         print("\n".join(lines), end="\n\n")
+        if experiment.has_search:
+            print(fill(_search_line(experiment), width), end="\n\n")
         if all(run.run_id in settled for _, run in part.runs):
             continue
         power = power_of(
@@ -84,6 +87,22 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
     print(joined(summary(looked, settled, begun, store.seconds_an_epoch()), width))
     for line in outdated_lines(older.values()) + disk_lines(store.disk_need(prepared, known)):
         print(fill(line, width))
+
+
+def _search_line(experiment: Experiment) -> str:
+    """Return what `search` trains, which a plan does not contain."""
+    search, seeds = experiment.search, count(len(experiment.seeds), "seed")
+    if search.replicates is not None:
+        seeds = f"{search.replicates.at_least} to {count(search.replicates.at_most, 'seed')}"
+    parts = [f"up to {count(search.trials, 'trial')} of {seeds}"]
+    confirm = search.confirm
+    if confirm is not None and confirm.candidates:
+        settings = count(confirm.candidates + 1, "setting")
+        many = f"{confirm.at_least} to {confirm.at_most} fresh seeds"
+        parts.append(f"a race of at most {settings} over {many}")
+    if confirm is not None:
+        parts.append(f"{confirm.at_least} further seeds of the winner and the default")
+    return f"The plan is that of `run`. `search` trains {', then '.join(parts)}."
 
 
 def _power_line(power: Power) -> str:

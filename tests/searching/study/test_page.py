@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from importlib import import_module
 
 import matplotlib as mpl
 import optuna
@@ -11,6 +12,7 @@ from optuna.trial import TrialState
 from searches import SPACE, add, searched
 
 from signs_sweep.searching.study import draw_search, importances
+from signs_sweep.searching.study.own import selection
 from signs_sweep.searching.study.page import ERROR_FILE, PLOTS, draw_plot, shown_plots
 
 
@@ -55,6 +57,12 @@ def test_a_search_for_the_smallest_value_of_one_parameter_is_drawn_too() -> None
 def test_the_line_of_best_values_is_level_between_trials() -> None:
     best = draw_plot("history", searched(6), "loss").data[1]
     assert (best.name, best.mode, best.line.shape) == ("Best Value", "lines", "hv")
+
+
+def test_trials_that_do_not_belong_to_the_search_leave_no_gap_in_the_history() -> None:
+    own = selection(searched(8), lambda trial: trial.number not in (0, 2, 5))
+    assert "pictures_error.txt" not in draw_search(own, "loss")
+    assert list(draw_plot("history", own, "loss").data[0].x) == [0, 1, 3, 4], "one is pruned"
 
 
 def test_the_bars_are_the_importances_of_the_text() -> None:
@@ -134,7 +142,8 @@ def test_a_bug_in_a_plot_is_written_to_a_file_and_the_other_plots_are_drawn(
     def broken(study: optuna.Study, *, target_name: str) -> None:
         raise ZeroDivisionError(target_name)
 
-    monkeypatch.setattr("optuna.visualization.plot_optimization_history", broken)
+    module = import_module("optuna.visualization")  # Before, Optuna has a placeholder for it.
+    monkeypatch.setattr(module, "plot_optimization_history", broken)
     files = draw_search(searched(2), "my loss")
     assert set(files) == {"search.html", ERROR_FILE}
     assert "ZeroDivisionError: my loss" in files[ERROR_FILE].decode()

@@ -149,6 +149,18 @@ def _section(name: str, study: "optuna.Study", objective: str) -> str:
     )
 
 
+def _without_gaps(study: "optuna.Study") -> "optuna.Study":
+    """Return a copy whose trials are numbered without gaps, as Optuna's plot of the history needs.
+
+    Trials that do not belong to the search are hidden, which leaves gaps.
+    """
+    import optuna
+
+    copy = optuna.create_study(direction=study.direction)
+    copy.add_trials(study.get_trials(deepcopy=False))
+    return copy
+
+
 def draw_plot(name: str, study: "optuna.Study", objective: str) -> "Figure":
     """Draw one of the `PLOTS`."""
     from optuna import visualization
@@ -156,7 +168,9 @@ def draw_plot(name: str, study: "optuna.Study", objective: str) -> "Figure":
     names = varied(completed(study))
     match name:
         case "history":
-            figure = visualization.plot_optimization_history(study, target_name=objective)
+            figure = visualization.plot_optimization_history(
+                _without_gaps(study), target_name=objective
+            )
             # Optuna draws sloping lines between best values, as if there were values in between.
             return figure.update_traces(line_shape="hv", selector={"mode": "lines"})
         case "importances":
