@@ -181,7 +181,7 @@ def meaning(experiment: Experiment, data: str) -> dict[str, object]:
         "model": model and repr(model.identity),
         "seeds": [_meaning_of_seeds(seeds) for seeds in experiment.seeds],
         **_meaning_of_replicates(experiment.search.replicates),
-        "validation": experiment.validation,
+        "validation": None if experiment.folds else experiment.validation,
         **({"split": [experiment.folds, experiment.repeats]} if experiment.folds else {}),
         "data": data,
         "version of the training": TRAINING_VERSION,

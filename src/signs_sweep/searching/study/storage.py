@@ -148,7 +148,8 @@ def _differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list
             shared = {key: now[key] for key in now if key in before}
             differences += [f"{name} {inner}" for inner in _differences(before, shared)] or [name]
         else:
-            values = f" ({before}, now {now})"
+            then, today = ("not set" if each is None else each for each in (before, now))
+            values = f" ({then}, now {today})"
             is_short = not isinstance(now, list | Mapping) and len(values) <= _LENGTH
             differences.append(name + values * is_short)
     return differences
