@@ -65,7 +65,9 @@ def test_a_rule_of_another_version_is_the_default() -> None:
 def test_comparisons_on_a_test_set_are_counted_over_all_experiments(uri: str) -> None:
     for name, number in (("toy", 3), ("toy", 2), ("other", 4)):
         tracker = MlflowTracker(uri, {})
-        tracker.open([SweepRecord(name, "", f"name: {name}\n", "", "toy data")])
+        is_search = name == "other"
+        record = SweepRecord(name, "", f"name: {name}\n", "", "toy data", is_search=is_search)
+        tracker.open([record])
         tracker.close(State.FINISHED, {}, {name: Findings("", {}, tested={"abcd": number})})
     index = MlflowIndex(uri)
     assert (index.tested("abcd"), index.tested("ef")) == (7, 0)

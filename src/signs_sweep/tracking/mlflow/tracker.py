@@ -254,15 +254,10 @@ class MlflowTracker:
             for experiment, sweep in self._sweeps.items():
                 if experiment in tables:
                     self._client.log_text(sweep.parent, tables[experiment], "table.csv")
-                found = (findings or {}).get(experiment)
                 if sweep.search is not None:
                     sweep.search.stop_trials()
-                    if found is not None:
-                        sweep.search.conclude(found, sweep.record.description)
-                elif found is not None:
-                    conclude(self._client, sweep.parent, found, sweep.record.description)
-                    write(self._client, sweep.parent, tags={tags.VERDICT: found.note})
-                    self._count_tests(sweep.experiment_id, found.tested)
+                if (found := (findings or {}).get(experiment)) is not None:
+                    self._conclude(sweep, found)
                 self._client.set_terminated(sweep.parent, state.value)
         if state is not State.KILLED:  # An interrupted command must end within seconds.
             for experiment, sweep in self._sweeps.items():
@@ -270,6 +265,14 @@ class MlflowTracker:
                     self._write_view(experiment, sweep.experiment_id)
         self._recorders.clear()
         self._sweeps.clear()
+
+    def _conclude(self, sweep: _OpenSweep, found: Findings) -> None:
+        if sweep.search is not None:
+            sweep.search.conclude(found, sweep.record.description)
+        else:
+            conclude(self._client, sweep.parent, found, sweep.record.description)
+            write(self._client, sweep.parent, tags={tags.VERDICT: found.note})
+        self._count_tests(sweep.experiment_id, found.tested)
 
     def _count_tests(self, experiment_id: str, tested: Mapping[str, int]) -> None:
         """Keep the largest number of comparisons that an experiment has had on each test set."""
