@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import Result, State, Trial, TrialEnd, TrialState, best_of
-from signs_sweep.searching.race import Candidate, Confirmed, Race, Standing
+from signs_sweep.searching.candidates import Candidate, Confirmed, Standing
+from signs_sweep.searching.race import Race
 from signs_sweep.searching.study.collapses import collapsed_trials
 from signs_sweep.searching.study.own import LeftOut
 from signs_sweep.spec import Experiment, Search

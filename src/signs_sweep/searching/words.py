@@ -19,8 +19,8 @@ from signs_sweep.domain import (
     TrialState,
 )
 from signs_sweep.protocols import Findings
+from signs_sweep.searching.candidates import Confirmed, Standing
 from signs_sweep.searching.outcome import TEST_METRIC, SearchOutcome
-from signs_sweep.searching.race import Confirmed, Standing
 from signs_sweep.searching.study.audit import audit_metrics, describe_audit
 from signs_sweep.searching.study.collapses import describe_collapses
 from signs_sweep.searching.study.importances import describe_importances
