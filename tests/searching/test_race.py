@@ -157,7 +157,7 @@ def test_what_is_next_depends_on_the_results_alone(tmp_path: Path) -> None:
 def test_equal_settings_seldom_drop_out(tmp_path: Path) -> None:
     experiment = make_experiment(tmp_path)
     dropped = 0
-    for number in range(60):
+    for number in range(30):
 
         def value(l2: float, seed: int, number: int = number) -> float:
             return 0.6 + 0.1 * noise(l2 + number, seed)
@@ -165,7 +165,7 @@ def test_equal_settings_seldom_drop_out(tmp_path: Path) -> None:
         race = race_of(experiment, {0.1: 0.9, 0.2: 0.8, 0.3: 0.7})
         _, results = carry_out(race, value)
         dropped += any(not each.is_left for each in race.standings(results))
-    assert dropped <= 6, "5 % of the races, so that 7 or more of 60 have probability 0.02"
+    assert dropped <= 4, "5 % of the races, so that 5 or more of 30 have probability 0.02"
 
 
 def test_of_settings_with_about_the_same_mean_the_robust_one_wins(tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
         "keep_prob": "1",
         "global_seed": "3",
         "init_seed": "0",
+        "split_seed": "0",
         "hidden": "[5]",
         "validation": "0",
     }

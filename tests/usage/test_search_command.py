@@ -282,7 +282,7 @@ def test_promising_points_get_more_seeds(tmp_path, make_project) -> None:
     again = project.run("search", "small.yaml")
     assert "this search has 5 trials and is finished." in again.stderr
     assert again.stdout == done.stdout
-    for replicates, now in (("  replicates: {at_most: 4}\n", "1 to 4"), ("", "None")):
+    for replicates, now in (("  replicates: {at_most: 4}\n", "1 to 4"), ("", "not set")):
         changed = SPEC.replace("seeds: 2", "seeds: 3") + replicates
         project.write("small.yaml", changed)
         refused = project.run("search", "small.yaml")

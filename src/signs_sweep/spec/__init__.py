@@ -48,7 +48,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         SpecError: the spec has problems; the message lists all of them.
         UsageError: an override is not valid.
     """
-    from signs_sweep.spec.load import load_experiment
+    from signs_sweep.spec.loading import load_experiment
 
     return load_experiment(path, overrides)
 
