@@ -194,7 +194,9 @@ def _against_default(known: Confirmed) -> str:
         return ""
     interval = ""
     if known.low is not None and known.high is not None:
-        interval = f" ({known.level:.0%} interval {signed(known.low)} to {signed(known.high)})"
+        interval = (
+            f" ({100 * known.level:.0f} % interval {signed(known.low)} to {signed(known.high)})"
+        )
     text = f", the default {known.reference:.4f}; difference {signed(known.difference)}{interval}"
     if known.judgement is Judgement.UNDECIDED:
         is_short = known.pairs < known.least_pairs
