@@ -322,8 +322,8 @@ class Outbox:
         if failure is not None:
             self._next_try = time.monotonic() + self._retry_seconds
             self._tell(
-                f"{failure} Training continues; its records are kept in {self._journal.path} "
-                "until the store answers again."
+                f"{str(failure).rstrip('.')}. Training continues; its records are kept in "
+                f"{self._journal.path} until the store answers again."
             )
         elif name != "close" and time.monotonic() >= self._next_try:
             self._try_again()
