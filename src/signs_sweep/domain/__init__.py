@@ -19,10 +19,12 @@ from signs_sweep.domain.event import (
     Stopped,
     Waiting,
 )
+from signs_sweep.domain.hyperparameter import Component, Hyperparameter, as_text
 from signs_sweep.domain.metrics import METRICS, SCORES, Measure, is_higher_better
 from signs_sweep.domain.model import (
     DEFAULT_HIDDEN,
     HIDDEN,
+    NETWORK,
     OF_ARGUMENTS,
     Argument,
     Built,
@@ -38,15 +40,14 @@ from signs_sweep.domain.parameters import (
     PARAMETERS,
     SEED_NAMES,
     VARIED_NAMES,
-    Hyperparameter,
     Parameters,
     Seeds,
-    as_text,
 )
 from signs_sweep.domain.predictions import Answers, Predictions
 from signs_sweep.domain.result import History, Result, State
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
+from signs_sweep.domain.stopping import Course, EarlyStopping
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of, ranked
 from signs_sweep.domain.verdict import ComparedMetric, Growth, Judgement, VerdictRule
 
@@ -56,6 +57,7 @@ __all__ = [
     "HIDDEN",
     "METRICS",
     "MOST_REPLICATES",
+    "NETWORK",
     "OF_ARGUMENTS",
     "PAIR_NAMES",
     "PARAMETERS",
@@ -69,11 +71,14 @@ __all__ = [
     "Built",
     "Checkpoint",
     "ComparedMetric",
+    "Component",
     "Condition",
+    "Course",
     "Curve",
     "Curves",
     "Dense",
     "Diagnosis",
+    "EarlyStopping",
     "Event",
     "Failed",
     "Finished",

@@ -1,8 +1,10 @@
 """The network that a run trains, as far as it decides the result."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
+
+from signs_sweep.domain.hyperparameter import Hyperparameter, as_text, hyperparameter, table_of
 
 Argument = bool | int | float | str | tuple["Argument", ...]
 """A value that a spec passes to a function that builds a model."""
@@ -25,30 +27,78 @@ def frozen(value: Any) -> Any:
     return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
+_INSTEAD = "the arguments of the function go under model"
+
+_SIMILAR = "of keras.layers.Dense"
+
+
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """The built-in network: `image -> hidden[0] relu -> ... -> classes softmax`.
+    """The built-in network: `image -> hidden layers -> classes softmax`.
 
-    Attributes:
-        hidden: units of each hidden layer, input side first.
+    A hidden layer is a dense layer, a normalisation, an activation and dropout. Its fields are
+    entries of the table of hyperparameters, as those of `Parameters`.
     """
 
-    hidden: tuple[int, ...]
+    hidden: tuple[int, ...] = hyperparameter(
+        DEFAULT_HIDDEN,
+        meaning="Units of each hidden layer, input side first",
+        counterpart="units of keras.layers.Dense",
+        example_list="[[25, 12], [50, 25]]",
+        synonyms=("layers", "units", "neurons", "hidden_layers", "hidden_units"),
+        instead=_INSTEAD,
+    )
+    activation: str = hyperparameter(
+        "relu",
+        meaning="Activation of the hidden layers",
+        counterpart=f"activation {_SIMILAR}",
+        words=("relu", "tanh", "sigmoid", "gelu", "elu", "leaky_relu", "selu"),
+        example_list="[relu, tanh]",
+        synonyms=("activations", "nonlinearity", "act"),
+        instead=_INSTEAD,
+    )
+    norm: str = hyperparameter(
+        "none",
+        meaning="Normalisation between each hidden layer and its activation",
+        counterpart="BatchNormalization, LayerNormalization",
+        words=("none", "batch", "layer"),
+        example_list="[none, batch]",
+        synonyms=("normalization", "normalisation", "batch_norm", "batchnorm", "layer_norm"),
+        instead=_INSTEAD,
+    )
+    init: str = hyperparameter(
+        "glorot_uniform",
+        meaning="Distribution of the initial kernels of all layers",
+        counterpart=f"kernel_initializer {_SIMILAR}",
+        words=("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal"),
+        example_list="[glorot_uniform, he_normal]",
+        synonyms=("initializer", "kernel_initializer", "initialization", "weight_init"),
+        instead=_INSTEAD,
+    )
 
     @property
     def identity(self) -> object:
-        """What decides the result, as part of the run_id."""
-        return tuple(map(int, self.hidden))
+        """What decides the result, as part of the run_id.
+
+        As in `Parameters.significant`, what was added later is left out at its default.
+        """
+        hidden = tuple(map(int, self.hidden))
+        later = tuple(
+            (name, getattr(self, name))
+            for name in sorted(NETWORK.keys() - {HIDDEN})
+            if getattr(self, name) != NETWORK[name].default
+        )
+        return (hidden, *later) if later else hidden
 
     @property
     def values(self) -> dict[str, str]:
         """Its attributes by name, as text for a record."""
-        return {HIDDEN: str(list(self.hidden))}
+        return {name: as_text(value) for name, value in self.varied.items()}
 
     @property
     def varied(self) -> dict[str, Argument]:
         """What a spec may vary, by name."""
-        return {HIDDEN: self.hidden}
+        return {name: getattr(self, name) for name in NETWORK}
 
     def with_values(self, values: Mapping[str, Any]) -> "Dense":
         """Return the network with other values, by name as in `varied`."""
@@ -56,10 +106,20 @@ class Dense:
 
     def without(self, names: Collection[str]) -> "Dense | None":
         """Return what remains of the network without the values of some names."""
-        return None if HIDDEN in names else self
+        rest = replace(self, **{n: NETWORK[n].default for n in names if n in NETWORK})
+        return None if HIDDEN in names and rest == Dense() else rest
 
     def __str__(self) -> str:
-        return " > ".join(map(str, self.hidden))
+        others = [
+            f"{name}={getattr(self, name)}"
+            for name in NETWORK
+            if name != HIDDEN and getattr(self, name) != NETWORK[name].default
+        ]
+        return " ".join([" > ".join(map(str, self.hidden)), *others])
+
+
+NETWORK: Mapping[str, Hyperparameter] = table_of(fields(Dense))
+"""The part of the table of hyperparameters that is about the built-in network, by name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

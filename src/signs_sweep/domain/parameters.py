@@ -6,10 +6,17 @@ MLflow, the columns of tables and the tests of all these read `PARAMETERS`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
-_Value = TypeVar("_Value", bound=float)
+from signs_sweep.domain import vocabulary
+from signs_sweep.domain.hyperparameter import (
+    Component,
+    Hyperparameter,
+    as_text,
+    hyperparameter,
+    table_of,
+)
 
 _LARGEST_FLOAT = 1e38
 """A limit that fits into a float32."""
@@ -49,67 +56,6 @@ PAIR_NAMES = ("global_seed", "init_seed")
 """The names of the seeds of the training, which a count of seeds sets."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hyperparameter:
-    """An entry of the table: the properties of a hyperparameter or seed.
-
-    Attributes:
-        name: its name in code, specs, tables and MLflow.
-        kind: type of its values, `float` or `int`.
-        default: its value if a spec does not set it. Runs that were recorded before the parameter
-            existed have this value, so it never changes without TRAINING_VERSION.
-        meaning: a short description, such as `Step size of Adam`.
-        least: the smallest value; None if `above` is set.
-        above: the exclusive lower bound; None if `least` is set.
-        most: the largest value.
-        example: a typical value as written in a spec, or None if the range is clear enough.
-        example_list: values to search, as written in a spec.
-        example_range: a range to search, as written in a spec.
-        synonyms: other names for it.
-        decides_trajectory: whether the trajectory of a run depends on it.
-        instead: what to do if a function builds the model, for a parameter that only the built-in
-            network supports; else None.
-    """
-
-    name: str
-    kind: type[float] | type[int]
-    default: float
-    meaning: str
-    least: float | None = None
-    above: float | None = None
-    most: float
-    example: str | None = None
-    example_list: str = ""
-    example_range: str = ""
-    synonyms: tuple[str, ...] = ()
-    decides_trajectory: bool = True
-    instead: str | None = None
-
-    @property
-    def range(self) -> str:
-        """The valid values as text, such as `from 1 to 10,000,000`."""
-        most = self._digits(self.most)
-        if self.above is not None:
-            return f"above {self.above:,}, up to {most}"
-        return f"from {self.least:,} to {most}"
-
-    def _digits(self, value: float) -> str:
-        is_amount = isinstance(value, int) and self.name not in SEED_NAMES
-        return f"{value:,}" if is_amount else str(value).replace("e+", "e")
-
-    def permits(self, value: float) -> bool:
-        """Whether a number is in the range."""
-        is_low = value < self.least if self.least is not None else value <= (self.above or 0)
-        return not is_low and value <= self.most
-
-
-def hyperparameter(default: _Value, **entry: Any) -> _Value:
-    """Declare a field of `Parameters`: its default, and other attributes of `Hyperparameter`."""
-    metadata = {"kind": type(default), "default": default, **entry}
-    declared: _Value = field(default=default, metadata=metadata)
-    return declared
-
-
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """The table of hyperparameters and seeds. The validation of specs guarantees the ranges.
@@ -119,7 +65,8 @@ class Parameters:
 
     learning_rate: float = hyperparameter(
         1e-4,
-        meaning="Step size of Adam",
+        meaning="Step size of the optimizer",
+        counterpart="learning_rate of the optimizer",
         above=0,
         most=_LARGEST_FLOAT,
         example="1e-4",
@@ -127,9 +74,28 @@ class Parameters:
         example_range="{low: 1e-5, high: 1e-3, log: true}",
         synonyms=("lr", "rate", "alpha", "eta", "step_size"),
     )
+    optimizer: Component = hyperparameter(
+        Component("adam"),
+        meaning="How a step follows from the gradients",
+        counterpart="keras.optimizers",
+        choices=vocabulary.OPTIMIZERS,
+        example="{name: sgd, momentum: 0.9}",
+        example_list="[adam, {name: sgd, momentum: 0.9}]",
+        synonyms=("optimiser", "solver", "optim"),
+    )
+    schedule: Component = hyperparameter(
+        Component("constant"),
+        meaning="How the learning rate changes from step to step",
+        counterpart="keras.optimizers.schedules",
+        choices=vocabulary.SCHEDULES,
+        example="{name: cosine, warmup: 10}",
+        example_list="[constant, cosine]",
+        synonyms=("lr_schedule", "scheduler", "decay", "learning_rate_schedule", "lr_scheduler"),
+    )
     batch_size: int = hyperparameter(
         32,
         meaning="Samples per training step, at most the size of the training set",
+        counterpart="batch_size of fit",
         least=1,
         most=10_000_000,
         example_list="[16, 32]",
@@ -139,6 +105,7 @@ class Parameters:
     epochs: int = hyperparameter(
         1500,
         meaning="Passes over the training set",
+        counterpart="epochs of fit",
         least=1,
         most=10_000_000,
         example_list="[750, 1500]",
@@ -149,15 +116,13 @@ class Parameters:
     l2: float = hyperparameter(
         0.0,
         meaning="Coefficient of the penalty `l2 * sum(w^2)` on each hidden kernel",
+        counterpart="keras.regularizers.L2",
         least=0,
         most=_LARGEST_FLOAT,
         example="0.01",
         example_list="[0, 0.01]",
         example_range="{low: 1e-4, high: 0.3, log: true}",
-        synonyms=(
-            *("lambda", "lambd", "lamda", "weight_decay"),
-            *("regularization", "l2_regularization"),
-        ),
+        synonyms=("lambda", "lambd", "lamda", "regularization", "l2_regularization"),
     )
     keep_prob: float = hyperparameter(
         1.0,
@@ -166,8 +131,49 @@ class Parameters:
         most=1,
         example_list="[0.8, 1]",
         example_range="{low: 0.5, high: 1}",
-        synonyms=("dropout", "dropout_rate", "drop_prob", "keep", "keep_probability"),
+        counterpart="1 - rate of Dropout",
+        synonyms=("keep", "keep_probability"),
         instead="put keras.layers.Dropout into the function that builds the model",
+    )
+    label_smoothing: float = hyperparameter(
+        0.0,
+        meaning="Share of each label that is spread over all classes",
+        counterpart="label_smoothing of CategoricalCrossentropy",
+        least=0,
+        below=1,
+        example="0.1",
+        example_list="[0, 0.1]",
+        example_range="{low: 0, high: 0.2}",
+        synonyms=("smoothing",),
+    )
+    class_weights: Component = hyperparameter(
+        Component("none"),
+        meaning="Weights of the classes in the training loss",
+        counterpart="class_weight of fit",
+        choices=vocabulary.CLASS_WEIGHTS,
+        each=vocabulary.CLASS_WEIGHT,
+        example="{0: 2, 5: 0.5}",
+        example_list="[none, balanced]",
+        synonyms=("class_weight", "weights"),
+    )
+    augment: Component = hyperparameter(
+        Component("none"),
+        meaning="Random changes of the training images",
+        counterpart="the layers named Random...",
+        choices=vocabulary.AUGMENTATIONS,
+        example="{shift: 0.1, rotate: 0.05}",
+        example_list="[none, {shift: 0.1}]",
+        synonyms=("augmentation", "data_augmentation", "augmentations"),
+    )
+    early_stopping: Component = hyperparameter(
+        Component("none"),
+        meaning="When training stops before the last epoch",
+        counterpart="keras.callbacks.EarlyStopping",
+        choices=vocabulary.EARLY_STOPPING,
+        example="{metric: val_loss, patience: 50}",
+        example_list="[none, {patience: 50}]",
+        synonyms=("early_stop", "earlystopping", "stopping"),
+        decides_trajectory=False,
     )
     global_seed: int = hyperparameter(
         0, meaning="Seed of the sample order and the dropout masks", least=0, most=_LARGEST_SEED
@@ -198,13 +204,34 @@ class Parameters:
     def identity(self) -> tuple[object, ...]:
         """The values that decide the trajectory, for the id of a run, whatever the table's order.
 
-        The original parameters are values by position, later ones pairs of name and value.
+        The original parameters are values by position, later ones pairs of name and value. The
+        number of epochs is one of them for a schedule that depends on it.
         """
         names = [name for name in self.significant if PARAMETERS[name].decides_trajectory]
-        values = {name: PARAMETERS[name].kind(getattr(self, name)) for name in names}
-        return tuple(
-            values[name] if name in _FIRST_NAMES else (name, values[name]) for name in names
+        length = self.schedule.name in vocabulary.SCHEDULES_TO_AN_END
+        return (
+            *(self._identity(n) if n in _FIRST_NAMES else (n, self._identity(n)) for n in names),
+            *([("epochs", self.epochs)] if length else []),
         )
+
+    @property
+    def reading(self) -> tuple[tuple[str, object], ...]:
+        """What decides where a trajectory is read, besides the number of epochs: the rules."""
+        names = [name for name in self.significant if not PARAMETERS[name].decides_trajectory]
+        return tuple((name, self._identity(name)) for name in names if name not in _FIRST_NAMES)
+
+    def _identity(self, name: str) -> object:
+        value = getattr(self, name)
+        return value.identity if isinstance(value, Component) else PARAMETERS[name].kind(value)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All values by name, in the order of the table."""
+        return {name: getattr(self, name) for name in PARAMETERS}
+
+    def options(self, name: str) -> dict[str, Any]:
+        """Return all options of a value that is a component, defaults included."""
+        return PARAMETERS[name].complete(getattr(self, name))
 
     def with_seeds(self, seeds: Seeds) -> "Parameters":
         """Return the same hyperparameters with these seeds."""
@@ -215,24 +242,7 @@ class Parameters:
         return as_text(getattr(self, name))
 
 
-def as_text(value: object) -> str:
-    """Return a value as written in a spec: 0 for 0.0, true for True, a list in brackets.
-
-    Text with characters that affect what is around them, such as line breaks, is quoted.
-    """
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(as_text, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return value if value.isprintable() else ascii(value)
-    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-PARAMETERS: Mapping[str, Hyperparameter] = {
-    declared.name: Hyperparameter(name=declared.name, **declared.metadata)
-    for declared in fields(Parameters)
-}
+PARAMETERS: Mapping[str, Hyperparameter] = table_of(fields(Parameters))
 """The table by name, in the order in which tables show it."""
 
 PARAMETER_NAMES: tuple[str, ...] = tuple(PARAMETERS)

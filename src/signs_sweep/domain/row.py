@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from signs_sweep.domain.hyperparameter import Component
 from signs_sweep.domain.metrics import METRICS
 from signs_sweep.domain.parameters import Parameters, Seeds
 from signs_sweep.domain.result import Result
@@ -48,11 +49,16 @@ class Row:
     def params(self) -> dict[str, Any]:
         """Its configuration by name.
 
-        Parameters, seeds, model, `validation` and with folds `folds`, `data`, `version`.
+        Parameters, seeds, model, `validation` and with folds `folds`, `data`, `version`. Components
+        and the model are text.
         """
         others = {"validation": self.validation, "data": self.data, "version": self.version}
         folds = {"folds": self.folds} if self.folds else {}
-        return asdict(self.parameters) | dict(self.model) | others | folds
+        parameters = {
+            name: str(value) if isinstance(value, Component) else value
+            for name, value in self.parameters.values.items()
+        }
+        return parameters | dict(self.model) | others | folds
 
     @cached_property
     def seeds(self) -> Seeds:

@@ -91,8 +91,13 @@ class Run(_Configuration):
 
     @property
     def run_id(self) -> str:
-        """The trajectory and the epoch at which it is read, as in `3f9a0c12ab7e-1500`."""
-        return f"{self.trajectory_id}-{self.parameters.epochs}"
+        """The trajectory and the epoch at which it is read, as in `3f9a0c12ab7e-1500`.
+
+        With a rule that may stop it earlier, a hash of the rule follows.
+        """
+        rules = self.parameters.reading
+        suffix = f"-{sha256(repr(rules).encode()).hexdigest()[:8]}" if rules else ""
+        return f"{self.trajectory_id}-{self.parameters.epochs}{suffix}"
 
     @property
     def earlier(self) -> tuple["Run", ...]:

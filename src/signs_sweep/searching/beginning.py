@@ -8,7 +8,14 @@ from typing import Any
 
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import PAIR_NAMES, SEED_NAMES, TRAINING_VERSION, Growth, Seeds
+from signs_sweep.domain import (
+    PAIR_NAMES,
+    SEED_NAMES,
+    TRAINING_VERSION,
+    Component,
+    Growth,
+    Seeds,
+)
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.planning.preparation import Prepared
@@ -200,8 +207,15 @@ def _meaning_of_replicates(replicates: Growth | None) -> dict[str, str]:
     return {"replicates": f"{replicates.at_least} to {replicates.at_most}"}
 
 
+def _plain(value: Any) -> Any:
+    return value.plain if isinstance(value, Component) else value
+
+
 def _meaning_of(dimension: Categories | Range) -> list[object]:
     if isinstance(dimension, Categories):
-        choices = [[choice.text, dict(choice.values)] for choice in dimension.choices]
+        choices = [
+            [choice.text, {name: _plain(value) for name, value in choice.values.items()}]
+            for choice in dimension.choices
+        ]
         return [dimension.name, choices]
     return [dimension.name, dimension.low, dimension.high, dimension.log, dimension.step]

@@ -1,7 +1,7 @@
 """An experiment: a spec that has been checked."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -126,7 +126,7 @@ class Experiment:
 
     @cached_property
     def _base(self) -> dict[str, Any]:
-        return asdict(self.base)
+        return self.base.values
 
     def point(
         self, values: Mapping[str, Any], label: str | None = None, baseline: Point | None = None

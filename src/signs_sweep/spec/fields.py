@@ -16,11 +16,11 @@ from signs_sweep.domain import (
 from signs_sweep.spec.search import Aggregate, Direction, Metric, PrunerName, SamplerName
 
 MOST_TRIALS = 1_000_000
-MOST_EPOCHS = int(PARAMETERS["epochs"].most)
+MOST_EPOCHS = int(PARAMETERS["epochs"].most or 0)
 MOST_PARTS = 1000
 MOST_CANDIDATES = 100
 """All pairs of them are compared."""
-MOST_SEED = int(PARAMETERS["global_seed"].most)
+MOST_SEED = int(PARAMETERS["global_seed"].most or 0)
 _MOST_UNITS = 100_000
 _MOST_LAYERS = 100
 _LABEL = r"^[^\x00-\x20](?:[^\x00-\x1f]{0,58}[^\x00-\x20])?$"

@@ -1,7 +1,6 @@
 """From a file to an experiment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     factors = list(by_name.values())
     baseline = document.mapping("baseline")
     if baseline is not None:
-        factors = mark_baseline(factors, asdict(base) | model.varied, baseline, problems)
+        factors = mark_baseline(factors, base.values | model.varied, baseline, problems)
         problems.raise_any()
     return Experiment(
         name=spec.name,
@@ -79,7 +78,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         else None,
         verdict=VerdictRule(**dict(spec.verdict)),
         has_baseline=baseline is not None,
-        search=read_search(spec.search, document, by_name, asdict(base) | model.varied, forced),
+        search=read_search(spec.search, document, by_name, base.values | model.varied, forced),
         overrides=tuple(overrides),
         forced=forced,
         path=path,

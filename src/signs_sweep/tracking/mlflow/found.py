@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from signs_sweep.domain import (
+    HIDDEN,
+    NETWORK,
     PARAMETERS,
     Condition,
     Curve,
@@ -19,6 +21,7 @@ from signs_sweep.domain import (
     Seeds,
     State,
     VerdictRule,
+    as_text,
 )
 from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.project.databases import shown
@@ -102,10 +105,13 @@ class Record:
         A parameter that is newer than the record has its default.
         """
         values: dict[str, Any] = {
-            name: entry.kind(self.params[name])
+            name: entry.parse(self.params[name])
             for name, entry in PARAMETERS.items()
             if name in self.params
         }
+        network = {}
+        if HIDDEN in self.params:
+            network = {name: as_text(entry.default) for name, entry in NETWORK.items()}
         others = self.params.keys() - PARAMETERS.keys() - {"validation", "folds"}
         return Row(
             experiment=experiment,
@@ -113,7 +119,7 @@ class Record:
             label=self.tags.get(tags.LABEL),
             parameters=Parameters(**values),
             result=self.result,
-            model={name: value for name, value in self.params.items() if name in others},
+            model=network | {n: value for n, value in self.params.items() if n in others},
             baseline=self.tags.get(tags.BASELINE),
             version=self.version,
             validation=float(self.params.get("validation", 0)),
