@@ -100,6 +100,7 @@ def make_outcome(
         race=race,
         results=known,
         importances={},
+        options={},
         files={"history.png": b"png"},
         seconds=1.0,
         seconds_per_ask=None,

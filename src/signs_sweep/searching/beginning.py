@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from signs_sweep.project.databases import resolve, shown, without_password
 from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.study import OwnTrials, open_study
 from signs_sweep.searching.study.methods import missing_package, proposals
+from signs_sweep.searching.study.space import is_complete
 from signs_sweep.searching.study.storage import recover, using_storage
 from signs_sweep.spec import Categories, Experiment, Range, Search
 from signs_sweep.statistics.replicates import aggregate
@@ -143,7 +145,7 @@ def _open(experiment: Experiment, search: Search, storage: str, data: str) -> tu
             )
             own = OwnTrials(study, search.space, runs_of, value_of, search.replicates)
             own.check_enqueued()
-            return own, recover(own.study, [dimension.name for dimension in search.space])
+            return own, recover(own.study, partial(is_complete, search.space))
     except StoreError as error:
         if search.storage is None:
             raise
@@ -212,10 +214,12 @@ def _plain(value: Any) -> Any:
 
 
 def _meaning_of(dimension: Categories | Range) -> list[object]:
+    under = [[dimension.under.dimension, dimension.under.choice]] if dimension.under else []
     if isinstance(dimension, Categories):
         choices = [
             [choice.text, {name: _plain(value) for name, value in choice.values.items()}]
             for choice in dimension.choices
         ]
-        return [dimension.name, choices]
-    return [dimension.name, dimension.low, dimension.high, dimension.log, dimension.step]
+        return [dimension.name, choices, *under]
+    bounds = [dimension.low, dimension.high, dimension.log, dimension.step]
+    return [dimension.name, *bounds, *under]

@@ -19,7 +19,7 @@ from signs_sweep.searching.outcome import SearchOutcome
 from signs_sweep.searching.race import Race, make_race
 from signs_sweep.searching.study import OwnTrials, StudyScheduler, draw_search, importances
 from signs_sweep.searching.study.collapses import collapsed_trials
-from signs_sweep.searching.study.importances import without
+from signs_sweep.searching.study.importances import importances_of_options, without
 from signs_sweep.searching.study.scheduler import count_done, ends_of
 from signs_sweep.searching.study.space import grid_size, values_of
 from signs_sweep.searching.study.storage import identity_of, using_storage
@@ -235,6 +235,7 @@ class Searching:
             race=race,
             results=results,
             importances={} if was_interrupted else importances(learned),
+            options={} if was_interrupted else importances_of_options(learned),
             files={},
             seconds=time.monotonic() - self._started,
             seconds_per_ask=seconds_per_ask,

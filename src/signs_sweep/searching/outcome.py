@@ -10,6 +10,7 @@ from signs_sweep.domain import Result, State, Trial, TrialEnd, TrialState, best_
 from signs_sweep.searching.candidates import Candidate, Confirmed, Standing
 from signs_sweep.searching.race import Race
 from signs_sweep.searching.study.collapses import collapsed_trials
+from signs_sweep.searching.study.importances import Share
 from signs_sweep.searching.study.own import LeftOut
 from signs_sweep.spec import Experiment, Search
 
@@ -34,6 +35,7 @@ class SearchOutcome:
         results: by run_id, the available results of all trials, the race and the confirmation.
         importances: by dimension, its share in the variation of the value among completed trials
             that did not collapse; empty if undefined.
+        options: by dimension that only some trials have, its share among these, and their number.
         files: contents of the pictures, by file name.
         seconds: duration of this invocation.
         seconds_per_ask: average duration of a proposal, or None without proposals.
@@ -50,6 +52,7 @@ class SearchOutcome:
     race: Race | None
     results: Mapping[str, Result]
     importances: Mapping[str, float]
+    options: Mapping[str, Share]
     files: Mapping[str, bytes]
     seconds: float
     seconds_per_ask: float | None

@@ -105,7 +105,7 @@ def sentences(outcome: SearchOutcome) -> list[str]:
         complete = [end.trial.number for end in outcome.trials if end.state.is_complete]
         collapsed = len(outcome.collapsed.intersection(complete))
         trials = len(complete) - collapsed
-        lines.append(describe_importances(outcome.importances, trials, collapsed))
+        lines.append(describe_importances(outcome.importances, trials, collapsed, outcome.options))
     if outcome.was_interrupted:
         return [*lines, "There is no winner yet: the same command continues."]
     return [*lines, *_race(outcome), *_confirmed(outcome), *_winner(outcome)]

@@ -74,6 +74,13 @@ def _check_sampler(experiment: "Experiment", problems: Problems) -> None:
                     f"and {axis.name} {'has no step' if axis.is_integer else 'is continuous'}",
                     "write a list, or a range with a step and without log",
                 )
+    options = sorted({axis.under.dimension for axis in space if axis.under})
+    if sampler in ("qmc", "cmaes", "gp") and options:
+        problems.add(
+            _place(experiment, "space", options[0]),
+            f"the sampler {sampler} does not support options that exist only under a choice",
+            "choose tpe, random or grid, or give each option of the list a single value",
+        )
     if sampler == "cmaes" and space and all(isinstance(axis, Categories) for axis in space):
         problems.add(
             _place(experiment, "sampler", "name"),

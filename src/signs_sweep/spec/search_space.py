@@ -119,33 +119,37 @@ def _range(name: str, written: Any, entry: Hyperparameter, under: Under | None =
 
 def _components(entry: Hyperparameter, written: Sequence[Any]) -> Iterator[Categories | Range]:
     """Yield the dimension of a component, then those of its options that vary."""
-    choices: list[Choice] = []
-    varying: list[dict[str, Any]] = []
-    for each in written:
-        given = dict(each) | (each.model_extra or {}) if isinstance(each, Section) else {}
-        name = given.pop("name", "") if isinstance(each, Section) else each
-        varying.append({k: v for k, v in given.items() if isinstance(v, list | Section)})
-        fixed = {key: value for key, value in given.items() if key not in varying[-1]}
-        component = Component(name) if varying[-1] and not fixed else entry.component(name, fixed)
-        text = str(component) or f"{{{', '.join(varying[-1])}}}"
-        choices.append(Choice(text, {entry.name: component}))
-    distinct = tuple(_distinct(choices))
-    yield Categories(entry.name, distinct)
+    alternatives = [_alternative(entry, each) for each in written]
+    choices = tuple(_distinct(choice for choice, _ in alternatives))
+    yield Categories(entry.name, choices)
     taken: Counter[str] = Counter()
-    for choice, options in zip(distinct, varying, strict=True):
+    for choice, (_, varying) in zip(choices, alternatives, strict=True):
         component = choice.values[entry.name]
         prefix = component.name or entry.name
-        taken[prefix] += bool(options)
+        taken[prefix] += bool(varying)
         prefix += f" ({taken[prefix]})" if taken[prefix] > 1 else ""
-        for option, values in options.items():
-            under = Under(entry.name, choice.text, option)
-            of_option = entry.options_of(component.name)[option]
-            name = f"{prefix}.{option}"
+        for option, values in varying.items():
+            under, name = Under(entry.name, choice.text, option), f"{prefix}.{option}"
             if isinstance(values, list):
-                each = [Choice(as_text(value), {name: value}) for value in values]
-                yield Categories(name, tuple(_distinct(each)), under)
+                of_option = [Choice(as_text(value), {name: value}) for value in values]
+                yield Categories(name, tuple(_distinct(of_option)), under)
             else:
-                yield _range(name, values, of_option, under)
+                yield _range(name, values, entry.options_of(component.name)[option], under)
+
+
+def _alternative(entry: Hyperparameter, written: Any) -> tuple[Choice, dict[str, Any]]:
+    """Return a component as a choice, with its fixed options, and the options that vary."""
+    if not isinstance(written, Section):
+        return Choice(written, {entry.name: entry.component(written, {})}), {}
+    options = dict(written) | (written.model_extra or {})
+    name = options.pop("name", "")
+    varying = {key: value for key, value in options.items() if isinstance(value, list | Section)}
+    fixed = {key: value for key, value in options.items() if key not in varying}
+    component = entry.component(name, fixed)
+    if varying and component.name != name:  # Without its fixed options, it would be off.
+        component = Component(name)
+    text = str(component) or f"{{{', '.join(varying)}}}"
+    return Choice(text, {entry.name: component}), varying
 
 
 def _factor(

@@ -11,7 +11,7 @@ import optuna
 from events import progress
 from signs_sweep.domain import Dense, Parameters, Result, Run, State, Trial, TrialEnd
 from signs_sweep.searching.study import OwnTrials, StudyScheduler
-from signs_sweep.searching.study.space import values_of
+from signs_sweep.searching.study.space import is_complete, values_of
 from signs_sweep.spec import Categories, Choice, Confirm, Objective, Pruner, Range, Sampler, Search
 from signs_sweep.statistics.replicates import aggregate
 from trials import searched
@@ -38,7 +38,9 @@ SEARCH = Search(
 )
 
 
-NAMES = [dimension.name for dimension in SPACE]
+def is_chosen(params: Mapping[str, Any]) -> bool:
+    """Whether a trial has chosen all dimensions."""
+    return is_complete(SPACE, params)
 
 
 class Story:

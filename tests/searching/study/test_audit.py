@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import optuna
 import pytest
-from stories import MEDIAN, NAMES, NO_PRUNER, SEARCH, Story
+from stories import MEDIAN, NO_PRUNER, SEARCH, Story, is_chosen
 
 from events import progress
 from signs_sweep.domain import Result, Run, State, Trial, TrialEnd, TrialState
@@ -62,7 +62,7 @@ def test_a_search_audits_the_same_trials_in_any_order_and_after_an_interruption(
             train_dead(killed, killed.scheduler.ask())
         killed.scheduler.ask()
         train_dead(killed, killed.scheduler.ask())
-        assert recover(study, NAMES) == 1
+        assert recover(study, is_chosen) == 1
         resumed = Story(search, study=study)
         while trial := resumed.scheduler.ask():
             train_dead(resumed, trial)

@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from signs_sweep.domain import (
 from signs_sweep.protocols import Scheduler, SweepRecord
 from signs_sweep.searching.study.own import VALUES
 from signs_sweep.searching.study.scheduler import proposed
+from signs_sweep.searching.study.space import is_complete
 from signs_sweep.searching.study.storage import FAILED, recover
 from signs_sweep.spec import Sampler, Search
 from signs_sweep.sweep.loop import Sweep
@@ -245,7 +247,7 @@ def interrupt_at_every_moment(
     for moment in range(1, moments):
         world, first = World(slots, crashes), Story(search, seeds=seeds, epochs=EPOCHS)
         assert world.sweep(first.scheduler, at=moment, times=times)
-        recover(first.own.study, [dimension.name for dimension in search.space])
+        recover(first.own.study, partial(is_complete, search.space))
         second = Story(search, seeds=seeds, epochs=EPOCHS, study=first.study)
         assert not world.sweep(second.scheduler)
         trials = trials_of(second)

@@ -12,7 +12,7 @@ from optuna.samplers._tpe import sampler as tpe
 from stories import NO_PRUNER, SEARCH
 
 from signs_sweep.searching.study import methods
-from signs_sweep.spec import Sampler
+from signs_sweep.spec import Sampler, Search
 from signs_sweep.spec.search import PrunerName, SamplerName
 
 LEFT_TO_OPTUNA = {
@@ -21,6 +21,10 @@ LEFT_TO_OPTUNA = {
     "categorical_distance_func": "exists only in Optuna 4, None by default",
 }
 """Arguments that are left to Optuna's defaults, and why."""
+
+
+def with_sampler(name: str) -> Search:
+    return replace(SEARCH, sampler=Sampler(name, seed=3, startup=4))
 
 
 def parameters_of(kind: type) -> set[str]:
@@ -34,7 +38,7 @@ def parameters_of(kind: type) -> set[str]:
 @pytest.mark.parametrize("name", get_args(SamplerName))
 def test_every_argument_of_a_sampler_that_affects_points_is_written_out(name: str) -> None:
     kind = getattr(optuna.samplers, methods._SAMPLERS[name][0])
-    given = set(methods.sampler_arguments(Sampler(name, seed=0, startup=4)))
+    given = set(methods.sampler_arguments(with_sampler(name)))
     assert parameters_of(kind) - set(LEFT_TO_OPTUNA) == given
 
 
@@ -51,10 +55,10 @@ def test_the_sampler_is_constructed_with_these_arguments(
     made = []
     kind = methods._SAMPLERS[name][0]
     monkeypatch.setattr(optuna.samplers, kind, lambda **arguments: made.append(arguments))
-    sampler = Sampler(name, seed=3, startup=4)
-    methods.make_sampler(sampler, 0)
+    search = with_sampler(name)
+    methods.make_sampler(search, 0)
     changing = {"seed", "independent_sampler"}
-    given = methods.sampler_arguments(sampler)
+    given = methods.sampler_arguments(search)
     assert made[0].keys() == given.keys()
     assert {name: made[0][name] for name in given.keys() - changing} == {
         name: given[name] for name in given.keys() - changing

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
-from stories import NAMES, NO_PRUNER, SEARCH, SPACE, Story, search_through
+from stories import NO_PRUNER, SEARCH, SPACE, Story, is_chosen, search_through
 
 from signs_sweep import domain
 from signs_sweep.errors import UsageError
@@ -247,7 +247,7 @@ def test_an_enqueued_point_that_was_half_chosen_is_proposed_again() -> None:
     study.enqueue_trial({"hidden": "50"})
     study.ask({"l2": OURS["l2"]})  # Killed here.
     story = Story(study=study)
-    assert recover(story.own.study, NAMES) == 1
+    assert recover(story.own.study, is_chosen) == 1
     (run,) = search_through(story, most=1)
     assert run.model.hidden == (50,)
 
@@ -256,7 +256,7 @@ def test_a_running_foreign_trial_with_other_parameters_is_not_touched() -> None:
     study = optuna.create_study(direction="maximize")
     foreign = study.ask(ODD)
     story = Story(study=study)
-    assert recover(story.own.study, NAMES) == 0
+    assert recover(story.own.study, is_chosen) == 0
     assert story.own.left_out() == [(0, "dropout is not searched")]
     assert study.trials[foreign.number].state is TrialState.RUNNING
 

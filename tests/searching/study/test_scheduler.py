@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from stories import MEDIAN, NAMES, NO_PRUNER, SEARCH, Story, search_through
+from stories import MEDIAN, NO_PRUNER, SEARCH, Story, is_chosen, search_through
 
 from events import progress
 from signs_sweep.domain import Dense, Growth, Result, State, Trial, TrialState
@@ -74,13 +74,13 @@ def test_a_search_that_was_killed_resumes_with_the_same_points(
     before = search_through(killed, most=killed_at)
     left = killed.scheduler.ask()
     study = opened()
-    assert recover(study, NAMES) == 1
+    assert recover(study, is_chosen) == 1
     assert count_done(study) == killed_at
     after = search_through(Story(search, study=study))
     assert after[0] == left.runs[0]
     assert before + after == undisturbed
     assert count_done(study) == 6
-    assert recover(study, NAMES) == 0
+    assert recover(study, is_chosen) == 0
 
 
 def test_more_trials_can_be_added_later() -> None:
@@ -283,7 +283,7 @@ def test_a_point_that_was_half_chosen_is_not_enqueued_but_proposed_again(tmp_pat
     search_through(story, most=2)
     half = study.ask()
     half.suggest_float("l2", 1e-4, 0.1, log=True)
-    assert recover(study, NAMES) == 1
+    assert recover(study, is_chosen) == 1
     assert count_done(study) == 2
     assert search_through(Story(search, study=study)) == undisturbed[2:]
 
@@ -496,10 +496,10 @@ def test_a_repeated_trial_is_compared_by_the_epochs_of_its_first_replicate_that_
     finished = Result(trial.run_ids[0], State.FINISHED, {"val_accuracy": 0.5})
     assert killed.scheduler.end(trial, finished)
     for _ in range(2):  # Killed twice, in the second replicate.
-        assert recover(study, NAMES) == 1
+        assert recover(study, is_chosen) == 1
         story = Story(search, study=study, seeds=2)
         assert story.scheduler.ask().run_ids == trial.run_ids
-    assert recover(study, NAMES) == 1
+    assert recover(study, is_chosen) == 1
     story = Story(search, study=study, seeds=2)
     story.finish(story.scheduler.ask(), 0.5, 0.5)
     (repeated,) = [trial for trial in study.trials if trial.state.name == "COMPLETE"]

@@ -78,7 +78,7 @@ def describe_collapses(
     cuts = [
         cut
         for dimension in space
-        for cut in _cuts(dimension, [end.trial.choices[dimension.name] for end in judged])
+        for cut in _cuts(dimension, [end.trial.choices.get(dimension.name) for end in judged])
     ]
     if not any(has_collapsed):
         return []
@@ -107,8 +107,13 @@ def _table(cut: _Cut, has_collapsed: Sequence[bool]) -> tuple[tuple[int, int], t
 
 
 def _cuts(dimension: Categories | Range, values: Sequence[Any]) -> Iterator[_Cut]:
-    """Yield the cuts of a dimension, given the value of each trial."""
+    """Yield the cuts of a dimension, given the value of each trial; None where it did not exist.
+
+    The options of a choice have none: the trials without them would be on neither side.
+    """
     name = dimension.name
+    if dimension.under:
+        return
     if isinstance(dimension, Range):
         neighbors = list(pairwise(sorted(set(values))))
         for low, high in neighbors[:: math.ceil(len(neighbors) / _MOST_CUTS) or 1]:

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from signs_sweep.searching.study.own import selection
 
@@ -17,6 +19,18 @@ _HINT = 20
 
 _MATTERS = 0.15
 """Smallest share that counts as mattering: with 41 trials, a parameter without effect got 0.13."""
+
+
+class Share(NamedTuple):
+    """The importance of a parameter that only some trials have.
+
+    Attributes:
+        share: as in `importances`, or None if it is undefined.
+        trials: number of completed trials that have the parameter.
+    """
+
+    share: float | None
+    trials: int
 
 
 def importances(study: "optuna.Study") -> dict[str, float]:
@@ -63,6 +77,30 @@ def importances(study: "optuna.Study") -> dict[str, float]:
     return {name: float(share) for name, share in shares.items()}
 
 
+def importances_of_options(study: "optuna.Study") -> dict[str, Share]:
+    """Return what `importances` gives for the parameters that only some trials have.
+
+    Each is computed from the trials that have it, together with the parameters that all trials
+    have; the shares of different options do not add up to anything.
+
+    Returns:
+        By parameter, sorted, its share and the number of completed trials that have it.
+    """
+    trials = completed(study)
+    names = {name for trial in trials for name in trial.params}
+    common = set.intersection(*(set(trial.params) for trial in trials)) if trials else set()
+    found = {}
+    for name in sorted(names - common):
+        having = selection(study, partial(_has, name))
+        shares = importances(having)
+        found[name] = Share(shares.get(name), len(completed(having)))
+    return found
+
+
+def _has(name: str, trial: "optuna.trial.FrozenTrial") -> bool:
+    return name in trial.params
+
+
 def evaluator() -> "optuna.importance.BaseImportanceEvaluator":
     """Return the evaluator behind `importances`, for a plot of the same shares."""
     from optuna.importance import MeanDecreaseImpurityImportanceEvaluator
@@ -75,7 +113,12 @@ def without(study: "optuna.Study", numbers: Collection[int]) -> "optuna.Study":
     return selection(study, lambda trial: trial.number not in numbers)
 
 
-def describe_importances(shares: Mapping[str, float], trials: int, collapsed: int = 0) -> str:
+def describe_importances(
+    shares: Mapping[str, float],
+    trials: int,
+    collapsed: int = 0,
+    options: Mapping[str, Share] = MappingProxyType({}),
+) -> str:
     """Describe in one to four sentences which parameters mattered, given their `importances`.
 
     If fewer than 20 trials were completed, the text adds that this is few.
@@ -84,10 +127,12 @@ def describe_importances(shares: Mapping[str, float], trials: int, collapsed: in
         shares: the importances.
         trials: number of completed trials from which they come.
         collapsed: number of completed trials that were left out because they collapsed.
+        options: the importances of the parameters that only some trials have.
     """
     counted = f"{trials} completed trial{'' if trials == 1 else 's'}"
     left_out = f" {collapsed} completed trial{'' if collapsed == 1 else 's'} that collapsed "
     left_out = f"{left_out}{'is' if collapsed == 1 else 'are'} left out of this." * bool(collapsed)
+    left_out += _of_options(options, trials)
     if not shares:
         return f"Which parameter mattered is unclear from {counted}.{left_out}"
     ranked = sorted(shares, key=lambda name: -shares[name])
@@ -103,6 +148,18 @@ def describe_importances(shares: Mapping[str, float], trials: int, collapsed: in
     if trials < _HINT:
         text += f" With only {counted}, this is a hint, not a finding."
     return text + left_out
+
+
+def _of_options(options: Mapping[str, Share], trials: int) -> str:
+    """Describe the parameters that only some trials have: in how many, and what they explain."""
+    if not options:
+        return ""
+    shown = [
+        f"{name} was present in {each.trials} of {trials}"
+        + (f" ({_percent(each.share)} of the variation among these)" if each.share else "")
+        for name, each in options.items()
+    ]
+    return f" {_listed(shown)}."
 
 
 def completed(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:

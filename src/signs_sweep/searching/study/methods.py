@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signs_sweep.searching.study.space import has_options
 from signs_sweep.spec import EPOCHWISE_PRUNERS, Pruner, Sampler, Search
 from signs_sweep.spec.search import SAMPLER_OPTIONS
 
@@ -118,7 +119,7 @@ def proposals(search: Search, epochs: int) -> dict[str, object]:
     import optuna
 
     sampler, pruner = search.sampler, search.pruner
-    arguments = sampler_arguments(sampler)
+    arguments = sampler_arguments(search)
     decisions = {"name": pruner.name, "dead": pruner.dead}
     if pruner.name in EPOCHWISE_PRUNERS:
         decisions["interval"] = decision_interval(pruner, epochs)
@@ -132,18 +133,22 @@ def proposals(search: Search, epochs: int) -> dict[str, object]:
     }
 
 
-def sampler_arguments(sampler: Sampler) -> dict[str, Any]:
+def sampler_arguments(search: Search) -> dict[str, Any]:
     """Return every argument of Optuna's sampler that affects points, by name.
 
-    The `seed` is the spec's; `independent_sampler` is a name in place of the object.
+    The `seed` is the spec's; `independent_sampler` is a name in place of the object. TPE groups
+    dimensions that exist together, if some exist only under a choice of another.
     """
+    sampler = search.sampler
     arguments = {"seed": sampler.seed, **_SAMPLERS[sampler.name][1]}
+    if "group" in arguments:
+        arguments["group"] = has_options(search.space)
     if "startup" in SAMPLER_OPTIONS[sampler.name]:
         arguments["n_startup_trials"] = sampler.startup
     return arguments
 
 
-def make_sampler(sampler: Sampler, proposal: int) -> "optuna.samplers.BaseSampler":
+def make_sampler(search: Search, proposal: int) -> "optuna.samplers.BaseSampler":
     """Make the sampler for one proposal.
 
     Stateless samplers get a new seed for each proposal, so a search that was killed resumes with
@@ -152,7 +157,7 @@ def make_sampler(sampler: Sampler, proposal: int) -> "optuna.samplers.BaseSample
     """
     from optuna import samplers
 
-    arguments = sampler_arguments(sampler)
+    arguments, sampler = sampler_arguments(search), search.sampler
     if sampler.name != "qmc":  # Its sequence is indexed by trial number.
         # A prime, so that the seeds of two searches do not overlap.
         arguments["seed"] = (sampler.seed + 1_000_003 * (proposal + 1)) % 2**32

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from signs_sweep.domain import Growth
 from signs_sweep.errors import UsageError
-from signs_sweep.searching.study.space import Space, as_stored, distributions, values_of
+from signs_sweep.searching.study.space import (
+    Space,
+    as_stored,
+    distributions,
+    existing,
+    values_of,
+)
 from signs_sweep.searching.study.storage import FAILED
 
 if TYPE_CHECKING:
@@ -93,8 +99,8 @@ class OwnTrials:
         self._value_of = value_of
         self._replicates = replicates
         self._verdicts: dict[int, str] = {}
-        existing = [trial.distributions for trial in study.get_trials(deepcopy=False)]
-        self.distributions = distributions(space, existing)
+        known = [trial.distributions for trial in study.get_trials(deepcopy=False)]
+        self.distributions = distributions(space, known)
         self._check_kinds()
         self.study = selection(study, lambda trial: not self._objection(trial))
 
@@ -144,9 +150,8 @@ class OwnTrials:
 
     def _unsupported(self, trial: "FrozenTrial") -> str:
         """Return which evidence an ended trial in the space lacks, or an empty string."""
-        missing = [name for name in self._space if name not in trial.params]
-        if missing:
-            return f"no {missing[0]}"
+        if incomplete := self._incomplete(trial.params):
+            return incomplete
         runs = trial.user_attrs.get(RUNS)
         if not runs:
             return "no runs"
@@ -163,6 +168,13 @@ class OwnTrials:
         if not is_whole or trial.value != self._value_of([values[run] for run in runs]):
             return "its value does not match its runs"
         return ""
+
+    def _incomplete(self, params: Mapping[str, Any]) -> str:
+        """Return which dimension a trial lacks or should not have, or an empty string."""
+        needed = {each.name for each in existing(tuple(self._space.values()), params)}
+        missing = [f"no {name}" for name in self._space if name in needed - params.keys()]
+        further = [f"{name} without its choice" for name in params if name not in needed]
+        return next(iter([*missing, *further]), "")
 
     def _outside(self, chosen: Mapping[str, Any], trial: "FrozenTrial") -> str:
         """Return which choice of a trial is not in the space, or an empty string."""

@@ -11,6 +11,7 @@ from signs_sweep.searching.study.importances import (
     describe_importances,
     evaluator,
     importances,
+    importances_of_options,
     varied,
     without,
 )
@@ -125,7 +126,8 @@ def _page(
     parts = [f"{states[state]} {word}" for state, word in _STATES.items() if states[state]]
     counted = f"{states.total()} trial{'' if states.total() == 1 else 's'}: {', '.join(parts)}."
     counts = len(completed(learned)), len(completed(study)) - len(completed(learned))
-    mattered = describe_importances(importances(learned), *counts)
+    options = importances_of_options(learned)
+    mattered = describe_importances(importances(learned), *counts, options)
     return _PAGE.format(
         objective=escape(objective),
         plotly=get_plotlyjs(),

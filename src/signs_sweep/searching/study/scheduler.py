@@ -11,7 +11,13 @@ from signs_sweep.domain import Progress, Result, State, Trial, TrialEnd, TrialSt
 from signs_sweep.searching.study.audit import is_drawn
 from signs_sweep.searching.study.methods import decision_interval, make_pruner, make_sampler
 from signs_sweep.searching.study.own import RUNS, VALUES, OwnTrials, counts_of_runs
-from signs_sweep.searching.study.space import grid, values_of
+from signs_sweep.searching.study.space import (
+    existing,
+    grid,
+    is_complete,
+    suggest,
+    values_of,
+)
 from signs_sweep.searching.study.storage import EPOCHS, FAILED, PROPOSAL
 from signs_sweep.spec import EPOCHWISE_PRUNERS, Search
 from signs_sweep.statistics.guessing import DeadWatch
@@ -326,15 +332,20 @@ class StudyScheduler:
                 return None
             study.enqueue_trial(point)
             self._own.check_enqueued()
-        study.sampler = make_sampler(search.sampler, before)
-        return study.ask(self._own.distributions)
+        study.sampler = make_sampler(search, before)
+        own = self._own.distributions
+        handle = study.ask({part.name: own[part.name] for part in search.space if not part.under})
+        for part in existing(search.space, handle.params):
+            if part.under:
+                suggest(handle, part.name, own[part.name])
+        return handle
 
     def _next_of_grid(self) -> dict[str, Any] | None:
         """Return the first point of the grid without a trial, or None."""
         space = self._search.space
         trials = self._study.get_trials(deepcopy=False)
         taken = [
-            values_of(space, trial.params) for trial in trials if len(trial.params) == len(space)
+            values_of(space, trial.params) for trial in trials if is_complete(space, trial.params)
         ]
         points = (point for point in grid(space) if values_of(space, point) not in taken)
         return next(points, None)

@@ -3,29 +3,29 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.domain import frozen
-from signs_sweep.spec import Categories, Choice, Range
+from signs_sweep.domain import PARAMETERS, frozen
+from signs_sweep.spec import Categories, Choice, Range, Under
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.distributions import BaseDistribution
 
 Space = Sequence[Categories | Range]
 
 
 def distributions(
-    space: Space, existing: "Iterable[Mapping[str, BaseDistribution]]" = ()
+    space: Space, known: "Iterable[Mapping[str, BaseDistribution]]" = ()
 ) -> "dict[str, BaseDistribution]":
     """Return Optuna's distributions by name of the dimension.
 
     A choice that is a number is stored as that number, any other as its text. Studies of earlier
     versions store numbers as text too and keep it: Optuna allows one set of choices per study.
-    `existing` are the distributions of each trial in the study.
+    `known` are the distributions of each trial in the study.
     """
-    used = list(existing)
+    used = list(known)
     return {
         part.name: _distribution(part, [trial[part.name] for trial in used if part.name in trial])
         for part in space
@@ -57,13 +57,48 @@ def _stored(dimension: Categories, choice: Choice) -> int | float | str:
     return choice.text
 
 
+def has_options(space: Space) -> bool:
+    """Whether some dimensions exist only under a choice of another."""
+    return any(dimension.under for dimension in space)
+
+
+def existing(space: Space, params: Mapping[str, Any]) -> list[Categories | Range]:
+    """Return the dimensions that exist with some of Optuna's params.
+
+    The options of a component exist only under the choice that has them.
+    """
+    by_name = {dimension.name: dimension for dimension in space}
+    return [part for part in space if part.under is None or _is_chosen(part.under, by_name, params)]
+
+
+def _is_chosen(
+    under: Under, by_name: Mapping[str, Categories | Range], params: Mapping[str, Any]
+) -> bool:
+    chosen = _resolved(by_name[under.dimension], params.get(under.dimension))
+    return isinstance(chosen, Choice) and chosen.text == under.choice
+
+
+def is_complete(space: Space, params: Mapping[str, Any]) -> bool:
+    """Whether Optuna's params have a value of exactly the dimensions that exist with them."""
+    return params.keys() == {dimension.name for dimension in existing(space, params)}
+
+
 def values_of(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return values by parameter, with tuples for lists, given Optuna's params."""
     values: dict[str, Any] = {}
-    for dimension in space:
+    options: dict[str, dict[str, Any]] = {}
+    for dimension in existing(space, params):
         chosen = _resolved(dimension, params[dimension.name])
         assert chosen is not None, "params are in the space"
-        values.update(chosen.values if isinstance(chosen, Choice) else {dimension.name: chosen})
+        own = chosen.values if isinstance(chosen, Choice) else {dimension.name: chosen}
+        if under := dimension.under:
+            options.setdefault(under.dimension, {})[under.option] = own[dimension.name]
+        else:
+            values.update(own)
+    for name, given in options.items():
+        component = values[name]
+        complete = dict(component.options) | given
+        values[name] = PARAMETERS[name].component(component.name, complete)
     return values
 
 
@@ -118,18 +153,63 @@ def _number(dimension: Range, chosen: float) -> float:
     return float(low + round((Fraction(chosen) - low) / step) * step)
 
 
+def suggest(trial: "optuna.Trial", name: str, distribution: "BaseDistribution") -> None:
+    """Let Optuna choose a value of a dimension for a trial."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        trial.suggest_categorical(name, distribution.choices)
+        return
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    low, high, step = distribution.low, distribution.high, distribution.step
+    if isinstance(distribution, IntDistribution):
+        trial.suggest_int(name, int(low), int(high), step=int(step or 1), log=distribution.log)
+    else:
+        trial.suggest_float(name, low, high, step=step, log=distribution.log)
+
+
 def grid(space: Space) -> Iterator[dict[str, Any]]:
     """Yield every point as a new study stores it, the first dimension varying slowest."""
-    names = [dimension.name for dimension in space]
-    for combination in product(*map(_all_of, space)):
-        yield dict(zip(names, combination, strict=True))
+    points: Iterator[dict[str, Any]] = iter([{}])
+    for dimension in space:
+        points = _extended(points, space, dimension)
+    yield from points
+
+
+def _extended(
+    points: Iterable[dict[str, Any]], space: Space, dimension: Categories | Range
+) -> Iterator[dict[str, Any]]:
+    """Yield points with each value of a further dimension, where it exists."""
+    for point in points:
+        values = _all_of(dimension) if dimension in existing(space, point) else []
+        yield from ({**point, dimension.name: value} for value in values)
+        if not values:
+            yield point
 
 
 def grid_size(space: Space) -> int:
     """Return the number of points; 0 if a range is continuous."""
     if any(isinstance(part, Range) and part.step is None for part in space):
         return 0
-    return prod(len(_all_of(dimension)) for dimension in space)
+    sizes = {part.name: len(_all_of(part)) for part in space}
+    return prod(
+        sum(_size_under(space, part, choice, sizes) for choice in part.choices)
+        if isinstance(part, Categories)
+        else sizes[part.name]
+        for part in space
+        if part.under is None
+    )
+
+
+def _size_under(
+    space: Space, dimension: Categories | Range, choice: Choice, sizes: Mapping[str, int]
+) -> int:
+    """Return the number of combinations of the options that exist under a choice."""
+    return prod(
+        sizes[part.name]
+        for part in space
+        if part.under and (part.under.dimension, part.under.choice) == (dimension.name, choice.text)
+    )
 
 
 def _all_of(dimension: Categories | Range) -> list[Any]:

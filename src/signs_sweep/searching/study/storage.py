@@ -3,7 +3,7 @@
 import json
 import logging
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -107,20 +107,19 @@ def identity_of(study: "optuna.Study") -> str:
     return identity
 
 
-def recover(study: "optuna.Study", names: Collection[str]) -> int:
+def recover(study: "optuna.Study", is_chosen: Callable[[Mapping[str, Any]], bool]) -> int:
     """Fail the trials that a dead process left running, enqueue them again, and return how many.
 
-    No other process may be using the study. A trial that had not chosen all dimensions, given by
-    their names, is enqueued with the values that a user fixed, if any; otherwise the sampler
-    proposes the same point next.
+    No other process may be using the study. A trial that had not chosen all dimensions, as
+    `is_chosen` finds from its params, is enqueued with the values that a user fixed, if any;
+    otherwise the sampler proposes the same point next.
     """
     from optuna.trial import TrialState
 
     left = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
     for trial in left:
         study.tell(trial.number, state=TrialState.FAIL)
-        is_chosen = set(trial.params) == set(names)
-        point = trial.params if is_chosen else trial.system_attrs.get("fixed_params")
+        point = trial.params if is_chosen(trial.params) else trial.system_attrs.get("fixed_params")
         if point is not None and FAILED not in trial.user_attrs:
             # Its first run may have ended, so that its epochs are not reported again.
             values = trial.user_attrs.get(EPOCHS, {}) | trial.intermediate_values
