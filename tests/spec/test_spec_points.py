@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from signs_sweep.domain import Dense, Parameters, Seeds
-from signs_sweep.errors import DataError, SpecError
+from signs_sweep.errors import DataError, SpecError, UsageError
 from signs_sweep.spec import Experiment
 
 
@@ -252,16 +252,16 @@ def test_a_batch_larger_than_the_data_is_reported_at_its_place(
     load_text, text: str, place: str
 ) -> None:
     experiment = load_text(f"name: x\n{text}\n")
-    experiment.check_data(41)
+    experiment.check_data(41, ("0", "1"))
     with pytest.raises(SpecError, match=rf"spec.yaml:{place}: batch_size is 41, larger") as caught:
-        experiment.check_data(40)
+        experiment.check_data(40, ("0", "1"))
     assert "the training set has 40 samples" in str(caught.value)
 
 
 def test_a_default_batch_larger_than_the_data(load_text) -> None:
     experiment = load_text("# small\nname: x\n")
     with pytest.raises(SpecError, match=r"spec\.yaml:2:1: batch_size is 32 by default"):
-        experiment.check_data(31)
+        experiment.check_data(31, ("0", "1"))
 
 
 @pytest.mark.parametrize(
@@ -275,13 +275,13 @@ def test_a_default_batch_larger_than_the_data(load_text) -> None:
 def test_a_batch_that_no_run_has_does_not_matter(
     load_text, text: str, overrides: Sequence[str]
 ) -> None:
-    load_text(f"name: x\n{text}\n", overrides).check_data(40)
+    load_text(f"name: x\n{text}\n", overrides).check_data(40, ("0", "1"))
 
 
 def test_a_set_batch_larger_than_the_data(load_text) -> None:
     experiment = load_text("name: x\n", ["batch_size=41"])
     with pytest.raises(SpecError, match="--set batch_size=41: larger than the data"):
-        experiment.check_data(40)
+        experiment.check_data(40, ("0", "1"))
 
 
 @pytest.mark.parametrize(
@@ -309,3 +309,20 @@ def test_the_package_is_imported_without_its_libraries() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert not loaded & {"pydantic", "ruamel", "h5py", "pandas", "mlflow", "tensorflow"}
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "message"),
+    [
+        ("base: {class_weights: {0: 2, 7: 3}}", (), "2:30: the data has no class '7'"),
+        ("grid: {class_weights: [balanced, {x: 3}]}", (), "2:36: the data has no class 'x'"),
+        ("", ("class_weights={7: 2}",), "--set class_weights={7: 2}: the data has no class '7'"),
+    ],
+)
+def test_weights_are_those_of_classes_of_the_data(load_text, text, overrides, message) -> None:
+    experiment = load_text(f"name: x\n{text}\n", overrides)
+    experiment.check_data(40, ("0", "7", "x"))
+    with pytest.raises((SpecError, UsageError)) as caught:
+        experiment.check_data(40, ("0", "1"))
+    assert message in str(caught.value)
+    assert "classes: 0, 1" in str(caught.value)

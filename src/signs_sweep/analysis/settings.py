@@ -17,7 +17,7 @@ LABEL = "label"
 NEVER_PAIRED = ("version", "data", "validation", "folds")
 """Values whose results are never subtracted: training version, dataset and kind of split."""
 
-_PARTS = re.compile(r"(?:\[[^\]]*\]|[^\s,\[])+")
+_PARTS = re.compile(r"(?:\[[^\]]*\]|\{[^}]*\}|[^\s,\[{])+")
 """Parts between commas or spaces, except for those in brackets."""
 
 BaselineValues = Mapping[str, Any]
@@ -163,7 +163,7 @@ class Replicates:
 def _canonical(value: object) -> str:
     """Return a text that is equal for equal values, however the spaces of a list are written."""
     text = str(value)
-    if not text.startswith(("[", "(")):
+    if not text.startswith(("[", "(", "{")):
         return text
     return text.translate(str.maketrans("()", "[]", " '\"")).replace(",]", "]")
 

@@ -149,7 +149,7 @@ def _plan_lines(part: Part, states: Sequence[str], width: int | None) -> list[st
     if any(trial.label for trial in part.trials):
         cells["label"] = [trial.label or "" for trial, _ in part.runs]
     for name in part.varying:
-        if name not in PARAMETERS:
+        if name not in PARAMETERS or not PARAMETERS[name].is_number:
             cells[name] = [as_text(each[name]) if name in each else "" for each in varied]
         elif name != "epochs":
             cells[name] = numbers([getattr(run, name) for run in runs])

@@ -177,7 +177,8 @@ def _check(experiment: Experiment, dataset: Dataset) -> list[str]:
         seeds = {*range(folds), *range(0, experiment.splits, folds)}
     with _at(experiment, "split" if folds else "validation"):
         splits = [dataset.split(fraction, folds, seed) for seed in sorted(seeds)[:_MOST_CHECKED]]
-    experiment.check_data(min(len(training) for training, _ in splits))
+    smallest = min(len(training) for training, _ in splits)
+    experiment.check_data(smallest, dataset.classes)
     partition = splits[: folds or 1]
     return [
         doubt for doubt in (find_leak(dataset, partition), find_lacks(dataset, splits)) if doubt

@@ -17,7 +17,7 @@ from signs_sweep.analysis.comparison import resolved
 from signs_sweep.analysis.judging import Family, judge
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.domain import (
-    VARIED_NAMES,
+    SEED_NAMES,
     Judgement,
     Purpose,
     Result,
@@ -358,7 +358,8 @@ def make_race(
     if not complete or confirm is None:
         return None
     setting = experiment.setting(experiment.point({}), data)
-    choices = {name: setting.parameters.text(name) for name in VARIED_NAMES}
+    names = [name for name in setting.parameters.significant if name not in SEED_NAMES]
+    choices = {name: setting.parameters.text(name) for name in names}
     default = Candidate("default", setting, None, choices | setting.model.values, is_default=True)
     best: dict[Setting, Candidate] = {}
     for end in complete:

@@ -9,9 +9,10 @@ from typing import Any
 from signs_sweep.analysis.answer import signed
 from signs_sweep.data import KNOWN_DATASETS
 from signs_sweep.domain import (
+    HIDDEN,
+    NETWORK,
     PAIR_NAMES,
     SEED_NAMES,
-    VARIED_NAMES,
     Dense,
     Judgement,
     Model,
@@ -288,7 +289,8 @@ def best_spec(outcome: SearchOutcome, folder: Path) -> str:
         f"model: {json.dumps(_model(winner.model))}",
         "base:",
     ]
-    lines += [f"  {name}: {winner.parameters.text(name)}" for name in VARIED_NAMES]
+    names = [name for name in winner.parameters.significant if name not in SEED_NAMES]
+    lines += [f"  {name}: {winner.parameters.text(name)}" for name in names]
     seeds = experiment.seeds
     if outcome.race is not None:
         seeds = outcome.race.further
@@ -317,7 +319,8 @@ def _data(
 def _model(model: Model) -> Mapping[str, Any]:
     """Return the `model` section of a spec."""
     if isinstance(model, Dense):
-        return {"hidden": model.hidden}
+        changed = {n: v for n, v in model.varied.items() if v != NETWORK[n].default}
+        return {HIDDEN: model.hidden} | changed
     return {"build": model.function, **dict(model.arguments)}
 
 

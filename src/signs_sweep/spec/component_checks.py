@@ -1,27 +1,16 @@
 """Checks of hyperparameters that are words with options, which a schema cannot express."""
 
-from collections.abc import Iterator
-
 from signs_sweep.domain import PARAMETERS
-from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, sections_of_values
+from signs_sweep.spec.document import Mapping, Scalar, mappings_of
 from signs_sweep.spec.problems import Problems
 
 
 def check_components(document: Mapping, problems: Problems, *, is_validated: bool) -> None:
     """Report options that conflict with each other, or with the rest of the spec."""
-    for node in _written(document, "optimizer"):
+    for node in mappings_of(document, "optimizer"):
         _check_optimizer(node, problems)
-    for node in _written(document, "early_stopping"):
+    for node in mappings_of(document, "early_stopping"):
         _check_stopping(node, problems, is_validated=is_validated)
-
-
-def _written(document: Mapping, name: str) -> Iterator[Mapping]:
-    """Yield every mapping that is written for a component."""
-    for _, section in sections_of_values(document):
-        node: Node | None = section.values.get(name)
-        for each in node.items if isinstance(node, Sequence) else (node,):
-            if isinstance(each, Mapping):
-                yield each
 
 
 def _check_optimizer(node: Mapping, problems: Problems) -> None:

@@ -1,5 +1,6 @@
 """A YAML file as a tree of values, each with its place in the file."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -75,6 +76,15 @@ def sections_of_values(document: Mapping) -> "list[tuple[str, Mapping]]":
     sections += [("cases", case) for case in document.rows("cases")]
     sections += [("space", search.mapping("space") if search else None)]
     return [(name, section) for name, section in sections if section]
+
+
+def mappings_of(document: Mapping, name: str) -> Iterator[Mapping]:
+    """Yield every mapping that a spec writes as a value of a parameter, also in lists."""
+    for _, section in sections_of_values(document):
+        node = section.values.get(name)
+        for each in node.items if isinstance(node, Sequence) else (node,):
+            if isinstance(each, Mapping):
+                yield each
 
 
 def find(root: Node, path: "tuple[str | int, ...]") -> Node:

@@ -264,17 +264,32 @@ class Experiment:
                     problems.add(section.keys[name], message, hint)
         problems.raise_any()
 
-    def check_data(self, training_samples: int) -> None:
-        """Check the values that depend on the size of the training set.
+    def check_data(self, training_samples: int, classes: Sequence[str]) -> None:
+        """Check the values that depend on the data, given the names of its classes.
 
         Raises:
-            SpecError: a batch_size is larger than the training set.
+            SpecError: a batch_size is larger than the training set, or a weight is that of an
+                unknown class.
         """
+        self._check_classes(classes)
         hint = f"the training set has {training_samples:,} samples"
         self._refuse_values(
             *("batch_size", lambda size: size > training_samples, "larger than the data", hint),
             of_default=f"{hint}: write base: {{batch_size: {training_samples}}}",
         )
+
+    def _check_classes(self, classes: Sequence[str]) -> None:
+        name, hint = "class_weights", f"classes: {', '.join(classes[:20])}"
+        problems = Problems(self.path, self.text)
+        for mapping in documents.mappings_of(self.document, name):
+            for key, place in mapping.keys.items():
+                if key not in classes:
+                    problems.add(place, f"the data has no class '{shorten(key)}'", hint)
+        problems.raise_any()
+        forced = self.forced.get(name)
+        for key, _ in forced.options if forced else ():
+            if key not in classes:
+                raise UsageError(f"--set {name}={forced}: the data has no class '{key}'; {hint}")
 
     def check_model(self) -> None:
         """Check that the model supports every parameter.

@@ -226,14 +226,24 @@ def _advice(path: Path, node: Node, kind: str) -> str:
             return f"; write {text}{_manner(node, text)}"
     if isinstance(node, Mapping):
         return _advice_on_mapping(path, node, kind)
-    if isinstance(node, Sequence) and path[0] in ("base", "cases") and key in TABLE:
-        where = "seeds, as in [{global_seed: 0}]" if key in SEED_NAMES else "grid"
-        return f"; put values to try under {where}"
+    if isinstance(node, Sequence) and (where := _place_of_values(path)):
+        return f"; {where}"
     if path[0] in ("grid", "zip") and isinstance(node, Scalar) and _RANGE.search(node.source):
         return f"; {path[0]} has no ranges: list the values"
     if key in SEED_NAMES and kind.startswith("less_than"):
         return "; any smaller number works as well"
     return ""
+
+
+def _place_of_values(path: Path) -> str:
+    """Return where several values of a parameter belong, or an empty string."""
+    key, found = _key(path), option_at(path)
+    if found and found[1]:
+        return "write a mapping for each value"
+    if path[0] not in ("base", "cases") or key not in TABLE:
+        return ""
+    is_seed = key in SEED_NAMES
+    return f"put values to try under {'seeds, as in [{global_seed: 0}]' if is_seed else 'grid'}"
 
 
 def _advice_on_mapping(path: Path, node: Mapping, kind: str) -> str:
