@@ -25,7 +25,7 @@ SERIES = {
 
 def test_all_experiments_are_there() -> None:
     names = {"baseline", "cnn", "dropout", "learning_rate", "regularization", "seeds", "smoke"}
-    names |= {"search", "replication", "regularization_seeds", "folds", "width"}
+    names |= {"search", "replication", "regularization_seeds", "folds", "width", "optimizers"}
     assert {spec.stem for spec in SPECS} == names
 
 

@@ -315,7 +315,7 @@ def test_the_package_is_imported_without_its_libraries() -> None:
     ("text", "overrides", "message"),
     [
         ("base: {class_weights: {0: 2, 7: 3}}", (), "2:30: the data has no class '7'"),
-        ("grid: {class_weights: [balanced, {x: 3}]}", (), "2:36: the data has no class 'x'"),
+        ("grid: {class_weights: [balanced, {x: 3}]}", (), "2:35: the data has no class 'x'"),
         ("", ("class_weights={7: 2}",), "--set class_weights={7: 2}: the data has no class '7'"),
     ],
 )
