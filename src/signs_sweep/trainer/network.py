@@ -86,9 +86,11 @@ class Network(Protocol):
 
 
 def scaled(images: Any) -> Any:
-    """Return uint8 images as float32 in [0, 1]; traced."""
+    """Return uint8 images as float32 in [0, 1], and float32 images, already scaled; traced."""
     import tensorflow as tf
 
+    if images.dtype == tf.float32:
+        return images
     return tf.cast(images, tf.float32) * np.float32(1 / 255)
 
 
