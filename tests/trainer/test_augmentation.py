@@ -6,15 +6,13 @@ times its difference to the next pixel, at most 1.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from signs_sweep.domain import PARAMETERS, Component, Dense, Parameters
+from signs_sweep.domain import PARAMETERS, Parameters
 from signs_sweep.trainer.augmentation import Augmentation, drawn_values, stages_of
 
 pytestmark = pytest.mark.slow
@@ -46,8 +44,8 @@ def augmented(images: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.f
 
     augmentation = Augmentation(stages_of(parameters), images.shape[1:])
     apply = tf.function(augmentation.apply, jit_compile=True, autograph=False)
-    drawn = augmentation.draw(parameters, EPOCH, len(images))
-    return apply(tf.constant(images), *map(tf.constant, drawn)).numpy()
+    drawn = augmentation.draw(parameters, range(EPOCH, EPOCH + 1), 1, len(images))
+    return apply(tf.constant(images), *(tf.constant(of[0]) for of in drawn), 0).numpy()
 
 
 def by_keras(name: str, options: dict[str, Any], shape: tuple[int, int, int]) -> Callable[..., Any]:
@@ -65,7 +63,7 @@ def by_keras(name: str, options: dict[str, Any], shape: tuple[int, int, int]) ->
         transformation = {"translations": factor * shifts}
     elif name == "rotate":
         layer, none = layers.RandomRotation(factor), np.zeros(SAMPLES, np.float32)
-        matrix = layer._compute_affine_matrix(  # noqa: SLF001  # the layer itself draws the angle
+        matrix = layer._compute_affine_matrix(  # the layer itself draws the angle
             *(0.5, 0.5, factor * 360 * drawn["rotate"], none, none, none + 1, none, none),
             *shape[:2],
         )

@@ -57,35 +57,51 @@ class Augmentation:
     stages: tuple[str, ...]
     shape: tuple[int, int, int]
 
+    def bytes_per_epoch(self, samples: int) -> int:
+        """Return the size of what is drawn for an epoch."""
+        return 4 * (samples * _COEFFICIENTS + self._table)
+
+    @property
+    def _table(self) -> int:
+        return _TABLE if "noise" in self.stages else 1  # XLA does not accept empty arrays.
+
     def draw(
-        self, parameters: Parameters, epoch: int, samples: int
+        self, parameters: Parameters, epochs: range, capacity: int, samples: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return everything random in an epoch of a run: coefficients, and normal values.
+        """Return everything random in some epochs of a run, with zeros up to the capacity.
 
         Returns:
-            float32 of (samples, 10), in the order of the epoch, and of (table,) for `noise`.
+            The coefficients of each sample in the order of its epoch, float32 of (capacity,
+            samples, 10), and the normal values for `noise`, float32 of (capacity, values).
         """
         seed, options = parameters.global_seed, parameters.options("augment")
-        coefficients = _coefficients(drawn_values(seed, epoch, samples), options, self.shape)
-        if "noise" not in self.stages:
-            return coefficients, np.zeros(1, np.float32)  # XLA does not accept empty arrays.
-        source = generator(seed, Purpose.NOISE, epoch)
-        return coefficients, source.standard_normal(_TABLE, np.float32)
+        coefficients = np.zeros((capacity, samples, _COEFFICIENTS), np.float32)
+        normal = np.zeros((capacity, self._table), np.float32)
+        for row, epoch in enumerate(epochs):
+            drawn = drawn_values(seed, epoch, samples)
+            coefficients[row] = _coefficients(drawn, options, self.shape)
+            if "noise" in self.stages:
+                generator(seed, Purpose.NOISE, epoch).standard_normal(
+                    out=normal[row], dtype=np.float32
+                )
+        return coefficients, normal
 
-    def apply(self, images: Any, coefficients: Any, normal: Any) -> Any:
+    def apply(self, images: Any, coefficients: Any, normal: Any, first: Any) -> Any:
         """Return changed images as float32 in the same layout; traced.
 
         Without noise, values are in [0, 1]; noise is not clipped, as in Keras.
 
         Args:
             images: uint8 of (n, height, width, channels) or (n, features).
-            coefficients: rows of these samples from `draw`.
-            normal: the normal values from `draw`.
+            coefficients: those that `draw` returned for the epoch.
+            normal: the normal values that it returned.
+            first: number of samples in the epoch before these.
         """
         import tensorflow as tf
 
         height, width, channels = self.shape
-        layout = (-1, *images.shape[1:])
+        layout = images.shape
+        coefficients = tf.slice(coefficients, [first, 0], [layout[0], _COEFFICIENTS])
         if "affine" in self.stages:
             changed = _moved(images, coefficients[:, _MATRIX], self.shape)
         else:
@@ -165,7 +181,7 @@ def _moved(images: Any, matrices: Any, shape: tuple[int, int, int]) -> Any:
     y = tf.range(height, dtype=tf.float32)[None, :, None]
     left, share_x = _whole_and_rest(_reflected(a * x + b * y + c, width))
     top, share_y = _whole_and_rest(_reflected(d * x + e * y + f, height))
-    first = tf.range(tf.shape(images)[0])[:, None, None] * (height * width)
+    first = tf.range(images.shape[0])[:, None, None] * (height * width)
     words = _neighbours(tf.reshape(images, (-1, height, width, channels)))
     words = tf.gather(
         tf.reshape(words, (-1, channels)), tf.reshape(first + top * width + left, (-1,))
