@@ -11,14 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from signs_sweep.domain import PARAMETERS, Component, Dense, EarlyStopping, Parameters
-from signs_sweep.errors import TrainingError
-from signs_sweep.trainer.built import BuiltNetwork
-from signs_sweep.trainer.dense import DenseNetwork, initial_kernel
+from signs_sweep.domain import PARAMETERS, Component, Dense, Parameters
+from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages
 from signs_sweep.trainer.randomness import dropout_mask, sample_order
-from signs_sweep.trainer.recipe import Recipe, class_weights
-from signs_sweep.trainer.schedule import rates
+from signs_sweep.trainer.recipe import Recipe
 
 SAMPLES, HELD_OUT, CLASSES, EPOCHS = 70, 40, 4, 3
 BATCH, STEPS = 24, 3
