@@ -106,11 +106,11 @@ class Augmentation:
         if "affine" in self.stages:
             matrices = coefficients[:, _MATRIX]
             is_needed = tf.reduce_any(matrices != np.array(_IDENTITY, np.float32))
-            changed = _by_itself(is_needed, _moved, changed, matrices, self.shape)
+            changed = _separately(is_needed, _moved, changed, matrices, self.shape)
         if "contrast" in self.stages:
             factors = coefficients[:, _CONTRAST]
             is_needed = tf.reduce_any(factors != 1)
-            changed = _by_itself(is_needed, _contrasted, changed, factors, self.shape)
+            changed = _separately(is_needed, _contrasted, changed, factors, self.shape)
         changed = tf.reshape(scaled(changed), (size, -1))
         if "brightness" in self.stages:
             changed = tf.clip_by_value(changed + coefficients[:, _BRIGHTNESS, None], 0.0, 1.0)
@@ -166,10 +166,10 @@ def _matrices(
     )
 
 
-def _by_itself(is_needed: Any, change: Callable[..., Any], images: Any, *arguments: Any) -> Any:
+def _separately(is_needed: Any, change: Callable[..., Any], images: Any, *arguments: Any) -> Any:
     """Return changed images, scaled, in the same layout.
 
-    XLA compiles a branch by itself. Without a condition, it would compute places and means again
+    XLA compiles a branch separately. Without a condition, it would compute places and means again
     for each tile of a kernel: moving images would take twice as long, contrast a third longer.
     """
     import tensorflow as tf
