@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from signs_sweep.trainer.augmentation import drawn_values
 from signs_sweep.trainer.randomness import Purpose, dropout_mask, generator, sample_order
 
 
@@ -31,6 +32,8 @@ def test_seeds_of_more_than_one_word_stay_apart() -> None:
 def test_the_numbers_of_a_key_never_change_by_accident() -> None:
     """If they must change, raise TRAINING_VERSION."""
     assert sample_order(3, 0, 8).tolist() == [6, 1, 3, 0, 4, 5, 7, 2]
+    first = [float(of[0]) for of in drawn_values(3, 0, 1).values()]
+    assert first[:3] == pytest.approx([-0.462978, -0.837899, -0.562774], abs=1e-6)
     assert dropout_mask(3, 0, 2, 6, 0.5).tolist() == [[0, 1, 0, 0, 1, 1], [1, 0, 0, 0, 1, 0]]
 
 

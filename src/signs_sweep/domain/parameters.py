@@ -30,7 +30,8 @@ class Seeds(NamedTuple):
     """The seeds of a run. The replicates of a setting differ only in their seeds.
 
     Attributes:
-        global_seed: determines the order of the samples and the dropout masks, >= 0.
+        global_seed: determines the order of the samples, the dropout masks and the changes of
+            images, >= 0.
         init_seed: determines the initial weights, >= 0.
         split_seed: determines which samples are held out for validation, >= 0.
     """

@@ -21,6 +21,10 @@ def _share(name: str, default: float, meaning: str, **entry: Any) -> Hyperparame
     return _number(name, default, meaning, least=0, below=1, **entry)
 
 
+def _strength(name: str, meaning: str, counterpart: str) -> Hyperparameter:
+    return _number(name, 0.0, meaning, counterpart=counterpart, least=0, most=1, example="0.1")
+
+
 def _of_all(decay: float = 0.0) -> tuple[Hyperparameter, ...]:
     """Return the options of every optimizer; AdamW has its own default weight decay."""
     return (
@@ -73,7 +77,7 @@ OPTIMIZERS = {
     ),
     "nadam": (*_BETAS, *_of_all()),
     "lion": (
-        _share("beta_1", 0.9, "Share of the momentum in an update"),
+        _number("beta_1", 0.9, "Share of the momentum in an update", above=0, below=1),
         _share("beta_2", 0.99, "Decay rate of the momentum"),
         *_of_all(),
     ),
@@ -127,17 +131,20 @@ AUGMENTATIONS = {
             counterpart="RandomFlip",
             words=(_NOT, "horizontal", "vertical", "horizontal_and_vertical"),
         ),
-        *(
-            _number(name, 0.0, meaning, counterpart=counterpart, least=0, most=1, example="0.1")
-            for name, meaning, counterpart in (
-                ("shift", "Largest shift, as a share of height and width", "RandomTranslation"),
-                ("rotate", "Largest rotation, as a share of a full turn", "RandomRotation"),
-                ("zoom", "Largest change of scale", "RandomZoom"),
-                ("brightness", "Largest value added to all pixels", "RandomBrightness"),
-                ("contrast", "Largest change of the contrast", "RandomContrast"),
-                ("noise", "Standard deviation of the noise of each pixel", "GaussianNoise"),
-            )
+        _strength("shift", "Largest shift, as a share of height and of width", "RandomTranslation"),
+        _strength("rotate", "Largest rotation, as a share of a full turn", "RandomRotation"),
+        _number(
+            *("zoom", 0.0, "Largest change of the scale; 0.2 gives 0.8 to 1.2"),
+            counterpart="RandomZoom",
+            least=0,
+            below=1,
+            example="0.1",
         ),
+        _strength("brightness", "Largest value added to all pixels", "RandomBrightness"),
+        _strength(
+            "contrast", "Largest change of the contrast; 0.2 gives 0.8 to 1.2", "RandomContrast"
+        ),
+        _strength("noise", "Standard deviation of the noise of each pixel", "GaussianNoise"),
     ),
 }
 

@@ -16,6 +16,8 @@ class Purpose(IntEnum):
     ORDER = 0
     DROPOUT = 1
     LAYERS = 2
+    AUGMENTATION = 3
+    NOISE = 4
 
 
 def generator(seed: int, purpose: Purpose, epoch: int) -> np.random.Generator:
