@@ -106,11 +106,11 @@ class Hyperparameter:
     @property
     def range(self) -> str:
         """The valid numbers as text, such as `from 1 to 10,000,000`."""
-        low = f"above {self.above:,}" if self.above is not None else f"from {self.least:,}"
+        is_above = self.above is not None
+        low = f"above {self.above:,}" if is_above else f"from {self.least:,}"
         if self.below is not None:
-            return f"{low} to below {self._digits(self.below)}"
-        link = ", up to" if self.above is not None else " to"
-        return f"{low}{link} {self._digits(self.most)}"
+            return f"{low}{',' if is_above else ' to'} below {self._digits(self.below)}"
+        return f"{low}{', up to' if is_above else ' to'} {self._digits(self.most)}"
 
     def _digits(self, value: float | None) -> str:
         is_amount = isinstance(value, int) and not self.name.endswith("_seed")
