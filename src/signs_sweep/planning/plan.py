@@ -95,11 +95,14 @@ def _expand(experiment: Experiment, data: str) -> Part:
     runs = {point: experiment.replicates(setting) for point, setting in settings.items()}
     varied = {point: setting.varied for point, setting in settings.items()}
     varying = _varying([*varied.values()])
+    usual = experiment.setting(experiment.point({}), data).varied
     trials = []
     for number, point in enumerate(experiment.points, start=1):
         own = runs[point]
         values = [
-            f"{name}={as_text(value)}" for name, value in varied[point].items() if name in varying
+            f"{name}={as_text(value)}"
+            for name, value in varied[point].items()
+            if name in varying and not (point.label and value == usual.get(name))
         ]
         trials.append(
             Trial(
