@@ -57,7 +57,7 @@ class EarlyStopping:
 
     @property
     def state_key(self) -> str:
-        """8 hex digits: which best weights a checkpoint needs so that the rule can continue from it.
+        """8 hex digits: which best weights a checkpoint needs for the rule to continue from it.
 
         Rules that differ only in their patience, or in which weights are kept, need the same.
         """
