@@ -62,13 +62,16 @@ class Case:
         return cls(given, model, optimizer=kind, arguments=options)
 
 
-_WIDE = Dense((40, 12))
+_WIDE = Dense((40,))
 _LION = Case.of("Lion", "selu", 1e-4, beta_1=0.8, beta_2=0.95, weight_decay=0.1)
+_ADAMW = Case.of("AdamW", "gelu")
 _SGD = Case.of("SGD", "relu", 0.05)
 
 CASES = {
     "adam, tanh": Case.of("Adam", "tanh", beta_1=0.8, beta_2=0.95, epsilon=1e-4, weight_decay=0.05),
-    "adamw, gelu": Case.of("AdamW", "gelu"),
+    "adamw with cosine, gelu": replace(
+        _ADAMW, parameters={**_ADAMW.parameters, **schedule("cosine", warmup=1, end=0.1)}
+    ),
     "sgd, sigmoid": Case.of("SGD", "sigmoid", 0.05, momentum=0.9, weight_decay=0.1),
     "nesterov, leaky_relu": Case.of("SGD", "leaky_relu", 0.02, momentum=0.8, nesterov=True),
     "rmsprop, elu": Case.of("RMSprop", "elu", rho=0.8, momentum=0.5, epsilon=1e-5),
@@ -79,12 +82,12 @@ CASES = {
     "global_clipnorm": replace(
         Case.of("SGD", "relu", 0.1, global_clipnorm=0.1), model=_WIDE, shape=TILED
     ),
-    "cosine": Case(schedule("cosine", warmup=1, end=0.1)),
     # Not with Adam: the gradient of a bias before batch normalisation is nothing but noise.
-    "batch": replace(_SGD, model=replace(_WIDE, norm="batch"), shape=TILED),
-    "layer": Case({"keep_prob": 0.8, "l2": 0.03}, replace(NARROW, norm="layer")),
-    "weights": Case(chosen("class_weights", **{"0": 2.0, "3": 0.5})),
-    "balanced": Case({"label_smoothing": 0.1, **chosen("class_weights", "balanced")}),
+    "batch": replace(_SGD, model=replace(NARROW, norm="batch")),
+    "layer, with dropout and l2": Case(
+        {"keep_prob": 0.8, "l2": 0.03}, replace(NARROW, norm="layer")
+    ),
+    "class weights": Case(chosen("class_weights", **{"0": 2.0, "3": 0.5})),
 }
 
 
@@ -201,8 +204,8 @@ def test_a_choice_is_that_of_keras(name: str) -> None:
 
 @pytest.mark.slow
 def test_val_loss_has_smoothed_labels_and_no_class_weights_as_in_fit() -> None:
-    case = CASES["balanced"]
-    parameters = replace(BASE, **case.parameters, l2=0.03)
+    case = Case({"label_smoothing": 0.1, "l2": 0.03, **chosen("class_weights", "balanced")})
+    parameters = replace(BASE, **case.parameters)
     loop = loop_of(parameters, held_out=HELD_OUT)
     model = plain_keras(case, parameters)
     start_both(loop, model, parameters)
@@ -235,10 +238,10 @@ def test_a_normalised_network_is_a_keras_file_of_ordinary_layers(norm: str, tmp_
     import keras
 
     model = Dense((10, 8), norm=norm, activation="leaky_relu", init="he_normal")
-    loop = loop_of(BASE, model)
-    loop.start(BASE)
-    loop.advance(3, data(SMALL))
-    (tmp_path / "model.keras").write_bytes(loop.network.to_bytes())
+    network = DenseNetwork(SMALL, model, CLASSES)
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.random(part.shape, np.float32) for part in network.weights()])
+    (tmp_path / "model.keras").write_bytes(network.to_bytes())
     loaded = keras.saving.load_model(tmp_path / "model.keras")
 
     kind = keras.layers.BatchNormalization if norm == "batch" else keras.layers.LayerNormalization
@@ -246,9 +249,9 @@ def test_a_normalised_network_is_a_keras_file_of_ordinary_layers(norm: str, tmp_
     layers = [type(layer) for layer in loaded.layers]
     assert layers == [keras.layers.Flatten, *hidden, *hidden, keras.layers.Dense]
     shown = data(SMALL, 20, seed=2)
-    evaluation = evaluate(loop.network, shown)
+    evaluation = evaluate(network, shown)
     expected = loaded.predict(shown.images / np.float32(255), verbose=0)
-    np.testing.assert_allclose(evaluation.probabilities, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(evaluation.probabilities, expected, rtol=0, atol=1e-5)
     assert evaluation.dead_units == [], "only relu units can be dead"
 
 

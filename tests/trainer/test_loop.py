@@ -17,9 +17,9 @@ from signs_sweep.trainer.recipe import Recipe
 
 pytestmark = pytest.mark.slow
 
-SHAPE, CLASSES, BATCH = (8, 8, 3), 4, 24
+SHAPE, CLASSES, BATCH = (8, 8, 3), 4, 35
 NARROW = Dense((10, 8))
-BASE = Parameters(learning_rate=1e-3, batch_size=BATCH, global_seed=3, init_seed=5)
+BASE = Parameters(learning_rate=1e-3, batch_size=BATCH, global_seed=3, init_seed=13)
 
 
 def data(samples: int, seed: int) -> LabelledImages:
