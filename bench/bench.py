@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from operator import truediv
@@ -30,6 +31,8 @@ CONTESTANTS = {
     "limit": "the limit: matrix products only, one core",
     "trainer": "signs-sweep's trainer only, one core",
 }
+CHOICES = ("sgd", "adamw, cosine", "batch norm", "augmentation")
+"""The choices for which the trainer is compared with `fit`; see `contestants/common.py`."""
 TOOLS = {
     "with_optuna": ("Optuna + fit + MLflow's callback", "optuna"),
     "with_keras_tuner": ("Keras Tuner, grid search", "keras_tuner"),
@@ -81,12 +84,16 @@ def main() -> None:
             print(f"skipped: {title} ({module} is not installed; see docs/benchmarks.md)")
         else:
             lines[name] = Line(title)
+    choices = {name: Line(CONTESTANTS[name]) for name in ("fit", "trainer")}
     sweeps: list[Sweep] = []
     short: list[Sweep] = []
     for repetition in range(1, options.repeats + 1):
         for name, line in lines.items():
             log(f"{repetition}/{options.repeats} {line.title}")
             line.add(contest(name, options.epochs))
+        for name, line in choices.items():
+            log(f"{repetition}/{options.repeats} {line.title}, other choices")
+            line.add(contest(name, options.epochs, CHOICES))
         log(f"{repetition}/{options.repeats} signs-sweep run")
         sweeps.append(measure_sweep(options.sweep_epochs))
         log(f"{repetition}/{options.repeats} signs-sweep run, short runs")
@@ -95,11 +102,12 @@ def main() -> None:
         "machine": machine(),
         "options": {name: str(value) for name, value in vars(options).items()},
         "contestants": {name: asdict(line) for name, line in lines.items()},
+        "choices": {name: asdict(line) for name, line in choices.items()},
         "sweep": [asdict(sweep) for sweep in sweeps],
         "short runs": [asdict(sweep) for sweep in short],
     }
     options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print("\n".join(table(lines, sweeps, short)))
+    print("\n".join([*table(lines, sweeps, short), *table_of_choices(choices)]))
     print(f"\nall measurements: {options.json}")
 
 
@@ -108,9 +116,10 @@ def log(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
 
 
-def contest(name: str, epochs: int) -> dict[str, Any]:
+def contest(name: str, epochs: int, variants: Sequence[str] = ()) -> dict[str, Any]:
     """Run a contestant in a separate process; return its report."""
     command = [sys.executable, str(HERE / "contestants" / f"{name}.py"), "--epochs", str(epochs)]
+    command += ["--variants", *variants] if variants else []
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"}
     done = subprocess.run(
         command, env=os.environ | quiet, capture_output=True, text=True, check=False
@@ -174,6 +183,21 @@ def table(lines: dict[str, Line], sweeps: list[Sweep], short: list[Sweep]) -> li
     rows.append(f"  {orchestrator:6} MiB peak in the orchestrator, {peak} in a worker")
     pace = statistics.median(sweep.runs_a_second for sweep in short)
     rows.append(f"\n{short[0].runs} short runs of 5 epochs: {pace:.1f} recorded per second")
+    return rows
+
+
+def table_of_choices(lines: dict[str, Line]) -> list[str]:
+    """Return the lines that compare the trainer with `fit` for other choices."""
+    rows = [
+        "",
+        f"{'signs-sweep, other choices':30} {'fit, ms':>10} {'trainer, ms':>12} {'ratio':>7}",
+    ]
+    for name in CHOICES:
+        fit, own = (lines[key].by_variant[name] for key in ("fit", "trainer"))
+        ratio = statistics.median(map(truediv, fit, own))
+        rows.append(
+            f"  {name:28} {statistics.median(fit):10.1f} {statistics.median(own):12.1f} {ratio:6.1f}x"
+        )
     return rows
 
 

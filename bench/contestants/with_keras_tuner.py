@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import keras_tuner
-from common import BATCH, VARIANTS, Clock, arrays, keras_model, parse_options
+from common import BATCH, Clock, arrays, keras_model, parse_options
 
 options = parse_options()
 images, labels = arrays()
@@ -17,7 +17,7 @@ class Model(keras_tuner.HyperModel):
 
     def build(self, hp: keras_tuner.HyperParameters) -> Any:
         """Return the model of the variant that the tuner chose."""
-        return keras_model(*VARIANTS[hp.Choice("variant", options.variants)])
+        return keras_model(hp.Choice("variant", options.variants))
 
 
 with tempfile.TemporaryDirectory() as folder:

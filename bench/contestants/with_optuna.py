@@ -5,7 +5,7 @@ from pathlib import Path
 
 import mlflow
 import optuna
-from common import BATCH, VARIANTS, Clock, arrays, keras_model, parse_options
+from common import BATCH, Clock, arrays, keras_model, parse_options
 
 options = parse_options()
 images, labels = arrays()
@@ -19,7 +19,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 def objective(trial: optuna.Trial) -> float:
     """Train a variant."""
     variant = trial.suggest_categorical("variant", options.variants)
-    model = keras_model(*VARIANTS[variant])
+    model = keras_model(variant)
     model.fit(images, labels, batch_size=BATCH, epochs=1, verbose=0)
     with mlflow.start_run(), clock.of(variant, options.epochs):
         history = model.fit(

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import ray
-from common import BATCH, VARIANTS, Clock, arrays, keras_model, parse_options
+from common import BATCH, Clock, arrays, keras_model, parse_options
 from ray import tune
 
 options = parse_options()
@@ -17,7 +17,7 @@ def train(config: dict[str, Any]) -> None:
     import numpy as np
 
     images, labels = ray.get(config["data"])
-    model = keras_model(*VARIANTS[config["variant"]])
+    model = keras_model(config["variant"])
     history = model.fit(
         np.array(images), labels, batch_size=BATCH, epochs=options.epochs, verbose=0
     )

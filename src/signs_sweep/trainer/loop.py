@@ -108,6 +108,7 @@ class EpochLoop:
         training: int,
         validation: int = 0,
         recipe: Recipe | None = None,
+        classes: Sequence[str] = (),
     ) -> None:
         """Compile nothing yet: the first call of `advance` does.
 
@@ -117,11 +118,13 @@ class EpochLoop:
             training: number of samples to train on.
             validation: number of samples to evaluate after each epoch, 0 for no evaluation.
             recipe: that of the runs; by default, that of `Parameters()`.
+            classes: the names of the classes; by default, their numbers from 0.
         """
         import tensorflow as tf
 
         self.network = network
         self._recipe = recipe or Recipe.of(Parameters())
+        self._classes = classes or [str(number) for number in range(network.classes)]
         self._batch_size = batch_size
         self._samples = training
         self._held_out = validation
@@ -241,7 +244,7 @@ class EpochLoop:
         assert sizes == (self._samples, self._held_out), "XLA does not check indices"
         assert not self.stopped
         data = [self._arranged(part) for part in (training, validation) if part]
-        weights = class_weights(self._parameters, training.labels, self.network.classes)
+        weights = class_weights(self._parameters, training.labels, self._classes)
         watch = (
             (_Watched(*map(tf.constant, self._watched)), tf.constant(self.epoch))
             if self._rule

@@ -1,5 +1,6 @@
 """What decides a compiled program, besides sizes and the network; and what it gets as inputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -102,25 +103,26 @@ class Strengths(NamedTuple):
 
 
 def class_weights(
-    parameters: Parameters, labels: NDArray[np.int64], classes: int
+    parameters: Parameters, labels: NDArray[np.int64], classes: Sequence[str]
 ) -> NDArray[np.float32]:
     """Return the weight of each class in the training loss, float32 of (classes,).
 
     A balanced weight is `samples / (classes * samples of the class)`; 1 for a class without any.
 
+    Args:
+        parameters: those of a run.
+        labels: the classes of the training samples, as indices.
+        classes: the names of the classes.
+
     Raises:
         TrainingError: a weight is for a class that the data does not have.
     """
-    weights = np.ones(classes)
+    weights = np.ones(len(classes))
     if parameters.class_weights.name == "balanced":
-        counts = np.bincount(labels, minlength=classes)
-        weights[counts > 0] = len(labels) / (classes * counts[counts > 0])
-        return weights.astype(np.float32)
+        counts = np.bincount(labels, minlength=len(classes))
+        weights[counts > 0] = len(labels) / (len(classes) * counts[counts > 0])
     for name, weight in parameters.class_weights.options:
-        if str(name) not in map(str, range(classes)):
-            raise TrainingError(
-                f"class_weights has a weight for class {name}, but the data has the classes "
-                f"0 to {classes - 1}"
-            )
-        weights[int(name)] = weight
+        if name not in classes:
+            raise TrainingError(f"class_weights: the data has no class '{name}'")
+        weights[classes.index(name)] = weight
     return weights.astype(np.float32)

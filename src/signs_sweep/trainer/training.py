@@ -125,7 +125,7 @@ class Trainer:
         loop = self._loop(
             run.model,
             dataset.image_shape,
-            len(dataset.classes),
+            dataset.classes,
             run.parameters.batch_size,
             len(split.training),
             len(split.held_out),
@@ -182,15 +182,15 @@ class Trainer:
         self,
         model: Model,
         shape: tuple[int, int, int],
-        classes: int,
+        classes: tuple[str, ...],
         batch_size: int,
         training: int,
         validation: int,
         recipe: Recipe,
     ) -> EpochLoop:
         """Return the loop for runs with these sizes and this recipe, whatever their data."""
-        network = self._network(model, shape, classes)
-        return EpochLoop(network, batch_size, training, validation, recipe)
+        network = self._network(model, shape, len(classes))
+        return EpochLoop(network, batch_size, training, validation, recipe, classes)
 
     def _network(self, model: Model, shape: tuple[int, int, int], classes: int) -> Network:
         if isinstance(model, Dense):
