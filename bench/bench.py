@@ -195,9 +195,8 @@ def table_of_choices(lines: dict[str, Line]) -> list[str]:
     for name in CHOICES:
         fit, own = (lines[key].by_variant[name] for key in ("fit", "trainer"))
         ratio = statistics.median(map(truediv, fit, own))
-        rows.append(
-            f"  {name:28} {statistics.median(fit):10.1f} {statistics.median(own):12.1f} {ratio:6.1f}x"
-        )
+        medians = f"{statistics.median(fit):10.1f} {statistics.median(own):12.1f}"
+        rows.append(f"  {name:28} {medians} {ratio:6.1f}x")
     return rows
 
 

@@ -53,8 +53,16 @@ def test_a_title_has_the_label_what_varies_and_the_seeds_where_they_tell_apart(
     assert titles("name: a\ngrid: {l2: [0, 0.1]}\n") == ["l2=0", "l2=0.1"]
     assert titles("name: a\nseeds: 2\n") == ["seeds 0, 0", "seeds 1, 1"]
     assert titles("name: a\ncases: [{label: m1}, {epochs: 10000000}]\n") == [
-        "m1 epochs=1500",
+        "m1",
         "epochs=10000000",
+    ]
+    assert titles(
+        "name: a\ncases: [{label: m1}, {label: m2, l2: 1}]\ngrid: {epochs: [1, 2]}\n"
+    ) == [
+        "m1 epochs=1 l2=0",
+        "m1 epochs=2 l2=0",
+        "m2 epochs=1 l2=1",
+        "m2 epochs=2 l2=1",
     ]
     assert titles("name: a\ngrid: {hidden: [[50, 25], [7]], l2: [0, 1]}\n") == [
         "l2=0 hidden=[50, 25]",

@@ -1,5 +1,6 @@
 """The plan: what one or more experiments would train, in order, each run once."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,13 +97,14 @@ def _expand(experiment: Experiment, data: str) -> Part:
     varied = {point: setting.varied for point, setting in settings.items()}
     varying = _varying([*varied.values()])
     usual = experiment.setting(experiment.point({}), data).varied
+    named = Counter(point.label for point in experiment.points if point.label)
     trials = []
     for number, point in enumerate(experiment.points, start=1):
         own = runs[point]
         values = [
             f"{name}={as_text(value)}"
             for name, value in varied[point].items()
-            if name in varying and not (point.label and value == usual.get(name))
+            if name in varying and not (named[point.label] == 1 and value == usual.get(name))
         ]
         trials.append(
             Trial(
