@@ -104,7 +104,7 @@ def _expand(experiment: Experiment, data: str) -> Part:
         values = [
             f"{name}={as_text(value)}"
             for name, value in varied[point].items()
-            if name in varying and not (named[point.label] == 1 and value == usual.get(name))
+            if name in varying and not (named[point.label or ""] == 1 and value == usual.get(name))
         ]
         trials.append(
             Trial(
