@@ -44,7 +44,7 @@ from signs_sweep.domain.parameters import (
     Seeds,
 )
 from signs_sweep.domain.predictions import Answers, Predictions
-from signs_sweep.domain.result import History, Result, State
+from signs_sweep.domain.result import History, Result, State, values_at
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
 from signs_sweep.domain.stopping import Course, EarlyStopping
@@ -116,4 +116,5 @@ __all__ = [
     "is_higher_better",
     "ranked",
     "trajectory_of",
+    "values_at",
 ]
