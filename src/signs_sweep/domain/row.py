@@ -81,11 +81,6 @@ class Row:
         rule = self.early_stopping
         return METRICS[rule.metric].images if is_chosen and rule else None
 
-    def is_comparable(self, other: "Row", metric: str) -> bool:
-        """Whether no difference in early stopping decides how good the two are by a metric."""
-        rules = (self.early_stopping, other.early_stopping)
-        return rules[0] == rules[1] or not any(rule and rule.selects_by(metric) for rule in rules)
-
     def score(self, metric: str) -> float | None:
         """Return the value of a metric if the run is finished and has it, else None."""
         if self.result is None or not self.result.state.is_finished:

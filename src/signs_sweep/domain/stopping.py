@@ -89,3 +89,12 @@ class EarlyStopping:
                 stop = epoch
                 break
         return Course(best, float(values[best - 1]) if best else float("nan"), stop, patience)
+
+
+def are_comparable(first: EarlyStopping | None, second: EarlyStopping | None, metric: str) -> bool:
+    """Whether two rules, or None without, cannot decide which of two settings is better.
+
+    They can if they differ and one of them decides by values of the metric itself, or of others on
+    the same images.
+    """
+    return first == second or not any(rule and rule.selects_by(metric) for rule in (first, second))

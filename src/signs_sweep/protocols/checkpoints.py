@@ -25,7 +25,8 @@ class CheckpointStore(Protocol):
     def latest(self, run: Run, warn: Callable[[str], None] = lambda _: None) -> bytes | None:
         """Return the content of the checkpoint nearest to the end of a run, but not beyond it.
 
-        Of those that it can resume from. A damaged checkpoint is set aside, and the previous one is returned.
+        It is one that the run can resume from. A damaged checkpoint is set aside, and the previous
+        one is returned.
 
         Args:
             run: the run.
