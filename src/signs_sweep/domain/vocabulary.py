@@ -73,7 +73,7 @@ OPTIMIZERS = {
     ),
     "nadam": (*_BETAS, *_of_all()),
     "lion": (
-        _share("beta_1", 0.9, "Share of the momentum in an update"),
+        _number("beta_1", 0.9, "Share of the momentum in an update", above=0, below=1),
         _share("beta_2", 0.99, "Decay rate of the momentum"),
         *_of_all(),
     ),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from signs_sweep.domain import Argument
 from signs_sweep.errors import TrainingError
-from signs_sweep.trainer.network import saved, scaled
+from signs_sweep.trainer.network import saved, scaled, smoothed
 from signs_sweep.trainer.randomness import Purpose, generator
 
 Builder = Callable[..., Any]
@@ -23,6 +23,9 @@ class BuiltNetwork:
     Layers that draw random numbers (Dropout, augmentation) keep a state: their position in a random
     stream. It is reset in every epoch, from the run's global seed and the number of the epoch, so
     that an epoch depends only on the weights before it.
+
+    Attributes:
+        classes: number of classes.
     """
 
     allows_padding = False
@@ -49,7 +52,7 @@ class BuiltNetwork:
         self._builder = builder
         self._arguments = {name: _plain(value) for name, value in arguments}
         self._image_shape = image_shape
-        self._classes = classes
+        self.classes = classes
         self._model = self._build(0)
         _check(self._model, image_shape, classes)
         weights = self._model.weights
@@ -65,6 +68,11 @@ class BuiltNetwork:
     def variables(self) -> Sequence[Any]:
         """The trainable variables of the model."""
         return list(self._model.trainable_variables)
+
+    @property
+    def parts(self) -> Sequence[int]:
+        """1 for each variable."""
+        return [1] * len(self.variables)
 
     @property
     def state(self) -> Sequence[Any]:
@@ -115,10 +123,13 @@ class BuiltNetwork:
         """Return the probabilities in inference mode."""
         return self._model(scaled(images), training=False)
 
-    def cross_entropy(self, labels: Any, outputs: Any) -> Any:
+    def cross_entropy(self, labels: Any, outputs: Any, smoothing: Any = None) -> Any:
         """Return the cross-entropy of each sample, as Keras computes it from probabilities."""
         import keras
 
+        if smoothing is not None:
+            labels = smoothed(labels, self.classes, smoothing)
+            return keras.losses.categorical_crossentropy(labels, outputs)
         return keras.losses.sparse_categorical_crossentropy(labels, outputs)
 
     def probabilities(self, outputs: Any) -> NDArray[np.float32]:
@@ -147,7 +158,7 @@ class BuiltNetwork:
 
         keras.utils.set_random_seed(seed)
         try:
-            return self._builder(self._image_shape, self._classes, **self._arguments)
+            return self._builder(self._image_shape, self.classes, **self._arguments)
         except TypeError as error:
             if _is_of_the_call(error, self._builder):
                 arguments = ["the input shape", "the number of classes", *self._arguments]

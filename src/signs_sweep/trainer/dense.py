@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.trainer.network import saved, scaled
+from signs_sweep.trainer.network import saved, scaled, smoothed
 from signs_sweep.trainer.randomness import dropout_mask
 
 _TILE_BYTES = 200 * 1024
@@ -74,6 +74,7 @@ class DenseNetwork:
 
         self.image_shape = image_shape
         self.hidden = hidden
+        self.classes = classes
         self._features = int(np.prod(image_shape))
         self._sizes = (self._features, *hidden, classes)
         self._widths = tile_widths(self._features, self._sizes[1])
@@ -93,6 +94,11 @@ class DenseNetwork:
     def variables(self) -> Sequence[Any]:
         """The trainable variables, in the order described above."""
         return [*self._tiles, *self._further]
+
+    @property
+    def parts(self) -> Sequence[int]:
+        """The first kernel has several parts."""
+        return [len(self._tiles), *[1] * len(self._further)]
 
     @property
     def state(self) -> Sequence[Any]:
@@ -145,10 +151,13 @@ class DenseNetwork:
         """Return the logits in inference mode."""
         return self._logits(images)
 
-    def cross_entropy(self, labels: Any, outputs: Any) -> Any:
+    def cross_entropy(self, labels: Any, outputs: Any, smoothing: Any = None) -> Any:
         """Return the cross-entropy of each sample, from logits."""
         import tensorflow as tf
 
+        if smoothing is not None:
+            labels = smoothed(labels, self.classes, smoothing)
+            return tf.nn.softmax_cross_entropy_with_logits(labels, outputs)
         return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
 
     def probabilities(self, outputs: Any) -> NDArray[np.float32]:

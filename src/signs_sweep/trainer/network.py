@@ -21,8 +21,16 @@ class Network(Protocol):
         """The Keras variables that training changes."""
 
     @property
+    def parts(self) -> Sequence[int]:
+        """How many of `variables`, in their order, are the parts of each variable of Keras."""
+
+    @property
     def state(self) -> Sequence[Any]:
         """All Keras variables that an epoch changes and the next epoch reads."""
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
 
     @property
     def suits_xla(self) -> bool:
@@ -61,8 +69,14 @@ class Network(Protocol):
     def predict(self, images: Any) -> Any:
         """Return the outputs in inference mode for images in the layout of `arrange`."""
 
-    def cross_entropy(self, labels: Any, outputs: Any) -> Any:
-        """Return the cross-entropy of each sample, float32 of (n,)."""
+    def cross_entropy(self, labels: Any, outputs: Any, smoothing: Any = None) -> Any:
+        """Return the cross-entropy of each sample, float32 of (n,).
+
+        Args:
+            labels: classes of the samples, int32 or int64 of (n,).
+            outputs: those of `train` or `predict`.
+            smoothing: share of each label that is spread over all classes; None for none.
+        """
 
     def probabilities(self, outputs: Any) -> NDArray[np.float32]:
         """Return outputs of `predict` as probabilities, float32 of (n, classes)."""
@@ -86,10 +100,19 @@ class Network(Protocol):
 
 
 def scaled(images: Any) -> Any:
-    """Return uint8 images as float32 in [0, 1]; traced."""
+    """Return images as float32 in [0, 1]; traced. Those that are float32 already are."""
     import tensorflow as tf
 
+    if images.dtype == tf.float32:
+        return images
     return tf.cast(images, tf.float32) * np.float32(1 / 255)
+
+
+def smoothed(labels: Any, classes: int, smoothing: Any) -> Any:
+    """Return labels as probabilities of the classes, float32 of (n, classes); traced."""
+    import tensorflow as tf
+
+    return tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
 
 
 def saved(model: Any) -> bytes:

@@ -32,6 +32,7 @@ from signs_sweep.trainer.checkpoint import Best, Snapshot
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.network import Network
+from signs_sweep.trainer.recipe import Recipe
 
 _MOST_LOOPS = 8
 """Most recently used compiled programs that are kept."""
@@ -128,6 +129,7 @@ class Trainer:
             run.parameters.batch_size,
             len(split.training),
             len(split.held_out),
+            Recipe.of(run.parameters),
         )
         loop.start(run.parameters)
         course = self._course = _Course(run, split, loop, started)
@@ -185,9 +187,11 @@ class Trainer:
         batch_size: int,
         training: int,
         validation: int,
+        recipe: Recipe,
     ) -> EpochLoop:
-        """Return the loop for runs with these sizes, whatever their data."""
-        return EpochLoop(self._network(model, shape, classes), batch_size, training, validation)
+        """Return the loop for runs with these sizes and this recipe, whatever their data."""
+        network = self._network(model, shape, classes)
+        return EpochLoop(network, batch_size, training, validation, recipe)
 
     def _network(self, model: Model, shape: tuple[int, int, int], classes: int) -> Network:
         if isinstance(model, Dense):

@@ -1,0 +1,73 @@
+"""Keras's optimizers on the variables of a network."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from signs_sweep.trainer.network import Network
+from signs_sweep.trainer.recipe import Recipe, Strengths
+
+
+class Optimizer:
+    """An optimizer of Keras whose rate, weight decay and limits are inputs of the program.
+
+    Gradients are clipped here: Keras would clip each tile of a kernel by itself.
+
+    Attributes:
+        variables: its Keras variables, which decide the next steps.
+    """
+
+    def __init__(self, recipe: Recipe, network: Network) -> None:
+        """Create its variables; `reset` sets them to the values before the first step."""
+        import keras
+
+        kind = type(keras.optimizers.get(recipe.optimizer.name))
+        self._keras = kind(**dict(recipe.optimizer.options))
+        self._keras.build(network.variables)
+        self._network = network
+        self._recipe = recipe
+        # Nadam's product of momenta starts at 1, and is not in its list of variables.
+        product = getattr(self._keras, "_u_product", None)
+        self._products = [] if product is None else [product]
+        self.variables: Sequence[Any] = [*self._keras.variables, *self._products]
+
+    def reset(self, learning_rate: float) -> None:
+        """Set the variables to their values before the first step."""
+        for variable in self.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+        for product in self._products:
+            product.assign(1.0)
+        self._keras.learning_rate.assign(learning_rate)
+
+    def apply(self, gradients: Sequence[Any], rate: Any, strengths: Strengths) -> None:
+        """Update the variables of the network; traced.
+
+        Args:
+            gradients: for each of the network's variables.
+            rate: the learning rate of the step.
+            strengths: the inputs of the program.
+        """
+        self._keras.learning_rate.assign(rate)
+        self._keras.weight_decay = strengths.weight_decay if self._recipe.decays else None
+        self._keras.apply(self._clipped(gradients, strengths.limit), self._network.variables)
+
+    def _clipped(self, gradients: Sequence[Any], limit: Any) -> Sequence[Any]:
+        """Return gradients whose norms are at most `limit`, with the formulas of Keras."""
+        import tensorflow as tf
+
+        if not (self._recipe.clips or self._recipe.clips_together):
+            return gradients
+        squares = [tf.reduce_sum(tf.square(gradient)) for gradient in gradients]
+        if self._recipe.clips:
+            factors: list[Any] = []
+            for count in self._network.parts:
+                first = len(factors)
+                norm = tf.sqrt(tf.add_n(squares[first : first + count]))
+                factors += [limit / tf.maximum(norm, limit)] * count
+        else:
+            norm = tf.sqrt(tf.add_n(squares))
+            # The last term is NaN if the norm is infinite, so that the run diverges.
+            factor = limit * tf.minimum(1 / norm, 1 / limit) + (norm - norm)
+            factors = [factor] * len(gradients)
+        return [each * factor for each, factor in zip(gradients, factors, strict=True)]

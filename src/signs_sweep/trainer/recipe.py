@@ -1,0 +1,122 @@
+"""What decides a compiled program, besides sizes and the network; and what it gets as inputs."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signs_sweep.domain import Component, EarlyStopping, Parameters
+from signs_sweep.errors import TrainingError
+
+_OF_ALL = ("weight_decay", "clipnorm", "global_clipnorm")
+"""The options that every optimizer has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The structure of the training steps. Runs with equal recipes share a program.
+
+    Attributes:
+        optimizer: the optimizer with its own options.
+        decays: whether there is weight decay.
+        clips: whether the gradient of each variable is clipped.
+        clips_together: whether all gradients are clipped together.
+        smooths: whether labels are smoothed.
+        weighs: whether the classes have weights.
+        watched: the metric of the rule that stops a run, or None without a rule.
+        keeps_best: whether the weights of the best epoch are kept.
+    """
+
+    optimizer: Component
+    decays: bool
+    clips: bool
+    clips_together: bool
+    smooths: bool
+    weighs: bool
+    watched: str | None
+    keeps_best: bool
+
+    @classmethod
+    def of(cls, parameters: Parameters) -> "Recipe":
+        """Return the recipe of a run."""
+        options = parameters.options("optimizer")
+        decays, clips, clips_together = (options.pop(name) > 0 for name in _OF_ALL)
+        rule = EarlyStopping.of(parameters)
+        return cls(
+            optimizer=Component(parameters.optimizer.name, tuple(sorted(options.items()))),
+            decays=decays,
+            clips=clips,
+            clips_together=clips_together,
+            smooths=parameters.label_smoothing > 0,
+            weighs=parameters.class_weights.name != "none",
+            watched=rule.metric if rule else None,
+            keeps_best=rule is not None and rule.restores_best,
+        )
+
+
+class Strengths(NamedTuple):
+    """The inputs of a program that are the same in all steps of a run, as tensors.
+
+    Attributes:
+        keep_prob: share of a hidden layer's outputs that dropout keeps.
+        l2: factor of the penalty.
+        weight_decay: share of each weight, times the rate, removed in a step.
+        limit: largest norm of a gradient, or of all gradients together.
+        smoothing: share of each label that is spread over all classes.
+        class_weights: float32 of (classes,).
+        patience: epochs without improvement after which training stops, int32.
+        min_delta: an improvement is larger than this.
+    """
+
+    keep_prob: Any
+    l2: Any
+    weight_decay: Any
+    limit: Any
+    smoothing: Any
+    class_weights: Any
+    patience: Any
+    min_delta: Any
+
+    @classmethod
+    def of(cls, parameters: Parameters, weights: NDArray[np.float32]) -> "Strengths":
+        """Return the strengths of a run, given the weights of its classes."""
+        import tensorflow as tf
+
+        optimizer = parameters.options("optimizer")
+        rule = EarlyStopping.of(parameters)
+        return cls(
+            keep_prob=tf.constant(parameters.keep_prob, tf.float32),
+            l2=tf.constant(parameters.l2, tf.float32),
+            weight_decay=tf.constant(optimizer["weight_decay"], tf.float32),
+            limit=tf.constant(optimizer["clipnorm"] or optimizer["global_clipnorm"], tf.float32),
+            smoothing=tf.constant(parameters.label_smoothing, tf.float32),
+            class_weights=tf.constant(weights),
+            patience=tf.constant(rule.patience if rule else 0, tf.int32),
+            min_delta=tf.constant(rule.min_delta if rule else 0, tf.float32),
+        )
+
+
+def class_weights(
+    parameters: Parameters, labels: NDArray[np.int64], classes: int
+) -> NDArray[np.float32]:
+    """Return the weight of each class in the training loss, float32 of (classes,).
+
+    A balanced weight is `samples / (classes * samples of the class)`; 1 for a class without any.
+
+    Raises:
+        TrainingError: a weight is for a class that the data does not have.
+    """
+    weights = np.ones(classes)
+    if parameters.class_weights.name == "balanced":
+        counts = np.bincount(labels, minlength=classes)
+        weights[counts > 0] = len(labels) / (classes * counts[counts > 0])
+        return weights.astype(np.float32)
+    for name, weight in parameters.class_weights.options:
+        if str(name) not in map(str, range(classes)):
+            raise TrainingError(
+                f"class_weights has a weight for class {name}, but the data has the classes "
+                f"0 to {classes - 1}"
+            )
+        weights[int(name)] = weight
+    return weights.astype(np.float32)
