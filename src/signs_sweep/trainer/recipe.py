@@ -51,7 +51,7 @@ class Recipe:
             smooths=parameters.label_smoothing > 0,
             weighs=parameters.class_weights.name != "none",
             watched=rule.metric if rule else None,
-            keeps_best=rule is not None and rule.restores_best,
+            keeps_best=rule is not None,
         )
 
 
