@@ -197,9 +197,7 @@ def test_with_early_stopping_names_say_which_best_weights_and_what_patience(
         *("00000001.h5", "00000002.h5", f"00000003.{key}.2.h5", f"00000004.{key}.3.h5")
     ]
     keep(store, 10)  # Without its rule.
-    assert names(tmp_path) == [
-        *(f"00000003.{key}.2.h5", f"00000004.{key}.3.h5", "00000010.end.h5")
-    ]
+    assert names(tmp_path) == [*(f"00000003.{key}.2.h5", f"00000004.{key}.3.h5", "00000010.end.h5")]
     assert unneeded() == []
     assert (store.has_end(RUN), store.has_end(run)) == (True, False)
     store.keep(stopping(4), Checkpoint(run.run_id, 6, b"x", is_end=True, least_patience=4))
