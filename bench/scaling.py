@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from signs_sweep.domain import Parameters
+from signs_sweep.domain import Dense, Parameters
 from signs_sweep.trainer import runtime
 
 runtime.prepare()
@@ -68,7 +68,7 @@ def sizes() -> Iterator[tuple[str, Size]]:
 def epoch_loop(size: Size, data: LabelledImages) -> Callable[[int], object]:
     """Return a function that trains some epochs with the trainer of signs-sweep."""
     shape = (size.side, size.side, size.channels)
-    loop = EpochLoop(DenseNetwork(shape, size.hidden, CLASSES), size.batch, size.samples)
+    loop = EpochLoop(DenseNetwork(shape, Dense(size.hidden), CLASSES), size.batch, size.samples)
     loop.start(Parameters(batch_size=size.batch, l2=0.01))
 
     def train(epochs: int) -> None:

@@ -2,7 +2,7 @@
 
 from common import BATCH, RATE, VARIANTS, Clock, dataset, parse_options
 
-from signs_sweep.domain import Parameters
+from signs_sweep.domain import Dense, Parameters
 from signs_sweep.trainer import runtime
 
 runtime.prepare()
@@ -12,7 +12,7 @@ from signs_sweep.trainer.loop import EpochLoop, LabelledImages  # noqa: E402
 
 options = parse_options()
 data = dataset()
-network = DenseNetwork(data.image_shape, (25, 12), len(data.classes))
+network = DenseNetwork(data.image_shape, Dense((25, 12)), len(data.classes))
 shown = LabelledImages(data.train_images, data.train_labels)
 loop = EpochLoop(network, BATCH, len(shown))
 clock = Clock()

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from signs_sweep.domain import Parameters
+from signs_sweep.domain import Dense, Parameters
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.randomness import dropout_mask, sample_order
@@ -65,7 +65,7 @@ def loop_of(
     hidden: tuple[int, ...], batch_size: int, *, with_validation: bool = False
 ) -> EpochLoop:
     """Return a loop; it is compiled once for all variants."""
-    network = DenseNetwork(SHAPES[hidden], hidden, CLASSES)
+    network = DenseNetwork(SHAPES[hidden], Dense(hidden), CLASSES)
     return EpochLoop(network, batch_size, SAMPLES, 50 if with_validation else 0)
 
 

@@ -247,7 +247,7 @@ class TestSameBits:
         rng = np.random.default_rng(0)
         images = rng.integers(0, 256, (50, 16, 32, 1)).astype(np.uint8)
         shown = LabelledImages(images, rng.integers(0, 3, 50))
-        loop = EpochLoop(DenseNetwork((16, 32, 1), (6, 4), 3), 16, len(shown))
+        loop = EpochLoop(DenseNetwork((16, 32, 1), Dense((6, 4)), 3), 16, len(shown))
 
         def results(*calls: int) -> tuple[bytes, list[bytes]]:
             loop.start(PARAMETERS)
@@ -265,7 +265,7 @@ class TestSameBits:
         images, labels = data.train_images, data.train_labels
 
         def loop_of() -> EpochLoop:
-            return EpochLoop(DenseNetwork((16, 32, 1), (6, 4), 3), 16, 45, 15)
+            return EpochLoop(DenseNetwork((16, 32, 1), Dense((6, 4)), 3), 16, 45, 15)
 
         def results(loop: EpochLoop, fold: int) -> tuple[list[bytes], weakref.ref]:
             held_out = np.arange(len(labels)) % 4 == fold

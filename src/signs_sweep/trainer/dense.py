@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signs_sweep.domain import Dense
 from signs_sweep.trainer.network import saved, scaled, smoothed
 from signs_sweep.trainer.randomness import dropout_mask
 
@@ -35,97 +36,145 @@ def tile_widths(features: int, units: int) -> list[int]:
     return [min(width, features - start) for start in starts]
 
 
-def glorot_uniform(seed: int, shape: tuple[int, int], repeats: int) -> NDArray[np.float32]:
+def initial_kernel(
+    init: str, seed: int, shape: tuple[int, int], repeats: int = 0
+) -> NDArray[np.float32]:
     """Return the initial kernel of a dense layer, float32 of (inputs, units).
 
-    It is the kernel of `keras.initializers.GlorotUniform(seed)`, as in the published series, where
-    it decides the outcome of some runs. That initializer depends only on seed and shape, so that
-    layers of equal shape would start with equal weights; each repeat of a shape gets a seed of its
-    own instead. `repeats` is the number of earlier layers with the same shape.
+    It is the kernel of Keras's initializer, such as `keras.initializers.GlorotUniform(seed)`, as in
+    the published series, where it decides the outcome of some runs. Initializers depend only on
+    seed and shape, so that layers of equal shape would start with equal weights; each repeat of a
+    shape gets a seed of its own instead.
+
+    Args:
+        init: name of the initializer, such as `glorot_uniform`.
+        seed: the initial seed of a run.
+        shape: inputs and units.
+        repeats: number of earlier layers with the same shape.
     """
     import keras
 
     if repeats:
         seed = int(np.random.SeedSequence([repeats, seed]).generate_state(1)[0] >> 1)
-    return np.asarray(keras.initializers.GlorotUniform(seed=seed)(shape), np.float32)
+    initializer = type(keras.initializers.get(init))
+    return np.asarray(initializer(seed=seed)(shape), np.float32)
 
 
 class DenseNetwork:
-    """Implements `Network`: `features -> hidden[0] relu -> ... -> classes softmax`.
+    """Implements `Network`: `features -> hidden layers -> classes softmax`.
+
+    A hidden layer is a dense layer, a normalisation, an activation and dropout.
 
     Attributes:
-        variables: Keras variables: the tiles of the first kernel, float32 of (units, width), the
-            first bias, then the kernel, float32 of (inputs, units), and bias of each further layer.
+        image_shape: height, width and channels of an image.
+        model: its hidden layers.
+        classes: number of classes.
         suits_xla: True, because XLA is 5 times faster.
-        allows_padding: True, because each row is computed independently.
     """
 
     suits_xla = True
-    allows_padding = True
 
-    def __init__(
-        self, image_shape: tuple[int, int, int], hidden: tuple[int, ...], classes: int
-    ) -> None:
-        """Create the variables, all zero; `initialise` sets them to a run's initial values.
-
-        The shape of an image is its height, width and channels; `hidden` are units of each layer.
-        """
+    def __init__(self, image_shape: tuple[int, int, int], model: Dense, classes: int) -> None:
+        """Create the variables; `initialise` sets them to a run's initial values."""
         import keras
+        import tensorflow as tf
 
         self.image_shape = image_shape
-        self.hidden = hidden
+        self.model = model
         self.classes = classes
-        self._features = int(np.prod(image_shape))
-        self._sizes = (self._features, *hidden, classes)
-        self._widths = tile_widths(self._features, self._sizes[1])
-        shapes = [(self._sizes[1], width) for width in self._widths]
+        self._sizes = (int(np.prod(image_shape)), *model.hidden, classes)
+        self._widths = tile_widths(*self._sizes[:2])
         self._tiles = [
-            keras.Variable(np.zeros(shape, np.float32), name=f"kernel_0_{number}")
-            for number, shape in enumerate(shapes)
+            keras.Variable(np.zeros((self._sizes[1], width), np.float32), name=f"kernel_0_{number}")
+            for number, width in enumerate(self._widths)
         ]
-        self._further: list[Any] = [keras.Variable(np.zeros(self._sizes[1], np.float32))]
-        for inputs, outputs in pairwise(self._sizes[1:]):
-            self._further += [
-                keras.Variable(np.zeros((inputs, outputs), np.float32)),
-                keras.Variable(np.zeros(outputs, np.float32)),
-            ]
+        self._kernels = [
+            keras.Variable(np.zeros(shape, np.float32)) for shape in pairwise(self._sizes[1:])
+        ]
+        self._biases = [keras.Variable(np.zeros(size, np.float32)) for size in self._sizes[1:]]
+        self._norms = [self._norm() for _ in model.hidden] if model.norm != "none" else []
+        for norm, units in zip(self._norms, model.hidden, strict=False):
+            norm.build((None, units))
+        is_relu = model.activation == "relu"
+        self._activation = tf.nn.relu if is_relu else keras.activations.get(model.activation)
+
+    def _norm(self) -> Any:
+        import keras
+
+        is_batch = self.model.norm == "batch"
+        return keras.layers.BatchNormalization() if is_batch else keras.layers.LayerNormalization()
+
+    @property
+    def allows_padding(self) -> bool:
+        """Whether each row is computed independently: not with batch normalisation."""
+        return self.model.norm != "batch"
 
     @property
     def variables(self) -> Sequence[Any]:
-        """The trainable variables, in the order described above."""
-        return [*self._tiles, *self._further]
+        """The trainable variables among those of `state`."""
+        return [variable for variable in self.state if variable.trainable]
 
     @property
     def parts(self) -> Sequence[int]:
         """The first kernel has several parts."""
-        return [len(self._tiles), *[1] * len(self._further)]
+        return [len(self._tiles), *[1] * (len(self.variables) - len(self._tiles))]
 
     @property
     def state(self) -> Sequence[Any]:
-        """The trainable variables; there are no others."""
-        return self.variables
+        """The tiles of the first kernel, float32 of (units, width), then `_others`."""
+        return [*self._tiles, *self._others]
+
+    @property
+    def _others(self) -> Sequence[Any]:
+        """All variables but the first kernel, in Keras's order.
+
+        Of each layer its kernel, float32 of (inputs, units), its bias and the weights of its
+        normalisation.
+        """
+        ordered = [self._biases[0]]
+        for number, kernel in enumerate(self._kernels):
+            norm = self._norms[number].weights if self._norms else []
+            ordered += [*norm, kernel, self._biases[number + 1]]
+        return ordered
 
     def initialise(self, seed: int) -> None:
-        """Set the variables to the initial values of a run: Glorot-uniform kernels, zero biases."""
-        weights: list[NDArray[np.float32]] = []
+        """Set the variables to the initial values of a run.
+
+        Kernels are drawn, biases are zero, and normalisations scale by 1.
+        """
         shapes = list(pairwise(self._sizes))
-        for number, shape in enumerate(shapes):
-            repeats = shapes[:number].count(shape)
-            weights += [glorot_uniform(seed, shape, repeats), np.zeros(shape[1], np.float32)]
-        self.set_weights(weights)
+        first, *kernels = (
+            initial_kernel(self.model.init, seed, shape, shapes[:number].count(shape))
+            for number, shape in enumerate(shapes)
+        )
+        self._set_first(first)
+        for kernel, values in zip(self._kernels, kernels, strict=True):
+            kernel.assign(values)
+        for bias in self._biases:
+            bias.assign(np.zeros(bias.shape, np.float32))
+        for norm in self._norms:
+            for weight in norm.weights:
+                is_scale = weight.name in ("gamma", "moving_variance")
+                weight.assign(np.full(weight.shape, is_scale, np.float32))
 
     def set_weights(self, weights: Sequence[NDArray[np.float32]]) -> None:
-        """Set the variables from arrays in Keras's layout: kernels (inputs, units), biases."""
-        first, *further = weights
-        tiles = np.split(first.T, np.cumsum(self._widths)[:-1], axis=1)
-        for variable, value in zip(self.variables, [*tiles, *further], strict=True):
+        """Set the variables from arrays in Keras's layout and order: kernels (inputs, units)."""
+        first, *others = weights
+        self._set_first(first)
+        for variable, value in zip(self._others, others, strict=True):
+            variable.assign(value)
+
+    def _set_first(self, kernel: NDArray[np.float32]) -> None:
+        """Set the tiles from a kernel of (inputs, units)."""
+        tiles = np.split(kernel.T, np.cumsum(self._widths)[:-1], axis=1)
+        for variable, value in zip(self._tiles, tiles, strict=True):
             variable.assign(np.ascontiguousarray(value))
 
     def weights(self) -> list[NDArray[np.float32]]:
-        """Return the variables as arrays in Keras's layout."""
+        """Return the variables as arrays in Keras's layout and order."""
         tiles = [np.asarray(tile.value) for tile in self._tiles]
         first = np.ascontiguousarray(np.concatenate(tiles, axis=1).T)
-        return [first, *(np.asarray(variable.value) for variable in self._further)]
+        return [first, *(np.asarray(variable.value) for variable in self._others)]
 
     def arrange(self, images: Any) -> Any:
         """Return images of (n, height, width, channels) as rows of (n, features)."""
@@ -135,7 +184,7 @@ class DenseNetwork:
 
     def draw(self, seed: int, epoch: int, samples: int, keep_prob: float) -> NDArray[np.uint8]:
         """Return the dropout mask of an epoch, uint8 of (samples, sum(hidden))."""
-        return dropout_mask(seed, epoch, samples, sum(self.hidden), keep_prob)
+        return dropout_mask(seed, epoch, samples, sum(self.model.hidden), keep_prob)
 
     def begin_epoch(self, drawn: Any) -> None:
         """Do nothing: each step reads its part of the mask."""
@@ -144,7 +193,7 @@ class DenseNetwork:
         """Return the logits for a batch in training mode; see `Network.train`."""
         import tensorflow as tf
 
-        mask = tf.slice(drawn, [first, 0], [size, sum(self.hidden)])
+        mask = tf.slice(drawn, [first, 0], [size, sum(self.model.hidden)])
         return self._logits(images, tf.cast(mask, tf.float32), keep_prob)
 
     def predict(self, images: Any) -> Any:
@@ -167,10 +216,12 @@ class DenseNetwork:
         return np.asarray(tf.nn.softmax(outputs), np.float32)
 
     def respond(self, images: Any) -> tuple[Any, Sequence[NDArray[np.bool_]]]:
-        """Return the logits in inference mode, and the active units; see `Network.respond`."""
+        """Return the logits in inference mode, and the active units if they are relu units."""
         layers: list[Any] = []
         logits = self._logits(images, layers=layers)
-        return logits, [np.asarray(np.any(outputs, axis=0)) for outputs in layers]
+        has_relu = self.model.activation == "relu"
+        active = [np.asarray(np.any(outputs, axis=0)) for outputs in layers if has_relu]
+        return logits, active
 
     def _logits(
         self, images: Any, mask: Any = None, keep_prob: Any = None, layers: list[Any] | None = None
@@ -191,17 +242,18 @@ class DenseNetwork:
             tf.matmul(tile.value, scaled(part), transpose_b=True)
             for tile, part in zip(self._tiles, parts, strict=True)
         ]
-        bias, *further = (variable.value for variable in self._further)
-        outputs = tf.transpose(tf.add_n(products)) + bias
+        outputs = tf.transpose(tf.add_n(products)) + self._biases[0].value
         start = 0
-        for number, units in enumerate(self.hidden):
-            outputs = tf.nn.relu(outputs)
+        for number, units in enumerate(self.model.hidden):
+            if self._norms:
+                outputs = self._norms[number](outputs, training=mask is not None)
+            outputs = self._activation(outputs)
             if layers is not None:
                 layers.append(outputs)
             if mask is not None:
                 outputs = outputs * mask[:, start : start + units] / keep_prob
             start += units
-            outputs = outputs @ further[2 * number] + further[2 * number + 1]
+            outputs = outputs @ self._kernels[number].value + self._biases[number + 1].value
         return outputs
 
     def penalty(self, l2: Any) -> Any:
@@ -216,7 +268,7 @@ class DenseNetwork:
         for width, tile in zip(self._widths, self._tiles, strict=True):
             by_width.setdefault(width, []).append(tf.square(tile.value))
         squares = [tf.add_n(tiles) for tiles in by_width.values()]
-        squares += [tf.square(self._further[2 * n - 1].value) for n in range(1, len(self.hidden))]
+        squares += [tf.square(kernel.value) for kernel in self._kernels[:-1]]
         total = tf.add_n([tf.reduce_sum(part) for part in squares])
         return tf.math.multiply_no_nan(total, l2)  # The sum may be infinite when l2 is 0.
 
@@ -235,7 +287,12 @@ class DenseNetwork:
         import keras
 
         layers = [keras.layers.Input(self.image_shape, name="image"), keras.layers.Flatten()]
-        layers += [keras.layers.Dense(units, activation="relu") for units in self.hidden]
+        for units in self.model.hidden:
+            if self._norms:
+                layers += [keras.layers.Dense(units), self._norm()]
+                layers += [keras.layers.Activation(self.model.activation)]
+            else:
+                layers += [keras.layers.Dense(units, activation=self.model.activation)]
         layers += [keras.layers.Dense(self._sizes[-1], activation="softmax")]
         return keras.Sequential(layers)
 

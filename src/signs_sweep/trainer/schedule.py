@@ -37,9 +37,9 @@ def _shares(parameters: Parameters, step: NDArray[np.float64], steps: int) -> ND
     if name in ("step", "exponential"):
         passed = step / (options["decay_epochs"] * steps)
         passed = np.floor(passed) if name == "step" else passed
-        return np.exp(math.log(options["decay_rate"]) * passed)
+        return np.asarray(options["decay_rate"] ** passed, np.float64)
     length = max(parameters.epochs - options["warmup"], 1) * steps
     left = 1 - np.minimum(step / length, 1)
     if name == "cosine":
         left = 0.5 * (1 - np.cos(math.pi * left))
-    return np.float64(1 - options["end"]) * left + np.float64(options["end"])
+    return np.asarray((1 - options["end"]) * left + options["end"], np.float64)

@@ -195,7 +195,7 @@ class Trainer:
 
     def _network(self, model: Model, shape: tuple[int, int, int], classes: int) -> Network:
         if isinstance(model, Dense):
-            return DenseNetwork(shape, model.hidden, classes)
+            return DenseNetwork(shape, model, classes)
         builder = self._models[model.source].load()
         return BuiltNetwork(builder, model.arguments, shape, classes)
 
