@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from known_runs import IDS
-from signs_sweep.domain import PARAMETERS, Run
+from signs_sweep.domain import PARAMETERS, Dense, Run
 
 PACKAGE = Path(__file__).parents[1] / "src" / "signs_sweep"
 
@@ -98,7 +98,11 @@ def values(run: Run) -> dict[str, Any]:
     """What a run is made of, as JSON takes it."""
     model = run.model
     return {
-        "parameters": {name: getattr(run.parameters, name) for name in PARAMETERS},
+        "parameters": {
+            name: value
+            for name, value in run.parameters.values.items()
+            if PARAMETERS[name].is_number
+        },
         "model": [type(model).__name__, [getattr(model, name) for name in model.__slots__]],
         "others": [run.validation, run.data, run.training_version],
     }
@@ -234,7 +238,7 @@ def answer(_):
     texts, numbers, models = ask(code)
     assert texts == ["0.75", "3"]
     assert numbers == [[0.75, 3], [0.5, 0]]
-    assert models == [{"hidden": "[25, 12]"}] * 2
+    assert models == [Dense((25, 12)).values] * 2
 
 
 def test_plans_tables_and_the_spec_of_a_winner_show_it(ask) -> None:

@@ -5,31 +5,42 @@ from collections import Counter
 import pytest
 
 from signs_sweep.domain import (
-    PARAMETER_NAMES,
+    NETWORK,
     PARAMETERS,
     SEED_NAMES,
     VARIED_NAMES,
+    Component,
+    Dense,
     Hyperparameter,
     Parameters,
     Seeds,
 )
 
 
-@pytest.mark.parametrize("entry", PARAMETERS.values(), ids=PARAMETER_NAMES)
+@pytest.mark.parametrize("entry", [*PARAMETERS.values(), *NETWORK.values()], ids=str)
 def test_every_entry_is_complete_and_permits_its_default(entry: Hyperparameter) -> None:
-    assert entry.kind is type(entry.default) is type(getattr(Parameters(), entry.name))
-    assert entry.permits(entry.default)
-    assert (entry.least is None) != (entry.above is None)
+    holder = Parameters() if entry.name in PARAMETERS else Dense()
+    assert entry.kind is type(entry.default) is type(getattr(holder, entry.name))
+    if entry.is_number:
+        assert entry.permits(entry.default)
+        assert (entry.least is None) != (entry.above is None)
+        assert (entry.most is None) != (entry.below is None)
+    elif entry.kind is str:
+        assert entry.default in entry.words
+    elif entry.kind is Component:
+        assert entry.default == entry.component(entry.default.name, {})
     assert entry.meaning
-    if entry.name in VARIED_NAMES:
+    if entry.name not in SEED_NAMES:
+        assert entry.counterpart
         assert entry.example_list
-        assert entry.example_range
+        assert bool(entry.example_range) == entry.is_number
 
 
 def test_a_synonym_belongs_to_one_parameter_and_is_no_parameter_name() -> None:
-    words = Counter(word for entry in PARAMETERS.values() for word in entry.synonyms)
+    entries = [*PARAMETERS.values(), *NETWORK.values()]
+    words = Counter(word for entry in entries for word in entry.synonyms)
     assert set(words.values()) == {1}
-    assert not set(words) & set(PARAMETERS)
+    assert not set(words) & {entry.name for entry in entries}
 
 
 def test_seeds_are_parameters_and_the_others_may_vary() -> None:
@@ -48,6 +59,7 @@ def test_seeds_are_parameters_and_the_others_may_vary() -> None:
         ({"above": 0, "most": 1e38}, float, "above 0, up to 1e38", [1e-9, 1e38], [0, -1, 2e38]),
         ({"least": 0, "most": 1}, float, "from 0 to 1", [0, 0.5, 1], [-0.1, 1.1]),
         ({"least": 1, "most": 5000}, int, "from 1 to 5,000", [1, 5000], [0, 5001]),
+        ({"least": 0, "below": 1}, float, "from 0 to below 1", [0, 0.9], [-0.1, 1]),
     ],
 )
 def test_a_range_is_the_same_as_text_and_in_numbers(

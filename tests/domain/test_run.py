@@ -12,6 +12,7 @@ from known_runs import IDS, NUMBERS, PINNED, RUN, SEEDS
 from signs_sweep.domain import (
     PARAMETERS,
     TRAINING_VERSION,
+    Component,
     Dense,
     Parameters,
     Run,
@@ -48,7 +49,11 @@ def test_the_id_is_the_same_in_every_process() -> None:
     "name", [name for name, entry in PARAMETERS.items() if entry.decides_trajectory]
 )
 def test_each_parameter_that_decides_changes_the_trajectory(name: str) -> None:
-    other = replace(RUN.parameters, **{name: PARAMETERS[name].most})
+    entry = PARAMETERS[name]
+    value = 0.5 if entry.below else entry.most
+    if entry.kind is Component:
+        value = next(Component(word) for word in entry.choices if word != entry.default.name)
+    other = replace(RUN.parameters, **{name: value})
     assert replace(RUN, parameters=other).trajectory_id != RUN.trajectory_id
 
 
@@ -78,8 +83,39 @@ def test_the_ids_of_splits_never_change_and_those_without_are_from_before_there_
 
 def test_only_the_epochs_do_not_decide() -> None:
     assert [name for name, entry in PARAMETERS.items() if not entry.decides_trajectory] == [
-        "epochs"
+        "epochs",
+        "early_stopping",
     ]
+
+
+def test_a_stopping_rule_is_in_the_id_of_the_run_and_not_of_the_trajectory() -> None:
+    rules = [
+        PARAMETERS["early_stopping"].component("", {"patience": patience}) for patience in (5, 6)
+    ]
+    runs = [RUN] + [
+        replace(RUN, parameters=replace(RUN.parameters, early_stopping=rule)) for rule in rules
+    ]
+    assert {run.trajectory_id for run in runs} == {RUN.trajectory_id}
+    assert len({run.run_id for run in runs}) == 3
+    assert {trajectory_of(run.run_id) for run in runs} == {RUN.trajectory_id}
+
+
+@pytest.mark.parametrize("name", ["constant", "cosine", "linear", "exponential"])
+def test_epochs_are_part_of_the_trajectory_if_the_schedule_knows_its_end(name: str) -> None:
+    first, longer = (
+        replace(RUN, parameters=replace(RUN.parameters, epochs=n, schedule=Component(name)))
+        for n in (1500, 2000)
+    )
+    is_prefix = first.trajectory_id == longer.trajectory_id
+    assert is_prefix == (name not in ("cosine", "linear"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"activation": "tanh"}, {"norm": "batch"}, {"init": "he_normal"}]
+)
+def test_each_choice_of_the_network_changes_the_trajectory(change: dict[str, str]) -> None:
+    other = replace(RUN, model=replace(RUN.model, **change))
+    assert other.trajectory_id != RUN.trajectory_id
 
 
 def test_the_seeds_are_not_interchangeable() -> None:

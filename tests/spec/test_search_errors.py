@@ -41,7 +41,7 @@ WRONG = {
     ),
     "unknown parameter": (
         "space: {lr: [1]}",
-        [(18, "lr", "unknown parameter 'lr' in space", "mean 'learning_rate'? Parameters: batch")],
+        [(18, "lr", "unknown parameter 'lr' in space", "mean 'learning_rate'? Parameters: acti")],
     ),
     "unknown key of a range": (
         "space: {l2: {min: 1, max: 2}}",

@@ -5,9 +5,7 @@ import pytest
 from signs_sweep.domain import Dense, Seeds
 from signs_sweep.errors import UsageError
 
-PARAMETERS = (
-    "Parameters: batch_size, epochs, global_seed, hidden, init_seed, keep_prob, l2, learning_rate"
-)
+PARAMETERS = "Parameters: activation, augment, batch_size, class_weights, dropout, early_stopping"
 BUILT = 'model: {build: "networks:cnn"}'
 
 
@@ -32,7 +30,17 @@ def test_a_value_is_read_as_in_a_spec(load_text, override: str, name: str, value
     [
         ("lambda=1", f"unknown parameter 'lambda'; did you mean 'l2'? {PARAMETERS}"),
         ("epoch=1", "unknown parameter 'epoch'; did you mean 'epochs'? Parameters:"),
-        ("dropout=0.2", "did you mean 'keep_prob'? keep_prob is 1 - dropout."),
+        ("dropout=1", "dropout is 1; expected a number from 0 to below 1"),
+        ("optimizer=sdg", "optimizer is the text 'sdg'; did you mean 'sgd'? Expected adam, adamw"),
+        ("optimizer=[sgd]", "expected optimizer to be adam, adamw, sgd, rmsprop, nadam or lion"),
+        ("optimizer={name: sgd, momentum: 2}", "momentum of optimizer is 2; expected a number"),
+        ("optimizer={name: adam, momentum: 0}", "optimizer adam has no option 'momentum'; momen"),
+        ("optimizer={name: sgd, momentun: 0}", "has no option 'momentun'; did you mean 'momentum"),
+        (
+            "schedule=step",
+            "schedule step needs decay_epochs; write {name: step, decay_epochs: 100}",
+        ),
+        ("schedule={name: step}", "decay_epochs of schedule is missing; expected a whole number"),
         ("seed=1", "did you mean 'global_seed'?"),
         ("hidden=3", "hidden is 3; expected a list of unit counts, such as [25, 12]; write [3]"),
         ("hidden=[3, 0]", "hidden is 0; expected a whole number from 1 to 100,000"),
@@ -70,6 +78,23 @@ def test_an_invalid_override_is_an_error(load_text, override: str, message: str)
     assert str(caught.value).startswith("--set ")
     assert message in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_dropout_is_another_way_to_write_keep_prob(load_text) -> None:
+    (point,) = load_text("name: x\n", ["dropout=0.7"]).points
+    assert point.parameters.keep_prob == 0.3
+    with pytest.raises(UsageError, match="keep_prob and dropout are the same; set one of them"):
+        load_text("name: x\n", ["dropout=0.2", "keep_prob=0.8"])
+    with pytest.raises(UsageError, match=r"--set keep_prob=0\.8: the spec writes dropout"):
+        load_text("name: x\ngrid: {dropout: [0, 0.2]}\n", ["keep_prob=0.8"])
+
+
+def test_a_word_with_options_is_read_as_in_a_spec(load_text) -> None:
+    overrides = ["optimizer={name: sgd, momentum: 0.9}", "schedule=cosine", "class_weights={0: 2}"]
+    (point,) = load_text("name: x\ngrid: {optimizer: [adam, lion]}\n", overrides).points
+    parameters = point.parameters
+    assert str(parameters.optimizer) == "{name: sgd, momentum: 0.9}"
+    assert (str(parameters.schedule), str(parameters.class_weights)) == ("cosine", "{0: 2}")
 
 
 def test_a_value_of_the_network_is_read_as_in_a_spec(load_text) -> None:

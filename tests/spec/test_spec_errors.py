@@ -2,6 +2,8 @@
 
 import pytest
 
+from signs_sweep.spec.table import VARIABLE_NAMES
+
 NAMES = (
     "base, baseline, cases, data, description, grid, model, name, search, seeds, split, "
     "validation, verdict, zip"
@@ -24,7 +26,7 @@ WRONG = {
                 "2:9",
                 "layers",
                 "unknown key 'layers' in model",
-                "did you mean 'hidden'? Keys: build, hidden",
+                "did you mean 'hidden'? Keys: activation, build, hidden, init, norm",
             )
         ],
     ),
@@ -169,11 +171,9 @@ WRONG = {
         for written, meant in {
             "lambda": "l2",
             "lamda": "l2",
-            "weight_decay": "l2",
             "L2": "l2",
             "lr": "learning_rate",
             "learning-rate": "learning_rate",
-            "dropout": "keep_prob",
             "keep": "keep_prob",
             "seed": "global_seed",
             "batch": "batch_size",
@@ -181,9 +181,65 @@ WRONG = {
             "epcohs": "epochs",
         }.items()
     },
-    "dropout is the opposite": (
-        "base: {dropout: 0.2}",
-        [("2:8", "dropout", "unknown parameter", "keep_prob is 1 - dropout")],
+    "dropout and keep_prob": (
+        "base: {dropout: 0.2}\ngrid: {keep_prob: [0.8, 1]}",
+        [("3:8", "keep_prob", "keep_prob and dropout are the same", "first used at 2:8")],
+    ),
+    "an option at the top of base": (
+        "base: {weight_decay: 1e-4}",
+        [("2:8", "weight_decay", "unknown parameter", "optimizer: {name: adam, weight")],
+    ),
+    "an option of another optimizer": (
+        "base: {optimizer: {name: adam, momentum: 0.9}}",
+        [("2:32", "momentum", "optimizer adam has no option 'momentum'", "option of sgd, rmsprop")],
+    ),
+    "a misspelled option": (
+        "grid: {optimizer: [adam, {name: sgd, momentun: 0.9}]}",
+        [("2:38", "momentun", "optimizer sgd has no option", "did you mean 'momentum'?")],
+    ),
+    "an unknown optimizer": (
+        "cases: [{optimizer: {name: sdg, momentum: 0.9}}]",
+        [("2:28", "sdg", "optimizer is the text 'sdg'", "did you mean 'sgd'?")],
+    ),
+    "an unknown word": (
+        "base: {activation: relu6}",
+        [("2:20", "relu6", "activation is the text 'relu6'", "did you mean 'relu'?")],
+    ),
+    "an option out of range": (
+        "base: {optimizer: {name: sgd, momentum: 1}}",
+        [("2:41", "1", "momentum of optimizer is 1", "a number from 0 to below 1")],
+    ),
+    "a word that needs options": (
+        "base: {schedule: step}",
+        [("2:18", "step", "schedule step needs decay_epochs", "{name: step, decay_epochs: 100}")],
+    ),
+    "a missing option": (
+        "base: {early_stopping: {metric: loss}}",
+        [("2:24", "{metric: loss}", "patience of early_stopping is missing", "a whole number")],
+    ),
+    "nesterov without momentum": (
+        "base: {optimizer: {name: sgd, nesterov: true}}",
+        [("2:31", "nesterov", "no effect without momentum", "write momentum: 0.9")],
+    ),
+    "two clips": (
+        "base: {optimizer: {clipnorm: 1, global_clipnorm: 2}}",
+        [("2:33", "global_clipnorm", "exclude each other", "remove one")],
+    ),
+    "the same optimizer in two ways": (
+        "grid: {optimizer: [sgd, {name: sgd, momentum: 0}]}",
+        [("2:25", "{name: sgd, momentum: 0}", "sgd is in optimizer twice", "at 2:20")],
+    ),
+    "stopping by what is not held out": (
+        "base: {early_stopping: {patience: 5}}",
+        [("2:24", "{patience: 5}", "watches val_loss, and no samples", "or metric: loss")],
+    ),
+    "a weight that is no number": (
+        "base: {class_weights: {0: heavy}}",
+        [("2:27", "heavy", "0 of class_weights is the text", "above 0")],
+    ),
+    "an augmentation with a name": (
+        "base: {augment: {name: flip}}",
+        [("2:18", "name", "augment has no option 'name'", "remove it; options: flip, shift")],
     ),
     "dataset": ("dataset: x", [("2:1", "dataset", "unknown key", "did you mean 'data'?")]),
     "seed at the top": ("seed: 3", [("2:1", "seed", "unknown key", "did you mean 'seeds'?")]),
@@ -524,7 +580,7 @@ def test_a_problem_looks_like_this(message_of) -> None:
         "spec.yaml:9:3: unknown parameter 'lamda' in grid\n"
         "  9 |   lamda: [0.01, 0.03]\n"
         "    |   ^^^^^ did you mean 'l2'? "
-        "Parameters: batch_size, epochs, hidden, keep_prob, l2, learning_rate"
+        f"Parameters: {', '.join(sorted(VARIABLE_NAMES))}"
     )
 
 

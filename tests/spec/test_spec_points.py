@@ -52,7 +52,15 @@ base: {learning_rate: 1e-3, batch_size: 16, epochs: 7, l2: 0.5, keep_prob: 0.9, 
     assert experiment.validation == 0.25
     assert experiment.model == Dense((30, 20, 10))
     assert experiment.seeds == (Seeds(3, 4),)
-    assert experiment.points[0].parameters == Parameters(1e-3, 16, 7, 0.5, 0.9, 3, 4)
+    assert experiment.points[0].parameters == Parameters(
+        learning_rate=1e-3,
+        batch_size=16,
+        epochs=7,
+        l2=0.5,
+        keep_prob=0.9,
+        global_seed=3,
+        init_seed=4,
+    )
     assert experiment.text == text
     assert experiment.path.name == "spec.yaml"
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from signs_sweep.domain import PARAMETERS, VARIED_NAMES
 from signs_sweep.errors import SpecError
 from signs_sweep.spec import Categories, Experiment, load
+from signs_sweep.spec.table import TABLE, VARIABLE_NAMES
 
 # One file is written over and over, in the folder of the one test.
 quick = settings(
@@ -29,14 +29,16 @@ scalars = (
     | st.booleans()
     | st.integers()
     | st.floats()
-    | st.sampled_from(["", "x", "1", "1e-4", "m6"])
+    | st.sampled_from(["", "x", "1", "1e-4", "m6", "sgd", "step", "none", "tanh", "relu"])
     | st.text(max_size=5)
 )
 keys = st.sampled_from(
     [
         *("name", "description", "data", "validation", "model", "base", "grid", "zip", "cases"),
         *("seeds", "baseline", "hidden", "l2", "epochs", "keep_prob", "init_seed", "label", "one"),
-        *("train", "test", "seed", "lr", "batch_size", "x"),
+        *("train", "test", "seed", "lr", "batch_size", "x", "optimizer", "momentum", "augment"),
+        *("flip", "schedule", "early_stopping", "patience", "metric", "class_weights", "0"),
+        *("dropout", "activation", "nesterov"),
         *("search", "space", "low", "high", "log", "step", "sampler", "pruner", "objective"),
         *("trials", "metric", "startup", "p"),
     ]
@@ -205,11 +207,11 @@ def test_overridden_points_are_different_and_none_is_lost(
     )
 
 
-@pytest.mark.parametrize("name", VARIED_NAMES)
+@pytest.mark.parametrize("name", VARIABLE_NAMES)
 def test_the_examples_of_the_table_are_valid_where_messages_show_them(load_text, name: str) -> None:
-    entry = PARAMETERS[name]
-    for values in (entry.example_list, entry.example_range):
-        load_text(f"name: x\nsearch: {{space: {{{name}: {values}}}}}\n")
-    load_text(f"name: x\ngrid: {{{name}: {entry.example_list}}}\n")
+    entry = TABLE[name]
+    for values in filter(None, (entry.example_list, entry.example_range)):
+        load_text(f"name: x\nvalidation: 0.2\nsearch: {{space: {{{name}: {values}}}}}\n")
+    load_text(f"name: x\nvalidation: 0.2\ngrid: {{{name}: {entry.example_list}}}\n")
     if entry.example is not None:
-        load_text(f"name: x\nbase: {{{name}: {entry.example}}}\n")
+        load_text(f"name: x\nvalidation: 0.2\nbase: {{{name}: {entry.example}}}\n")

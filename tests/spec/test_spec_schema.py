@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from signs_sweep.domain import PARAMETER_NAMES, PARAMETERS, SEED_NAMES, VARIED_NAMES, Parameters
+from signs_sweep.domain import NETWORK, PARAMETERS, SEED_NAMES, Parameters
 from signs_sweep.spec import schema_json
 from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
+from signs_sweep.spec.table import COMPONENTS, TABLE, VARIABLE_NAMES
 
 SCHEMA = json.loads(schema_json())
 TOP = (
@@ -58,12 +59,12 @@ def test_every_part_of_it_is_sound() -> None:
         assert "null" not in json.dumps(node.get("type", ""))
         re.compile(node.get("pattern", ""))
         if node.get("type") == "object":
-            # One takes the arguments of a function, whatever they are.
-            expected = {} if node["title"] == "BuiltModel" else False
-            assert node["additionalProperties"] == expected
+            # Two have further keys: arguments of a function, and classes of the data.
+            is_open = node["title"].startswith(("BuiltModel", "ClassWeights"))
+            assert (node["additionalProperties"] is False) != is_open
             assert node["minProperties"] == 1
         if "$ref" in node:
-            assert resolved(node)["type"] == "object"
+            assert resolved(node).get("type", "object") == "object"
     assert "discriminator" not in schema_json()
 
 
@@ -72,9 +73,9 @@ def test_every_key_is_in_it_and_described() -> None:
     assert SCHEMA["required"] == ["name"]
     for node in SCHEMA["properties"].values():
         assert resolved(node)["description"]
-    varied = [*VARIED_NAMES, "hidden"]
+    varied = [*VARIABLE_NAMES]
     expected = {
-        "base": [*PARAMETER_NAMES, "hidden"],
+        "base": [*TABLE],
         "grid": varied,
         "zip": varied,
         "baseline": ["label", *varied],
@@ -88,24 +89,45 @@ def test_every_key_is_in_it_and_described() -> None:
     assert list(case) == ["label", *varied]
 
 
-@pytest.mark.parametrize("name", PARAMETER_NAMES)
+@pytest.mark.parametrize("name", [name for name in TABLE if TABLE[name].is_number])
 def test_defaults_and_limits_are_those_of_the_code(name: str) -> None:
-    node, entry = resolved(SCHEMA["properties"]["base"])["properties"][name], PARAMETERS[name]
-    default = getattr(Parameters(), name)
-    assert node["default"] == entry.default == default
-    assert node["type"] == ("integer" if type(default) is int else "number")
+    node, entry = resolved(SCHEMA["properties"]["base"])["properties"][name], TABLE[name]
+    if name in PARAMETERS:
+        default = getattr(Parameters(), name)
+        assert node["default"] == entry.default == default
+    assert node["type"] == ("integer" if entry.kind is int else "number")
     assert node.get("minimum") == entry.least
     assert node.get("exclusiveMinimum") == entry.above
-    assert node["maximum"] == entry.most
-    assert {"minimum", "exclusiveMinimum"} & set(node)
+    assert node.get("maximum") == entry.most
+    assert node.get("exclusiveMaximum") == entry.below
     assert node["description"].startswith(f"{entry.meaning}: a ")
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_words_and_their_options_are_those_of_the_code(name: str) -> None:
+    node, entry = resolved(SCHEMA["properties"]["base"])["properties"][name], TABLE[name]
+    assert node["default"] == str(entry.default)
+    words, *mappings = node["oneOf"]
+    words = words.get("enum", [words.get("const")])
+    forms = map(resolved, mappings)
+    mappings = {form.get("properties", {}).get("name", {}).get("const", ""): form for form in forms}
+    for word, options in entry.choices.items():
+        assert (word in words) == bool(word and all(o.default is not None for o in options))
+        if options:
+            properties = mappings[word]["properties"]
+            assert [key for key in properties if key != "name"] == [o.name for o in options]
+            needed = {option.name for option in options if option.default is None}
+            is_default = word in ("", entry.default.name)
+            assert {*mappings[word].get("required", [])} == needed | {"name"} - (
+                {"name"} if is_default else set()
+            )
 
 
 def test_data_model_and_seeds_have_several_forms() -> None:
     data, model, seeds = (
         SCHEMA["properties"][name]["oneOf"] for name in ("data", "model", "seeds")
     )
-    assert [list(resolved(form)["properties"]) for form in model] == [["hidden"], ["build"]]
+    assert [list(resolved(form)["properties"]) for form in model] == [[*NETWORK], ["build"]]
     assert [resolved(form)["type"] for form in data] == ["string", "object"]
     assert [resolved(form)["type"] for form in seeds] == ["integer", "array", "object"]
     assert list(resolved(seeds[1]["items"])["properties"]) == list(SEED_NAMES)
@@ -130,7 +152,7 @@ def test_the_search_section_is_in_it_and_described() -> None:
     assert inner(search["sampler"])["name"]["enum"] == list(SAMPLER_OPTIONS)
 
 
-@pytest.mark.parametrize("name", VARIED_NAMES)
+@pytest.mark.parametrize("name", [n for n in VARIABLE_NAMES if TABLE[n].is_number])
 def test_bounds_of_the_space_are_those_of_the_parameter(name: str) -> None:
     base = resolved(SCHEMA["properties"]["base"])["properties"][name]
     dimension = inner(inner(SCHEMA["properties"]["search"])["space"])[name]

@@ -2,20 +2,24 @@
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from signs_sweep.domain import PARAMETER_NAMES, PARAMETERS, Parameters
+from signs_sweep.domain import Component, Hyperparameter, as_text
 from signs_sweep.errors import SpecError
 from signs_sweep.spec import load, schema_json
 from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
+from signs_sweep.spec.table import TABLE
 
-DOC = (Path(__file__).parents[2] / "docs" / "specs.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+DOC = (DOCS / "specs.md").read_text(encoding="utf-8")
+PARAMETERS = (DOCS / "parameters.md").read_text(encoding="utf-8")
 SCHEMA = json.loads(schema_json())
 SEARCH = re.search(r"^### search\n(.*?)^## ", DOC, re.MULTILINE | re.DOTALL).group(1)
-BLOCKS = re.findall(r"```yaml\n(.*?)```", DOC, re.DOTALL)
+BLOCKS = re.findall(r"```yaml\n(.*?)```", DOC + PARAMETERS, re.DOTALL)
 
 
 def row(name: str) -> list[str]:
@@ -39,16 +43,56 @@ def test_every_key_has_a_heading_a_row_and_an_example(key: str) -> None:
 def test_no_other_key_is_described() -> None:
     assert re.findall(r"^### (.+)$", DOC, re.MULTILINE) == list(SCHEMA["properties"])
     elsewhere = DOC.replace(SEARCH, "")
-    assert re.findall(r"^\| `(\w+)`", elsewhere, re.MULTILINE) == list(PARAMETER_NAMES)
+    assert not re.findall(r"^\| `(\w+)`", elsewhere, re.MULTILINE)
+    assert re.findall(r"^\| `(\w+)`", PARAMETERS, re.MULTILINE) == list(TABLE)
+    shown = re.findall(r"^\| `(\w+\.\w+)`", PARAMETERS, re.MULTILINE)
+    assert shown == [row.split("`")[1] for row in rows_of_options()]
 
 
-@pytest.mark.parametrize("name", PARAMETER_NAMES)
+def code(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words if word)
+
+
+def cells(entry: Hyperparameter) -> list[str]:
+    """Kind, default, values and meaning of an entry as a table shows them."""
+    kinds = {int: "whole number", float: "number", bool: "truth value", tuple: "list"}
+    kind = kinds.get(entry.kind, "word or mapping" if entry.kind is Component else "word")
+    if entry.kind is Component:
+        values = code(entry.choices) + (", or a mapping" if "" in entry.choices else "")
+    elif entry.is_number:
+        values = entry.range
+    else:
+        layers = "1 to 100 layers of 1 to 100,000 units"
+        values = code(entry.words) or {bool: "`true`, `false`", tuple: layers}[entry.kind]
+    default = "required" if entry.default is None else f"`{as_text(entry.default)}`"
+    return [kind, default, values, entry.meaning[0].lower() + entry.meaning[1:]]
+
+
+def rows_of_options() -> list[str]:
+    """The rows of all options; words that share an option with all of its properties share it."""
+    words_by_row: dict[tuple[str, ...], list[str]] = {}
+    for name, entry in TABLE.items():
+        for word, options in entry.choices.items():
+            for option in options:
+                kind, default, values, meaning = cells(option)
+                row = (f"`{name}.{option.name}`", kind, default, values)
+                words_by_row.setdefault((*row, meaning), []).append(word)
+    return [
+        f"| {' | '.join(row)} | {meaning}{f' ({code(words)})' if any(words) else ''} |"
+        for (*row, meaning), words in words_by_row.items()
+    ]
+
+
+@pytest.mark.parametrize("name", TABLE)
 def test_every_parameter_has_the_row_that_the_table_of_the_code_gives_it(name: str) -> None:
-    entry, default = PARAMETERS[name], Parameters().text(name)
-    kind = "whole number" if entry.kind is int else "number"
-    meaning = entry.meaning[0].lower() + entry.meaning[1:]
-    expected = f"| `{name}` | {kind} | `{default}` | {entry.range} | {meaning} |"
-    assert expected in DOC.splitlines(), f"write into docs/specs.md: {expected}"
+    entry = TABLE[name]
+    expected = f"| `{name}` | {' | '.join([*cells(entry), entry.counterpart])} |".replace("  ", " ")
+    assert expected in PARAMETERS.splitlines(), f"write into docs/parameters.md: {expected}"
+
+
+@pytest.mark.parametrize("row", rows_of_options())
+def test_every_option_has_the_row_that_the_table_of_the_code_gives_it(row: str) -> None:
+    assert row in PARAMETERS.splitlines(), f"write into docs/parameters.md: {row}"
 
 
 def test_defaults_of_the_keys_are_right() -> None:

@@ -18,7 +18,7 @@ class Course(NamedTuple):
         best: number (1-based) of the last epoch that improved the metric; 0 if none did, which is
             possible only without epochs.
         value: the metric in that epoch.
-        stop: number of the epoch after which training stops, or None if it goes on.
+        stop: number of the epoch after which training stops, or None if it continues.
         least_patience: the smallest patience with which training reaches the last of the epochs.
     """
 
@@ -63,7 +63,7 @@ class EarlyStopping:
 
     @property
     def state_key(self) -> str:
-        """8 hex digits: which best weights a checkpoint needs so that the rule can go on from it.
+        """8 hex digits: which best weights a checkpoint needs for the rule to continue from it.
 
         Rules that differ only in their patience, or in which weights are kept, need the same.
         """

@@ -18,6 +18,7 @@ from signs_sweep.spec.search import (
     Range,
     Sampler,
     Search,
+    Under,
 )
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Range",
     "Sampler",
     "Search",
+    "Under",
     "load",
     "schema_json",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from signs_sweep.domain import as_text, frozen
+from signs_sweep.domain import as_text
 from signs_sweep.spec.document import Mapping
 from signs_sweep.spec.problems import Problems
 
@@ -32,14 +32,17 @@ Factor = tuple[Alternative, ...]
 
 
 def mark_baseline(
-    factors: Sequence[Factor], base: MappingType[str, Any], node: Mapping, problems: Problems
+    factors: Sequence[Factor],
+    base: MappingType[str, Any],
+    wanted: MappingType[str, Any],
+    node: Mapping,
+    problems: Problems,
 ) -> list[Factor]:
-    """Mark the alternatives that agree with the baseline, whose node is given.
+    """Mark the alternatives that agree with the baseline, whose values and node are given.
 
     A baseline that no run matches is a problem. No parameter is in two factors, so each factor is
     checked separately. Parameters that an alternative does not set are as in `base`.
     """
-    wanted = {name: frozen(value) for name, value in node.plain().items()}
     marked: list[Factor] = []
     fixed = dict(wanted)
     for factor in factors:

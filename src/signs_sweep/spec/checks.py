@@ -2,38 +2,37 @@
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
-from contextlib import suppress
-from decimal import Decimal
+from collections.abc import Hashable, Iterator
 from math import prod
 
 from signs_sweep.domain import (
     DEFAULT_HIDDEN,
     HIDDEN,
     MOST_REPLICATES,
+    NETWORK,
     OF_ARGUMENTS,
-    PARAMETERS,
-    VARIED_NAMES,
+    Component,
     Growth,
     is_argument,
 )
+from signs_sweep.spec.component_checks import check_components
 from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find, sections_of_values
-from signs_sweep.spec.fields import MOST_PARTS
+from signs_sweep.spec.expected import MOST_PARTS
 from signs_sweep.spec.names import misfit, shorten
 from signs_sweep.spec.problems import Place, Problems
-from signs_sweep.spec.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
+from signs_sweep.spec.repeats import (
+    USE_SEEDS,
+    check_duplicates,
+    comparable,
+    repeated,
+)
+from signs_sweep.spec.search_checks import check_growth, check_search, number
+from signs_sweep.spec.table import EXCLUSIVE, TABLE, VARIABLE_NAMES
 
 MOST_RUNS = 1_000_000
 
-_USE_SEEDS = "remove one. To repeat a point, use seeds"
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """File names that Windows reserves."""
-
-_ALL_OPTIONS = {
-    "sampler": (SAMPLER_OPTIONS, ("name", "seed")),
-    "pruner": (PRUNER_OPTIONS, ("name", "dead", "audit")),
-}
-"""By section, the options of each sampler or pruner, and the keys that all of them have."""
 
 
 def check(document: Mapping, problems: Problems) -> None:
@@ -43,7 +42,7 @@ def check(document: Mapping, problems: Problems) -> None:
     pairs = paired.lists() if paired else {}
     cases = document.rows("cases")
     _check_name(document, problems)
-    _check_duplicates(lists, problems)
+    check_duplicates(lists, problems)
     _check_lengths(pairs, problems)
     _check_pairs(list(pairs.values()), problems)
     _check_cases_and_seeds(document, problems)
@@ -53,7 +52,9 @@ def check(document: Mapping, problems: Problems) -> None:
     _check_size(document, lists, pairs, problems)
     _check_split(document, problems)
     _check_verdict(document, problems)
-    _check_search(document.mapping("search"), problems)
+    check_components(document, problems, is_validated=_is_validated(document))
+    if search := document.mapping("search"):
+        check_search(search, problems)
 
 
 def _check_name(document: Mapping, problems: Problems) -> None:
@@ -81,17 +82,17 @@ def _check_lengths(lists: dict[str, Sequence], problems: Problems) -> None:
 
 def _check_pairs(lists: list[Sequence], problems: Problems) -> None:
     rows = zip(*(node.items for node in lists), strict=False)
-    for index, first in _repeated(tuple(map(_comparable, row)) for row in rows):
+    for index, first in repeated(tuple(map(comparable, row)) for row in rows):
         problems.add(
             lists[0].items[index].place,
             f"entries {first + 1} and {index + 1} of zip are the same",
-            _USE_SEEDS,
+            USE_SEEDS,
         )
 
 
 def _check_cases_and_seeds(document: Mapping, problems: Problems) -> None:
     for row, numbers in _repeated_rows(document, "cases"):
-        problems.add(row.place, f"cases {numbers} are the same", _USE_SEEDS)
+        problems.add(row.place, f"cases {numbers} are the same", USE_SEEDS)
     for row, numbers in _repeated_rows(document, "seeds"):
         problems.add(
             row.place,
@@ -107,16 +108,17 @@ def _repeated_rows(document: Mapping, section: str) -> Iterator[tuple[Mapping, s
     """
     rows = document.rows(section)
     names = dict.fromkeys(name for row in rows for name in row.values if name != "label")
-    defaults: dict[str, Hashable] = {name: entry.default for name, entry in PARAMETERS.items()}
+    defaults: dict[str, Hashable] = {
+        name: (str, str(entry.default)) if entry.kind in (str, Component) else entry.default
+        for name, entry in TABLE.items()
+    }
     defaults[HIDDEN] = DEFAULT_HIDDEN
     common = {
-        name: _comparable(_in_base(document, name) or _in_model(document, name), defaults.get(name))
+        name: comparable(_in_base(document, name) or _in_model(document, name), defaults.get(name))
         for name in names
     }
-    keys = [
-        tuple(_comparable(row.values.get(name), common[name]) for name in names) for row in rows
-    ]
-    for index, first in _repeated(keys):
+    keys = [tuple(comparable(row.values.get(name), common[name]) for name in names) for row in rows]
+    for index, first in repeated(keys):
         if rows[index].values:
             yield rows[index], f"{first + 1} and {index + 1}"
 
@@ -129,16 +131,19 @@ def _in_base(document: Mapping, name: str) -> Node | None:
 def _in_model(document: Mapping, name: str) -> Node | None:
     """Return the value under `model` that a parameter has the name of, if it is there."""
     model = document.mapping("model")
-    is_of_network = name == HIDDEN or is_argument(name)
+    is_of_network = name in NETWORK or is_argument(name)
     return model.values.get(name.removeprefix(OF_ARGUMENTS)) if model and is_of_network else None
 
 
 def _check_network(document: Mapping, problems: Problems) -> None:
-    """Check that the model has what varies, and that `base` repeats nothing of it."""
+    """Check that the model has what varies, and that nothing is written under two names."""
     model = document.mapping("model")
     is_built = model is not None and "build" in model.values
+    written: dict[str, Place] = {}
     for section, node in sections_of_values(document):
         for name, place in node.keys.items():
+            if name in EXCLUSIVE:
+                written.setdefault(name, place)
             if wrong := misfit(name, is_built=is_built):
                 problems.add(place, *wrong)
             elif section == "base" and model and _in_model(document, name):
@@ -148,12 +153,19 @@ def _check_network(document: Mapping, problems: Problems) -> None:
                     f"{shorten(name)} is in base and under model",
                     f"first used at {first}; keep one of them",
                 )
+    if len(written) > 1:
+        [(name, at), (other, again)] = written.items()
+        problems.add(
+            again,
+            f"{other} and {name} are the same hyperparameter",
+            f"first used at {at}; write only one of them: dropout is 1 - keep_prob",
+        )
 
 
 def _check_labels(cases: list[Mapping], problems: Problems) -> None:
     written = [row.values["label"] for row in cases if "label" in row.values]
     labels = [node for node in written if isinstance(node, Scalar) and isinstance(node.value, str)]
-    for index, first in _repeated(label.value for label in labels):
+    for index, first in repeated(label.value for label in labels):
         problems.add(
             labels[index].place,
             f"the label '{shorten(labels[index].value)}' is used twice",
@@ -167,7 +179,7 @@ def _check_places(sections: list[tuple[str, Mapping | None]], problems: Problems
     for section, part in sections:
         for name, place in part.keys.items() if part else ():
             first_section, first = seen.setdefault(name, (section, place))
-            is_varied = name in VARIED_NAMES or name == HIDDEN or is_argument(name)
+            is_varied = name in VARIABLE_NAMES or is_argument(name)
             if first_section != section and is_varied:
                 problems.add(
                     place,
@@ -192,7 +204,7 @@ def _check_size(
     if isinstance(seeds, Scalar) and type(seeds.value) is int:
         sizes["seeds"] = min(seeds.value, MOST_REPLICATES)  # The schema reports larger counts.
     if split := document.mapping("split"):
-        parts = (_number(split, "folds", 1), _number(split, "repeats", 1))
+        parts = (number(split, "folds", 1), number(split, "repeats", 1))
         sizes |= {"splits": int(prod(min(max(number, 1), MOST_PARTS) for number in parts))}
     sizes = {name: size for name, size in sizes.items() if size > 1}
     total = prod(sizes.values())
@@ -208,13 +220,13 @@ def _check_size(
 
 
 def _is_validated(document: Mapping) -> bool:
-    return _number(document, "validation", 0) > 0 or "split" in document.keys
+    return number(document, "validation", 0) > 0 or "split" in document.keys
 
 
 def _check_split(document: Mapping, problems: Problems) -> None:
     """Check that there is one kind of split, and that a seed of the split has an effect."""
     has_folds = "split" in document.keys
-    if has_folds and _number(document, "validation", 0) > 0:
+    if has_folds and number(document, "validation", 0) > 0:
         problems.add(
             document.keys["split"],
             "split and validation both hold out samples",
@@ -252,7 +264,7 @@ def _check_verdict(document: Mapping, problems: Problems) -> None:
     growing = document.mapping("seeds")
     if growing is None or "until" not in growing.values:
         return
-    _check_growth(growing, Growth(), problems)
+    check_growth(growing, Growth(), problems)
     if "baseline" not in document.keys:
         problems.add(
             growing.place,
@@ -265,140 +277,3 @@ def _check_verdict(document: Mapping, problems: Problems) -> None:
             "the number of seeds would depend on the test set, by default",
             "write validation: 0.2, or verdict: {metric: test_accuracy} if that is intended",
         )
-
-
-def _check_growth(section: Mapping, default: Growth, problems: Problems) -> None:
-    """Check that at_least is not above at_most."""
-    least = _number(section, "at_least", default.at_least)
-    most = _number(section, "at_most", default.at_most)
-    if least > most and "at_least" in section.values:
-        place, hint = section.values["at_least"].place, f"write {most:g} or less, or raise at_most"
-        problems.add(place, f"at_least is above at_most, {most:g}", hint)
-    elif least > most:
-        place, hint = section.values["at_most"].place, f"write at_least: {most:g} as well"
-        problems.add(place, f"at_most is below at_least, {least:g}", hint)
-
-
-def _number(section: Mapping, key: str, default: float) -> float:
-    """Return the value of a key if it is a number, else the default."""
-    node = section.values.get(key)
-    if isinstance(node, Scalar) and type(node.value) in (int, float):
-        return float(node.value)
-    return default
-
-
-def _check_search(search: Mapping | None, problems: Problems) -> None:
-    if search is None:
-        return
-    for section in _ALL_OPTIONS:
-        _check_options(section, search.mapping(section), problems)
-    if replicates := search.mapping("replicates"):
-        _check_growth(replicates, Growth(1, 5), problems)
-    if confirm := search.mapping("confirm"):
-        _check_growth(confirm, Growth(8, 20), problems)
-    space = search.mapping("space")
-    if space is None:
-        return
-    _check_duplicates(space.lists(), problems)
-    for name in VARIED_NAMES:
-        if interval := space.mapping(name):
-            _check_interval(name, interval, problems)
-
-
-def _check_options(section: str, node: Mapping | None, problems: Problems) -> None:
-    """Check that the named sampler or pruner has every option that is set."""
-    options, common = _ALL_OPTIONS[section]
-    if node is None:
-        return
-    default = "tpe" if section == "sampler" else "none"
-    name_node = node.values.get("name", Scalar(node.place, default))
-    name = name_node.value if isinstance(name_node, Scalar) else None
-    if not isinstance(name, str) or name not in options:
-        return
-    for key, place in node.keys.items():
-        owners = [owner for owner, keys in options.items() if key in keys]
-        if owners and name not in owners:
-            problems.add(
-                place,
-                f"the {section} {name} has no option {key}",
-                f"its options: {', '.join((*common[1:], *options[name]))}. "
-                f"{key} is an option of {', '.join(owners)}",
-            )
-
-
-def _check_interval(name: str, interval: Mapping, problems: Problems) -> None:
-    low, high, step = (_exact(interval.values.get(key)) for key in ("low", "high", "step"))
-    log = interval.values.get("log")
-    is_log = isinstance(log, Scalar) and log.value is True
-    if low is not None and high is not None and low >= high:
-        source = getattr(interval.values["high"], "source", "")
-        hint = "swap them" if low > high else f"for a single value, write [{source}]"
-        problems.add(
-            interval.values["low"].place, f"low of {name} is not below high, {source}", hint
-        )
-    elif step is not None and low is not None and high is not None and step > high - low:
-        problems.add(
-            interval.values["step"].place,
-            f"step of {name} is larger than the range",
-            f"the distance from low to high is {(high - low).normalize():f}",
-        )
-    if is_log and low is not None and low <= 0 and PARAMETERS[name].permits(float(low)):
-        problems.add(
-            interval.values["low"].place,
-            f"low of {name} is {low:g}, which has no logarithm",
-            "write a small number such as 1e-4, or remove log",
-        )
-    if is_log and "step" in interval.keys:
-        problems.add(
-            interval.keys["step"],
-            f"{name} has both log and step",
-            "remove one; a logarithmic range has no step",
-        )
-
-
-def _exact(node: Node | None) -> Decimal | None:
-    """Return a number exactly as written, so that 0.3 - 0.1 is 0.2."""
-    if isinstance(node, Scalar) and type(node.value) in (int, float):
-        value = Decimal(node.value if isinstance(node.value, int) else str(node.value))
-        return value if value.is_finite() else None
-    return None
-
-
-def _comparable(node: Node | None, default: Hashable = None) -> Hashable:
-    """Return a key that is equal for equal values, and for lists of equal values.
-
-    The key of a mapping, or of a value whose problem is reported, is its place.
-    """
-    if node is None:
-        return default
-    if isinstance(node, Sequence):
-        return tuple(map(_comparable, node.items))
-    if isinstance(node, Scalar) and type(node.value) in (int, float):
-        with suppress(OverflowError):  # Hundreds of digits; the schema reports them.
-            return float(node.value)
-    if isinstance(node, Scalar) and isinstance(node.value, str | bool):
-        return type(node.value), node.value
-    return node.place
-
-
-def _repeated(keys: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
-    """Yield the index of every repeated key, and the index of its first occurrence."""
-    seen: dict[Hashable, int] = {}
-    for index, key in enumerate(keys):
-        first = seen.setdefault(key, index)
-        if first != index:
-            yield index, first
-
-
-def _check_duplicates(lists: dict[str, Sequence], problems: Problems) -> None:
-    """Report every value that is in a list twice."""
-    for name, node in lists.items():
-        items = node.items
-        for index, first in _repeated(map(_comparable, items)):
-            item = items[index]
-            source = shorten(item.source) if isinstance(item, Scalar) else "this"
-            problems.add(
-                item.place,
-                f"{source} is in {shorten(name)} twice",
-                f"first used at {items[first].place}; {_USE_SEEDS}",
-            )

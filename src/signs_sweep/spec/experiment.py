@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.domain import (
+    NETWORK,
     OF_ARGUMENTS,
     PAIR_NAMES,
     PARAMETERS,
@@ -31,6 +32,7 @@ from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import Search
 from signs_sweep.spec.search_fit import note_unfit
+from signs_sweep.spec.table import TABLE, settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ class Experiment:
         self, values: Mapping[str, Any], label: str | None = None, baseline: Point | None = None
     ) -> Point:
         """Return the point with some values by parameter over `base`, and overrides over both."""
-        parameters, model = {**self._base, **values, **self.forced}, self.model
+        parameters = {**self._base, **settled(values), **settled(self.forced)}
+        model = self.model
         if len(parameters) > len(PARAMETERS):
             network = parameters.keys() - PARAMETERS.keys()
             model = model.with_values({name: parameters.pop(name) for name in network})
@@ -282,8 +285,8 @@ class Experiment:
         """
         if isinstance(self.model, Dense):
             return
-        for name, entry in PARAMETERS.items():
-            if entry.instead:
+        for name, entry in TABLE.items():
+            if entry.instead and name not in NETWORK:
                 why = "not supported by a model that a function builds"
                 self._refuse_values(name, entry.default.__ne__, why, entry.instead)
 
@@ -334,6 +337,7 @@ class Experiment:
             yield node.place, node.plain(), False
         if not nodes and (not cases or len(of_cases) < len(cases)):
             base = document.mapping("base")
-            is_default = base is None or name not in base.values
-            place = documents.find(document, () if is_default else ("base", name)).place
-            yield place, getattr(self.base, name), is_default
+            if base is None or name not in base.values:
+                yield document.place, TABLE[name].default, True
+            else:
+                yield base.values[name].place, base.values[name].plain(), False

@@ -8,31 +8,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from signs_sweep.domain import (
-    HIDDEN,
-    PARAMETER_NAMES,
-    SEED_NAMES,
-    VARIED_NAMES,
-    is_argument,
-)
+from signs_sweep.domain import SEED_NAMES, Component, Hyperparameter, is_argument
 from signs_sweep.spec.document import WRONG, Mapping, Node, Scalar, Sequence, find
-from signs_sweep.spec.fields import NAME_OF_ARGUMENT, WORDS, expected
+from signs_sweep.spec.expected import WORDS, expected
+from signs_sweep.spec.fields import NAME_OF_ARGUMENT
 from signs_sweep.spec.misplaced import note_unknown_key
 from signs_sweep.spec.names import nearest, shorten
 from signs_sweep.spec.problems import MOST_SHOWN, Problems
 from signs_sweep.spec.reader import parse_value
 from signs_sweep.spec.rewriting import rewritten
 from signs_sweep.spec.schema import Spec
+from signs_sweep.spec.table import TABLE, VARIABLE_NAMES, option_at, options_named
 
 _ITEMS = {"cases": "case", "seeds": "replicate"}
 """The name of an item, by list."""
-
-_TWO_FORMS = {
-    *(("data",), ("seeds",), ("model",)),
-    *(("search", key) for key in ("sampler", "pruner", "objective", "confirm")),
-    *(("search", "space", name) for name in VARIED_NAMES),
-}
-"""Values that have two forms."""
 
 _RANGE = re.compile(r"\d:[-\d]|\d\.\.|range|space\(", re.IGNORECASE)
 """How other tools write ranges."""
@@ -44,7 +33,7 @@ Path = tuple[str | int, ...]
 
 def validate(document: Mapping, problems: Problems) -> Spec | None:
     """Check a document against the schema and report every problem; None if there are any."""
-    spec, errors = _validate(document.plain())
+    spec, errors = _validate(document)
     unknown = {path for path, item in errors if _is_unknown(item)}
     _report_empty(document, (), unknown, problems)
     errors.sort(key=lambda error: find(document, error[0]).place)
@@ -53,20 +42,45 @@ def validate(document: Mapping, problems: Problems) -> Spec | None:
     return spec
 
 
-def _validate(values: Any) -> tuple[Spec | None, list[tuple[Path, Any]]]:
+def _validate(document: Node) -> tuple[Spec | None, list[tuple[Path, Any]]]:
     """Return the spec, or pydantic's errors with the path of each in the document."""
     try:
-        return Spec.model_validate(values), []
+        return Spec.model_validate(document.plain()), []
     except ValidationError as error:
-        return None, [(_path(item["loc"]), item) for item in error.errors(include_url=False)]
+        found = [(path_of(document, each), each) for each in error.errors(include_url=False)]
+    # The options of an unknown component are unknown as well.
+    wrong = {path[:-1] for path, _ in found if _is_of_component(path, "name")}
+    return None, [
+        (path, item)
+        for path, item in found
+        if path[:-1] not in wrong or _is_of_component(path, "name")
+    ]
 
 
-def _path(location: Path) -> Path:
-    """Remove the tag that pydantic inserts for the form of a value that has two forms."""
-    for end in range(1, 4):
-        if location[:end] in _TWO_FORMS:
-            return (*location[:end], *location[end + 1 :])
-    return location
+def _is_of_component(path: Path, option: str) -> bool:
+    found = option_at(path) if path else None
+    return found is not None and found[1] == option and path[-1] == option
+
+
+def path_of(document: Node, item: MappingType[str, Any]) -> Path:
+    """Return the path of an error of pydantic in the document.
+
+    Pydantic's own path also has a step for the form of each value that has several forms.
+    """
+    path: list[str | int] = []
+    node: Node | None = document
+    *inner, last = item["loc"]
+    for step in (*inner, last):
+        if isinstance(node, Mapping) and step in node.values:
+            node = node.values[str(step)]
+        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+        elif item["type"] == "missing" and step is last:
+            node = None
+        else:
+            continue
+        path.append(step)
+    return tuple(path)
 
 
 def _report_empty(node: Node, path: Path, skipped: Container[Path], problems: Problems) -> None:
@@ -92,6 +106,10 @@ def _name(path: Path) -> str:
     keys = [step for step in path if isinstance(step, str)]
     if isinstance(path[-1], int) and keys[-1] in _ITEMS:
         return f"{_ITEMS[keys[-1]]} {path[-1] + 1}"
+    if (found := option_at(path)) and found[1]:
+        name, option = found
+        inner = f"{keys[-1]} of " if keys[-1] != option else ""
+        return name if option == "name" else f"{inner}{shorten(option)} of {name}"
     if keys[:2] == ["search", "space"] and len(keys) > 3:
         return f"{shorten(keys[3])} of {shorten(keys[2])}"
     is_named = keys[0] == "search" and keys[2:] == ["name"]
@@ -155,6 +173,8 @@ def wrong_value(
         return f"{name} is too long", f"at most {item['ctx']['max_length']:,} characters"
     if kind == "literal_error" and isinstance(node.plain(), str):
         return _unknown_word(path, node.plain())
+    if kind == "missing":
+        return f"{name} is missing", f"expected {expected(path)}"
     advice = _advice(path, node, kind) if is_advised else ""
     return f"{name} is {_shown(node)}", f"expected {expected(path)}{advice}"
 
@@ -168,9 +188,23 @@ def _unknown_word(path: Path, word: str) -> tuple[str, str]:
             f"{shorten(word)} cannot be the objective: the test set is used once, for the winner",
             "choose val_accuracy or val_loss",
         )
-    near = nearest(word, WORDS[key])
+    valid: tuple[str, ...] = WORDS.get(key, ())
+    if found := option_at(path) or (key in TABLE and (key, "")):
+        entry, options = TABLE[found[0]], options_named(*found)
+        valid = options[0].words if options else tuple(filter(None, entry.choices)) or entry.words
+        if word in valid and entry.kind is Component and found[1] in ("", "name"):
+            return _incomplete(entry, word)
+    near = nearest(word, valid)
     question = f"did you mean '{near}'? E" if near else "e"
     return f"{name} is the text '{shorten(word)}'", f"{question}xpected {expected(path)}"
+
+
+def _incomplete(entry: Hyperparameter, word: str) -> tuple[str, str]:
+    """Return what a component lacks whose options have to be set, and how to write them."""
+    needed = [option for option in entry.choices[word] if option.default is None]
+    shown = ", ".join(f"{option.name}: {option.example}" for option in needed)
+    names = ", ".join(option.name for option in needed)
+    return f"{entry.name} {word} needs {names}", f"write {{name: {word}, {shown}}}"
 
 
 def _shown(node: Node) -> str:
@@ -192,8 +226,7 @@ def _advice(path: Path, node: Node, kind: str) -> str:
             return f"; write {text}{_manner(node, text)}"
     if isinstance(node, Mapping):
         return _advice_on_mapping(path, node, kind)
-    names = (*PARAMETER_NAMES, HIDDEN)
-    if isinstance(node, Sequence) and path[0] in ("base", "cases") and key in names:
+    if isinstance(node, Sequence) and path[0] in ("base", "cases") and key in TABLE:
         where = "seeds, as in [{global_seed: 0}]" if key in SEED_NAMES else "grid"
         return f"; put values to try under {where}"
     if path[0] in ("grid", "zip") and isinstance(node, Scalar) and _RANGE.search(node.source):
@@ -209,9 +242,10 @@ def _advice_on_mapping(path: Path, node: Mapping, kind: str) -> str:
         if (start.line, start.column) != (key.line, key.column):  # In braces.
             return "; put brackets around it"
         return "; write '- ' before its first key, and indent the other keys to match"
-    if _key(path) == HIDDEN or is_argument(_key(path)):
-        return f"; {shorten(_key(path))} has no ranges"
-    is_range = _key(path) in VARIED_NAMES and not node.keys.keys().isdisjoint(_OF_RANGES)
+    name = _key(path)
+    if is_argument(name) or (name in TABLE and not TABLE[name].is_number):
+        return f"; {shorten(name)} has no ranges"
+    is_range = name in VARIABLE_NAMES and not node.keys.keys().isdisjoint(_OF_RANGES)
     return "; a range belongs in search, under space" if is_range else ""
 
 
@@ -220,9 +254,14 @@ def _fits(path: Path, node: Node) -> bool:
     empty = Problems(FilePath())
     _report_empty(node, path, (), empty)
     steps = tuple(0 if isinstance(step, int) else step for step in path)
-    value = node.plain()
+    value = node
     for step in reversed(steps):
-        value = {step: value} if isinstance(step, str) else [value]
+        key = step if isinstance(step, str) else ""
+        value = (
+            Mapping(node.place, {key: node.place}, {key: value})
+            if isinstance(step, str)
+            else Sequence(node.place, (value,))
+        )
     return not empty and not any(at[: len(steps)] == steps for at, _ in _validate(value)[1])
 
 

@@ -30,8 +30,9 @@ from signs_sweep.spec.names import misfit, shorten
 from signs_sweep.spec.overrides import parse_overrides
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.reader import parse
-from signs_sweep.spec.schema import BuiltModel, DenseModel, Files, GrowingSeeds, Spec
+from signs_sweep.spec.schema import BuiltModel, Files, GrowingSeeds, Spec
 from signs_sweep.spec.search_space import read_search
+from signs_sweep.spec.table import COMPONENTS, EXCLUSIVE, dropout_of, settled
 
 
 def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
@@ -50,7 +51,8 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         raise problems.error()
     if "split_seed" in forced and (spec.split or not spec.validation):
         raise UsageError(f"--set split_seed={forced['split_seed']}: {_no_split_seed(spec)}")
-    values = _present(spec.base)
+    _check_names(document, forced)
+    values = settled(_present(spec.base))
     base = Parameters(**{name: values.pop(name) for name in PARAMETERS})
     model = _model(spec.model).with_values(values)
     for name, value in forced.items():
@@ -58,9 +60,11 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
             raise UsageError(f"--set {name}={shorten(as_text(value))}: {'; '.join(wrong)}")
     by_name = _factors(spec, document)
     factors = list(by_name.values())
+    _check_equal(by_name, document, problems)
+    common = base.values | model.varied | {"dropout": dropout_of(base.keep_prob)}
     baseline = document.mapping("baseline")
     if baseline is not None:
-        factors = mark_baseline(factors, base.values | model.varied, baseline, problems)
+        factors = mark_baseline(factors, common, _present(spec.baseline), baseline, problems)
         problems.raise_any()
     return Experiment(
         name=spec.name,
@@ -78,13 +82,42 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         else None,
         verdict=VerdictRule(**dict(spec.verdict)),
         has_baseline=baseline is not None,
-        search=read_search(spec.search, document, by_name, base.values | model.varied, forced),
+        search=read_search(spec.search, document, by_name, common, forced),
         overrides=tuple(overrides),
         forced=forced,
         path=path,
         text=text,
         document=document,
     )
+
+
+def _check_names(document: documents.Mapping, forced: Mapping[str, Any]) -> None:
+    """Check that an override has the name that the spec writes.
+
+    Raises:
+        UsageError: the spec writes the other name of the same hyperparameter.
+    """
+    sections = documents.sections_of_values(document)
+    for name in filter(forced.__contains__, EXCLUSIVE):
+        (other,) = {*EXCLUSIVE} - {name}
+        if any(other in section.keys for _, section in sections):
+            value = as_text(forced[name])
+            raise UsageError(f"--set {name}={value}: the spec writes {other}; set {other}")
+
+
+def _check_equal(
+    factors: Mapping[str, Factor], document: documents.Mapping, problems: Problems
+) -> None:
+    """Report components of a list that are equal, however they are written."""
+    for name in filter(factors.__contains__, COMPONENTS):
+        values = [choice.values[name] for choice in factors[name]]
+        for index, value in enumerate(values):
+            if (first := values.index(value)) < index:
+                place = documents.find(document, ("grid", name, index)).place
+                at = documents.find(document, ("grid", name, first)).place
+                hint = f"the same as the value at {at}; remove one. To repeat a point, use seeds"
+                problems.add(place, f"{shorten(as_text(value))} is in {name} twice", hint)
+    problems.raise_any()
 
 
 def _no_split_seed(spec: Spec) -> str:
@@ -94,9 +127,9 @@ def _no_split_seed(spec: Spec) -> str:
     return "no samples are held out, so there is no split; write validation: 0.2 in the spec"
 
 
-def _model(section: DenseModel | BuiltModel) -> Model:
-    if isinstance(section, DenseModel):
-        return Dense(tuple(section.hidden))
+def _model(section: Any) -> Model:
+    if not isinstance(section, BuiltModel):
+        return Dense(**_present(section))
     extra = section.model_extra or {}
     return Built(section.build, tuple((name, frozen(value)) for name, value in extra.items()), "")
 

@@ -1,8 +1,8 @@
 """Messages about keys that are unknown in the section where they are written."""
 
-from signs_sweep.domain import HIDDEN, OF_ARGUMENTS, PARAMETER_NAMES, SEED_NAMES, VARIED_NAMES
+from signs_sweep.domain import NETWORK, OF_ARGUMENTS, SEED_NAMES
 from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find
-from signs_sweep.spec.names import OF_DENSE, as_pair, nearest, shorten, suggestion
+from signs_sweep.spec.names import as_pair, nearest, shorten, suggestion
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.rewriting import in_ascii
 from signs_sweep.spec.schema import GrowingSeeds, Spec, SplitSection, VerdictSection
@@ -15,15 +15,22 @@ from signs_sweep.spec.search_schema import (
     SearchSection,
     SpaceSection,
 )
+from signs_sweep.spec.table import (
+    BASE_NAMES,
+    OF_DENSE,
+    TABLE,
+    VARIABLE_NAMES,
+    option_at,
+)
 
 _VALID: dict[str, tuple[str, ...]] = {
     "": tuple(Spec.model_fields),
-    "base": (*PARAMETER_NAMES, HIDDEN),
-    "grid": (*VARIED_NAMES, HIDDEN),
-    "zip": (*VARIED_NAMES, HIDDEN),
-    "cases": ("label", *VARIED_NAMES, HIDDEN),
-    "baseline": ("label", *VARIED_NAMES, HIDDEN),
-    "model": (HIDDEN, "build"),
+    "base": BASE_NAMES,
+    "grid": VARIABLE_NAMES,
+    "zip": VARIABLE_NAMES,
+    "cases": ("label", *VARIABLE_NAMES),
+    "baseline": ("label", *VARIABLE_NAMES),
+    "model": (*NETWORK, "build"),
     "data": ("train", "test"),
     "split": tuple(SplitSection.model_fields),
     "seeds": SEED_NAMES,
@@ -60,6 +67,10 @@ def note_unknown_key(
     assert isinstance(parent, Mapping)
     section = _section(path)
     place = parent.keys[key]
+    found = option_at(path)
+    if found and found[1] and parent is not document:
+        problems.add(place, *unknown_option(path, find(document, _component_path(path))))
+        return
     if section in _OF_PARAMETERS and section != "base" and nearest(key, SEED_NAMES):
         problems.add(
             place,
@@ -79,7 +90,7 @@ def note_unknown_key(
     if model is not None and is_built and section in _OF_PARAMETERS:
         valid += [OF_ARGUMENTS + name for name in model.values if name != "build"]
     near, node = nearest(key, valid), parent.values[key]
-    if key in _INNER and not section:
+    if (key in _INNER and not section) or (key in BASE_NAMES and key not in valid):
         near = None
     pair = as_pair(in_ascii(key))
     if pair and pair.split(":")[0] in valid and isinstance(node, Scalar) and node.value is None:
@@ -89,6 +100,43 @@ def note_unknown_key(
     else:
         home = "" if near else _home(key, path, node, is_built=is_built)
         problems.add(place, message, home + suggestion(key, valid, f"{kind.capitalize()}s"))
+
+
+def _component_path(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Return the part of a path that leads to a component."""
+    found = option_at(path)
+    assert found is not None
+    end = max(index for index, step in enumerate(path) if step == found[1])
+    return path[:end]
+
+
+def unknown_option(path: tuple[str | int, ...], node: Node) -> tuple[str, str]:
+    """Return what is wrong with an option of a component, and what was probably meant.
+
+    The path leads to the option, or to a part of its range; the node is the component.
+    """
+    found = option_at(path)
+    assert found is not None
+    name, option = found
+    entry = TABLE[name]
+    if path[-1] != option:
+        message = f"unknown key '{shorten(str(path[-1]))}' in the range of {option}"
+        return message, suggestion(str(path[-1]), _VALID["a range"], "Keys")
+    written = node.values.get("name") if isinstance(node, Mapping) else None
+    word = written.value if isinstance(written, Scalar) else entry.default.name
+    word = "" if "" in entry.choices else word
+    valid = [each.name for each in entry.choices[word]]
+    owners = [
+        each
+        for each, options in entry.choices.items()
+        if any(other.name == option for other in options)
+    ]
+    hint = suggestion(option, valid, "Options")
+    if owners:
+        hint = f"{option} is an option of {', '.join(owners)}. Options: {', '.join(valid)}"
+    elif option == "name":
+        hint = f"remove it; options: {', '.join(valid)}"
+    return f"{f'{name} {word}'.strip()} has no option '{shorten(option)}'", hint
 
 
 def _section(path: tuple[str | int, ...]) -> str:
@@ -112,16 +160,28 @@ def _home(key: str, path: tuple[str | int, ...], node: Node, *, is_built: bool) 
     home = " or ".join(inner) if path[0] == "search" else _INNER.get(key)
     if home:
         return f"{key} belongs under {home}. "
-    if name := nearest(key, PARAMETER_NAMES):
-        return f"{name} belongs under {_section_of(name, path, node)}. "
-    if nearest(key, ("hidden",)):
-        return "hidden layers belong under model, as in model: {hidden: [25, 12]}. "
+    if home := _home_of_option(key):
+        return home
+    if name := nearest(key, BASE_NAMES):
+        where = "model" if name in NETWORK else _section_of(name, path, node)
+        example = f", as in model: {{{name}: {TABLE[name].example}}}" if name in NETWORK else ""
+        return f"{name} belongs under {where}{example}. "
     homes = {
         "at the top level": _VALID[""],
         "under search": _VALID["search"],
         f"in search, under {' or '.join(inner)}": [key] if inner else [],
     }
     return next((f"{key} belongs {home}. " for home, keys in homes.items() if key in keys), "")
+
+
+def _home_of_option(key: str) -> str:
+    """Return which component has an option, or an empty string."""
+    for name in TABLE if not nearest(key, BASE_NAMES) else ():
+        for word, options in TABLE[name].choices.items():
+            if any(option.name == key for option in options):
+                named = f"name: {word}, " if word else ""
+                return f"{key} is an option of {name}, as in {name}: {{{named}{key}: ...}}. "
+    return ""
 
 
 def _section_of(name: str, path: tuple[str | int, ...], node: Node) -> str:

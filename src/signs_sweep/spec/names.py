@@ -4,14 +4,9 @@ import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
-from signs_sweep.domain import HIDDEN, OF_ARGUMENTS, PARAMETERS, is_argument
+from signs_sweep.domain import NETWORK, OF_ARGUMENTS, is_argument
 from signs_sweep.domain.masking import mask
-
-OF_DENSE = {
-    **{name: entry.instead for name, entry in PARAMETERS.items() if entry.instead},
-    HIDDEN: "the arguments of the function go under model",
-}
-"""What only the built-in network supports, and what to do if a function builds the model."""
+from signs_sweep.spec.table import TABLE
 
 
 def misfit(name: str, *, is_built: bool) -> tuple[str, str] | None:
@@ -19,9 +14,9 @@ def misfit(name: str, *, is_built: bool) -> tuple[str, str] | None:
 
     `is_built` is whether a function builds the model.
     """
-    if name == HIDDEN and is_built:
+    if name in NETWORK and is_built:
         return (
-            "hidden is not supported by a model that a function builds",
+            f"{name} is not supported by a model that a function builds",
             "remove it; an argument of the function is written as in model.filters: ...",
         )
     if is_argument(name) and not is_built:
@@ -38,8 +33,7 @@ def misfit(name: str, *, is_built: bool) -> tuple[str, str] | None:
 
 
 _MEANT = {
-    **{name: entry.synonyms for name, entry in PARAMETERS.items()},
-    "hidden": ("layers", "units", "neurons", "hidden_layers", "hidden_units"),
+    **{name: entry.synonyms for name, entry in TABLE.items()},
     "data": ("dataset",),
     "base": ("parameters", "params", "defaults", "hyperparameters"),
     "model": ("network", "architecture"),
@@ -61,7 +55,6 @@ _MEANT = {
     "trials": ("n_trials", "max_trials"),
     "timeout": ("seconds", "max_time"),
     "sampler": ("algorithm",),
-    "pruner": ("early_stopping", "stopping"),
     "objective": ("goal", "target"),
     "metric": ("monitor",),
     "space": ("search_space",),
@@ -93,8 +86,6 @@ def suggestion(name: str, valid: Collection[str], title: str) -> str:
     """Return `did you mean ...?` if a valid name is similar, and all valid names."""
     near = nearest(name, valid)
     question = f"did you mean '{near}'? " if near else ""
-    if near == "keep_prob" and "drop" in name.lower():
-        question += "keep_prob is 1 - dropout. "
     return f"{question}{title}: {', '.join(sorted(valid))}"
 
 

@@ -5,18 +5,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from signs_sweep.domain import HIDDEN, PARAMETER_NAMES, frozen, is_argument
+from signs_sweep.domain import Component, frozen, is_argument
 from signs_sweep.errors import UsageError
-from signs_sweep.spec.document import Scalar, find
+from signs_sweep.spec.document import Mapping, Scalar, find
 from signs_sweep.spec.document import Sequence as List
-from signs_sweep.spec.explain import wrong_value
-from signs_sweep.spec.fields import expected
+from signs_sweep.spec.expected import expected
+from signs_sweep.spec.explain import path_of, wrong_value
+from signs_sweep.spec.misplaced import unknown_option
 from signs_sweep.spec.names import shorten, suggestion
 from signs_sweep.spec.problems import printable
 from signs_sweep.spec.reader import parse_value
 from signs_sweep.spec.schema import Base
-
-_NAMES = (*PARAMETER_NAMES, HIDDEN)
+from signs_sweep.spec.table import BASE_NAMES, EXCLUSIVE, TABLE
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
@@ -32,27 +32,39 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
         key, separator, text = (part.strip() for part in argument.partition("="))
         if not separator:
             raise UsageError(f"{option}: expected KEY=VALUE, such as --set epochs=20")
-        if key not in _NAMES and not is_argument(key):
-            hint = suggestion(key, _NAMES, "Parameters")
+        if key not in BASE_NAMES and not is_argument(key):
+            hint = suggestion(key, BASE_NAMES, "Parameters")
             raise UsageError(f"{option}: unknown parameter '{shorten(printable(key))}'; {hint}")
         if key in values:
             raise UsageError(f"{option}: {key} is set twice")
+        if key in EXCLUSIVE and values.keys() & {*EXCLUSIVE}:
+            raise UsageError(f"{option}: {' and '.join(EXCLUSIVE)} are the same; set one of them")
         values[key] = _value(option, key, text)
     return values
 
 
 def _value(option: str, key: str, text: str) -> Any:
     node = parse_value(text)
-    is_list = isinstance(node, List) and node.items and key not in PARAMETER_NAMES
-    if not is_list and (not isinstance(node, Scalar) or node.value is None):
+    entry = TABLE.get(key)
+    takes_list = entry is None or entry.kind is tuple
+    takes_mapping = entry is not None and entry.kind is Component
+    is_complete = (
+        (isinstance(node, Scalar) and node.value is not None)
+        or (isinstance(node, List) and node.items and takes_list)
+        or (isinstance(node, Mapping) and node.values and takes_mapping)
+    )
+    if node is None or not is_complete:
         raise UsageError(f"{option}: expected {key} to be {expected(('base', key))}")
-    assert node is not None
     try:
         return frozen(getattr(Base.model_validate({key: node.plain()}), key))
     except ValidationError as error:
         item = error.errors(include_url=False)[0]
         if item["loc"] == (key,) and is_argument(key) and item["type"] != "value_error":
             raise UsageError(f"{option}: '{shorten(key)}' does not name an argument") from None
-        place = find(node, item["loc"][1:])
-        message, hint = wrong_value(("base", *item["loc"]), place, item)
+        path = ("base", *path_of(Mapping(node.place, {key: node.place}, {key: node}), item))
+        place = find(node, path[2:])
+        if item["type"] == "extra_forbidden":
+            message, hint = unknown_option(path, node)
+        else:
+            message, hint = wrong_value(path, place, item)
         raise UsageError(f"{option}: {printable(message)}; {hint}") from None

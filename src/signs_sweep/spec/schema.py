@@ -8,20 +8,20 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from signs_sweep.domain import (
     DEFAULT_HIDDEN,
+    HIDDEN,
     MOST_REPLICATES,
+    NETWORK,
     PARAMETERS,
     SEED_NAMES,
-    VARIED_NAMES,
     ComparedMetric,
+    Component,
     Growth,
 )
+from signs_sweep.spec.components import LISTS, VALUES
+from signs_sweep.spec.expected import MOST_PARTS
 from signs_sweep.spec.fields import (
-    MOST_PARTS,
-    VALUES,
     Argument,
     Label,
-    Layers,
-    ListOfLayers,
     ListsOfValues,
     OneOrMany,
     Section,
@@ -31,6 +31,7 @@ from signs_sweep.spec.fields import (
     without_sign,
 )
 from signs_sweep.spec.search_schema import SearchSection
+from signs_sweep.spec.table import TABLE, VARIABLE_NAMES
 
 _NAME = r"^[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,98}[A-Za-z0-9_])?$"
 _FUNCTION = r"^[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*$"
@@ -41,36 +42,44 @@ if TYPE_CHECKING:  # Their keys are those of the table of hyperparameters.
     Lists: TypeAlias = Section
     Case: TypeAlias = Section
     Seeds: TypeAlias = Section
+    DenseModel: TypeAlias = Section
 else:
     Base = section(
         "Base",
         "Values that every run starts from.",
         Values,
-        **{name: (VALUES[name], entry.default) for name, entry in PARAMETERS.items()},
-        hidden=(Layers | None, None),
+        **{
+            name: (VALUES[name], entry.default)
+            if name in PARAMETERS
+            else (VALUES[name] | None, None)
+            for name, entry in TABLE.items()
+        },
     )
     Lists = section(
         "Lists",
         "Lists of values, by parameter.",
         ListsOfValues,
-        **{
-            name: (Annotated[list[VALUES[name]], Field(min_length=1)] | None, None)
-            for name in VARIED_NAMES
-        },
-        hidden=(ListOfLayers | None, None),
+        **{name: (LISTS[name] | None, None) for name in VARIABLE_NAMES},
     )
     Case = section(
         "Case",
         "Values of one case; omitted values are as in `base`.",
         Values,
         label=(Label | None, None),
-        **{name: (VALUES[name] | None, None) for name in VARIED_NAMES},
-        hidden=(Layers | None, None),
+        **{name: (VALUES[name] | None, None) for name in VARIABLE_NAMES},
     )
     Seeds = section(
         "Seeds",
         "The seeds of one replicate; omitted seeds are as in `base`.",
         **{name: (VALUES[name] | None, None) for name in SEED_NAMES},
+    )
+    DenseModel = section(
+        "DenseModel",
+        "The built-in dense network.",
+        **{
+            name: (VALUES[name], [*DEFAULT_HIDDEN] if name == HIDDEN else entry.default)
+            for name, entry in NETWORK.items()
+        },
     )
 
 
@@ -79,12 +88,6 @@ class Files(Section):
 
     train: str = Field(min_length=1, description="File with the training set.")
     test: str = Field(min_length=1, description="File with the test set.")
-
-
-class DenseModel(Section):
-    """The built-in dense network."""
-
-    hidden: Layers = Field(default=[*DEFAULT_HIDDEN])
 
 
 class BuiltModel(Section):
@@ -202,6 +205,10 @@ class _WithoutNull(GenerateJsonSchema):
     def nullable_schema(self, schema: Any) -> Any:
         """Describe a value that may be None."""
         return self.generate_inner(schema["schema"])
+
+    def encode_default(self, dft: Any) -> Any:
+        """Return a default as in a spec."""
+        return dft.plain if isinstance(dft, Component) else super().encode_default(dft)
 
     def default_schema(self, schema: Any) -> Any:
         """Describe a value that has a default."""

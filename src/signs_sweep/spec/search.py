@@ -63,20 +63,41 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Under:
+    """Where a dimension belongs that is an option of a component.
+
+    Attributes:
+        dimension: name of the dimension whose choices are components.
+        choice: text of the choice that has the option; the dimension exists only under it.
+        option: name of the option.
+    """
+
+    dimension: str
+    choice: str
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
 class Categories:
     """A dimension of the search that is a list of choices.
 
     Attributes:
-        name: the parameter, or the parameters of `zip` separated by commas, or `cases`.
-        choices: at least one, in the order written.
+        name: the parameter, or the parameters of `zip` separated by commas, or `cases`; for an
+            option of a component as in `sgd.momentum`.
+        choices: at least one, in the order written; of an option, each sets it by the dimension's
+            name.
+        under: for an option, the component that it belongs to; else None.
     """
 
     name: str
     choices: tuple[Choice, ...]
+    under: Under | None = None
 
     @property
     def names(self) -> set[str]:
         """The parameters that it varies."""
+        if self.under:
+            return {self.under.dimension}
         return {name for choice in self.choices for name in choice.values}
 
 
@@ -85,12 +106,13 @@ class Range:
     """A dimension of the search that is an interval of numbers.
 
     Attributes:
-        name: the parameter.
+        name: the parameter, or an option of a component as in `sgd.momentum`.
         low: the smallest value.
         high: the largest value, above `low`; with a step, `low` plus a multiple of the step.
         log: whether values are sampled on a log scale; then low is above 0 and step is None.
         step: distance between values, or None.
         is_integer: whether all values are whole numbers.
+        under: for an option, the component that it belongs to; else None.
     """
 
     name: str
@@ -99,11 +121,12 @@ class Range:
     log: bool
     step: float | None
     is_integer: bool
+    under: Under | None = None
 
     @property
     def names(self) -> set[str]:
         """The parameter that it varies."""
-        return {self.name}
+        return {self.under.dimension if self.under else self.name}
 
 
 @dataclass(frozen=True, slots=True)

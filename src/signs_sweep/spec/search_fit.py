@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from signs_sweep.domain import CURVE_METRICS, OF_ARGUMENTS, PAIR_NAMES, Dense, is_argument
 from signs_sweep.spec.document import Mapping, find
-from signs_sweep.spec.names import OF_DENSE
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import EPOCHWISE_PRUNERS, Categories, Range
+from signs_sweep.spec.table import OF_DENSE
 
 if TYPE_CHECKING:
     from signs_sweep.spec.experiment import Experiment

@@ -3,22 +3,26 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
+from typing_extensions import TypeAliasType
 
-from signs_sweep.domain import MOST_REPLICATES, PARAMETERS, VARIED_NAMES
-from signs_sweep.spec.fields import (
+from signs_sweep.domain import MOST_REPLICATES, Component, Hyperparameter
+from signs_sweep.spec.components import LISTS, component
+from signs_sweep.spec.expected import (
     MOST_CANDIDATES,
     MOST_EPOCHS,
     MOST_SEED,
     MOST_TRIALS,
-    VALUES,
-    ListOfLayers,
+)
+from signs_sweep.spec.fields import (
     ListsOfValues,
     OneOrMany,
     Section,
     described,
     section,
+    single,
 )
 from signs_sweep.spec.search import Aggregate, Direction, Metric, PrunerName, SamplerName
+from signs_sweep.spec.table import TABLE, VARIABLE_NAMES
 
 _URL = r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$"
 
@@ -84,23 +88,55 @@ class ReplicatesSection(Section):
     at_most: int = described("at_most", "Seeds of the best trials", 5, ge=1, le=MOST_REPLICATES)
 
 
-def _range(name: str) -> Any:
-    """Create the section for a range of a hyperparameter."""
-    kind, value = PARAMETERS[name].kind, VALUES[name]
-    limits: Any = {"ge": 1, "le": MOST_EPOCHS} if kind is int else {"gt": 0, "allow_inf_nan": False}
-    step = described(f"space.{name}.step", "Distance between values", **limits)
+def _range(entry: Hyperparameter, title: str = "") -> Any:
+    """Create the section for a range of a hyperparameter, or of an option."""
+    value = single(entry)
+    limits: Any = {"ge": 1, "le": MOST_EPOCHS} if entry.kind is int else {"gt": 0}
+    if entry.kind is float:
+        limits["allow_inf_nan"] = False
+    expected = f"{'a whole number from 1' if entry.kind is int else 'a number above 0'}"
+    step = Field(description=f"Distance between values: {expected}.", **limits)
     return section(
-        f"{name.title().replace('_', '')}Range",
-        f"A range of `{name}`.",
+        f"{title or entry.name.title().replace('_', '')}Range",
+        f"A range of `{entry.name}`.",
         low=(value, ...),
         high=(value, ...),
         log=(bool, described("log", "Whether to sample on a log scale", default=False)),
-        step=(Annotated[kind, step] | None, None),
+        step=(Annotated[entry.kind, step] | None, None),
     )
+
+
+def _form(written: Any) -> str:
+    if isinstance(written, dict):
+        return "range"
+    return "list" if isinstance(written, list) else "value"
 
 
 def _list_or_range(written: Any) -> str:
     return "range" if isinstance(written, dict) else "list"
+
+
+_options: dict[str, Any] = {}
+"""The types of options in the space, by meaning: each is in the JSON schema once."""
+
+
+def _option(entry: Hyperparameter) -> Any:
+    """Return the type of an option in the space: a value, a list of values, or a range.
+
+    A list or a range is a dimension of its own, which exists only under the choice.
+    """
+    if entry.meaning not in _options:
+        value = single(entry)
+        forms: Any = (
+            Annotated[value, Tag("value")]
+            | Annotated[list[value], Field(min_length=1), Tag("list")]  # type: ignore[valid-type]
+        )
+        title = f"{entry.name.title().replace('_', '')}{len(_options) + 1}"
+        if entry.is_number:
+            forms |= Annotated[_range(entry, title), Tag("range")]
+        kind: Any = Annotated[forms, Discriminator(_form)]
+        _options[entry.meaning] = TypeAliasType(f"{title}Option", kind)
+    return _options[entry.meaning]
 
 
 def _dimension(name: str) -> Any:
@@ -108,13 +144,17 @@ def _dimension(name: str) -> Any:
 
     The form is determined before validation, so that an error refers to the form that was written.
     """
-    value, interval = VALUES[name], _range(name)
-    values = Annotated[list[value], Field(min_length=1), Tag("list")]  # type: ignore[valid-type]
-    either = values | Annotated[interval, Tag("range")]  # type: ignore[valid-type]
-    return Annotated[
-        Annotated[either, Discriminator(_list_or_range)] | None,
-        described(f"space.{name}", "Values to try"),
-    ]
+    entry, about = TABLE[name], described(f"space.{name}", "Values to try")
+    if entry.kind is Component:
+        items = component(entry, _option, "Space")
+        kind: Any = Annotated[list[items], Field(min_length=1)]  # type: ignore[valid-type]
+    elif entry.is_number:
+        either: Any = Annotated[LISTS[name], Tag("list")] | Annotated[_range(entry), Tag("range")]
+        kind = Annotated[either, Discriminator(_list_or_range)]
+    else:
+        kind = LISTS[name]
+    dimension: Any = Annotated[kind | None, about]
+    return dimension
 
 
 if TYPE_CHECKING:
@@ -124,8 +164,7 @@ else:
         "SpaceSection",
         "The dimensions of the search.",
         ListsOfValues,
-        **{name: (_dimension(name), None) for name in VARIED_NAMES},
-        hidden=(ListOfLayers | None, None),
+        **{name: (_dimension(name), None) for name in VARIABLE_NAMES},
     )
 
 

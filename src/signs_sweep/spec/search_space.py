@@ -1,5 +1,6 @@
 """From the `search` section of a spec, or its grid, zip and cases, to a `Search`."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -7,9 +8,10 @@ from typing import Any
 
 from signs_sweep.domain import (
     HIDDEN,
-    PARAMETERS,
     VARIED_NAMES,
+    Component,
     Growth,
+    Hyperparameter,
     as_text,
     frozen,
     is_higher_better,
@@ -26,6 +28,7 @@ from signs_sweep.spec.search import (
     Range,
     Sampler,
     Search,
+    Under,
 )
 from signs_sweep.spec.search_schema import (
     ConfirmSection,
@@ -35,6 +38,7 @@ from signs_sweep.spec.search_schema import (
     SearchSection,
     SpaceSection,
 )
+from signs_sweep.spec.table import TABLE
 
 
 def read_search(
@@ -54,7 +58,12 @@ def read_search(
     space = (
         [_factor(name, factor, base, forced) for name, factor in factors.items()]
         if section.space is None
-        else [_dimension(section.space, name) for name in order if name not in forced]
+        else [
+            dimension
+            for name in order
+            if name not in forced
+            for dimension in _dimensions(section.space, name)
+        ]
     )
     pruner = _complete(PrunerSection, "name", section.pruner)
     if pruner["startup"] is None:
@@ -85,19 +94,58 @@ def _complete(kind: type[Section], key: str, written: str | Section) -> dict[str
     return dict(kind.model_validate({key: written}) if isinstance(written, str) else written)
 
 
-def _dimension(space: SpaceSection, name: str) -> Categories | Range:
-    """Return a dimension of the section."""
+def _dimensions(space: SpaceSection, name: str) -> Iterator[Categories | Range]:
+    """Yield the dimension of a hyperparameter, then those of the options of its components."""
     written = getattr(space, name)
-    if isinstance(written, list):
+    entry = TABLE.get(name)
+    if entry is not None and entry.kind is Component:
+        yield from _components(entry, written)
+    elif isinstance(written, list):
         choices = [Choice(_text(name, value), {name: value}) for value in map(frozen, written)]
-        return Categories(name, tuple(_distinct(choices)))
-    is_integer = PARAMETERS[name].kind is int
+        yield Categories(name, tuple(_distinct(choices)))
+    else:
+        yield _range(name, written, TABLE[name])
+
+
+def _range(name: str, written: Any, entry: Hyperparameter, under: Under | None = None) -> Range:
+    is_integer = entry.kind is int
     high = written.high
     if written.step is not None:  # Exact: 0.1 + 0.1 + 0.1 is 0.3.
         low, step = Fraction(str(written.low)), Fraction(str(written.step))
         last = low + (Fraction(str(high)) - low) // step * step
         high = int(last) if is_integer else float(last)
-    return Range(name, written.low, high, written.log, written.step, is_integer)
+    return Range(name, written.low, high, written.log, written.step, is_integer, under)
+
+
+def _components(entry: Hyperparameter, written: Sequence[Any]) -> Iterator[Categories | Range]:
+    """Yield the dimension of a component, then those of its options that vary."""
+    choices: list[Choice] = []
+    varying: list[dict[str, Any]] = []
+    for each in written:
+        given = dict(each) | (each.model_extra or {}) if isinstance(each, Section) else {}
+        name = given.pop("name", "") if isinstance(each, Section) else each
+        varying.append({k: v for k, v in given.items() if isinstance(v, list | Section)})
+        fixed = {key: value for key, value in given.items() if key not in varying[-1]}
+        component = Component(name) if varying[-1] and not fixed else entry.component(name, fixed)
+        text = str(component) or f"{{{', '.join(varying[-1])}}}"
+        choices.append(Choice(text, {entry.name: component}))
+    distinct = tuple(_distinct(choices))
+    yield Categories(entry.name, distinct)
+    taken: Counter[str] = Counter()
+    for choice, options in zip(distinct, varying, strict=True):
+        component = choice.values[entry.name]
+        prefix = component.name or entry.name
+        taken[prefix] += bool(options)
+        prefix += f" ({taken[prefix]})" if taken[prefix] > 1 else ""
+        for option, values in options.items():
+            under = Under(entry.name, choice.text, option)
+            of_option = entry.options_of(component.name)[option]
+            name = f"{prefix}.{option}"
+            if isinstance(values, list):
+                each = [Choice(as_text(value), {name: value}) for value in values]
+                yield Categories(name, tuple(_distinct(each)), under)
+            else:
+                yield _range(name, values, of_option, under)
 
 
 def _factor(
