@@ -62,7 +62,7 @@ def judge(
 ) -> dict[tuple[object, object], Verdict]:
     """Return the verdicts that are asked for, by the keys of setting and baseline.
 
-    There is none between settings that early stopping makes incomparable by the metric.
+    Settings that early stopping makes incomparable by the metric have no verdict.
 
     Args:
         family: the comparisons.

@@ -45,7 +45,7 @@ class _File(NamedTuple):
 
     @classmethod
     def at(cls, path: Path) -> "_File | None":
-        """Return the checkpoint in a file; None if it is none by its name."""
+        """Return the checkpoint in a file; None if it is another file."""
         parts = _NAME.fullmatch(path.name)
         if parts is None:
             return None

@@ -58,7 +58,7 @@ class Snapshot:
         return len(self.times)
 
     def best_of(self, run: Run) -> Best | None:
-        """Return the best weights that a run needs to go on from here; None if it needs none.
+        """Return the best weights that a run needs to continue from here; None if it needs none.
 
         Raises:
             TrainingError: they are missing, or its rule stops it before this epoch.

@@ -329,7 +329,7 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
     loss, predicted, _, dead_units = evaluate(network, training)
     if not np.isfinite(loss):
         raise DivergedError(epochs, loss, dataset.chance)
-    since = guessing_since(history, training.labels, predicted, loss)
+    since = guessing_since(course.curves.history(), training.labels, predicted, loss)
     metrics = {
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),
