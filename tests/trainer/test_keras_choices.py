@@ -6,19 +6,18 @@ add in another order, and an optimizer that divides by the size of the gradient 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from signs_sweep.domain import PARAMETERS, Component, Dense, EarlyStopping, Parameters
-from signs_sweep.errors import TrainingError
+from signs_sweep.domain import NETWORK, PARAMETERS, Component, Dense, Parameters
 from signs_sweep.trainer.built import BuiltNetwork
 from signs_sweep.trainer.dense import DenseNetwork, initial_kernel
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages
+from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.randomness import dropout_mask, sample_order
-from signs_sweep.trainer.recipe import Recipe, class_weights
-from signs_sweep.trainer.schedule import rates
+from signs_sweep.trainer.recipe import Recipe
 
 SAMPLES, HELD_OUT, CLASSES, EPOCHS = 70, 40, 4, 3
 BATCH, STEPS = 24, 3
@@ -198,3 +197,113 @@ def test_a_choice_is_that_of_keras(name: str) -> None:
     np.testing.assert_allclose(ours["accuracy"], accuracies, rtol=0, atol=1e-6)
     for mine, other in zip(loop.network.weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(mine, other, rtol=0, atol=case.weight_tolerance)
+
+
+@pytest.mark.slow
+def test_val_loss_has_smoothed_labels_and_no_class_weights_as_in_fit() -> None:
+    case = CASES["balanced"]
+    parameters = replace(BASE, **case.parameters, l2=0.03)
+    loop = loop_of(parameters, held_out=HELD_OUT)
+    model = plain_keras(case, parameters)
+    start_both(loop, model, parameters)
+    shown, held_out = data(SMALL), data(SMALL, HELD_OUT, seed=1)
+    order = sample_order(parameters.global_seed, 0, SAMPLES)
+
+    def inputs(images: np.ndarray) -> list[np.ndarray]:
+        kept = [np.ones((len(images), units), np.float32) for units in NARROW.hidden]
+        return [images / np.float32(255), *kept]
+
+    ours = loop.advance(1, shown, held_out)
+    history = model.fit(
+        inputs(shown.images[order]),
+        np.eye(CLASSES)[shown.labels[order]],
+        batch_size=BATCH,
+        class_weight=keras_weights(parameters, shown.labels),
+        validation_data=(inputs(held_out.images), np.eye(CLASSES)[held_out.labels]),
+        shuffle=False,
+        verbose=0,
+    ).history
+
+    assert set(ours) == set(history)
+    for name, values in history.items():
+        np.testing.assert_allclose(ours[name], values, rtol=2e-6, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_a_normalised_network_is_a_keras_file_of_ordinary_layers(norm: str, tmp_path: Path) -> None:
+    import keras
+
+    model = Dense((10, 8), norm=norm, activation="leaky_relu", init="he_normal")
+    loop = loop_of(BASE, model)
+    loop.start(BASE)
+    loop.advance(3, data(SMALL))
+    (tmp_path / "model.keras").write_bytes(loop.network.to_bytes())
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+
+    kind = keras.layers.BatchNormalization if norm == "batch" else keras.layers.LayerNormalization
+    hidden = [keras.layers.Dense, kind, keras.layers.Activation]
+    layers = [type(layer) for layer in loaded.layers]
+    assert layers == [keras.layers.Flatten, *hidden, *hidden, keras.layers.Dense]
+    shown = data(SMALL, 20, seed=2)
+    evaluation = evaluate(loop.network, shown)
+    expected = loaded.predict(shown.images / np.float32(255), verbose=0)
+    np.testing.assert_allclose(evaluation.probabilities, expected, rtol=0, atol=1e-6)
+    assert evaluation.dead_units == [], "only relu units can be dead"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("init", NETWORK["init"].words)
+def test_initial_kernels_are_those_of_keras(init: str) -> None:
+    import keras
+
+    theirs = keras.initializers.get({"class_name": init, "config": {"seed": 5}})((6, 4))
+    assert np.array_equal(initial_kernel(init, 5, (6, 4)), np.asarray(theirs))
+
+
+@pytest.mark.slow
+def test_a_built_model_has_every_choice() -> None:
+    import keras
+
+    def build(shape: tuple[int, int, int], classes: int) -> keras.Model:
+        image = keras.Input(shape)
+        hidden = keras.layers.Dense(10, activation="tanh")(keras.layers.Flatten()(image))
+        return keras.Model(image, keras.layers.Dense(classes, activation="softmax")(hidden))
+
+    parameters = replace(
+        BASE,
+        learning_rate=0.05,
+        label_smoothing=0.1,
+        **optimizer("sgd", momentum=0.9, weight_decay=0.01, global_clipnorm=0.5),
+        **schedule("exponential", decay_epochs=1),
+        **chosen("class_weights", "balanced"),
+        **chosen("early_stopping", metric="loss", patience=1, min_delta=1.0),
+    )
+    shown = data(SMALL)
+    network = BuiltNetwork(build, (), SMALL, CLASSES)
+    loop = EpochLoop(network, BATCH, SAMPLES, 0, Recipe.of(parameters))
+    loop.start(parameters)
+    model = build(SMALL, CLASSES)
+    model.set_weights(network._model.get_weights())
+    rate = keras.optimizers.schedules.ExponentialDecay(0.05, STEPS, 0.5)
+    given = {"momentum": 0.9, "weight_decay": 0.01, "global_clipnorm": 0.5}
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    model.compile(keras.optimizers.SGD(rate, **given), loss, run_eagerly=True)
+
+    ours = loop.advance(5, shown)
+
+    assert (len(ours["loss"]), loop.stopped, loop.best_epoch) == (2, True, 1)
+    images, labels = shown.images / np.float32(255), np.eye(CLASSES)[shown.labels]
+    for epoch in range(2):
+        order = sample_order(parameters.global_seed, epoch, SAMPLES)
+        for first in range(0, SAMPLES, BATCH):
+            rows = order[first : first + BATCH]
+            weights = keras_weights(parameters, shown.labels)
+            model.train_on_batch(images[rows], labels[rows], class_weight=weights)
+        if epoch == 0:
+            best = model.get_weights()
+    for mine, other in zip(network._model.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=0, atol=7e-5)
+    loop.restore_best()
+    for mine, other in zip(network._model.get_weights(), best, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=0, atol=7e-5)

@@ -195,7 +195,9 @@ class EpochLoop:
         """
         _set(self._variables(), state)
         if self._best:
-            _set(self._best, best or ())
+            if best is None:
+                raise TrainingError("the checkpoint has no best weights")
+            _set(self._best, best)
         if self._rule:
             course = self._rule.follow(history or {})
             record = course.value if self._rule.maximizes else -course.value
