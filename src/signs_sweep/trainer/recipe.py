@@ -25,7 +25,6 @@ class Recipe:
         smooths: whether labels are smoothed.
         weighs: whether the classes have weights.
         watched: the metric of the rule that stops a run, or None without a rule.
-        keeps_best: whether the weights of the best epoch are kept.
     """
 
     optimizer: Component
@@ -35,7 +34,6 @@ class Recipe:
     smooths: bool
     weighs: bool
     watched: str | None
-    keeps_best: bool
 
     @classmethod
     def of(cls, parameters: Parameters) -> "Recipe":
@@ -51,7 +49,6 @@ class Recipe:
             smooths=parameters.label_smoothing > 0,
             weighs=parameters.class_weights.name != "none",
             watched=rule.metric if rule else None,
-            keeps_best=rule is not None,
         )
 
 
