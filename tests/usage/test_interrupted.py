@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("SIGNS_SWEEP_KILLS", "3"))
 SEED = int(os.environ.get("SIGNS_SWEEP_SEED") or random.randrange(10**6))
 
-# One sample a step makes epochs slow: some milliseconds. Two pairs of the runs are on one trajectory.
+# One sample a step makes epochs slow: some milliseconds. Two pairs of runs share a trajectory.
 SPEC = """\
 name: long
 model: {hidden: [200, 100]}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.domain import Dense
-from signs_sweep.trainer.network import saved, scaled, smoothed
+from signs_sweep.trainer.network import saved, scaled, smoothed, squares
 from signs_sweep.trainer.randomness import dropout_mask
 
 _TILE_BYTES = 200 * 1024
@@ -257,19 +257,12 @@ class DenseNetwork:
         return outputs
 
     def penalty(self, l2: Any) -> Any:
-        """Return `l2` times the sum of the squares of all hidden kernels.
-
-        The squares of equally wide tiles are added elementwise before they are summed: XLA does not
-        vectorise a sum of squares.
-        """
+        """Return `l2` times the sum of the squares of all hidden kernels."""
         import tensorflow as tf
 
-        by_width: dict[int, list[Any]] = {}
-        for width, tile in zip(self._widths, self._tiles, strict=True):
-            by_width.setdefault(width, []).append(tf.square(tile.value))
-        squares = [tf.add_n(tiles) for tiles in by_width.values()]
-        squares += [tf.square(kernel.value) for kernel in self._kernels[:-1]]
-        total = tf.add_n([tf.reduce_sum(part) for part in squares])
+        parts = squares([tile.value for tile in self._tiles])
+        parts += [tf.square(kernel.value) for kernel in self._kernels[:-1]]
+        total = tf.add_n([tf.reduce_sum(part) for part in parts])
         return tf.math.multiply_no_nan(total, l2)  # The sum may be infinite when l2 is 0.
 
     def to_keras(self) -> Any:

@@ -115,6 +115,20 @@ def smoothed(labels: Any, classes: int, smoothing: Any) -> Any:
     return tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
 
 
+def squares(tensors: Sequence[Any]) -> list[Any]:
+    """Return the squares of tensors, those of equal shapes added to each other; traced.
+
+    They are added elementwise before they are summed because XLA does not vectorise a sum of
+    squares.
+    """
+    import tensorflow as tf
+
+    by_shape: dict[tuple[int, ...], list[Any]] = {}
+    for tensor in tensors:
+        by_shape.setdefault(tuple(tensor.shape), []).append(tf.square(tensor))
+    return [tf.add_n(of_shape) for of_shape in by_shape.values()]
+
+
 def saved(model: Any) -> bytes:
     """Return a Keras model as the content of a `.keras` file.
 

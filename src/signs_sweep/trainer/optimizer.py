@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from signs_sweep.trainer.network import Network
+from signs_sweep.trainer.network import Network, squares
 from signs_sweep.trainer.recipe import Recipe, Strengths
 
 
@@ -58,16 +58,21 @@ class Optimizer:
 
         if not (self._recipe.clips or self._recipe.clips_together):
             return gradients
-        squares = [tf.reduce_sum(tf.square(gradient)) for gradient in gradients]
         if self._recipe.clips:
-            factors: list[Any] = []
+            clipped: list[Any] = []
             for count in self._network.parts:
-                first = len(factors)
-                norm = tf.sqrt(tf.add_n(squares[first : first + count]))
-                factors += [limit / tf.maximum(norm, limit)] * count
-        else:
-            norm = tf.sqrt(tf.add_n(squares))
-            # The last term is NaN if the norm is infinite, so that the run diverges.
-            factor = limit * tf.minimum(1 / norm, 1 / limit) + (norm - norm)
-            factors = [factor] * len(gradients)
-        return [each * factor for each, factor in zip(gradients, factors, strict=True)]
+                parts = gradients[len(clipped) : len(clipped) + count]
+                factor = limit / tf.maximum(_norm(parts), limit)
+                clipped += [part * factor for part in parts]
+            return clipped
+        norm = _norm(gradients)
+        # The last term is NaN if the norm is infinite, so that the run diverges.
+        factor = limit * tf.minimum(1 / norm, 1 / limit) + (norm - norm)
+        return [gradient * factor for gradient in gradients]
+
+
+def _norm(tensors: Sequence[Any]) -> Any:
+    """Return the Euclidean norm of all elements of tensors."""
+    import tensorflow as tf
+
+    return tf.sqrt(tf.add_n([tf.reduce_sum(part) for part in squares(tensors)]))
