@@ -165,7 +165,7 @@ class EpochLoop:
         return [variable.numpy() for variable in self._best]
 
     def restore_best(self) -> None:
-        """Set the network to its weights after the best epoch. Training cannot go on from there."""
+        """Set the network to its weights after the best epoch. No training can follow."""
         _set(self.network.state, self.best())
 
     def state(self) -> list[NDArray[np.generic]]:

@@ -12,7 +12,7 @@ from signs_sweep.trainer.recipe import Recipe, Strengths
 class Optimizer:
     """An optimizer of Keras whose rate, weight decay and limits are inputs of the program.
 
-    Gradients are clipped here: Keras would clip each tile of a kernel by itself.
+    Gradients are clipped here: Keras would clip each tile of a kernel separately.
 
     Attributes:
         variables: its Keras variables, which decide the next steps.
