@@ -150,27 +150,43 @@ class MemoryCheckpoints:
     """Implements `CheckpointStore` in memory."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, dict[int, Checkpoint]] = {}
+        self._kept: dict[str, dict[tuple[int, str | None], Checkpoint]] = {}
 
     def keep(self, run: Run, checkpoint: Checkpoint) -> None:
         """See `CheckpointStore.keep`."""
-        self._kept.setdefault(run.trajectory_id, {})[checkpoint.epoch] = checkpoint
+        rule = run.early_stopping
+        place = (checkpoint.epoch, rule and rule.state_key)
+        self._kept.setdefault(run.trajectory_id, {})[place] = checkpoint
+
+    def _usable(self, run: Run) -> list[Checkpoint]:
+        rule = run.early_stopping
+        return [
+            checkpoint
+            for (_, key), checkpoint in self._kept.get(run.trajectory_id, {}).items()
+            if rule is None
+            or (key == rule.state_key and (checkpoint.least_patience or 0) <= rule.patience)
+        ]
+
+    def _up_to_end(self, run: Run) -> list[Checkpoint]:
+        return [each for each in self._usable(run) if each.epoch <= run.parameters.epochs]
 
     def latest(self, run: Run, warn: Callable[[str], None] = lambda _: None) -> bytes | None:
         """See `CheckpointStore.latest`."""
-        epoch = self.latest_epoch(run)
-        return self._kept[run.trajectory_id][epoch].content if epoch else None
+        known = self._up_to_end(run)
+        return max(known, key=lambda each: each.epoch).content if known else None
 
     def latest_epoch(self, run: Run) -> int:
         """See `CheckpointStore.latest_epoch`."""
-        kept = self._kept.get(run.trajectory_id, {})
-        return max((epoch for epoch in kept if epoch <= run.parameters.epochs), default=0)
+        return max((each.epoch for each in self._up_to_end(run)), default=0)
 
     def finished_beyond(self, run: Run) -> int:
         """See `CheckpointStore.finished_beyond`."""
-        kept = self._kept.get(run.trajectory_id, {})
-        ends = [epoch for epoch, checkpoint in kept.items() if checkpoint.is_end]
+        ends = [each.epoch for each in self._usable(run) if each.is_end]
         return min((epoch for epoch in ends if epoch > run.parameters.epochs), default=0)
+
+    def lacks_best(self, run: Run) -> bool:
+        """See `CheckpointStore.lacks_best`."""
+        return run.trajectory_id in self._kept and not self._usable(run)
 
 
 class NoClaims:

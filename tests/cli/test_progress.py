@@ -72,6 +72,21 @@ def test_plain_progress_writes_a_line_per_event(capsys: pytest.CaptureFixture[st
     ]
 
 
+def test_the_epochs_after_early_stopping_are_no_longer_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    headline = EpochCount(20, is_limit=True)
+    watcher = fed(Watcher(headline, PlainView()))
+    watcher.handle(started(A, 0))
+    watcher.handle(epochs(A, 1, 4))
+    end = finished(A, final_train_accuracy=0.9)
+    watcher.handle(replace(end, stopped_at=4, chosen_epoch=2))
+    assert (headline.done, headline.total) == (4, 14)
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "l2=0: finished in 8.5 s  stopped after epoch 4  weights of epoch 2  train accuracy 0.9000"
+    ]
+
+
 def test_plain_progress_shows_epochs_now_and_then(
     capsys: pytest.CaptureFixture[str], clock: SimpleNamespace
 ) -> None:

@@ -11,7 +11,16 @@ import pytest
 from signs_sweep.analysis.table import build_table
 from signs_sweep.cli.tables import View, comparison_text, outcome_text
 from signs_sweep.commands.options import Format
-from signs_sweep.domain import Answers, Condition, Diagnosis, Parameters, Result, Row, State
+from signs_sweep.domain import (
+    PARAMETERS,
+    Answers,
+    Condition,
+    Diagnosis,
+    Parameters,
+    Result,
+    Row,
+    State,
+)
 
 
 def row(l2: float, seed: int, test: float | None, **more) -> Row:
@@ -57,6 +66,26 @@ def test_the_end_of_a_sweep_has_seeds_baseline_times_and_diagnoses() -> None:
     assert " ".join(header.split()) == f"{titles} vs baseline interval won verdict"
     assert [line.split()[:2] for line in lines] == [["0", "2"], ["0.01", "1"]]
     assert lines[1].endswith("+0.2500                1 of 1  undecided")
+
+
+@pytest.mark.parametrize("form", [Format.TABLE, Format.MD])
+def test_values_by_which_early_stopping_chose_are_marked_and_explained(form: Format) -> None:
+    rule = PARAMETERS["early_stopping"].component("", {"metric": "loss", "patience": 5})
+    chosen = [row(0.0, seed, 0.5, stopped_at=8, chosen_epoch=3) for seed in (0, 1)]
+    chosen = [
+        replace(each, parameters=replace(each.parameters, early_stopping=rule)) for each in chosen
+    ]
+    text = comparison_text([*chosen, ROWS[2]], {}, View(form), None)
+    runs, settings = text.lower().split("over seeds")
+    for table, count in ((runs, 2), (settings, 1)):
+        assert table.count("0.5000*") == table.count("0.7500*") == count
+    assert runs.count("0.7500") == 4, "the run without a rule has no mark"
+    assert "chosen" in runs
+    assert text.rstrip().endswith(
+        "Values with * are of epochs that early stopping chose as the best on the same images, so "
+        "they are too good. Values on the test set are not."
+    )
+    assert "*" not in compared(form)
 
 
 def test_seeds_that_are_the_same_in_all_runs_are_left_out() -> None:

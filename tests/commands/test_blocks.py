@@ -1,5 +1,6 @@
 """Blocks of seeds: what is trained next depends on the results of complete blocks only."""
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -208,6 +209,14 @@ def test_shorter_runs_of_a_block_come_before_longer_ones_that_continue_them(
     plan = plan_of(tmp_path, "name: toy\ngrid: {epochs: [30, 20]}\nseeds: 2\n")
     (block,) = carried_out(Blocks(plan))[0]
     assert [trial.epochs for trial in block] == [20, 30]
+
+
+def test_runs_that_stop_earlier_come_first_so_that_others_continue_them(tmp_path: Path) -> None:
+    rules = "none, {patience: 9}, {patience: 5}, {patience: 7, restore: last}"
+    text = f"name: toy\nvalidation: 0.2\ngrid: {{early_stopping: [{rules}]}}\n"
+    (block,) = carried_out(Blocks(plan_of(tmp_path, text)))[0]
+    patience = [trial.runs[0].reach[1] for trial in block]
+    assert patience == [5, 7, 9, math.inf]
 
 
 def test_further_seeds_follow_those_of_the_spec(tmp_path: Path) -> None:

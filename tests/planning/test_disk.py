@@ -11,6 +11,7 @@ from signs_sweep.cli.notes import disk_lines
 from signs_sweep.commands.store import Store
 from signs_sweep.data import Dataset
 from signs_sweep.domain import (
+    PARAMETERS,
     Built,
     Checkpoint,
     Dense,
@@ -74,6 +75,9 @@ def test_validation_and_epochs_and_runs_take_more() -> None:
     assert bytes_of_runs([RUN, RUN], DATASETS, {}) == (2 * size(), False)
     assert bytes_of_runs([], DATASETS, {}) == (0, False)
     assert bytes_of_runs([RUN, BUILT], DATASETS, {}) == (size(), True)
+    rule = PARAMETERS["early_stopping"].component("", {"metric": "loss", "patience": 5})
+    stopping = replace(RUN, parameters=replace(RUN.parameters, early_stopping=rule))
+    assert bytes_of_runs([stopping], DATASETS, {})[0] - size() == 4 * NUMBERS
     elsewhere, _ = bytes_of_runs([RUN], DATASETS, {}, has_database=False)
     assert size() - elsewhere == RUN.parameters.epochs * 2 * 245
 

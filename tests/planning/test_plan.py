@@ -171,6 +171,27 @@ def test_groups_that_cannot_be_divided_are_an_error_at_validation(project: Path,
         prepare([project / "a.yaml"])
 
 
+@pytest.mark.parametrize("verdict", ["", "verdict: {metric: val_loss}", "metric: test_accuracy"])
+def test_seeds_until_clear_need_early_stopping_that_verdicts_can_be_about(
+    project: Path, verdict: str
+) -> None:
+    text = (
+        "name: a\nvalidation: 0.5\nbase: {epochs: 2, batch_size: 2}\n"
+        "grid: {early_stopping: [none, {patience: 5}]}\nbaseline: {early_stopping: none}\n"
+        "seeds: {until: clear}\n"
+    )
+    if verdict.startswith("metric"):
+        (project / "a.yaml").write_text(f"{text}verdict: {{{verdict}}}\n")
+        assert len(prepare([project / "a.yaml"]).plan.trials) == 2
+        return
+    (project / "a.yaml").write_text(f"{text}{verdict}\n")
+    with pytest.raises(SpecError, match=r"a\.yaml:6:8: ") as caught:
+        prepare([project / "a.yaml"])
+    message = " ".join(str(caught.value).split())
+    assert "whose early stopping differs by validation" in message
+    assert "verdict: {metric: test_accuracy}" in message
+
+
 def test_the_problems_of_all_specs_are_listed(project: Path) -> None:
     (project / "a.yaml").write_text("name: a\nl3: 1\n", encoding="utf-8")
     (project / "b.yaml").write_text("name: b\ngrit: {}\n", encoding="utf-8")

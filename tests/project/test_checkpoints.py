@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from signs_sweep.domain import Checkpoint, Dense, Parameters, Run
+from signs_sweep.domain import PARAMETERS, Checkpoint, Dense, Parameters, Run
 from signs_sweep.errors import StoreError
 from signs_sweep.project import FileCheckpoints
 
@@ -148,7 +148,7 @@ import resource, sys
 from pathlib import Path
 from signs_sweep.project import FileCheckpoints
 from signs_sweep.errors import StoreError
-from signs_sweep.domain import Checkpoint, Dense, Parameters, Run
+from signs_sweep.domain import PARAMETERS, Checkpoint, Dense, Parameters, Run
 
 run = Run(Parameters(epochs=10), Dense((2,)), 0.0, "data")
 store = FileCheckpoints(Path(sys.argv[1]))
@@ -173,3 +173,34 @@ def test_a_full_disk_is_an_error_and_earlier_checkpoints_stay(tmp_path: Path) ->
     assert "cannot write the checkpoint" in done.stdout
     assert "Earlier checkpoints and all finished runs are kept" in done.stdout
     assert names(tmp_path) == ["00000001.h5"], "nothing half-written is left"
+
+
+def test_with_early_stopping_names_say_which_best_weights_and_what_patience(
+    tmp_path: Path,
+) -> None:
+    store = FileCheckpoints(tmp_path)
+
+    def stopping(patience: int) -> Run:
+        rule = PARAMETERS["early_stopping"].component("", {"patience": patience})
+        return Run(Parameters(epochs=10, early_stopping=rule), Dense((2,)), 0.0, "data")
+
+    def unneeded() -> list[str]:
+        return [file.name for file in store.unneeded(RUN.trajectory_id, ends=False)]
+
+    keep(store, 1, 2)
+    run = stopping(3)
+    key = run.early_stopping.state_key
+    for epoch, least in ((2, 1), (3, 2), (4, 3)):
+        checkpoint = Checkpoint(run.run_id, epoch, b"x", is_end=False, least_patience=least)
+        store.keep(run, checkpoint)
+    assert names(tmp_path) == [
+        *("00000001.h5", "00000002.h5", f"00000003.{key}.2.h5", f"00000004.{key}.3.h5")
+    ]
+    keep(store, 10)  # Without its rule.
+    assert names(tmp_path) == [*(f"00000003.{key}.2.h5", f"00000004.{key}.3.h5", "00000010.end.h5")]
+    assert unneeded() == []
+    assert (store.has_end(RUN), store.has_end(run)) == (True, False)
+    store.keep(stopping(4), Checkpoint(run.run_id, 6, b"x", is_end=True, least_patience=4))
+    (tmp_path / RUN.trajectory_id / f"00000003.{key}.2.h5").write_bytes(b"")
+    assert (store.has_end(stopping(4)), store.has_end(stopping(5))) == (True, False)
+    assert unneeded() == [f"00000003.{key}.2.h5"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fakes import MemoryCheckpoints
-from signs_sweep.domain import Checkpoint, Dense, Parameters, Run
+from signs_sweep.domain import PARAMETERS, Checkpoint, Component, Dense, Parameters, Run
 from signs_sweep.project import FileCheckpoints
 from signs_sweep.protocols import CheckpointStore
 
@@ -47,3 +47,35 @@ def test_a_longer_run_finds_the_end_of_a_shorter_one_and_not_the_other_way(
     assert store.latest(short) == b"end"
     assert store.latest(run_of(3)) is None
     assert store.latest(run_of(20, l2=0.1)) is None
+
+
+def stopping(epochs: int, patience: int, metric: str = "val_loss", restore: str = "best") -> Run:
+    options = {"metric": metric, "patience": patience, "restore": restore}
+    rule: Component = PARAMETERS["early_stopping"].component("", options)
+    return Run(Parameters(epochs=epochs, early_stopping=rule), Dense((2,)), 0.2, "data")
+
+
+def test_runs_resume_from_checkpoints_with_the_best_weights_that_they_need(
+    store: CheckpointStore,
+) -> None:
+    def starts(*runs: Run) -> list[int]:
+        return [store.latest_epoch(run) for run in runs]
+
+    plain = Run(Parameters(epochs=50), Dense((2,)), 0.2, "data")
+    one, other = stopping(50, 5), stopping(50, 5, metric="loss")
+    assert not store.lacks_best(one)
+    store.keep(plain, Checkpoint(plain.run_id, 8, b"plain", is_end=False))
+    assert starts(plain, one, other) == [8, 0, 0]
+    assert (store.lacks_best(plain), store.lacks_best(one)) == (False, True)
+    assert store.latest(one) is None
+
+    store.keep(one, Checkpoint(one.run_id, 20, b"stopped", is_end=True, least_patience=5))
+    patient, last = stopping(50, 9), stopping(50, 5, restore="last")
+    assert starts(plain, one, other, patient, last) == [20, 20, 0, 20, 20]
+    assert starts(stopping(50, 4)) == [0], "it stops before that epoch"
+    assert store.latest(patient) == b"stopped"
+    assert (store.lacks_best(other), store.lacks_best(one)) == (True, False)
+    assert store.lacks_best(stopping(50, 4))
+    assert store.finished_beyond(stopping(10, 9)) == 20
+    assert store.finished_beyond(Run(Parameters(epochs=10), Dense((2,)), 0.2, "data")) == 20
+    assert store.finished_beyond(stopping(10, 9, metric="loss")) == 0

@@ -1,12 +1,23 @@
 """The race for the winner of a search, on results that follow from setting and seed."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from signs_sweep.domain import Purpose, Result, Run, State, Trial, TrialEnd, TrialState
+from signs_sweep.domain import (
+    PARAMETERS,
+    Judgement,
+    Purpose,
+    Result,
+    Run,
+    State,
+    Trial,
+    TrialEnd,
+    TrialState,
+)
 from signs_sweep.searching.race import Race, make_race
 from signs_sweep.searching.trials import search_trial
 from signs_sweep.spec import Experiment, load
@@ -321,3 +332,25 @@ def test_it_is_over_when_the_confirmation_is_tested(tmp_path: Path) -> None:
     assert race.is_over(results | tested)
     killed = {blocks[0][0].runs[0].run_id: Result("killed", State.KILLED)}
     assert not race.is_over(results | tested | killed)
+
+
+def test_settings_whose_early_stopping_differs_do_not_drop_out_and_have_no_verdict(
+    tmp_path: Path,
+) -> None:
+    experiment = make_experiment(tmp_path)
+    plain = experiment.setting(experiment.point({"l2": 0.1}), "data")
+    rule = PARAMETERS["early_stopping"].component("", {"patience": 5})
+    setting = replace(plain, parameters=replace(plain.parameters, early_stopping=rule))
+    trial = search_trial(experiment, 0, setting, {"l2": 0.1})
+    ends = [TrialEnd(trial, TrialState.COMPLETE, 0.9)]
+    race = make_race(experiment, experiment.search, ends, "data")
+    assert race is not None
+    blocks, results = carry_out(race, lambda l2, seed: 0.9 if l2 else 0.5)
+    assert [len(block) for block in blocks] == [2, 2, 2, 2, 2], "both stay to the end"
+    winner = race.winner(results)
+    assert winner is not None
+    assert winner.setting == setting
+    known = race.confirmed(winner, results, "val_accuracy")
+    assert known is not None
+    assert (known.mean, known.reference) == pytest.approx((0.9, 0.5))
+    assert (known.is_comparable, known.judgement) == (False, Judgement.UNDECIDED)

@@ -81,6 +81,13 @@ def test_held_out_samples_decide_rather_than_the_test_set(
     assert condition(RISING, 0.95, 0.1, **held_out(val)) is expected
 
 
+def test_a_run_that_was_trained_further_without_becoming_better_is_not_still_improving() -> None:
+    history = {"loss": 1 - RISING, "accuracy": RISING}
+    found = diagnose(history, {"final_train_accuracy": 0.95}, None, has_gone_on=True)
+    assert found is not None
+    assert found.condition is Condition.LEARNED
+
+
 def test_a_steady_trend_is_not_an_oscillation() -> None:
     assert np.std(RISING[-20:]) > rules.OSCILLATION
     assert condition(RISING) is Condition.IMPROVING

@@ -10,6 +10,7 @@ import trials
 from events import FINAL, failed, finished, progress, started, stopped
 from fakes import FixedScheduler, MemoryCheckpoints, MemoryTracker, NoClaims
 from signs_sweep.domain import (
+    PARAMETERS,
     Checkpoint,
     Dense,
     Event,
@@ -29,7 +30,7 @@ from signs_sweep.domain import (
 )
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.sweep.loop import Sweep
-from signs_sweep.sweep.recovery import Recovery
+from signs_sweep.sweep.recovery import LACKS_BEST, Recovery
 
 
 def make_run(l2: float, epochs: int = 2) -> Run:
@@ -357,6 +358,17 @@ def test_a_run_that_is_shorter_than_a_finished_one_says_why_it_is_trained() -> N
         "curve; this run is therefore trained from epoch 0"
     )
     assert executor.begun_from == [None, None]
+
+
+def test_a_run_without_the_best_weights_that_it_needs_says_that_it_begins_again() -> None:
+    rule = PARAMETERS["early_stopping"].component("", {"metric": "loss", "patience": 5})
+    plain, checkpoints = make_run(0.1), MemoryCheckpoints()
+    checkpoints.keep(plain, Checkpoint(plain.run_id, 2, b"2", is_end=False))
+    stopping = replace(plain, parameters=replace(plain.parameters, early_stopping=rule))
+    for uses_checkpoints in (True, False):
+        recovery = Recovery(checkpoints, NoClaims(), uses_checkpoints=uses_checkpoints)
+        assert recovery.remark(stopping) == (LACKS_BEST if uses_checkpoints else None)
+        assert recovery.remark(plain) is None
 
 
 def test_a_run_that_was_stopped_resumes_when_a_later_trial_wants_it() -> None:

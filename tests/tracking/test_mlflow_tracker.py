@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from events import finished
+from events import FINAL, finished, progress
 from signs_sweep.domain import (
     TRAINING_VERSION,
     Condition,
@@ -164,6 +164,27 @@ def test_a_run_that_only_guesses_has_a_note_and_its_first_guessing_epoch(store) 
     note = run.data.tags["mlflow.note.content"]
     assert "that of guessing since epoch 1, " in note
     assert MlflowIndex(store[0]).find()[RUN.run_id].guessing_since == 1
+
+
+def test_a_run_that_was_stopped_early_is_read_back_with_its_chosen_epoch(tmp_path: Path) -> None:
+    uri, run = f"sqlite:///{tmp_path}/mlflow.db", replace(RUN, validation=0.25)
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    curves = {"loss": [0.5, 0.1, 0.3], "val_accuracy": [0.25, 1 / 3, 0.5]}
+    tracker.open([SWEEP])
+    tracker.start(make_trial(run, experiment="toy"), run)
+    tracker.record(progress(run, **curves))
+    tracker.record(replace(finished(run), stopped_at=3, chosen_epoch=2))
+    tracker.close(State.FINISHED, {})
+    index = MlflowIndex(uri)
+    (asked,) = ask_for_records(connect(uri), uri, "toy")
+    for result in (index.find()[run.run_id], asked.result):
+        assert (result.stopped_at, result.chosen_epoch, result.epochs) == (3, 2, 3)
+        assert result.metrics["loss"] == 0.1
+        assert result.metrics["val_accuracy"] == 1 / 3
+        assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]
+    curve = index.curves([asked.location])[asked.location]["loss"]
+    assert curve.values.tolist() == curves["loss"]
+    assert "after epoch 3. Its weights are those of epoch 2, " in asked.tags[tags.NOTE]
 
 
 def test_the_diagnosis_is_in_tags_by_which_runs_can_be_found(store) -> None:

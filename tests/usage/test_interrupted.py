@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("SIGNS_SWEEP_KILLS", "3"))
 SEED = int(os.environ.get("SIGNS_SWEEP_SEED") or random.randrange(10**6))
 
-# One sample a step makes epochs slow: some milliseconds. Two of the runs are on one trajectory.
+# One sample a step makes epochs slow: some milliseconds. Two pairs of runs share a trajectory.
 SPEC = """\
 name: long
 model: {hidden: [200, 100]}
@@ -31,6 +31,7 @@ cases:
   - {label: longer, epochs: 500}
   - {label: shorter, epochs: 300}
   - {label: other, epochs: 300, l2: 0.01}
+  - {label: stopping, epochs: 300, l2: 0.01, early_stopping: {metric: accuracy, patience: 60}}
 """
 COMMAND = ("run", "long.yaml", "--workers", "2", "--checkpoint-seconds", "0.3", "--retries", "1")
 
@@ -147,9 +148,11 @@ def test_a_seed_plans_the_same_kills_again() -> None:
 
 def check_that_everything_is_recorded_once(project) -> None:
     client, runs = children(project, "long")
-    assert [run.info.status for run in runs] == ["FINISHED"] * 3
+    assert [run.info.status for run in runs] == ["FINISHED"] * 4
     for run in runs:
-        epochs = int(run.data.params["epochs"])
+        stopped_at = run.data.tags.get("signs_sweep.stopped_at")
+        assert (stopped_at is None) is (run.data.params["early_stopping"] == "none")
+        epochs = int(stopped_at or run.data.params["epochs"])
         for name in ("loss", "accuracy"):
             points = client.get_metric_history(run.info.run_id, name)
             assert [point.step for point in points] == list(range(1, epochs + 1))
@@ -180,7 +183,7 @@ def test_ctrl_c_keeps_what_was_trained(project, undisturbed) -> None:
     assert again.returncode == 0, again.stderr
     assert "resumes from epoch" in again.stderr
     assert recorded_bits(project) == undisturbed
-    assert len(children(project, "long")[1]) == 3
+    assert len(children(project, "long")[1]) == 4
 
 
 def test_two_sweeps_at_once_train_each_run_once_and_both_have_all_results(
@@ -191,6 +194,6 @@ def test_two_sweeps_at_once_train_each_run_once_and_both_have_all_results(
     for process in both:
         out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
-        assert len(out.split("\n\n")[0].splitlines()) == 4
+        assert len(out.split("\n\n")[0].splitlines()) == 5
     assert recorded_bits(project) == undisturbed
     check_that_everything_is_recorded_once(project)

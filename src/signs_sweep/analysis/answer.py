@@ -54,7 +54,25 @@ def answer(
             f"Of {len(comparison.settings)} settings, only {name} has a finished run: "
             f"{METRICS[metric].title} {_mean(settings[0], metric)}."
         )
-    return " ".join([_verdicts(comparison), *_diverged(comparison)])
+    return " ".join([_verdicts(comparison), *_diverged(comparison), *refusals([comparison])])
+
+
+def refusals(comparisons: Sequence[Comparison]) -> list[str]:
+    """Return why some settings have no verdict although they have a baseline, and what to do."""
+    return [
+        f"No verdict on {_names(comparison.refused, comparison.varying)}: early stopping differs "
+        f"from what it is compared with, and chooses epochs by the images of "
+        f"{METRICS[comparison.metric].title}, so that a difference may be due to the choice "
+        "alone. Compare by the test set (verdict: {metric: test_accuracy} in the spec), or use "
+        "the same early_stopping everywhere."
+        for comparison in comparisons
+        if comparison.refused
+    ]
+
+
+def _names(settings: Sequence[Replicates], varying: Sequence[str]) -> str:
+    names = [setting.name(varying) for setting in settings]
+    return ", ".join(names[:_MOST_LISTED]) + (", ..." if len(names) > _MOST_LISTED else "")
 
 
 def _spread(setting: Replicates, metric: str) -> str:
@@ -224,10 +242,10 @@ def _apart(comparison: Comparison) -> str:
         if setting.scores(metric)
     ]
     listed = ", ".join(means[:_MOST_NAMED]) + (", ..." if len(means) > _MOST_NAMED else "")
-    return (
-        f"A verdict needs finished runs of two settings with the same seeds. "
-        f"By {METRICS[metric].title}: {listed}."
-    )
+    text = f"By {METRICS[metric].title}: {listed}."
+    if comparison.refused:
+        return text
+    return f"A verdict needs finished runs of two settings with the same seeds. {text}"
 
 
 def _diverged(comparison: Comparison) -> list[str]:

@@ -14,6 +14,7 @@ from signs_sweep.analysis.settings import (
     Replicates,
     agree,
     agreeing_baselines,
+    are_judged,
     chosen_baselines,
     chosen_metric,
     declared_baselines,
@@ -44,7 +45,8 @@ class Comparison:
         rule: how they are compared; metric and margin are set.
         settings: the settings, in order.
         baselines: for each, the setting that it is compared with (itself, for a baseline), or None.
-        verdicts: for each, its verdict; None for a baseline, and without one.
+        verdicts: for each, its verdict; None for a baseline, without one, and if early stopping
+            makes the two incomparable.
         varying: names of the values that vary.
         is_best: whether the baseline is the setting with the best mean, as none is declared.
     """
@@ -66,6 +68,15 @@ class Comparison:
     def entries(self) -> list[tuple[Replicates, Replicates | None, Verdict | None]]:
         """Each setting with its baseline and its verdict."""
         return list(zip(self.settings, self.baselines, self.verdicts, strict=True))
+
+    @property
+    def refused(self) -> list[Replicates]:
+        """The settings without a verdict because early stopping makes them incomparable."""
+        return [
+            setting
+            for setting, other, _ in self.entries
+            if other is not None and not are_judged(setting, other, self.metric)
+        ]
 
     @property
     def decisive(self) -> list[Verdict]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.analysis.layout import Images, layout_of
-from signs_sweep.analysis.settings import Replicates
+from signs_sweep.analysis.settings import Replicates, are_judged
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import Judgement, Seeds, VerdictRule, is_higher_better
 from signs_sweep.statistics.crossed import crossed
@@ -62,15 +62,21 @@ def judge(
 ) -> dict[tuple[object, object], Verdict]:
     """Return the verdicts that are asked for, by the keys of setting and baseline.
 
+    Settings that early stopping makes incomparable by the metric have no verdict.
+
     Args:
         family: the comparisons.
         rule: how settings are compared; metric and margin are set.
         varying: names of the values that vary between settings.
     """
-    if not family.asked:
-        return {}
     metric = str(rule.metric)
-    pairs = [*family.asked, *family.others]
+    asked, others = (
+        [pair for pair in pairs if are_judged(*pair, metric)]
+        for pairs in (family.asked, family.others)
+    )
+    if not asked:
+        return {}
+    pairs = [*asked, *others]
     sequences = [_Sequence.of(*pair, metric) for pair in pairs]
     values = _by_length([each.differences for each in sequences], evidence)
     shares = _by_length([each.failing for each in sequences], evidence_of_signs)
@@ -80,7 +86,7 @@ def judge(
     rest = (family.total - len(pairs)) / family.total
     is_rejected, thresholds = holm(largest, weights, rule.error, rest)
     verdicts: dict[tuple[object, object], Verdict] = {}
-    for index, pair in enumerate(family.asked):
+    for index, pair in enumerate(asked):
         evidences = _Evidence(
             values=values[index],
             is_clear=is_rejected[index],

@@ -8,7 +8,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from signs_sweep.domain import SEED_NAMES, Row, Seeds
+from signs_sweep.domain import SEED_NAMES, Row, Seeds, are_comparable
 from signs_sweep.errors import UsageError
 from signs_sweep.statistics.replicates import deviation, mean
 
@@ -248,6 +248,12 @@ def _candidates(settings: Sequence[Replicates], wanted: BaselineValues) -> list[
 def agree(first: Replicates, second: Replicates, names: Iterable[str] = NEVER_PAIRED) -> bool:
     """Whether two settings have the same values, by default those without which none compares."""
     return all(first.params.get(name) == second.params.get(name) for name in names)
+
+
+def are_judged(first: Replicates, second: Replicates, metric: str) -> bool:
+    """Whether there is a verdict by a metric: not if a difference in early stopping decides it."""
+    rules = (first.rows[0].early_stopping, second.rows[0].early_stopping)
+    return are_comparable(*rules, metric)
 
 
 def varying_values(rows: Sequence[Row]) -> tuple[str, ...]:

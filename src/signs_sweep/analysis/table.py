@@ -11,11 +11,12 @@ from signs_sweep.analysis.layout import Images, layout_of
 from signs_sweep.analysis.settings import (
     BaselineValues,
     Replicates,
+    are_judged,
     chosen_metric,
     varying_values,
 )
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import SEED_NAMES, Row, is_higher_better
+from signs_sweep.domain import SEED_NAMES, Row, are_comparable, is_higher_better
 from signs_sweep.errors import UsageError
 from signs_sweep.statistics.replicates import paired_difference
 from signs_sweep.statistics.single_look import effect_size, mcnemar, sign_flip
@@ -46,6 +47,9 @@ _LIKE_THE_METRIC = (
 )
 _MORE_IS_BETTER = ("won", "evidence", "usually", "on_average")
 
+OF_STOPPING = ("stopped_at", "chosen_epoch", "selected_on")
+"""Columns of early stopping."""
+
 OF_DIAGNOSES = ("diagnosis", "diagnosis_since", "diagnosis_gap")
 """Columns of the diagnosis of a run."""
 
@@ -73,7 +77,10 @@ def build_table(
         the same seeds, in the metric of the rule.
         `diagnosis` is the condition of a run, such as `overfits`, with `diagnosis_since` and
         `diagnosis_gap`. `guessing_since` is present if a run collapsed: the first epoch since which
-        its loss has not been below that of guessing. `version` is present if the runs have several
+        its loss has not been below that of guessing. With early stopping, `stopped_at` is the epoch
+        after which it ended a run, `chosen_epoch` the epoch whose weights and metrics it chose, and
+        `selected_on` the images by which it chose, `validation` or `training`: metrics measured on
+        these are too good. `version` is present if the runs have several
         training versions, and `older_version` if a run that is new in this version is finished in
         an older.
 
@@ -86,11 +93,15 @@ def build_table(
     shown = _shown_metrics(rows, metrics)
     columns = ["experiment", "label", *varying, *SEED_NAMES, "state", *shown]
     columns += ["is_baseline", "difference", "epochs", "seconds"]
-    columns += [*OF_DIAGNOSES, "guessing_since", "older_version"]
+    columns += [*OF_DIAGNOSES, "guessing_since", *OF_STOPPING, "older_version"]
     metric = chosen_metric(rows)
     of_experiments = {name: rule.metric for name, rule in (rules or {}).items()}
-    scores = {row.run_id: row.score(of_experiments.get(row.experiment) or metric) for row in rows}
-    records = [_record(row, columns, scores) for row in rows]
+    metrics_of = {row.run_id: of_experiments.get(row.experiment) or metric for row in rows}
+    of_run = {row.run_id: row for row in rows}
+    records = [
+        _record(row, columns, of_run.get(row.baseline or ""), metrics_of[row.run_id])
+        for row in rows
+    ]
     index = pd.Index([row.run_id for row in rows], name="run_id")
     table = pd.DataFrame(records, index=index, columns=columns)
     return _sorted(table.drop(columns=_needless(rows), errors="ignore"), sort)
@@ -127,10 +138,10 @@ def build_settings(
         runs, which is larger if there are several splits. `metric` is compared; `mean`, `deviation`
         (standard deviation), `worst` and `best` are over the pairs of seeds, with the mean over
         splits, `failed` is the number of runs that failed to learn, and `diagnosis` counts the
-        conditions of its runs as text. Further metrics are means. With a baseline: `is_baseline`
-        and `baseline`, and of the verdict `pairs`, `difference`, `difference_low`,
-        `difference_high`, `won`, `verdict`, `usually`, `on_average`, `decided_after`,
-        `more_seeds`, `evidence`, `threshold`, `failing`, `baseline_failed`; see
+        conditions of its runs as text. Further metrics are means. `selected_on` is as for runs.
+        With a baseline: `is_baseline` and `baseline`, and of the verdict `pairs`, `difference`,
+        `difference_low`, `difference_high`, `won`, `verdict`, `usually`, `on_average`,
+        `decided_after`, `more_seeds`, `evidence`, `threshold`, `failing`, `baseline_failed`; see
         `signs_sweep.analysis.verdict.Verdict`.
         Valid for a single look: `t_low` and `t_high` (95 % interval of the paired t-test),
         `sign_flip_p`, `effect_size`, for a single seed `mcnemar_p`, and over `splits` splits and,
@@ -157,6 +168,9 @@ def build_settings(
             record |= {name: setting.mean(name) for name in shown}
             record["is_baseline"] = other is setting
             record |= _of_verdict(verdict)
+            record["selected_on"] = next(
+                (row.selected_on for row in setting.rows if row.selected_on), None
+            )
             record |= _for_one_look(setting, other, comparison.metric, images)
             record |= _over_images(verdict)
             records.append(record)
@@ -233,7 +247,7 @@ def _for_one_look(
 ) -> dict[str, Any]:
     """Return the statistics that are valid if the number of seeds was fixed beforehand."""
     values: dict[str, Any] = dict.fromkeys(FOR_ONE_LOOK)
-    if other is None or other is setting:
+    if other is None or other is setting or not are_judged(setting, other, metric):
         return values
     shared = setting.paired(other, metric)
     gains = [value - reference for value, reference in shared.values()]
@@ -269,12 +283,17 @@ def _needless(rows: Sequence[Row]) -> list[str]:
     """Return the columns of either table that would be empty or constant."""
     has_baseline = any(row.baseline for row in rows)
     has_guessing = any(row.result and row.result.guessing_since for row in rows)
+    has_stopped = any(row.result and row.result.stopped_at for row in rows)
+    has_chosen = any(row.selected_on for row in rows)
     is_needed = {
         "experiment": len({row.experiment for row in rows}) > 1,
         "label": any(row.label for row in rows),
         "is_baseline": has_baseline,
         "difference": has_baseline,
         "guessing_since": has_guessing,
+        "stopped_at": has_stopped,
+        "chosen_epoch": has_chosen,
+        "selected_on": has_chosen,
         **dict.fromkeys(OF_DIAGNOSES, bool(conditions(rows))),
         "older_version": any(row.older for row in rows),
     }
@@ -305,13 +324,16 @@ def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":
     return table.sort_values(sort, ascending=not is_descending, kind="stable")
 
 
-def _record(row: Row, columns: Iterable[str], scores: dict[str, float | None]) -> list[Any]:
-    """Return the values of a run, column by column."""
+def _record(row: Row, columns: Iterable[str], baseline: Row | None, metric: str) -> list[Any]:
+    """Return the values of a run, column by column, with its difference in a metric."""
     result = row.result
     diagnosis = result.diagnosis if result else None
     values: dict[str, Any] = dict(result.metrics) if result else {}
     values |= row.params
-    score, baseline = scores[row.run_id], scores.get(row.baseline or "")
+    difference = None
+    if baseline and are_comparable(row.early_stopping, baseline.early_stopping, metric):
+        score, reference = row.score(metric), baseline.score(metric)
+        difference = None if score is None or reference is None else score - reference
     values |= {
         "experiment": row.experiment,
         "label": row.label,
@@ -319,11 +341,14 @@ def _record(row: Row, columns: Iterable[str], scores: dict[str, float | None]) -
         "epochs": result.epochs if result else row.parameters.epochs,
         "seconds": result.seconds if result else None,
         "is_baseline": row.baseline == row.run_id,
-        "difference": None if score is None or baseline is None else score - baseline,
+        "difference": difference,
         "diagnosis": diagnosis.condition.value if diagnosis else None,
         "diagnosis_since": diagnosis.since if diagnosis else None,
         "diagnosis_gap": diagnosis.gap if diagnosis else None,
         "guessing_since": result.guessing_since if result else None,
+        "stopped_at": result.stopped_at if result else None,
+        "chosen_epoch": result.chosen_epoch if result else None,
+        "selected_on": row.selected_on,
         "older_version": row.older,
     }
     return [values.get(name) for name in columns]

@@ -204,6 +204,7 @@ def compare(
     ] = None,
 ) -> None:
     """Show the runs of specs or experiments in one table, and the verdicts on settings."""
+    from signs_sweep.analysis.answer import refusals
     from signs_sweep.analysis.comparison import BY_SETTING, compare_settings
     from signs_sweep.cli.notes import test_set_lines, version_lines, warn_of_leftovers
     from signs_sweep.cli.output import say, write
@@ -227,9 +228,11 @@ def compare(
         images_of(found.rows, store),
     )
     text = comparison_text(found.rows, found.rules, view, width)
-    compared = compare_settings(found.rows, found.rules)
+    asked = view.by or BY_SETTING
+    compared = compare_settings(found.rows, found.rules, by=asked, baseline=baseline)
     verdicts = [verdict for each in compared for verdict in each.decisive]
     notes = (*version_lines(found.rows), *test_set_lines(verdicts, found.rows, store))
+    notes += tuple(refusals(compared))
     for note in (*found.notes, *notes):
         if form in (Format.TABLE, Format.MD):
             text += f"\n{fill(note, width)}\n"

@@ -5,7 +5,16 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from signs_sweep.cli.text import count, duration, measure
-from signs_sweep.domain import News, Progress, Proposed, Purpose, TrialEnd, TrialState, best_of
+from signs_sweep.domain import (
+    Finished,
+    News,
+    Progress,
+    Proposed,
+    Purpose,
+    TrialEnd,
+    TrialState,
+    best_of,
+)
 
 _RATE_SECONDS = 20
 """Seconds over which the pace is averaged."""
@@ -57,6 +66,7 @@ class EpochCount:
         self._most = "at most " if is_limit else ""
         self.best: TrialEnd | None = None
         self._pace = Pace()
+        self._planned: dict[str, int] = {}
 
     @property
     def done(self) -> int:
@@ -64,9 +74,14 @@ class EpochCount:
         return self._pace.done
 
     def handle(self, event: News | None) -> None:
-        """Count epochs."""
-        if isinstance(event, Progress):
-            self._pace.add(event)
+        """Count epochs; those after early stopping are no longer to be trained."""
+        match event:
+            case Progress():
+                self._pace.add(event)
+            case Proposed():
+                self._planned |= dict.fromkeys(event.trial.run_ids, event.trial.epochs)
+            case Finished(stopped_at=int(epoch)):
+                self.total -= self._planned[event.run_id] - epoch
 
     def text(self) -> str:
         """Return epochs, pace and the time left."""

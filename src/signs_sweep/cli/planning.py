@@ -1,6 +1,7 @@
 """What `plan` prints."""
 
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,15 @@ from signs_sweep.cli.text import columns, count, duration, fill, joined, number,
 from signs_sweep.commands.blocks import Outlook, outlook
 from signs_sweep.commands.outcome import rows_of
 from signs_sweep.commands.store import Store
-from signs_sweep.domain import METRICS, PARAMETERS, Dense, Result, Run, State, as_text
+from signs_sweep.domain import (
+    METRICS,
+    PARAMETERS,
+    Dense,
+    Result,
+    Run,
+    State,
+    as_text,
+)
 from signs_sweep.executors import default_workers
 from signs_sweep.planning.plan import Part
 from signs_sweep.planning.preparation import Prepared
@@ -63,6 +72,7 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
                 known.get(run.run_id),
                 begun=begun.get(run.run_id),
                 beyond=store.checkpoints.finished_beyond(run),
+                lacks_best=store.checkpoints.lacks_best(run),
                 older=older.get(run.run_id),
             )
             + (", baseline" if trial.is_baseline else "")
@@ -159,13 +169,21 @@ def _plan_lines(part: Part, states: Sequence[str], width: int | None) -> list[st
     return columns(cells.items(), width, ("run", "epochs"))
 
 
-def _state(result: Result | None, *, begun: int | None, beyond: int, older: int | None) -> str:
+def _state(
+    result: Result | None,
+    *,
+    begun: int | None,
+    beyond: int,
+    lacks_best: bool,
+    older: int | None,
+) -> str:
     """Return whether a run is to be trained, and why.
 
     Args:
         result: what the store has of it.
         begun: the epoch from which it can resume.
         beyond: the epochs of a longer run that is finished, or 0.
+        lacks_best: whether it has checkpoints, but none with the best weights that it needs.
         older: the older training version that has finished it.
     """
     if result is not None and result.has_diverged:
@@ -179,6 +197,8 @@ def _state(result: Result | None, *, begun: int | None, beyond: int, older: int 
         state += f", resumes from epoch {begun:,}"
     if beyond:
         state += f" (only the curve is known, from a run of {beyond:,} epochs)"
+    if lacks_best:
+        state += " (from its beginning: the checkpoints lack the best weights)"
     return state
 
 
@@ -206,8 +226,9 @@ def summary(
         why = "all cached" if is_cached else why
         return [f"{count(len(settled), 'run')}, {why}: nothing to train"]
     left = epochs_left(new, begun)
-    most = "at most " if least < len(new) else ""
-    amount = f"{least:,} to {count(len(new), 'run')}" if most else count(len(new), "run")
+    grows = least < len(new)
+    most = "at most " if grows or any(run.early_stopping for run in new) else ""
+    amount = f"{least:,} to {count(len(new), 'run')}" if grows else count(len(new), "run")
     parts = [f"{amount} to train, {why}", f"{most}{sum(left):,} epochs"]
     if seconds_an_epoch is None:
         return [*parts, "time: unknown before a first run"]
@@ -220,12 +241,14 @@ def epochs_left(runs: Sequence[Run], begun: Mapping[str, int]) -> list[int]:
     """Return how many epochs each run has to train.
 
     A run resumes from its checkpoint, or from the end of a shorter run on the same trajectory,
-    which is trained before it.
+    which is trained before it. With early stopping, it is the most that they train together.
     """
-    reached: dict[str, int] = {}
+    reached: dict[tuple[str, str | None], int] = defaultdict(int)
     left: dict[str, int] = {}
-    for run in sorted(runs, key=lambda run: run.parameters.epochs):
+    for run in sorted(runs, key=lambda run: run.reach):
         epochs, trajectory = run.parameters.epochs, run.trajectory_id
-        left[run.run_id] = epochs - max(begun.get(run.run_id, 0), reached.get(trajectory, 0))
-        reached[trajectory] = epochs
+        key = run.early_stopping.state_key if run.early_stopping else None
+        left[run.run_id] = epochs - max(begun.get(run.run_id, 0), reached[trajectory, key])
+        reached[trajectory, key] = epochs
+        reached[trajectory, None] = max(epochs, reached[trajectory, None])
     return [left[run.run_id] for run in runs]

@@ -221,6 +221,10 @@ def text_of(event: Started | Finished | Failed | Retried | Waiting | Stopped) ->
             return f"started by worker {event.worker + 1}"
         case Finished():
             parts = [f"finished in {duration(event.seconds)}"]
+            if event.stopped_at is not None:
+                parts.append(f"stopped after epoch {event.stopped_at:,}")
+            if event.chosen_epoch is not None:
+                parts.append(f"weights of epoch {event.chosen_epoch:,}")
             parts += [
                 f"{shown} accuracy {measure(event.metrics[name])}"
                 for shown, name in (("train", "final_train_accuracy"), ("test", "test_accuracy"))

@@ -42,10 +42,12 @@ def run_specs(
         say(*_header(running))
     plan, known = running.prepared.plan, running.known
     needed = running.outlook.most.runs.items()
-    to_train = [run.parameters.epochs for run_id, run in needed if run_id not in known]
+    to_train = [run for run_id, run in needed if run_id not in known]
+    epochs = sum(run.parameters.epochs for run in to_train)
     is_limit = any(part.experiment.growth for part in plan.parts)
+    is_limit |= any(run.early_stopping for run in to_train)
     with watching(
-        None if quiet or not to_train else EpochCount(sum(to_train), is_limit=is_limit),
+        None if quiet or not to_train else EpochCount(epochs, is_limit=is_limit),
         workers=min(max(len(running.devices), 1), len(to_train)),
         is_live=has_cursor(sys.stderr),
         is_prefixed=len(plan.parts) > 1,

@@ -38,17 +38,28 @@ _HEADINGS = {
     "test_accuracy": "test",
     "val_accuracy": "val",
     "seconds": "time",
+    "chosen_epoch": "chosen",
     "difference": "vs baseline",
 }
-_NOT_SHOWN = ("is_baseline", *OF_VERDICTS, *FOR_ONE_LOOK)
+_NOT_SHOWN_OF_RUNS = (
+    *("is_baseline", "guessing_since", "diagnosis_since", "diagnosis_gap"),
+    *("stopped_at", "selected_on"),
+)
+_NOT_SHOWN = ("metric", "is_baseline", "selected_on", *OF_VERDICTS, *FOR_ONE_LOOK)
 
 _DROPPABLE = (
-    *("time", "epochs", "loss", "run", "train"),
+    *("time", "chosen", "epochs", "loss", "run", "train"),
     *("best", "worst", "won", "more seeds", "interval", "\u00b1", "state", "remark"),
 )
 """Columns that are left out on a narrow terminal, the least important first."""
 
 _KEPT = ("label", "version", "val", "test", "mean", "vs baseline", "verdict")
+
+_SELECTED = "*"
+_OF_SELECTED = (
+    f"Values with {_SELECTED} are of epochs that early stopping chose as the best on the same "
+    "images, so they are too good. Values on the test set are not."
+)
 
 _ONE_LOOK = (
     "The t-test, sign-flip p, McNemar p and the interval over all sources are valid for a single "
@@ -79,7 +90,8 @@ def outcome_text(outcome: Outcome, width: int | None) -> str:
     cells = _cells(table.drop(columns=hidden).assign(seconds=times))
     title = "means over the splits\n" if has_folds else ""
     text = title + _render(cells, Format.TABLE, width)
-    return text + _statistics(outcome.rows, outcome.rules, Format.TABLE, width, ())
+    text += _statistics(outcome.rows, outcome.rules, Format.TABLE, width, ())
+    return text + _explanation(outcome.rows, width)
 
 
 def _over_splits(table: "pd.DataFrame") -> "pd.DataFrame":
@@ -95,6 +107,7 @@ def _over_splits(table: "pd.DataFrame") -> "pd.DataFrame":
         "is_baseline": "all",
         "epochs": "first",
         "seconds": "sum",
+        "selected_on": "first",
     }
     shown = [name for name in names[names.index("state") :] if name in (*combined, *METRICS)]
     shown += [name for name in ("difference",) if name in names]
@@ -158,8 +171,9 @@ def comparison_text(rows: Sequence[Row], rules: Rules, view: View, width: int | 
         )
     if view.by is None:
         text = _render(_cells(table), form, width)
-        return text + _statistics(rows, rules, form, width, view.metrics)
-    text = _render(_cells_of_settings(table), form, width)
+        text += _statistics(rows, rules, form, width, view.metrics)
+        return text + _explanation(rows, width)
+    text = _render(_cells_of_settings(table), form, width) + _explanation(rows, width)
     if not view.has_detail:
         return text
     title = "for a single look\n" if form is Format.TABLE else "For a single look:\n\n"
@@ -178,6 +192,12 @@ def _statistics(
     title = "over seeds\n" if form is Format.TABLE else "Over seeds:\n\n"
     cells = _cells_of_settings(table)
     return f"\n{title}{_render(cells, form, width)}"
+
+
+def _explanation(rows: Sequence[Row], width: int | None) -> str:
+    """Return what the mark at values by which early stopping chose means, if there are any."""
+    has_chosen = any(row.selected_on for row in rows)
+    return f"\n{fill(_OF_SELECTED, width)}\n" if has_chosen else ""
 
 
 def _render(cells: dict[str, list[str]], form: Format, width: int | None) -> str:
@@ -213,7 +233,7 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
         texts["run"] = [*map(str, table.index)]
     for name, values in known.items():
         match name:
-            case "is_baseline" | "guessing_since" | "diagnosis_since" | "diagnosis_gap":
+            case _ if name in _NOT_SHOWN_OF_RUNS:
                 continue
             case _ if name in SEED_NAMES:
                 seeds = zip(*(known[seed] for seed in SEED_NAMES), strict=True)
@@ -227,7 +247,7 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
                     "" if value is None else f"finished by version {value:.0f}" for value in values
                 ]
             case _ if name in METRICS:
-                texts[name] = [measure(value) for value in values]
+                texts[name] = _measures(known, name)
             case "seconds":
                 texts[name] = [
                     duration(value) if isinstance(value, int | float) else value or ""
@@ -256,7 +276,7 @@ def _differences(values: Sequence[float | None], is_baseline: Sequence[bool]) ->
 def _cells_of_settings(table: "pd.DataFrame") -> dict[str, list[str]]:
     """Return the columns of a table of settings by title, as a person reads them."""
     known = _values(table)
-    metrics = known.pop("metric")
+    metrics = known["metric"]
     same = str(metrics[0]) if len(set(metrics)) == 1 else None
     if same is not None:
         known.pop(same, None)
@@ -299,6 +319,19 @@ _Known = dict[str, list[Any]]
 
 
 def _measures(known: _Known, name: str) -> list[str]:
+    """Return values as text, with a mark at those on images by which early stopping chose."""
+    texts = _unmarked(known, name)
+    if "selected_on" not in known:
+        return texts
+    metrics = [name] * len(texts) if name in METRICS else known["metric"]
+    of_values = zip(texts, metrics, known["selected_on"], strict=True)
+    return [
+        text + _SELECTED if text and METRICS[metric].images == chosen_on else text
+        for text, metric, chosen_on in of_values
+    ]
+
+
+def _unmarked(known: _Known, name: str) -> list[str]:
     return [measure(value) for value in known[name]]
 
 
@@ -329,7 +362,7 @@ _Cells = Callable[[_Known, str], list[str]]
 _Columns = dict[str, tuple[str, _Cells]]
 
 _OF_SETTINGS: _Columns = {
-    "deviation": ("\u00b1", _measures),
+    "deviation": ("\u00b1", _unmarked),
     "worst": ("worst", _measures),
     "best": ("best", _measures),
     "baseline": ("baseline", lambda known, name: numbers(known[name])),

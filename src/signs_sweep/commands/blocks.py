@@ -138,15 +138,15 @@ def _cut(trial: Trial, start: int, end: int) -> Trial:
 
 
 def _in_order_of_training(trials: Sequence[Trial]) -> list[Trial]:
-    """Return trials such that, of those that differ only in epochs, the shorter come first.
+    """Return trials such that, of those that share trajectories, the shorter come first.
 
     The longer trials then resume from their ends. The rest stays in the order of the plan.
     """
     first: dict[tuple[str, ...], int] = {}
 
-    def place(trial: Trial) -> tuple[int, int]:
+    def place(trial: Trial) -> tuple[int, *tuple[float, ...]]:
         path = tuple(run.trajectory_id for run in trial.runs)
-        return first.setdefault(path, len(first)), trial.epochs
+        return first.setdefault(path, len(first)), *trial.runs[0].reach
 
     return sorted(trials, key=place)
 

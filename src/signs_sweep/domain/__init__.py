@@ -44,10 +44,10 @@ from signs_sweep.domain.parameters import (
     Seeds,
 )
 from signs_sweep.domain.predictions import Answers, Predictions
-from signs_sweep.domain.result import History, Result, State
+from signs_sweep.domain.result import History, Result, State, values_at
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
-from signs_sweep.domain.stopping import Course, EarlyStopping
+from signs_sweep.domain.stopping import Course, EarlyStopping, are_comparable
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of, ranked
 from signs_sweep.domain.verdict import ComparedMetric, Growth, Judgement, VerdictRule
 
@@ -109,6 +109,7 @@ __all__ = [
     "TrialState",
     "VerdictRule",
     "Waiting",
+    "are_comparable",
     "as_text",
     "best_of",
     "frozen",
@@ -116,4 +117,5 @@ __all__ = [
     "is_higher_better",
     "ranked",
     "trajectory_of",
+    "values_at",
 ]

@@ -72,17 +72,23 @@ class Checkpoint:
         content: the state, in the trainer's own format.
         is_end: whether it is the state after the last epoch of the run, from which longer runs
             start.
+        least_patience: for a run with early stopping, the smallest patience with which it gets
+            this far; None without, where the checkpoint has no best weights.
     """
 
     run_id: str
     epoch: int
     content: bytes
     is_end: bool
+    least_patience: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A run has reached its last epoch.
+    """A run has reached its last epoch, or early stopping ended it.
+
+    All but `seconds` is of the weights that are kept: those of `chosen_epoch`, if it is set, else
+    those of the last epoch.
 
     Attributes:
         seconds: time the worker spent on the run, compilation included.
@@ -101,6 +107,8 @@ class Finished:
         pictures: by file name, PNG images of the run; None if the tracker is to draw them.
         predictions: for the images that the network was not trained on: `validation` if samples
             were held out, `test` if the run was tested.
+        stopped_at: the epoch after which early stopping ended it; None if it reached the last.
+        chosen_epoch: the epoch that early stopping chose as the best; None if it does not choose.
     """
 
     run_id: str
@@ -113,6 +121,8 @@ class Finished:
     diagnosis: Diagnosis | None = None
     pictures: Mapping[str, bytes] | None = None
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
+    stopped_at: int | None = None
+    chosen_epoch: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ class Measure:
 
     Attributes:
         title: its name in a sentence.
+        images: the images it is measured on: `training`, `validation` or `test`.
         is_higher_better: whether more is better.
         of_guessing: the value that a diverged run counts as, given the accuracy of guessing, which
             is 1 / number of classes.
     """
 
     title: str
+    images: str = "training"
     is_higher_better: bool = False
     of_guessing: Callable[[float], float] = lambda _: math.inf
 
@@ -47,15 +49,15 @@ Their definitions are in `signs_sweep.statistics.scores`.
 """
 
 _PREFIXES = {
-    "": ("", _BASIC),
-    "final_train_": ("final training ", _BASIC),
-    "val_": ("validation ", _BASIC | SCORES),
-    "test_": ("test ", _BASIC | SCORES),
+    "": ("", "training", _BASIC),
+    "final_train_": ("final training ", "training", _BASIC),
+    "val_": ("validation ", "validation", _BASIC | SCORES),
+    "test_": ("test ", "test", _BASIC | SCORES),
 }
 
 METRICS: Mapping[str, Measure] = {
-    f"{prefix}{name}": replace(measure, title=f"{of_set}{measure.title}")
-    for prefix, (of_set, measures) in _PREFIXES.items()
+    f"{prefix}{name}": replace(measure, title=f"{of_set}{measure.title}", images=images)
+    for prefix, (of_set, images, measures) in _PREFIXES.items()
     for name, measure in measures.items()
 }
 """All metrics by the name under which they are recorded, such as `val_accuracy`."""

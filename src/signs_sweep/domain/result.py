@@ -16,6 +16,11 @@ History = Mapping[str, "NDArray[np.float64]"]
 """By metric (`loss`, `accuracy`, ...), one value per epoch, from the first epoch."""
 
 
+def values_at(history: History, epoch: int | None) -> dict[str, float]:
+    """Return the metrics of an epoch (1-based), or with None of the last."""
+    return {name: float(values[(epoch or 0) - 1]) for name, values in history.items()}
+
+
 class State(Enum):
     """State of a run. The names are those of MLflow, where PRUNED is KILLED."""
 
@@ -27,7 +32,7 @@ class State(Enum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run reached its last epoch, so that its metrics count."""
+        """Whether the run reached its end, so that its metrics count."""
         return self is State.FINISHED
 
     @property
@@ -43,8 +48,8 @@ class Result:
     Attributes:
         run_id: the run.
         state: how it ended, or RUNNING.
-        metrics: last value of each metric: of the history (`loss`, `accuracy`, ...) and the
-            final ones (`final_train_accuracy`, `test_accuracy`, ...).
+        metrics: value of each metric at its end: of the history (`loss`, `accuracy`, ...) in the
+            chosen epoch, otherwise the last, and the final ones (`final_train_accuracy`, ...).
         epochs: epochs recorded.
         seconds: time workers spent on it; None if it did not finish.
         message: why a failed run failed.
@@ -58,6 +63,9 @@ class Result:
             if this process trained it; None for a run that was found in the store.
         diagnosis: what became of it; None if it is not known. If it is not given, it follows from
             `chance` for a run that diverged, and from `guessing_since` for one that collapsed.
+        stopped_at: the epoch after which early stopping ended it, or None.
+        chosen_epoch: the epoch that early stopping chose as the best, whose weights are kept; None
+            if it did not choose, for the last.
     """
 
     run_id: str
@@ -72,6 +80,8 @@ class Result:
     chance: float | None = None
     answers: Mapping[str, Answers] | None = None
     diagnosis: Diagnosis | None = None
+    stopped_at: int | None = None
+    chosen_epoch: int | None = None
 
     def __post_init__(self) -> None:
         if self.diagnosis is None:

@@ -11,6 +11,7 @@ from signs_sweep.domain.metrics import METRICS
 from signs_sweep.domain.parameters import Parameters, Seeds
 from signs_sweep.domain.result import Result
 from signs_sweep.domain.run import TRAINING_VERSION
+from signs_sweep.domain.stopping import EarlyStopping
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,21 @@ class Row:
     def seeds(self) -> Seeds:
         """Its seeds."""
         return self.parameters.seeds
+
+    @cached_property
+    def early_stopping(self) -> EarlyStopping | None:
+        """The rule that may stop training before the last epoch, or None."""
+        return EarlyStopping.of(self.parameters)
+
+    @property
+    def selected_on(self) -> str | None:
+        """The images by which early stopping chose its epoch, as in `Measure`; None for no choice.
+
+        Values measured on these images are too good: the epoch was chosen because of them.
+        """
+        is_chosen = self.result is not None and self.result.chosen_epoch is not None
+        rule = self.early_stopping
+        return METRICS[rule.metric].images if is_chosen and rule else None
 
     def score(self, metric: str) -> float | None:
         """Return the value of a metric if the run is finished and has it, else None."""

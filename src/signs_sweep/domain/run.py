@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from math import inf
 from typing import Any
 
 from signs_sweep.domain.model import Model
 from signs_sweep.domain.parameters import VARIED_NAMES, Parameters, Seeds
+from signs_sweep.domain.stopping import EarlyStopping
 
 TRAINING_VERSION = 2
 """Version of the training semantics. Raised whenever the same run would give different numbers."""
@@ -31,6 +33,11 @@ class _Configuration:
     data: str
     training_version: int = TRAINING_VERSION
     folds: int = 0
+
+    @property
+    def early_stopping(self) -> EarlyStopping | None:
+        """The rule that may stop training before the last epoch, or None."""
+        return EarlyStopping.of(self.parameters)
 
     @property
     def varied(self) -> dict[str, Any]:
@@ -88,6 +95,15 @@ class Run(_Configuration):
             *((("folds", self.folds),) if self.folds else ()),
         )
         return sha256(repr(identity).encode()).hexdigest()[:12]
+
+    @property
+    def reach(self) -> tuple[int, float]:
+        """Its epochs and its patience: a run does not get further than one with larger values.
+
+        That is, of those with the same trajectory and metric to stop by.
+        """
+        rule = self.early_stopping
+        return self.parameters.epochs, rule.patience if rule else inf
 
     @property
     def run_id(self) -> str:

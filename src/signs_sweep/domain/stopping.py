@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from signs_sweep.domain.metrics import is_higher_better
+from signs_sweep.domain.metrics import METRICS, is_higher_better
 from signs_sweep.domain.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -19,11 +19,13 @@ class Course(NamedTuple):
             possible only without epochs.
         value: the metric in that epoch.
         stop: number of the epoch after which training stops, or None if it continues.
+        least_patience: the smallest patience with which training reaches the last of the epochs.
     """
 
     best: int
     value: float
     stop: int | None
+    least_patience: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,10 @@ class EarlyStopping:
         """Whether more of the metric is better."""
         return is_higher_better(self.metric)
 
+    def selects_by(self, metric: str) -> bool:
+        """Whether a metric is measured on the same images as the one that decides the epoch."""
+        return metric in METRICS and METRICS[metric].images == METRICS[self.metric].images
+
     @property
     def state_key(self) -> str:
         """8 hex digits: which best weights a checkpoint needs for the rule to continue from it.
@@ -73,9 +79,22 @@ class EarlyStopping:
         values = np.asarray(history[self.metric], np.float32)
         signed = values if self.maximizes else -values
         best, record, least = 0, np.float32(-np.inf), np.float32(self.min_delta)
+        stop, patience, waited = None, 1, 0
         for epoch, value in enumerate(signed, start=1):
+            patience = max(patience, waited + 1)
             if not best or value - record > least:
                 best, record = epoch, value
-            elif epoch - best >= self.patience:
-                return Course(best, float(values[best - 1]), epoch)
-        return Course(best, float(values[best - 1]) if best else float("nan"), None)
+            waited = epoch - best
+            if waited >= self.patience:
+                stop = epoch
+                break
+        return Course(best, float(values[best - 1]) if best else float("nan"), stop, patience)
+
+
+def are_comparable(first: EarlyStopping | None, second: EarlyStopping | None, metric: str) -> bool:
+    """Whether two rules, or None without, cannot decide which of two settings is better.
+
+    They can if they differ and one of them decides by values of the metric itself, or of others on
+    the same images.
+    """
+    return first == second or not any(rule and rule.selects_by(metric) for rule in (first, second))

@@ -53,9 +53,10 @@ def bytes_of_runs(
     Measured with MLflow 3.17 and the network of the series (307,615 numbers): 245 bytes for each
     value of a metric in SQLite, with its indexes; 20 in `history.csv` and 8 in the checkpoint, and
     8 there for the time of each epoch; 4 bytes for each number of the network in the `.keras` file,
-    and three times as much in the last checkpoint, which also has Adam's two moments; 21 for each
-    number of an image in the two input examples; 4 in `predictions.npz` for each probability of an
-    image that is held out or in the test set, and 4 for its number and class; and 180 to 300 kB for
+    and three times as much in the last checkpoint, which also has Adam's two moments, or with early
+    stopping four times, as it also has the best weights; 21 for each number of an image in the two
+    input examples; 4 in `predictions.npz` for each probability of an image that is held out or in
+    the test set, and 4 for its number and class; and 180 to 300 kB for
     pictures, the rest of the `.keras` file and of the HDF5 file, and small files.
 
     The datasets are by fingerprint; `numbers` has the size of the networks that functions build, as
@@ -83,7 +84,8 @@ def bytes_of_runs(
         predicted = run.validation * len(dataset.train_labels) + len(dataset.test_labels)
         of_image = _BYTES_A_NUMBER * len(dataset.classes) + _IMAGE_IN_PREDICTIONS
         total += int(predicted * of_image)
-        total += 4 * _BYTES_A_NUMBER * size + _INPUT_IN_EXAMPLES * inputs + _THE_REST
+        copies = 5 if run.early_stopping else 4
+        total += copies * _BYTES_A_NUMBER * size + _INPUT_IN_EXAMPLES * inputs + _THE_REST
     return total, is_least
 
 

@@ -15,7 +15,7 @@ from signs_sweep.data import (
     find_leak,
     find_source,
 )
-from signs_sweep.domain import OF_ARGUMENTS, Dense
+from signs_sweep.domain import METRICS, OF_ARGUMENTS, Dense, EarlyStopping, are_comparable
 from signs_sweep.errors import DataError, DataWarning, SpecError, UsageError
 from signs_sweep.planning.building import ModelSource, find_model
 from signs_sweep.planning.plan import Plan, make_plan
@@ -161,12 +161,31 @@ def _check_growth(experiment: Experiment) -> None:
     if not compared:
         message = "until: clear has nothing to compare: every setting is a baseline"
         raise experiment.problem("seeds", message=message)
+    _check_stopping(experiment)
     needed = least_pairs(first_threshold(compared, experiment.verdict.error))
     if growth.at_most < needed:
         amount = "1 comparison needs" if compared == 1 else f"{compared} comparisons need"
         seeds = "1 seed" if growth.at_most == 1 else f"{growth.at_most} seeds"
         message = f"no difference can be seen with {seeds}; {amount} at least {needed}"
         raise experiment.problem("seeds", "at_most", message=message)
+
+
+def _check_stopping(experiment: Experiment) -> None:
+    """Check that early stopping makes no settings that are compared incomparable."""
+    default = "val_accuracy" if experiment.validation else "test_accuracy"
+    metric = experiment.verdict.metric or default
+    for point in experiment.points:
+        if point.baseline is None:
+            continue
+        first, second = (EarlyStopping.of(each.parameters) for each in (point, point.baseline))
+        if not are_comparable(first, second, metric):
+            message = (
+                "until: clear cannot decide between settings whose early stopping differs by "
+                f"{METRICS[metric].title}, as it chooses epochs by the same images; compare by "
+                "the test set (verdict: {metric: test_accuracy}), or use the same early_stopping "
+                "everywhere"
+            )
+            raise experiment.problem("seeds", message=message)
 
 
 def _check(experiment: Experiment, dataset: Dataset) -> list[str]:

@@ -1,4 +1,7 @@
-"""Checkpoints as files: `FOLDER/TRAJECTORY/EPOCH.h5`.
+"""Checkpoints as files: `FOLDER/TRAJECTORY/EPOCH.h5`, `.end.h5` at the end of a run.
+
+With early stopping `EPOCH.KEY.PATIENCE.h5`: which best weights it has, `EarlyStopping.state_key`,
+and the smallest patience with which a run gets this far.
 
 Every file with such a name is complete. It is HDF5, which may be followed by other content: a line
 with the SHA-256 of the HDF5. While a run is training, its last two checkpoints are kept; after its
@@ -6,12 +9,13 @@ end only the last, for longer runs of the same trajectory.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
-from signs_sweep.domain import Checkpoint, Run
+from signs_sweep.domain import Checkpoint, EarlyStopping, Run
 from signs_sweep.errors import StoreError
 from signs_sweep.process.durable import replacing
 
@@ -19,8 +23,40 @@ _MARK = b"\nsha256:"
 _TAIL = len(_MARK) + 64
 _KEPT = 2
 _ID = re.compile("[0-9a-f]{12}")
-_END = ".end.h5"
-"""Suffix of a checkpoint at the end of a run."""
+_NAME = re.compile(r"(\d+)(?:\.([0-9a-f]{8})\.(\d+))?(\.end)?\.h5")
+
+
+class _File(NamedTuple):
+    """A checkpoint.
+
+    Attributes:
+        epoch: number of epochs trained.
+        path: its file.
+        key: which best weights it has, or None.
+        least_patience: the smallest patience with which a run gets this far; 0 without a key.
+        is_end: whether it is the end of a run.
+    """
+
+    epoch: int
+    path: Path
+    key: str | None
+    least_patience: int
+    is_end: bool
+
+    @classmethod
+    def at(cls, path: Path) -> "_File | None":
+        """Return the checkpoint in a file; None if it is another file."""
+        parts = _NAME.fullmatch(path.name)
+        if parts is None:
+            return None
+        epoch, key, patience, end = parts.groups()
+        return cls(int(epoch), path, key, int(patience or 0), end is not None)
+
+    def suits(self, rule: EarlyStopping | None) -> bool:
+        """Whether a run with this rule, or None without one, can resume from it."""
+        if rule is None:
+            return True
+        return self.key == rule.state_key and self.least_patience <= rule.patience
 
 
 class FileCheckpoints:
@@ -35,9 +71,10 @@ class FileCheckpoints:
 
     def keep(self, run: Run, checkpoint: Checkpoint) -> None:
         """See `CheckpointStore.keep`."""
-        folder = self.folder / run.trajectory_id
-        ending = _END if checkpoint.is_end else ".h5"
-        path = folder / f"{checkpoint.epoch:08}{ending}"
+        folder, rule = self.folder / run.trajectory_id, run.early_stopping
+        best = f".{rule.state_key}.{checkpoint.least_patience}" if rule else ""
+        end = ".end" if checkpoint.is_end else ""
+        path = folder / f"{checkpoint.epoch:08}{best}{end}.h5"
         content = checkpoint.content
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -49,10 +86,11 @@ class FileCheckpoints:
                 "all finished runs are kept; the same command resumes from there."
             ) from error
         # Later checkpoints are those of a longer run on the trajectory, which was interrupted.
+        key = rule.state_key if rule else None
         earlier = [
-            file
-            for epoch, file in self._files(run)
-            if epoch <= checkpoint.epoch and not file.name.endswith(_END)
+            file.path
+            for file in self._files(run)
+            if file.epoch <= checkpoint.epoch and file.key == key and not file.is_end
         ]
         for old in earlier if checkpoint.is_end else earlier[:-_KEPT]:
             with suppress(OSError):
@@ -61,9 +99,8 @@ class FileCheckpoints:
     def latest(self, run: Run, warn: Callable[[str], None] = lambda _: None) -> bytes | None:
         """See `CheckpointStore.latest`. A damaged file is renamed to `NAME.damaged`."""
         files = self._files(run)
-        for epoch, path in reversed(files):
-            if epoch > run.parameters.epochs:
-                continue
+        for file in reversed(self._usable(run, files)):
+            path = file.path
             try:
                 whole = path.read_bytes()
             except OSError:
@@ -83,19 +120,31 @@ class FileCheckpoints:
 
     def latest_epoch(self, run: Run) -> int:
         """See `CheckpointStore.latest_epoch`."""
-        epochs = [epoch for epoch, _ in self._files(run) if epoch <= run.parameters.epochs]
-        return max(epochs, default=0)
+        return max((file.epoch for file in self._usable(run)), default=0)
+
+    def has_end(self, run: Run) -> bool:
+        """Whether the last checkpoint that a run can resume from seems to be its own end."""
+        rule = run.early_stopping
+        return any(
+            file.epoch == run.parameters.epochs
+            or (rule is not None and file.is_end and file.least_patience == rule.patience)
+            for file in self._usable(run)[-1:]
+        )
+
+    def lacks_best(self, run: Run) -> bool:
+        """See `CheckpointStore.lacks_best`."""
+        return bool(self._files(run)) and not any(map(_suits(run), self._files(run)))
 
     def latest_size(self, run: Run) -> int:
         """Return the size of the last checkpoint of a run's trajectory in bytes; 0 for none."""
-        for _, file in reversed(self._files(run)):
+        for file in reversed(self._files(run)):
             with suppress(OSError):
-                return file.stat().st_size
+                return file.path.stat().st_size
         return 0
 
     def finished_beyond(self, run: Run) -> int:
         """See `CheckpointStore.finished_beyond`."""
-        ends = [epoch for epoch, file in self._files(run) if file.name.endswith(_END)]
+        ends = [file.epoch for file in filter(_suits(run), self._files(run)) if file.is_end]
         return min((epoch for epoch in ends if epoch > run.parameters.epochs), default=0)
 
     def begun(self, runs: Iterable[Run]) -> dict[str, int]:
@@ -127,22 +176,33 @@ class FileCheckpoints:
             is_outdated: whether the trajectory is of an older training version.
         """
         files = sorted(file for file in (self.folder / trajectory).iterdir() if file.is_file())
-        finished = [file.name for file in files if file.name.endswith(_END)]
-        last = max(finished, default="")
-        return [
-            file
-            for file in files
-            if is_outdated
-            or file.suffix in (".damaged", ".part")
-            or (file.name.endswith(_END) and ends)
-            or (file.suffix == ".h5" and not file.name.endswith(_END) and file.name < last)
-        ]
+        kept = {path: file for path in files if (file := _File.at(path))}
+        finished = [file for file in kept.values() if file.is_end]
 
-    def _files(self, run: Run) -> list[tuple[int, Path]]:
-        """Return the checkpoints of a trajectory with their epochs, in order."""
+        def is_unneeded(path: Path) -> bool:
+            if is_outdated or path not in kept:
+                return is_outdated or path.suffix in (".damaged", ".part")
+            file = kept[path]
+            after = [end for end in finished if end.epoch > file.epoch]
+            is_passed = any(file.key in (None, end.key) for end in after)
+            return ends if file.is_end else is_passed
+
+        return [path for path in files if is_unneeded(path)]
+
+    def _usable(self, run: Run, files: Sequence[_File] | None = None) -> list[_File]:
+        """Return those of the checkpoints, by default of all, that a run can resume from."""
+        known = self._files(run) if files is None else files
+        return [file for file in filter(_suits(run), known) if file.epoch <= run.parameters.epochs]
+
+    def _files(self, run: Run) -> list[_File]:
+        """Return the checkpoints of a trajectory in the order of their epochs."""
         try:
             files = list((self.folder / run.trajectory_id).iterdir())
         except OSError:
             return []
-        named = [(file.name.partition(".")[0], file) for file in files if file.suffix == ".h5"]
-        return sorted((int(name), file) for name, file in named if name.isdigit())
+        return sorted(known for file in files if (known := _File.at(file)))
+
+
+def _suits(run: Run) -> Callable[[_File], bool]:
+    rule = run.early_stopping
+    return lambda file: file.suits(rule)

@@ -9,7 +9,10 @@ from signs_sweep.domain import Checkpoint, Run
 class CheckpointStore(Protocol):
     """Keeps the states of runs, from which training can resume.
 
-    Called from one thread. Kept by trajectory: runs that differ only in `epochs` share checkpoints.
+    Called from one thread. Kept by trajectory: runs that differ only in `epochs` or in early
+    stopping share checkpoints. A run with early stopping resumes only from checkpoints that have
+    the best weights by its rule (see `EarlyStopping.state_key`), and that it reaches with its
+    patience; a run without resumes from all.
     """
 
     def keep(self, run: Run, checkpoint: Checkpoint) -> None:
@@ -22,7 +25,8 @@ class CheckpointStore(Protocol):
     def latest(self, run: Run, warn: Callable[[str], None] = lambda _: None) -> bytes | None:
         """Return the content of the checkpoint nearest to the end of a run, but not beyond it.
 
-        A damaged checkpoint is set aside, and the previous one is returned.
+        It is one that the run can resume from. A damaged checkpoint is set aside, and the previous
+        one is returned.
 
         Args:
             run: the run.
@@ -33,7 +37,11 @@ class CheckpointStore(Protocol):
         """Return the epochs of the shortest finished run that is longer than this one; 0 for none.
 
         The longer run's curve includes this run's, but its weights are those of a later epoch.
+        For a run with early stopping, runs without do not count.
         """
+
+    def lacks_best(self, run: Run) -> bool:
+        """Whether a run with early stopping has checkpoints, but none that it can resume from."""
 
     def latest_epoch(self, run: Run) -> int:
         """Return the epoch of the checkpoint that `latest` would return, unread; 0 for none."""

@@ -80,6 +80,7 @@ class Confirmed:
         high: upper end of the interval, or None.
         level: its level.
         least_pairs: number of seeds that BETTER or WORSE needs in the best case.
+        is_comparable: whether there may be a verdict; see `signs_sweep.domain.are_comparable`.
     """
 
     mean: float
@@ -92,3 +93,4 @@ class Confirmed:
     high: float | None = None
     level: float = 0.95
     least_pairs: int = 0
+    is_comparable: bool = True

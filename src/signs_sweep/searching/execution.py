@@ -192,7 +192,7 @@ class Searching:
             run.run_id
             for run in runs
             if (run.run_id in stored and not stored[run.run_id].state.is_finished)
-            or (run.run_id not in stored and checkpoints.latest_epoch(run) == run.parameters.epochs)
+            or (run.run_id not in stored and checkpoints.has_end(run))
         }
         return [trial for trial in trials if not unfinished.isdisjoint(trial.run_ids)]
 

@@ -148,7 +148,11 @@ class SearchOutcome:
     def epochs_saved(self) -> int:
         """Epochs of pruned trials that were not trained."""
         runs = {run.run_id: run for trial in self._pruned for run in trial.runs}
-        epochs = {run_id: result.epochs for run_id, result in self.results.items()}
+        epochs = {
+            run_id: runs[run_id].parameters.epochs if result.state.is_finished else result.epochs
+            for run_id, result in self.results.items()
+            if run_id in runs
+        }
         return sum(run.parameters.epochs - epochs.get(run_id, 0) for run_id, run in runs.items())
 
     @property

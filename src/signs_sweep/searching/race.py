@@ -188,7 +188,10 @@ class Race:
             return Confirmed(mean, None, pairs, Judgement.UNDECIDED)
         default = Replicates((self.default.title,), rows[self.default.title])
         rule = VerdictRule(metric, error=self._experiment.verdict.error)
-        (verdict,) = judge(Family([(own, default)], [], 1), rule, ()).values()
+        verdict = next(iter(judge(Family([(own, default)], [], 1), rule, ()).values()), None)
+        if verdict is None:
+            reference = default.mean(metric)
+            return Confirmed(mean, reference, pairs, Judgement.UNDECIDED, is_comparable=False)
         return Confirmed(
             mean,
             default.mean(metric),
@@ -244,8 +247,8 @@ class Race:
         verdicts = judge(family, rule, ())
         worse: set[Candidate] = set()
         for first, second in pairs:
-            verdict = verdicts[groups[first].key, groups[second].key]
-            if verdict.judgement.is_clear and verdict.on_average:
+            verdict = verdicts.get((groups[first].key, groups[second].key))
+            if verdict and verdict.judgement.is_clear and verdict.on_average:
                 is_first = (verdict.on_average < 0) is not self._is_contrary
                 worse.add(first if is_first else second)
         left = tuple(

@@ -191,6 +191,11 @@ def _confirmed(outcome: SearchOutcome) -> list[str]:
 
 def _against_default(known: Confirmed) -> str:
     """Return how the default did, and the verdict."""
+    if known.reference is not None and not known.is_comparable:
+        return (
+            f", the default {known.reference:.4f}; no verdict, since their early stopping differs "
+            "and chooses epochs by the same images"
+        )
     if known.reference is None or known.difference is None:
         return ""
     interval = ""

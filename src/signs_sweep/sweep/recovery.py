@@ -4,8 +4,23 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from signs_sweep.domain import Curves, Failed, Finished, Progress, Result, Run, State, Stopped
+from signs_sweep.domain import (
+    Curves,
+    Failed,
+    Finished,
+    Progress,
+    Result,
+    Run,
+    State,
+    Stopped,
+    values_at,
+)
 from signs_sweep.protocols import CheckpointStore, Claims
+
+LACKS_BEST = (
+    "trained from its beginning: the checkpoints of its trajectory do not have the best weights "
+    "that its early stopping needs"
+)
 
 
 @dataclass(frozen=True)
@@ -29,8 +44,10 @@ class Recovery:
     warn: Callable[[str], None] = lambda _: None
 
     def remark(self, run: Run) -> str | None:
-        """Return why a run is trained although a longer run on its trajectory is finished."""
+        """Return why epochs of a run are trained that are already known, or None."""
         checkpoints, epochs = self.checkpoints, run.parameters.epochs
+        if self.uses_checkpoints and checkpoints.lacks_best(run):
+            return LACKS_BEST
         beyond = checkpoints.finished_beyond(run) if self.uses_checkpoints else 0
         start = checkpoints.latest_epoch(run)
         if not beyond or start == epochs:
@@ -82,7 +99,8 @@ class Underway:
     def result(self, event: Finished | Failed | Stopped) -> Result:
         """Return the result of the run, given the event that ends it."""
         history = self.curves.history()
-        metrics = {name: float(values[-1]) for name, values in history.items()}
+        chosen = event.chosen_epoch if isinstance(event, Finished) else None
+        metrics = values_at(history, chosen)
         result = Result(self.run.run_id, State.KILLED, metrics, self.curves.epochs, history=history)
         match event:
             case Finished():
@@ -94,6 +112,8 @@ class Underway:
                     guessing_since=event.guessing_since,
                     answers={name: each.answers for name, each in event.predictions.items()},
                     diagnosis=event.diagnosis,
+                    stopped_at=event.stopped_at,
+                    chosen_epoch=chosen,
                 )
             case Failed():
                 return replace(

@@ -6,14 +6,30 @@ HDF5 with plain arrays: any HDF5 tool can open it, and reading it executes no co
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.domain import CURVE_METRICS
+from signs_sweep.domain import CURVE_METRICS, Run
 from signs_sweep.errors import TrainingError
 
 _FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The best weights of a run so far, by a rule that may stop it.
+
+    Attributes:
+        key: `EarlyStopping.state_key` of the rule.
+        epoch: number (1-based) of the epoch after which the network had them.
+        weights: the values of the variables of the network, in a fixed order.
+    """
+
+    key: str
+    epoch: int
+    weights: Sequence[NDArray[np.generic]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +42,7 @@ class Snapshot:
         history: by metric, one float64 per epoch, from the first epoch.
         times: milliseconds since the Unix epoch at which each epoch ended, int64.
         seconds: time that workers have spent on it.
+        best: its best weights; None without early stopping.
     """
 
     trajectory: str
@@ -33,11 +50,28 @@ class Snapshot:
     history: Mapping[str, NDArray[np.float64]]
     times: NDArray[np.int64]
     seconds: float
+    best: Best | None = None
 
     @property
     def epoch(self) -> int:
         """Number of epochs trained."""
         return len(self.times)
+
+    def best_of(self, run: Run) -> Best | None:
+        """Return the best weights that a run needs to continue from here; None if it needs none.
+
+        Raises:
+            TrainingError: they are missing, or its rule stops it before this epoch.
+        """
+        rule = run.early_stopping
+        if rule is None:
+            return None
+        course = rule.follow(self.history)
+        if self.best is None or (self.best.key, self.best.epoch) != (rule.state_key, course.best):
+            raise TrainingError("the checkpoint lacks the best weights that early stopping needs")
+        if course.stop not in (None, self.epoch):
+            raise TrainingError("the checkpoint is of an epoch after the end of the run")
+        return self.best
 
     def to_bytes(self) -> bytes:
         """Return the snapshot as the content of an HDF5 file."""
@@ -53,6 +87,10 @@ class Snapshot:
             )
             for number, values in enumerate(self.state):
                 file[f"state/{number:04}"] = values
+            if self.best is not None:
+                for number, values in enumerate(self.best.weights):
+                    file[f"best/{number:04}"] = values
+                file["best"].attrs.update(key=self.best.key, epoch=self.best.epoch)
             for name, values in self.history.items():
                 file[f"history/{name}"] = values
             file["times"] = self.times
@@ -73,7 +111,7 @@ class Snapshot:
                     raise TrainingError("the checkpoint belongs to another run")
                 return cls(
                     trajectory,
-                    [file["state"][name][()] for name in sorted(file["state"])],
+                    _arrays(file["state"]),
                     {
                         name: file["history"][name][()]
                         for name in CURVE_METRICS  # The order in every history, resumed or not.
@@ -81,6 +119,15 @@ class Snapshot:
                     },
                     file["times"][()],
                     float(file.attrs["seconds"]),
+                    _best(file["best"]) if "best" in file else None,
                 )
         except (OSError, KeyError, ValueError) as error:
             raise TrainingError(f"the checkpoint cannot be read: {error}") from error
+
+
+def _arrays(group: Any) -> list[NDArray[np.generic]]:
+    return [group[name][()] for name in sorted(group)]
+
+
+def _best(group: Any) -> Best:
+    return Best(str(group.attrs["key"]), int(group.attrs["epoch"]), _arrays(group))

@@ -93,7 +93,7 @@ class EpochLoop:
     """Trains a network on as many images as it is compiled for, some epochs per call.
 
     `start` begins a run, `advance` trains it. The state between calls is in the variables of the
-    network and the optimizer, and in the best weights if the recipe keeps them; no data is kept.
+    network and the optimizer, and with a stopping rule in the best weights; no data is kept.
 
     Attributes:
         network: the network to train.
@@ -138,7 +138,7 @@ class EpochLoop:
         self.capacity = int(np.clip(_MOST_BYTES // an_epoch, 1, _MOST_EPOCHS))
         self._drawn_like = drawn
         self._optimizer = Optimizer(self._recipe, network)
-        kept = network.state if self._recipe.keeps_best else ()
+        kept = network.state if self._recipe.watched else ()
         self._best = [
             tf.Variable(variable.value, name=f"best_{variable.name}") for variable in kept
         ]
@@ -170,7 +170,7 @@ class EpochLoop:
         return int(self._watched.best)
 
     def best(self) -> list[NDArray[np.generic]]:
-        """Return the values of `network.state` after the best epoch, if the recipe keeps them."""
+        """Return the values of `network.state` after the best epoch; none without a rule."""
         return [variable.numpy() for variable in self._best]
 
     def restore_best(self) -> None:
@@ -197,7 +197,7 @@ class EpochLoop:
             state: what `state` returned.
             epoch: number of epochs trained.
             history: by metric, its values from the first epoch; needed with a stopping rule.
-            best: what `best` returned, if the recipe keeps the best weights.
+            best: what `best` returned; needed with a stopping rule.
 
         Raises:
             TrainingError: it is the state of a different network, or the best weights are missing.

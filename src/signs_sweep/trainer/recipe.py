@@ -28,7 +28,6 @@ class Recipe:
         weighs: whether the classes have weights.
         augmentation: the stages of the changes of training images; see `stages_of`.
         watched: the metric of the rule that stops a run, or None without a rule.
-        keeps_best: whether the weights of the best epoch are kept.
     """
 
     optimizer: Component
@@ -39,7 +38,6 @@ class Recipe:
     weighs: bool
     augmentation: tuple[str, ...]
     watched: str | None
-    keeps_best: bool
 
     @classmethod
     def of(cls, parameters: Parameters) -> "Recipe":
@@ -56,7 +54,6 @@ class Recipe:
             weighs=parameters.class_weights.name != "none",
             augmentation=stages_of(parameters),
             watched=rule.metric if rule else None,
-            keeps_best=rule is not None and rule.restores_best,
         )
 
 

@@ -28,7 +28,7 @@ from signs_sweep.statistics.guessing import guessing_since
 from signs_sweep.statistics.scores import scores
 from signs_sweep.trainer import runtime
 from signs_sweep.trainer.built import BuiltNetwork
-from signs_sweep.trainer.checkpoint import Snapshot
+from signs_sweep.trainer.checkpoint import Best, Snapshot
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.network import Network
@@ -143,6 +143,7 @@ class Trainer:
                 yield course.checkpoint()
         if every is not None:
             yield course.checkpoint()
+        self._course = None  # The weights may soon be those of another epoch than the last.
         finished = _finish(course, dataset, is_tested=is_tested)
         is_short = finished.seconds <= _SHORT_SECONDS
         if self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING:
@@ -204,6 +205,7 @@ class _Course:
 
     def __init__(self, run: Run, split: _Split, loop: EpochLoop, started: float) -> None:
         self.run = run
+        self.rule = run.early_stopping
         self.split = split
         self.loop = loop
         self._started = started
@@ -220,6 +222,17 @@ class _Course:
         return 0 < self.curves.epochs == self.loop.epoch
 
     @property
+    def has_ended(self) -> bool:
+        """Whether there is no further epoch to train."""
+        return self.loop.stopped or self.curves.epochs == self.run.parameters.epochs
+
+    @property
+    def stopped_at(self) -> int | None:
+        """The epoch after which its rule ended it; None if it reached the last."""
+        epochs = self.curves.epochs
+        return epochs if epochs < self.run.parameters.epochs else None
+
+    @property
     def seconds(self) -> float:
         """Time in seconds that workers have spent on the run."""
         return self._spent_before + time.perf_counter() - self._started
@@ -233,7 +246,9 @@ class _Course:
         """Resume from a checkpoint; return the epochs before it, or None if it is not usable."""
         try:
             snapshot = Snapshot.from_bytes(content, self.run.trajectory_id)
-            self.loop.resume(snapshot.state, snapshot.epoch)
+            best = snapshot.best_of(self.run)
+            weights = None if best is None else best.weights
+            self.loop.resume(snapshot.state, snapshot.epoch, snapshot.history, weights)
         except TrainingError:
             self.loop.start(self.run.parameters)
             return None
@@ -243,21 +258,36 @@ class _Course:
 
     def checkpoint(self) -> Checkpoint:
         """Return the state after the last epoch."""
-        past = self.curves.joined()
+        past, rule, best, patience = self.curves.joined(), self.rule, None, None
+        if rule is not None:
+            best = Best(rule.state_key, self.loop.best_epoch, self.loop.best())
+            patience = rule.follow(past.metrics).least_patience
         snapshot = Snapshot(
             trajectory=self.run.trajectory_id,
             state=self.loop.state(),
             history=past.metrics,
             times=past.times,
             seconds=self.seconds,
+            best=best,
         )
         self._last_checkpoint = time.monotonic()
-        is_end = snapshot.epoch == self.run.parameters.epochs
-        return Checkpoint(self.run.run_id, snapshot.epoch, snapshot.to_bytes(), is_end)
+        return Checkpoint(
+            self.run.run_id, snapshot.epoch, snapshot.to_bytes(), self.has_ended, patience
+        )
+
+    def keep_chosen(self) -> int | None:
+        """Put the weights of the chosen epoch into the network; return it, or None for the last.
+
+        No checkpoint can be made after that.
+        """
+        if self.rule is None or not self.rule.restores_best:
+            return None
+        self.loop.restore_best()
+        return self.loop.best_epoch
 
 
 def _epochs(course: _Course, chance: float) -> Iterator[Progress]:
-    """Train the rest of a run, in calls of about equal duration.
+    """Train the rest of a run, in calls of about equal duration, or until its rule stops it.
 
     Raises:
         DivergedError: the loss is no longer finite; it gets `chance`, the accuracy of guessing.
@@ -265,11 +295,10 @@ def _epochs(course: _Course, chance: float) -> Iterator[Progress]:
     run, loop, split = course.run, course.loop, course.split
     size = 1
     done, total = course.curves.epochs, run.parameters.epochs
-    while done < total:
-        count = min(size, total - done)
+    while done < total and not loop.stopped:
         began = time.time()
-        metrics = loop.advance(count, split.training, split.held_out)
-        duration = time.time() - began
+        metrics = loop.advance(min(size, total - done), split.training, split.held_out)
+        duration, count = time.time() - began, len(metrics["loss"])
         ends = (began + duration * np.arange(1, count + 1) / count) * 1000
         losses = metrics["loss"] + metrics.get("val_loss", 0)
         broken = np.flatnonzero(~np.isfinite(losses))
@@ -293,11 +322,13 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
     Raises:
         DivergedError: the last steps made the weights infinite or NaN, after their epoch's loss.
     """
+    chosen, epochs = course.keep_chosen(), course.curves.epochs
     network, split = course.loop.network, course.split
     training, held_out = split.training, split.held_out
+    history = {name: values[:chosen] for name, values in course.curves.history().items()}
     loss, predicted, _, dead_units = evaluate(network, training)
     if not np.isfinite(loss):
-        raise DivergedError(course.run.parameters.epochs, loss, dataset.chance)
+        raise DivergedError(epochs, loss, dataset.chance)
     since = guessing_since(course.curves.history(), training.labels, predicted, loss)
     metrics = {
         "final_train_loss": loss,
@@ -325,8 +356,10 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
         seconds=course.seconds,
         time=time.time(),
         guessing_since=since,
-        diagnosis=diagnose(course.curves.history(), metrics, since),
+        diagnosis=diagnose(history, metrics, since, has_gone_on=chosen not in (None, epochs)),
         predictions=predictions,
+        stopped_at=course.stopped_at,
+        chosen_epoch=chosen,
     )
 
 

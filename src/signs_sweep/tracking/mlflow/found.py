@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from signs_sweep.domain import (
+    CURVE_METRICS,
     HIDDEN,
     NETWORK,
     PARAMETERS,
@@ -74,10 +75,14 @@ class Record:
     def result(self) -> Result:
         """The result of the run."""
         guessing_since, chance = map(self.tags.get, (tags.GUESSING_SINCE, tags.DIVERGED))
+        stopped_at, chosen_epoch = map(self.tags.get, (tags.STOPPED_AT, tags.CHOSEN_EPOCH))
+        chosen = {name: self.tags.get(f"{tags.CHOSEN}{name}") for name in CURVE_METRICS}
+        at_chosen = {name: float(value) for name, value in chosen.items() if value is not None}
+        last = {name: value for name, value in self.metrics.items() if name != "seconds"}
         return Result(
             run_id=self.run_id,
             state=self.state,
-            metrics={name: value for name, value in self.metrics.items() if name != "seconds"},
+            metrics=last | at_chosen,
             epochs=int(self.tags.get(tags.EPOCHS, 0)),
             seconds=self.metrics.get("seconds"),
             message=self.tags.get(tags.MESSAGE),
@@ -85,6 +90,8 @@ class Record:
             guessing_since=None if guessing_since is None else int(guessing_since),
             chance=None if chance is None else float(chance),
             diagnosis=self._diagnosis,
+            stopped_at=None if stopped_at is None else int(stopped_at),
+            chosen_epoch=None if chosen_epoch is None else int(chosen_epoch),
         )
 
     @property

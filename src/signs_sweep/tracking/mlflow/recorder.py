@@ -27,6 +27,7 @@ from signs_sweep.domain import (
     Stopped,
     Waiting,
     as_text,
+    values_at,
 )
 from signs_sweep.figures.run import draw_run
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -163,6 +164,7 @@ class RunRecorder:
             self._waiting_tags[tags.GUESSING_SINCE] = str(event.guessing_since)
         if event.diagnosis is not None:
             self._waiting_tags |= tags_of(event.diagnosis)
+        self._waiting_tags |= self._stopping(event)
         moment = int(event.time * 1000)
         final = {**event.metrics, "seconds": event.seconds}
         self._waiting += [
@@ -177,6 +179,19 @@ class RunRecorder:
         if event.predictions:
             files[PREDICTIONS] = predictions_file(event.predictions)
         self._end(State.FINISHED, event.time, files, event.model)
+
+    def _stopping(self, event: Finished) -> dict[str, str]:
+        """Return the tags that say when early stopping ended the run, and what it chose."""
+        values, chosen, note = {}, event.chosen_epoch, self._waiting_tags.get(tags.NOTE, "")
+        if event.stopped_at is not None:
+            values[tags.STOPPED_AT] = str(event.stopped_at)
+            note += f" Early stopping ended it after epoch {event.stopped_at:,}."
+        if chosen is not None:
+            values[tags.CHOSEN_EPOCH] = str(chosen)
+            history = values_at(self._curves.history(), chosen)
+            values |= {tags.CHOSEN + name: repr(value) for name, value in history.items()}
+            note += f" Its weights are those of epoch {chosen:,}, the best by early stopping."
+        return values | ({tags.NOTE: note.strip()} if values else {})
 
     def _fail(self, event: Failed) -> None:
         message = event.message[:5000]
