@@ -80,6 +80,25 @@ def test_values_are_inputs_so_that_a_sweep_over_them_compiles_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "first", "second"),
+    [
+        ("sgd", {"momentum": 0.5}, {"momentum": 0.9}),
+        ("rmsprop", {"rho": 0.8, "momentum": 0.1}, {"momentum": 0.9}),
+        ("adam", {"beta_1": 0.8}, {"beta_2": 0.9, "epsilon": 0.1}),
+    ],
+)
+def test_options_of_an_optimizer_are_inputs(word: str, first: dict, second: dict) -> None:
+    runs = [replace(BASE, **chosen("optimizer", word, **options)) for options in (first, second)]
+    loop = loop_of(runs[0])
+    losses = []
+    for parameters in runs:
+        loop.start(parameters)
+        losses.append(loop.advance(3, TRAINING, VALIDATION)["loss"][-1])
+    assert loop._compiled.experimental_get_tracing_count() == 1
+    assert len(set(losses)) == 2
+
+
+@pytest.mark.parametrize(
     ("model", "given"),
     [
         (NARROW, chosen("optimizer", "nadam") | chosen("schedule", "cosine", warmup=2)),
@@ -107,65 +126,68 @@ def test_an_interrupted_run_ends_with_the_same_bits(model: Dense, given: Mapping
     assert bits(curves_of(parts).values()) + bits(loop.state()) == whole
 
 
-class TestStopping:
-    EPOCHS = 12
+EPOCHS = 12
 
-    @pytest.fixture(scope="class")
-    def unstopped(self) -> tuple[dict[str, np.ndarray], list[list[bytes]]]:
-        """Curves without a rule, and the weights after each epoch."""
-        loop = loop_of(BASE)
-        loop.start(BASE)
-        parts, weights = [], []
-        for _ in range(self.EPOCHS):
-            parts.append(loop.advance(1, TRAINING, VALIDATION))
-            weights.append(bits(loop.network.weights()))
-        return curves_of(parts), weights
 
-    @pytest.fixture(scope="class")
-    def loops(self) -> Callable[[Parameters], EpochLoop]:
-        """Return the loop of a run; it is compiled once for all tests."""
-        return cache(loop_of)
+@pytest.fixture(scope="module")
+def unstopped() -> tuple[dict[str, np.ndarray], list[list[bytes]]]:
+    """Curves without a rule, and the weights after each epoch."""
+    loop = loop_of(BASE)
+    loop.start(BASE)
+    parts, weights = [], []
+    for _ in range(EPOCHS):
+        parts.append(loop.advance(1, TRAINING, VALIDATION))
+        weights.append(bits(loop.network.weights()))
+    return curves_of(parts), weights
 
-    @pytest.mark.parametrize("cut", [None, 2])
-    @pytest.mark.parametrize("calls", [(32,), (1,), (3, 1, 5)])
-    @pytest.mark.parametrize(
-        "rule",
-        [
-            {"metric": "val_accuracy", "patience": 4},
-            {"metric": "loss", "patience": 2, "min_delta": 0.03},
-        ],
-        ids=["accuracy", "loss"],
-    )
-    def test_the_loop_follows_the_rule_whatever_the_length_of_its_calls(
-        self, unstopped: Any, loops: Any, rule: dict, calls: tuple[int, ...], cut: int | None
-    ) -> None:
-        curves, weights = unstopped
-        parameters = replace(BASE, **chosen("early_stopping", **rule))
-        course = EarlyStopping.of(parameters).follow(curves)
-        assert course.stop is not None
-        assert 1 < course.best < course.stop < self.EPOCHS
-        loop = loops(parameters)
-        loop.start(parameters)
-        lengths, parts = cycle(calls), []
-        while not loop.stopped:
-            parts.append(loop.advance(next(lengths), TRAINING, VALIDATION))
-            if len(parts) == cut and not loop.stopped:
-                state, best, epoch = loop.state(), loop.best(), loop.epoch
-                loop.start(replace(parameters, init_seed=9))
-                loop.advance(1, TRAINING, VALIDATION)
-                loop.start(parameters)
-                loop.resume(state, epoch, curves_of(parts), best)
-        assert loop.epoch == course.stop
-        assert loop.best_epoch == course.best
-        ours = curves_of(parts)
-        assert bits(ours.values()) == bits(values[: course.stop] for values in curves.values())
-        assert bits(loop.network.weights()) == weights[course.stop - 1]
-        loop.restore_best()
-        assert bits(loop.network.weights()) == weights[course.best - 1]
 
-    def test_best_weights_that_a_checkpoint_does_not_have_are_an_error(self, loops: Any) -> None:
-        parameters = replace(BASE, **chosen("early_stopping", metric="val_loss", patience=3))
-        loop = loops(parameters)
-        loop.start(parameters)
-        with pytest.raises(TrainingError, match="best weights"):
-            loop.resume(loop.state(), 1, {"val_loss": np.ones(1)})
+@pytest.fixture(scope="module")
+def loops() -> Callable[[Parameters], EpochLoop]:
+    """Return the loop of a run; it is compiled once for all tests."""
+    return cache(loop_of)
+
+
+@pytest.mark.parametrize("cut", [None, 2])
+@pytest.mark.parametrize("calls", [(32,), (1,), (3, 1, 5)])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"metric": "val_accuracy", "patience": 4},
+        {"metric": "loss", "patience": 2, "min_delta": 0.03},
+    ],
+    ids=["accuracy", "loss"],
+)
+def test_the_loop_follows_the_rule_whatever_the_length_of_its_calls(
+    unstopped: Any, loops: Any, rule: dict, calls: tuple[int, ...], cut: int | None
+) -> None:
+    curves, weights = unstopped
+    parameters = replace(BASE, **chosen("early_stopping", **rule))
+    course = EarlyStopping.of(parameters).follow(curves)
+    assert course.stop is not None
+    assert 1 < course.best < course.stop < EPOCHS
+    loop = loops(parameters)
+    loop.start(parameters)
+    lengths, parts = cycle(calls), []
+    while not loop.stopped:
+        parts.append(loop.advance(next(lengths), TRAINING, VALIDATION))
+        if len(parts) == cut and not loop.stopped:
+            state, best, epoch = loop.state(), loop.best(), loop.epoch
+            loop.start(replace(parameters, init_seed=9))
+            loop.advance(1, TRAINING, VALIDATION)
+            loop.start(parameters)
+            loop.resume(state, epoch, curves_of(parts), best)
+    assert loop.epoch == course.stop
+    assert loop.best_epoch == course.best
+    ours = curves_of(parts)
+    assert bits(ours.values()) == bits(values[: course.stop] for values in curves.values())
+    assert bits(loop.network.weights()) == weights[course.stop - 1]
+    loop.restore_best()
+    assert bits(loop.network.weights()) == weights[course.best - 1]
+
+
+def test_best_weights_that_a_checkpoint_does_not_have_are_an_error(loops: Any) -> None:
+    parameters = replace(BASE, **chosen("early_stopping", metric="val_loss", patience=3))
+    loop = loops(parameters)
+    loop.start(parameters)
+    with pytest.raises(TrainingError, match="best weights"):
+        loop.resume(loop.state(), 1, {"val_loss": np.ones(1)})

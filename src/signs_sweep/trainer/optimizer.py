@@ -10,7 +10,7 @@ from signs_sweep.trainer.recipe import Recipe, Strengths
 
 
 class Optimizer:
-    """An optimizer of Keras whose rate, weight decay and limits are inputs of the program.
+    """An optimizer of Keras whose rate, options and limits are inputs of the program.
 
     Gradients are clipped here: Keras would clip the tiles of a kernel separately.
 
@@ -22,8 +22,11 @@ class Optimizer:
         """Create its variables; `reset` sets them to the values before the first step."""
         import keras
 
-        kind = type(keras.optimizers.get(recipe.optimizer.name))
-        self._keras = kind(**dict(recipe.optimizer.options))
+        kind = type(keras.optimizers.get(recipe.optimizer))
+        structure: dict[str, Any] = {"nesterov": True} if recipe.nesterov else {}
+        if "momentum" in recipe.tuned:  # Any value but 0 creates its variables.
+            structure["momentum"] = 0.5
+        self._keras = kind(**structure)
         self._keras.build(network.variables)
         self._network = network
         self._recipe = recipe
@@ -49,6 +52,8 @@ class Optimizer:
             strengths: the inputs of the program.
         """
         self._keras.learning_rate.assign(rate)
+        for name, value in zip(self._recipe.tuned, strengths.tuned, strict=True):
+            setattr(self._keras, name, _Momentum(value) if name == "momentum" else value)
         self._keras.weight_decay = strengths.weight_decay if self._recipe.decays else None
         self._keras.apply(self._clipped(gradients, strengths.limit), self._network.variables)
 
@@ -69,6 +74,27 @@ class Optimizer:
         # The last term is NaN if the norm is infinite, so that the run diverges.
         factor = limit * tf.minimum(1 / norm, 1 / limit) + (norm - norm)
         return [gradient * factor for gradient in gradients]
+
+
+class _Momentum:
+    """A momentum that is a tensor: Keras asks whether it is 0, which only a number answers."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+    def __gt__(self, other: float) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
+        """Return the value, for TensorFlow."""
+        import tensorflow as tf
+
+        return tf.convert_to_tensor(self._value, dtype, name=name)
 
 
 def _norm(tensors: Sequence[Any]) -> Any:

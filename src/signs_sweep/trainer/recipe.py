@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.domain import Component, EarlyStopping, Parameters
+from signs_sweep.domain import EarlyStopping, Parameters
 from signs_sweep.errors import TrainingError
 from signs_sweep.trainer.augmentation import stages_of
 
@@ -20,7 +20,10 @@ class Recipe:
     """The structure of the training steps. Runs with equal recipes share a program.
 
     Attributes:
-        optimizer: the optimizer with its own options.
+        optimizer: name of the optimizer.
+        nesterov: whether it looks ahead along the momentum.
+        tuned: the names of its own options that are inputs of the program; none if all of them
+            have their defaults, which are then constants.
         decays: whether there is weight decay.
         clips: whether the gradient of each variable is clipped.
         clips_together: whether all gradients are clipped together.
@@ -30,7 +33,9 @@ class Recipe:
         watched: the metric of the rule that stops a run, or None without a rule.
     """
 
-    optimizer: Component
+    optimizer: str
+    nesterov: bool
+    tuned: tuple[str, ...]
     decays: bool
     clips: bool
     clips_together: bool
@@ -46,7 +51,9 @@ class Recipe:
         decays, clips, clips_together = (options.pop(name) > 0 for name in _OF_ALL)
         rule = EarlyStopping.of(parameters)
         return cls(
-            optimizer=Component(parameters.optimizer.name, tuple(sorted(options.items()))),
+            optimizer=parameters.optimizer.name,
+            nesterov=options.get("nesterov", False),
+            tuned=_tuned(parameters),
             decays=decays,
             clips=clips,
             clips_together=clips_together,
@@ -57,12 +64,27 @@ class Recipe:
         )
 
 
+def _tuned(parameters: Parameters) -> tuple[str, ...]:
+    """Return the own options of a run's optimizer, if any differs from its default.
+
+    Without momentum, an optimizer computes and remembers less, so that 0 is not an input.
+    """
+    numbers = {
+        name: value
+        for name, value in parameters.options("optimizer").items()
+        if name not in (*_OF_ALL, "nesterov") and (name, value) != ("momentum", 0)
+    }
+    is_tuned = any(name in numbers for name, _ in parameters.optimizer.options)
+    return tuple(numbers) if is_tuned else ()
+
+
 class Strengths(NamedTuple):
     """The inputs of a program that are the same in all steps of a run, as tensors.
 
     Attributes:
         keep_prob: share of a hidden layer's outputs that dropout keeps.
         l2: factor of the penalty.
+        tuned: the options of the optimizer in `Recipe.tuned`.
         weight_decay: share of each weight, times the rate, removed in a step.
         limit: largest norm of a gradient, or of all gradients together.
         smoothing: share of each label that is spread over all classes.
@@ -73,6 +95,7 @@ class Strengths(NamedTuple):
 
     keep_prob: Any
     l2: Any
+    tuned: Sequence[Any]
     weight_decay: Any
     limit: Any
     smoothing: Any
@@ -90,6 +113,7 @@ class Strengths(NamedTuple):
         return cls(
             keep_prob=tf.constant(parameters.keep_prob, tf.float32),
             l2=tf.constant(parameters.l2, tf.float32),
+            tuned=[tf.constant(optimizer[name], tf.float32) for name in _tuned(parameters)],
             weight_decay=tf.constant(optimizer["weight_decay"], tf.float32),
             limit=tf.constant(optimizer["clipnorm"] or optimizer["global_clipnorm"], tf.float32),
             smoothing=tf.constant(parameters.label_smoothing, tf.float32),
