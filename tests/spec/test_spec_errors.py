@@ -233,6 +233,14 @@ WRONG = {
         "base: {early_stopping: {patience: 5}}",
         [("2:24", "{patience: 5}", "watches val_loss, and no samples", "or metric: loss")],
     ),
+    "a loss that differs between settings": (
+        "validation: 0.2\ngrid: {label_smoothing: [0, 0.1]}\nverdict: {metric: val_loss}",
+        [("4:19", "val_loss", "a different loss for each label_smoothing", "choose val_nll")],
+    ),
+    "an objective that differs between trials": (
+        "validation: 0.2\nsearch: {objective: val_loss, space: {label_smoothing: [0, 0.1]}}",
+        [("3:21", "val_loss", "a different loss for each label_smoothing", "choose val_nll")],
+    ),
     "a weight that is no number": (
         "base: {class_weights: {0: heavy}}",
         [("2:27", "heavy", "0 of class_weights is the text", "above 0")],

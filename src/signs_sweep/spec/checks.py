@@ -15,7 +15,6 @@ from signs_sweep.domain import (
     Growth,
     is_argument,
 )
-from signs_sweep.spec.component_checks import check_components
 from signs_sweep.spec.document import Mapping, Node, Scalar, Sequence, find, sections_of_values
 from signs_sweep.spec.expected import MOST_PARTS
 from signs_sweep.spec.names import misfit, shorten
@@ -28,6 +27,7 @@ from signs_sweep.spec.repeats import (
 )
 from signs_sweep.spec.search_checks import check_growth, check_search, number
 from signs_sweep.spec.table import EXCLUSIVE, TABLE, VARIABLE_NAMES
+from signs_sweep.spec.training_checks import check_components, check_losses
 
 MOST_RUNS = 1_000_000
 
@@ -53,6 +53,7 @@ def check(document: Mapping, problems: Problems) -> None:
     _check_split(document, problems)
     _check_verdict(document, problems)
     check_components(document, problems, is_validated=_is_validated(document))
+    check_losses(document, problems)
     if search := document.mapping("search"):
         check_search(search, problems)
 

@@ -1,7 +1,7 @@
-"""Checks of hyperparameters that are words with options, which a schema cannot express."""
+"""Checks of what decides the loss and the steps of training, which a schema cannot express."""
 
 from signs_sweep.domain import PARAMETERS
-from signs_sweep.spec.document import Mapping, Scalar, mappings_of
+from signs_sweep.spec.document import Mapping, Scalar, find, mappings_of, sections_of_values
 from signs_sweep.spec.problems import Problems
 
 
@@ -11,6 +11,35 @@ def check_components(document: Mapping, problems: Problems, *, is_validated: boo
         _check_optimizer(node, problems)
     for node in mappings_of(document, "early_stopping"):
         _check_stopping(node, problems, is_validated=is_validated)
+
+
+_IN_LOSSES = {"val_loss": ("label_smoothing",), "loss": ("label_smoothing", "class_weights")}
+"""By loss that is recorded as in Keras, what changes its meaning."""
+
+
+def check_losses(document: Mapping, problems: Problems) -> None:
+    """Report a loss by which settings are compared although they have different ones."""
+    varied = {
+        name: section
+        for section, node in sections_of_values(document)
+        if section in ("grid", "zip", "cases", "space")
+        for name in node.keys
+    }
+    objective = find(document, ("search", "objective"))
+    optimized = find(objective, ("metric",)) if isinstance(objective, Mapping) else objective
+    for node, sections in (
+        (find(document, ("verdict", "metric")), ("grid", "zip", "cases")),
+        (optimized, ("grid", "zip", "cases", "space")),
+    ):
+        metric = node.value if isinstance(node, Scalar) else None
+        for name in _IN_LOSSES.get(metric, ()) if isinstance(metric, str) else ():
+            if varied.get(name) in sections:
+                problems.add(
+                    node.place,
+                    f"{metric} is a different loss for each {name}",
+                    f"choose {'val_nll' if metric == 'val_loss' else 'final_train_loss'}, "
+                    "which is the same for all",
+                )
 
 
 def _check_optimizer(node: Mapping, problems: Problems) -> None:
