@@ -37,6 +37,8 @@ def test_every_option_is_complete(entry, word, option) -> None:
         ("early_stopping", "", {"patience": 5, "restore": "best"}, "{patience: 5}"),
         ("class_weights", "", {"5": 2, "0": 0.5, "1": 1}, "{0: 0.5, 5: 2}"),
         ("class_weights", "balanced", {}, "balanced"),
+        ("class_weights", "", {"a: b": 2, "left, up": 3}, '{"a: b": 2, "left, up": 3}'),
+        ("class_weights", "", {"name": 2, 'a "x"': 3}, None),
     ],
 )
 def test_text_is_that_of_a_spec_and_read_back(name, word, given, text) -> None:

@@ -227,7 +227,55 @@ WRONG = {
     ),
     "the same optimizer in two ways": (
         "grid: {optimizer: [sgd, {name: sgd, momentum: 0}]}",
-        [("2:25", "{name: sgd, momentum: 0}", "sgd is in optimizer twice", "at 2:20")],
+        [("2:25", "{name: sgd, momentum: 0}", "two values of optimizer are the same", "at 2:20")],
+    ),
+    "equal cases in two ways": (
+        "cases: [{augment: {shift: 0}}, {augment: none, l2: 0}]",
+        [("2:32", "{augment: none, l2: 0}", "two cases are the same", "the first is at 2:9")],
+    ),
+    "equal entries in two ways": (
+        "zip: {optimizer: [sgd, {name: sgd, momentum: 0}], l2: [1, 1]}",
+        [("2:24", "{name: sgd, momentum: 0}", "two entries of zip are the same", "at 2:19")],
+    ),
+    "nesterov where momentum may be 0": (
+        "search: {space: {optimizer: [{name: sgd, momentum: [0, 0.9], nesterov: true}]}}",
+        [("2:62", "nesterov", "no effect without momentum", "write momentum: 0.9")],
+    ),
+    "a range above its limit": (
+        "search: {space: {optimizer: [{name: sgd, momentum: {low: 0.5, high: 1}}]}}",
+        [("2:69", "1", "high of momentum of optimizer is 1", "a number from 0 to below 1")],
+    ),
+    "an option as text": (
+        'base: {optimizer: {name: sgd, momentum: "0.9"}}',
+        [("2:41", '"0.9"', "momentum of optimizer is the text", "write 0.9 without quotes")],
+    ),
+    "an option with a dot": (
+        "base: {optimizer.momentum: 0.9}",
+        [("2:8", "optimizer.momentum", "unknown parameter", "{name: sgd, momentum: ...}")],
+    ),
+    "an option that needs another": (
+        "base: {decay_rate: 0.5}",
+        [("2:8", "decay_rate", "unknown", "{name: step, decay_epochs: 100, decay_rate: ...}")],
+    ),
+    "a mapping where a word belongs": (
+        "base: {norm: {name: batch}}",
+        [("2:14", "{name: batch}", "norm is a mapping", "none, batch or layer; write batch")],
+    ),
+    "a word as a key": (
+        "base: {optimizer: {sgd: {momentum: 0.9}}}",
+        [("2:20", "sgd", "optimizer adam has no option 'sgd'", "write {name: sgd, ...}")],
+    ),
+    "a parameter among options": (
+        "base: {optimizer: {name: sgd, learning_rate: 0.1}}",
+        [("2:31", "learning_rate", "has no option", "is a parameter itself, beside optimizer")],
+    ),
+    "a list of augmentations": (
+        "base: {augment: [flip, shift]}",
+        [("2:17", "[flip, shift]", "augment is a list", "none, or a mapping, such as {shift: 0.1")],
+    ),
+    "an exclusive bound": (
+        "base: {optimizer: {name: lion, beta_1: 0}}",
+        [("2:40", "0", "beta_1 of optimizer is 0", "a number above 0, below 1")],
     ),
     "stopping by what is not held out": (
         "base: {early_stopping: {patience: 5}}",
@@ -247,7 +295,7 @@ WRONG = {
     ),
     "an augmentation with a name": (
         "base: {augment: {name: flip}}",
-        [("2:18", "name", "augment has no option 'name'", "remove it; options: flip, shift")],
+        [("2:18", "name", "augment has no option 'name'", "remove it; options: brightness")],
     ),
     "dataset": ("dataset: x", [("2:1", "dataset", "unknown key", "did you mean 'data'?")]),
     "seed at the top": ("seed: 3", [("2:1", "seed", "unknown key", "did you mean 'seeds'?")]),

@@ -1,5 +1,6 @@
 """What is known of a hyperparameter: its values as numbers, words, or words with options."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +9,9 @@ from typing import Any
 
 Option = bool | int | float | str
 
-_PAIR = re.compile(r"\s*([^:,]+):\s*([^,]+?)\s*(?:,|$)")
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_PAIR = re.compile(rf'\s*({_QUOTED}|[^:,"]+):\s*([^,]+?)\s*(?:,|$)')
+_PLAIN_KEY = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,8 @@ class Component:
         """Return it as written in a spec."""
         if not self.options:
             return self.name
-        return f"{{{', '.join(f'{name}: {as_text(value)}' for name, value in self._items)}}}"
+        pairs = (f"{_key(name)}: {as_text(value)}" for name, value in self._items)
+        return f"{{{', '.join(pairs)}}}"
 
     @property
     def _items(self) -> tuple[tuple[str, Option], ...]:
@@ -148,8 +152,8 @@ class Hyperparameter:
             return self.kind(text)
         if not text.startswith("{"):
             return Component(text)
-        pairs = dict(_PAIR.findall(text.strip("{}")))
-        name = pairs.pop("name", "")
+        pairs = {_unquoted(key): value for key, value in _PAIR.findall(text[1:-1])}
+        name = "" if self.each is not None else pairs.pop("name", "")
         own = self.options_of(name)
         return self.component(
             name,
@@ -158,6 +162,15 @@ class Hyperparameter:
                 for key, value in pairs.items()
             },
         )
+
+
+def _key(name: str) -> str:
+    """Return a key as written in a spec: names of classes may need quotes."""
+    return name if _PLAIN_KEY.fullmatch(name) else json.dumps(name)
+
+
+def _unquoted(key: str) -> str:
+    return str(json.loads(key)) if key.startswith('"') else key
 
 
 def hyperparameter(default: Any, **entry: Any) -> Any:

@@ -177,6 +177,7 @@ def meaning(experiment: Experiment, data: str) -> dict[str, object]:
     default = experiment.setting(experiment.point({}), data)
     parameters, objective = default.parameters, experiment.search.objective
     searched = {name for part in experiment.search.space for name in part.names}
+    searched |= {"keep_prob"} if "dropout" in searched else set()
     model = default.model.without(searched)
     base = {
         name: parameters.text(name)

@@ -12,6 +12,8 @@ from pydantic import (
     Field,
     PlainSerializer,
     Tag,
+    TypeAdapter,
+    ValidationError,
 )
 
 from signs_sweep.domain import Component, Hyperparameter
@@ -59,12 +61,22 @@ def _mapping(entry: Hyperparameter, name: str, kind_of: Callable[..., Any], end:
     return section(title, meaning, **options)
 
 
+def accepts(entry: Hyperparameter, value: Any) -> bool:
+    """Return whether a value is valid for an entry that is no component."""
+    try:
+        TypeAdapter(single(entry)).validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
 def read(value: Any, entry: Hyperparameter) -> Component:
     """Return the component that a spec wrote as a word or as a section."""
     if not isinstance(value, BaseModel):
         return entry.component(value, {})
     given = dict(value) | (value.model_extra or {})
-    return entry.component(given.pop("name", ""), given)
+    name = "" if entry.each is not None else given.pop("name", "")
+    return entry.component(name, given)
 
 
 def component(entry: Hyperparameter, kind_of: Callable[..., Any] = single, end: str = "") -> Any:

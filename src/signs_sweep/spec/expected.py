@@ -157,7 +157,7 @@ EXPECTED = {
 
 def _of_option(name: str, option: str, path: tuple[str | int, ...]) -> str:
     """Return the values expected of an option of a component, or of a part of its range."""
-    if option == "name":
+    if option == "name" and TABLE[name].each is None:
         return _listed(word for word in TABLE[name].choices if word)
     options = options_named(name, option)
     if not options:
@@ -170,7 +170,8 @@ def _of_option(name: str, option: str, path: tuple[str | int, ...]) -> str:
         return _EPOCHS if entry.kind is int else "a number above 0"
     is_dimension = path[0] == "search" and last == option
     text = of_value(entry)
-    return f"{text}, or {{low: ..., high: ...}}" if is_dimension and entry.is_number else text
+    has_range = is_dimension and entry.is_number and TABLE[name].each is None
+    return f"{text}, or {{low: ..., high: ...}}" if has_range else text
 
 
 def expected(path: tuple[str | int, ...]) -> str:

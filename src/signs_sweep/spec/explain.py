@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from signs_sweep.domain import SEED_NAMES, Component, Hyperparameter, is_argument
+from signs_sweep.domain import HIDDEN, SEED_NAMES, Component, Hyperparameter, is_argument
+from signs_sweep.spec.components import accepts
 from signs_sweep.spec.document import WRONG, Mapping, Node, Scalar, Sequence, find
-from signs_sweep.spec.expected import WORDS, expected
+from signs_sweep.spec.expected import WORDS, expected, of_value
 from signs_sweep.spec.fields import NAME_OF_ARGUMENT
 from signs_sweep.spec.misplaced import note_unknown_key
 from signs_sweep.spec.names import nearest, shorten
@@ -36,6 +37,7 @@ def validate(document: Mapping, problems: Problems) -> Spec | None:
     spec, errors = _validate(document)
     unknown = {path for path, item in errors if _is_unknown(item)}
     _report_empty(document, (), unknown, problems)
+    errors = [each for each in errors if each[0] not in unknown or _is_unknown(each[1])]
     errors.sort(key=lambda error: find(document, error[0]).place)
     for number, (path, item) in enumerate(errors):
         _explain(document, path, item, problems, is_shown=number < MOST_SHOWN)
@@ -109,7 +111,11 @@ def _name(path: Path) -> str:
     if (found := option_at(path)) and found[1]:
         name, option = found
         inner = f"{keys[-1]} of " if keys[-1] != option else ""
-        return name if option == "name" else f"{inner}{shorten(option)} of {name}"
+        return (
+            name
+            if option == "name" and TABLE[name].each is None
+            else f"{inner}{shorten(option)} of {name}"
+        )
     if keys[:2] == ["search", "space"] and len(keys) > 3:
         return f"{shorten(keys[3])} of {shorten(keys[2])}"
     is_named = keys[0] == "search" and keys[2:] == ["name"]
@@ -176,7 +182,17 @@ def wrong_value(
     if kind == "missing":
         return f"{name} is missing", f"expected {expected(path)}"
     advice = _advice(path, node, kind) if is_advised else ""
-    return f"{name} is {_shown(node)}", f"expected {expected(path)}{advice}"
+    return f"{name} is {_shown(node)}", f"expected {_expected(path, node)}{advice}"
+
+
+def _expected(path: Path, node: Node) -> str:
+    """Return the values expected at a path; for an option, those of a word that refuses it."""
+    found, value = option_at(path), node.plain()
+    if found and found[1] == path[-1] and path[0] != "search" and isinstance(value, int | float):
+        options = [option for option in options_named(*found) if option.is_number]
+        refusing = [option for option in options if not option.permits(value)]
+        return of_value(refusing[0]) if refusing else expected(path)
+    return expected(path)
 
 
 def _unknown_word(path: Path, word: str) -> tuple[str, str]:
@@ -226,7 +242,7 @@ def _advice(path: Path, node: Node, kind: str) -> str:
             return f"; write {text}{_manner(node, text)}"
     if isinstance(node, Mapping):
         return _advice_on_mapping(path, node, kind)
-    if isinstance(node, Sequence) and (where := _place_of_values(path)):
+    if isinstance(node, Sequence) and (where := _place_of_values(path, node)):
         return f"; {where}"
     if path[0] in ("grid", "zip") and isinstance(node, Scalar) and _RANGE.search(node.source):
         return f"; {path[0]} has no ranges: list the values"
@@ -235,14 +251,15 @@ def _advice(path: Path, node: Node, kind: str) -> str:
     return ""
 
 
-def _place_of_values(path: Path) -> str:
+def _place_of_values(path: Path, node: Sequence) -> str:
     """Return where several values of a parameter belong, or an empty string."""
     key, found = _key(path), option_at(path)
     if found and found[1]:
         return "write a mapping for each value"
-    if path[0] not in ("base", "cases") or key not in TABLE:
-        return ""
     is_seed = key in SEED_NAMES
+    fits = is_seed or key == HIDDEN or _fits(("grid", key), node)
+    if path[0] not in ("base", "cases") or key not in TABLE or not fits:
+        return ""
     return f"put values to try under {'seeds, as in [{global_seed: 0}]' if is_seed else 'grid'}"
 
 
@@ -253,6 +270,9 @@ def _advice_on_mapping(path: Path, node: Mapping, kind: str) -> str:
             return "; put brackets around it"
         return "; write '- ' before its first key, and indent the other keys to match"
     name = _key(path)
+    if name in TABLE and TABLE[name].kind is str:
+        word = node.values.get("name")
+        return f"; write {word.source}" if isinstance(word, Scalar) else "; it has no options"
     if is_argument(name) or (name in TABLE and not TABLE[name].is_number):
         return f"; {shorten(name)} has no ranges"
     is_range = name in VARIABLE_NAMES and not node.keys.keys().isdisjoint(_OF_RANGES)
@@ -261,6 +281,9 @@ def _advice_on_mapping(path: Path, node: Mapping, kind: str) -> str:
 
 def _fits(path: Path, node: Node) -> bool:
     """Return whether the schema accepts a value at a path."""
+    if (found := option_at(path)) and found[1]:
+        is_value = path[-1] in (found[1], "low", "high")
+        return is_value and any(accepts(each, node.plain()) for each in options_named(*found))
     empty = Problems(FilePath())
     _report_empty(node, path, (), empty)
     steps = tuple(0 if isinstance(step, int) else step for step in path)

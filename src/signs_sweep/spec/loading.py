@@ -33,6 +33,7 @@ from signs_sweep.spec.reader import parse
 from signs_sweep.spec.schema import BuiltModel, Files, GrowingSeeds, Spec
 from signs_sweep.spec.search_space import read_search
 from signs_sweep.spec.table import COMPONENTS, EXCLUSIVE, dropout_of, settled
+from signs_sweep.spec.training_checks import conflict
 
 
 def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
@@ -55,13 +56,14 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     values = settled(_present(spec.base))
     base = Parameters(**{name: values.pop(name) for name in PARAMETERS})
     model = _model(spec.model).with_values(values)
+    _check_forced(spec, forced)
     for name, value in forced.items():
         if wrong := misfit(name, is_built=isinstance(model, Built)):
             raise UsageError(f"--set {name}={shorten(as_text(value))}: {'; '.join(wrong)}")
     by_name = _factors(spec, document)
     factors = list(by_name.values())
-    _check_equal(by_name, document, problems)
     common = base.values | model.varied | {"dropout": dropout_of(base.keep_prob)}
+    _check_equal(by_name, common, document, problems)
     baseline = document.mapping("baseline")
     if baseline is not None:
         factors = mark_baseline(factors, common, _present(spec.baseline), baseline, problems)
@@ -105,19 +107,54 @@ def _check_names(document: documents.Mapping, forced: Mapping[str, Any]) -> None
             raise UsageError(f"--set {name}={value}: the spec writes {other}; set {other}")
 
 
+def _check_forced(spec: Spec, forced: Mapping[str, Any]) -> None:
+    """Check the options of overrides, as those of the spec.
+
+    Raises:
+        UsageError: they conflict with each other, or with the spec.
+    """
+    is_validated = bool(spec.split or spec.validation)
+    for name in filter(forced.__contains__, COMPONENTS):
+        if found := conflict(name, forced[name].plain, is_validated=is_validated):
+            _, message, hint = found
+            raise UsageError(f"--set {name}={shorten(as_text(forced[name]))}: {message}; {hint}")
+
+
 def _check_equal(
-    factors: Mapping[str, Factor], document: documents.Mapping, problems: Problems
+    factors: Mapping[str, Factor],
+    common: dict[str, Any],
+    document: documents.Mapping,
+    problems: Problems,
 ) -> None:
-    """Report components of a list that are equal, however they are written."""
-    for name in filter(factors.__contains__, COMPONENTS):
-        values = [choice.values[name] for choice in factors[name]]
-        for index, value in enumerate(values):
-            if (first := values.index(value)) < index:
-                place = documents.find(document, ("grid", name, index)).place
-                at = documents.find(document, ("grid", name, first)).place
-                hint = f"the same as the value at {at}; remove one. To repeat a point, use seeds"
-                problems.add(place, f"{shorten(as_text(value))} is in {name} twice", hint)
+    """Report alternatives that are equal, however their components are written.
+
+    Parameters that an alternative does not set are as in `common`.
+    """
+    for name, factor in factors.items():
+        names = {each for choice in factor for each in choice.values}
+        if names.isdisjoint(COMPONENTS):
+            continue
+        rows = [tuple((common | dict(choice.values)).get(n) for n in names) for choice in factor]
+        for index, row in enumerate(rows):
+            if (first := rows.index(row)) < index:
+                _note_equal(name, first, index, document, problems)
     problems.raise_any()
+
+
+def _note_equal(
+    factor: str, first: int, index: int, document: documents.Mapping, problems: Problems
+) -> None:
+    names = factor.split(", ")
+    section = next(
+        each
+        for each in ("cases", "grid", "zip")
+        if each == factor or {*names} <= {*getattr(document.values.get(each), "keys", ())}
+    )
+    path = ("cases",) if section == "cases" else (section, names[0])
+    place, at = (documents.find(document, (*path, number)).place for number in (index, first))
+    many = {"cases": "cases", "grid": f"values of {factor}", "zip": "entries of zip"}[section]
+    hint = f"the first is at {at}; remove one. To repeat a point, use seeds"
+    problems.add(place, f"two {many} are the same", hint)
 
 
 def _no_split_seed(spec: Spec) -> str:

@@ -17,6 +17,7 @@ from signs_sweep.spec.search_schema import (
 )
 from signs_sweep.spec.table import (
     BASE_NAMES,
+    COMPONENTS,
     OF_DENSE,
     TABLE,
     VARIABLE_NAMES,
@@ -90,7 +91,8 @@ def note_unknown_key(
     if model is not None and is_built and section in _OF_PARAMETERS:
         valid += [OF_ARGUMENTS + name for name in model.values if name != "build"]
     near, node = nearest(key, valid), parent.values[key]
-    if (key in _INNER and not section) or (key in BASE_NAMES and key not in valid):
+    is_elsewhere = key in BASE_NAMES or home_of_option(key)
+    if (key in _INNER and not section) or (is_elsewhere and key not in valid):
         near = None
     pair = as_pair(in_ascii(key))
     if pair and pair.split(":")[0] in valid and isinstance(node, Scalar) and node.value is None:
@@ -125,15 +127,22 @@ def unknown_option(path: tuple[str | int, ...], node: Node) -> tuple[str, str]:
     written = node.values.get("name") if isinstance(node, Mapping) else None
     word = written.value if isinstance(written, Scalar) else entry.default.name
     word = "" if "" in entry.choices else word
-    valid = [each.name for each in entry.choices[word]]
+    valid = sorted(each.name for each in entry.choices[word])
     owners = [
         each
         for each, options in entry.choices.items()
         if any(other.name == option for other in options)
     ]
     hint = suggestion(option, valid, "Options")
-    if owners:
+    alike = [each.name for each in entry.choices[word] if each.counterpart == option]
+    if alike:
+        hint = f"write {alike[0]}. Options: {', '.join(valid)}"
+    elif owners:
         hint = f"{option} is an option of {', '.join(owners)}. Options: {', '.join(valid)}"
+    elif option in entry.choices:
+        hint = f"write {{name: {option}, ...}} with its options"
+    elif option in BASE_NAMES:
+        hint = f"{option} is a parameter itself, beside {name}. Options: {', '.join(valid)}"
     elif option == "name":
         hint = f"remove it; options: {', '.join(valid)}"
     return f"{f'{name} {word}'.strip()} has no option '{shorten(option)}'", hint
@@ -160,7 +169,7 @@ def _home(key: str, path: tuple[str | int, ...], node: Node, *, is_built: bool) 
     home = " or ".join(inner) if path[0] == "search" else _INNER.get(key)
     if home:
         return f"{key} belongs under {home}. "
-    if home := _home_of_option(key):
+    if home := home_of_option(key):
         return home
     if name := nearest(key, BASE_NAMES):
         where = "model" if name in NETWORK else _section_of(name, path, node)
@@ -174,13 +183,17 @@ def _home(key: str, path: tuple[str | int, ...], node: Node, *, is_built: bool) 
     return next((f"{key} belongs {home}. " for home, keys in homes.items() if key in keys), "")
 
 
-def _home_of_option(key: str) -> str:
-    """Return which component has an option, or an empty string."""
-    for name in TABLE if not nearest(key, BASE_NAMES) else ():
+def home_of_option(key: str) -> str:
+    """Return which component has an option, also as in `optimizer.momentum`, or nothing."""
+    component, _, option = key.rpartition(".")
+    key = option if component in COMPONENTS else key
+    for name in COMPONENTS if key not in BASE_NAMES else ():
         for word, options in TABLE[name].choices.items():
             if any(option.name == key for option in options):
-                named = f"name: {word}, " if word else ""
-                return f"{key} is an option of {name}, as in {name}: {{{named}{key}: ...}}. "
+                needed = [o for o in options if o.default is None and o.name != key]
+                others = [f"name: {word}"] * bool(word) + [f"{o.name}: {o.example}" for o in needed]
+                example = ", ".join([*others, f"{key}: ..."])
+                return f"{key} is an option of {name}, as in {name}: {{{example}}}. "
     return ""
 
 

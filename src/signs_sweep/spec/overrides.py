@@ -11,7 +11,7 @@ from signs_sweep.spec.document import Mapping, Scalar, find
 from signs_sweep.spec.document import Sequence as List
 from signs_sweep.spec.expected import expected
 from signs_sweep.spec.explain import path_of, wrong_value
-from signs_sweep.spec.misplaced import unknown_option
+from signs_sweep.spec.misplaced import home_of_option, unknown_option
 from signs_sweep.spec.names import shorten, suggestion
 from signs_sweep.spec.problems import printable
 from signs_sweep.spec.reader import parse_value
@@ -33,7 +33,7 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
         if not separator:
             raise UsageError(f"{option}: expected KEY=VALUE, such as --set epochs=20")
         if key not in BASE_NAMES and not is_argument(key):
-            hint = suggestion(key, BASE_NAMES, "Parameters")
+            hint = home_of_option(key) + suggestion(key, BASE_NAMES, "Parameters")
             raise UsageError(f"{option}: unknown parameter '{shorten(printable(key))}'; {hint}")
         if key in values:
             raise UsageError(f"{option}: {key} is set twice")

@@ -33,6 +33,20 @@ def _place(experiment: "Experiment", *keys: str) -> Place:
     return find(experiment.document, ("search", *keys)).place
 
 
+def _place_of(experiment: "Experiment", axis: Categories | Range) -> Place:
+    """Return the place of a dimension."""
+    if axis.under is None:
+        return _place(experiment, "space", axis.name)
+    choices = [
+        choice.text
+        for part in experiment.search.space
+        if isinstance(part, Categories) and part.name == axis.under.dimension
+        for choice in part.choices
+    ]
+    path = (axis.under.dimension, choices.index(axis.under.choice), axis.under.option)
+    return find(experiment.document, ("search", "space", *path)).place
+
+
 def _check_space(experiment: "Experiment", problems: Problems) -> None:
     document = experiment.document
     if not experiment.search.space:
@@ -69,7 +83,7 @@ def _check_sampler(experiment: "Experiment", problems: Problems) -> None:
         for axis in space:
             if isinstance(axis, Range) and (axis.log or axis.step is None):
                 problems.add(
-                    _place(experiment, "space", axis.name),
+                    _place_of(experiment, axis),
                     f"the sampler grid tries every value, "
                     f"and {axis.name} {'has no step' if axis.is_integer else 'is continuous'}",
                     "write a list, or a range with a step and without log",

@@ -116,8 +116,8 @@ def _list_or_range(written: Any) -> str:
     return "range" if isinstance(written, dict) else "list"
 
 
-_options: dict[str, Any] = {}
-"""The types of options in the space, by meaning: each is in the JSON schema once."""
+_options: dict[object, Any] = {}
+"""The types of options in the space, by all that decides them: each is in the JSON schema once."""
 
 
 def _option(entry: Hyperparameter) -> Any:
@@ -125,7 +125,9 @@ def _option(entry: Hyperparameter) -> Any:
 
     A list or a range is a dimension of its own, which exists only under the choice.
     """
-    if entry.meaning not in _options:
+    limits = (entry.least, entry.above, entry.most, entry.below)
+    key = (entry.name, entry.kind, entry.meaning, entry.words, *limits)
+    if key not in _options:
         value = single(entry)
         forms: Any = (
             Annotated[value, Tag("value")]
@@ -135,8 +137,8 @@ def _option(entry: Hyperparameter) -> Any:
         if entry.is_number:
             forms |= Annotated[_range(entry, title), Tag("range")]
         kind: Any = Annotated[forms, Discriminator(_form)]
-        _options[entry.meaning] = TypeAliasType(f"{title}Option", kind)
-    return _options[entry.meaning]
+        _options[key] = TypeAliasType(f"{title}Option", kind)
+    return _options[key]
 
 
 def _dimension(name: str) -> Any:

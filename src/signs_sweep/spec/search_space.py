@@ -127,7 +127,7 @@ def _components(entry: Hyperparameter, written: Sequence[Any]) -> Iterator[Categ
         component = choice.values[entry.name]
         prefix = component.name or entry.name
         taken[prefix] += bool(varying)
-        prefix += f" ({taken[prefix]})" if taken[prefix] > 1 else ""
+        prefix += f" {taken[prefix]}" if taken[prefix] > 1 else ""  # As MLflow allows in names.
         for option, values in varying.items():
             under, name = Under(entry.name, choice.text, option), f"{prefix}.{option}"
             if isinstance(values, list):

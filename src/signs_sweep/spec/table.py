@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from signs_sweep.domain import (
-    HIDDEN,
     NETWORK,
     PARAMETERS,
     SEED_NAMES,
@@ -87,8 +86,3 @@ def options_named(name: str, option: str) -> list[Hyperparameter]:
         return [entry.each]
     of_all = [each for options in entry.choices.values() for each in options]
     return [each for each in of_all if each.name == option]
-
-
-def is_list_of_units(name: str) -> bool:
-    """Whether the values of a parameter are lists themselves."""
-    return name == HIDDEN

@@ -1,16 +1,35 @@
 """Checks of what decides the loss and the steps of training, which a schema cannot express."""
 
+from collections.abc import Mapping as MappingType
+from typing import Any
+
 from signs_sweep.domain import PARAMETERS
 from signs_sweep.spec.document import Mapping, Scalar, find, mappings_of, sections_of_values
 from signs_sweep.spec.problems import Problems
 
+Conflict = tuple[str, str, str]
+"""The option at which it is, what is wrong, and what to do."""
+
 
 def check_components(document: Mapping, problems: Problems, *, is_validated: bool) -> None:
     """Report options that conflict with each other, or with the rest of the spec."""
-    for node in mappings_of(document, "optimizer"):
-        _check_optimizer(node, problems)
-    for node in mappings_of(document, "early_stopping"):
-        _check_stopping(node, problems, is_validated=is_validated)
+    for name in ("optimizer", "early_stopping"):
+        for node in mappings_of(document, name):
+            if found := conflict(name, node.plain(), is_validated=is_validated):
+                option, message, hint = found
+                written = node.values.get(option)
+                is_value = option == "metric"  # The value is wrong, not that it is set.
+                place = node.place if written is None else node.keys[option]
+                problems.add(written.place if written and is_value else place, message, hint)
+
+
+def conflict(name: str, options: Any, *, is_validated: bool) -> Conflict | None:
+    """Return a conflict between the options of a component, as they are written, or None."""
+    if not isinstance(options, dict):
+        return None
+    if name == "optimizer":
+        return _conflict_of_optimizer(options)
+    return _conflict_of_stopping(options, is_validated) if name == "early_stopping" else None
 
 
 _IN_LOSSES = {"val_loss": ("label_smoothing",), "loss": ("label_smoothing", "class_weights")}
@@ -42,36 +61,34 @@ def check_losses(document: Mapping, problems: Problems) -> None:
                 )
 
 
-def _check_optimizer(node: Mapping, problems: Problems) -> None:
-    if _is_set(node, "nesterov") and not _is_set(node, "momentum"):
-        problems.add(
-            node.keys["nesterov"],
-            "nesterov has no effect without momentum",
-            "write momentum: 0.9, or remove nesterov",
-        )
-    if _is_set(node, "clipnorm") and _is_set(node, "global_clipnorm"):
-        problems.add(
-            node.keys["global_clipnorm"],
-            "clipnorm and global_clipnorm exclude each other",
-            "remove one of them",
-        )
+def _conflict_of_optimizer(options: MappingType[str, Any]) -> Conflict | None:
+    if _ends(options, "nesterov")[1] and not _ends(options, "momentum")[0]:
+        message = "nesterov has no effect without momentum"
+        return "nesterov", message, "write momentum: 0.9, or remove nesterov"
+    if _ends(options, "clipnorm")[1] and _ends(options, "global_clipnorm")[1]:
+        message = "clipnorm and global_clipnorm exclude each other"
+        return "global_clipnorm", message, "remove one of them"
+    return None
 
 
-def _is_set(node: Mapping, option: str) -> bool:
-    """Whether an option is written and differs from its default, which is 0 or false."""
-    value = node.values.get(option)
-    return value is not None and not (isinstance(value, Scalar) and not value.value)
+def _ends(options: MappingType[str, Any], option: str) -> tuple[float, float]:
+    """Return the smallest and the largest number that an option takes, 0 without one."""
+    written = options.get(option, 0)
+    if isinstance(written, dict):
+        written = [written.get("low", 0), written.get("high", 0)]
+    values = written if isinstance(written, list) else [written]
+    numbers = [value for value in values if isinstance(value, int | float)]
+    return min(numbers, default=0), max(numbers, default=0)
 
 
-def _check_stopping(node: Mapping, problems: Problems, *, is_validated: bool) -> None:
-    written = node.values.get("metric")
+def _conflict_of_stopping(options: MappingType[str, Any], is_validated: bool) -> Conflict | None:
     default = PARAMETERS["early_stopping"].options_of("")["metric"].default
-    metric = written.value if isinstance(written, Scalar) else default
-    if written is not None and not isinstance(written, Scalar):
-        return
-    if isinstance(metric, str) and metric.startswith("val_") and not is_validated:
-        problems.add(
-            written.place if written is not None else node.place,
-            f"early_stopping watches {metric}, and no samples are held out",
-            f"write validation: 0.2, or metric: {metric.removeprefix('val_')}",
-        )
+    written = options.get("metric", default)
+    for metric in written if isinstance(written, list) else [written]:
+        if isinstance(metric, str) and metric.startswith("val_") and not is_validated:
+            return (
+                "metric",
+                f"early_stopping watches {metric}, and no samples are held out",
+                f"write validation: 0.2, or metric: {metric.removeprefix('val_')}",
+            )
+    return None
