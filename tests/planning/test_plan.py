@@ -225,3 +225,15 @@ def test_a_plan_and_an_experiment_have_a_one_line_repr(tmp_path: Path) -> None:
     plan = make_plan([(experiment, "data")])
     assert repr(plan) == "<Plan of a: 500 runs>"
     assert repr(experiment) == f"<Experiment a of {tmp_path / 'toy.yaml'}>"
+
+
+def test_a_schedule_longer_than_the_run_is_a_warning(tmp_path: Path) -> None:
+    text = (
+        "name: a\nbase: {epochs: 5}\n"
+        "grid: {schedule: [{name: cosine, warmup: 4}, {name: linear, warmup: 5}, "
+        "{name: step, decay_epochs: 50}]}\n"
+    )
+    assert spec(tmp_path, text).doubts() == [
+        "schedule {name: linear, warmup: 5}: warmup is 5, and a run has only 5 epochs",
+        "schedule {name: step, decay_epochs: 50}: decay_epochs is 50, and a run has only 5 epochs",
+    ]

@@ -237,6 +237,10 @@ WRONG = {
         "zip: {optimizer: [sgd, {name: sgd, momentum: 0}], l2: [1, 1]}",
         [("2:24", "{name: sgd, momentum: 0}", "two entries of zip are the same", "at 2:19")],
     ),
+    "equal choices in two ways": (
+        "search: {space: {optimizer: [sgd, {name: sgd, momentum: 0}]}}",
+        [("2:35", "{name: sgd, momentum: 0}", "two values of optimizer are the same", "at 2:30")],
+    ),
     "nesterov where momentum may be 0": (
         "search: {space: {optimizer: [{name: sgd, momentum: [0, 0.9], nesterov: true}]}}",
         [("2:62", "nesterov", "no effect without momentum", "write momentum: 0.9")],

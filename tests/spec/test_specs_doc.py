@@ -76,10 +76,11 @@ def rows_of_options() -> list[str]:
             for option in options:
                 kind, default, values, meaning = cells(option)
                 row = (f"`{name}.{option.name}`", kind, default, values)
-                words_by_row.setdefault((*row, meaning), []).append(word)
+                same = (*row, meaning, option.counterpart or option.name)
+                words_by_row.setdefault(same, []).append(word)
     return [
-        f"| {' | '.join(row)} | {meaning}{f' ({code(words)})' if any(words) else ''} |"
-        for (*row, meaning), words in words_by_row.items()
+        f"| {' | '.join(row)} | {meaning}{f' ({code(words)})' if any(words) else ''} | {keras} |"
+        for (*row, meaning, keras), words in words_by_row.items()
     ]
 
 

@@ -219,7 +219,8 @@ def _first_value(settings: Sequence[Replicates], name: str) -> object:
     first = next((each for each in settings if each.is_baseline), settings[0])
     if name not in first.params or name in SEED_NAMES:
         names = ", ".join(known for known in first.params if known not in SEED_NAMES)
-        raise UsageError(f"unknown parameter '{name}'. Known: {BY_SETTING}, {names}")
+        hint = " keep_prob is 1 - dropout." if name == "dropout" else ""
+        raise UsageError(f"unknown parameter '{name}'.{hint} Known: {BY_SETTING}, {names}")
     return first.params[name]
 
 

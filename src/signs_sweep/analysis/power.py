@@ -75,7 +75,7 @@ def power_of(
     if deviation is None:
         known = (_deviation(rows, metric), _deviation(alike, metric))
         deviation = next((value for value in known if value), known[0])
-    seeds = max(len(setting.rows) for setting in comparison.settings)
+    seeds = max(len({*setting.seeds}) for setting in comparison.settings)
     threshold = first_threshold(compared, rule.error)
     power = Power(metric, seeds, compared, least_pairs(threshold), deviation)
     if not deviation or seeds < power.least_seeds:

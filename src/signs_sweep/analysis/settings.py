@@ -3,13 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from signs_sweep.domain import SEED_NAMES, Row, Seeds, are_comparable
+from signs_sweep.domain import PARAMETERS, SEED_NAMES, Row, Seeds, are_comparable
 from signs_sweep.errors import UsageError
+from signs_sweep.spec.table import COMPONENTS, settled
 from signs_sweep.statistics.replicates import deviation, mean
 
 LABEL = "label"
@@ -35,7 +37,10 @@ def parse_baseline(text: str) -> BaselineValues:
     parts = [part.partition("=") for part in _PARTS.findall(text)]
     if bad := [name for name, _, value in parts if not value]:
         raise UsageError(f"--baseline {text}: '{bad[0]}' has no value; write {bad[0]}=VALUE")
-    return {name: value for name, _, value in parts}
+    values = {name: value for name, _, value in parts}
+    with suppress(ArithmeticError):  # The text is no number, and no run has it.
+        return settled(values)
+    return values
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,9 @@ class Replicates:
                 return float(own) == float(str(value))
             except ValueError:
                 return False
+        if name in COMPONENTS:
+            with suppress(KeyError, ValueError):  # Not a value of it, and no run has it.
+                value = PARAMETERS[name].parse(str(value))
         return _canonical(own) == _canonical(value)
 
 

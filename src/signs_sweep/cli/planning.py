@@ -25,6 +25,7 @@ from signs_sweep.executors import default_workers
 from signs_sweep.planning.plan import Part
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.spec import Experiment
+from signs_sweep.spec.table import COMPONENTS
 
 _ON_A_TERMINAL = 200
 """Maximum lines of an experiment that are shown on a terminal; a pipe gets all."""
@@ -108,7 +109,8 @@ def _search_line(experiment: Experiment) -> str:
     confirm = search.confirm
     if confirm is not None and confirm.candidates:
         settings = count(confirm.candidates + 1, "setting")
-        many = f"{confirm.at_least} to {confirm.at_most} fresh seeds"
+        ends = dict.fromkeys((confirm.at_least, confirm.at_most))
+        many = f"{' to '.join(map(str, ends))} fresh seeds"
         parts.append(f"a race of at most {settings} over {many}")
     if confirm is not None:
         parts.append(f"{confirm.at_least} further seeds of the winner and the default")
@@ -159,14 +161,16 @@ def _plan_lines(part: Part, states: Sequence[str], width: int | None) -> list[st
     if any(trial.label for trial in part.trials):
         cells["label"] = [trial.label or "" for trial, _ in part.runs]
     for name in part.varying:
-        if name not in PARAMETERS or not PARAMETERS[name].is_number:
+        if name in COMPONENTS:
+            cells[name] = [each[name].short for each in varied]
+        elif name not in PARAMETERS:
             cells[name] = [as_text(each[name]) if name in each else "" for each in varied]
         elif name != "epochs":
             cells[name] = numbers([getattr(run, name) for run in runs])
     cells |= seed_cells([run.seeds for run in runs])
     cells["epochs"] = [number(run.epochs) for run in runs]
     cells |= {"run": [run.run_id for _, run in part.runs], "state": [*states]}
-    return columns(cells.items(), width, ("run", "epochs"))
+    return columns(cells.items(), width, ("run", "epochs"), [*part.varying[:0:-1]])
 
 
 def _state(

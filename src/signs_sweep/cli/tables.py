@@ -21,6 +21,7 @@ from signs_sweep.commands.options import Format
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.domain import (
     METRICS,
+    PARAMETERS,
     SEED_NAMES,
     Condition,
     Diagnosis,
@@ -32,6 +33,7 @@ from signs_sweep.domain import (
 
 if TYPE_CHECKING:
     import pandas as pd
+from signs_sweep.spec.table import COMPONENTS
 
 _HEADINGS = {
     "final_train_accuracy": "train",
@@ -254,8 +256,15 @@ def _cells(table: "pd.DataFrame") -> dict[str, list[str]]:
                     for value in values
                 ]
             case _:
-                texts[name] = numbers(values)
+                texts[name] = parameter_cells(name, values)
     return {_HEADINGS.get(name, name): cells for name, cells in texts.items()}
+
+
+def parameter_cells(name: str, values: Sequence[Any]) -> list[str]:
+    """Return the values of a column as a person reads them; words with options in a short form."""
+    if name not in COMPONENTS:
+        return numbers(values)
+    return ["" if v is None else PARAMETERS[name].parse(str(v)).short for v in values]
 
 
 def _diagnoses(known: "_Known") -> list[str]:
@@ -290,7 +299,7 @@ def _cells_of_settings(table: "pd.DataFrame") -> dict[str, list[str]]:
         elif name in METRICS:
             texts[_HEADINGS.get(name, name)] = _measures(known, name)
         elif name not in _NOT_SHOWN:
-            texts[name] = numbers(values)
+            texts[name] = parameter_cells(name, values)
     if len(set(texts.get("baseline", ())) - {""}) < 2:
         texts.pop("baseline", None)
     if not any(runs > seeds for runs, seeds in zip(known["runs"], known["seeds"], strict=True)):

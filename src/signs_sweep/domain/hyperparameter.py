@@ -40,6 +40,12 @@ class Component:
         return (("name", self.name), *self.options) if self.name else self.options
 
     @property
+    def short(self) -> str:
+        """It for a table, as in `sgd momentum=0.9`."""
+        options = (f"{name}={as_text(value)}" for name, value in self.options)
+        return " ".join([*filter(None, [self.name]), *options])
+
+    @property
     def plain(self) -> str | dict[str, Option]:
         """The word, or a mapping with the options that are set, as in a spec."""
         return dict(self._items) if self.options else self.name

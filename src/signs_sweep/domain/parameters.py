@@ -177,7 +177,7 @@ class Parameters:
         decides_trajectory=False,
     )
     global_seed: int = hyperparameter(
-        0, meaning="Seed of the sample order and the dropout masks", least=0, most=_LARGEST_SEED
+        0, meaning="Seed of the sample order, dropout and augmentation", least=0, most=_LARGEST_SEED
     )
     init_seed: int = hyperparameter(
         0, meaning="Seed of the initial weights", least=0, most=_LARGEST_SEED

@@ -86,16 +86,21 @@ OPTIMIZERS = {
 _MOST_EPOCHS = 10_000_000
 _WARMUP = _number(
     *("warmup", 0, "Epochs in which the rate rises linearly from 0"),
+    counterpart="warmup_steps",
     kind=int,
     least=0,
     most=_MOST_EPOCHS,
 )
 _END = _number(
-    "end", 0.0, "Rate after the last epoch, as a share of learning_rate", least=0, most=1
+    *("end", 0.0, "Rate after the last epoch, as a share of learning_rate"),
+    counterpart="alpha, end_learning_rate",
+    least=0,
+    most=1,
 )
 _DECAY = (
     _number(
         *("decay_epochs", None, "Epochs in which the rate falls by decay_rate"),
+        counterpart="decay_steps",
         kind=int,
         least=1,
         most=_MOST_EPOCHS,

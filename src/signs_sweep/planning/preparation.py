@@ -111,7 +111,7 @@ def prepare(
         sources[dataset.fingerprint] = source
         if seeds is None:
             _check_growth(experiment)
-        for doubt in _check(experiment, dataset):
+        for doubt in (*_check(experiment, dataset), *experiment.doubts()):
             warnings.warn(f"{experiment.name}: {doubt}", DataWarning, stacklevel=3)
     plan = make_plan([(each, datasets[each.name].fingerprint) for each in experiments])
     return Prepared(plan, datasets, sources, models)

@@ -291,6 +291,20 @@ class Experiment:
             if key not in classes:
                 raise UsageError(f"--set {name}={forced}: the data has no class '{key}'; {hint}")
 
+    def doubts(self) -> list[str]:
+        """Return what in schedules has no effect, because runs are too short for it."""
+        found: dict[str, None] = {}
+        for point in self.points:
+            parameters = point.parameters
+            if not parameters.schedule.options:
+                continue
+            options, epochs = parameters.options("schedule"), parameters.epochs
+            for name in ("warmup", "decay_epochs"):
+                if (value := options.get(name, 0)) >= epochs:
+                    text = f"schedule {parameters.schedule}: {name} is {value:,}"
+                    found[f"{text}, and a run has only {epochs:,} epochs"] = None
+        return list(found)[:3]
+
     def check_model(self) -> None:
         """Check that the model supports every parameter.
 

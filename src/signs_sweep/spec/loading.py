@@ -31,6 +31,7 @@ from signs_sweep.spec.overrides import parse_overrides
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.reader import parse
 from signs_sweep.spec.schema import BuiltModel, Files, GrowingSeeds, Spec
+from signs_sweep.spec.search import Categories, Search
 from signs_sweep.spec.search_space import read_search
 from signs_sweep.spec.table import COMPONENTS, EXCLUSIVE, dropout_of, settled
 from signs_sweep.spec.training_checks import conflict
@@ -68,6 +69,8 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     if baseline is not None:
         factors = mark_baseline(factors, common, _present(spec.baseline), baseline, problems)
         problems.raise_any()
+    search = read_search(spec.search, document, by_name, common, forced)
+    _check_space(search, document, problems)
     return Experiment(
         name=spec.name,
         description=spec.description,
@@ -84,7 +87,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
         else None,
         verdict=VerdictRule(**dict(spec.verdict)),
         has_baseline=baseline is not None,
-        search=read_search(spec.search, document, by_name, common, forced),
+        search=search,
         overrides=tuple(overrides),
         forced=forced,
         path=path,
@@ -138,6 +141,27 @@ def _check_equal(
         for index, row in enumerate(rows):
             if (first := rows.index(row)) < index:
                 _note_equal(name, first, index, document, problems)
+    problems.raise_any()
+
+
+def _check_space(search: Search, document: documents.Mapping, problems: Problems) -> None:
+    """Report choices of the space that are equal, however they are written."""
+    varied = {(part.under.dimension, part.under.choice) for part in search.space if part.under}
+    for part in search.space:
+        if not isinstance(part, Categories) or part.name not in COMPONENTS:
+            continue
+        fixed = [
+            (index, choice.values[part.name])
+            for index, choice in enumerate(part.choices)
+            if (part.name, choice.text) not in varied
+        ]
+        values = [value for _, value in fixed]
+        for index, value in fixed:
+            if (first := fixed[values.index(value)][0]) < index:
+                path = ("search", "space", part.name)
+                place, at = (documents.find(document, (*path, n)).place for n in (index, first))
+                message = f"two values of {part.name} are the same"
+                problems.add(place, message, f"the first is at {at}; remove one")
     problems.raise_any()
 
 

@@ -78,7 +78,11 @@ class Record:
         stopped_at, chosen_epoch = map(self.tags.get, (tags.STOPPED_AT, tags.CHOSEN_EPOCH))
         chosen = {name: self.tags.get(f"{tags.CHOSEN}{name}") for name in CURVE_METRICS}
         at_chosen = {name: float(value) for name, value in chosen.items() if value is not None}
-        last = {name: value for name, value in self.metrics.items() if name != "seconds"}
+        last = {
+            name: value
+            for name, value in self.metrics.items()
+            if name != "seconds" and not name.startswith(tags.CHOSEN_METRIC)
+        }
         return Result(
             run_id=self.run_id,
             state=self.state,

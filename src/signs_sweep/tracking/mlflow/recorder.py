@@ -167,6 +167,9 @@ class RunRecorder:
         self._waiting_tags |= self._stopping(event)
         moment = int(event.time * 1000)
         final = {**event.metrics, "seconds": event.seconds}
+        if event.chosen_epoch is not None:  # MLflow shows the last value of a curve.
+            chosen = values_at(self._curves.history(), event.chosen_epoch)
+            final |= {f"{tags.CHOSEN_METRIC}{name}": value for name, value in chosen.items()}
         self._waiting += [
             Metric(name, value, moment, self._curves.epochs)
             for name, value in final.items()
@@ -190,7 +193,7 @@ class RunRecorder:
             values[tags.CHOSEN_EPOCH] = str(chosen)
             history = values_at(self._curves.history(), chosen)
             values |= {tags.CHOSEN + name: repr(value) for name, value in history.items()}
-            note += f" Its weights are those of epoch {chosen:,}, the best by early stopping."
+            note += f" Its weights are those of epoch {chosen:,}, its best; the curves end later."
         return values | ({tags.NOTE: note.strip()} if values else {})
 
     def _fail(self, event: Failed) -> None:
