@@ -11,7 +11,16 @@ from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.analysis.power import power_of
 from signs_sweep.analysis.settings import parse_baseline
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import Judgement, Parameters, Result, Row, Seeds, State, VerdictRule
+from signs_sweep.domain import (
+    PARAMETERS,
+    Judgement,
+    Parameters,
+    Result,
+    Row,
+    Seeds,
+    State,
+    VerdictRule,
+)
 from signs_sweep.errors import UsageError
 
 CHANCE = 1 / 6
@@ -320,6 +329,9 @@ def test_a_baseline_as_text_is_a_label_or_values() -> None:
     assert parse_baseline("l2=0, keep_prob=1") == {"l2": "0", "keep_prob": "1"}
     wide = {"hidden": "[50, 25]", "l2": "0"}
     assert parse_baseline("hidden=[50, 25],l2=0") == wide
+    assert parse_baseline("dropout=0.2, l2=0") == {"keep_prob": 0.8, "l2": "0"}
+    optimizer = "{name: sgd, momentum: 0.9}"
+    assert parse_baseline(f"l2=0,optimizer={optimizer}") == {"l2": "0", "optimizer": optimizer}
     with pytest.raises(UsageError, match="'keep_prob' has no value"):
         parse_baseline("l2=0,keep_prob=")
 
@@ -339,6 +351,29 @@ def test_a_network_is_chosen_as_it_is_written(recorded: str, wanted: object) -> 
     assert [verdict.setting for verdict in comparison.decisive] == ["model.filters=[8, 16]"]
     (comparison,) = compare_settings(runs, by="model.filters")
     assert len(comparison.decisive) == 1
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "{name: sgd, momentum: 0.9}",
+        "{momentum: 0.90, name: sgd}",
+        "{name: sgd, momentum: 0.9, nesterov: false}",
+    ],
+)
+def test_a_word_with_options_is_chosen_however_it_is_written(wanted: str) -> None:
+    momentum = PARAMETERS["optimizer"].component("sgd", {"momentum": 0.9})
+    runs = rows(0.0, [0.5]) + [
+        replace(
+            each,
+            parameters=replace(each.parameters, optimizer=momentum),
+            run_id=f"sgd {each.run_id}",
+            baseline=None,
+        )
+        for each in rows(0.0, [0.6])
+    ]
+    (comparison,) = compare_settings(runs, baseline=f"optimizer={wanted}")
+    assert [verdict.setting for verdict in comparison.decisive] == ["optimizer=adam"]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2], ids=["learning", "collapsing"])
