@@ -32,7 +32,7 @@ from signs_sweep.trainer.checkpoint import Best, Snapshot
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.network import Network
-from signs_sweep.trainer.recipe import Recipe
+from signs_sweep.trainer.recipe import Recipe, class_weights
 
 _MOST_LOOPS = 8
 """Most recently used compiled programs that are kept."""
@@ -329,7 +329,8 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
     loss, predicted, _, dead_units = evaluate(network, training)
     if not np.isfinite(loss):
         raise DivergedError(epochs, loss, dataset.chance)
-    since = guessing_since(course.curves.history(), training.labels, predicted, loss)
+    weights = class_weights(course.run.parameters, training.labels, dataset.classes)
+    since = guessing_since(course.curves.history(), training.labels, predicted, loss, weights)
     metrics = {
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),

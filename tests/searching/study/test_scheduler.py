@@ -14,7 +14,7 @@ import pytest
 from stories import MEDIAN, NO_PRUNER, SEARCH, Story, is_chosen, search_through
 
 from events import progress
-from signs_sweep.domain import Dense, Growth, Result, State, Trial, TrialState
+from signs_sweep.domain import PARAMETERS, Dense, Growth, Result, State, Trial, TrialState
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.searching.study import open_study
 from signs_sweep.searching.study.methods import proposals
@@ -227,6 +227,22 @@ def test_a_dead_network_is_pruned_and_one_that_learns_is_not() -> None:
     story.finish(trials[0], 0.2, state=State.KILLED)
     assert story.ends[0].state is TrialState.PRUNED
     assert story.ends[0].why == "unable to learn since about epoch 15"
+
+
+def test_with_class_weights_a_network_is_dead_by_its_accuracies_and_its_validation_loss() -> None:
+    weights = PARAMETERS["class_weights"].component("", {"0": 0.5})
+    space = (Categories("class_weights", (Choice("half", {"class_weights": weights}),)),)
+    story = Story(replace(SEARCH, space=space, pruner=replace(NO_PRUNER, dead=True)))
+
+    def goes_on(accuracy: float, held_out: float = GUESSING + 0.05) -> bool:
+        trial = story.scheduler.ask()
+        values = {"loss": 1.6, "accuracy": accuracy, "val_loss": held_out, "val_accuracy": SIXTH}
+        curves = {name: [value] * 20 for name, value in values.items()}
+        return story.scheduler.report(trial, progress(trial.runs[0], **curves))
+
+    assert not goes_on(SIXTH)
+    assert goes_on(0.4), "knows something"
+    assert goes_on(SIXTH, GUESSING - 0.01), "below"
 
 
 def test_a_dead_network_continues_unless_the_spec_prunes_it() -> None:

@@ -171,18 +171,16 @@ class StudyScheduler:
             index = epoch - progress.first_epoch
             metrics = {name: float(values[index]) for name, values in progress.metrics.items()}
             with _pruning_if_ended_outside(opened):
-                is_first = progress.run_id == trial.run_ids[0]
-                self._judge(opened, progress.run_id, epoch, metrics, is_first=is_first)
+                self._judge(opened, trial, progress.run_id, epoch, metrics)
         return not opened.pruned
 
     def _judge(
         self,
         opened: _OpenTrial,
+        trial: Trial,
         run_id: str,
         epoch: int,
         metrics: Mapping[str, float],
-        *,
-        is_first: bool,
     ) -> None:
         """Decide from the metrics of an epoch whether a run is pruned.
 
@@ -190,10 +188,11 @@ class StudyScheduler:
         """
         pruner = self._search.pruner
         if pruner.dead and not opened.audited:
-            watch = opened.watches.setdefault(run_id, DeadWatch(self._classes))
-            if watch.is_dead(metrics["loss"], metrics["val_loss"], metrics["val_accuracy"]):
+            is_weighted = trial.runs[0].parameters.class_weights.name != "none"
+            watch = DeadWatch(self._classes, is_weighted=is_weighted)
+            if opened.watches.setdefault(run_id, watch).is_dead(metrics):
                 opened.prune(f"unable to learn since about epoch {epoch:,}", is_dead=True)
-        is_compared = is_first and pruner.name in EPOCHWISE_PRUNERS
+        is_compared = run_id == trial.run_ids[0] and pruner.name in EPOCHWISE_PRUNERS
         if is_compared and epoch % self._interval == 0 and not opened.pruned:
             opened.is_compared = True
             opened.handle.report(metrics[self._search.objective.metric], epoch)
