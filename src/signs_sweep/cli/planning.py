@@ -19,6 +19,7 @@ from signs_sweep.domain import (
     Result,
     Run,
     State,
+    Unusable,
     as_text,
 )
 from signs_sweep.executors import default_workers
@@ -72,7 +73,7 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
                 known.get(run.run_id),
                 begun=begun.get(run.run_id),
                 beyond=store.checkpoints.finished_beyond(run),
-                lacks_best=store.checkpoints.lacks_best(run),
+                unusable=store.checkpoints.unusable(run),
                 older=older.get(run.run_id),
             )
             + (", baseline" if trial.is_baseline else "")
@@ -174,7 +175,7 @@ def _state(
     *,
     begun: int | None,
     beyond: int,
-    lacks_best: bool,
+    unusable: Unusable | None,
     older: int | None,
 ) -> str:
     """Return whether a run is to be trained, and why.
@@ -183,7 +184,7 @@ def _state(
         result: what the store has of it.
         begun: the epoch from which it can resume.
         beyond: the epochs of a longer run that is finished, or 0.
-        lacks_best: whether it has checkpoints, but none with the best weights that it needs.
+        unusable: why it cannot resume from the checkpoints that there are, or None.
         older: the older training version that has finished it.
     """
     if result is not None and result.has_diverged:
@@ -197,8 +198,8 @@ def _state(
         state += f", resumes from epoch {begun:,}"
     if beyond:
         state += f" (only the curve is known, from a run of {beyond:,} epochs)"
-    if lacks_best:
-        state += " (from its beginning: the checkpoints lack the best weights)"
+    if unusable is not None:
+        state += f" (from its beginning: {unusable.value})"
     return state
 
 
