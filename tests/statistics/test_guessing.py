@@ -48,9 +48,9 @@ def test_a_network_that_may_be_learning_does_not_count(history, predicted, loss)
 def test_the_loss_of_guessing_follows_the_shares_of_the_classes() -> None:
     labels = np.repeat([0, 1], [90, 10])
     entropy = -0.9 * math.log(0.9) - 0.1 * math.log(0.1)
-    predicted = np.zeros(100, dtype=np.int64)
-    assert guessing_since(curve((entropy, 20)), labels, predicted, entropy, EQUAL[:2]) == 1
-    assert guessing_since(curve((entropy - 0.05, 20)), labels, predicted, entropy - 0.05, EQUAL[:2]) is None
+    predicted, equal, less = np.zeros(100, dtype=np.int64), EQUAL[:2], entropy - 0.05
+    assert guessing_since(curve((entropy, 20)), labels, predicted, entropy, equal) == 1
+    assert guessing_since(curve((less, 20)), labels, predicted, less, equal) is None
 
 
 def test_held_out_samples_are_looked_at_too() -> None:

@@ -17,6 +17,7 @@ from signs_sweep.domain import (
 )
 from signs_sweep.protocols import CheckpointStore, Claims
 
+
 @dataclass(frozen=True)
 class Recovery:
     """How to resume runs that were started before, in this sweep or an earlier one.
