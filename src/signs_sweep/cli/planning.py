@@ -242,14 +242,19 @@ def epochs_left(runs: Sequence[Run], begun: Mapping[str, int]) -> list[int]:
     """Return how many epochs each run has to train.
 
     A run resumes from its checkpoint, or from the end of a shorter run on the same trajectory,
-    which is trained before it. With early stopping, it is the most that they train together.
+    which is trained before it. With early stopping, it is the most that they train together: each
+    end counts for one other run, because how far two of them resume from it is not known.
     """
-    reached: dict[tuple[str, str | None], int] = defaultdict(int)
+    ends: dict[str, list[tuple[int, str | None]]] = defaultdict(list)
     left: dict[str, int] = {}
     for run in sorted(runs, key=lambda run: run.reach):
-        epochs, trajectory = run.parameters.epochs, run.trajectory_id
+        known, epochs = ends[run.trajectory_id], run.parameters.epochs
         key = run.early_stopping.state_key if run.early_stopping else None
-        left[run.run_id] = epochs - max(begun.get(run.run_id, 0), reached[trajectory, key])
-        reached[trajectory, key] = epochs
-        reached[trajectory, None] = max(epochs, reached[trajectory, None])
+        usable = [end for end in known if end[0] <= epochs and key in (None, end[1])]
+        start = begun.get(run.run_id, 0)
+        if usable:
+            known.remove(last := max(usable, key=lambda end: end[0]))
+            start = max(start, last[0])
+        known.append((epochs, key))
+        left[run.run_id] = epochs - start
     return [left[run.run_id] for run in runs]
