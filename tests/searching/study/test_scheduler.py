@@ -184,6 +184,28 @@ def test_what_is_pruned_does_not_depend_on_how_epochs_arrive(pieces: list[int]) 
     assert list(story.study.trials[2].intermediate_values) == [10, 20, 30, 40, 50]
 
 
+@pytest.mark.parametrize(("patience", "is_kept"), [(11, True), (12, False)])
+@pytest.mark.parametrize("size", [1, 7, 90])
+def test_the_epoch_at_which_its_rule_ends_a_run_does_not_prune_it(
+    size: int, patience: int, is_kept: bool
+) -> None:
+    options = {"metric": "val_accuracy", "patience": patience}
+    rule = PARAMETERS["early_stopping"].component("", options)
+    space = (Categories("early_stopping", (Choice("rule", {"early_stopping": rule}),)),)
+    story = Story(replace(SEARCH, pruner=MEDIAN, space=space))
+    for _ in range(2):
+        trial = story.scheduler.ask()
+        assert story.scheduler.report(trial, story.progress(trial, np.linspace(0.5, 0.9, 90)))
+        story.finish(trial, 0.9)
+    trial = story.scheduler.ask()
+    curve = [0.5] * 8 + [0.56] + [0.55] * patience  # At epoch 20, it is worse than the others.
+    wanted = [
+        story.scheduler.report(trial, story.progress(trial, curve[first : first + size], first + 1))
+        for first in range(0, len(curve), size)
+    ]
+    assert wanted[-1] is is_kept
+
+
 def test_with_several_seeds_a_point_that_loses_to_the_best_by_seed_is_pruned() -> None:
     pruner = replace(NO_PRUNER, name="wilcoxon", startup=2, p=0.1)
     story = Story(replace(SEARCH, pruner=pruner), seeds=8)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.domain import Progress, Result, State, Trial, TrialEnd, TrialState
+from signs_sweep.domain import Curves, Progress, Result, State, Trial, TrialEnd, TrialState
 from signs_sweep.searching.study.audit import is_drawn
 from signs_sweep.searching.study.methods import decision_interval, make_pruner, make_sampler
 from signs_sweep.searching.study.own import RUNS, VALUES, OwnTrials, counts_of_runs
@@ -48,6 +48,7 @@ class _OpenTrial:
         is_drawn: whether it is audited instead of pruned.
         values: value of each finished run, by run_id.
         watches: by run_id, what looks for dead networks.
+        curves: by run_id, its epochs, if early stopping may end it.
         pruned: why it is pruned, or an empty string.
         audited: why it would have been pruned, or an empty string.
         is_dead: whether it is pruned because its network can no longer learn.
@@ -57,6 +58,7 @@ class _OpenTrial:
     is_drawn: bool
     values: dict[str, float] = field(default_factory=dict)
     watches: dict[str, DeadWatch] = field(default_factory=dict)
+    curves: dict[str, Curves] = field(default_factory=dict)
     pruned: str = ""
     used: int = 0
     """Number of its runs, the first, that count."""
@@ -162,10 +164,15 @@ class StudyScheduler:
         """Process new epochs of a run; return False if it is pruned.
 
         Epochs are judged separately, so the decision does not depend on how they are batched. No
-        decision is made at the last epoch.
+        decision is made at the last epoch, nor at the one at which early stopping ends the run.
         """
         opened = self._open[trial.number]
-        for epoch in range(progress.first_epoch, min(progress.last_epoch, trial.epochs - 1) + 1):
+        end, rule = trial.epochs, trial.runs[0].early_stopping
+        if rule is not None:
+            curves = opened.curves.setdefault(progress.run_id, Curves())
+            curves.add(progress)
+            end = rule.follow(curves.history()).stop or end
+        for epoch in range(progress.first_epoch, min(progress.last_epoch, end - 1) + 1):
             if opened.pruned:
                 break
             index = epoch - progress.first_epoch
