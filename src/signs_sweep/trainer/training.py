@@ -357,7 +357,9 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
         seconds=course.seconds,
         time=time.time(),
         guessing_since=since,
-        diagnosis=diagnose(history, metrics, since, has_gone_on=chosen not in (None, epochs)),
+        diagnosis=diagnose(
+            history, metrics, since, has_gone_on=chosen is not None and course.loop.stopped
+        ),
         predictions=predictions,
         stopped_at=course.stopped_at,
         chosen_epoch=chosen,
