@@ -10,7 +10,7 @@ from signs_sweep.cli.notes import disk_lines, known_text, outdated_lines
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, number, numbers, seed_cells
 from signs_sweep.commands.blocks import Outlook, outlook
-from signs_sweep.commands.outcome import rows_of
+from signs_sweep.commands.outcome import refusals_of, rows_of
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import (
     METRICS,
@@ -93,8 +93,8 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
             store.rows() if deviation is None else (),
             deviation,
         )
-        if power is not None:
-            print(fill(_power_line(power), width), end="\n\n")
+        for line in ([] if power is None else [_power_line(power)]) + refusals_of(part):
+            print(fill(line, width), end="\n\n")
     print(joined(summary(looked, settled, begun, store.seconds_an_epoch()), width))
     for line in outdated_lines(older.values()) + disk_lines(store.disk_need(prepared, known)):
         print(fill(line, width))
