@@ -69,6 +69,10 @@ class EarlyStopping:
         """Whether a metric is measured on the same images as the one that decides the epoch."""
         return metric in METRICS and METRICS[metric].images == METRICS[self.metric].images
 
+    def marks(self, metric: str) -> bool:
+        """Whether a metric is read at an epoch that was chosen by the same images."""
+        return self.restores_best and self.selects_by(metric)
+
     @property
     def state_key(self) -> str:
         """8 hex digits: which best weights a checkpoint needs for the rule to continue from it.
