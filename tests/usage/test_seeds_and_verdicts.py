@@ -141,7 +141,8 @@ def test_that_there_will_be_no_verdict_is_known_before_training(project) -> None
     rules = "[none, {patience: 1}, {patience: 2}, {patience: 3}]"
     project.write(
         "rules.yaml",
-        f"name: rules\ndata: signs\nmodel: {{hidden: [4]}}\nvalidation: 0.2\nbase: {{epochs: 3, batch_size: 8}}\n"
+        "name: rules\ndata: signs\nmodel: {hidden: [4]}\nvalidation: 0.2\n"
+        "base: {epochs: 3, batch_size: 8}\n"
         f"grid: {{early_stopping: {rules}}}\nbaseline: {{early_stopping: none}}\n",
     )
     plan = project.run("plan", "rules.yaml")
