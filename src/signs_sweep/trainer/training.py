@@ -148,7 +148,9 @@ class Trainer:
         is_short = finished.seconds <= _SHORT_SECONDS
         if self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING:
             history, rate = course.curves.history(), run.parameters.learning_rate
-            pictures = draw_run(rate, history, finished.confusion, dataset.classes)
+            pictures = draw_run(
+                rate, history, finished.confusion, dataset.classes, finished.chosen_epoch
+            )
             finished = replace(finished, pictures=pictures)
         self._runs_finished += 1
         yield finished
