@@ -16,6 +16,7 @@ from signs_sweep.domain import (
     Stopped,
     Trial,
     TrialEnd,
+    Unusable,
 )
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.sweep.blocks import BlockScheduler
@@ -184,9 +185,13 @@ class MemoryCheckpoints:
         ends = [each.epoch for each in self._usable(run) if each.is_end]
         return min((epoch for epoch in ends if epoch > run.parameters.epochs), default=0)
 
-    def lacks_best(self, run: Run) -> bool:
-        """See `CheckpointStore.lacks_best`."""
-        return run.trajectory_id in self._kept and not self._usable(run)
+    def unusable(self, run: Run) -> Unusable | None:
+        """See `CheckpointStore.unusable`."""
+        kept, rule = self._kept.get(run.trajectory_id), run.early_stopping
+        if not kept or rule is None or self._usable(run):
+            return None
+        has_best = rule.state_key in {key for _, key in kept}
+        return Unusable.IS_LATER if has_best else Unusable.LACKS_BEST
 
 
 class NoClaims:

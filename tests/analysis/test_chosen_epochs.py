@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from signs_sweep.analysis.answer import answer
 from signs_sweep.analysis.comparison import compare_settings
+from signs_sweep.analysis.power import power_of
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.domain import (
     PARAMETERS,
@@ -67,6 +68,18 @@ def test_there_is_no_verdict_by_the_images_that_differing_rules_chose_by() -> No
     assert judged[["verdict", "difference", "t_low", "sign_flip_p"]].notna().all()
     by_run = build_table(runs, {"toy": VerdictRule(metric="val_accuracy")})
     assert by_run["difference"].isna().tolist() == [False] * 10 + [True] * 10 + [False] * 10
+
+
+def test_plan_and_verdicts_count_refused_comparisons_alike() -> None:
+    runs = [*rows(NONE), *rows(rule(5)), *rows(NONE, first=0.6, step=0.01, l2=0.1)]
+    (comparison,) = compare_settings(runs, {"toy": VerdictRule()})
+    power = power_of(runs, VerdictRule())
+    assert power is not None
+    assert (len(comparison.refused), power.comparisons) == (1, 2)
+    (undecided,) = compare_settings(
+        [row for row in runs if row.seeds.init_seed < 2], {"toy": VerdictRule()}
+    )
+    assert [each.least_pairs for each in undecided.decisive] == [power.least_seeds]
 
 
 def test_with_the_same_rule_there_are_verdicts_as_always() -> None:

@@ -25,3 +25,7 @@ def test_with_early_stopping_it_is_the_most_that_runs_train_together() -> None:
     assert epochs_left(runs, {}) == [0, 0, 1500, 1500]
     assert epochs_left(runs, {runs[2].run_id: 100}) == [0, 0, 1400, 1500]
     assert epochs_left([run(100, 0), stopping(1500, 9)], {}) == [100, 1500]
+    assert epochs_left([stopping(25, 20), stopping(30, 3)], {}) == [25, 30], "it may pass epoch 25"
+    assert epochs_left([stopping(25, 3), stopping(30, 20)], {}) == [25, 5]
+    runs = [stopping(10, 3), stopping(30, 5), stopping(20, 9)]
+    assert epochs_left(runs, {}) == [10, 20, 20], "the first may stop at epoch 5"

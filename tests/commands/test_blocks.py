@@ -215,8 +215,14 @@ def test_runs_that_stop_earlier_come_first_so_that_others_continue_them(tmp_path
     rules = "none, {patience: 9}, {patience: 5}, {patience: 7, restore: last}"
     text = f"name: toy\nvalidation: 0.2\ngrid: {{early_stopping: [{rules}]}}\n"
     (block,) = carried_out(Blocks(plan_of(tmp_path, text)))[0]
-    patience = [trial.runs[0].reach[1] for trial in block]
+    patience = [trial.runs[0].reach[0] for trial in block]
     assert patience == [5, 7, 9, math.inf]
+    cases = (
+        "{epochs: 25, early_stopping: {patience: 20}}, {epochs: 30, early_stopping: {patience: 3}}"
+    )
+    text = f"name: toy\nvalidation: 0.2\ncases: [{cases}]\n"
+    (block,) = carried_out(Blocks(plan_of(tmp_path, text)))[0]
+    assert [trial.epochs for trial in block] == [30, 25]
 
 
 def test_further_seeds_follow_those_of_the_spec(tmp_path: Path) -> None:

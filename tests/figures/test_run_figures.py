@@ -49,6 +49,18 @@ def test_the_accuracy_has_a_line_for_each_set() -> None:
     assert [line.get_label() for line in axes.lines] == ["train"]
 
 
+def test_the_epoch_that_early_stopping_chose_is_marked() -> None:
+    values = np.linspace(0.2, 0.9, 50)
+    for figure in (cost_curve(1 - values, 1e-4, 37), accuracy_curve({"accuracy": values}, 37)):
+        (axes,) = figure.axes
+        line = axes.lines[-1]
+        assert (line.get_label(), *line.get_xdata()) == ("chosen: epoch 37", 37, 37)
+        shown = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert "chosen: epoch 37" in shown
+    (axes,) = cost_curve(1 - values, 1e-4).axes
+    assert len(axes.lines) == 1
+
+
 def test_the_confusion_matrix_counts_and_sums_up() -> None:
     (axes,) = confusion_matrix(np.array([[5, 1], [0, 4]]), ("no", "yes")).axes
     assert axes.get_title() == "Test set: 9 of 10 correct"
@@ -71,8 +83,9 @@ def test_a_picture_does_not_depend_on_those_drawn_before_it() -> None:
         with ThreadPoolExecutor(1) as new_thread:
             return new_thread.submit(draw_run, *run).result()
 
+    runs.append((*runs[2], 120))
     alone = [drawn(run) for run in runs]
-    for order in (range(4), reversed(range(4))):
+    for order in (range(5), reversed(range(5))):
         assert all(draw_run(*runs[number]) == alone[number] for number in order)
 
 

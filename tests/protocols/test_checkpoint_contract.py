@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from fakes import MemoryCheckpoints
-from signs_sweep.domain import PARAMETERS, Checkpoint, Component, Dense, Parameters, Run
+from signs_sweep.domain import (
+    PARAMETERS,
+    Checkpoint,
+    Component,
+    Dense,
+    Parameters,
+    Run,
+    Unusable,
+)
 from signs_sweep.project import FileCheckpoints
 from signs_sweep.protocols import CheckpointStore
 
@@ -63,10 +71,10 @@ def test_runs_resume_from_checkpoints_with_the_best_weights_that_they_need(
 
     plain = Run(Parameters(epochs=50), Dense((2,)), 0.2, "data")
     one, other = stopping(50, 5), stopping(50, 5, metric="loss")
-    assert not store.lacks_best(one)
+    assert store.unusable(one) is None
     store.keep(plain, Checkpoint(plain.run_id, 8, b"plain", is_end=False))
     assert starts(plain, one, other) == [8, 0, 0]
-    assert (store.lacks_best(plain), store.lacks_best(one)) == (False, True)
+    assert (store.unusable(plain), store.unusable(one)) == (None, Unusable.LACKS_BEST)
     assert store.latest(one) is None
 
     store.keep(one, Checkpoint(one.run_id, 20, b"stopped", is_end=True, least_patience=5))
@@ -74,8 +82,8 @@ def test_runs_resume_from_checkpoints_with_the_best_weights_that_they_need(
     assert starts(plain, one, other, patient, last) == [20, 20, 0, 20, 20]
     assert starts(stopping(50, 4)) == [0], "it stops before that epoch"
     assert store.latest(patient) == b"stopped"
-    assert (store.lacks_best(other), store.lacks_best(one)) == (True, False)
-    assert store.lacks_best(stopping(50, 4))
+    assert (store.unusable(other), store.unusable(one)) == (Unusable.LACKS_BEST, None)
+    assert store.unusable(stopping(50, 4)) is Unusable.IS_LATER
     assert store.finished_beyond(stopping(10, 9)) == 20
     assert store.finished_beyond(Run(Parameters(epochs=10), Dense((2,)), 0.2, "data")) == 20
     assert store.finished_beyond(stopping(10, 9, metric="loss")) == 0

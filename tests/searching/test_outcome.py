@@ -12,7 +12,8 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from signs_sweep import domain
-from signs_sweep.domain import Dense, Result, Seeds, State, Trial
+from signs_sweep.cli.searching import _table_lines
+from signs_sweep.domain import Component, Dense, Result, Seeds, State, Trial
 from signs_sweep.searching.outcome import SearchOutcome
 from signs_sweep.searching.race import make_race
 from signs_sweep.searching.study.own import LeftOut
@@ -154,6 +155,38 @@ def test_the_report_states_whether_the_winner_is_better(tmp_path: Path) -> None:
         "0.7100; difference +0.1000: undecided" in text
     )
     assert text.endswith("Winner: trial 1 l2=0.02 hidden=50.")
+
+
+def test_values_of_chosen_epochs_are_marked_and_differing_rules_are_reported(
+    tmp_path: Path,
+) -> None:
+    def reported(base: str, metric: str = "val_accuracy") -> SearchOutcome:
+        text = SPEC.replace("1e-4}", f"1e-4, early_stopping: {base}}}")
+        text = text.replace("  confirm", f"  objective: {metric}\n  confirm")
+        experiment = make_experiment(tmp_path, text)
+        return make_outcome(experiment, make_study(experiment, *THREE))
+
+    outcome = reported("{patience: 5}")
+    text = "\n".join(sentences(outcome))
+    assert "hidden=50, val_accuracy 0.9500*.\nValues with * are of epochs that early" in text
+    assert "val_accuracy 0.9100*, the default 0.8100*; difference +0.1000: undecided" in text
+    assert "had promised 0.9500* (optimism" in text
+    assert "test_accuracy 0.8100, the default 0.7100;" in text
+    assert "Early stopping differs" not in text
+    table = "\n".join(_table_lines(outcome, None))
+    assert "0.9500*" in table
+    assert "0.8500*" in table
+    for unmarked in ("none", "{patience: 5, restore: last}", "{patience: 5, metric: loss}"):
+        assert "*" not in "\n".join(sentences(reported(unmarked)))
+
+    other = outcome.trials[0].trial.runs[0]
+    without = replace(other.parameters, early_stopping=Component("none"))
+    trial = replace(outcome.trials[0].trial, runs=(replace(other, parameters=without),))
+    first, *others = outcome.trials
+    outcome = replace(outcome, trials=[replace(first, trial=trial), *others])
+    text = "\n".join(sentences(outcome))
+    assert "Early stopping differs between trials and chooses epochs by the images of " in text
+    assert "0.8500*" not in "\n".join(_table_lines(outcome, None))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from signs_sweep.domain import (
 )
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.sweep.loop import Sweep
-from signs_sweep.sweep.recovery import LACKS_BEST, Recovery
+from signs_sweep.sweep.recovery import Recovery
 
 
 def make_run(l2: float, epochs: int = 2) -> Run:
@@ -367,7 +367,8 @@ def test_a_run_without_the_best_weights_that_it_needs_says_that_it_begins_again(
     stopping = replace(plain, parameters=replace(plain.parameters, early_stopping=rule))
     for uses_checkpoints in (True, False):
         recovery = Recovery(checkpoints, NoClaims(), uses_checkpoints=uses_checkpoints)
-        assert recovery.remark(stopping) == (LACKS_BEST if uses_checkpoints else None)
+        why = "trained from its beginning: the checkpoints lack the best weights"
+        assert recovery.remark(stopping) == (why if uses_checkpoints else None)
         assert recovery.remark(plain) is None
 
 

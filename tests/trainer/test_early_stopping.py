@@ -85,6 +85,21 @@ def test_a_rule_that_does_not_stop_still_chooses(trainer: Trainer, make_run: Mak
     assert finished.chosen_epoch < 70
 
 
+def test_only_a_run_that_its_rule_stopped_cannot_be_improving(
+    trainer: Trainer, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone_on = []
+    monkeypatch.setattr(
+        "signs_sweep.trainer.training.diagnose",
+        lambda *_, has_gone_on: gone_on.append(has_gone_on),
+    )
+    *_, finished = trainer.train(make_run(metric="val_loss", patience=20))
+    for epochs in (finished.stopped_at, finished.stopped_at - 1):
+        *_, same = trainer.train(make_run(epochs, metric="val_loss", patience=20))
+        assert same.chosen_epoch == finished.chosen_epoch
+    assert gone_on == [True, True, False]
+
+
 @pytest.mark.parametrize("metric", ["val_loss", "val_accuracy", "loss"])
 def test_killed_after_any_call_and_resumed_it_gives_the_same_bits(
     trainer: Trainer, make_run: MakeRun, metric: str, monkeypatch: pytest.MonkeyPatch

@@ -137,6 +137,26 @@ def test_more_seeds_extend_a_sweep_without_a_change_of_the_file(project) -> None
     assert "with probability 0.8" in plan.replace("\n", " ")
 
 
+def test_that_there_will_be_no_verdict_is_known_before_training(project) -> None:
+    rules = "[none, {patience: 1}, {patience: 2}, {patience: 3}]"
+    project.write(
+        "rules.yaml",
+        "name: rules\ndata: signs\nmodel: {hidden: [4]}\nvalidation: 0.2\n"
+        "base: {epochs: 3, batch_size: 8}\n"
+        f"grid: {{early_stopping: {rules}}}\nbaseline: {{early_stopping: none}}\n",
+    )
+    plan = project.run("plan", "rules.yaml")
+    done = project.run("run", "rules.yaml", "--workers", "0")
+    shown = [" ".join(text.split()) for text in (plan.stdout, done.stderr, done.stdout)]
+    (sentence,) = {
+        text[text.index("No verdict on") :].partition("everywhere.")[0] for text in shown
+    }
+    assert "early_stopping={patience: 3}: early stopping differs" in sentence
+    for command in ("plan", "run"):
+        again = project.run(command, "rules.yaml")
+        assert "No verdict" not in (again.stdout if command == "plan" else again.stderr)
+
+
 def test_a_budget_ends_between_seeds_with_verdicts(project) -> None:
     project.write("toy.yaml", GROWING)
     done = project.run("run", "toy.yaml", "--workers", "0", "--budget", "1s")

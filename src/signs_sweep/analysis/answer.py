@@ -10,6 +10,12 @@ from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import METRICS, Judgement, Row, VerdictRule, is_higher_better
 
+SELECTED = "*"
+OF_SELECTED = (
+    f"Values with {SELECTED} are of epochs that early stopping chose as the best on the same "
+    "images, so they are too good. Values on the test set are not."
+)
+
 _MOST_NAMED = 6
 """Settings that are described each; of more, those with the same verdict are listed together."""
 

@@ -26,7 +26,7 @@ class Power:
     Attributes:
         metric: the metric that is compared.
         seeds: number of seeds of each setting.
-        comparisons: number of comparisons with a baseline.
+        comparisons: number of comparisons with a baseline, those without a verdict included.
         least_seeds: number of seeds that the first verdict needs in the best case.
         deviation: standard deviation between seeds, or None if unknown.
         difference: a difference of interest: the margin, or None.
@@ -61,9 +61,9 @@ def power_of(
         deviation: standard deviation of the metric between seeds, or None to take it from the runs.
     """
     (comparison,) = compare_settings(rows, {rows[0].experiment: rule})
-    compared = len(comparison.decisive)
-    if not compared or comparison.is_best:
+    if not comparison.decisive or comparison.is_best:
         return None
+    compared = len(comparison.decisive) + len(comparison.refused)
     rule = comparison.rule
     metric = comparison.metric
     alike = [

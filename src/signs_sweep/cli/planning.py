@@ -10,7 +10,7 @@ from signs_sweep.cli.notes import disk_lines, known_text, outdated_lines
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, number, numbers, seed_cells
 from signs_sweep.commands.blocks import Outlook, outlook
-from signs_sweep.commands.outcome import rows_of
+from signs_sweep.commands.outcome import refusals_of, rows_of
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import (
     METRICS,
@@ -19,6 +19,7 @@ from signs_sweep.domain import (
     Result,
     Run,
     State,
+    Unusable,
     as_text,
 )
 from signs_sweep.executors import default_workers
@@ -73,7 +74,7 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
                 known.get(run.run_id),
                 begun=begun.get(run.run_id),
                 beyond=store.checkpoints.finished_beyond(run),
-                lacks_best=store.checkpoints.lacks_best(run),
+                unusable=store.checkpoints.unusable(run),
                 older=older.get(run.run_id),
             )
             + (", baseline" if trial.is_baseline else "")
@@ -93,8 +94,8 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
             store.rows() if deviation is None else (),
             deviation,
         )
-        if power is not None:
-            print(fill(_power_line(power), width), end="\n\n")
+        for line in ([] if power is None else [_power_line(power)]) + refusals_of(part):
+            print(fill(line, width), end="\n\n")
     print(joined(summary(looked, settled, begun, store.seconds_an_epoch()), width))
     for line in outdated_lines(older.values()) + disk_lines(store.disk_need(prepared, known)):
         print(fill(line, width))
@@ -178,7 +179,7 @@ def _state(
     *,
     begun: int | None,
     beyond: int,
-    lacks_best: bool,
+    unusable: Unusable | None,
     older: int | None,
 ) -> str:
     """Return whether a run is to be trained, and why.
@@ -187,7 +188,7 @@ def _state(
         result: what the store has of it.
         begun: the epoch from which it can resume.
         beyond: the epochs of a longer run that is finished, or 0.
-        lacks_best: whether it has checkpoints, but none with the best weights that it needs.
+        unusable: why it cannot resume from the checkpoints that there are, or None.
         older: the older training version that has finished it.
     """
     if result is not None and result.has_diverged:
@@ -201,8 +202,8 @@ def _state(
         state += f", resumes from epoch {begun:,}"
     if beyond:
         state += f" (only the curve is known, from a run of {beyond:,} epochs)"
-    if lacks_best:
-        state += " (from its beginning: the checkpoints lack the best weights)"
+    if unusable is not None:
+        state += f" (from its beginning: {unusable.value})"
     return state
 
 
@@ -245,14 +246,19 @@ def epochs_left(runs: Sequence[Run], begun: Mapping[str, int]) -> list[int]:
     """Return how many epochs each run has to train.
 
     A run resumes from its checkpoint, or from the end of a shorter run on the same trajectory,
-    which is trained before it. With early stopping, it is the most that they train together.
+    which is trained before it. With early stopping, it is the most that they train together: each
+    end counts for one other run, because how far two of them resume from it is not known.
     """
-    reached: dict[tuple[str, str | None], int] = defaultdict(int)
+    ends: dict[str, list[tuple[int, str | None]]] = defaultdict(list)
     left: dict[str, int] = {}
     for run in sorted(runs, key=lambda run: run.reach):
-        epochs, trajectory = run.parameters.epochs, run.trajectory_id
+        known, epochs = ends[run.trajectory_id], run.parameters.epochs
         key = run.early_stopping.state_key if run.early_stopping else None
-        left[run.run_id] = epochs - max(begun.get(run.run_id, 0), reached[trajectory, key])
-        reached[trajectory, key] = epochs
-        reached[trajectory, None] = max(epochs, reached[trajectory, None])
+        usable = [end for end in known if end[0] <= epochs and key in (None, end[1])]
+        start = begun.get(run.run_id, 0)
+        if usable:
+            known.remove(last := max(usable, key=lambda end: end[0]))
+            start = max(start, last[0])
+        known.append((epochs, key))
+        left[run.run_id] = epochs - start
     return [left[run.run_id] for run in runs]

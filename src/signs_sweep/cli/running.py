@@ -20,7 +20,7 @@ from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.tables import outcome_text
 from signs_sweep.cli.text import count, duration, fill, joined
 from signs_sweep.commands.options import SharedOptions
-from signs_sweep.commands.outcome import Outcome
+from signs_sweep.commands.outcome import Outcome, refusals_of
 from signs_sweep.commands.running import Running
 from signs_sweep.commands.store import Store
 from signs_sweep.errors import StoreError
@@ -77,6 +77,8 @@ def _header(running: Running) -> list[str]:
         ]
         lines.append(joined(parts, width_of(sys.stderr)))
     lines += [f"note: {line}" for line in outdated_lines(running.older.values())]
+    if not running.outlook.is_settled:
+        lines += [f"note: {line}" for line in refusals_of(*plan.parts)]
     lines += disk_lines(running.store.disk_need(running.prepared, running.known))
     if any(
         part.experiment.data == "signs" and datasets[part.experiment.name].drawn

@@ -1,6 +1,7 @@
 """What `search` prints before, during and after the search."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +77,10 @@ def _table_lines(outcome: SearchOutcome, width: int | None) -> list[str]:
     names = [dimension.name for dimension in outcome.search.space]
     table = [
         ("trial", [str(end.trial.number) for end in best]),
-        (outcome.search.objective.metric, [measure(end.value) for end in best]),
+        (
+            outcome.search.objective.metric,
+            [measure(end.value) + outcome.mark(end.trial.setting) for end in best],
+        ),
         *(seeds if outcome.has_different_seeds else []),
         *((name, [_cell(end.trial.choices.get(name)) for end in best]) for name in names),
     ]
@@ -86,6 +90,12 @@ def _table_lines(outcome: SearchOutcome, width: int | None) -> list[str]:
 def _race_lines(outcome: SearchOutcome, width: int | None) -> list[str]:
     """Return the settings of the race as a table, the best first."""
     standings, objective = outcome.standings, outcome.search.objective
+    marks = [outcome.mark(each.candidate.setting) for each in standings]
+
+    def marked(numbers: Iterable[float | None]) -> list[str]:
+        shown = zip(map(measure, numbers), marks, strict=True)
+        return [text and text + mark for text, mark in shown]
+
     worst = min if objective.maximize else max
     values = [list(each.values.values()) for each in standings]
     ends = ["clearly worse" if not each.is_left else "" for each in standings]
@@ -96,10 +106,10 @@ def _race_lines(outcome: SearchOutcome, width: int | None) -> list[str]:
         ]
     table = [
         ("setting", [each.candidate.title for each in standings]),
-        ("in the search", [measure(each.candidate.promised) for each in standings]),
-        (objective.metric, [measure(each.mean) for each in standings]),
+        ("in the search", marked(each.candidate.promised for each in standings)),
+        (objective.metric, marked(each.mean for each in standings)),
         ("\u00b1", [measure(deviation(each)) for each in values]),
-        ("worst", [measure(worst(each, default=None)) for each in values]),
+        ("worst", marked(worst(each, default=None) for each in values)),
         ("seeds", [str(len(each)) for each in values]),
         ("failed", [str(each.failed) for each in standings]),
         ("", ends),

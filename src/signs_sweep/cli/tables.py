@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.analysis.answer import signed
+from signs_sweep.analysis.answer import OF_SELECTED, SELECTED, signed
 from signs_sweep.analysis.comparison import Rules
 from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.settings import BaselineValues
@@ -56,12 +56,6 @@ _DROPPABLE = (
 """Columns that are left out on a narrow terminal, the least important first."""
 
 _KEPT = ("label", "version", "val", "test", "mean", "vs baseline", "verdict")
-
-_SELECTED = "*"
-_OF_SELECTED = (
-    f"Values with {_SELECTED} are of epochs that early stopping chose as the best on the same "
-    "images, so they are too good. Values on the test set are not."
-)
 
 _ONE_LOOK = (
     "The t-test, sign-flip p, McNemar p and the interval over all sources are valid for a single "
@@ -199,7 +193,7 @@ def _statistics(
 def _explanation(rows: Sequence[Row], width: int | None) -> str:
     """Return what the mark at values by which early stopping chose means, if there are any."""
     has_chosen = any(row.selected_on for row in rows)
-    return f"\n{fill(_OF_SELECTED, width)}\n" if has_chosen else ""
+    return f"\n{fill(OF_SELECTED, width)}\n" if has_chosen else ""
 
 
 def _render(cells: dict[str, list[str]], form: Format, width: int | None) -> str:
@@ -335,7 +329,7 @@ def _measures(known: _Known, name: str) -> list[str]:
     metrics = [name] * len(texts) if name in METRICS else known["metric"]
     of_values = zip(texts, metrics, known["selected_on"], strict=True)
     return [
-        text + _SELECTED if text and METRICS[metric].images == chosen_on else text
+        text + SELECTED if text and METRICS[metric].images == chosen_on else text
         for text, metric, chosen_on in of_values
     ]
 

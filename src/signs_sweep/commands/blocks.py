@@ -138,9 +138,10 @@ def _cut(trial: Trial, start: int, end: int) -> Trial:
 
 
 def _in_order_of_training(trials: Sequence[Trial]) -> list[Trial]:
-    """Return trials such that, of those that share trajectories, the shorter come first.
+    """Return trials such that, of those that share trajectories, the sooner stopped come first.
 
-    The longer trials then resume from their ends. The rest stays in the order of the plan.
+    With the same patience, the shorter do. The others then resume from their ends. The rest stays
+    in the order of the plan.
     """
     first: dict[tuple[str, ...], int] = {}
 

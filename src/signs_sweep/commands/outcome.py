@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from signs_sweep.analysis.answer import answer
+from signs_sweep.analysis.answer import answer, refusals
 from signs_sweep.analysis.comparison import Rules, compare_settings
 from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.table import build_settings, build_table
@@ -107,6 +107,13 @@ class Outcome:
 def rules_of(plan: Plan) -> Rules:
     """Return how the settings of each experiment of a plan are compared, by name."""
     return {part.experiment.name: part.experiment.verdict for part in plan.parts}
+
+
+def refusals_of(*parts: Part) -> list[str]:
+    """Return which settings of experiments will have no verdict, and why."""
+    plan = Plan(parts)
+    rows = [row for part in parts for row in rows_of(part, {})]
+    return refusals(compare_settings(rows, rules_of(plan)))
 
 
 def declared_rule(part: Part) -> VerdictRule:

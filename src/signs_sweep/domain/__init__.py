@@ -47,7 +47,7 @@ from signs_sweep.domain.predictions import Answers, Predictions
 from signs_sweep.domain.result import History, Result, State, values_at
 from signs_sweep.domain.row import Row
 from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
-from signs_sweep.domain.stopping import Course, EarlyStopping, are_comparable
+from signs_sweep.domain.stopping import Course, EarlyStopping, Unusable, are_comparable
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of, ranked
 from signs_sweep.domain.verdict import ComparedMetric, Growth, Judgement, VerdictRule
 
@@ -107,6 +107,7 @@ __all__ = [
     "Trial",
     "TrialEnd",
     "TrialState",
+    "Unusable",
     "VerdictRule",
     "Waiting",
     "are_comparable",

@@ -97,13 +97,14 @@ class Run(_Configuration):
         return sha256(repr(identity).encode()).hexdigest()[:12]
 
     @property
-    def reach(self) -> tuple[int, float]:
-        """Its epochs and its patience: a run does not get further than one with larger values.
+    def reach(self) -> tuple[float, int]:
+        """Its patience and its epochs: the order in which runs of a trajectory can resume.
 
-        That is, of those with the same trajectory and metric to stop by.
+        With the same metric to stop by, a run can resume where one that comes before it ends, if
+        that is not beyond its own epochs.
         """
         rule = self.early_stopping
-        return self.parameters.epochs, rule.patience if rule else inf
+        return rule.patience if rule else inf, self.parameters.epochs
 
     @property
     def run_id(self) -> str:

@@ -1,6 +1,7 @@
 """The rule that stops a run before its last epoch."""
 
 from dataclasses import dataclass
+from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +10,13 @@ from signs_sweep.domain.parameters import Parameters
 
 if TYPE_CHECKING:
     from signs_sweep.domain.result import History
+
+
+class Unusable(Enum):
+    """Why a run with a rule cannot resume from any checkpoint of its trajectory, for a person."""
+
+    LACKS_BEST = "the checkpoints lack the best weights"
+    IS_LATER = "the checkpoints are of epochs after the one at which it stops"
 
 
 class Course(NamedTuple):
@@ -60,6 +68,10 @@ class EarlyStopping:
     def selects_by(self, metric: str) -> bool:
         """Whether a metric is measured on the same images as the one that decides the epoch."""
         return metric in METRICS and METRICS[metric].images == METRICS[self.metric].images
+
+    def marks(self, metric: str) -> bool:
+        """Whether a metric is read at an epoch that was chosen by the same images."""
+        return self.restores_best and self.selects_by(metric)
 
     @property
     def state_key(self) -> str:

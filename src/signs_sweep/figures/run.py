@@ -31,10 +31,12 @@ def draw_run(
     history: Mapping[str, NDArray[np.float64]],
     confusion: NDArray[np.int64] | None,
     classes: Sequence[str],
+    chosen: int | None = None,
 ) -> dict[str, bytes]:
     """Draw all pictures of a run, given its history by metric.
 
     For the arguments, see the functions below; `confusion` is None for a run that was not tested.
+    `chosen` is the epoch that early stopping chose, or None.
 
     Returns:
         By file name, PNG images: `cost.png` and `accuracy.png` if the history has values, and
@@ -42,9 +44,9 @@ def draw_run(
     """
     pictures = {}
     if len(history.get("loss", ())):
-        pictures["cost.png"] = png(cost_curve(history["loss"], learning_rate))
+        pictures["cost.png"] = png(cost_curve(history["loss"], learning_rate, chosen))
     if len(history.get("accuracy", ())):
-        pictures["accuracy.png"] = png(accuracy_curve(history))
+        pictures["accuracy.png"] = png(accuracy_curve(history, chosen))
     if confusion is not None:
         pictures["confusion.png"] = png(confusion_matrix(confusion, classes))
     return pictures
@@ -63,7 +65,9 @@ def png(figure: "Figure") -> bytes:
     return buffer.getvalue()
 
 
-def cost_curve(loss: NDArray[np.float64], learning_rate: float, every: int = 5) -> "Figure":
+def cost_curve(
+    loss: NDArray[np.float64], learning_rate: float, chosen: int | None = None, every: int = 5
+) -> "Figure":
     """Plot the cost of every fifth epoch, titled with the learning rate.
 
     The form is that of the published series: epochs 1, 6, 11, ... on a linear scale. If that leaves
@@ -85,10 +89,15 @@ def cost_curve(loss: NDArray[np.float64], learning_rate: float, every: int = 5) 
         axes.set_ylabel("cost (logarithmic)")
     _fit_epochs(axes, len(loss))
     _mark_divergence(axes, loss)
+    if chosen is not None:
+        _mark_chosen(axes, chosen)
+        axes.legend(loc="best", frameon=False)
     return figure
 
 
-def accuracy_curve(history: Mapping[str, NDArray[np.float64]]) -> "Figure":
+def accuracy_curve(
+    history: Mapping[str, NDArray[np.float64]], chosen: int | None = None
+) -> "Figure":
     """Plot the accuracy of every epoch on the training set and on any held-out samples.
 
     The history has float64 of shape (epochs,) for `accuracy` and optionally `val_accuracy`.
@@ -114,6 +123,8 @@ def accuracy_curve(history: Mapping[str, NDArray[np.float64]]) -> "Figure":
     axes.set_ylabel("share of samples classified correctly")
     axes.set_ylim(-0.02, 1.02)
     _fit_epochs(axes, len(history["accuracy"]))
+    if chosen is not None:
+        _mark_chosen(axes, chosen)
     axes.legend(loc="best", frameon=False)
     return figure
 
@@ -238,6 +249,11 @@ def _mark_divergence(axes: "Axes", loss: NDArray[np.float64]) -> None:
         va="top",
         color=_RED,
     )
+
+
+def _mark_chosen(axes: "Axes", epoch: int) -> None:
+    """Draw a line at the epoch that early stopping chose."""
+    axes.axvline(epoch, color=_INK, linewidth=0.8, linestyle=":", label=f"chosen: epoch {epoch:,}")
 
 
 def _has_exploded(values: NDArray[np.float64]) -> bool:

@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from signs_sweep.domain import Checkpoint, EarlyStopping, Run
+from signs_sweep.domain import Checkpoint, EarlyStopping, Run, Unusable
 from signs_sweep.errors import StoreError
 from signs_sweep.process.durable import replacing
 
@@ -131,9 +131,13 @@ class FileCheckpoints:
             for file in self._usable(run)[-1:]
         )
 
-    def lacks_best(self, run: Run) -> bool:
-        """See `CheckpointStore.lacks_best`."""
-        return bool(self._files(run)) and not any(map(_suits(run), self._files(run)))
+    def unusable(self, run: Run) -> Unusable | None:
+        """See `CheckpointStore.unusable`."""
+        files, rule = self._files(run), run.early_stopping
+        if not files or rule is None or any(map(_suits(run), files)):
+            return None
+        has_best = any(file.key == rule.state_key for file in files)
+        return Unusable.IS_LATER if has_best else Unusable.LACKS_BEST
 
     def latest_size(self, run: Run) -> int:
         """Return the size of the last checkpoint of a run's trajectory in bytes; 0 for none."""

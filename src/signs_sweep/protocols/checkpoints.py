@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from signs_sweep.domain import Checkpoint, Run
+from signs_sweep.domain import Checkpoint, Run, Unusable
 
 
 class CheckpointStore(Protocol):
@@ -40,8 +40,8 @@ class CheckpointStore(Protocol):
         For a run with early stopping, runs without do not count.
         """
 
-    def lacks_best(self, run: Run) -> bool:
-        """Whether a run with early stopping has checkpoints, but none that it can resume from."""
+    def unusable(self, run: Run) -> Unusable | None:
+        """Return why a run that has checkpoints can resume from none of them, if so."""
 
     def latest_epoch(self, run: Run) -> int:
         """Return the epoch of the checkpoint that `latest` would return, unread; 0 for none."""

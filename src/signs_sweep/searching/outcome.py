@@ -4,9 +4,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Result, State, Trial, TrialEnd, TrialState, best_of
+from signs_sweep.analysis.answer import SELECTED
+from signs_sweep.domain import (
+    Result,
+    Setting,
+    State,
+    Trial,
+    TrialEnd,
+    TrialState,
+    are_comparable,
+    best_of,
+)
 from signs_sweep.searching.candidates import Candidate, Confirmed, Standing
 from signs_sweep.searching.race import Race
 from signs_sweep.searching.study.collapses import collapsed_trials
@@ -65,6 +76,28 @@ class SearchOutcome:
         best = self.best
         result = "no best" if best is None else f"best {best.trial.title}, value {best.value}"
         return f"<SearchOutcome of {self.experiment.name}: {len(self.trials)} trials, {result}>"
+
+    def mark(self, setting: Setting) -> str:
+        """Return the mark of a setting's values if early stopping chose epochs by the objective."""
+        rule = setting.early_stopping
+        return SELECTED if rule and rule.marks(self.search.objective.metric) else ""
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether the values of completed trials, or of a setting in the race, are marked."""
+        raced = [candidate.setting for candidate in self.race.candidates] if self.race else []
+        return any(map(self.mark, {*self._settings, *raced}))
+
+    @property
+    def has_different_rules(self) -> bool:
+        """Whether early stopping makes completed trials incomparable by the objective."""
+        rules = {setting.early_stopping for setting in self._settings}
+        metric = self.search.objective.metric
+        return not all(are_comparable(*pair, metric) for pair in combinations(rules, 2))
+
+    @cached_property
+    def _settings(self) -> set[Setting]:
+        return {end.trial.setting for end in self.trials if end.state.is_complete}
 
     @property
     def counts(self) -> Counter[TrialState]:

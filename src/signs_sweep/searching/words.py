@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from signs_sweep.analysis.answer import signed
+from signs_sweep.analysis.answer import OF_SELECTED, signed
 from signs_sweep.data import KNOWN_DATASETS
 from signs_sweep.domain import (
     HIDDEN,
+    METRICS,
     NETWORK,
     PAIR_NAMES,
     SEED_NAMES,
@@ -97,7 +98,9 @@ def sentences(outcome: SearchOutcome) -> list[str]:
     name = describe(best.trial)
     equal = [f"{end.trial.number}" for end in outcome.trials if end.value == best.value]
     tie = f" Trials {', '.join(equal)} share this value." if len(equal) > 1 else ""
-    lines.append(f"Best in the search: {name}, {metric} {best.value:.4f}.{tie}")
+    value = f"{best.value:.4f}{outcome.mark(best.trial.setting)}"
+    lines.append(f"Best in the search: {name}, {metric} {value}.{tie}")
+    lines += _selected(outcome)
     lines += _collapsed(outcome)
     lines += describe_collapses(outcome.search.space, outcome.trials, outcome.collapsed)
     share, maximize = outcome.search.pruner.audit, outcome.search.objective.maximize
@@ -110,6 +113,19 @@ def sentences(outcome: SearchOutcome) -> list[str]:
     if outcome.was_interrupted:
         return [*lines, "There is no winner yet: the same command continues."]
     return [*lines, *_race(outcome), *_confirmed(outcome), *_winner(outcome)]
+
+
+def _selected(outcome: SearchOutcome) -> list[str]:
+    """Explain the mark at values, and warn if trials were selected to different degrees."""
+    lines = [OF_SELECTED] if outcome.has_marks else []
+    if outcome.has_different_rules:
+        lines.append(
+            "Early stopping differs between trials and chooses epochs by the images of "
+            f"{METRICS[outcome.search.objective.metric].title}, so the search prefers the rule "
+            "that selects most. Compare rules by the test set (`run` with verdict: {metric: "
+            "test_accuracy}), or search and race with the same early_stopping everywhere."
+        )
+    return lines
 
 
 def _race(outcome: SearchOutcome) -> list[str]:
@@ -127,7 +143,7 @@ def _race(outcome: SearchOutcome) -> list[str]:
     worse = [each for each in others if not each.is_left and not each.has_failed]
     text = (
         f"In a race of {len(standings)} settings over fresh seeds, {winner.name} won: {metric} "
-        f"{own.mean or 0.0:.4f} over {len(own.values)} seeds."
+        f"{own.mean or 0.0:.4f}{outcome.mark(winner.setting)} over {len(own.values)} seeds."
     )
     for group, why in ((worse, "clearly worse than another"), (failed, "after a failed run")):
         if group:
@@ -144,9 +160,10 @@ def _race(outcome: SearchOutcome) -> list[str]:
         text += " All of its runs failed to learn: change the space or the default."
     best = max(standings, key=lambda each: each.candidate == race.candidates[0])
     if best is not own and best.mean is not None and outcome.optimism is not None:
+        mark = outcome.mark(best.candidate.setting)
         text += (
-            f" The search had promised {best.candidate.promised:.4f} for its best, "
-            f"{best.candidate.name}; the race gave {best.mean:.4f}: optimism "
+            f" The search had promised {best.candidate.promised:.4f}{mark} for its best, "
+            f"{best.candidate.name}; the race gave {best.mean:.4f}{mark}: optimism "
             f"{signed(outcome.optimism)}."
         )
     return [text]
@@ -166,10 +183,11 @@ def _confirmed(outcome: SearchOutcome) -> list[str]:
         return [f"Of the runs over {len(seeds)} {kind} seeds, some failed or are missing."]
     where = f"{len(seeds)} {kind} seeds ({seeds[0]} to {seeds[-1]}), which played no part in the "
     text = f"Over {where}choice, on the same held-out images: {objective.metric} {known.mean:.4f}"
-    text += f"{_against_default(known)}."
+    mark = outcome.mark(winner.setting)
+    text += f"{mark}{_against_default(known, outcome.mark(race.default.setting))}."
     sign = 1 if objective.maximize else -1
     earlier = [
-        f"{who} {value:.4f} (optimism {signed(sign * (value - known.mean))})"
+        f"{who} {value:.4f}{mark} (optimism {signed(sign * (value - known.mean))})"
         for who, value in (
             ("the search had promised", winner.promised),
             ("the race gave", outcome.race_means.get(winner)),
@@ -189,12 +207,12 @@ def _confirmed(outcome: SearchOutcome) -> list[str]:
     return lines
 
 
-def _against_default(known: Confirmed) -> str:
-    """Return how the default did, and the verdict."""
+def _against_default(known: Confirmed, mark: str = "") -> str:
+    """Return how the default did, and the verdict; `mark` follows the default's value."""
     if known.reference is not None and not known.is_comparable:
         return (
-            f", the default {known.reference:.4f}; no verdict, since their early stopping differs "
-            "and chooses epochs by the same images"
+            f", the default {known.reference:.4f}{mark}; no verdict, since their early stopping "
+            "differs and chooses epochs by the same images"
         )
     if known.reference is None or known.difference is None:
         return ""
@@ -203,7 +221,8 @@ def _against_default(known: Confirmed) -> str:
         interval = (
             f" ({100 * known.level:.0f} % interval {signed(known.low)} to {signed(known.high)})"
         )
-    text = f", the default {known.reference:.4f}; difference {signed(known.difference)}{interval}"
+    text = f", the default {known.reference:.4f}{mark}; difference {signed(known.difference)}"
+    text += interval
     if known.judgement is Judgement.UNDECIDED:
         is_short = known.pairs < known.least_pairs
         return f"{text}: undecided" + (

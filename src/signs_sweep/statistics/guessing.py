@@ -31,26 +31,32 @@ class DeadWatch:
     It applies the rule of `guessing_since` while a run trains: neither loss has been below that of
     guessing for 15 epochs. Instead of predictions, which are not known before the end, it requires
     that the accuracy on the held-out samples is that of guessing and does not change, and that the
-    loss is the same on both sets.
+    loss is the same on both sets. With class weights, which only the training loss has, it requires
+    instead of the latter that the accuracy on the training samples is that of guessing too.
     """
 
-    def __init__(self, classes: int) -> None:
-        """Watch a run on data with this number of classes, from its first epoch."""
+    def __init__(self, classes: int, *, is_weighted: bool = False) -> None:
+        """Watch a run from its first epoch.
+
+        Args:
+            classes: number of classes in the data.
+            is_weighted: whether the classes have weights in the training loss.
+        """
         self._classes = classes
+        self._is_weighted = is_weighted
         self._least_loss = _least_loss([1 / classes] * classes)
         self._accuracy: float | None = None
         self._alike = 0
 
-    def is_dead(self, loss: float, held_out: float, accuracy: float) -> bool:
-        """Add the next epoch; return whether the network is dead.
-
-        Both losses include the penalty; the accuracy is that on the held-out samples.
-        """
-        is_guess = (
-            min(loss, held_out) >= self._least_loss
-            and abs(loss - held_out) < _SAME * loss
-            and accuracy < _GUESSES / self._classes
-        )
+    def is_dead(self, metrics: Mapping[str, float]) -> bool:
+        """Add the metrics of the next epoch; return whether the network is dead."""
+        loss, held_out, accuracy = (metrics[each] for each in ("loss", "val_loss", "val_accuracy"))
+        most = _GUESSES / self._classes
+        is_guess = accuracy < most and held_out >= self._least_loss
+        if self._is_weighted:
+            is_guess &= metrics["accuracy"] < most
+        else:
+            is_guess &= loss >= self._least_loss and abs(loss - held_out) < _SAME * loss
         is_same = accuracy == self._accuracy
         self._alike = self._alike + 1 if is_guess and is_same else int(is_guess)
         self._accuracy = accuracy
@@ -58,8 +64,13 @@ class DeadWatch:
 
 
 def _least_loss(shares: Sequence[float]) -> float:
-    """Return the loss below which a network does not guess, given the shares of the classes."""
-    return -sum(share * math.log(share) for share in shares if share) - _CLOSE
+    """Return the loss below which a network does not guess.
+
+    `shares` are those of the classes, each times the weight of the class. Penalty and smoothing of
+    labels only increase the loss of guessing.
+    """
+    total = sum(shares)
+    return -sum(each * math.log(each / total) for each in shares if each) - _CLOSE * total
 
 
 def guessing_since(
@@ -67,6 +78,7 @@ def guessing_since(
     labels: NDArray[np.int64],
     predicted: NDArray[np.int64],
     loss: float,
+    weights: NDArray[np.floating],
 ) -> int | None:
     """Return the first epoch since which a guessing network has the loss of guessing; else None.
 
@@ -78,14 +90,16 @@ def guessing_since(
         history: by metric (`loss`, optionally `val_loss`), one value per epoch, from the first.
         labels: class of each training image, int64 of shape (n,).
         predicted: class that the trained network predicts for it, int64 of shape (n,).
-        loss: on the training set, in inference mode and without penalty.
+        loss: on the training set, in inference mode, without penalty and weights of the classes.
+        weights: of the classes in `history["loss"]`, of shape (classes,).
     """
-    shares = np.bincount(labels) / len(labels)
+    shares = np.bincount(labels, minlength=len(weights)) / len(labels)
     limit = _least_loss(shares.tolist())
+    limits = {"loss": _least_loss((shares * weights).tolist()), "val_loss": limit}
     if loss < limit or (predicted != predicted[0]).any():
         return None
     learned = np.zeros(len(history["loss"]), dtype=bool)
-    for name in {"loss", "val_loss"} & set(history):
-        learned |= history[name] < limit
+    for name in limits.keys() & history.keys():
+        learned |= history[name] < limits[name]
     since = int(np.flatnonzero(learned)[-1]) + 2 if learned.any() else 1
     return since if len(learned) - since + 1 >= _PATIENCE else None

@@ -17,11 +17,6 @@ from signs_sweep.domain import (
 )
 from signs_sweep.protocols import CheckpointStore, Claims
 
-LACKS_BEST = (
-    "trained from its beginning: the checkpoints of its trajectory do not have the best weights "
-    "that its early stopping needs"
-)
-
 
 @dataclass(frozen=True)
 class Recovery:
@@ -46,8 +41,8 @@ class Recovery:
     def remark(self, run: Run) -> str | None:
         """Return why epochs of a run are trained that are already known, or None."""
         checkpoints, epochs = self.checkpoints, run.parameters.epochs
-        if self.uses_checkpoints and checkpoints.lacks_best(run):
-            return LACKS_BEST
+        if self.uses_checkpoints and (why := checkpoints.unusable(run)):
+            return f"trained from its beginning: {why.value}"
         beyond = checkpoints.finished_beyond(run) if self.uses_checkpoints else 0
         start = checkpoints.latest_epoch(run)
         if not beyond or start == epochs:

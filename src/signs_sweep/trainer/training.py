@@ -32,7 +32,7 @@ from signs_sweep.trainer.checkpoint import Best, Snapshot
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
 from signs_sweep.trainer.network import Network
-from signs_sweep.trainer.recipe import Recipe
+from signs_sweep.trainer.recipe import Recipe, class_weights
 
 _MOST_LOOPS = 8
 """Most recently used compiled programs that are kept."""
@@ -148,7 +148,9 @@ class Trainer:
         is_short = finished.seconds <= _SHORT_SECONDS
         if self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING:
             history, rate = course.curves.history(), run.parameters.learning_rate
-            pictures = draw_run(rate, history, finished.confusion, dataset.classes)
+            pictures = draw_run(
+                rate, history, finished.confusion, dataset.classes, finished.chosen_epoch
+            )
             finished = replace(finished, pictures=pictures)
         self._runs_finished += 1
         yield finished
@@ -329,7 +331,8 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
     loss, predicted, _, dead_units = evaluate(network, training)
     if not np.isfinite(loss):
         raise DivergedError(epochs, loss, dataset.chance)
-    since = guessing_since(course.curves.history(), training.labels, predicted, loss)
+    weights = class_weights(course.run.parameters, training.labels, dataset.classes)
+    since = guessing_since(course.curves.history(), training.labels, predicted, loss, weights)
     metrics = {
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),
@@ -356,7 +359,9 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
         seconds=course.seconds,
         time=time.time(),
         guessing_since=since,
-        diagnosis=diagnose(history, metrics, since, has_gone_on=chosen not in (None, epochs)),
+        diagnosis=diagnose(
+            history, metrics, since, has_gone_on=chosen is not None and course.loop.stopped
+        ),
         predictions=predictions,
         stopped_at=course.stopped_at,
         chosen_epoch=chosen,

@@ -14,7 +14,7 @@ import pytest
 from stories import MEDIAN, NO_PRUNER, SEARCH, Story, is_chosen, search_through
 
 from events import progress
-from signs_sweep.domain import Dense, Growth, Result, State, Trial, TrialState
+from signs_sweep.domain import PARAMETERS, Dense, Growth, Result, State, Trial, TrialState
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.searching.study import open_study
 from signs_sweep.searching.study.methods import proposals
@@ -184,6 +184,28 @@ def test_what_is_pruned_does_not_depend_on_how_epochs_arrive(pieces: list[int]) 
     assert list(story.study.trials[2].intermediate_values) == [10, 20, 30, 40, 50]
 
 
+@pytest.mark.parametrize(("patience", "is_kept"), [(11, True), (12, False)])
+@pytest.mark.parametrize("size", [1, 7, 90])
+def test_the_epoch_at_which_its_rule_ends_a_run_does_not_prune_it(
+    size: int, patience: int, is_kept: bool
+) -> None:
+    options = {"metric": "val_accuracy", "patience": patience}
+    rule = PARAMETERS["early_stopping"].component("", options)
+    space = (Categories("early_stopping", (Choice("rule", {"early_stopping": rule}),)),)
+    story = Story(replace(SEARCH, pruner=MEDIAN, space=space))
+    for _ in range(2):
+        trial = story.scheduler.ask()
+        assert story.scheduler.report(trial, story.progress(trial, np.linspace(0.5, 0.9, 90)))
+        story.finish(trial, 0.9)
+    trial = story.scheduler.ask()
+    curve = [0.5] * 8 + [0.56] + [0.55] * patience  # At epoch 20, it is worse than the others.
+    wanted = [
+        story.scheduler.report(trial, story.progress(trial, curve[first : first + size], first + 1))
+        for first in range(0, len(curve), size)
+    ]
+    assert wanted[-1] is is_kept
+
+
 def test_with_several_seeds_a_point_that_loses_to_the_best_by_seed_is_pruned() -> None:
     pruner = replace(NO_PRUNER, name="wilcoxon", startup=2, p=0.1)
     story = Story(replace(SEARCH, pruner=pruner), seeds=8)
@@ -227,6 +249,22 @@ def test_a_dead_network_is_pruned_and_one_that_learns_is_not() -> None:
     story.finish(trials[0], 0.2, state=State.KILLED)
     assert story.ends[0].state is TrialState.PRUNED
     assert story.ends[0].why == "unable to learn since about epoch 15"
+
+
+def test_with_class_weights_a_network_is_dead_by_its_accuracies_and_its_validation_loss() -> None:
+    weights = PARAMETERS["class_weights"].component("", {"0": 0.5})
+    space = (Categories("class_weights", (Choice("half", {"class_weights": weights}),)),)
+    story = Story(replace(SEARCH, space=space, pruner=replace(NO_PRUNER, dead=True)))
+
+    def goes_on(accuracy: float, held_out: float = GUESSING + 0.05) -> bool:
+        trial = story.scheduler.ask()
+        values = {"loss": 1.6, "accuracy": accuracy, "val_loss": held_out, "val_accuracy": SIXTH}
+        curves = {name: [value] * 20 for name, value in values.items()}
+        return story.scheduler.report(trial, progress(trial.runs[0], **curves))
+
+    assert not goes_on(SIXTH)
+    assert goes_on(0.4), "knows something"
+    assert goes_on(SIXTH, GUESSING - 0.01), "below"
 
 
 def test_a_dead_network_continues_unless_the_spec_prunes_it() -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.domain import Progress, Result, State, Trial, TrialEnd, TrialState
+from signs_sweep.domain import Curves, Progress, Result, State, Trial, TrialEnd, TrialState
 from signs_sweep.searching.study.audit import is_drawn
 from signs_sweep.searching.study.methods import decision_interval, make_pruner, make_sampler
 from signs_sweep.searching.study.own import RUNS, VALUES, OwnTrials, counts_of_runs
@@ -48,6 +48,7 @@ class _OpenTrial:
         is_drawn: whether it is audited instead of pruned.
         values: value of each finished run, by run_id.
         watches: by run_id, what looks for dead networks.
+        curves: by run_id, its epochs, if early stopping may end it.
         pruned: why it is pruned, or an empty string.
         audited: why it would have been pruned, or an empty string.
         is_dead: whether it is pruned because its network can no longer learn.
@@ -57,6 +58,7 @@ class _OpenTrial:
     is_drawn: bool
     values: dict[str, float] = field(default_factory=dict)
     watches: dict[str, DeadWatch] = field(default_factory=dict)
+    curves: dict[str, Curves] = field(default_factory=dict)
     pruned: str = ""
     used: int = 0
     """Number of its runs, the first, that count."""
@@ -162,27 +164,30 @@ class StudyScheduler:
         """Process new epochs of a run; return False if it is pruned.
 
         Epochs are judged separately, so the decision does not depend on how they are batched. No
-        decision is made at the last epoch.
+        decision is made at the last epoch, nor at the one at which early stopping ends the run.
         """
         opened = self._open[trial.number]
-        for epoch in range(progress.first_epoch, min(progress.last_epoch, trial.epochs - 1) + 1):
+        end, rule = trial.epochs, trial.runs[0].early_stopping
+        if rule is not None:
+            curves = opened.curves.setdefault(progress.run_id, Curves())
+            curves.add(progress)
+            end = rule.follow(curves.history()).stop or end
+        for epoch in range(progress.first_epoch, min(progress.last_epoch, end - 1) + 1):
             if opened.pruned:
                 break
             index = epoch - progress.first_epoch
             metrics = {name: float(values[index]) for name, values in progress.metrics.items()}
             with _pruning_if_ended_outside(opened):
-                is_first = progress.run_id == trial.run_ids[0]
-                self._judge(opened, progress.run_id, epoch, metrics, is_first=is_first)
+                self._judge(opened, trial, progress.run_id, epoch, metrics)
         return not opened.pruned
 
     def _judge(
         self,
         opened: _OpenTrial,
+        trial: Trial,
         run_id: str,
         epoch: int,
         metrics: Mapping[str, float],
-        *,
-        is_first: bool,
     ) -> None:
         """Decide from the metrics of an epoch whether a run is pruned.
 
@@ -190,10 +195,11 @@ class StudyScheduler:
         """
         pruner = self._search.pruner
         if pruner.dead and not opened.audited:
-            watch = opened.watches.setdefault(run_id, DeadWatch(self._classes))
-            if watch.is_dead(metrics["loss"], metrics["val_loss"], metrics["val_accuracy"]):
+            is_weighted = trial.runs[0].parameters.class_weights.name != "none"
+            watch = DeadWatch(self._classes, is_weighted=is_weighted)
+            if opened.watches.setdefault(run_id, watch).is_dead(metrics):
                 opened.prune(f"unable to learn since about epoch {epoch:,}", is_dead=True)
-        is_compared = is_first and pruner.name in EPOCHWISE_PRUNERS
+        is_compared = run_id == trial.run_ids[0] and pruner.name in EPOCHWISE_PRUNERS
         if is_compared and epoch % self._interval == 0 and not opened.pruned:
             opened.is_compared = True
             opened.handle.report(metrics[self._search.objective.metric], epoch)
