@@ -83,7 +83,7 @@ def test_held_out_samples_decide_rather_than_the_test_set(
 
 def test_a_run_that_was_trained_further_without_becoming_better_is_not_still_improving() -> None:
     history = {"loss": 1 - RISING, "accuracy": RISING}
-    found = diagnose(history, {"final_train_accuracy": 0.95}, None, has_gone_on=True)
+    found = diagnose(history, {"final_train_accuracy": 0.95}, None, was_continued=True)
     assert found is not None
     assert found.condition is Condition.LEARNED
 

@@ -69,3 +69,11 @@ def test_weights_of_the_classes_change_the_training_loss_of_guessing() -> None:
         history["val_loss"] = np.full(25, held_out)
         assert guessing_since(history, LABELS, ONE_CLASS, held_out, halved) == 6
         assert guessing_since(history, LABELS, ONE_CLASS, held_out, halved * 1.02) is None
+
+
+def test_a_run_that_was_stopped_early_cannot_learn_later() -> None:
+    few = curve((GUESS, 3))
+    assert guessing_since(few, LABELS, ONE_CLASS, GUESS, EQUAL) is None
+    assert guessing_since(few, LABELS, ONE_CLASS, GUESS, EQUAL, is_stopped=True) == 1
+    better = curve((GUESS, 3), (1.0, 2))
+    assert guessing_since(better, LABELS, ONE_CLASS, GUESS, EQUAL, is_stopped=True) == 5

@@ -91,7 +91,7 @@ def test_only_a_run_that_its_rule_stopped_cannot_be_improving(
     gone_on = []
     monkeypatch.setattr(
         "signs_sweep.trainer.training.diagnose",
-        lambda *_, has_gone_on: gone_on.append(has_gone_on),
+        lambda *_, was_continued: gone_on.append(was_continued),
     )
     *_, finished = trainer.train(make_run(metric="val_loss", patience=20))
     for epochs in (finished.stopped_at, finished.stopped_at - 1):

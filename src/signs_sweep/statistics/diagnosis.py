@@ -34,7 +34,7 @@ def diagnose(
     metrics: Mapping[str, float],
     guessing_since: int | None,
     *,
-    has_gone_on: bool = False,
+    was_continued: bool = False,
 ) -> Diagnosis | None:
     """Return what became of a run that reached its end; None if it is too short to know.
 
@@ -43,7 +43,7 @@ def diagnose(
             value per epoch, from the first to the one whose weights are kept.
         metrics: `final_train_accuracy` in inference mode, and `test_accuracy` if it was tested.
         guessing_since: see `signs_sweep.statistics.guessing.guessing_since`.
-        has_gone_on: whether it was trained further, without becoming better.
+        was_continued: whether it was trained further, without becoming better.
     """
     train, unseen = metrics["final_train_accuracy"], metrics.get("test_accuracy")
     has_held_out = "val_accuracy" in history
@@ -61,7 +61,7 @@ def diagnose(
     if _deviation_from_trend(end) >= OSCILLATION:
         return Diagnosis(Condition.OSCILLATES, gap=gap)
     since = _lowest_before_rise(history["val_loss"]) if has_held_out else None
-    is_past_its_best = has_gone_on or (overfits and (since is not None or not has_held_out))
+    is_past_its_best = was_continued or (overfits and (since is not None or not has_held_out))
     if end.mean() - before.mean() >= IMPROVEMENT and not is_past_its_best:
         return Diagnosis(Condition.IMPROVING, gap=gap)
     if overfits:

@@ -79,12 +79,15 @@ def guessing_since(
     predicted: NDArray[np.int64],
     loss: float,
     weights: NDArray[np.floating],
+    *,
+    is_stopped: bool = False,
 ) -> int | None:
     """Return the first epoch since which a guessing network has the loss of guessing; else None.
 
     A network guesses if it gives every training image the same class and its loss is not below that
     of guessing, nor was in the last 15 epochs or more. A network that has only just begun to learn
-    slowly may look the same.
+    slowly may look the same. A run that early stopping ended cannot learn later, however few its
+    epochs.
 
     Args:
         history: by metric (`loss`, optionally `val_loss`), one value per epoch, from the first.
@@ -92,6 +95,7 @@ def guessing_since(
         predicted: class that the trained network predicts for it, int64 of shape (n,).
         loss: on the training set, in inference mode, without penalty and weights of the classes.
         weights: of the classes in `history["loss"]`, of shape (classes,).
+        is_stopped: whether early stopping ended the run.
     """
     shares = np.bincount(labels, minlength=len(weights)) / len(labels)
     limit = _least_loss(shares.tolist())
@@ -102,4 +106,6 @@ def guessing_since(
     for name in limits.keys() & history.keys():
         learned |= history[name] < limits[name]
     since = int(np.flatnonzero(learned)[-1]) + 2 if learned.any() else 1
+    if is_stopped:
+        return min(since, len(learned))
     return since if len(learned) - since + 1 >= _PATIENCE else None

@@ -332,7 +332,14 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
     if not np.isfinite(loss):
         raise DivergedError(epochs, loss, dataset.chance)
     weights = class_weights(course.run.parameters, training.labels, dataset.classes)
-    since = guessing_since(course.curves.history(), training.labels, predicted, loss, weights)
+    since = guessing_since(
+        course.curves.history(),
+        training.labels,
+        predicted,
+        loss,
+        weights,
+        is_stopped=course.stopped_at is not None,
+    )
     metrics = {
         "final_train_loss": loss,
         "final_train_accuracy": float((predicted == training.labels).mean()),
@@ -360,7 +367,7 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
         time=time.time(),
         guessing_since=since,
         diagnosis=diagnose(
-            history, metrics, since, has_gone_on=chosen is not None and course.loop.stopped
+            history, metrics, since, was_continued=chosen is not None and course.loop.stopped
         ),
         predictions=predictions,
         stopped_at=course.stopped_at,
