@@ -177,7 +177,7 @@ class RunRecorder:
         ]
         pictures = event.pictures
         if pictures is None:
-            pictures = self._draw(event.confusion)
+            pictures = self._draw(event.confusion, event.chosen_epoch)
         files = self._history_files() | dict(pictures)
         if event.predictions:
             files[PREDICTIONS] = predictions_file(event.predictions)
@@ -226,9 +226,11 @@ class RunRecorder:
         self.client.set_terminated(self.location, state.value, end_time=int(when * 1000))
         self.state = state
 
-    def _draw(self, confusion: "NDArray[np.int64] | None") -> dict[str, bytes]:
+    def _draw(
+        self, confusion: "NDArray[np.int64] | None", chosen: int | None = None
+    ) -> dict[str, bytes]:
         rate, classes = self.run.parameters.learning_rate, self.dataset.classes
-        return draw_run(rate, self._curves.history(), confusion, classes)
+        return draw_run(rate, self._curves.history(), confusion, classes, chosen)
 
 
 def tags_of(diagnosis: Diagnosis) -> dict[str, str]:
