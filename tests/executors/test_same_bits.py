@@ -73,7 +73,15 @@ def test_two_workers_one_worker_and_no_worker_give_the_same_bits(tmp_path: Path)
     make_trainer = partial(Trainer, {dataset.fingerprint: source})
     runs = [
         Run(
-            Parameters(1e-3, 16, 12, l2=0.01, keep_prob=0.8, global_seed=seed, init_seed=seed),
+            Parameters(
+                learning_rate=1e-3,
+                batch_size=16,
+                epochs=12,
+                l2=0.01,
+                keep_prob=0.8,
+                global_seed=seed,
+                init_seed=seed,
+            ),
             Dense((6, 4)),
             0.2,
             dataset.fingerprint,

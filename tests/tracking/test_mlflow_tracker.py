@@ -136,8 +136,12 @@ def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
         "global_seed": "3",
         "init_seed": "0",
         "split_seed": "0",
-        "hidden": "[5]",
         "validation": "0",
+        "optimizer": "adam",
+        "schedule": "constant",
+        "label_smoothing": "0",
+        **dict.fromkeys(("class_weights", "augment", "early_stopping"), "none"),
+        **Dense((5,)).values,
     }
     tags = run.data.tags
     assert tags["signs_sweep.run_id"] == RUN.run_id
@@ -228,7 +232,7 @@ def test_failures_to_learn_in_records_of_earlier_versions_have_a_diagnosis(
 
 def test_runs_of_an_experiment_come_with_their_network_and_baseline(store) -> None:
     first, second = MlflowIndex(store[0]).list_runs("toy")
-    assert first.model == second.model == {"hidden": "[5]"}
+    assert first.model == second.model == Dense((5,)).values
     assert first.baseline == second.baseline == second.result.run_id
 
 
@@ -436,7 +440,7 @@ def test_the_runs_of_an_experiment_come_in_order_with_what_decides_them(tmp_path
     assert [first.parameters, second.parameters] == [RUN.parameters, old.parameters]
     assert (first.label, first.model, first.version) == (
         "m3",
-        {"hidden": "[5]"},
+        Dense((5,)).values,
         RUN.training_version,
     )
     assert (second.baseline, second.version) == (old.run_id, 1)

@@ -341,7 +341,7 @@ def test_a_worker_that_is_killed_fails_its_own_run_only(project) -> None:
     os.kill(worker, signal.SIGKILL)
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, err
-    assert "failed: endless epochs=10000000 l2=0: its worker process was killed (SIGKILL)" in err
+    assert "failed: endless epochs=10000000: its worker process was killed (SIGKILL)" in err
     assert "Traceback" not in err
     assert out.splitlines()[1].split()[-1] == "failed"
     _, runs = children(project, "two")

@@ -56,7 +56,7 @@ def main() -> None:
     An error that the user can fix is printed without a traceback, with exit code 2. Secrets are
     masked in everything on stderr, including messages of libraries and the traceback of a bug.
     """
-    from signs_sweep.cli.streams import discard_output, prepare_streams
+    from signs_sweep.cli.streams import prepare_streams
     from signs_sweep.domain.masking import MaskedStream, learn
     from signs_sweep.errors import SignsSweepError
     from signs_sweep.process.interrupts import handling_signals
@@ -82,10 +82,6 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of the output has closed it, as in `signs-sweep plan ... | head`.
-        discard_output()
-        sys.exit(0)
 
 
 def _check_folder() -> None:

@@ -19,12 +19,14 @@ class _Results(io.FileIO):
 
         Raises:
             UsageError: the disk is full, or the terminal was closed.
-            BrokenPipeError: the reader has closed the pipe.
+            SystemExit: the reader has closed the pipe, as in `signs-sweep plan ... | head`. The
+                library of the command line would make a `BrokenPipeError` a failure.
         """
         try:
             return super().write(content) or 0
         except BrokenPipeError:
-            raise
+            discard_output()
+            sys.exit(0)
         except OSError as error:
             discard_output()
             raise UsageError(f"cannot write to standard output: {error.strerror}") from error
