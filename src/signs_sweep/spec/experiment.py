@@ -32,7 +32,7 @@ from signs_sweep.spec.names import shorten
 from signs_sweep.spec.problems import Place, Problems
 from signs_sweep.spec.search import Search
 from signs_sweep.spec.search_fit import note_unfit
-from signs_sweep.spec.table import TABLE, settled
+from signs_sweep.spec.table import DROPOUT, TABLE, settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,9 @@ class Experiment:
         self, values: Mapping[str, Any], label: str | None = None, baseline: Point | None = None
     ) -> Point:
         """Return the point with some values by parameter over `base`, and overrides over both."""
-        parameters = {**self._base, **settled(values), **settled(self.forced)}
-        model = self.model
+        parameters, model = {**self._base, **values, **self.forced}, self.model
+        if DROPOUT.name in parameters:  # Written instead of keep_prob, which `base` always has.
+            parameters = settled(parameters)
         if len(parameters) > len(PARAMETERS):
             network = parameters.keys() - PARAMETERS.keys()
             model = model.with_values({name: parameters.pop(name) for name in network})
@@ -220,6 +221,7 @@ class Experiment:
         A point and its baseline differ only in the factors that the baseline restricts.
         """
         firsts = [next((part for part in each if part.is_baseline), None) for each in self.factors]
+        baselines: dict[object, Point] = {}
         for combination in product(*self.factors):
             values: dict[str, Any] = {}
             of_baseline: dict[str, Any] = {}
@@ -229,7 +231,11 @@ class Experiment:
                 nearest = part if part.is_baseline or first is None else first
                 of_baseline.update(nearest.values)
                 label = part.label or label
-            baseline = self.point(of_baseline) if self.has_baseline else None
+            baseline = None
+            if self.has_baseline:  # Few points are the baseline of all others.
+                key = tuple(of_baseline.items())
+                baseline = baselines.get(key) or self.point(of_baseline)
+                baselines[key] = baseline
             yield self.point(values, label, baseline)
 
     def problem(self, *keys: str | int, message: str) -> SpecError:
