@@ -284,20 +284,6 @@ class TestSameBits:
         assert shared[3][0] == shared[0][0]
         assert len({bits[0] for bits, _ in alone}) == 3
 
-    def test_data_of_the_same_sizes_shares_a_program_and_not_its_results(
-        self, source: DataSource, make_source: MakeSource, traces: list[EpochLoop]
-    ) -> None:
-        sources = [source, make_source("other", seed=1)]
-        runs = [run_on(each, validation=0.2) for each in sources]
-        both = trainer_for(*sources)
-        shared = [bits(list(both.train(run))) for run in runs]
-        assert len(traces) == 1
-        alone = [
-            bits(list(trainer_for(each).train(run)))
-            for each, run in zip(sources, runs, strict=True)
-        ]
-        assert shared == alone
-
     @pytest.mark.parametrize(
         "change",
         [

@@ -19,7 +19,7 @@ from looking import PATIENCE, children, processes_in, recorded_bits, wait_until
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("SIGNS_SWEEP_KILLS", "3"))
+KILLS = int(os.environ.get("SIGNS_SWEEP_KILLS", "2"))
 SEED = int(os.environ.get("SIGNS_SWEEP_SEED") or random.randrange(10**6))
 
 # One sample a step makes epochs slow: some milliseconds. Two pairs of runs share a trajectory.
