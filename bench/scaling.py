@@ -25,7 +25,8 @@ from signs_sweep.trainer import runtime
 runtime.prepare()
 
 from signs_sweep.trainer.dense import DenseNetwork, tile_widths  # noqa: E402 - after the settings
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages  # noqa: E402
+from signs_sweep.trainer.evaluation import LabelledImages  # noqa: E402
+from signs_sweep.trainer.loop import EpochLoop  # noqa: E402
 
 CLASSES = 6
 TURNS = 3

@@ -7,7 +7,8 @@ from signs_sweep.trainer import runtime
 runtime.prepare()
 
 from signs_sweep.trainer.dense import DenseNetwork  # noqa: E402 - after the settings
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages  # noqa: E402
+from signs_sweep.trainer.evaluation import LabelledImages  # noqa: E402
+from signs_sweep.trainer.loop import EpochLoop  # noqa: E402
 from signs_sweep.trainer.recipe import Recipe  # noqa: E402
 
 options = parse_options()

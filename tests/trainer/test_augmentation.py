@@ -18,7 +18,8 @@ from signs_sweep.domain import PARAMETERS, Dense, Parameters
 from signs_sweep.trainer.augmentation import Augmentation, drawn_values, stages_of
 from signs_sweep.trainer.built import BuiltNetwork
 from signs_sweep.trainer.dense import DenseNetwork
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages
+from signs_sweep.trainer.evaluation import LabelledImages
+from signs_sweep.trainer.loop import EpochLoop
 from signs_sweep.trainer.randomness import sample_order
 from signs_sweep.trainer.recipe import Recipe
 

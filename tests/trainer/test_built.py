@@ -13,7 +13,8 @@ from signs_sweep.domain import Built, Checkpoint, Parameters, Run
 from signs_sweep.errors import TrainingError
 from signs_sweep.planning.building import find_model
 from signs_sweep.trainer.built import BuiltNetwork
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages
+from signs_sweep.trainer.evaluation import LabelledImages
+from signs_sweep.trainer.loop import EpochLoop
 from signs_sweep.trainer.randomness import sample_order
 from signs_sweep.trainer.training import Trainer
 

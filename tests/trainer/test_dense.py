@@ -5,7 +5,7 @@ import pytest
 
 from signs_sweep.domain import Dense
 from signs_sweep.trainer.dense import DenseNetwork, initial_kernel, tile_widths
-from signs_sweep.trainer.loop import LabelledImages, evaluate
+from signs_sweep.trainer.evaluation import LabelledImages, evaluate
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 from signs_sweep.domain import PARAMETERS, Component, Dense, EarlyStopping, Parameters
 from signs_sweep.errors import TrainingError
 from signs_sweep.trainer.dense import DenseNetwork
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages
+from signs_sweep.trainer.evaluation import LabelledImages
+from signs_sweep.trainer.loop import EpochLoop
 from signs_sweep.trainer.recipe import Recipe
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,8 @@ import pytest
 from signs_sweep.domain import NETWORK, PARAMETERS, Component, Dense, Parameters
 from signs_sweep.trainer.built import BuiltNetwork
 from signs_sweep.trainer.dense import DenseNetwork, initial_kernel
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
+from signs_sweep.trainer.evaluation import LabelledImages, evaluate
+from signs_sweep.trainer.loop import EpochLoop
 from signs_sweep.trainer.randomness import dropout_mask, sample_order
 from signs_sweep.trainer.recipe import Recipe
 

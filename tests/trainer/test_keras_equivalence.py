@@ -24,7 +24,8 @@ import pytest
 
 from signs_sweep.domain import Dense, Parameters
 from signs_sweep.trainer.dense import DenseNetwork
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
+from signs_sweep.trainer.evaluation import LabelledImages, evaluate
+from signs_sweep.trainer.loop import EpochLoop
 from signs_sweep.trainer.randomness import dropout_mask, sample_order
 
 pytestmark = pytest.mark.slow

@@ -31,7 +31,8 @@ from signs_sweep.domain import (
 from signs_sweep.errors import DataError, DivergedError
 from signs_sweep.statistics.scores import scores
 from signs_sweep.trainer.dense import DenseNetwork
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages
+from signs_sweep.trainer.evaluation import LabelledImages
+from signs_sweep.trainer.loop import EpochLoop
 from signs_sweep.trainer.training import Trainer
 
 pytestmark = pytest.mark.slow

@@ -26,7 +26,8 @@ from signs_sweep.trainer import runtime
 runtime.prepare()
 from signs_sweep.domain import Dense
 from signs_sweep.trainer.dense import DenseNetwork
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages
+from signs_sweep.trainer.evaluation import LabelledImages
+from signs_sweep.trainer.loop import EpochLoop
 from signs_sweep.trainer.recipe import Recipe
 
 text = "name: x\\ngrid: {focal_gamma: [0, 2]}\\nbase: {learning_rate: 1e-9}\\n"

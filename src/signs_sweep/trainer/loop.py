@@ -6,8 +6,6 @@ while the images, the learning rate of each step, the `Strengths` and the seeds 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from signs_sweep.domain import CURVE_METRICS, EarlyStopping, History, Parameters, is_higher_better
 from signs_sweep.errors import TrainingError
 from signs_sweep.trainer.augmentation import Augmentation
+from signs_sweep.trainer.evaluation import EVALUATED_AT_ONCE, LabelledImages
 from signs_sweep.trainer.network import Network
 from signs_sweep.trainer.optimizer import Optimizer
 from signs_sweep.trainer.randomness import sample_order
@@ -28,32 +27,6 @@ _MOST_BYTES = 2**25
 
 _MOST_PADDING = 16
 """At most one row of padding for this many samples of an epoch."""
-
-_EVALUATED_AT_ONCE = 256
-"""Number of samples in a step of an evaluation."""
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledImages:
-    """Images with their classes.
-
-    Attributes:
-        images: uint8 of (n, height, width, channels).
-        labels: int64 of (n,).
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @cached_property
-    def tensors(self) -> tuple[Any, Any]:
-        """The images, and the labels as int32, as tensors: copied once."""
-        import tensorflow as tf
-
-        return tf.constant(self.images), tf.constant(self.labels.astype(np.int32))
 
 
 class _Drawn(NamedTuple):
@@ -432,7 +405,7 @@ class EpochLoop:
             losses = self._cross_entropy(labels, outputs, strengths)
             return tf.reduce_sum(losses), tf.reduce_sum(_is_correct(labels, outputs))
 
-        loss_sum, correct_sum = _sums(evaluate_rows, samples, _EVALUATED_AT_ONCE)
+        loss_sum, correct_sum = _sums(evaluate_rows, samples, EVALUATED_AT_ONCE)
         penalty = self.network.penalty(strengths.l2)
         return [loss_sum / samples + penalty, correct_sum / samples]
 
@@ -447,39 +420,6 @@ def _set(variables: Sequence[Any], values: Sequence[NDArray[np.generic]]) -> Non
         raise TrainingError("the checkpoint belongs to a different network")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-class Evaluation(NamedTuple):
-    """A network on some images, in inference mode.
-
-    Attributes:
-        loss: mean cross-entropy without penalty.
-        predicted: the predicted classes, int64 of (n,).
-        probabilities: float32 of (n, classes).
-        dead_units: for each hidden layer, the share of its units that are zero for every image.
-    """
-
-    loss: float
-    predicted: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
-    dead_units: Sequence[float]
-
-
-def evaluate(network: Network, data: LabelledImages) -> Evaluation:
-    """Evaluate a network on at least one image, in inference mode."""
-    import tensorflow as tf
-
-    losses, predicted, probabilities, active = [], [], [], []
-    for first in range(0, len(data), _EVALUATED_AT_ONCE):
-        chosen = slice(first, first + _EVALUATED_AT_ONCE)
-        outputs, units = network.respond(tf.constant(network.arrange(data.images[chosen])))
-        losses.append(np.asarray(network.cross_entropy(data.labels[chosen], outputs)))
-        predicted.append(np.argmax(np.asarray(outputs), axis=1))
-        probabilities.append(network.probabilities(outputs))
-        active.append(units)
-    dead = [float(np.mean(~np.any(of_layer, axis=0))) for of_layer in zip(*active, strict=True)]
-    loss = float(np.concatenate(losses).mean(dtype=np.float64))
-    return Evaluation(loss, np.concatenate(predicted), np.concatenate(probabilities), dead)
 
 
 def _sums(batch: Callable[[Any, int], tuple[Any, Any]], rows: int, size: int) -> list[Any]:

@@ -30,7 +30,8 @@ from signs_sweep.trainer import runtime
 from signs_sweep.trainer.built import BuiltNetwork
 from signs_sweep.trainer.checkpoint import Best, Snapshot
 from signs_sweep.trainer.dense import DenseNetwork
-from signs_sweep.trainer.loop import EpochLoop, LabelledImages, evaluate
+from signs_sweep.trainer.evaluation import LabelledImages, evaluate
+from signs_sweep.trainer.loop import EpochLoop
 from signs_sweep.trainer.network import Network
 from signs_sweep.trainer.recipe import Recipe, class_weights
 
