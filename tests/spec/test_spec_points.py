@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -175,24 +174,20 @@ def test_minus_zero_is_zero(load_text) -> None:
     assert str(experiment.points[0].parameters.l2) == "0.0"
 
 
-def test_a_hundred_thousand_points_take_no_time(load_text) -> None:
-    text = (
-        f"name: x\ngrid: {{l2: {numbers(100)}, epochs: {numbers(100)}, batch_size: {numbers(10)}}}"
-    )
-    start = time.process_time()
+def test_the_baselines_of_many_points_are_found(load_text) -> None:
+    text = f"name: x\ngrid: {{l2: {numbers(100)}, epochs: {numbers(20)}, batch_size: [1, 2]}}"
     experiment = load_text(text + "\nbaseline: {l2: 1}\n")
-    assert experiment.point_count == len(experiment.points) == 100_000
-    assert sum(point.is_baseline for point in experiment.points) == 1000
-    assert time.process_time() - start < 2  # seconds; 0.8 where nothing else runs
+    assert experiment.point_count == len(experiment.points) == 4000
+    assert sum(point.is_baseline for point in experiment.points) == 40
 
 
 def test_points_are_counted_and_the_baseline_is_found_without_expanding(load_text) -> None:
     text = (
         f"name: x\ngrid: {{l2: {numbers(100)}, epochs: {numbers(100)}, batch_size: {numbers(100)}}}"
     )
-    start = time.process_time()
-    assert load_text(text + "\nbaseline: {l2: 100}\n").point_count == 1_000_000
-    assert time.process_time() - start < 1
+    experiment = load_text(text + "\nbaseline: {l2: 100}\n")
+    assert experiment.point_count == 1_000_000
+    assert "points" not in vars(experiment)
 
 
 # --set

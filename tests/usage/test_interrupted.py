@@ -160,18 +160,6 @@ def check_that_everything_is_recorded_once(project) -> None:
             assert len(client.get_metric_history(run.info.run_id, name)) == 1
 
 
-def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(project, undisturbed) -> None:
-    project.write("long.yaml", SPEC)
-    process = project.start(*COMMAND)
-    wait_until(lambda: epochs_kept(project) > 0)
-    kill(project, process, "worker")
-    _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, err
-    assert "its worker process was killed (SIGKILL)" in err
-    assert "in a new process" in err
-    assert recorded_bits(project) == undisturbed
-
-
 def test_ctrl_c_keeps_what_was_trained(project, undisturbed) -> None:
     project.write("long.yaml", SPEC)
     process = project.start(*COMMAND)

@@ -329,36 +329,6 @@ def workers_of(project) -> list[int]:
     return [pid for pid, line in processes_in(project).items() if "executors.worker" in line]
 
 
-def test_a_worker_that_is_killed_fails_its_own_run_only(project) -> None:
-    project.write(
-        "two.yaml",
-        "name: two\nmodel: {hidden: [3]}\n"
-        "cases: [{label: endless, epochs: 10000000}, {label: short, epochs: 3, l2: 0.1}]\n",
-    )
-    process = project.start("run", "two.yaml", "--workers", "1", "--retries", "0")
-    wait_until(lambda: _trains(project, "two") == 1)
-    (worker,) = workers_of(project)
-    os.kill(worker, signal.SIGKILL)
-    out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1, err
-    assert "failed: endless epochs=10000000: its worker process was killed (SIGKILL)" in err
-    assert "Traceback" not in err
-    assert out.splitlines()[1].split()[-1] == "failed"
-    _, runs = children(project, "two")
-    states = {run.data.tags["signs_sweep.label"]: run.info.status for run in runs}
-    assert states == {"endless": "FAILED", "short": "FINISHED"}
-
-
-def test_when_the_orchestrator_is_killed_its_workers_end_and_the_runs_are_new(project) -> None:
-    process = start_long(project)
-    assert len(workers_of(project)) == 2
-    process.kill()
-    process.communicate(timeout=PATIENCE)
-    wait_until(lambda: not processes_in(project))
-    plan = project.run("plan", "long.yaml")
-    assert "3 runs to train, 0 cached" in plan.stdout
-
-
 def test_an_experiment_that_is_cached_does_not_keep_another_from_being_trained(
     make_project, tmp_path: Path
 ) -> None:
