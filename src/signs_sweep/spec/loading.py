@@ -30,6 +30,7 @@ from signs_sweep.spec.names import misfit, shorten
 from signs_sweep.spec.overrides import parse_overrides
 from signs_sweep.spec.problems import Problems
 from signs_sweep.spec.reader import parse
+from signs_sweep.spec.repeats import repeated
 from signs_sweep.spec.schema import BuiltModel, Files, GrowingSeeds, Spec
 from signs_sweep.spec.search import Categories, Search
 from signs_sweep.spec.search_space import read_search
@@ -138,9 +139,8 @@ def _check_equal(
         if names.isdisjoint(COMPONENTS):
             continue
         rows = [tuple((common | dict(choice.values)).get(n) for n in names) for choice in factor]
-        for index, row in enumerate(rows):
-            if (first := rows.index(row)) < index:
-                _note_equal(name, first, index, document, problems)
+        for index, first in repeated(rows):
+            _note_equal(name, first, index, document, problems)
     problems.raise_any()
 
 
@@ -155,13 +155,14 @@ def _check_space(search: Search, document: documents.Mapping, problems: Problems
             for index, choice in enumerate(part.choices)
             if (part.name, choice.text) not in varied
         ]
-        values = [value for _, value in fixed]
-        for index, value in fixed:
-            if (first := fixed[values.index(value)][0]) < index:
-                path = ("search", "space", part.name)
-                place, at = (documents.find(document, (*path, n)).place for n in (index, first))
-                message = f"two values of {part.name} are the same"
-                problems.add(place, message, f"the first is at {at}; remove one")
+        for index, first in repeated(value for _, value in fixed):
+            path = ("search", "space", part.name)
+            place, at = (
+                documents.find(document, (*path, fixed[number][0])).place
+                for number in (index, first)
+            )
+            message = f"two values of {part.name} are the same"
+            problems.add(place, message, f"the first is at {at}; remove one")
     problems.raise_any()
 
 
