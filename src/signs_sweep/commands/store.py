@@ -161,7 +161,7 @@ class Store:
         for run in prepared.plan.runs.values():
             if size := self.checkpoints.latest_size(run):
                 epochs = self.checkpoints.latest_epoch(run)
-                found = numbers_in_checkpoint(size, epochs, is_validated=run.validation > 0)
+                found = numbers_in_checkpoint(size, epochs, is_validated=bool(run.validation))
                 numbers[run.model] = max(found, numbers.get(run.model, 0))
         datasets = {dataset.fingerprint: dataset for dataset in prepared.datasets.values()}
         folder = self.paths.root

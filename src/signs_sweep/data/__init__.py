@@ -8,7 +8,17 @@ run. h5py and Pillow are imported only when they are needed.
 from signs_sweep.data.dataset import Dataset
 from signs_sweep.data.doubts import find_doubts, find_lacks, find_leak
 from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
-from signs_sweep.data.hdf5 import TEST_FILE, TRAIN_FILE, read_dataset, write_dataset
+from signs_sweep.data.hdf5 import (
+    TEST_FILE,
+    TRAIN_FILE,
+    VALIDATION_FILE,
+    Part,
+    read_dataset,
+    write_dataset,
+    write_parts,
+)
+from signs_sweep.data.origin import Origin
+from signs_sweep.data.picture import Fit, Preparation
 from signs_sweep.data.sheet import contact_sheet
 from signs_sweep.data.source import KNOWN_DATASETS, DataSource, find_source
 from signs_sweep.data.split import split_rows
@@ -18,8 +28,13 @@ __all__ = [
     "KNOWN_DATASETS",
     "TEST_FILE",
     "TRAIN_FILE",
+    "VALIDATION_FILE",
     "DataSource",
     "Dataset",
+    "Fit",
+    "Origin",
+    "Part",
+    "Preparation",
     "contact_sheet",
     "draw_dataset",
     "find_doubts",
@@ -29,4 +44,5 @@ __all__ = [
     "read_dataset",
     "split_rows",
     "write_dataset",
+    "write_parts",
 ]

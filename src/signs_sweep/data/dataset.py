@@ -8,7 +8,9 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from signs_sweep.data.origin import Origin
 from signs_sweep.data.split import split_rows
+from signs_sweep.domain import GIVEN, Validation
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,9 @@ class Dataset:
         train_groups: names of shape (n,), the group of each training image, or None. Images of a
             group resemble each other, such as those of one person, and no split separates them.
         test_groups: names of shape (m,), the group of each test image, or None.
+        given: number of training images, the last, that are the validation set that came with the
+            dataset; 0 if there is none or it is not used.
+        origin: where the images come from, if their files say so. Not part of the fingerprint.
     """
 
     name: str
@@ -37,6 +42,8 @@ class Dataset:
     drawn: bool
     train_groups: NDArray[np.str_] | None = None
     test_groups: NDArray[np.str_] | None = None
+    given: int = 0
+    origin: Origin | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -56,13 +63,22 @@ class Dataset:
         for part, groups in (("train", self.train_groups), ("test", self.test_groups)):
             if groups is not None:
                 digest.update(json.dumps({part: groups.tolist()}).encode())
+        if self.given:
+            digest.update(f"given {self.given}".encode())
         return digest.hexdigest()[:16]
 
     def split(
-        self, fraction: float, folds: int = 0, seed: int = 0
+        self, validation: Validation, folds: int = 0, seed: int = 0
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the training images to train on and those to hold out; see `split_rows`."""
-        return split_rows(self.train_labels, self.train_groups, fraction, folds=folds, seed=seed)
+        """Return the training images to train on and those to hold out; see `split_rows`.
+
+        If the validation set is given, these are the same for every seed.
+        """
+        if validation == GIVEN:
+            rows = np.arange(len(self.train_labels))
+            return rows[: -self.given], rows[-self.given :]
+        labels, groups = self.train_labels, self.train_groups
+        return split_rows(labels, groups, float(validation), folds=folds, seed=seed)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -77,6 +93,7 @@ class Dataset:
 
     def describe(self) -> str:
         """Return one line for people, such as `signs, 1,080 + 120 photos (7c1e90ab)`."""
-        sizes = f"{self.name}, {len(self.train_labels):,} + {len(self.test_labels):,}"
+        parts = (len(self.train_labels) - self.given, self.given, len(self.test_labels))
+        sizes = f"{self.name}, {' + '.join(f'{part:,}' for part in parts if part)}"
         digits = self.fingerprint[:8]
         return f"{sizes} images (drawn, {digits})" if self.drawn else f"{sizes} photos ({digits})"

@@ -2,11 +2,14 @@
 
 `train_signs.h5` holds `train_set_x` (uint8, (n, height, width, channels)), `train_set_y`
 (integers, (n,)), `list_classes` ((classes,)) and, if the images have groups, `train_set_groups`
-(integers or strings, (n,)); `test_signs.h5` the same with `test_`.
+(integers or strings, (n,)); `test_signs.h5` the same with `test_`, and `val_signs.h5`, if the
+dataset comes with a validation set, with `val_`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,14 @@ from numpy.typing import NDArray
 
 from signs_sweep.data.arrays import ArrayFile, StoredArray
 from signs_sweep.data.dataset import Dataset
+from signs_sweep.data.origin import Origin
 from signs_sweep.errors import DataError
 from signs_sweep.process.durable import replacing
 
 TRAIN_FILE = "train_signs.h5"
 TEST_FILE = "test_signs.h5"
+VALIDATION_FILE = "val_signs.h5"
+_FILES = {"train": TRAIN_FILE, "test": TEST_FILE, "val": VALIDATION_FILE}
 
 _ARRAYS = ("x", "y", "groups")
 """Ends of the names of the arrays that a file has for its part."""
@@ -27,14 +33,41 @@ _ARRAYS = ("x", "y", "groups")
 _MOST_NAMED = 10
 """Maximum number of names in a message."""
 
+_ORIGIN = "signs_sweep_origin"
+"""Attribute of a file: where the dataset comes from."""
 
-def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> Dataset:
+_BYTES_WRITTEN = 16_000_000
+"""Images are written in pieces of about this size, so that they need not fit into memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One of the files of a dataset.
+
+    Attributes:
+        images: uint8 of shape (n, height, width, channels); may be mapped from a file.
+        labels: int64 of shape (n,).
+        groups: names of shape (n,), or None.
+        rows: indices of those that belong to this part, int64, in the order in which they are
+            written; None for all.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.str_] | None = None
+    rows: NDArray[np.int64] | None = None
+
+
+def read_dataset(
+    train: Path, test: Path, name: str, *, validation: Path | None = None, drawn: bool = False
+) -> Dataset:
     """Read a dataset into memory and check it.
 
     Args:
         train: file with the training set.
         test: file with the test set.
         name: name of the dataset.
+        validation: file with the validation set; its images follow those of the training set.
         drawn: whether it is the drawn dataset. Files of `write_dataset` also store this.
 
     Returns:
@@ -44,51 +77,99 @@ def read_dataset(train: Path, test: Path, name: str, *, drawn: bool = False) -> 
         DataError: a file is missing, damaged, larger than the available memory or not in the
             layout above, there is nothing to learn from it, or the two files do not match.
     """
-    train_images, train_labels, train_classes, train_groups, train_drawn = _read_part(
-        train, "train", test
-    )
-    test_images, test_labels, test_classes, test_groups, test_drawn = _read_part(
-        test, "test", train
-    )
-    for what, of_train, of_test in (
-        ("images of shape", train_images.shape[1:], test_images.shape[1:]),
-        ("the classes", train_classes, test_classes),
-    ):
-        if of_train != of_test:
-            raise DataError(
-                f"the training set and the test set do not match: {train} has {what} "
-                f"{_join(of_train)}, {test} has {what} {_join(of_test)}"
-            )
-    for file, key, labels in (
-        (train, "train_set_y", train_labels),
-        (test, "test_set_y", test_labels),
-    ):
-        if len(np.unique(labels)) == 1:
-            raise DataError(
-                f"{file}: all labels in {key} are {labels[0]}. Images of at least two classes are "
-                "needed."
-            )
+    of_train, of_test = _read_part(train, "train", test), _read_part(test, "test", train)
+    _check_match(train, of_train, test, of_test)
+    given = 0
+    if validation is not None:
+        of_validation = _read_part(validation, "val", train)
+        _check_match(train, of_train, validation, of_validation)
+        of_train, given = _joined(of_train, of_validation), len(of_validation.labels)
     return Dataset(
         name,
-        train_images,
-        train_labels,
-        test_images,
-        test_labels,
-        train_classes,
-        drawn or train_drawn or test_drawn,
-        train_groups,
-        test_groups,
+        of_train.images,
+        of_train.labels,
+        of_test.images,
+        of_test.labels,
+        of_train.classes,
+        drawn or of_train.drawn or of_test.drawn,
+        of_train.groups,
+        of_test.groups,
+        given,
+        of_train.origin,
     )
+
+
+def _check_match(train: Path, of_train: "_Read", other: Path, of_other: "_Read") -> None:
+    for what, expected, found in (
+        ("images of shape", of_train.images.shape[1:], of_other.images.shape[1:]),
+        ("the classes", of_train.classes, of_other.classes),
+    ):
+        if expected != found:
+            raise DataError(
+                f"the training set and the {of_other.title} set do not match: {train} has {what} "
+                f"{_join(expected)}, {other} has {what} {_join(found)}"
+            )
+    for file, part in ((train, of_train), (other, of_other)):
+        if len(np.unique(part.labels)) == 1:
+            raise DataError(
+                f"{file}: all labels in {part.name}_set_y are {part.labels[0]}. Images of at least "
+                "two classes are needed."
+            )
+
+
+def _joined(first: "_Read", second: "_Read") -> "_Read":
+    """Return a training set and a validation set as one."""
+    groups = None
+    if (first.groups is None) != (second.groups is None):
+        raise DataError("only one of the training set and the validation set has groups")
+    if first.groups is not None and second.groups is not None:
+        groups = _fixed(np.concatenate([first.groups, second.groups]))
+    images = _fixed(np.concatenate([first.images, second.images]))
+    labels = _fixed(np.concatenate([first.labels, second.labels]))
+    return replace(first, images=images, labels=labels, groups=groups)
+
+
+def _fixed(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
 
 
 def write_dataset(dataset: Dataset, folder: Path) -> None:
-    """Write a dataset as `train_signs.h5` and `test_signs.h5`.
-
-    A reader never finds a partial file, even while another process writes the same dataset.
+    """Write a dataset as `train_signs.h5` and `test_signs.h5`; see `write_parts`.
 
     Args:
-        dataset: the dataset to write.
+        dataset: the dataset to write, without a given validation set.
         folder: target folder; it is created if necessary, and existing files are replaced.
+
+    Raises:
+        DataError: the folder cannot be written to.
+    """
+    parts = {
+        "train": Part(dataset.train_images, dataset.train_labels, dataset.train_groups),
+        "test": Part(dataset.test_images, dataset.test_labels, dataset.test_groups),
+    }
+    write_parts(folder, parts, dataset.classes, drawn=dataset.drawn, origin=dataset.origin)
+
+
+def write_parts(
+    folder: Path,
+    parts: Mapping[str, Part],
+    classes: Sequence[str],
+    *,
+    drawn: bool = False,
+    origin: Origin | None = None,
+) -> None:
+    """Write the files of a dataset.
+
+    A reader never finds a partial file, even while another process writes the same dataset. The
+    training set is written last: where it is, the dataset is complete.
+
+    Args:
+        folder: target folder; it is created if necessary, and existing files are replaced.
+        parts: the parts `train`, `test` and possibly `val`.
+        classes: names of the classes.
+        drawn: whether the images are drawn by this package.
+        origin: where the images come from.
 
     Raises:
         DataError: the folder cannot be written to.
@@ -97,25 +178,15 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, prefix, images, labels, groups in (
-            (TRAIN_FILE, "train", dataset.train_images, dataset.train_labels, dataset.train_groups),
-            (TEST_FILE, "test", dataset.test_images, dataset.test_labels, dataset.test_groups),
-        ):
-            arrays: dict[str, NDArray[Any]] = {
-                f"{prefix}_set_x": images,
-                f"{prefix}_set_y": labels,
-                "list_classes": np.array([text.encode() for text in dataset.classes]),
-            }
-            if groups is not None:
-                arrays[f"{prefix}_set_groups"] = np.char.encode(groups, "utf-8")
+        for name in sorted(parts, key=("val", "test", "train").index):
             with (
-                replacing(folder / name, has_rivals=True) as aside,
+                replacing(folder / _FILES[name], has_rivals=True) as aside,
                 h5py.File(aside, "x") as file,
             ):
-                file.attrs["drawn"] = dataset.drawn
-                for key, array in arrays.items():
-                    # The checksum lets a reader notice a damaged file.
-                    file.create_dataset(key, data=array, chunks=True, fletcher32=True)
+                file.attrs["drawn"] = drawn
+                if origin is not None:
+                    file.attrs[_ORIGIN] = origin.to_json()
+                _write_part(file, name, parts[name], classes)
     except OSError as error:
         raise DataError(
             f"cannot write the dataset to {folder}: {error.strerror or error}. "
@@ -123,10 +194,43 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
         ) from error
 
 
-def _read_part(
-    path: Path, part: str, other: Path
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], NDArray[np.str_] | None, bool]:
-    """Read and check one of the two files."""
+def _write_part(file: Any, name: str, part: Part, classes: Sequence[str]) -> None:
+    """Write the arrays of a part, with a checksum that lets a reader notice a damaged file."""
+    rows = np.arange(len(part.labels)) if part.rows is None else part.rows
+    others: dict[str, NDArray[Any]] = {
+        f"{name}_set_y": part.labels[rows],
+        "list_classes": np.array([text.encode() for text in classes]),
+    }
+    if part.groups is not None:
+        others[f"{name}_set_groups"] = np.char.encode(part.groups[rows], "utf-8")
+    shape = (len(rows), *part.images.shape[1:])
+    written = file.create_dataset(f"{name}_set_x", shape, np.uint8, chunks=True, fletcher32=True)
+    step = max(_BYTES_WRITTEN // max(prod(shape[1:]), 1), 1)
+    for first in range(0, len(rows), step):
+        written[first : first + step] = part.images[rows[first : first + step]]
+    for key, array in others.items():
+        file.create_dataset(key, data=array, chunks=True, fletcher32=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What was read from one of the files."""
+
+    name: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    groups: NDArray[np.str_] | None
+    drawn: bool
+    origin: Origin | None
+
+    @property
+    def title(self) -> str:
+        return "validation" if self.name == "val" else self.name
+
+
+def _read_part(path: Path, part: str, other: Path) -> _Read:
+    """Read and check one of the files."""
     with ArrayFile(path) as file:
         images, labels, classes = (
             _find(file, key, other) for key in (f"{part}_set_x", f"{part}_set_y", "list_classes")
@@ -139,9 +243,10 @@ def _read_part(
         read_images = images.read()
         # Another program may use this name for a different attribute.
         drawn = isinstance(mark := file.attribute("drawn"), np.bool_) and bool(mark)
+        origin = Origin.from_json(file.attribute(_ORIGIN))
     _check_pixels(read_images, path, images.name)
-    read_images.flags.writeable = read_labels.flags.writeable = False
-    return read_images, read_labels, names, read_groups, drawn
+    images_read, labels_read = _fixed(read_images), _fixed(read_labels)
+    return _Read(part, images_read, labels_read, names, read_groups, drawn, origin)
 
 
 def _find(file: ArrayFile, key: str, other: Path) -> StoredArray:

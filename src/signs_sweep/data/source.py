@@ -2,13 +2,19 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from signs_sweep.data.dataset import Dataset
 from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
-from signs_sweep.data.hdf5 import TEST_FILE, TRAIN_FILE, read_dataset, write_dataset
+from signs_sweep.data.hdf5 import (
+    TEST_FILE,
+    TRAIN_FILE,
+    VALIDATION_FILE,
+    read_dataset,
+    write_dataset,
+)
 from signs_sweep.errors import DataError
 
 KNOWN_DATASETS: tuple[str, ...] = ("signs", "drawn")
@@ -27,12 +33,14 @@ class DataSource:
         test: file with the test set.
         drawn: whether this is the built-in drawn dataset, which also replaces `signs` if there are
             no photos; the caller informs the user.
+        validation: file with the validation set, if it is used.
     """
 
     name: str
     train: Path
     test: Path
     drawn: bool
+    validation: Path | None = None
 
     def load(self) -> Dataset:
         """Read the files.
@@ -40,38 +48,58 @@ class DataSource:
         Raises:
             DataError: a file is missing, damaged or not in the expected layout.
         """
-        return read_dataset(self.train, self.test, self.name, drawn=self.drawn)
+        return read_dataset(
+            self.train, self.test, self.name, validation=self.validation, drawn=self.drawn
+        )
 
 
 def find_source(
-    data: str | Mapping[str, str], *, data_dir: Path | None, spec_folder: Path
+    data: str | Mapping[str, str],
+    *,
+    data_dir: Path | None,
+    spec_folder: Path,
+    is_validated: bool = False,
 ) -> DataSource:
     """Find the files that the `data` of a spec refers to.
 
     Reads no images, except those of the drawn dataset, which is stored when it is first used.
 
     Args:
-        data: a name in `KNOWN_DATASETS`, a folder, or `{train: a.h5, test: b.h5}`.
+        data: a name in `KNOWN_DATASETS`, a folder, or `{train: a.h5, test: b.h5}`, which may also
+            have `validation`.
         data_dir: value of `--data`, the folder of the photos. If None, it is the environment
             variable `SIGNS_DATA`, or else `data` in the current folder.
         spec_folder: folder of the spec, to which its paths are relative.
+        is_validated: whether the validation set that comes with the dataset is used.
 
     Raises:
         DataError: the dataset does not exist, or one of its files is missing.
     """
     try:
         if not isinstance(data, str):
-            return _from_files(data, spec_folder)
-        if data == "drawn":
-            return _drawn_source()
-        if data == "signs":
-            return _signs_source(data_dir)
-        folder = spec_folder / _expanded(data)
-        if folder.is_dir():
-            return _from_folder(folder, folder.resolve().name)
-        raise DataError(_unknown(data, folder))
+            source = _from_files(data, spec_folder)
+        elif data == "drawn":
+            source = _drawn_source()
+        elif data == "signs":
+            source = _signs_source(data_dir)
+        elif (folder := spec_folder / _expanded(data)).is_dir():
+            source = _from_folder(folder, folder.resolve().name)
+        else:
+            raise DataError(_unknown(data, folder))
+        return _validated(source) if is_validated else replace(source, validation=None)
     except OSError as error:  # A name that is too long, a folder that may not be entered.
         raise DataError(f"cannot look for the data: {error}") from error
+
+
+def _validated(source: DataSource) -> DataSource:
+    """Check that a dataset comes with a validation set."""
+    if source.validation is None or not source.validation.is_file():
+        raise DataError(
+            f"validation: given needs the file {source.train.with_name(VALIDATION_FILE)}, which "
+            "does not exist. Write a fraction to hold out, as in validation: 0.2, or import the "
+            "pictures again with --keep-val if they have a folder named val."
+        )
+    return source
 
 
 def _expanded(path: str | Path) -> Path:
@@ -108,21 +136,26 @@ def _from_folder(folder: Path, name: str) -> DataSource:
                 else ""
             )
         )
-    return DataSource(name, folder / TRAIN_FILE, folder / TEST_FILE, drawn=False)
+    files = (folder / file for file in (TRAIN_FILE, TEST_FILE, VALIDATION_FILE))
+    train, test, validation = files
+    return DataSource(name, train, test, drawn=False, validation=validation)
 
 
 def _from_files(data: Mapping[str, str], spec_folder: Path) -> DataSource:
-    if set(data) != {"train", "test"}:
+    if not {"train", "test"} <= set(data) <= {"train", "test", "validation"}:
         raise DataError(
             f"data has the keys {', '.join(data) or '(none)'}; it should be {{train: a.h5, "
-            "test: b.h5}"
+            "test: b.h5}, with validation: c.h5 if there is such a file"
         )
-    train, test = (spec_folder / _expanded(data[part]) for part in ("train", "test"))
-    for part, file in (("train", train), ("test", test)):
+    files = {part: spec_folder / _expanded(path) for part, path in data.items()}
+    for part, file in files.items():
         if not file.is_file():
             problem = "is not a file" if file.exists() else "does not exist"
             raise DataError(f"data: the {part} file {file} {problem}")
-    return DataSource(train.stem.removeprefix("train_"), train, test, drawn=False)
+    name = files["train"].stem.removeprefix("train_")
+    return DataSource(
+        name, files["train"], files["test"], drawn=False, validation=files.get("validation")
+    )
 
 
 def _drawn_source() -> DataSource:

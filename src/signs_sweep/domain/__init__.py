@@ -46,7 +46,14 @@ from signs_sweep.domain.parameters import (
 from signs_sweep.domain.predictions import Answers, Predictions
 from signs_sweep.domain.result import History, Result, State, values_at
 from signs_sweep.domain.row import Row
-from signs_sweep.domain.run import TRAINING_VERSION, Run, Setting, trajectory_of
+from signs_sweep.domain.run import (
+    GIVEN,
+    TRAINING_VERSION,
+    Run,
+    Setting,
+    Validation,
+    trajectory_of,
+)
 from signs_sweep.domain.stopping import Course, EarlyStopping, Unusable, are_comparable
 from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of, ranked
 from signs_sweep.domain.verdict import ComparedMetric, Growth, Judgement, VerdictRule
@@ -54,6 +61,7 @@ from signs_sweep.domain.verdict import ComparedMetric, Growth, Judgement, Verdic
 __all__ = [
     "CURVE_METRICS",
     "DEFAULT_HIDDEN",
+    "GIVEN",
     "HIDDEN",
     "METRICS",
     "MOST_REPLICATES",
@@ -108,6 +116,7 @@ __all__ = [
     "TrialEnd",
     "TrialState",
     "Unusable",
+    "Validation",
     "VerdictRule",
     "Waiting",
     "are_comparable",

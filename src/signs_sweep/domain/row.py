@@ -10,7 +10,7 @@ from signs_sweep.domain.hyperparameter import Component
 from signs_sweep.domain.metrics import METRICS
 from signs_sweep.domain.parameters import Parameters, Seeds
 from signs_sweep.domain.result import Result
-from signs_sweep.domain.run import TRAINING_VERSION
+from signs_sweep.domain.run import TRAINING_VERSION, Validation
 from signs_sweep.domain.stopping import EarlyStopping
 
 
@@ -28,7 +28,7 @@ class Row:
         baseline: run_id of the run that it is compared with (its own in the baseline), or None.
         version: its training version.
         older: for an unknown run, the latest older version in which it is finished, or None.
-        validation: share of the training set held out for validation, in [0, 1).
+        validation: share of the training set held out for validation, in [0, 1), or `given`.
         data: fingerprint of the dataset.
         folds: number of folds of a cross-validation, or 0 without one.
     """
@@ -42,7 +42,7 @@ class Row:
     baseline: str | None = None
     version: int = TRAINING_VERSION
     older: int | None = None
-    validation: float = 0.0
+    validation: Validation = 0.0
     data: str = ""
     folds: int = 0
 

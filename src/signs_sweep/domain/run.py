@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import inf
-from typing import Any
+from typing import Any, Final, Literal
 
 from signs_sweep.domain.model import Model
 from signs_sweep.domain.parameters import VARIED_NAMES, Parameters, Seeds
@@ -11,6 +11,12 @@ from signs_sweep.domain.stopping import EarlyStopping
 
 TRAINING_VERSION = 2
 """Version of the training semantics. Raised whenever the same run would give different numbers."""
+
+GIVEN: Final = "given"
+"""The held-out images are the validation set that comes with the dataset."""
+
+Validation = float | Literal["given"]
+"""Share of the training set that is held out, in [0, 1), or `given`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,7 @@ class _Configuration:
     Attributes:
         parameters: hyperparameters and seeds.
         model: the network.
-        validation: share of the training set held out for validation, in [0, 1).
+        validation: share of the training set held out for validation, in [0, 1), or `given`.
         data: fingerprint of the dataset.
         training_version: version of the training semantics.
         folds: number of folds of a cross-validation, of which the split seed selects one; 0 for a
@@ -29,7 +35,7 @@ class _Configuration:
 
     parameters: Parameters
     model: Model
-    validation: float
+    validation: Validation
     data: str
     training_version: int = TRAINING_VERSION
     folds: int = 0
@@ -45,7 +51,7 @@ class _Configuration:
         hyperparameters = {name: getattr(self.parameters, name) for name in VARIED_NAMES}
         return hyperparameters | self.model.varied
 
-    def _values(self) -> tuple[Model, float, str, int, int]:
+    def _values(self) -> tuple[Model, Validation, str, int, int]:
         """Return everything but the parameters."""
         return self.model, self.validation, self.data, self.training_version, self.folds
 
@@ -89,7 +95,7 @@ class Run(_Configuration):
         identity = (
             self.training_version,
             self.data,
-            float(self.validation),
+            self.validation if self.validation == GIVEN else float(self.validation),
             self.model.identity,
             *self.parameters.identity,
             *((("folds", self.folds),) if self.folds else ()),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from signs_sweep.data import Dataset
-from signs_sweep.domain import Dense, Model, Run
+from signs_sweep.domain import GIVEN, Dense, Model, Run
 
 _BYTES_A_NUMBER = 4
 _VALUE_IN_DATABASE = 245
@@ -81,7 +81,10 @@ def bytes_of_runs(
             continue
         values = 4 if run.validation else 2
         total += run.parameters.epochs * (values * of_value + _TIME_IN_CHECKPOINT)
-        predicted = run.validation * len(dataset.train_labels) + len(dataset.test_labels)
+        held_out: float = dataset.given
+        if run.validation != GIVEN:
+            held_out = run.validation * len(dataset.train_labels)
+        predicted = held_out + len(dataset.test_labels)
         of_image = _BYTES_A_NUMBER * len(dataset.classes) + _IMAGE_IN_PREDICTIONS
         total += int(predicted * of_image)
         copies = 5 if run.early_stopping else 4

@@ -10,6 +10,7 @@ import numpy as np
 
 from signs_sweep.domain import (
     CURVE_METRICS,
+    GIVEN,
     HIDDEN,
     NETWORK,
     PARAMETERS,
@@ -123,6 +124,7 @@ class Record:
         network = {}
         if HIDDEN in self.params:
             network = {name: as_text(entry.default) for name, entry in NETWORK.items()}
+        held_out = self.params.get("validation", "0")
         others = self.params.keys() - PARAMETERS.keys() - {"validation", "folds"}
         return Row(
             experiment=experiment,
@@ -133,7 +135,7 @@ class Record:
             model=network | {n: value for n, value in self.params.items() if n in others},
             baseline=self.tags.get(tags.BASELINE),
             version=self.version,
-            validation=float(self.params.get("validation", 0)),
+            validation=GIVEN if held_out == GIVEN else float(held_out),
             data=self.tags.get(tags.DATA, ""),
             folds=int(self.params.get("folds", 0)),
         )
