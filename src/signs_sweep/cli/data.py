@@ -1,11 +1,18 @@
 """`signs-sweep data`: look at or make a dataset."""
 
+import sys
+from collections.abc import Mapping
+from math import isnan
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from signs_sweep.cli.options import Commands, Data
+from signs_sweep.cli.streams import width_of
+
+if TYPE_CHECKING:
+    from signs_sweep.data import Origin
 
 data_app = typer.Typer(cls=Commands, help="Look at or make a dataset.", no_args_is_help=True)
 
@@ -16,44 +23,92 @@ _WIDEST_NAME = 40
 @data_app.command()
 def info(
     name: Annotated[
-        str, typer.Argument(metavar="DATASET", help="As in a spec: signs, drawn or a folder.")
+        str,
+        typer.Argument(
+            metavar="DATASET", help="As in a spec: signs, drawn, a folder or {train: a.h5, ...}."
+        ),
     ] = "signs",
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a contact sheet of its images, as PNG."),
+        typer.Option(
+            metavar="FILE",
+            help="Write a contact sheet of its images and the mean image of each class, as PNG.",
+        ),
     ] = None,
     data: Data = None,
 ) -> None:
-    """Show the location, sizes, classes and fingerprint of a dataset."""
-    import numpy as np
-
+    """Describe a dataset: location, origin, classes, sizes, values, repeated images."""
     from signs_sweep.cli.output import say, write
-    from signs_sweep.cli.text import columns
-    from signs_sweep.data import contact_sheet, find_doubts, find_source
+    from signs_sweep.cli.text import columns, count, fill
+    from signs_sweep.data import contact_sheet, find_doubts, find_leak, find_source, summarize
+    from signs_sweep.domain import GIVEN
 
-    source = find_source(name, data_dir=data, spec_folder=Path())
+    source = find_source(_written(name), data_dir=data, spec_folder=Path(), is_validated=None)
     dataset = source.load()
+    summary = summarize(dataset)
+    sizes = " + ".join(f"{part.size:,}" for part in summary.parts)
+    print(f"{dataset.name}: {sizes} {'drawn images' if dataset.drawn else 'photos'}")
     height, width, channels = dataset.image_shape
-    kinds = "drawn images" if dataset.drawn else "photos"
-    print(f"{dataset.name}: {len(dataset.train_labels):,} + {len(dataset.test_labels):,} {kinds}")
-    print(f"  training     {source.train}")
-    print(f"  test         {source.test}")
-    print(f"  image        {height} x {width}, {channels} channels")
-    print(f"  fingerprint  {dataset.fingerprint}")
-    numbers = [
-        f"{len(np.unique(groups)):,} {part}"
-        for part, groups in (("training", dataset.train_groups), ("test", dataset.test_groups))
-        if groups is not None
-    ]
-    if numbers:
-        print(f"  groups       {', '.join(numbers)}")
+    files = {"training": source.train, "validation": source.validation, "test": source.test}
+    facts = {part: str(file) for part, file in files.items() if file}
+    facts["image"] = f"{height} x {width}, {count(channels, 'channel')}"
+    facts["values"] = f"{summary.low} to {summary.high}, mean {summary.mean:.1f}, in training"
+    if summary.constant:
+        facts["constant"] = ", ".join(
+            f"channel {number + 1} is always {value}" for number, value in summary.constant.items()
+        )
+    facts["fingerprint"] = summary.fingerprint
+    if summary.fingerprint_given:
+        facts["fingerprint"] += f"; with validation: given, {summary.fingerprint_given}"
+    groups = [f"{part.groups:,} {part.name}" for part in summary.parts if part.groups is not None]
+    facts["groups"] = ", ".join(groups)
+    repeated = [f"{part.repeated:,} in {part.name}" for part in summary.parts if part.repeated]
+    facts["repeated"] = ", ".join(repeated) or "no image is in a part twice"
+    facts["near copies"] = f"{count(summary.near, 'test image')} of training images"
+    facts |= _origin(dataset.origin)
+    wide, columns_shown = max(map(len, facts)), width_of(sys.stdout)
+    for fact, text in facts.items():
+        if text:
+            print(fill(f"  {fact.ljust(wide)}  {text}", columns_shown, " " * (wide + 4)))
     table = {"class": [label[:_WIDEST_NAME] for label in dataset.classes]}
-    for title, labels in (("training", dataset.train_labels), ("test", dataset.test_labels)):
-        table[title] = [*map(str, np.bincount(labels, minlength=len(dataset.classes)))]
-    print("\n".join(columns(table.items())), flush=True)
-    say(*(f"warning: {doubt}" for doubt in find_doubts(dataset)))
+    table |= {part.name: [*map(str, part.counts)] for part in summary.parts}
+    table["mean"] = ["" if isnan(mean) else f"{mean:.1f}" for mean in summary.class_means]
+    print("\n".join(columns(table.items(), columns_shown)), flush=True)
+    doubts = find_doubts(dataset.without_given())
+    leak = find_leak(dataset, [dataset.split(GIVEN)]) if dataset.given else None
+    say(*(f"warning: {doubt}" for doubt in (*doubts, leak) if doubt))
     if sheet is not None:
         write(contact_sheet(dataset), sheet)
+
+
+def _written(name: str) -> str | Mapping[str, str]:
+    """Return the dataset of an argument that is written as in a spec."""
+    from signs_sweep.errors import UsageError
+    from signs_sweep.spec.reader import parse_value
+
+    if not name.startswith("{"):
+        return name
+    node = parse_value(name)
+    values = node.plain() if node is not None else None
+    if not isinstance(values, dict):
+        raise UsageError(f"DATASET is {name}; expected {{train: a.h5, test: b.h5}}")
+    return {str(part): str(path) for part, path in values.items()}
+
+
+def _origin(origin: "Origin | None") -> dict[str, str]:
+    """Return where the images come from, by title."""
+    if origin is None:
+        return {}
+    made, how = origin.made, origin.preparation
+    if how is not None:
+        colours = "grey" if how.channels == 1 else "RGB"
+        made += f"{'; ' if made else ''}{how.height} x {how.width}, {colours}, {how.fit.value}"
+    return {
+        "source": origin.source,
+        "made by": made,
+        "licence": origin.licence,
+        "citation": origin.citation,
+    }
 
 
 @data_app.command()

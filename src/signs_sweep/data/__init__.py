@@ -22,6 +22,7 @@ from signs_sweep.data.picture import Fit, Preparation
 from signs_sweep.data.sheet import contact_sheet
 from signs_sweep.data.source import KNOWN_DATASETS, DataSource, find_source
 from signs_sweep.data.split import split_rows
+from signs_sweep.data.summary import PartSummary, Summary, mean_images, summarize
 
 __all__ = [
     "DRAWN_VERSION",
@@ -34,15 +35,19 @@ __all__ = [
     "Fit",
     "Origin",
     "Part",
+    "PartSummary",
     "Preparation",
+    "Summary",
     "contact_sheet",
     "draw_dataset",
     "find_doubts",
     "find_lacks",
     "find_leak",
     "find_source",
+    "mean_images",
     "read_dataset",
     "split_rows",
+    "summarize",
     "write_dataset",
     "write_parts",
 ]

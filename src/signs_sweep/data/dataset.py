@@ -1,7 +1,7 @@
 """A dataset: images with their labels, for training and for testing."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -79,6 +79,16 @@ class Dataset:
             return rows[: -self.given], rows[-self.given :]
         labels, groups = self.train_labels, self.train_groups
         return split_rows(labels, groups, float(validation), folds=folds, seed=seed)
+
+    def without_given(self) -> "Dataset":
+        """Return the dataset without the validation set that came with it."""
+        if not self.given:
+            return self
+        groups = None if self.train_groups is None else self.train_groups[: -self.given]
+        images, labels = self.train_images[: -self.given], self.train_labels[: -self.given]
+        return replace(
+            self, train_images=images, train_labels=labels, train_groups=groups, given=0
+        )
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -57,7 +57,7 @@ def find_leak(dataset: Dataset, splits: Sequence[Split]) -> str | None:
         splits: a split, or all folds of a partition: each the indices of the training images that
             are trained on and of those that are held out, int64 of shape (n,) and (m,).
     """
-    digests = [_digest(image) for image in dataset.train_images]
+    digests = [digest(image) for image in dataset.train_images]
     shared = total = 0
     for training, held_out in splits:
         trained = {digests[index] for index in training}
@@ -93,16 +93,16 @@ def _of_copies(dataset: Dataset) -> list[str]:
     trained: dict[bytes, set[int]] = {}
     blank = set()
     for image, label in zip(dataset.train_images, dataset.train_labels, strict=True):
-        digest = _digest(image)
-        trained.setdefault(digest, set()).add(int(label))
+        key = digest(image)
+        trained.setdefault(key, set()).add(int(label))
         if image.min() == image.max():
-            blank.add(digest)
+            blank.add(key)
     doubts = []
-    count = sum(len(labels) > 1 for digest, labels in trained.items() if digest not in blank)
+    count = sum(len(labels) > 1 for key, labels in trained.items() if key not in blank)
     if count:
         images = "image has" if count == 1 else "images have"
         doubts.append(f"{count:,} training {images} two labels")
-    labels_of = [trained.get(_digest(image)) for image in dataset.test_images]
+    labels_of = [trained.get(digest(image)) for image in dataset.test_images]
     shared = sum(labels is not None for labels in labels_of)
     if not shared:
         return doubts
@@ -126,7 +126,8 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _digest(image: NDArray[np.uint8]) -> bytes:
+def digest(image: NDArray[np.uint8]) -> bytes:
+    """Return bytes that are equal for images that are equal pixel for pixel."""
     return blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 

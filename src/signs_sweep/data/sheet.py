@@ -1,12 +1,16 @@
 """A contact sheet: sample images of a dataset on one page."""
 
+from functools import cache
+from importlib.util import find_spec
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.data.dataset import Dataset
+from signs_sweep.data.summary import mean_images
 from signs_sweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,14 +20,19 @@ _TRAIN_SHOWN, _TEST_SHOWN = 10, 4
 _MOST_CLASSES = 40
 _CELL = 72
 _GAP = 4
-_LEFT = 70
+_PITCH = _CELL + _GAP
+_NAMES = 150
+"""Width of the column of names and counts."""
 _TOP = 44
+_GREY = "#555555"
 
 
 def contact_sheet(dataset: Dataset) -> bytes:
-    """Return a PNG with a row per class: some training images, and to their right some test images.
+    """Return a PNG with a row per class.
 
-    At most 40 classes are shown; the title states how many are left out.
+    A row has the name of the class, its numbers of training and test images, their mean training
+    image, and samples of both, spread evenly over the images in their order. At most 40 classes are
+    shown; the title states how many are left out.
 
     Raises:
         DataError: images have neither 1, 3 nor 4 channels.
@@ -34,36 +43,91 @@ def contact_sheet(dataset: Dataset) -> bytes:
         raise DataError(
             f"images with {dataset.image_shape[2]} channels cannot be shown; 1, 3 or 4 can"
         )
-    shown = min(len(dataset.classes), _MOST_CLASSES)
-    pitch = _CELL + _GAP
-    width = _LEFT + (_TRAIN_SHOWN + _TEST_SHOWN) * pitch + 4 * _GAP
-    sheet = Image.new("RGB", (width, _TOP + shown * pitch + _GAP), "white")
+    plain = dataset.without_given()
+    shown = min(len(plain.classes), _MOST_CLASSES)
+    train_left = _NAMES + _PITCH + 3 * _GAP
+    test_left = train_left + _TRAIN_SHOWN * _PITCH + 3 * _GAP
+    size = (test_left + _TEST_SHOWN * _PITCH + _GAP, _TOP + shown * _PITCH + _GAP)
+    sheet = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(sheet)
-    rest = len(dataset.classes) - shown
+    rest = len(plain.classes) - shown
     title = dataset.describe() + (f", {rest} more classes not shown" if rest else "")
-    pen.text((8, 6), title, fill="black", font_size=14)
-    test_left = _LEFT + _TRAIN_SHOWN * pitch + 3 * _GAP
-    pen.text((_LEFT, 26), "training", fill="#555555", font_size=12)
-    pen.text((test_left, 26), "test", fill="#555555", font_size=12)
+    pen.text((8, 6), title, fill="black", font=_font(14))
+    for left, text in ((_NAMES, "mean"), (train_left, "training"), (test_left, "test")):
+        pen.text((left, 25), text, fill=_GREY, font=_font(12))
     parts = (
-        (dataset.train_images, dataset.train_labels, _TRAIN_SHOWN, _LEFT),
-        (dataset.test_images, dataset.test_labels, _TEST_SHOWN, test_left),
+        (plain.train_images, plain.train_labels, _TRAIN_SHOWN, train_left),
+        (plain.test_images, plain.test_labels, _TEST_SHOWN, test_left),
     )
-    for label, name in enumerate(dataset.classes[:shown]):
-        top = _TOP + label * pitch
-        pen.text((8, top + _CELL // 2 - 8), name[:8], fill="black", font_size=14)
+    means = mean_images(plain)
+    for label, name in enumerate(plain.classes[:shown]):
+        top = _TOP + label * _PITCH
+        counts = []
         for images, labels, most, left in parts:
-            for column, index in enumerate(np.flatnonzero(labels == label)[:most]):
-                sheet.paste(_thumbnail(images[index]), (left + column * pitch, top))
+            rows = np.flatnonzero(labels == label)
+            counts.append(f"{len(rows):,}")
+            if not len(rows):
+                pen.text((left, top + _CELL // 2 - 8), "no images", fill=_GREY, font=_font(12))
+            spread = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
+            for column, index in enumerate(rows[spread]):
+                _paste(sheet, images[index], left + column * _PITCH, top)
+        if not np.isnan(means[label]).any():
+            _paste(sheet, means[label].round().astype(np.uint8), _NAMES, top)
+        lines = _wrapped(name if _has_glyphs(name) else f"class {label + 1}: {name}")
+        for number, line in enumerate(lines):
+            pen.text((8, top + 4 + 16 * number), line, fill="black", font=_font(13))
+        below = top + 6 + 16 * len(lines)
+        pen.text((8, below), " + ".join(counts), fill=_GREY, font=_font(11))
     buffer = BytesIO()
     sheet.save(buffer, format="PNG")
     return buffer.getvalue()
 
 
-def _thumbnail(image: NDArray[np.uint8]) -> "Image":
+def _paste(sheet: "Image", image: NDArray[np.uint8], left: int, top: int) -> None:
+    """Put an image in the centre of a cell; what is transparent becomes grey."""
     from PIL import Image
 
-    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).convert("RGB")
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    if picture.mode == "RGBA":
+        ground = Image.new("RGBA", picture.size, "#c0c0c0")
+        picture = Image.alpha_composite(ground, picture)
+    picture = picture.convert("RGB")
     scale = _CELL / max(picture.size)
     size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
-    return picture.resize(size, Image.Resampling.NEAREST if scale >= 2 else None)
+    small = picture.resize(size, Image.Resampling.NEAREST if scale >= 2 else None)
+    sheet.paste("#e8e8e8", (left, top, left + _CELL, top + _CELL))
+    sheet.paste(small, (left + (_CELL - size[0]) // 2, top + (_CELL - size[1]) // 2))
+
+
+def _wrapped(name: str, most: int = 3) -> list[str]:
+    """Break the name of a class into lines that fit its column; the last is shortened."""
+    lines, width = [""], _NAMES - 16
+    for letter in name:
+        if _font(13).getlength(lines[-1] + letter) <= width:
+            lines[-1] += letter
+        elif len(lines) == most:
+            lines[-1] = lines[-1][:-1] + "\N{HORIZONTAL ELLIPSIS}"
+            break
+        else:
+            first, blank, word = lines[-1].rpartition(" ")
+            lines[-1:] = [first, word + letter] if blank else [lines[-1], letter]
+    return lines
+
+
+@cache
+def _font(size: int) -> Any:
+    """Return the font that matplotlib brings along: it has more alphabets than Pillow's."""
+    from PIL import ImageFont
+
+    found = find_spec("matplotlib")  # Not imported, which takes a second.
+    for folder in (found and found.submodule_search_locations) or ():
+        file = Path(folder, "mpl-data", "fonts", "ttf", "DejaVuSans.ttf")
+        if file.is_file():
+            return ImageFont.truetype(file, size)
+    return ImageFont.load_default(size)
+
+
+def _has_glyphs(name: str) -> bool:
+    """Return whether the font has all letters of a name; it draws others as equal boxes."""
+    missing = bytes(_font(13).getmask("\U0010ffff"))
+    return all(bytes(_font(13).getmask(letter)) != missing for letter in name)

@@ -58,7 +58,7 @@ def find_source(
     *,
     data_dir: Path | None,
     spec_folder: Path,
-    is_validated: bool = False,
+    is_validated: bool | None = False,
 ) -> DataSource:
     """Find the files that the `data` of a spec refers to.
 
@@ -70,7 +70,8 @@ def find_source(
         data_dir: value of `--data`, the folder of the photos. If None, it is the environment
             variable `SIGNS_DATA`, or else `data` in the current folder.
         spec_folder: folder of the spec, to which its paths are relative.
-        is_validated: whether the validation set that comes with the dataset is used.
+        is_validated: whether the validation set that comes with the dataset is used; None: if
+            there is one.
 
     Raises:
         DataError: the dataset does not exist, or one of its files is missing.
@@ -86,7 +87,10 @@ def find_source(
             source = _from_folder(folder, folder.resolve().name)
         else:
             raise DataError(_unknown(data, folder))
-        return _validated(source) if is_validated else replace(source, validation=None)
+        if is_validated:
+            return _validated(source)
+        exists = source.validation is not None and source.validation.is_file()
+        return source if exists and is_validated is None else replace(source, validation=None)
     except OSError as error:  # A name that is too long, a folder that may not be entered.
         raise DataError(f"cannot look for the data: {error}") from error
 
