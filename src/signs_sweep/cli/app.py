@@ -62,6 +62,27 @@ def _program(
 
 
 @app.command()
+def init(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Folder of a dataset. [default: SIGNS_DATA or data, without photos there the "
+            "drawn images]",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write the spec.")
+    ] = Path("experiments/first.yaml"),
+) -> None:
+    """Write a first spec for a dataset, with comments, that gets a verdict in minutes."""
+    from signs_sweep.cli.starting import write_first_spec
+
+    raise typer.Exit(write_first_spec(folder, output))
+
+
+@app.command()
 @expanded
 def run(
     specs: Specs,

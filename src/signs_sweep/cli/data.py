@@ -12,7 +12,7 @@ from signs_sweep.cli.options import Commands, Data
 from signs_sweep.cli.streams import width_of
 
 if TYPE_CHECKING:
-    from signs_sweep.data import Origin
+    from signs_sweep.data import Dataset, DataSource, Origin, Summary
 
 data_app = typer.Typer(cls=Commands, help="Look at or make a dataset.", no_args_is_help=True)
 
@@ -25,7 +25,8 @@ def info(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="DATASET", help="As in a spec: signs, drawn, a folder or {train: a.h5, ...}."
+            metavar="DATASET",
+            help="As in a spec: signs, drawn, a folder or {train: a.h5, test: b.h5}.",
         ),
     ] = "signs",
     sheet: Annotated[
@@ -39,7 +40,7 @@ def info(
 ) -> None:
     """Describe a dataset: location, origin, classes, sizes, values, repeated images."""
     from signs_sweep.cli.output import say, write
-    from signs_sweep.cli.text import columns, count, fill
+    from signs_sweep.cli.text import columns, fill
     from signs_sweep.data import contact_sheet, find_doubts, find_leak, find_source, summarize
     from signs_sweep.domain import GIVEN
 
@@ -48,24 +49,7 @@ def info(
     summary = summarize(dataset)
     sizes = " + ".join(f"{part.size:,}" for part in summary.parts)
     print(f"{dataset.name}: {sizes} {'drawn images' if dataset.drawn else 'photos'}")
-    height, width, channels = dataset.image_shape
-    files = {"training": source.train, "validation": source.validation, "test": source.test}
-    facts = {part: str(file) for part, file in files.items() if file}
-    facts["image"] = f"{height} x {width}, {count(channels, 'channel')}"
-    facts["values"] = f"{summary.low} to {summary.high}, mean {summary.mean:.1f}, in training"
-    if summary.constant:
-        facts["constant"] = ", ".join(
-            f"channel {number + 1} is always {value}" for number, value in summary.constant.items()
-        )
-    facts["fingerprint"] = summary.fingerprint
-    if summary.fingerprint_given:
-        facts["fingerprint"] += f"; with validation: given, {summary.fingerprint_given}"
-    groups = [f"{part.groups:,} {part.name}" for part in summary.parts if part.groups is not None]
-    facts["groups"] = ", ".join(groups)
-    repeated = [f"{part.repeated:,} in {part.name}" for part in summary.parts if part.repeated]
-    facts["repeated"] = ", ".join(repeated) or "no image is in a part twice"
-    facts["near copies"] = f"{count(summary.near, 'test image')} of training images"
-    facts |= _origin(dataset.origin)
+    facts = _facts(dataset, source, summary)
     wide, columns_shown = max(map(len, facts)), width_of(sys.stdout)
     for fact, text in facts.items():
         if text:
@@ -93,6 +77,30 @@ def _written(name: str) -> str | Mapping[str, str]:
     if not isinstance(values, dict):
         raise UsageError(f"DATASET is {name}; expected {{train: a.h5, test: b.h5}}")
     return {str(part): str(path) for part, path in values.items()}
+
+
+def _facts(dataset: "Dataset", source: "DataSource", summary: "Summary") -> dict[str, str]:
+    """Return what there is to say about a dataset, by title; empty if it does not apply."""
+    from signs_sweep.cli.text import count
+
+    height, width, channels = dataset.image_shape
+    files = {"training": source.train, "validation": source.validation, "test": source.test}
+    facts = {part: str(file) for part, file in files.items() if file}
+    facts["image"] = f"{height} x {width}, {count(channels, 'channel')}"
+    facts["values"] = f"{summary.low} to {summary.high}, mean {summary.mean:.1f}, in training"
+    facts["constant"] = ", ".join(
+        f"channel {number + 1} is always {value}" for number, value in summary.constant.items()
+    )
+    facts["fingerprint"] = summary.fingerprint
+    if summary.fingerprint_given:
+        facts["fingerprint"] += f"; with validation: given, {summary.fingerprint_given}"
+    groups = [f"{part.groups:,} {part.name}" for part in summary.parts if part.groups is not None]
+    facts["groups"] = ", ".join(groups)
+    repeated = [f"{part.repeated:,} in {part.name}" for part in summary.parts if part.repeated]
+    facts["repeated"] = ", ".join(repeated) or "no image is in a part twice"
+    many = f"{summary.near:,}" if summary.near else "none"
+    facts["near copies"] = f"{many} of the test images, of training images"
+    return facts | _origin(dataset.origin)
 
 
 def _origin(origin: "Origin | None") -> dict[str, str]:

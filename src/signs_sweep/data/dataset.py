@@ -86,9 +86,7 @@ class Dataset:
             return self
         groups = None if self.train_groups is None else self.train_groups[: -self.given]
         images, labels = self.train_images[: -self.given], self.train_labels[: -self.given]
-        return replace(
-            self, train_images=images, train_labels=labels, train_groups=groups, given=0
-        )
+        return replace(self, train_images=images, train_labels=labels, train_groups=groups, given=0)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

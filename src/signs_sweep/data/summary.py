@@ -44,7 +44,7 @@ class Summary:
         class_means: mean value of the training images of each class; NaN without images.
         constant: value of each channel that has a single value in all training images, by its
             number from 0.
-        near: number of test images that are nearly the same as a training image.
+        near: number of test images that are nearly the same as a training image, but not exactly.
         fingerprint: that of the dataset without its given validation set.
         fingerprint_given: that with it, or None if there is none.
     """
@@ -70,6 +70,9 @@ def summarize(dataset: Dataset) -> Summary:
     means = mean_images(plain)
     class_means = means.mean(axis=(1, 2, 3))
     counts = np.bincount(plain.train_labels, minlength=len(plain.classes))
+    copies = find_copies(images, plain.test_images)
+    near = {copy.test for copy in copies}
+    exact = {copy.test for copy in copies if copy.is_exact}
     return Summary(
         _parts(dataset),
         min(lows),
@@ -77,7 +80,7 @@ def summarize(dataset: Dataset) -> Summary:
         float(np.average(np.nan_to_num(class_means), weights=counts)),
         tuple(class_means.tolist()),
         {number: low for number, low in enumerate(lows) if low == highs[number]},
-        len({test for _, test in find_copies(images, plain.test_images)}),
+        len(near - exact),
         plain.fingerprint,
         dataset.fingerprint if dataset.given else None,
     )
