@@ -33,7 +33,7 @@ def test_what_the_files_hold_is_described(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    copies = [Copy(0, 1, False), Copy(2, 1, False), Copy(0, 2, True)]
+    copies = [Copy(0, 1, is_exact=False), Copy(2, 1, is_exact=False), Copy(0, 2, is_exact=True)]
     monkeypatch.setattr("signs_sweep.data.summary.find_copies", lambda *_: copies)
     images, labels = dataset.train_images, dataset.train_labels
     parts = {
@@ -66,5 +66,5 @@ def test_two_files_are_written_as_in_a_spec(
     write_dataset(dataset, tmp_path)
     info(f"{{train: {tmp_path}/train_signs.h5, test: '{tmp_path}/test_signs.h5'}}")
     assert "12 + 4 photos" in capsys.readouterr().out
-    with pytest.raises(UsageError, match="test: b.h5"):
+    with pytest.raises(UsageError, match="test: b"):
         info("{train: a.h5")
