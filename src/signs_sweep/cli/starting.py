@@ -21,7 +21,7 @@ _TEMPLATE = Template("""\
 #   $plan
 #   $run
 #
-# The first command shows what would be trained, the second trains it: about $minutes on two cores.
+# The first command shows what would be trained, the second trains it: up to $minutes on two cores.
 
 # The name of the experiment, also in MLflow.
 name: $name

@@ -46,7 +46,7 @@ class Summary:
             number from 0.
         near: number of test images that are nearly the same as a training image, but not exactly.
         fingerprint: that of the dataset without its given validation set.
-        fingerprint_given: that with it, or None if there is none.
+        fingerprint_given: that with it, or None without such a set.
     """
 
     parts: tuple[PartSummary, ...]
