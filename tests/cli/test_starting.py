@@ -102,6 +102,8 @@ def test_pictures_are_to_be_imported_first(tmp_path: Path) -> None:
     assert shown.exit_code == 2
     assert "signs-sweep data import 'my photos' -o data/my_photos\n" in shown.stderr
     assert "signs-sweep init data/my_photos -o experiments/first.yaml\n" in shown.stderr
+    Path("cats.v1.tar.gz").touch()
+    assert "data import cats.v1.tar.gz -o data/cats\n" in invoke("init", "cats.v1.tar.gz").stderr
     assert not Path("experiments").exists()
 
 

@@ -117,7 +117,8 @@ def write_first_spec(folder: Path | None, file: Path) -> int:
     found = _folder(folder)
     command = SharedOptions().command
     if found is not None and not _is_dataset(found):
-        target = Path("data", _name(found).removeprefix("first_"))
+        bare = found.with_name(found.name.split(".")[0]) if found.is_file() else found
+        target = Path("data", _name(bare).removeprefix("first_"))
         say(f"{found} has pictures, which have to be imported first:")
         show_commands(
             [
