@@ -1,5 +1,7 @@
 """The table of runs."""
 
+from dataclasses import replace
+
 import pytest
 
 from signs_sweep.analysis.table import build_table
@@ -58,6 +60,10 @@ def test_sorting_puts_the_best_first_and_what_is_missing_last() -> None:
     for metric in ("test_macro_f1", "test_nll"):
         assert build_table(rows, sort=metric, metrics=[metric])["l2"].tolist() == [0.2, 0.0, 0.1]
     assert build_table(rows, sort="l2")["l2"].tolist() == [0.0, 0.1, 0.2]
+    held_out = ("given", 0.2, 0.1)
+    mixed = [replace(row, validation=part) for row, part in zip(rows, held_out, strict=True)]
+    found = build_table(mixed, sort="validation")["validation"].tolist()
+    assert found == [0.1, 0.2, "given"]
 
 
 def test_further_metrics_can_be_shown() -> None:

@@ -595,6 +595,14 @@ WRONG = {
         "base: {split_seed: 1}",
         [("2:8", "split_seed", "split_seed has no effect", "write validation: 0.2, or remove")],
     ),
+    "split_seed with a given validation set": (
+        "validation: given\nbase: {split_seed: 1}",
+        [("3:8", "split_seed", "always holds out the same samples", "or write validation: 0.2")],
+    ),
+    "a given validation set with folds": (
+        "split: {folds: 5}\nvalidation: given",
+        [("2:1", "split", "split and validation both hold out samples", "remove validation")],
+    ),
     "split_seed with folds": (
         "split: {folds: 5}\nseeds: [{split_seed: 1}, {global_seed: 1}]",
         [("3:10", "split_seed", "split trains every fold", "remove split_seed")],

@@ -321,7 +321,17 @@ def _sorted(table: "pd.DataFrame", sort: str | None) -> "pd.DataFrame":
     is_descending = is_higher_better(sort) or sort in _MORE_IS_BETTER
     if sort in _LIKE_THE_METRIC:
         is_descending = "metric" not in table or all(map(is_higher_better, table["metric"]))
-    return table.sort_values(sort, ascending=not is_descending, kind="stable")
+    # Values of `validation` are numbers and `given`, which follows them.
+    ranks = {
+        value: rank for rank, value in enumerate(sorted(set(table[sort].dropna()), key=_place))
+    }
+    return table.sort_values(
+        sort, ascending=not is_descending, kind="stable", key=lambda values: values.map(ranks)
+    )
+
+
+def _place(value: Any) -> tuple[bool, Any]:
+    return isinstance(value, str), value
 
 
 def _record(row: Row, columns: Iterable[str], baseline: Row | None, metric: str) -> list[Any]:

@@ -25,14 +25,11 @@ def find_doubts(dataset: Dataset) -> list[str]:
         ("test", dataset.test_images, dataset.test_labels),
     )
     doubts = _of_copies(dataset)
-    if dataset.train_groups is not None and dataset.test_groups is not None:
-        shared = int(np.isin(dataset.test_groups, dataset.train_groups).sum())
-        if shared:
-            doubts.append(
-                f"{shared:,} of the {len(dataset.test_groups):,} test images "
-                f"{'belongs' if shared == 1 else 'belong'} to groups of the training set: the test "
-                "accuracy overstates how well a network does on new groups"
-            )
+    groups, trained = dataset.train_groups, len(dataset.train_labels) - dataset.given
+    if groups is not None and dataset.test_groups is not None:
+        doubts += _of_groups(groups, dataset.test_groups, "test")
+    if groups is not None and dataset.given:
+        doubts += _of_groups(groups[:trained], groups[trained:], "validation")
     for part, images, labels in parts:
         empty = np.flatnonzero(np.bincount(labels, minlength=len(dataset.classes)) == 0)
         if len(empty):
@@ -82,10 +79,25 @@ def find_lacks(dataset: Dataset, splits: Sequence[Split]) -> str | None:
         return None
     names = _listed([dataset.classes[label] for label in sorted(lacking)])
     have = "has" if len(lacking) == 1 else "have"
+    if dataset.given:
+        return f"{names} {have} no images in the validation set: metrics leave them out"
     return (
         f"{names} {have} no held-out images in some splits, since groups are not divided: metrics "
         "that are means over classes leave them out"
     )
+
+
+def _of_groups(trained: NDArray[np.str_], others: NDArray[np.str_], part: str) -> list[str]:
+    """Return a sentence about images of groups that are trained on, if there are any."""
+    shared = int(np.isin(others, trained).sum())
+    if not shared:
+        return []
+    belong = "belongs" if shared == 1 else "belong"
+    doubt = (
+        f"{shared:,} of the {len(others):,} {part} images {belong} to groups of the training set: "
+        f"the {part} accuracy overstates how well a network does on new groups"
+    )
+    return [doubt]
 
 
 def _of_copies(dataset: Dataset) -> list[str]:

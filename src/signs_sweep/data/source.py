@@ -97,6 +97,11 @@ def find_source(
 
 def _validated(source: DataSource) -> DataSource:
     """Check that a dataset comes with a validation set."""
+    if source.drawn:
+        raise DataError(
+            "validation: given, but the drawn dataset has no validation set. Write a fraction to "
+            "hold out, as in validation: 0.2."
+        )
     if source.validation is None or not source.validation.is_file():
         raise DataError(
             f"validation: given needs the file {source.train.with_name(VALIDATION_FILE)}, which "

@@ -15,7 +15,7 @@ from signs_sweep.data import (
     find_leak,
     find_source,
 )
-from signs_sweep.domain import METRICS, OF_ARGUMENTS, Dense, EarlyStopping, are_comparable
+from signs_sweep.domain import GIVEN, METRICS, OF_ARGUMENTS, Dense, EarlyStopping, are_comparable
 from signs_sweep.errors import DataError, DataWarning, SpecError, UsageError
 from signs_sweep.planning.building import ModelSource, find_model
 from signs_sweep.planning.plan import Plan, make_plan
@@ -129,7 +129,12 @@ def _at(experiment: Experiment, *keys: str) -> Iterator[None]:
 def _source(experiment: Experiment, data_dir: Path | None) -> DataSource:
     # If the photos are missing, the folder is at fault, not the spec.
     with nullcontext() if experiment.data == "signs" else _at(experiment, "data"):
-        return find_source(experiment.data, data_dir=data_dir, spec_folder=experiment.path.parent)
+        return find_source(
+            experiment.data,
+            data_dir=data_dir,
+            spec_folder=experiment.path.parent,
+            is_validated=experiment.validation == GIVEN,
+        )
 
 
 def _with_model(experiment: Experiment, models: dict[str, ModelSource]) -> Experiment:

@@ -19,6 +19,7 @@ from signs_sweep.domain import (
     Model,
     Trial,
     TrialState,
+    as_text,
 )
 from signs_sweep.protocols import Findings
 from signs_sweep.searching.candidates import Confirmed, Standing
@@ -309,7 +310,7 @@ def best_spec(outcome: SearchOutcome, folder: Path) -> str:
         f"data: {json.dumps(_data(experiment.data, experiment.path.parent, folder))}",
         f"split: {{folds: {experiment.folds}, repeats: {experiment.repeats}}}"
         if experiment.folds
-        else f"validation: {experiment.validation!r}",
+        else f"validation: {as_text(experiment.validation)}",
         f"model: {json.dumps(_model(winner.model))}",
         "base:",
     ]

@@ -7,6 +7,7 @@ from math import prod
 
 from signs_sweep.domain import (
     DEFAULT_HIDDEN,
+    GIVEN,
     HIDDEN,
     MOST_REPLICATES,
     NETWORK,
@@ -220,14 +221,24 @@ def _check_size(
         )
 
 
+def _holds_out(document: Mapping) -> bool:
+    """Return whether a fraction of the training set is held out, or a validation set is used."""
+    return number(document, "validation", 0) > 0 or _is_given(document)
+
+
+def _is_given(document: Mapping) -> bool:
+    node = document.values.get("validation")
+    return isinstance(node, Scalar) and node.value == GIVEN
+
+
 def _is_validated(document: Mapping) -> bool:
-    return number(document, "validation", 0) > 0 or "split" in document.keys
+    return _holds_out(document) or "split" in document.keys
 
 
 def _check_split(document: Mapping, problems: Problems) -> None:
     """Check that there is one kind of split, and that a seed of the split has an effect."""
     has_folds = "split" in document.keys
-    if has_folds and number(document, "validation", 0) > 0:
+    if has_folds and _holds_out(document):
         problems.add(
             document.keys["split"],
             "split and validation both hold out samples",
@@ -242,6 +253,12 @@ def _check_split(document: Mapping, problems: Problems) -> None:
                 section.keys["split_seed"],
                 "split trains every fold, so there is no split to choose",
                 "remove split_seed",
+            )
+        elif _is_given(document):
+            problems.add(
+                section.keys["split_seed"],
+                "validation: given always holds out the same samples",
+                "remove split_seed, or write validation: 0.2",
             )
         elif not _is_validated(document):
             problems.add(

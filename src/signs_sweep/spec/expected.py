@@ -99,7 +99,7 @@ EXPECTED = {
     "data": f"{', '.join(KNOWN_DATASETS)}, a folder, or {{train: a.h5, test: b.h5}}",
     "train": "the path of a file",
     "test": "the path of a file",
-    "validation": "a fraction from 0 to below 1, such as 0.2",
+    "validation": "a fraction from 0 to below 1, such as 0.2, or given",
     "split": f"{_KEYS} {{folds: 5, repeats: 2}}",
     "folds": f"a whole number from 2 {_PARTS}",
     "repeats": f"a whole number from 1 {_PARTS}",

@@ -21,6 +21,7 @@ from signs_sweep.domain import (
     Run,
     Seeds,
     Setting,
+    Validation,
     VerdictRule,
     as_text,
     is_argument,
@@ -66,7 +67,7 @@ class Experiment:
         name: name, also in MLflow.
         description: what it is for, or an empty string.
         data: name of a dataset, a folder, or the paths of `train` and `test`.
-        validation: share of the training set that is held out from each run, in [0, 1).
+        validation: share of the training set that is held out from each run, in [0, 1), or `given`.
         folds: number of folds of a cross-validation, or 0 without one.
         repeats: number of its partitions, or 0 without one.
         model: the network that every run starts from; if a function builds it, without the
@@ -88,7 +89,7 @@ class Experiment:
     name: str
     description: str
     data: str | Mapping[str, str]
-    validation: float
+    validation: Validation
     folds: int
     repeats: int
     model: Model

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.domain import (
+    GIVEN,
     PAIR_NAMES,
     PARAMETERS,
     SEED_NAMES,
@@ -52,7 +53,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     check(document, problems)
     if problems or spec is None:
         raise problems.error()
-    if "split_seed" in forced and (spec.split or not spec.validation):
+    if "split_seed" in forced and (spec.split or spec.validation in (0, GIVEN)):
         raise UsageError(f"--set split_seed={forced['split_seed']}: {_no_split_seed(spec)}")
     _check_names(document, forced)
     values = settled(_present(spec.base))
@@ -75,7 +76,7 @@ def load_experiment(path: Path, overrides: Sequence[str]) -> Experiment:
     return Experiment(
         name=spec.name,
         description=spec.description,
-        data=dict(spec.data) if isinstance(spec.data, Files) else spec.data,
+        data=_present(spec.data) if isinstance(spec.data, Files) else spec.data,
         validation=1 / spec.split.folds if spec.split else spec.validation,
         folds=spec.split.folds if spec.split else 0,
         repeats=spec.split.repeats if spec.split else 0,
@@ -186,6 +187,8 @@ def _no_split_seed(spec: Spec) -> str:
     """Return why a spec has no seed of the split that an override could set."""
     if spec.split:
         return "split trains every fold, so there is no split to choose"
+    if spec.validation == GIVEN:
+        return "validation: given always holds out the same samples"
     return "no samples are held out, so there is no split; write validation: 0.2 in the spec"
 
 

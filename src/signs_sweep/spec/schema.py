@@ -84,10 +84,13 @@ else:
 
 
 class Files(Section):
-    """A dataset as two HDF5 files; their paths are relative to the spec."""
+    """A dataset as two or three HDF5 files; their paths are relative to the spec."""
 
     train: str = Field(min_length=1, description="File with the training set.")
     test: str = Field(min_length=1, description="File with the test set.")
+    validation: str | None = Field(
+        None, min_length=1, description="File with the validation set, for `validation: given`."
+    )
 
 
 class BuiltModel(Section):
@@ -108,6 +111,12 @@ Model = Annotated[
     Discriminator(_is_built),
 ]
 
+
+Validation = Annotated[
+    Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), AfterValidator(without_sign), Tag("a")]
+    | Annotated[Literal["given"], Tag("b")],
+    Discriminator(lambda value: "b" if isinstance(value, str) else "a"),
+]
 
 Data = OneOrMany[Annotated[str, Field(min_length=1)], Files]
 
@@ -169,9 +178,7 @@ class Spec(Section):
     name: str = described("name", "Name of the experiment, also in MLflow", pattern=_NAME)
     description: str = Field("", description="What it is for.", max_length=4000)
     data: Data = described("data", "The dataset", "signs")
-    validation: Annotated[float, AfterValidator(without_sign)] = described(
-        "validation", "Fraction of the training set held out", 0.0, ge=0, lt=1, allow_inf_nan=False
-    )
+    validation: Validation = described("validation", "The images held out from training", 0.0)
     split: SplitSection | None = described(
         "split", "Cross-validation, instead of a fixed part held out", None
     )
