@@ -115,6 +115,7 @@ def test_a_given_validation_set_is_used(dataset: Dataset, tmp_path: Path) -> Non
     text = Path("experiments/first.yaml").read_text(encoding="utf-8")
     assert "\nvalidation: given\n" in text
     assert "12 + 12 + 4 images" in text
+    assert prepare([Path("experiments/first.yaml")]).datasets["first_data"].given == 12
 
 
 def test_a_run_takes_minutes_whatever_the_size_of_the_data() -> None:

@@ -58,7 +58,7 @@ def info(
     table |= {part.name: [*map(str, part.counts)] for part in summary.parts}
     table["mean"] = ["" if isnan(mean) else f"{mean:.1f}" for mean in summary.class_means]
     print("\n".join(columns(table.items(), columns_shown)), flush=True)
-    doubts = find_doubts(dataset.without_given())
+    doubts = find_doubts(dataset)
     leak = find_leak(dataset, [dataset.split(GIVEN)]) if dataset.given else None
     say(*(f"warning: {doubt}" for doubt in (*doubts, leak) if doubt))
     if sheet is not None:
