@@ -27,7 +27,7 @@ _TEMPLATE = Template("""\
 name: $name
 
 # The question, for people.
-description: Is a learning rate of $higher better than $rate?
+description: Does batch normalisation help?
 
 # The dataset: $sizes images of $shape in $classes classes.
 # A path is relative to this file.
@@ -40,18 +40,19 @@ model: {hidden: [$hidden]}
 
 # What all runs share.
 base:
+  learning_rate: $rate   # size of the steps of the optimizer, Adam
   batch_size: $batch   # images for each step
   epochs: $epochs   # how often a run sees every training image
 
-# What varies: every value is trained. Other parameters vary in the same way, such as l2: [0, 0.01]
+# What varies: every value is trained. Any parameter can, such as learning_rate: [1e-4, 1e-3]
 grid:
-  learning_rate: [$rate, $higher]   # size of the steps of the optimizer, Adam
+  norm: [none, batch]   # how the inputs of each activation are normalised
 
 # Runs that differ only in their seeds have different results. A difference can be seen from 7 seeds
 $seeds
 
 # What the other values are compared with.
-baseline: {learning_rate: $rate}
+baseline: {norm: none}
 """)
 
 _SHARE = """\
@@ -84,7 +85,7 @@ _FEWEST_HELD_OUT = 100
 _NETWORKS = ((25, 12), (50, 25), (100, 50), (200, 100))
 _MANY_INPUTS = 4096
 """With as many values in an image, a network without normalisation needs a small learning rate."""
-_STEPS = 4000
+_STEPS = 2700
 """Steps of a run after which a network of this kind has learned most of what it can."""
 _SECONDS = 12
 """Longest time of a run."""
@@ -188,7 +189,6 @@ def first_spec(dataset: "Dataset", folder: Path | None, file: Path, commands: Se
     steps = -(-training // batch)
     seconds = (6 * training * inputs * hidden[0] / _SPEED + steps * 2e-4) * networks
     epochs = _rounded(max(min(_STEPS / steps, _SECONDS / seconds, 1000), 5))
-    rate, higher = ("1e-4", "1e-3") if inputs >= _MANY_INPUTS else ("1e-3", "1e-2")
     plan, run = commands
     return _TEMPLATE.substitute(
         plan=plan,
@@ -201,8 +201,7 @@ def first_spec(dataset: "Dataset", folder: Path | None, file: Path, commands: Se
         data="drawn" if folder is None else _path(folder, file),
         holding=holding,
         hidden=", ".join(map(str, hidden)),
-        rate=rate,
-        higher=higher,
+        rate="1e-4" if inputs >= _MANY_INPUTS else "1e-3",
         batch=batch,
         epochs=epochs,
         seeds=_FIXED if holding is _TEST else _GROWING,
