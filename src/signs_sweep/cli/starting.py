@@ -185,7 +185,7 @@ def first_spec(dataset: "Dataset", folder: Path | None, file: Path, commands: Se
     hidden = next((each for each in _NETWORKS if each[1] >= 2 * classes), _NETWORKS[-1])
     inputs = math.prod(shape)
     batch = 128 if training >= 10_000 else 32
-    batch = min(batch, 1 << max(training // 4, 1).bit_length() - 1)
+    batch = min(batch, 1 << max(training // 4, 2).bit_length() - 1)  # At least 2, to normalise.
     steps = -(-training // batch)
     seconds = (6 * training * inputs * hidden[0] / _SPEED + steps * 2e-4) * networks
     epochs = _rounded(max(min(_STEPS / steps, _SECONDS / seconds, 1000), 5))
