@@ -58,7 +58,7 @@ def test_the_spec_fits_its_data_and_can_have_a_verdict(
     text = Path("first.yaml").read_text(encoding="utf-8")
     assert f"\n{holding}\n" in text
     assert f"hidden: {hidden}}}" in text
-    assert f"learning_rate: {rate} " in text
+    assert f"baseline: {{learning_rate: {rate}}}\n" in text
     prepared = prepare([Path("first.yaml")])
     assert prepared.datasets["first_signs"].fingerprint == dataset.fingerprint
     experiment = load(Path("first.yaml"))

@@ -27,7 +27,7 @@ _TEMPLATE = Template("""\
 name: $name
 
 # The question, for people.
-description: Does batch normalisation help?
+description: Is a learning rate of $lower as good as $rate?
 
 # The dataset: $sizes images of $shape in $classes classes.
 # A path is relative to this file.
@@ -40,19 +40,18 @@ model: {hidden: [$hidden]}
 
 # What all runs share.
 base:
-  learning_rate: $rate   # size of the steps of the optimizer, Adam
   batch_size: $batch   # images for each step
   epochs: $epochs   # how often a run sees every training image
 
-# What varies: every value is trained. Any parameter can, such as learning_rate: [1e-4, 1e-3]
+# What varies: every value is trained. Other parameters vary in the same way, such as l2: [0, 0.01]
 grid:
-  norm: [none, batch]   # how the inputs of each activation are normalised
+  learning_rate: [$rate, $lower]   # size of the steps of the optimizer, Adam
 
 # Runs that differ only in their seeds have different results. A difference can be seen from 7 seeds
 $seeds
 
 # What the other values are compared with.
-baseline: {norm: none}
+baseline: {learning_rate: $rate}
 """)
 
 _SHARE = """\
@@ -185,10 +184,11 @@ def first_spec(dataset: "Dataset", folder: Path | None, file: Path, commands: Se
     hidden = next((each for each in _NETWORKS if each[1] >= 2 * classes), _NETWORKS[-1])
     inputs = math.prod(shape)
     batch = 128 if training >= 10_000 else 32
-    batch = min(batch, 1 << max(training // 4, 2).bit_length() - 1)  # At least 2, to normalise.
+    batch = min(batch, 1 << max(training // 4, 1).bit_length() - 1)
     steps = -(-training // batch)
     seconds = (6 * training * inputs * hidden[0] / _SPEED + steps * 2e-4) * networks
     epochs = _rounded(max(min(_STEPS / steps, _SECONDS / seconds, 1000), 5))
+    rate, lower = ("1e-4", "1e-5") if inputs >= _MANY_INPUTS else ("1e-3", "1e-4")
     plan, run = commands
     return _TEMPLATE.substitute(
         plan=plan,
@@ -201,7 +201,8 @@ def first_spec(dataset: "Dataset", folder: Path | None, file: Path, commands: Se
         data="drawn" if folder is None else _path(folder, file),
         holding=holding,
         hidden=", ".join(map(str, hidden)),
-        rate="1e-4" if inputs >= _MANY_INPUTS else "1e-3",
+        rate=rate,
+        lower=lower,
         batch=batch,
         epochs=epochs,
         seeds=_FIXED if holding is _TEST else _GROWING,
