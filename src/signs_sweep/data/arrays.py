@@ -108,11 +108,13 @@ class ArrayFile:
 
         with _reading(self.path):
             link = self._file.get(name, getlink=True)
+        if link is None:
+            return None
         if isinstance(link, h5py.SoftLink | h5py.ExternalLink):
             dataset = self._follow(name, link)
         else:
             with _reading(self.path):
-                dataset = self._file.get(name)
+                dataset = self._file[name]  # Its `get` returns None for an array that is damaged.
         if not isinstance(dataset, h5py.Dataset):
             return None
         with _reading(self.path):

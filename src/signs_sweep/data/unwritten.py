@@ -1,5 +1,7 @@
 """Finding values that are not stored: HDF5 fills in zeros for them, and raises no error.
 
+Or it returns damaged values, if the damage includes the mark that there is a checksum.
+
 Chunks that were never written, missing sources of a virtual dataset and missing parts of an
 external file all read as zeros, and a network learns zeros to an accuracy of 1.
 """
@@ -31,10 +33,30 @@ def find_unwritten(dataset: Any, seen: frozenset[tuple[str, str]] = frozenset())
             -(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)
         )
         missing = chunks - dataset.id.get_num_chunks()
-        return f"{missing:,} of its {chunks:,} chunks were never written" if missing > 0 else None
+        if missing > 0:
+            return f"{missing:,} of its {chunks:,} chunks were never written"
+        unchecked = _without_checksum(dataset)
+        return f"{unchecked:,} of its {chunks:,} chunks have no checksum" if unchecked else None
     if dataset.id.get_space_status() == h5d.SPACE_STATUS_NOT_ALLOCATED:
         return "nothing was ever written to it"
     return None
+
+
+def _without_checksum(dataset: Any) -> int:
+    """Return the number of chunks that lack the checksum that the dataset has by its description.
+
+    No program writes such chunks; where the index of the chunks is damaged, it may say so.
+    """
+    from h5py import h5z
+
+    plist = dataset.id.get_create_plist()
+    filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+    if h5z.FILTER_FLETCHER32 not in filters:
+        return 0
+    skipped = 1 << filters.index(h5z.FILTER_FLETCHER32)
+    found: list[int] = []
+    dataset.id.chunk_iter(lambda chunk: found.append(chunk.filter_mask & skipped))
+    return sum(map(bool, found))
 
 
 def _of_external(dataset: Any) -> str | None:
