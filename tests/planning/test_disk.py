@@ -46,7 +46,7 @@ def size(folder: Path) -> int:
 
 @pytest.mark.slow
 def test_the_estimate_is_what_a_run_takes(tmp_path: Path) -> None:
-    info = DatasetInfo("toy", DATASET.classes, IMAGES[:1] / np.float32(255), drawn=False)
+    info = DatasetInfo("toy", DATASET.classes, IMAGES[:1], drawn=False)
     tracker = MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db", {RUN.data: info})
     tracker.open([SweepRecord("toy", "", "name: toy\n", "", "toy")])
     before = size(tmp_path)

@@ -50,30 +50,36 @@ PREDICTED = {
     ),
     "test": Predictions(np.array([0]), np.array([1]), np.array([[0.1, 0.9]], np.float32)),
 }
-DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
+DATASET = DatasetInfo("toy", ("a", "手: 'ü'"), np.full((1, 4, 4, 3), 51, np.uint8), drawn=True)
 
 ODD = 'it\'s 100% "odd"?#{x}[y]*;&~\\\n:b -é%20'
 """Name of a folder."""
 
 MAKE_MODEL = """
 import sys, keras, numpy as np
+from signs_sweep.trainer.network import taking_pixels
 keras.utils.set_random_seed(0)
-model = keras.Sequential([
-    keras.layers.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
-model.save(sys.argv[1])
-np.save(sys.argv[2], model(np.full((1, 4, 4, 3), 0.5, np.float32)).numpy())
+layers = [keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
+taking_pixels(layers, (4, 4, 3)).save(sys.argv[1])
+np.save(sys.argv[2], keras.Sequential(layers)(np.full((1, 4, 4, 3), 0.2, np.float32)).numpy())
 """
 LOAD_MODEL = """
-import sys, mlflow, numpy as np
+import json, sys, mlflow, numpy as np
+from mlflow.pyfunc.scoring_server import _predict  # As `mlflow models predict` does.
 mlflow.set_tracking_uri(sys.argv[1])
 uri = f"runs:/{sys.argv[2]}/model"
-example = np.full((1, 4, 4, 3), 0.5, np.float32)
+example = np.full((1, 4, 4, 3), 51, np.uint8)
 answer = np.load(sys.argv[3])
 print("=", np.allclose(mlflow.keras.load_model(uri)(example).numpy(), answer, atol=1e-7))
 loaded = mlflow.pyfunc.load_model(uri)
 print("=", np.allclose(loaded.predict(example), answer, atol=1e-7))
-print("=", loaded.metadata.signature.inputs, loaded.metadata.load_input_example(
-    mlflow.artifacts.download_artifacts(uri)).shape)
+folder = mlflow.artifacts.download_artifacts(uri)
+_predict(uri, f"{folder}/serving_input_example.json", sys.argv[4], "json")
+served = json.load(open(sys.argv[4]))["predictions"]
+print("=", np.allclose(served, answer, atol=1e-7))
+given = loaded.metadata.load_input_example(folder)
+print("=", np.array_equal(given, example), given.dtype, loaded.metadata.signature.inputs)
+print("=", ascii(loaded.metadata.metadata["classes"]))
 """
 
 
@@ -257,12 +263,13 @@ def test_pictures_history_predictions_and_spec_are_artifacts(store) -> None:
 def test_the_model_loads_and_predicts_the_same(store) -> None:
     uri, folder = store
     _, run = record(uri, RUN)
-    output = python(LOAD_MODEL, uri, run.info.run_id, str(folder / "answer.npy"))
+    files = (str(folder / "answer.npy"), str(folder / "served.json"))
+    output = python(LOAD_MODEL, uri, run.info.run_id, *files)
     # Keras prints a bar while it predicts; what counts begins with an equals sign.
     answers = [line[2:] for line in output.splitlines() if line.startswith("= ")]
-    assert answers[:2] == ["True", "True"]
-    assert "(-1, 4, 4, 3)" in answers[2]
-    assert answers[2].endswith("(1, 4, 4, 3)")
+    assert answers[:3] == ["True", "True", "True"]
+    assert answers[3] == "True uint8 [Tensor('uint8', (-1, 4, 4, 3))]"
+    assert answers[4] == ascii(list(DATASET.classes))
 
 
 def test_a_failed_run_has_its_reason_and_its_epochs(store) -> None:

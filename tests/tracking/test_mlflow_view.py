@@ -75,7 +75,7 @@ def test_the_view_of_many_parameters_fits_in_a_tag() -> None:
 
 
 RUNS = [Run(Parameters(epochs=2, l2=l2), Dense((5,)), 0.0, "abcd") for l2 in (0, 0.1)]
-INFO = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
+INFO = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.uint8), drawn=False)
 SWEEP = SweepRecord("first", "", "name: toy\n", "2 runs\n", "toy data")
 
 
