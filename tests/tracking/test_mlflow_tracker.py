@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect
 from signs_sweep.tracking.mlflow.file import artifact_folders, read_curves, read_records
 from signs_sweep.tracking.mlflow.found import Record, ask_for_curves, ask_for_records
-from signs_sweep.tracking.mlflow.predictions import PREDICTIONS
+from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
 from signs_sweep.tracking.mlflow.recorder import tags_of
 from trials import make_trial
 
@@ -183,7 +184,8 @@ def test_a_run_that_was_stopped_early_is_read_back_with_its_chosen_epoch(tmp_pat
     tracker.open([SWEEP])
     tracker.start(make_trial(run, experiment="toy"), run)
     tracker.record(progress(run, **curves))
-    tracker.record(replace(finished(run), stopped_at=3, chosen_epoch=2))
+    end = replace(finished(run), predictions={"test": PREDICTED["test"]}, stopped_at=3)
+    tracker.record(replace(end, chosen_epoch=2, diagnosis=Diagnosis(Condition.COLLAPSED, 1)))
     tracker.close(State.FINISHED, {})
     index = MlflowIndex(uri)
     (asked,) = ask_for_records(connect(uri), uri, "toy")
@@ -194,6 +196,7 @@ def test_a_run_that_was_stopped_early_is_read_back_with_its_chosen_epoch(tmp_pat
         assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]
     curve = index.curves([asked.location])[asked.location]["loss"]
     assert curve.values.tolist() == curves["loss"]
+    assert f" dead. The class is '{DATASET.classes[1]}'. Early stopping" in asked.tags[tags.NOTE]
     assert "after epoch 3. Its weights are those of epoch 2, " in asked.tags[tags.NOTE]
 
 
@@ -383,6 +386,14 @@ def test_predictions_are_read_as_they_were_recorded(
             assert values.dtype == getattr(expected, array).dtype
             assert np.array_equal(values, getattr(expected, array))
         assert of_set.predicted.tolist() == [[1], [1, 0]][name == "validation"]
+        assert of_set.classes == DATASET.classes
+
+
+def test_predictions_that_an_earlier_version_recorded_have_no_names_of_classes() -> None:
+    file = BytesIO()
+    arrays = {"images": np.array([0]), "labels": np.array([1]), "probabilities": np.eye(2)[1:]}
+    np.savez_compressed(file, **{f"test_{name}": array for name, array in arrays.items()})
+    assert read_predictions(file.getvalue(), "here")["test"].classes == ()
 
 
 def test_curves_and_predictions_in_a_file_need_no_mlflow(store) -> None:

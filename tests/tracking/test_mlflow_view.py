@@ -116,6 +116,8 @@ def test_a_sweep_leaves_a_view_of_its_runs_and_they_have_their_data_as_input(uri
     for run in [*records, *map(client.get_run, parents)]:
         (found,) = run.inputs.dataset_inputs
         assert (found.dataset.name, found.dataset.digest) == ("toy", "abcd")
+        profile = {"classes": 2, "names": ["a", "b"], "image": [4, 4, 3]}
+        assert json.loads(found.dataset.profile) == profile
         assert [(tag.key, tag.value) for tag in found.tags] == [("mlflow.data.context", "training")]
 
 
