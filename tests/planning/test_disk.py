@@ -96,14 +96,13 @@ def test_the_estimate_has_what_the_predictions_take() -> None:
     larger = replace(DATASET, train_images=train, train_labels=labels, test_images=test)
     larger = replace(larger, test_labels=labels[:120])
     sizes = [bytes_of_runs([RUN], {RUN.data: data}, {})[0] for data in (DATASET, larger)]
-    kept = predictions_file({"test": predictions(120, labels)}, DATASET.classes)
+    classes = DATASET.classes
+    kept = predictions_file({"test": predictions(120, labels)}, classes)
     assert sizes[1] - sizes[0] == pytest.approx(len(kept), rel=0.2)
     held_out = replace(RUN, parameters=replace(RUN.parameters, epochs=0), validation=0.2)
     sizes = [bytes_of_runs([held_out], {RUN.data: data}, {})[0] for data in (DATASET, larger)]
     both = {"validation": predictions(216, labels), "test": predictions(120, labels)}
-    assert sizes[1] - sizes[0] == pytest.approx(
-        len(predictions_file(both, DATASET.classes)), rel=0.1
-    )
+    assert sizes[1] - sizes[0] == pytest.approx(len(predictions_file(both, classes)), rel=0.1)
 
 
 def test_the_size_of_a_users_model_is_known_once_it_has_a_checkpoint(

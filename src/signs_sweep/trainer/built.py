@@ -209,7 +209,7 @@ def _check(model: Any, image_shape: tuple[int, int, int], classes: int) -> None:
 
 
 def _export(model: Any, image_shape: tuple[int, int, int]) -> Any:
-    """Return the model to save; raise TrainingError, before any training, if there is none."""
+    """Return the model to save; raise TrainingError, before any training, if it cannot be saved."""
     try:
         return taking_pixels([model], image_shape)
     except (ValueError, TypeError, RuntimeError) as error:

@@ -1,8 +1,8 @@
 """The artifact with the predictions of a run: a compressed NumPy archive, the same bytes each time.
 
 For each set (`validation`, `test`) it has the arrays `SET_images`, `SET_labels` and
-`SET_probabilities`, which are described in `signs_sweep.domain.Predictions`, and for both `classes`,
-which archives of earlier versions do not have.
+`SET_probabilities`, which are described in `signs_sweep.domain.Predictions`. The names in `classes`
+are those of both sets; archives of earlier versions do not have them.
 """
 
 import io
@@ -30,7 +30,8 @@ def predictions_file(predictions: Mapping[str, Predictions], classes: Sequence[s
         for name, of_set in predictions.items()
         for array in _ARRAYS
     }
-    np.savez_compressed(file, **arrays, **{_CLASSES: np.array(classes, np.str_)})
+    arrays[_CLASSES] = np.array(classes, np.str_)
+    np.savez_compressed(file, **arrays)
     return file.getvalue()
 
 
@@ -44,7 +45,9 @@ def read_predictions(content: bytes, location: str) -> Mapping[str, Predictions]
         with np.load(io.BytesIO(content)) as arrays:
             classes = tuple(arrays[_CLASSES].tolist()) if _CLASSES in arrays else ()
             return {
-                name: Predictions(*(arrays[f"{name}_{array}"] for array in _ARRAYS), classes)
+                name: Predictions(
+                    **{array: arrays[f"{name}_{array}"] for array in _ARRAYS}, classes=classes
+                )
                 for name in _SETS
                 if f"{name}_{_ARRAYS[0]}" in arrays
             }
