@@ -77,8 +77,8 @@ class Dataset:
         if validation == GIVEN:
             rows = np.arange(len(self.train_labels))
             return rows[: -self.given], rows[-self.given :]
-        labels, groups = self.train_labels, self.train_groups
-        return split_rows(labels, groups, float(validation), folds=folds, seed=seed)
+        labels, groups, names = self.train_labels, self.train_groups, self.classes
+        return split_rows(labels, groups, float(validation), folds=folds, seed=seed, names=names)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
