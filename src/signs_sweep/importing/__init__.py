@@ -1,0 +1,1 @@
+"""Turning pictures of other people into a dataset."""
