@@ -1,4 +1,4 @@
-"""What every source of pictures is read as, before the pictures are imported."""
+"""Pictures to import, before they are decoded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,32 +17,33 @@ class Item:
         label: name of its class.
         part: `train`, `val`, `test`, or None if it is to be split.
         group: name of its group, or None.
-        open: returns the picture; raises OSError (or another exception of Pillow) if unreadable.
+        open: returns the picture (PIL.Image.Image); raises OSError (or another exception of Pillow)
+            if it is unreadable. Called from several threads.
     """
 
     name: str
     label: str
     part: str | None
     group: str | None
-    open: "Callable[[], Image]"
+    open: Callable[[], "Image"]
 
 
 @dataclass(frozen=True)
 class Collection:
-    """Pictures to import, all from one source.
+    """Pictures to import, all of the same source.
 
     Attributes:
         items: in a fixed order (sorted by name, or as stored).
         classes: names of the classes in the order of their labels, or None: sorted, numbers as
             numbers.
-        source: the file, folder or address they come from.
-        size: height and width if all have this size and it should be kept by default (arrays),
-            else None: the importer's default.
+        source: the file, folder or address they come from (`Origin.source`).
+        size: (height, width) if all have this size and it should be kept by default (arrays), else
+            None: the default of the importer.
         channels: likewise.
-        licence: the licence of the pictures, or "".
-        citation: how to cite them, or "".
-        skipped: name and reason of files that are not pictures.
-        remarks: sentences about what was decided, such as "val joins the training set".
+        licence: their licence, or an empty text.
+        citation: how to cite them, or an empty text.
+        skipped: (name, reason) of files that are not pictures.
+        remarks: sentences about what was decided.
     """
 
     items: tuple[Item, ...]
