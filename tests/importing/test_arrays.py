@@ -194,7 +194,7 @@ class Evil:
 def test_a_pickle_calls_nothing_and_takes_no_memory(tmp_path, monkeypatch, content) -> None:
     monkeypatch.chdir(tmp_path)
     (write_batches(tmp_path / "batches") / "data_batch_1").write_bytes(content)
-    with pytest.raises(DataError, match="data_batch_1|batches"):
+    with pytest.raises(DataError, match="batches cannot be read"):
         read_published("cifar10", tmp_path / "batches")
     assert not Path("called").exists()
 

@@ -221,7 +221,7 @@ def _from_one_hot(labels: NDArray[Any], name: str) -> NDArray[np.int64]:
         is_one = labels == 1
         wrong = np.flatnonzero((is_one.sum(axis=1) != 1) | ((labels != 0) & ~is_one).any(axis=1))
         if not len(wrong):
-            return is_one.argmax(axis=1).astype(np.int64)
+            return np.asarray(is_one.argmax(axis=1), np.int64)
         raise DataError(
             f"{name} has the shape {labels.shape}, but row {wrong[0]} is not one-hot: it should "
             "have a single 1, and else zeros."

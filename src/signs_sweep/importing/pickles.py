@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_ALLOWED = set(
-    "PROTO FRAME STOP MARK EMPTY_DICT SETITEM SETITEMS EMPTY_LIST APPEND APPENDS EMPTY_TUPLE TUPLE "
-    "TUPLE1 TUPLE2 TUPLE3 NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 SHORT_BINSTRING BINSTRING "
-    "SHORT_BINBYTES BINBYTES BINUNICODE SHORT_BINUNICODE BINPUT LONG_BINPUT BINGET LONG_BINGET "
-    "MEMOIZE GLOBAL STACK_GLOBAL REDUCE BUILD".split()
-)
+_ALLOWED = {
+    *("PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1"),
+    *("BININT2", "SHORT_BINSTRING", "BINSTRING", "SHORT_BINBYTES", "BINBYTES", "BINUNICODE"),
+    *("SHORT_BINUNICODE", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST"),
+    *("APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS", "BINPUT", "LONG_BINPUT", "BINGET"),
+    *("LONG_BINGET", "MEMOIZE", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"),
+}
+"""Instructions that build plain values, or call what `find_class` returned."""
 
 
 def load_plain(content: bytes) -> dict[Any, Any]:
@@ -31,8 +33,8 @@ def load_plain(content: bytes) -> dict[Any, Any]:
         Exception: it is damaged or holds anything else.
     """
     for code, argument, _ in genops(content):
-        is_far = code.name == "LONG_BINPUT" and argument > len(content)  # Takes memory.
-        if code.name not in _ALLOWED or is_far:
+        place = argument if code.name == "LONG_BINPUT" and argument is not None else 0
+        if code.name not in _ALLOWED or place > len(content):  # A far place takes memory.
             raise pickle.UnpicklingError(f"it holds {code.name}, which is not read")
     loaded = _Plain(io.BytesIO(content), encoding="bytes").load()
     return {
