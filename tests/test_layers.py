@@ -42,6 +42,9 @@ HEAVY = {
     "h5py": {"data", "trainer"},
     "PIL": {"data", "figures", "importing"},
     "sqlalchemy": {"project"},
+    "datasets": {"importing"},
+    "pooch": {"importing"},
+    "requests": {"importing"},
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))
