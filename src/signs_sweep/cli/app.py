@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+import signs_sweep.cli.downloading  # noqa: F401  # registers the command
 from signs_sweep.cli.data import data_app
 from signs_sweep.cli.options import Commands, TrackingUri, expanded, positive
 from signs_sweep.cli.streams import width_of
