@@ -1,11 +1,11 @@
 """Arrays as pictures: `.npz` files, and the datasets of Keras from its cache or from files."""
 
 import gzip
-import io
 import pickle
 import random
 import struct
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -217,28 +217,49 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("kind", ["npz", "idx", "cifar", "tar"])
-def test_mutated_files_are_an_error_or_read_as_images(tmp_path, kind) -> None:
-    if kind == "npz":
-        goal, read = complete(tmp_path / "a.npz"), read_npz
-        np.savez(goal, **np.load(goal))  # Not compressed, so that its headers are changed as well.
-    elif kind == "idx":
-        folder = write_idx(tmp_path / "idx", is_zipped=False)
-        goal = folder / "train-images-idx3-ubyte"
-        read = lambda _: read_published("mnist", folder)  # noqa: E731
-    else:
-        folder = write_batches(tmp_path / "batches")
-        goal, read = folder / "test_batch", lambda _: read_published("cifar10", folder)
-        if kind == "tar":
-            buffer = io.BytesIO()
-            with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-                archive.add(folder, "cifar-10-batches-py")
-            goal = tmp_path / "a.tar.gz"
-            goal.write_bytes(buffer.getvalue())
-            read = lambda path: read_published("cifar10", path)  # noqa: E731
-    content, chance = goal.read_bytes(), random.Random(kind)
+def npz(folder: Path):
+    return complete(folder / "a.npz"), read_npz
+
+
+def npy(folder: Path):
+    """An array in an `.npz` file that is intact otherwise."""
+    member, whole, changed = folder / "x_train.npy", folder / "a.npz", folder / "b.npz"
+    np.save(member, GREY[:4])
+    complete(whole)
+
+    def read(path: Path):
+        with zipfile.ZipFile(whole) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(changed, "w") as archive:
+            for name, content in (members | {path.name: path.read_bytes()}).items():
+                archive.writestr(name, content)
+        return read_npz(changed)
+
+    return member, read
+
+
+def raw_idx(folder: Path):
+    files = write_idx(folder / "idx", is_zipped=False)
+    return files / "train-images-idx3-ubyte", lambda _: read_published("mnist", files)
+
+
+def cifar(folder: Path):
+    files = write_batches(folder / "batches")
+    return files / "test_batch", lambda _: read_published("cifar10", files)
+
+
+def cifar_archive(folder: Path):
+    with tarfile.open(folder / "a.tar.gz", "w:gz") as archive:
+        archive.add(write_batches(folder / "batches"), "cifar-10-batches-py")
+    return folder / "a.tar.gz", lambda path: read_published("cifar10", path)
+
+
+@pytest.mark.parametrize("make", [npz, npy, raw_idx, cifar, cifar_archive])
+def test_mutated_files_are_an_error_or_read_as_images(tmp_path, make) -> None:
+    goal, read = make(tmp_path)
+    content, chance = goal.read_bytes(), random.Random(make.__name__)
     outcomes = set()
-    for _ in range(250):
+    for _ in range(200):
         goal.write_bytes(mutated(content, chance))
         try:
             found = read(goal)

@@ -1,5 +1,6 @@
 """Images and labels that are arrays: `.npz` files with the names of Keras."""
 
+import errno
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -109,12 +110,12 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
         raise DataError(
-            f"{path} cannot be read: it is damaged, or not such a file ({error}). Download or "
-            "create it again."
+            f"{path} cannot be read: it is damaged, or not such a file "
+            f"({str(error) or type(error).__name__}). Download or create it again."
         ) from error
 
 
