@@ -1,6 +1,7 @@
 """Images and labels that are arrays: `.npz` files with the names of Keras."""
 
 import errno
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,7 +45,8 @@ def npz_arrays(path: Path) -> Arrays:
     Raises:
         DataError: it cannot be read, or has other arrays.
     """
-    with reading(path), zipfile.ZipFile(path) as archive:
+    with reading(path), zipfile.ZipFile(path) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # About headers of old versions of NumPy.
         names = sorted(name.removesuffix(".npy") for name in archive.namelist())
         found = [part for part in PARTS if f"x_{part}" in names]
         missing = {f"{axis}_{part}" for part in ("train", *found) for axis in "xy"} - set(names)
