@@ -1,5 +1,7 @@
 """Pictures to import, before they are decoded."""
 
+import os
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -55,3 +57,12 @@ class Collection:
     citation: str = ""
     skipped: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+def printable(name: str) -> str:
+    """Return a name that files and terminals can hold: composed, with escapes for other bytes."""
+    text = os.fsencode(unicodedata.normalize("NFC", name)).decode(errors="backslashreplace")
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
