@@ -22,9 +22,9 @@ def picture(value: int) -> bytes:
 
 
 FILES = {
-    f"Dataset/{label}/IMG_{row}.JPG": picture(40 * label + row)
+    f"Dataset/{label}/IMG_{row}.JPG": picture(80 * label + 9 * row)
     for label in range(3)
-    for row in range(2)
+    for row in range(4)
 }
 ALL = {"README.md": b"read me", "Examples/example_0.JPG": picture(9), **FILES}
 
@@ -90,7 +90,7 @@ class Server:
             f"{self.address}/listing",
             "Dataset",
             ("0", "1", "2"),
-            6,
+            len(FILES),
             "Apache-2.0",
             "Someone (2020)",
         )

@@ -1,6 +1,7 @@
 """`signs-sweep data download`: a published dataset."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from signs_sweep.cli.data import data_app
+from signs_sweep.cli.importing import ImportOptions, finish
+from signs_sweep.cli.options import expanded
 from signs_sweep.cli.output import say, write
 from signs_sweep.cli.streams import has_cursor
 from signs_sweep.errors import UsageError
@@ -19,14 +22,16 @@ if TYPE_CHECKING:
 
 
 @data_app.command()
+@expanded
 def download(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The dataset: sign-language-digits.")
-    ] = "sign-language-digits",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset: sign-language-digits.")],
+    options: ImportOptions,
     *,
-    out: Annotated[
+    output: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FOLDER", help="Where to write. [default: data/NAME]"),
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Where to write. [default: data/NAME]"
+        ),
     ] = None,
     classes: Annotated[
         str, typer.Option(metavar="LIST", help="Which classes, as in 0-9 or 0,2,4.")
@@ -37,32 +42,30 @@ def download(
     ] = None,
 ) -> None:
     """Download a published dataset of pictures, verify it, and import it."""
-    from signs_sweep.cli.importing import finish
+    from signs_sweep.importing import claimed
     from signs_sweep.importing.download import PUBLISHED, fetch
 
     if name not in PUBLISHED:
         raise UsageError(f"unknown dataset '{name}'. Known: {', '.join(PUBLISHED)}.")
     published = PUBLISHED[name]
     chosen = _chosen(classes, published.classes)
-    with _progress(given or published.archive) as progress:
-        fetched = fetch(published, chosen, given=given, progress=progress)
-    if fetched.unverified is None:
-        verified = f"all {published.pictures:,} pictures have the published content"
-    else:
-        verified = "not verified: only the number of pictures was checked"
-        say(f"warning: {verified}, because {fetched.unverified}")
-    print(f"{name}: {verified}")
-    print(f"  licence   {published.licence}")
-    print(f"  citation  {published.citation}", flush=True)
-    folder = out or Path("data", name)
-    made = f"signs-sweep data download {name} --classes {classes} ({verified})"
-    finish(fetched.collection, folder, made)
-    source = fetched.collection.source
-    write(
-        f"{name}\n\nsource: {source}\nlicence: {published.licence}\n"
-        f"citation: {published.citation}\nmade by: {made}\n",
-        folder / "SOURCE.txt",
-    )
+    options.choices()
+    with claimed(output or Path("data", name), overwrites=options.overwrite) as target:
+        with _progress(given or published.archive) as progress:
+            fetched = fetch(published, chosen, given=given, progress=progress)
+        if fetched.unverified is None:
+            verified = f"all {published.pictures:,} pictures have the published content"
+        else:
+            verified = "not verified: only the number of pictures was checked"
+            say(f"warning: {verified}, because {fetched.unverified}")
+        made = f"{shlex.join(['signs-sweep', *sys.argv[1:]])} ({verified})"
+        finish(fetched.collection, target, options, made)
+        print(f"licence: {published.licence}\ncitation: {published.citation}", flush=True)
+        write(
+            f"{name}\n\nsource: {fetched.collection.source}\nlicence: {published.licence}\n"
+            f"citation: {published.citation}\nmade by: {made}\n",
+            target.folder / "SOURCE.txt",
+        )
 
 
 def _chosen(text: str, classes: Sequence[str]) -> tuple[str, ...]:

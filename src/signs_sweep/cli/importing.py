@@ -119,7 +119,9 @@ def import_(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="A folder of pictures, a zip or tar archive, or a CSV file."
+            metavar="SOURCE",
+            help="A folder of pictures, a zip or tar archive, a CSV file, an .npz file, mnist, "
+            "fashion_mnist, cifar10, or hf:NAME for a dataset of Hugging Face.",
         ),
     ],
     options: ImportOptions,
@@ -127,13 +129,21 @@ def import_(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write the dataset.")
     ],
+    given: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="File or folder of mnist, fashion_mnist or cifar10. [default: Keras's cache]",
+        ),
+    ] = None,
 ) -> None:
     """Turn pictures into a dataset: classes from folders, file names or a CSV file."""
     from signs_sweep.importing import claimed, collect
 
     options.choices()  # Before anything is unpacked.
     with claimed(output, overwrites=options.overwrite) as target:
-        collection = collect(source, target.scratch)
+        collection = collect(source, target.scratch, given)
         finish(collection, target, options, shlex.join(["signs-sweep", *sys.argv[1:]]))
 
 

@@ -1,7 +1,7 @@
 """Opening a file as a picture."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,7 +16,7 @@ SUFFIXES = frozenset(
 """How the names of pictures end."""
 
 
-def open_picture(path: Path) -> "Image":
+def open_picture(file: Path | IO[bytes]) -> "Image":
     """Return the picture in a file; its pixels are not decoded yet.
 
     Raises:
@@ -25,4 +25,4 @@ def open_picture(path: Path) -> "Image":
     from PIL import Image
 
     Image.init()
-    return Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN])
+    return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.errors import DataError
+from signs_sweep.importing.files import open_picture
 from signs_sweep.importing.items import Collection, Item
 
 if TYPE_CHECKING:
@@ -142,10 +143,8 @@ def _encoded(rows: Any, image: str) -> Any:
 
 
 def _open(rows: Any, row: int, column: str) -> "Image":
-    from PIL import Image
-
     stored = rows[row][column]
     if stored is None:
         raise OSError("there is no picture")
     content = stored["bytes"]
-    return Image.open(os.fspath(stored["path"]) if content is None else BytesIO(content))
+    return open_picture(Path(stored["path"]) if content is None else BytesIO(content))
