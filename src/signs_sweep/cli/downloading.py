@@ -15,6 +15,7 @@ from signs_sweep.cli.importing import ImportOptions, finish
 from signs_sweep.cli.options import expanded
 from signs_sweep.cli.output import say, write
 from signs_sweep.cli.streams import has_cursor
+from signs_sweep.domain.masking import mask
 from signs_sweep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def download(
         else:
             verified = "not verified: only the number of pictures was checked"
             say(f"warning: {verified}, because {fetched.unverified}")
-        made = f"{shlex.join(['signs-sweep', *sys.argv[1:]])} ({verified})"
+        made = mask(f"{shlex.join(['signs-sweep', *sys.argv[1:]])} ({verified})")
         finish(fetched.collection, target, options, made)
         print(f"licence: {published.licence}\ncitation: {published.citation}", flush=True)
         write(

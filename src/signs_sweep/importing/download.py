@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
+from signs_sweep.domain.masking import learn, mask
 from signs_sweep.errors import DataError
 from signs_sweep.importing.arrays import reading
 from signs_sweep.importing.items import Collection, Item
@@ -122,7 +123,7 @@ def fetch(
         classes: which of its classes.
         given: path or address of its archive (zip or tar), with or without the folder above
             `published.folder`; None for the address at which it is published.
-        progress: shown while the archive is downloaded.
+        progress: called while the archive is downloaded.
 
     Raises:
         DataError: it cannot be downloaded or stored, or its files are not those published.
@@ -131,7 +132,8 @@ def fetch(
 
     cache = user_cache_path("signs-sweep")
     address = given or published.archive
-    is_address = re.match("https?://", address) is not None
+    learn(address)
+    is_address = re.match("(?i)https?://", address) is not None
     path = cache / f"{published.name}-{sha256(address.encode()).hexdigest()[:8]}"
     if not is_address:
         path = Path(address)
@@ -163,7 +165,7 @@ def fetch(
             f"what {address} sent is not {published.name}: {error} It was removed. "
             f"{_alternatives(published)}"
         ) from error
-    return Fetched(_collect(contents, classes, address, published), unverified)
+    return Fetched(_collect(contents, classes, mask(address), published), unverified)
 
 
 def _alternatives(published: Published) -> str:
@@ -186,7 +188,8 @@ def _download(address: str, path: Path, progress: Progress | None = None) -> Non
         with replacing(path, has_rivals=True) as aside:
             download(address, str(aside), None)
     except RequestException as error:
-        raise DataError(f"cannot download {address}: {_reason(error)}.") from error
+        host = address.split("/")[2].rpartition("@")[2]
+        raise DataError(f"cannot download from {host}: {_reason(error)}.") from error
     except OSError as error:
         raise DataError(
             f"cannot store what is downloaded in {path.parent}: {error.strerror or error}. Free "
@@ -218,7 +221,7 @@ def _read_listing(published: Published, path: Path) -> dict[str, str]:
         listing = json.loads(path.read_bytes())
         if not listing["truncated"]:
             hashes = {
-                entry["path"]: str(entry["sha"])
+                str(entry["path"]): str(entry["sha"])
                 for entry in listing["tree"]
                 if entry["type"] == "blob"
             }
