@@ -13,7 +13,7 @@ from signs_sweep.importing import Choices, Imported, claimed, collect, import_pi
 
 def picture(name: object, size: tuple[int, int] = (24, 16)) -> Image.Image:
     """Return a picture of coloured areas; no two names have similar ones."""
-    generator = np.random.default_rng(zlib.crc32(str(name).encode()))
+    generator = np.random.default_rng(zlib.crc32(repr(name).encode()))
     areas = generator.integers(0, 256, (8, 8, 3)).astype(np.uint8)
     return Image.fromarray(areas).resize(size, Image.Resampling.BICUBIC)
 
