@@ -17,7 +17,6 @@ from signs_sweep.cli.output import say
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.text import columns, count, fill
 from signs_sweep.commands.options import Option
-from signs_sweep.data.picture import Fit
 from signs_sweep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,15 +43,18 @@ class ImportOptions:
         Option("Size of the images, as in 64 or 48x64 (height x width). [default: 64]", "SIZE"),
     ] = None
     fit: Annotated[
-        Fit, Option("What happens to pictures of other proportions: crop them, or add bars.", "")
-    ] = Fit.CROP
+        str,
+        Option(
+            "How pictures get their proportions: cut off two sides, or add bars.", "crop|letterbox"
+        ),
+    ] = "crop"
     is_grey: Annotated[
         bool | None,
         Option("Grey or colour images. [default: rgb]", "", flag="--grey/--rgb"),
     ] = None
     test: Annotated[
         float,
-        Option("Part of each class for the test set, if there is none.", "FRACTION"),
+        Option("Part of each class for the test set, if the pictures have no parts.", "FRACTION"),
     ] = 0.2
     seed: Annotated[int, Option("Which of the random test sets.", "N")] = 0
     keep_val: Annotated[
@@ -82,8 +84,11 @@ class ImportOptions:
         Raises:
             UsageError: a value is out of range.
         """
+        from signs_sweep.data import Fit
         from signs_sweep.importing import Choices
 
+        if self.fit not in set(Fit):
+            raise UsageError(f"--fit {self.fit}: expected {' or '.join(Fit)}")
         if not 0 < self.test < 1:
             raise UsageError(f"--test {self.test:g}: expected a fraction between 0 and 1")
         if self.seed < 0:
@@ -91,7 +96,7 @@ class ImportOptions:
         return Choices(
             size=_size(self.size),
             channels={None: None, True: 1, False: 3}[self.is_grey],
-            fit=self.fit,
+            fit=Fit(self.fit),
             test=self.test,
             seed=self.seed,
             keeps_validation=self.keep_val,
@@ -156,6 +161,7 @@ def finish(collection: "Collection", target: "Target", options: ImportOptions, m
         options: the options of the command.
         made: how the dataset is made, for people; its files keep it.
     """
+    from signs_sweep.data import KNOWN_DATASETS
     from signs_sweep.importing import import_pictures
 
     with _progress(len(collection.items)) as on_progress:
@@ -167,7 +173,8 @@ def finish(collection: "Collection", target: "Target", options: ImportOptions, m
     for part, counts in imported.counts.items():
         table[_TITLES[part]] = [*map(str, counts)]
     print("\n".join(columns(table.items(), width)))
-    print(f"In a spec, write data: {target.folder}", flush=True)
+    name = str(target.folder)
+    print(f"In a spec, write data: {f'./{name}' if name in KNOWN_DATASETS else name}", flush=True)
     say(*(f"warning: {doubt}" for doubt in _doubts(imported, is_dropped=options.drop_duplicates)))
 
 

@@ -46,14 +46,14 @@ def split_off_test(
         DataError: a class has too few pictures or groups.
     """
     units = rows if groups is None else rows[_first_of_each(labels[rows], groups[rows])]
-    kind = "picture" if groups is None else "group"
     least = max(2, ceil(0.5 / fraction)) if groups is None else 2
     sizes = np.bincount(labels[units], minlength=len(classes))
     for label in np.flatnonzero((sizes > 0) & (sizes < least)).tolist():
+        size, kind = int(sizes[label]), "picture" if groups is None else "group"
         raise DataError(
-            f"class '{classes[label]}' has {sizes[label]} {kind}{'s' * (sizes[label] > 1)}; a test "
-            f"set of {fraction:g} of each class needs at least {least}. Add some"
-            + (", choose a larger --test" if sizes[label] >= 2 else "")
+            f"class '{classes[label]}' has {size} {kind if size == 1 else kind + 's'}; a test set "
+            f"of {fraction:g} of each class needs at least {least}. Add some"
+            + (", choose a larger --test" if size > 1 else "")
             + ", or remove the class."
         )
     try:

@@ -104,12 +104,12 @@ def _parts(folders: Sequence[str], source: str) -> dict[str, str]:
     """Return the part of each folder if folders are those of parts, else nothing."""
     matches = {name: match for name in folders if (match := _PART.fullmatch(name))}
     parts = {name: PARTS[match[1].lower()] for name, match in matches.items()}
-    if "train" not in parts.values() or len({match[2] for match in matches.values()}) > 1:
+    if len({match[2] for match in matches.values()}) > 1:
         return {}
     others = [printable(name) for name in folders if name not in matches]
     if not others:
         return parts
-    if "test" in parts.values():
+    if {"train", "test"} <= set(parts.values()):
         raise DataError(
             f"{source} has the folders {' and '.join(map(printable, parts))}, and besides them "
             f"{', '.join(others[:5])}. Move what is not in a part elsewhere; or, if all of them "
