@@ -41,7 +41,7 @@ class StoredArray:
             self.dtype: np.dtype[Any] = dataset.dtype
             self.size: int = dataset.size or 0
         self._bytes = self.size * self.dtype.itemsize
-        available = _available_memory()
+        available = available_memory()
         if available is not None and self._bytes > available:
             raise self._too_large(f"but only {_gigabytes(available)} is available")
 
@@ -197,7 +197,7 @@ def _gigabytes(amount: int) -> str:
     return f"{amount / 1e9:,.1f} GB"
 
 
-def _available_memory() -> int | None:
+def available_memory() -> int | None:
     """Return how many bytes can be allocated without swapping, or None if that is unknown."""
     limits = [limit for limit in (_system(), *map(_limit, _CONTAINER_LIMITS)) if limit is not None]
     return min(limits, default=None)

@@ -329,17 +329,21 @@ def _check_image_type(images: StoredArray) -> None:
             + (grey if len(shape) == 3 else "")
         )
     if images.dtype != np.uint8:
-        hint = " If the values already have this range, store images.astype('uint8')."
-        if images.dtype.kind == "f":
-            hint += " If they range from 0 to 1, store (images * 255).round().astype('uint8')."
-        elif images.dtype.kind == "b":
-            hint = " Store images.astype('uint8') * 255."
-        raise images.error(
-            f"holds {images.dtype}; images should be uint8, from 0 to 255."
-            + (hint if images.dtype.kind in "iufb" else "")
-        )
+        raise images.error(problem_of_type(images.dtype))
     if not images.size:
         raise images.error(f"is empty: its shape is {shape}")
+
+
+def problem_of_type(dtype: np.dtype[Any]) -> str:
+    """Return what is wrong with images of a type that is not uint8, and what to store."""
+    hint = " If the values already have this range, store images.astype('uint8')."
+    if dtype.kind == "f":
+        hint += " If they range from 0 to 1, store (images * 255).round().astype('uint8')."
+    elif dtype.kind == "b":
+        hint = " Store images.astype('uint8') * 255."
+    return f"holds {dtype}; images should be uint8, from 0 to 255." + (
+        hint if dtype.kind in "iufb" else ""
+    )
 
 
 def _check_pixels(images: NDArray[np.uint8], path: Path, key: str) -> None:
