@@ -1,7 +1,5 @@
 """Finding values that are not stored: HDF5 fills in zeros for them, and raises no error.
 
-Or it returns damaged values, if the damage includes the mark that there is a checksum.
-
 Chunks that were never written, missing sources of a virtual dataset and missing parts of an
 external file all read as zeros, and a network learns zeros to an accuracy of 1.
 """
@@ -10,6 +8,8 @@ import math
 import os
 from pathlib import Path
 from typing import Any
+
+_BYTES_OF_CHECKSUM = 4
 
 
 def find_unwritten(dataset: Any, seen: frozenset[tuple[str, str]] = frozenset()) -> str | None:
@@ -29,34 +29,44 @@ def find_unwritten(dataset: Any, seen: frozenset[tuple[str, str]] = frozenset())
     if dataset.external:
         return _of_external(dataset)
     if layout == h5d.CHUNKED:
-        chunks = math.prod(
-            -(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)
-        )
-        missing = chunks - dataset.id.get_num_chunks()
-        if missing > 0:
-            return f"{missing:,} of its {chunks:,} chunks were never written"
-        unchecked = _without_checksum(dataset)
-        return f"{unchecked:,} of its {chunks:,} chunks have no checksum" if unchecked else None
+        return _of_chunked(dataset)
     if dataset.id.get_space_status() == h5d.SPACE_STATUS_NOT_ALLOCATED:
         return "nothing was ever written to it"
     return None
 
 
-def _without_checksum(dataset: Any) -> int:
-    """Return the number of chunks that lack the checksum that the dataset has by its description.
+def _of_chunked(dataset: Any) -> str | None:
+    chunks = math.prod(
+        -(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)
+    )
+    missing = chunks - dataset.id.get_num_chunks()
+    if missing > 0:
+        return f"{missing:,} of its {chunks:,} chunks were never written"
+    damaged = _damaged_chunks(dataset)
+    return f"{damaged:,} of its {chunks:,} chunks are damaged" if damaged else None
 
-    No program writes such chunks; where the index of the chunks is damaged, it may say so.
+
+def _damaged_chunks(dataset: Any) -> int:
+    """Return the number of chunks without the checksum or of another size than the dataset has.
+
+    No program writes such chunks, but a damaged index of chunks may contain them. HDF5 then returns
+    damaged values, or reads memory that is not its own.
     """
     from h5py import h5z
 
     plist = dataset.id.get_create_plist()
     filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
-    if h5z.FILTER_FLETCHER32 not in filters:
-        return 0
-    skipped = 1 << filters.index(h5z.FILTER_FLETCHER32)
-    found: list[int] = []
-    dataset.id.chunk_iter(lambda chunk: found.append(chunk.filter_mask & skipped))
-    return sum(map(bool, found))
+    skipped, size = 0, math.prod(dataset.chunks) * dataset.dtype.itemsize
+    if h5z.FILTER_FLETCHER32 in filters:
+        skipped, size = 1 << filters.index(h5z.FILTER_FLETCHER32), size + _BYTES_OF_CHECKSUM
+    has_size = set(filters) <= {h5z.FILTER_FLETCHER32}
+    found: list[bool] = []
+    dataset.id.chunk_iter(
+        lambda chunk: found.append(
+            bool(chunk.filter_mask & skipped or (has_size and chunk.size != size))
+        )
+    )
+    return sum(found)
 
 
 def _of_external(dataset: Any) -> str | None:
