@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1] / "src" / "signs_sweep"
 LAYERS = (
     {"errors", "domain", "process"},
     {"statistics", "data", "spec", "figures"},
-    {"planning"},
+    {"planning", "importing"},
     {"protocols"},
     {"project"},
     {"executors", "tracking", "trainer", "searching.study"},
@@ -40,8 +40,11 @@ HEAVY = {
     "pandas": {"analysis", "cli", "commands", "searching", "api"},
     "scipy": {"statistics"},
     "h5py": {"data", "trainer"},
-    "PIL": {"data", "figures"},
+    "PIL": {"data", "figures", "importing"},
     "sqlalchemy": {"project"},
+    "datasets": {"importing"},
+    "pooch": {"importing"},
+    "requests": {"importing"},
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -1,5 +1,7 @@
 """The long tables of curves and predictions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,12 +83,12 @@ def test_an_unknown_curve_is_an_error_that_names_the_known_curves(name: str) -> 
 def test_there_is_a_row_per_run_set_and_image_with_a_column_per_class() -> None:
     predictions = {
         "at a": {"validation": of_set(2), "test": of_set(2, images=1)},
-        "at b": {"test": of_set(3, images=1)},
+        "at b": {"test": replace(of_set(3, images=1), classes=("x", "y", "z"))},
     }
     table = build_predictions([row("b", l2=0.1), row("c", l2=0.2), row("a")], predictions)
     assert list(table.columns)[1:] == [
         *("l2", "global_seed", "init_seed", "split_seed", "run_id", "set", "image"),
-        *("true", "predicted", "p0", "p1", "p2"),
+        *("true", "predicted", "true_class", "predicted_class", "p0", "p1", "p2"),
     ]
     assert table["p1"].dtype == np.float32
     values = table[["run_id", "set", "image", "true", "predicted", "p0", "p1"]].to_numpy()
@@ -96,4 +98,7 @@ def test_there_is_a_row_per_run_set_and_image_with_a_column_per_class() -> None:
         ["a", "validation", 6, 0, 1, 0.25, 0.5],
         ["a", "test", 5, 0, 1, 0.25, 0.5],
     ]
+    assert table["true_class"][0] == "x"
+    assert table["true_class"].isna().tolist() == [False, True, True, True], "a has no names"
+    assert table["predicted_class"][0] == "y"
     assert table["p2"].isna().tolist() == [False, True, True, True], "the data has two classes"

@@ -53,7 +53,7 @@ def test_checkpoints_that_no_run_resumes_from_since_the_training_changed_are_rem
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Interrupted runs of the current version, of an older version, and unknown to the store."""
-    dataset = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
+    dataset = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.uint8), drawn=False)
     tracker = MlflowTracker(store.uri, {"data": dataset})
     tracker.open([SweepRecord("toy", "", "name: toy\n", "", "toy data")])
     kept = []

@@ -179,12 +179,19 @@ PAIRS = np.arange(12) % 2
 REFUSED = [
     (PAIRS, None, {"folds": 1}, "split has 1 folds; expected at least 2"),
     ([0, 0, 0, 1, 1], None, {"folds": 3}, "3 images of every class: .* 2 of class 1. Use folds: 2"),
+    ([0, 1, 1, 1], None, {"names": ["a", "b"]}, "hold out a sample of class 'a' and train on"),
+    ([0, 0, 0, 1], None, {"folds": 2, "names": ["a", "b"]}, "has 1 of class 'b'. Use more"),
     ([0, 0, 0, 1], None, {"folds": 2}, "has 1 of class 1. Use more images of this class"),
     (PAIRS, list("aaaabbbbcccc"), {"folds": 4}, "4 groups: .* has 3. Use folds: 3, or leave out"),
     (PAIRS, ["a"] * 12, {"folds": 4}, "Use more groups, or leave out split"),
     (PAIRS, ["a"] * 12, {}, "validation: 0.2 needs at least 2 groups: .* or use validation: 0"),
     (PAIRS, list("aaaaaabbbbbb"), {}, "the 2 groups has 6 of the 12 images. Use a larger fraction"),
-    ([0, 0, 0, 1], list("abcd"), {"folds": 2}, "of class 1 .* its images are all in 1 group. Use"),
+    (
+        [0, 0, 0, 1],
+        list("abcd"),
+        {"folds": 2, "names": "ab"},
+        "of class 'b' .* its images are all in 1 group. Use",
+    ),
 ]
 
 

@@ -93,6 +93,29 @@ def test_the_name_of_a_class_may_have_dollar_signs() -> None:
     assert png(confusion_matrix(np.eye(2, dtype=np.int64), ("$\\foo$", "5$")))
 
 
+@pytest.mark.filterwarnings("error")
+def test_long_names_are_shortened_and_those_that_no_font_has_are_labels() -> None:
+    names = [*(f"{'long ' * 12}{ending}" for ending in "ab"), "مرحبا", "\U000f1234"]
+    figure = confusion_matrix(np.eye(4, dtype=np.int64), names)
+    (axes,) = figure.axes
+    shown = [label.get_text() for label in axes.get_yticklabels()]
+    assert shown == ["long long long l… long a", "long long long l… long b", "مرحبا", "label 3"]
+    assert png(figure)
+    assert axes.get_position().width > 0.3
+    names = [f"{'long ' * 6}{number}{' long' * 6}" for number in range(2)]
+    (axes,) = confusion_matrix(np.eye(2, dtype=np.int64), names).axes
+    assert [each.get_text()[:6] for each in axes.get_xticklabels()] == ["0: lon", "1: lon"]
+
+
+def test_of_many_classes_as_many_are_named_as_fit_and_none_has_numbers() -> None:
+    names = [f"class {number}" for number in range(250)]
+    (axes,) = confusion_matrix(np.eye(250, dtype=np.int64), names).axes
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert shown == names[::3]
+    assert list(axes.get_xticks()) == list(range(0, 250, 3))
+    assert not axes.texts
+
+
 @pytest.mark.parametrize("classes", [2, 6, 40])
 def test_pictures_are_images_of_a_sensible_size(classes: int) -> None:
     names = [f"class {number}" for number in range(classes)]
@@ -102,7 +125,7 @@ def test_pictures_are_images_of_a_sensible_size(classes: int) -> None:
     for content in pictures.values():
         image = Image.open(BytesIO(content))
         assert image.format == "PNG"
-        assert 400 <= image.width <= 1200
+        assert 400 <= image.width <= 1500
     assert Image.open(BytesIO(pictures["cost.png"])).size == (640, 400)
 
 

@@ -46,7 +46,7 @@ def size(folder: Path) -> int:
 
 @pytest.mark.slow
 def test_the_estimate_is_what_a_run_takes(tmp_path: Path) -> None:
-    info = DatasetInfo("toy", DATASET.classes, IMAGES[:1] / np.float32(255), drawn=False)
+    info = DatasetInfo("toy", DATASET.classes, IMAGES[:1], drawn=False)
     tracker = MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db", {RUN.data: info})
     tracker.open([SweepRecord("toy", "", "name: toy\n", "", "toy")])
     before = size(tmp_path)
@@ -96,12 +96,13 @@ def test_the_estimate_has_what_the_predictions_take() -> None:
     larger = replace(DATASET, train_images=train, train_labels=labels, test_images=test)
     larger = replace(larger, test_labels=labels[:120])
     sizes = [bytes_of_runs([RUN], {RUN.data: data}, {})[0] for data in (DATASET, larger)]
-    kept = predictions_file({"test": predictions(120, labels)})
+    classes = DATASET.classes
+    kept = predictions_file({"test": predictions(120, labels)}, classes)
     assert sizes[1] - sizes[0] == pytest.approx(len(kept), rel=0.2)
     held_out = replace(RUN, parameters=replace(RUN.parameters, epochs=0), validation=0.2)
     sizes = [bytes_of_runs([held_out], {RUN.data: data}, {})[0] for data in (DATASET, larger)]
     both = {"validation": predictions(216, labels), "test": predictions(120, labels)}
-    assert sizes[1] - sizes[0] == pytest.approx(len(predictions_file(both)), rel=0.1)
+    assert sizes[1] - sizes[0] == pytest.approx(len(predictions_file(both, classes)), rel=0.1)
 
 
 def test_the_size_of_a_users_model_is_known_once_it_has_a_checkpoint(

@@ -48,7 +48,7 @@ FINDINGS = Findings(
     choices={"l2": 0.01},
     metrics={"best_value": 0.75},
 )
-DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
+DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.uint8), drawn=False)
 FINISHED = replace(
     finished(RUN),
     guessing_since=2,

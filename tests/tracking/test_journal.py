@@ -48,7 +48,7 @@ END = ENDS[0]
 FINDINGS = Findings(
     "It *did* help.", {"a.png": b"\xffpng"}, choices={"l2": 0.0}, metrics={"best_value": 0.5}
 )
-DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
+DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.uint8), drawn=True)
 
 
 def test_a_journal_without_a_complete_line_is_removed(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ TRIAL = searched(1, *RUNS, l2=0.01)
 IDS = tuple(run.run_id for run in RUNS)
 SWEEP = SweepRecord("toy", "Why.", "name: toy\n", "", "toy data", "one", "here")
 SEARCH = replace(SWEEP, is_search=True)
-DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
+DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 51, np.uint8), drawn=True)
 END = TrialEnd(TRIAL, TrialState.COMPLETE, 0.75, dict(zip(IDS, (0.5, 1.0), strict=True)))
 FINDINGS = Findings(
     "**l2** mattered.", {"a.png": b"1"}, choices={"l2": 0.01}, metrics={"best_value": 0.75}

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect
 from signs_sweep.tracking.mlflow.file import artifact_folders, read_curves, read_records
 from signs_sweep.tracking.mlflow.found import Record, ask_for_curves, ask_for_records
-from signs_sweep.tracking.mlflow.predictions import PREDICTIONS
+from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
 from signs_sweep.tracking.mlflow.recorder import tags_of
 from trials import make_trial
 
@@ -50,30 +51,36 @@ PREDICTED = {
     ),
     "test": Predictions(np.array([0]), np.array([1]), np.array([[0.1, 0.9]], np.float32)),
 }
-DATASET = DatasetInfo("toy", ("a", "b"), np.full((1, 4, 4, 3), 0.5, np.float32), drawn=True)
+DATASET = DatasetInfo("toy", ("a", "手: 'ü'"), np.full((1, 4, 4, 3), 51, np.uint8), drawn=True)
 
 ODD = 'it\'s 100% "odd"?#{x}[y]*;&~\\\n:b -é%20'
 """Name of a folder."""
 
 MAKE_MODEL = """
 import sys, keras, numpy as np
+from signs_sweep.trainer.network import taking_pixels
 keras.utils.set_random_seed(0)
-model = keras.Sequential([
-    keras.layers.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
-model.save(sys.argv[1])
-np.save(sys.argv[2], model(np.full((1, 4, 4, 3), 0.5, np.float32)).numpy())
+layers = [keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
+taking_pixels(layers, (4, 4, 3)).save(sys.argv[1])
+np.save(sys.argv[2], keras.Sequential(layers)(np.full((1, 4, 4, 3), 0.2, np.float32)).numpy())
 """
 LOAD_MODEL = """
-import sys, mlflow, numpy as np
+import json, sys, mlflow, numpy as np
+from mlflow.pyfunc.scoring_server import _predict  # As `mlflow models predict` does.
 mlflow.set_tracking_uri(sys.argv[1])
 uri = f"runs:/{sys.argv[2]}/model"
-example = np.full((1, 4, 4, 3), 0.5, np.float32)
+example = np.full((1, 4, 4, 3), 51, np.uint8)
 answer = np.load(sys.argv[3])
 print("=", np.allclose(mlflow.keras.load_model(uri)(example).numpy(), answer, atol=1e-7))
 loaded = mlflow.pyfunc.load_model(uri)
 print("=", np.allclose(loaded.predict(example), answer, atol=1e-7))
-print("=", loaded.metadata.signature.inputs, loaded.metadata.load_input_example(
-    mlflow.artifacts.download_artifacts(uri)).shape)
+folder = mlflow.artifacts.download_artifacts(uri)
+_predict(uri, f"{folder}/serving_input_example.json", sys.argv[4], "json")
+served = json.load(open(sys.argv[4]))["predictions"]
+print("=", np.allclose(served, answer, atol=1e-7))
+given = loaded.metadata.load_input_example(folder)
+print("=", np.array_equal(given, example), given.dtype, loaded.metadata.signature.inputs)
+print("=", ascii(loaded.metadata.metadata["classes"]))
 """
 
 
@@ -177,7 +184,8 @@ def test_a_run_that_was_stopped_early_is_read_back_with_its_chosen_epoch(tmp_pat
     tracker.open([SWEEP])
     tracker.start(make_trial(run, experiment="toy"), run)
     tracker.record(progress(run, **curves))
-    tracker.record(replace(finished(run), stopped_at=3, chosen_epoch=2))
+    end = replace(finished(run), predictions={"test": PREDICTED["test"]}, stopped_at=3)
+    tracker.record(replace(end, chosen_epoch=2, diagnosis=Diagnosis(Condition.COLLAPSED, 1)))
     tracker.close(State.FINISHED, {})
     index = MlflowIndex(uri)
     (asked,) = ask_for_records(connect(uri), uri, "toy")
@@ -188,6 +196,7 @@ def test_a_run_that_was_stopped_early_is_read_back_with_its_chosen_epoch(tmp_pat
         assert result.metrics["test_accuracy"] == FINAL["test_accuracy"]
     curve = index.curves([asked.location])[asked.location]["loss"]
     assert curve.values.tolist() == curves["loss"]
+    assert f" dead. The class is '{DATASET.classes[1]}'. Early stopping" in asked.tags[tags.NOTE]
     assert "after epoch 3. Its weights are those of epoch 2, " in asked.tags[tags.NOTE]
 
 
@@ -257,12 +266,13 @@ def test_pictures_history_predictions_and_spec_are_artifacts(store) -> None:
 def test_the_model_loads_and_predicts_the_same(store) -> None:
     uri, folder = store
     _, run = record(uri, RUN)
-    output = python(LOAD_MODEL, uri, run.info.run_id, str(folder / "answer.npy"))
+    files = (str(folder / "answer.npy"), str(folder / "served.json"))
+    output = python(LOAD_MODEL, uri, run.info.run_id, *files)
     # Keras prints a bar while it predicts; what counts begins with an equals sign.
     answers = [line[2:] for line in output.splitlines() if line.startswith("= ")]
-    assert answers[:2] == ["True", "True"]
-    assert "(-1, 4, 4, 3)" in answers[2]
-    assert answers[2].endswith("(1, 4, 4, 3)")
+    assert answers[:3] == ["True", "True", "True"]
+    assert answers[3] == "True uint8 [Tensor('uint8', (-1, 4, 4, 3))]"
+    assert answers[4] == ascii(list(DATASET.classes))
 
 
 def test_a_failed_run_has_its_reason_and_its_epochs(store) -> None:
@@ -376,6 +386,14 @@ def test_predictions_are_read_as_they_were_recorded(
             assert values.dtype == getattr(expected, array).dtype
             assert np.array_equal(values, getattr(expected, array))
         assert of_set.predicted.tolist() == [[1], [1, 0]][name == "validation"]
+        assert of_set.classes == DATASET.classes
+
+
+def test_predictions_that_an_earlier_version_recorded_have_no_names_of_classes() -> None:
+    file = BytesIO()
+    arrays = {"images": np.array([0]), "labels": np.array([1]), "probabilities": np.eye(2)[1:]}
+    np.savez_compressed(file, **{f"test_{name}": array for name, array in arrays.items()})
+    assert read_predictions(file.getvalue(), "here")["test"].classes == ()
 
 
 def test_curves_and_predictions_in_a_file_need_no_mlflow(store) -> None:

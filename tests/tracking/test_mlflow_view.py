@@ -75,7 +75,7 @@ def test_the_view_of_many_parameters_fits_in_a_tag() -> None:
 
 
 RUNS = [Run(Parameters(epochs=2, l2=l2), Dense((5,)), 0.0, "abcd") for l2 in (0, 0.1)]
-INFO = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.float32), drawn=False)
+INFO = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.uint8), drawn=False)
 SWEEP = SweepRecord("first", "", "name: toy\n", "2 runs\n", "toy data")
 
 
@@ -116,6 +116,8 @@ def test_a_sweep_leaves_a_view_of_its_runs_and_they_have_their_data_as_input(uri
     for run in [*records, *map(client.get_run, parents)]:
         (found,) = run.inputs.dataset_inputs
         assert (found.dataset.name, found.dataset.digest) == ("toy", "abcd")
+        profile = {"classes": 2, "names": ["a", "b"], "image": [4, 4, 3]}
+        assert json.loads(found.dataset.profile) == profile
         assert [(tag.key, tag.value) for tag in found.tags] == [("mlflow.data.context", "training")]
 
 

@@ -41,7 +41,7 @@ END = ENDS[0]
 FINDINGS = Findings(
     "It *did* help.", {"a.png": b"\xffpng"}, choices={"l2": 0.0}, metrics={"best_value": 0.5}
 )
-DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
+DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.uint8), drawn=True)
 
 
 class Flaky(MemoryTracker):
@@ -242,7 +242,7 @@ def test_the_next_sweep_saves_the_journal_with_its_data(tmp_path: Path) -> None:
     check_everything_is_there(story.store)
     assert given["data"].drawn
     assert given["data"].classes == ("a", "b")
-    assert given["data"].example.dtype == np.float32
+    assert given["data"].example.dtype == np.uint8
     assert story.store.tables == {"toy": "table"}
     assert not story.journal.path.exists()
 

@@ -34,7 +34,7 @@ from trials import ended, make_trial, searched
 
 EPOCHS = 50
 RUNS = [Run(Parameters(epochs=EPOCHS, l2=l2), Dense((4,)), 0.0, "data") for l2 in (0.0, 0.1, 0.2)]
-DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.float32), drawn=True)
+DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.uint8), drawn=True)
 SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", "one", "here", is_search=True)
 TRIALS = [searched(number, run) for number, run in enumerate(RUNS)]
 ENDS = [ended(trial, TrialState.FAILED, None) for trial in TRIALS]

@@ -248,10 +248,16 @@ def test_a_normalised_network_is_a_keras_file_of_ordinary_layers(norm: str, tmp_
     kind = keras.layers.BatchNormalization if norm == "batch" else keras.layers.LayerNormalization
     hidden = [keras.layers.Dense, kind, keras.layers.Activation]
     layers = [type(layer) for layer in loaded.layers]
-    assert layers == [keras.layers.Flatten, *hidden, *hidden, keras.layers.Dense]
+    assert layers == [
+        keras.layers.Rescaling,
+        keras.layers.Flatten,
+        *hidden,
+        *hidden,
+        keras.layers.Dense,
+    ]
     shown = data(SMALL, 20, seed=2)
     evaluation = evaluate(network, shown)
-    expected = loaded.predict(shown.images / np.float32(255), verbose=0)
+    expected = loaded.predict(shown.images, verbose=0)
     np.testing.assert_allclose(evaluation.probabilities, expected, rtol=0, atol=1e-5)
     assert evaluation.dead_units == [], "only relu units can be dead"
 

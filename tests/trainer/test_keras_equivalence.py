@@ -26,6 +26,7 @@ from signs_sweep.domain import Dense, Parameters
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.evaluation import LabelledImages, evaluate
 from signs_sweep.trainer.loop import EpochLoop
+from signs_sweep.trainer.network import scaled
 from signs_sweep.trainer.randomness import dropout_mask, sample_order
 
 pytestmark = pytest.mark.slow
@@ -213,15 +214,17 @@ def test_the_model_is_a_keras_file_of_ordinary_layers(
     trained: DenseNetwork, tmp_path: Path
 ) -> None:
     import keras
+    import tensorflow as tf
 
     (tmp_path / "model.keras").write_bytes(trained.to_bytes())
     loaded = keras.saving.load_model(tmp_path / "model.keras")
 
     layers = [type(layer) for layer in loaded.layers]
-    assert layers == [keras.layers.Flatten, *[keras.layers.Dense] * 3]
+    assert layers == [keras.layers.Rescaling, keras.layers.Flatten, *[keras.layers.Dense] * 3]
     assert loaded.input_shape == (None, 48, 48, 3)
+    assert loaded.inputs[0].dtype == "uint8"
     shown = data(SHAPES[40, 12], 20, seed=2)
-    images = shown.images / np.float32(255)
-    probabilities = loaded.predict(images, verbose=0)
+    probabilities = loaded.predict(shown.images, verbose=0)
+    images = scaled(tf.constant(shown.images)).numpy()
     assert np.array_equal(probabilities, trained.to_keras().predict(images, verbose=0))
     assert probabilities.argmax(axis=1).tolist() == evaluate(trained, shown)[1].tolist()

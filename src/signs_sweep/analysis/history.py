@@ -69,6 +69,8 @@ def build_predictions(
     table["image"] = _joined((of_set.images for _, _, of_set in parts), np.int64)
     table["true"] = _joined((of_set.labels for _, _, of_set in parts), np.int64)
     table["predicted"] = _joined((of_set.predicted for _, _, of_set in parts), np.int64)
+    for name, labels in (("true_class", "labels"), ("predicted_class", "predicted")):
+        table[name] = _joined((_names(part, getattr(part, labels)) for _, _, part in parts), object)
     classes = max((of_set.probabilities.shape[1] for _, _, of_set in parts), default=0)
     for label in range(classes):
         table[f"p{label}"] = _joined((_column(of_set, label) for _, _, of_set in parts), np.float32)
@@ -85,6 +87,13 @@ def _column(predictions: Predictions, label: int) -> NDArray[np.float32]:
     if label < probabilities.shape[1]:
         return probabilities[:, label]
     return np.full(len(probabilities), np.nan, np.float32)
+
+
+def _names(predictions: Predictions, labels: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the names of labels, missing if the store does not have them."""
+    if not predictions.classes:
+        return np.full(len(labels), None, object)
+    return np.array(predictions.classes, object)[labels]
 
 
 def _joined(arrays: Iterable[NDArray[Any]], dtype: Any) -> NDArray[Any]:

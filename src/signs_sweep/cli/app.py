@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from signs_sweep.cli import downloading as _downloading  # noqa: F401 - it adds commands
+from signs_sweep.cli import importing as _importing  # noqa: F401 - it adds commands
 from signs_sweep.cli.data import data_app
 from signs_sweep.cli.options import Commands, TrackingUri, expanded, positive
 from signs_sweep.cli.streams import width_of

@@ -28,7 +28,9 @@ class Commands(TyperGroup):
 def option(group: type, name: str) -> Any:
     """Return an option of a group for Typer."""
     option = options_in(group)[name]
-    return typer.Option(*filter(None, [option.flag]), metavar=option.metavar, help=option.help)
+    return typer.Option(
+        *filter(None, [option.flag]), metavar=option.metavar or None, help=option.help
+    )
 
 
 def positive(value: float | None) -> float | None:

@@ -32,7 +32,7 @@ class Option:
 
     Attributes:
         help: its meaning, with a default that is not a fixed value.
-        metavar: the name of its value in the help.
+        metavar: the name of its value in the help; empty if it has none.
         low: smallest value of a number.
         high: largest value of a number.
         flag: how the command line spells it, if not like its name.

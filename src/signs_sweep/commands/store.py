@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from signs_sweep.domain import TRAINING_VERSION, Model, Result, Row, trajectory_of
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs, numbers_in_checkpoint
@@ -188,7 +186,7 @@ def _describe(prepared: Prepared) -> dict[str, DatasetInfo]:
         dataset.fingerprint: DatasetInfo(
             name=dataset.name,
             classes=dataset.classes,
-            example=dataset.test_images[:1].astype(np.float32) / np.float32(255),
+            example=dataset.test_images[:1].copy(),
             drawn=dataset.drawn,
         )
         for dataset in prepared.datasets.values()

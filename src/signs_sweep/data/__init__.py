@@ -5,6 +5,7 @@ send to a worker, and `DataSource.load` into a `Dataset`, whose fingerprint beco
 run. h5py and Pillow are imported only when they are needed.
 """
 
+from signs_sweep.data.copies import Copy, find_copies
 from signs_sweep.data.dataset import Dataset
 from signs_sweep.data.doubts import find_doubts, find_lacks, find_leak
 from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
@@ -30,6 +31,7 @@ __all__ = [
     "TEST_FILE",
     "TRAIN_FILE",
     "VALIDATION_FILE",
+    "Copy",
     "DataSource",
     "Dataset",
     "Fit",
@@ -40,6 +42,7 @@ __all__ = [
     "Summary",
     "contact_sheet",
     "draw_dataset",
+    "find_copies",
     "find_doubts",
     "find_lacks",
     "find_leak",

@@ -41,7 +41,7 @@ class StoredArray:
             self.dtype: np.dtype[Any] = dataset.dtype
             self.size: int = dataset.size or 0
         self._bytes = self.size * self.dtype.itemsize
-        available = _available_memory()
+        available = available_memory()
         if available is not None and self._bytes > available:
             raise self._too_large(f"but only {_gigabytes(available)} is available")
 
@@ -108,11 +108,13 @@ class ArrayFile:
 
         with _reading(self.path):
             link = self._file.get(name, getlink=True)
+        if link is None:
+            return None
         if isinstance(link, h5py.SoftLink | h5py.ExternalLink):
             dataset = self._follow(name, link)
         else:
             with _reading(self.path):
-                dataset = self._file.get(name)
+                dataset = self._file[name]  # Its `get` returns None for an array that is damaged.
         if not isinstance(dataset, h5py.Dataset):
             return None
         with _reading(self.path):
@@ -195,7 +197,7 @@ def _gigabytes(amount: int) -> str:
     return f"{amount / 1e9:,.1f} GB"
 
 
-def _available_memory() -> int | None:
+def available_memory() -> int | None:
     """Return how many bytes can be allocated without swapping, or None if that is unknown."""
     limits = [limit for limit in (_system(), *map(_limit, _CONTAINER_LIMITS)) if limit is not None]
     return min(limits, default=None)

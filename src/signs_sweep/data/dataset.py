@@ -29,7 +29,7 @@ class Dataset:
             group resemble each other, such as those of one person, and no split separates them.
         test_groups: names of shape (m,), the group of each test image, or None.
         given: number of training images, the last, that are the validation set that came with the
-            dataset; 0 if it does not have one, or it is not used.
+            dataset; 0 if it has none or it is not used.
         origin: where the images come from, if their files say so. Not part of the fingerprint.
     """
 
@@ -77,8 +77,8 @@ class Dataset:
         if validation == GIVEN:
             rows = np.arange(len(self.train_labels))
             return rows[: -self.given], rows[-self.given :]
-        labels, groups = self.train_labels, self.train_groups
-        return split_rows(labels, groups, float(validation), folds=folds, seed=seed)
+        labels, groups, names = self.train_labels, self.train_groups, self.classes
+        return split_rows(labels, groups, float(validation), folds=folds, seed=seed, names=names)
 
     def without_given(self) -> "Dataset":
         """Return the dataset without the validation set that came with it."""

@@ -33,6 +33,9 @@ _ARRAYS = ("x", "y", "groups")
 _MOST_NAMED = 10
 """Maximum number of names in a message."""
 
+_LONGEST_NAME = 10_000
+"""Bytes of a name of a class or group."""
+
 _ORIGIN = "signs_sweep_origin"
 """Attribute of a file: where the dataset comes from."""
 
@@ -181,11 +184,12 @@ def write_parts(
         for name in sorted(parts, key=("val", "test", "train").index):
             with (
                 replacing(folder / _FILES[name], has_rivals=True) as aside,
-                h5py.File(aside, "x") as file,
+                # Newer than HDF5's default: it has checksums for everything but the values.
+                h5py.File(aside, "x", libver=("v108", "v108")) as file,
             ):
                 file.attrs["drawn"] = drawn
                 if origin is not None:
-                    file.attrs[_ORIGIN] = origin.to_json()
+                    file.attrs[_ORIGIN] = np.bytes_(origin.to_json().encode())
                 _write_part(file, name, parts[name], classes)
     except OSError as error:
         raise DataError(
@@ -238,7 +242,9 @@ def _read_part(path: Path, part: str, other: Path) -> _Read:
         names = _read_classes(classes)
         _check_image_type(images)
         read_labels = _read_labels(labels, path, images, len(names))
-        groups = file.find(f"{part}_set_groups")
+        groups = file.find(key := f"{part}_set_groups")
+        if groups is None and (advice := _advice(file, key, file.names(), other)):
+            raise DataError(f"{path} has no array '{key}'.{advice}")
         read_groups = None if groups is None else _read_groups(groups, len(read_labels))
         read_images = images.read()
         # Another program may use this name for a different attribute.
@@ -271,7 +277,7 @@ def _advice(file: ArrayFile, key: str, names: Sequence[str], other: Path) -> str
             return f" The two files are swapped: {other} has this array."
         if not file.path.samefile(other):
             return f" If '{others}' is this array, rename it to '{key}'."
-    layout = ("list_classes", *(f"{p}_set_{a}" for p in ("train", "test") for a in _ARRAYS))
+    layout = ("list_classes", *(f"{p}_set_{a}" for p in _FILES for a in _ARRAYS))
     nearest = get_close_matches(key, [name for name in names if name not in layout], n=1)
     return f" If '{nearest[0]}' is this array, rename it to '{key}'." if nearest else ""
 
@@ -298,6 +304,10 @@ def _read_classes(classes: StoredArray) -> tuple[str, ...]:
 def _is_text(array: StoredArray) -> bool:
     from h5py import check_string_dtype
 
+    if array.dtype.itemsize > _LONGEST_NAME:  # For a damaged size, HDF5 may read any memory.
+        raise array.error(
+            f"has names of {array.dtype.itemsize:,} bytes; at most {_LONGEST_NAME:,} are possible"
+        )
     return array.dtype.kind in "SU" or check_string_dtype(array.dtype) is not None
 
 
@@ -319,17 +329,21 @@ def _check_image_type(images: StoredArray) -> None:
             + (grey if len(shape) == 3 else "")
         )
     if images.dtype != np.uint8:
-        hint = " If the values already have this range, store images.astype('uint8')."
-        if images.dtype.kind == "f":
-            hint += " If they range from 0 to 1, store (images * 255).round().astype('uint8')."
-        elif images.dtype.kind == "b":
-            hint = " Store images.astype('uint8') * 255."
-        raise images.error(
-            f"holds {images.dtype}; images should be uint8, from 0 to 255."
-            + (hint if images.dtype.kind in "iufb" else "")
-        )
+        raise images.error(problem_of_type(images.dtype))
     if not images.size:
         raise images.error(f"is empty: its shape is {shape}")
+
+
+def problem_of_type(dtype: np.dtype[Any]) -> str:
+    """Return what is wrong with images of a type that is not uint8, and what to store."""
+    hint = " If the values already have this range, store images.astype('uint8')."
+    if dtype.kind == "f":
+        hint += " If they range from 0 to 1, store (images * 255).round().astype('uint8')."
+    elif dtype.kind == "b":
+        hint = " Store images.astype('uint8') * 255."
+    return f"holds {dtype}; images should be uint8, from 0 to 255." + (
+        hint if dtype.kind in "iufb" else ""
+    )
 
 
 def _check_pixels(images: NDArray[np.uint8], path: Path, key: str) -> None:

@@ -34,7 +34,7 @@ class Origin:
         """Return what `to_json` wrote; None for anything else."""
         from pydantic import TypeAdapter, ValidationError
 
-        if not isinstance(text, str):
+        if not isinstance(text, str | bytes):
             return None
         try:
             return TypeAdapter(cls).validate_json(text)

@@ -1,6 +1,7 @@
 """Locating a dataset: from the `data` of a spec to its files."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -142,12 +143,19 @@ def _from_folder(folder: Path, name: str) -> DataSource:
                 f" It has {', '.join(others)}. For files with other names, write "
                 "data: {train: a.h5, test: b.h5} in the spec."
                 if others
-                else ""
+                else f" {_import_advice(folder)}"
             )
         )
     files = (folder / file for file in (TRAIN_FILE, TEST_FILE, VALIDATION_FILE))
     train, test, validation = files
     return DataSource(name, train, test, drawn=False, validation=validation)
+
+
+def _import_advice(source: Path) -> str:
+    return (
+        "To turn pictures into a dataset, use: signs-sweep data import "
+        f"{shlex.quote(str(source))} -o data/mine"
+    )
 
 
 def _from_files(data: Mapping[str, str], spec_folder: Path) -> DataSource:
@@ -197,6 +205,7 @@ def _unknown(data: str, folder: Path) -> str:
         return (
             f"data: {data} is a file. A dataset is a folder with {TRAIN_FILE} and {TEST_FILE}, or "
             "{train: a.h5, test: b.h5}."
+            + (f" {_import_advice(folder)}" if folder.suffix not in _SUFFIXES else "")
         )
     nearest = get_close_matches(data, KNOWN_DATASETS, n=1)
     return (

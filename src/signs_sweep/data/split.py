@@ -1,5 +1,7 @@
 """Holding out a part of the training set for validation."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ def split_rows(
     *,
     folds: int = 0,
     seed: int = 0,
+    names: Sequence[str] = (),
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split the images into two parts with every class in about the same proportion.
 
@@ -35,6 +38,7 @@ def split_rows(
             one image of every class stays for training.
         folds: number of folds, at least 2, or 0 for none.
         seed: which of the splits, 0 or more.
+        names: names of the classes for messages, by label; without them, labels are shown.
 
     Returns:
         Indices of the images to train on and of the held-out images, int64, ascending.
@@ -48,15 +52,17 @@ def split_rows(
     if not folds and not 0 <= fraction < 1:
         raise DataError(f"validation is {fraction}; expected a fraction in [0, 1)")
     if groups is not None and (folds or fraction > 0):
-        is_held_out = _divide(labels, groups, fraction, folds, seed)
+        is_held_out = _divide(labels, groups, fraction, folds, seed, names)
     elif folds:
-        is_held_out = _partition(labels, folds, seed // folds) == seed % folds
+        is_held_out = _partition(labels, folds, seed // folds, names) == seed % folds
     else:
-        is_held_out = _hold_out(labels, fraction, seed)
+        is_held_out = _hold_out(labels, fraction, seed, names)
     return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
 
-def _hold_out(labels: NDArray[np.integer], fraction: float, seed: int) -> NDArray[np.bool_]:
+def _hold_out(
+    labels: NDArray[np.integer], fraction: float, seed: int, names: Sequence[str]
+) -> NDArray[np.bool_]:
     """Return which images are held out, the same fraction of every class."""
     is_held_out = np.zeros(len(labels), dtype=bool)
     classes, sizes = np.unique(labels, return_counts=True)
@@ -65,8 +71,8 @@ def _hold_out(labels: NDArray[np.integer], fraction: float, seed: int) -> NDArra
         number = min(int(fraction * size + 0.5), size - 1)
         if fraction > 0 and number < 1:
             raise DataError(
-                f"validation: {fraction} cannot hold out a sample of class {label} and train on "
-                f"another: the training set has {size} of this class. "
+                f"validation: {fraction} cannot hold out a sample of {_class(label, names)} and "
+                f"train on another: the training set has {size} of this class. "
                 + (
                     f"Use a fraction of at least {1 / size:.2g}, or 0 for no validation."
                     if size > 1
@@ -82,13 +88,15 @@ def _hold_out(labels: NDArray[np.integer], fraction: float, seed: int) -> NDArra
     return is_held_out
 
 
-def _partition(labels: NDArray[np.integer], folds: int, number: int) -> NDArray[np.int64]:
+def _partition(
+    labels: NDArray[np.integer], folds: int, number: int, names: Sequence[str]
+) -> NDArray[np.int64]:
     """Return the fold of each image, in a random partition without groups."""
     classes, sizes = np.unique(labels, return_counts=True)
     if (least := sizes.min()) < folds:
         raise DataError(
             f"split: {{folds: {folds}}} needs at least {folds} images of every class: the training "
-            f"set has {least} of class {classes[sizes.argmin()]}. Use "
+            f"set has {least} of {_class(classes[sizes.argmin()], names)}. Use "
             + (f"folds: {least}, or " if least > 1 else "")
             + "more images of this class."
         )
@@ -106,6 +114,7 @@ def _divide(
     fraction: float,
     folds: int,
     seed: int,
+    class_names: Sequence[str],
 ) -> NDArray[np.bool_]:
     """Return which images are held out, with every group in only one part.
 
@@ -130,7 +139,8 @@ def _divide(
         part = np.lexsort((filled.sum(axis=1) / shares, costs.round(12)))[0]
         filled[part] += added
         part_of[group] = part
-    _check_groups(filled, counts, classes, fraction, folds)
+    called = [_class(label, class_names) for label in classes]
+    _check_groups(filled, counts, called, fraction, folds)
     is_held_out: NDArray[np.bool_] = part_of[group_of] == (seed % folds if folds else 0)
     return is_held_out
 
@@ -138,7 +148,7 @@ def _divide(
 def _check_groups(
     filled: NDArray[np.int64],
     counts: NDArray[np.int64],
-    classes: NDArray[np.integer],
+    classes: Sequence[str],
     fraction: float,
     folds: int,
 ) -> None:
@@ -147,7 +157,7 @@ def _check_groups(
     Args:
         filled: images by part and class. Without folds, the first part is held out.
         counts: images by group and class.
-        classes: their labels.
+        classes: how messages call the classes.
         fraction: the fraction to hold out without folds.
         folds: number of folds, or 0.
     """
@@ -172,9 +182,14 @@ def _check_groups(
         number = np.count_nonzero(counts[:, missing[0]])
         where = "1 group" if number == 1 else f"{number} groups that are held out together"
         raise DataError(
-            f"{written} would leave no image of class {classes[missing[0]]} to train on: its "
+            f"{written} would leave no image of {classes[missing[0]]} to train on: its "
             f"images are all in {where}. Use images of this class from more groups, or {otherwise}."
         )
+
+
+def _class(label: int, names: Sequence[str]) -> str:
+    """Return how messages call a class, such as `class 'cat'`."""
+    return f"class '{names[label][:40]}'" if names else f"class {label}"
 
 
 def _generator(number: int) -> np.random.Generator:

@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+_BYTES_OF_CHECKSUM = 4
+
 
 def find_unwritten(dataset: Any, seen: frozenset[tuple[str, str]] = frozenset()) -> str | None:
     """Return which part of a dataset is not stored, or None if everything is stored.
@@ -27,14 +29,44 @@ def find_unwritten(dataset: Any, seen: frozenset[tuple[str, str]] = frozenset())
     if dataset.external:
         return _of_external(dataset)
     if layout == h5d.CHUNKED:
-        chunks = math.prod(
-            -(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)
-        )
-        missing = chunks - dataset.id.get_num_chunks()
-        return f"{missing:,} of its {chunks:,} chunks were never written" if missing > 0 else None
+        return _of_chunked(dataset)
     if dataset.id.get_space_status() == h5d.SPACE_STATUS_NOT_ALLOCATED:
         return "nothing was ever written to it"
     return None
+
+
+def _of_chunked(dataset: Any) -> str | None:
+    chunks = math.prod(
+        -(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)
+    )
+    missing = chunks - dataset.id.get_num_chunks()
+    if missing > 0:
+        return f"{missing:,} of its {chunks:,} chunks were never written"
+    damaged = _damaged_chunks(dataset)
+    return f"{damaged:,} of its {chunks:,} chunks are damaged" if damaged else None
+
+
+def _damaged_chunks(dataset: Any) -> int:
+    """Return the number of chunks without the checksum or of another size than the dataset has.
+
+    No program writes such chunks, but a damaged index of chunks may contain them. HDF5 then returns
+    damaged values, or reads memory that is not its own.
+    """
+    from h5py import h5z
+
+    plist = dataset.id.get_create_plist()
+    filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+    skipped, size = 0, math.prod(dataset.chunks) * dataset.dtype.itemsize
+    if h5z.FILTER_FLETCHER32 in filters:
+        skipped, size = 1 << filters.index(h5z.FILTER_FLETCHER32), size + _BYTES_OF_CHECKSUM
+    has_size = set(filters) <= {h5z.FILTER_FLETCHER32}
+    found: list[bool] = []
+    dataset.id.chunk_iter(
+        lambda chunk: found.append(
+            bool(chunk.filter_mask & skipped or (has_size and chunk.size != size))
+        )
+    )
+    return sum(found)
 
 
 def _of_external(dataset: Any) -> str | None:

@@ -100,7 +100,7 @@ class Finished:
         confusion: counts on the test set, int64 of shape (classes, classes): rows are true
             classes, columns predicted ones; None if the run was not tested.
         model: the trained network as the bytes of a `.keras` file of ordinary Keras layers, for
-            float32 images scaled to [0, 1] of shape (n, height, width, channels).
+            uint8 images of shape (n, height, width, channels).
         guessing_since: if the network gives every image the same class, the first epoch since which
             its loss has not been below that of guessing; None for a network that has learned.
         diagnosis: what became of the run; None if it is too short for a diagnosis.

@@ -29,11 +29,13 @@ class Predictions:
             set, from 0, int64 of shape (n,).
         labels: true class of each image, int64 of shape (n,).
         probabilities: of each class, float32 of shape (n, classes).
+        classes: names of the classes, if they were read from a store that has them; else empty.
     """
 
     images: "NDArray[np.int64]"
     labels: "NDArray[np.int64]"
     probabilities: "NDArray[np.float32]"
+    classes: tuple[str, ...] = ()
 
     @property
     def predicted(self) -> "NDArray[np.int64]":

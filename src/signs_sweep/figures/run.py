@@ -7,6 +7,7 @@ returned it is called again. Matplotlib is imported for the first picture (0.8 s
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,15 @@ _BLUE = "#1f6fb4"
 _ORANGE = "#d9730d"
 _RED = "#b3261e"
 _GRID = "#d9dee3"
+_FONT = "DejaVu Sans"
+"""Comes with matplotlib."""
+
+_LONGEST_NAME = 24
+_MOST_COUNTED = 40
+"""Most classes for which a confusion matrix has numbers: more do not fit and take seconds."""
+
+_MOST_NAMES = 100
+"""Most classes that are all named beside a confusion matrix."""
 
 
 def draw_run(
@@ -133,23 +143,31 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
     """Plot the confusion matrix: int64 of shape (classes, classes), with the names of the classes.
 
     Rows are true classes, columns predicted ones, both in the order of the labels. Colours show
-    shares of the true class, numbers show counts.
+    shares of the true class, numbers show counts, for at most 40 classes. Long names are shortened.
+    A name for which no font is installed is replaced by its label.
     """
-    many = len(classes)
-    side = min(max(4.8, 0.32 * many + 2.0), 12.0)
+    many, names = len(classes), [_shortened(name) for name in classes]
+    if len(set(names)) < many:
+        names = [f"{label}: {name}" for label, name in enumerate(names)]
+    longest = max(map(len, names), default=0)
+    side = min(max(4.8, 0.32 * many + 1.4 + 0.08 * longest), 15.0)
     figure, axes = _canvas(("confusion", *classes), side, side, fitted=True)
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
     size = 11 if many <= 10 else 6.5
-    axes.set_xticks(range(many), labels=classes, fontsize=min(size + 1, 10))
-    axes.set_yticks(range(many), labels=classes, fontsize=min(size + 1, 10))
-    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
-        label.set_parse_math(False)  # Names may contain dollar signs.
-    if many > 10 or max(map(len, classes), default=0) > 4:
+    families, unknown = _fonts(frozenset("".join(names)))
+    names = [f"label {n}" if unknown.intersection(each) else each for n, each in enumerate(names)]
+    shown = slice(None, None, -(-many // _MOST_NAMES))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(range(many)[shown], labels=names[shown], fontsize=min(size + 1, 10))
+        for label in axis.get_ticklabels():
+            label.set(parse_math=False, family=families)  # Names may contain dollar signs.
+    if many > 10 or longest > 4:
         axes.tick_params(axis="x", labelrotation=90)
-    for row, column in zip(*np.nonzero(counts), strict=True):
+    has_numbers = many <= _MOST_COUNTED
+    for row, column in zip(*np.nonzero(counts) if has_numbers else ((), ()), strict=True):
         colour = "white" if shares[row, column] > 0.55 else _INK
         count = axes.text(column, row, str(counts[row, column]), color=colour, size=size)
         count.set(ha="center", va="center", in_layout=False)  # Laying out 900 texts takes 2 s.
@@ -158,6 +176,31 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     return figure
+
+
+def _shortened(name: str) -> str:
+    """Return a name without its middle part, if it is long: many names differ at their ends."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:16]}…{name[-7:]}"
+
+
+@cache
+def _fonts(characters: frozenset[str]) -> tuple[list[str], frozenset[str]]:
+    """Return the font families that show characters, and the characters that no font has.
+
+    The installed fonts are only read if the default font lacks a character.
+    """
+    from matplotlib.font_manager import findfont, fontManager, get_font
+
+    families, missing = [_FONT], set(characters)
+    missing -= set(map(chr, get_font(findfont(_FONT)).get_charmap()))
+    for font in fontManager.ttflist:
+        if not missing:
+            break
+        had = missing.intersection(map(chr, get_font(font.fname).get_charmap()))
+        if had and "Last Resort" not in font.name:  # It has boxes for all characters.
+            families.append(font.name)
+            missing -= had
+    return families, frozenset(missing)
 
 
 _kept = threading.local()

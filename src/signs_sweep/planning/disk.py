@@ -11,7 +11,7 @@ _BYTES_A_NUMBER = 4
 _VALUE_IN_DATABASE = 245
 _VALUE_IN_FILES = 8 + 20
 _TIME_IN_CHECKPOINT = 8
-_INPUT_IN_EXAMPLES = 2 * 21
+_INPUT_IN_EXAMPLES = 2 * 5
 _IMAGE_IN_PREDICTIONS = 4
 _THE_REST = 250_000
 
@@ -54,10 +54,10 @@ def bytes_of_runs(
     value of a metric in SQLite, with its indexes; 20 in `history.csv` and 8 in the checkpoint, and
     8 there for the time of each epoch; 4 bytes for each number of the network in the `.keras` file,
     and three times as much in the last checkpoint, which also has Adam's two moments, or with early
-    stopping four times, as it also has the best weights; 21 for each number of an image in the two
-    input examples; 4 in `predictions.npz` for each probability of an image that is held out or in
-    the test set, and 4 for its number and class; and 180 to 300 kB for
-    pictures, the rest of the `.keras` file and of the HDF5 file, and small files.
+    stopping four times, as it also has the best weights; 4.2 to 5.6 for each number of an image in
+    each of the two input examples; 4 in `predictions.npz` for each probability of an image that is
+    held out or in the test set, and 4 for its number and class; and 180 to 300 kB for pictures, the
+    rest of the `.keras` file and of the HDF5 file, and small files.
 
     The datasets are by fingerprint; `numbers` has the size of the networks that functions build, as
     far as known; `has_database` is whether the database is on the same disk.

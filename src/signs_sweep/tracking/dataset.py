@@ -15,19 +15,20 @@ class DatasetInfo:
     Attributes:
         name: its name in the spec.
         classes: names of the classes, in the order of the labels.
-        example: one image scaled to [0, 1], float32 of shape (1, height, width, channels).
+        example: one image as the models take it, uint8 of shape (1, height, width, channels).
+            In records that an earlier version left unwritten it is float32, scaled to [0, 1].
         drawn: whether it is the built-in drawn dataset, which the record of a run must state.
     """
 
     name: str
     classes: tuple[str, ...]
-    example: NDArray[np.float32]
+    example: NDArray[np.uint8 | np.float32]
     drawn: bool
 
     @cached_property
     def example_text(self) -> str:
         """The example in JSON: 12,000 numbers, which are part of every model."""
-        return json.dumps(self.example.round(6).tolist())
+        return json.dumps(self.example.tolist(), separators=(",", ":"))
 
     @property
     def title(self) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from signs_sweep.domain import Argument
 from signs_sweep.errors import TrainingError
-from signs_sweep.trainer.network import saved, scaled, smoothed
+from signs_sweep.trainer.network import saved, scaled, smoothed, taking_pixels
 from signs_sweep.trainer.randomness import Purpose, generator
 
 Builder = Callable[..., Any]
@@ -55,6 +55,7 @@ class BuiltNetwork:
         self.classes = classes
         self._model = self._build(0)
         _check(self._model, image_shape, classes)
+        self._exported = _export(self._model, image_shape)
         weights = self._model.weights
         self._random = [
             state
@@ -150,8 +151,11 @@ class BuiltNetwork:
         )
 
     def to_bytes(self) -> bytes:
-        """Return the model as the content of a `.keras` file."""
-        return saved(self._model)
+        """Return the network as the content of a `.keras` file; see `Network.to_bytes`.
+
+        The model that the user's function built is its last layer.
+        """
+        return saved(self._exported)
 
     def _build(self, seed: int) -> Any:
         import keras
@@ -202,6 +206,17 @@ def _check(model: Any, image_shape: tuple[int, int, int], classes: int) -> None:
         )
     if not model.trainable_variables:
         raise TrainingError("the model has no trainable variables")
+
+
+def _export(model: Any, image_shape: tuple[int, int, int]) -> Any:
+    """Return the model to save; raise TrainingError, before any training, if it cannot be saved."""
+    try:
+        return taking_pixels([model], image_shape)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise TrainingError(
+            "the model cannot be kept, because it does not accept a batch of unknown size: do not "
+            "use x.shape[0] in its layers (Flatten and Reshape do not need it)"
+        ) from error
 
 
 def _layers(model: Any) -> Iterator[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.domain import Dense
-from signs_sweep.trainer.network import saved, scaled, smoothed, squares
+from signs_sweep.trainer.network import saved, scaled, smoothed, squares, taking_pixels
 from signs_sweep.trainer.randomness import dropout_mask
 
 _TILE_BYTES = 200 * 1024
@@ -290,5 +290,11 @@ class DenseNetwork:
         return keras.Sequential(layers)
 
     def to_bytes(self) -> bytes:
-        """Return `to_keras()` as the content of a `.keras` file."""
-        return saved(self.to_keras())
+        """Return the network as the content of a `.keras` file; see `Network.to_bytes`."""
+        self.to_keras()
+        return saved(self._exported)
+
+    @cached_property
+    def _exported(self) -> Any:
+        """The layers of the model that receives the weights, for images that are not scaled."""
+        return taking_pixels(self._keras_model.layers, self.image_shape)

@@ -98,8 +98,7 @@ class Network(Protocol):
     def to_bytes(self) -> bytes:
         """Return the network as the content of a `.keras` file.
 
-        The model in it takes float32 images of (n, height, width, channels) scaled to [0, 1] and
-        returns probabilities of (n, classes).
+        The model in it is that of `taking_pixels`.
         """
 
 
@@ -131,6 +130,23 @@ def squares(tensors: Sequence[Any]) -> list[Any]:
     for tensor in tensors:
         by_shape.setdefault(tuple(tensor.shape), []).append(tf.square(tensor))
     return [tf.add_n(of_shape) for of_shape in by_shape.values()]
+
+
+def taking_pixels(layers: Sequence[Any], image_shape: tuple[int, int, int]) -> Any:
+    """Return a Keras model that scales images, with the bits of `scaled`, and calls some layers.
+
+    It takes uint8 images of (n, height, width, channels) and returns probabilities of (n, classes).
+
+    Args:
+        layers: they are called in this order, and share their weights with the model.
+        image_shape: height, width and channels.
+    """
+    import keras
+
+    image = keras.layers.Input(image_shape, dtype="uint8", name="uint8_image")
+    # Users may have changed the default dtype of layers.
+    scaling = keras.layers.Rescaling(1 / 255, dtype="float32", name="divided_by_255")
+    return keras.Sequential([image, scaling, *layers])
 
 
 def saved(model: Any) -> bytes:

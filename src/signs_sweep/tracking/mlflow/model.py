@@ -42,17 +42,17 @@ def write_model(
     ):
         (folder / name).write_text(content, encoding="utf-8")
     _write_requirements(folder, environment)
-    number = np.dtype(np.float32)
     description = Model(
         signature=ModelSignature(
-            inputs=Schema([TensorSpec(number, (-1, *dataset.example.shape[1:]))]),
-            outputs=Schema([TensorSpec(number, (-1, len(dataset.classes)))]),
+            inputs=Schema([TensorSpec(dataset.example.dtype, (-1, *dataset.example.shape[1:]))]),
+            outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(dataset.classes)))]),
         ),
         saved_input_example_info={
             "artifact_path": "input_example.json",
             "type": "ndarray",
             "serving_input_path": "serving_input_example.json",
         },
+        metadata={"classes": list(dataset.classes)},
     )
     description.add_flavor(
         "keras",

@@ -1,13 +1,13 @@
 """The artifact with the predictions of a run: a compressed NumPy archive, the same bytes each time.
 
 For each set (`validation`, `test`) it has the arrays `SET_images`, `SET_labels` and
-`SET_probabilities`, which are described in `signs_sweep.domain.Predictions`.
+`SET_probabilities`, which are described in `signs_sweep.domain.Predictions`. The names in `classes`
+are those of both sets; archives of earlier versions do not have them.
 """
 
 import io
 import zipfile
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,17 +18,19 @@ PREDICTIONS = "predictions.npz"
 """Name of the artifact."""
 
 _SETS = ("validation", "test")
-_ARRAYS = tuple(field.name for field in fields(Predictions))
+_ARRAYS = ("images", "labels", "probabilities")
+_CLASSES = "classes"
 
 
-def predictions_file(predictions: Mapping[str, Predictions]) -> bytes:
-    """Return the content of the artifact, given the predictions by set."""
+def predictions_file(predictions: Mapping[str, Predictions], classes: Sequence[str]) -> bytes:
+    """Return the content of the artifact, given the predictions by set and the class names."""
     file = io.BytesIO()
     arrays = {
         f"{name}_{array}": getattr(of_set, array)
         for name, of_set in predictions.items()
         for array in _ARRAYS
     }
+    arrays[_CLASSES] = np.array(classes, np.str_)
     np.savez_compressed(file, **arrays)
     return file.getvalue()
 
@@ -41,8 +43,11 @@ def read_predictions(content: bytes, location: str) -> Mapping[str, Predictions]
     """
     try:
         with np.load(io.BytesIO(content)) as arrays:
+            classes = tuple(arrays[_CLASSES].tolist()) if _CLASSES in arrays else ()
             return {
-                name: Predictions(*(arrays[f"{name}_{array}"] for array in _ARRAYS))
+                name: Predictions(
+                    **{array: arrays[f"{name}_{array}"] for array in _ARRAYS}, classes=classes
+                )
                 for name in _SETS
                 if f"{name}_{_ARRAYS[0]}" in arrays
             }

@@ -164,6 +164,8 @@ class RunRecorder:
             self._waiting_tags[tags.GUESSING_SINCE] = str(event.guessing_since)
         if event.diagnosis is not None:
             self._waiting_tags |= tags_of(event.diagnosis)
+            if event.diagnosis.condition is Condition.COLLAPSED:
+                self._waiting_tags[tags.NOTE] += self._only_class(event)
         self._waiting_tags |= self._stopping(event)
         moment = int(event.time * 1000)
         final = {**event.metrics, "seconds": event.seconds}
@@ -180,8 +182,16 @@ class RunRecorder:
             pictures = self._draw(event.confusion, event.chosen_epoch)
         files = self._history_files() | dict(pictures)
         if event.predictions:
-            files[PREDICTIONS] = predictions_file(event.predictions)
+            files[PREDICTIONS] = predictions_file(event.predictions, self.dataset.classes)
         self._end(State.FINISHED, event.time, files, event.model)
+
+    def _only_class(self, event: Finished) -> str:
+        """Return a sentence about the class that every image gets, if that is known."""
+        predicted = {
+            int(label) for of_set in event.predictions.values() for label in of_set.predicted
+        }
+        names = [f" The class is '{self.dataset.classes[label]}'." for label in predicted]
+        return names[0] if len(names) == 1 else ""
 
     def _stopping(self, event: Finished) -> dict[str, str]:
         """Return the tags that say when early stopping ended the run, and what it chose."""

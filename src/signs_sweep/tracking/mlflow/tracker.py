@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _DEFAULT = "0"
 """Id of the experiment that every MLflow store has."""
 
+_MOST_NAMES = 100
+"""Most names of classes in the profile of a dataset, which each page about its runs loads."""
+
 
 @dataclass(frozen=True)
 class _OpenSweep:
@@ -182,7 +185,14 @@ class MlflowTracker:
             fingerprint,
             source_type="code" if info.drawn else "local",
             source=json.dumps({"uri": info.name}),
-            profile=json.dumps({"classes": len(info.classes), "image": info.example.shape[1:]}),
+            profile=json.dumps(
+                {
+                    "classes": len(info.classes),
+                    "names": info.classes[:_MOST_NAMES],
+                    "image": info.example.shape[1:],
+                },
+                ensure_ascii=False,
+            ),
         )
         context = InputTag("mlflow.data.context", "training")
         self._client.log_inputs(location, [DatasetInput(dataset, [context])])

@@ -1,0 +1,257 @@
+"""`signs-sweep data import`: turn pictures into a dataset."""
+
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from signs_sweep.cli.data import data_app
+from signs_sweep.cli.options import expanded
+from signs_sweep.cli.output import say
+from signs_sweep.cli.streams import has_cursor, width_of
+from signs_sweep.cli.text import columns, count, fill
+from signs_sweep.commands.options import Option
+from signs_sweep.errors import UsageError
+
+if TYPE_CHECKING:
+    from signs_sweep.importing import Choices, Collection, Imported, Target
+
+_MOST_SIZES, _MOST_SKIPPED, _MOST_NAMED = 5, 20, 3
+"""Sizes of pictures, skipped files, and names of other things in a report."""
+
+_WIDEST_NAME = 40
+_LONGEST_SIDE = 4096
+_TITLES = {"train": "training", "val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How pictures become a dataset: the options of commands that end in `finish`.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    size: Annotated[
+        str | None,
+        Option("Size of the images, as in 64 or 48x64 (height x width). [default: 64]", "SIZE"),
+    ] = None
+    fit: Annotated[
+        str,
+        Option(
+            "How pictures get their proportions: cut off two sides, or add bars.", "crop|letterbox"
+        ),
+    ] = "crop"
+    is_grey: Annotated[
+        bool | None,
+        Option("Grey or colour images. [default: rgb]", "", flag="--grey/--rgb"),
+    ] = None
+    test: Annotated[
+        float,
+        Option("Part of each class for the test set, if the pictures have no parts.", "FRACTION"),
+    ] = 0.2
+    seed: Annotated[int, Option("Which of the random test sets.", "N")] = 0
+    keep_val: Annotated[
+        bool,
+        Option(
+            "Keep a validation set for `validation: given`; else it joins the training set.",
+            *("", 0, 0, "--keep-val"),
+        ),
+    ] = False
+    drop_duplicates: Annotated[
+        bool,
+        Option(
+            "Drop copies of test images from the training set, and repeated images.",
+            *("", 0, 0, "--drop-duplicates"),
+        ),
+    ] = False
+    overwrite: Annotated[
+        bool, Option("Replace a dataset in the folder.", "", 0, 0, "--overwrite")
+    ] = False
+
+    def choices(self, made: str = "") -> "Choices":
+        """Return the options as the importer needs them.
+
+        Args:
+            made: how the dataset is made, for people.
+
+        Raises:
+            UsageError: a value is out of range.
+        """
+        from signs_sweep.data import Fit
+        from signs_sweep.importing import Choices
+
+        if self.fit not in set(Fit):
+            raise UsageError(f"--fit {self.fit}: expected {' or '.join(Fit)}")
+        if not 0 < self.test < 1:
+            raise UsageError(f"--test {self.test:g}: expected a fraction between 0 and 1")
+        if self.seed < 0:
+            raise UsageError(f"--seed {self.seed}: expected 0 or more")
+        return Choices(
+            size=_size(self.size),
+            channels={None: None, True: 1, False: 3}[self.is_grey],
+            fit=Fit(self.fit),
+            test=self.test,
+            seed=self.seed,
+            keeps_validation=self.keep_val,
+            drops_copies=self.drop_duplicates,
+            made=made,
+        )
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text.strip().lower())
+    height, width = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not (1 <= height <= _LONGEST_SIDE and 1 <= width <= _LONGEST_SIDE):
+        raise UsageError(
+            f"--size {text}: expected pixels, as in 64 or 48x64 (height x width), up to "
+            f"{_LONGEST_SIDE}"
+        )
+    return height, width
+
+
+@data_app.command("import")
+@expanded
+def import_(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A folder of pictures, a zip or tar archive, a CSV file, an .npz file, mnist, "
+            "fashion_mnist, cifar10, or hf:NAME for a dataset of Hugging Face.",
+        ),
+    ],
+    options: ImportOptions,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write the dataset.")
+    ],
+    given: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="File or folder of mnist, fashion_mnist or cifar10. [default: Keras's cache]",
+        ),
+    ] = None,
+) -> None:
+    """Turn pictures into a dataset: classes from folders, file names or a CSV file."""
+    from signs_sweep.importing import claimed, collect
+
+    options.choices()  # Before anything is unpacked.
+    with claimed(output, overwrites=options.overwrite) as target:
+        collection = collect(source, target.scratch, given)
+        finish(collection, target, options, shlex.join(["signs-sweep", *sys.argv[1:]]))
+
+
+def finish(collection: "Collection", target: "Target", options: ImportOptions, made: str) -> None:
+    """Import pictures and report what was done: the end of every command that imports.
+
+    Args:
+        collection: the pictures.
+        target: the claimed folder.
+        options: the options of the command.
+        made: how the dataset is made, for people; its files keep it.
+    """
+    from signs_sweep.data import KNOWN_DATASETS
+    from signs_sweep.importing import import_pictures
+
+    with _progress(len(collection.items)) as on_progress:
+        imported = import_pictures(collection, target, options.choices(made), on_progress)
+    width = width_of(sys.stdout)
+    for line in _report(imported, target.folder, is_dropped=options.drop_duplicates):
+        print(fill(line, width, "    "))
+    table = {"class": [label[:_WIDEST_NAME] for label in imported.classes]}
+    for part, counts in imported.counts.items():
+        table[_TITLES[part]] = [*map(str, counts)]
+    print("\n".join(columns(table.items(), width)))
+    name = str(target.folder)
+    print(f"In a spec, write data: {f'./{name}' if name in KNOWN_DATASETS else name}", flush=True)
+    say(*(f"warning: {doubt}" for doubt in _doubts(imported, is_dropped=options.drop_duplicates)))
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    shown = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console, is_hidden = Console(stderr=True), not has_cursor(sys.stderr)
+    with Progress(*shown, console=console, transient=True, disable=is_hidden) as bars:
+        task = bars.add_task("decoding", total=total)
+        yield lambda done: bars.update(task, completed=done)
+
+
+def _report(imported: "Imported", folder: Path, *, is_dropped: bool) -> Iterator[str]:
+    """Yield lines about what was done."""
+    made = imported.preparation
+    sizes = [f"{counts.sum():,} {_TITLES[part]}" for part, counts in imported.counts.items()]
+    yield f"wrote {folder}: {' + '.join(sizes)} images"
+    colours = "grey" if made.channels == 1 else "RGB"
+    yield f"  images      {made.height} x {made.width}, {colours}, {made.fit}"
+    found = [f"{height} x {width} ({number:,})" for (height, width), number in imported.sizes]
+    yield f"  pictures    {', '.join(_some(found, _MOST_SIZES))}"
+    if imported.groups:
+        numbers = [f"{number:,} {_TITLES[part]}" for part, number in imported.groups.items()]
+        yield f"  groups      {', '.join(numbers)}"
+    yield f"  test set    {'split off at random' if imported.is_split else 'as given'}"
+    if imported.joined:
+        yield (
+            f"  validation  {count(imported.joined, 'image')} of a validation set joined the "
+            "training set; --keep-val keeps them apart"
+        )
+    for remark in imported.remarks:
+        yield f"  remark      {remark}"
+    if is_dropped:
+        yield from (f"  dropped     {text}" for text in _duplicates(imported))
+    if imported.skipped:
+        yield f"  skipped     {count(len(imported.skipped), 'file')}:"
+        lines = [f"{name}: {reason}" for name, reason in imported.skipped]
+        yield from (f"    {line}" for line in _some(lines, _MOST_SKIPPED))
+
+
+def _doubts(imported: "Imported", *, is_dropped: bool) -> Iterator[str]:
+    """Yield sentences about what makes results on the dataset doubtful."""
+    for part, counts in imported.counts.items():
+        missing = [
+            f"'{name[:_WIDEST_NAME]}'"
+            for name, number in zip(imported.classes, counts, strict=True)
+            if not number
+        ]
+        if missing:
+            yield f"without {_TITLES[part]} images: {', '.join(_some(missing, _MOST_NAMED))}"
+    if not is_dropped:
+        yield from (f"{text}; --drop-duplicates drops them" for text in _duplicates(imported))
+
+
+def _duplicates(imported: "Imported") -> Iterator[str]:
+    """Yield texts about repeated images in a part, and about copies in two parts."""
+    for part, number in imported.repeated.items():
+        if number:
+            noun = count(number, f"{_TITLES[part]} image")
+            yield f"{noun} with the same pixels as an earlier image of the class"
+    for (part, other), pairs in imported.copies.items():
+        if pairs:
+            number = len({first for first, _, _ in pairs})
+            exact = len({first for first, _, is_exact in pairs if is_exact})
+            names = [f"{first} and {second}" for first, second, _ in pairs]
+            yield (
+                f"{count(number, f'{_TITLES[part]} image')} with a copy in the {_TITLES[other]} "
+                f"set, {exact:,} pixel for pixel and {number - exact:,} nearly: "
+                + ", ".join(_some(names, _MOST_NAMED))
+            )
+
+
+def _some(texts: Sequence[str], most: int) -> list[str]:
+    """Return the first of some texts, and how many more there are."""
+    rest = len(texts) - most
+    return [*texts[:most], *([f"and {rest:,} more"] if rest > 0 else [])]

@@ -1,0 +1,67 @@
+"""Turning other people's pictures into a dataset: from files, archives and arrays to HDF5.
+
+`collect` makes a `Collection` of a source; `import_pictures` turns that into the files of a
+dataset, in a folder that is `claimed`.
+"""
+
+from pathlib import Path
+
+from signs_sweep.errors import DataError
+from signs_sweep.importing.archive import collect_archive, is_archive
+from signs_sweep.importing.arrays import read_npz
+from signs_sweep.importing.claim import Target, claimed
+from signs_sweep.importing.folder import collect_folder
+from signs_sweep.importing.huggingface import read_huggingface
+from signs_sweep.importing.importer import Choices, Imported, import_pictures
+from signs_sweep.importing.items import Collection, Item
+from signs_sweep.importing.manifest import collect_manifest
+from signs_sweep.importing.published import KERAS_DATASETS, read_published
+
+__all__ = [
+    "Choices",
+    "Collection",
+    "Imported",
+    "Item",
+    "Target",
+    "claimed",
+    "collect",
+    "import_pictures",
+]
+
+
+def collect(source: str, scratch: Path, given: Path | None = None) -> Collection:
+    """Return the pictures of a source.
+
+    Args:
+        source: a folder, a zip or tar archive, a CSV file, an `.npz` file, one of `KERAS_DATASETS`
+            (a folder of such a name is written `./mnist`), or `hf:` and a dataset of Hugging Face.
+        scratch: existing folder for unpacked files, which must exist as long as the collection.
+        given: for one of `KERAS_DATASETS`, its file or folder; None for Keras's cache.
+
+    Raises:
+        DataError: there is no such source, it cannot be read, or has no pictures with classes.
+    """
+    if source in KERAS_DATASETS:
+        return read_published(source, given)
+    if given is not None:
+        raise DataError(f"--from is only for {', '.join(KERAS_DATASETS)}. Name the source itself.")
+    if source.startswith("hf:"):
+        return read_huggingface(source.removeprefix("hf:"))
+    try:
+        path = Path(source).expanduser()
+        if path.suffix.lower() == ".npz":
+            return read_npz(path)
+        if path.is_dir():
+            return collect_folder(path)
+        if path.is_file() and path.suffix.lower() == ".csv":
+            return collect_manifest(path)
+        if path.is_file() and is_archive(path):
+            return collect_archive(path, scratch)
+        problem = "is not a folder, an archive or a CSV file" if path.exists() else "does not exist"
+    except (OSError, RuntimeError) as error:  # No permission, a name that is too long, no home.
+        raise DataError(f"cannot read {source}: {error}") from error
+    raise DataError(
+        f"{source} {problem}. Name a folder of pictures, a zip or tar archive of such a folder, a "
+        "CSV file with the columns path and label, an .npz file, "
+        f"{', '.join(KERAS_DATASETS)}, or hf:NAME."
+    )

@@ -1,0 +1,130 @@
+"""Arranging pictures: their classes, groups and parts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signs_sweep.data import split_rows
+from signs_sweep.errors import DataError
+from signs_sweep.importing.items import Item
+
+Rows = NDArray[np.int64]
+"""Indices of pictures, ascending."""
+
+
+def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the classes in order: numbers by value, and then the others."""
+
+    def key(name: str) -> tuple[bool, int, str]:
+        is_number = name.isascii() and name.isdecimal()
+        return not is_number, int(name[:18]) if is_number else 0, name
+
+    return tuple(sorted(set(labels), key=key))
+
+
+def split_off_test(
+    rows: Rows,
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_] | None,
+    classes: Sequence[str],
+    fraction: float,
+    seed: int,
+) -> tuple[Rows, Rows]:
+    """Split pictures into a training set and a test set, with every class in both.
+
+    Args:
+        rows: the pictures to split.
+        labels: label of each picture, also of those that are not split.
+        groups: likewise; no group is divided.
+        classes: names of the classes.
+        fraction: fraction of every class for the test set.
+        seed: which of the splits.
+
+    Raises:
+        DataError: a class has too few pictures or groups.
+    """
+    units = rows if groups is None else rows[_first_of_each(labels[rows], groups[rows])]
+    least = max(2, ceil(0.5 / fraction)) if groups is None else 2
+    sizes = np.bincount(labels[units], minlength=len(classes))
+    for label in np.flatnonzero((sizes > 0) & (sizes < least)).tolist():
+        size, kind = int(sizes[label]), "picture" if groups is None else "group"
+        raise DataError(
+            f"class '{classes[label]}' has {size} {kind if size == 1 else kind + 's'}; a test set "
+            f"of {fraction:g} of each class needs at least {least}. Add some"
+            + (", choose a larger --test" if size > 1 else "")
+            + ", or remove the class."
+        )
+    try:
+        train, test = split_rows(
+            labels[rows], None if groups is None else groups[rows], fraction, seed=seed
+        )
+    except DataError as error:
+        raise DataError(
+            f"no test set of {fraction:g} can be split off: the pictures are in {len(units):,} "
+            "groups, which are not divided. Choose another --test or --seed, write the column "
+            "split, or leave out the column group."
+        ) from error
+    return rows[train], rows[test]
+
+
+def _first_of_each(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> Rows:
+    """Return the index of the first picture of each group of each class."""
+    _, numbers = np.unique(groups, return_inverse=True)
+    _, first = np.unique(np.stack([labels, numbers]), axis=1, return_index=True)
+    return first
+
+
+def without_repeats(rows: Rows, labels: NDArray[np.int64], digests: Sequence[bytes]) -> Rows:
+    """Return the pictures without those whose image an earlier picture of the class has, too."""
+    first: dict[tuple[int, bytes], int] = {}
+    for row in rows.tolist():
+        first.setdefault((int(labels[row]), digests[row]), row)
+    return np.array(sorted(first.values()), np.int64)
+
+
+def check_groups(
+    parts: Mapping[str, Rows], groups: NDArray[np.str_] | None, items: Sequence[Item]
+) -> None:
+    """Check that no group is in two parts.
+
+    Raises:
+        DataError: a group is.
+    """
+    seen: dict[str, tuple[str, str]] = {}
+    if groups is None:
+        return
+    for part, rows in parts.items():
+        for row in rows:
+            earlier, name = seen.setdefault(groups[row], (part, items[row].name))
+            if earlier != part:
+                raise DataError(
+                    f"group '{groups[row]}' is in two parts: {name} is in {earlier}, and "
+                    f"{items[row].name} in {part}. Change the parts, or leave out the groups."
+                )
+
+
+def check_parts(
+    parts: Mapping[str, Rows],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    digests: Sequence[bytes],
+) -> None:
+    """Check that each part has something to learn from, as a reader of the dataset requires.
+
+    Raises:
+        DataError: a part has pictures of fewer than two classes, or all its images are the same.
+    """
+    if "train" not in parts:
+        raise DataError(f"all pictures are in {' and '.join(parts)}: there is no training set")
+    for part, rows in parts.items():
+        found = [classes[label] for label in np.unique(labels[rows])]
+        if len(found) < 2:
+            only = f" of class '{found[0]}'" if found else ""
+            raise DataError(
+                f"the {part} set has {len(rows):,} pictures{only}; pictures of at least two "
+                "classes are needed"
+            )
+        if len({digests[row] for row in rows}) == 1:
+            raise DataError(f"all {len(rows):,} images of the {part} set are the same")

@@ -1,0 +1,28 @@
+"""Opening a file as a picture."""
+
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+"""Formats that Pillow decodes in this process; for others, such as EPS, it starts a program."""
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
+    | {".pbm", ".pnm", ".jp2", ".j2k", ".avif", ".heic", ".heif"}
+)
+"""How the names of pictures end."""
+
+
+def open_picture(file: Path | IO[bytes]) -> "Image":
+    """Return the picture in a file; its pixels are not decoded yet.
+
+    Raises:
+        OSError: the file is missing, or not a picture.
+    """
+    from PIL import Image
+
+    Image.init()
+    return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])

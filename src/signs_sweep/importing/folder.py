@@ -1,0 +1,154 @@
+"""Pictures in a folder, whose classes are its sub-folders or the beginnings of the file names."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from signs_sweep.errors import DataError
+from signs_sweep.importing.files import SUFFIXES, open_picture
+from signs_sweep.importing.items import Collection, Item, printable
+
+PARTS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+}
+"""The parts of a dataset, by the names that people give them, in lower case."""
+
+_PART = re.compile(rf"({'|'.join(PARTS)})([_-].+)?", re.IGNORECASE)
+"""Name of the folder of a part, such as `train` or `train_signs`."""
+
+_OTHER_SYSTEMS = {"__macosx", "thumbs.db", "desktop.ini"}
+"""What other operating systems leave in folders, in lower case."""
+
+_LAYOUTS = (
+    "Put the pictures of each class into a folder with its name, as in cat/1.jpg and dog/1.jpg, or "
+    "begin the file names with it, as in cat_1.jpg and dog_1.jpg, or write a CSV file with the "
+    "columns path and label."
+)
+
+
+def collect_folder(folder: Path) -> Collection:
+    """Return the pictures in a folder and in the folders below it.
+
+    Raises:
+        DataError: the folder cannot be read, or has no pictures in a layout with classes.
+    """
+    return collect_files(dict(_walk(folder)), str(folder))
+
+
+def _walk(folder: Path) -> Iterator[tuple[PurePosixPath, Path]]:
+    """Yield each file with its path relative to the folder. Links to folders are followed."""
+    entered: set[tuple[int, int]] = set()
+
+    def fail(error: OSError) -> None:
+        raise DataError(f"cannot read {error.filename}: {error.strerror}") from error
+
+    for place, folders, files in os.walk(folder, onerror=fail, followlinks=True):
+        status = Path(place).stat()
+        if (key := (status.st_dev, status.st_ino)) in entered:  # A link to a folder above.
+            folders.clear()
+            continue
+        entered.add(key)
+        for name in files:
+            path = Path(place, name)
+            yield PurePosixPath(path.relative_to(folder).as_posix()), path
+
+
+def collect_files(files: Mapping[PurePosixPath, Path], source: str) -> Collection:
+    """Return the pictures among files.
+
+    A sole folder at the top is passed over. If then all folders are named like the parts of a
+    dataset, each has its own pictures and folders of classes.
+
+    Args:
+        files: where the contents are, by path relative to the folder that they come from.
+        source: what they come from, for messages and the origin of the dataset.
+
+    Raises:
+        DataError: there are no pictures in a layout with classes.
+    """
+    inner = {path: path for path in sorted(files) if not _is_hidden(path)}
+    while _has_sole_folder(inner.values()):
+        inner = {path: _below(rest) for path, rest in inner.items() if len(rest.parts) > 1}
+    part_of = _parts(_folders(inner.values()), source)
+    if any(_is_picture(rest) for rest in inner.values() if len(rest.parts) == 1):
+        part_of = {}  # Then they are classes.
+    by_part: dict[str | None, dict[PurePosixPath, PurePosixPath]] = {}
+    skipped: list[tuple[str, str]] = []
+    for path, rest in inner.items():
+        if not part_of:
+            by_part.setdefault(None, {})[path] = rest
+        elif rest.parts[0] in part_of and len(rest.parts) > 1:
+            by_part.setdefault(part_of[rest.parts[0]], {})[path] = _below(rest)
+        else:
+            skipped.append((printable(str(path)), "not in the folder of a part"))
+    items: list[Item] = []
+    for part, members in by_part.items():
+        for path, label in _labels(members):
+            name = printable(str(path))
+            if label is None:
+                skipped.append((name, "no class"))
+            else:
+                read = partial(open_picture, files[path])
+                items.append(Item(name, printable(label), part, None, read))
+    if not items:
+        raise DataError(f"{source} has no pictures with classes. {_LAYOUTS}")
+    items.sort(key=lambda item: item.name)
+    return Collection(tuple(items), None, source, skipped=tuple(sorted(skipped)))
+
+
+def _parts(folders: Sequence[str], source: str) -> dict[str, str]:
+    """Return the part of each folder if folders are those of parts, else nothing."""
+    matches = {name: match for name in folders if (match := _PART.fullmatch(name))}
+    parts = {name: PARTS[match[1].lower()] for name, match in matches.items()}
+    if len({match[2] for match in matches.values()}) > 1:
+        return {}
+    others = [printable(name) for name in folders if name not in matches]
+    if not others:
+        return parts
+    if {"train", "test"} <= set(parts.values()):
+        raise DataError(
+            f"{source} has the folders {' and '.join(map(printable, parts))}, and besides them "
+            f"{', '.join(others[:5])}. Move what is not in a part elsewhere; or, if all of them "
+            "are classes, put one level of folders named train around them."
+        )
+    return {}
+
+
+def _labels(
+    members: Mapping[PurePosixPath, PurePosixPath],
+) -> Iterator[tuple[PurePosixPath, str | None]]:
+    """Yield each path with its class, or None if it has none."""
+    has_folders = bool(_folders(members.values()))
+    for path, rest in members.items():
+        if has_folders:
+            yield path, rest.parts[0] if len(rest.parts) > 1 else None
+        else:
+            label, underscore, _ = rest.name.partition("_")
+            yield path, label if label and underscore and _is_picture(rest) else None
+
+
+def _is_hidden(path: PurePosixPath) -> bool:
+    return any(name.startswith(".") or name.lower() in _OTHER_SYSTEMS for name in path.parts)
+
+
+def _is_picture(path: PurePosixPath) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _below(path: PurePosixPath) -> PurePosixPath:
+    return PurePosixPath(*path.parts[1:])
+
+
+def _folders(paths: Iterable[PurePosixPath]) -> list[str]:
+    """Return the folders at the top that have pictures in them or below."""
+    return sorted({path.parts[0] for path in paths if len(path.parts) > 1 and _is_picture(path)})
+
+
+def _has_sole_folder(paths: Iterable[PurePosixPath]) -> bool:
+    """Whether all pictures are in a sole folder, which is not that of a part."""
+    tops = {path.parts[0] for path in paths if _is_picture(path)}
+    return len(tops) == 1 and tops == set(_folders(paths)) and not _PART.fullmatch(tops.pop())

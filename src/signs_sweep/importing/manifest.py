@@ -1,0 +1,88 @@
+"""Pictures that a CSV file lists, with their classes."""
+
+import csv
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from signs_sweep.errors import DataError
+from signs_sweep.importing.files import open_picture
+from signs_sweep.importing.folder import PARTS
+from signs_sweep.importing.items import Collection, Item, printable
+
+_COLUMNS = ("path", "label", "split", "group")
+_LONGEST_NAME = 255
+"""Most bytes in the name of a class, as in the name of a folder."""
+
+
+def collect_manifest(file: Path) -> Collection:
+    """Return the pictures that a CSV file lists.
+
+    Its columns are `path` (relative to its folder), `label`, and optionally `split` and `group`;
+    others are ignored. A picture without a group is in a group of its own.
+
+    Raises:
+        DataError: the file cannot be read, or a line is wrong; the message has its number.
+    """
+    items: list[Item] = []
+    line_of: dict[str, int] = {}
+    for line, row in _rows(file):
+        path, label, split, group = (row.get(name, "").strip() for name in _COLUMNS)
+        for name, value in (("path", path), ("label", label)):
+            if not value:
+                raise DataError(f"{file}, line {line}: {name} is empty")
+        if path in line_of:
+            raise DataError(f"{file}, line {line}: {path} is also in line {line_of[path]}")
+        line_of[path] = line
+        if len(label.encode(errors="replace")) > _LONGEST_NAME:
+            raise DataError(f"{file}, line {line}: the label is longer than {_LONGEST_NAME} bytes")
+        if "split" in row and split.lower() not in PARTS:
+            raise DataError(
+                f"{file}, line {line}: split is {split!r}; expected train, val or test. Leave out "
+                "the column for a split by chance."
+            )
+        part = PARTS[split.lower()] if "split" in row else None
+        read = partial(open_picture, file.parent / path)
+        name = printable(path)
+        group_or_own = printable(group) or name if "group" in row else None
+        items.append(Item(name, printable(label), part, group_or_own, read))
+    if not items:
+        raise DataError(f"{file} lists no pictures: it has only a header")
+    return Collection(tuple(items), None, str(file))
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the number of each line with its values by column."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            try:
+                header = [name.strip().lower() for name in next(reader, [])]
+                _check_header(file, header)
+                for row in reader:
+                    if len(row) != len(header) and row:
+                        raise DataError(
+                            f"{file}, line {reader.line_num}: {len(row)} values, but the header "
+                            f"has {len(header)} columns. Put a value with a comma in quotes."
+                        )
+                    if row:
+                        yield reader.line_num, dict(zip(header, row, strict=True))
+            except csv.Error as error:
+                raise DataError(f"{file}, line {reader.line_num}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not text in UTF-8: {error}. Save it as CSV UTF-8.") from error
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror}") from error
+
+
+def _check_header(file: Path, header: list[str]) -> None:
+    missing = [name for name in ("path", "label") if name not in header]
+    if missing:
+        hint = " Separate values by commas." if len(header) == 1 else ""
+        raise DataError(
+            f"{file}, line 1: the header has no column {' and no column '.join(missing)}. It "
+            f"should be path,label, with split and group if there are such columns.{hint}"
+        )
+    twice = next((name for name in _COLUMNS if header.count(name) > 1), None)
+    if twice:
+        raise DataError(f"{file}, line 1: the header has the column {twice} twice")

@@ -1,0 +1,212 @@
+"""Where the classes, parts and groups of pictures come from."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import counts, importing, names, picture, save
+
+from signs_sweep.errors import DataError, SignsSweepError
+from signs_sweep.importing import collect
+
+
+def test_folders_are_classes_at_any_depth_and_numbers_are_in_order(tmp_path: Path) -> None:
+    source = save(tmp_path / "in", *names("10", "9", "b\u00e4r"), "9/deep/er/x.jpg", "9/deep/y.jpg")
+    for ignored in ("9/.hidden.jpg", "__MACOSX/9/._0.png", ".git/a/b.png", "9/Thumbs.db"):
+        (source / ignored).parent.mkdir(parents=True, exist_ok=True)
+        (source / ignored).write_bytes(b"not a picture")
+    (source / "README.txt").write_text("about")
+    done, dataset = importing(source, tmp_path / "out")
+    assert dataset.classes == ("9", "10", "b\u00e4r")
+    assert counts(done) == {"train": [6, 5, 5], "test": [2, 1, 1]}
+    assert done.is_split
+    assert done.skipped == [("README.txt", "no class")]
+    assert done.sizes == [((16, 24), 20)]
+    assert dataset.image_shape == (64, 64, 3)
+    assert dataset.origin is not None
+    assert dataset.origin.source == str(source)
+    assert dataset.origin.preparation == done.preparation
+
+
+def test_classes_come_from_file_names_if_there_are_no_folders(tmp_path: Path) -> None:
+    files = [f"{label}_IMG_{number}.jpg" for label in (0, 1) for number in range(4)]
+    save(tmp_path / "in", *(f"train_signs/{file}" for file in files))
+    save(
+        tmp_path / "in",
+        *(f"test_signs/{file.replace('IMG', 'T')}" for file in files),
+        "test_signs/x.jpg",
+    )
+    done, dataset = importing(tmp_path / "in", tmp_path / "out")
+    assert dataset.classes == ("0", "1")
+    assert counts(done) == {"train": [4, 4], "test": [4, 4]}
+    assert done.skipped == [("test_signs/x.jpg", "no class")]
+    assert not done.is_split
+
+
+@pytest.mark.parametrize("part", ["val", "Valid", "validation", "dev"])
+def test_a_validation_set_joins_the_training_set_or_is_kept(tmp_path: Path, part: str) -> None:
+    parts = {"Train": 5, "test": 3, part: 2}
+    paths = [
+        f"{name}/{path}"
+        for name, number in parts.items()
+        for path in names("a", "b", number=number)
+    ]
+    source = save(tmp_path / "in" / "all", *paths).parent
+    done, dataset = importing(source, tmp_path / "joined")
+    assert (counts(done), done.joined) == ({"train": [7, 7], "test": [3, 3]}, 4)
+    done, dataset = importing(source, tmp_path / "kept", keeps_validation=True)
+    assert (counts(done), done.joined) == ({"train": [5, 5], "val": [2, 2], "test": [3, 3]}, 0)
+    assert dataset.given == 4
+
+
+def test_a_test_set_is_split_off_if_there_is_only_training_and_validation(tmp_path: Path) -> None:
+    paths = [f"{part}/{path}" for part in ("train", "val") for path in names("a", "b", number=5)]
+    done, _ = importing(save(tmp_path / "in", *paths), tmp_path / "out", keeps_validation=True)
+    assert counts(done) == {"train": [4, 4], "val": [5, 5], "test": [1, 1]}
+
+
+def test_train_is_a_class_among_vehicles_but_not_beside_test(tmp_path: Path) -> None:
+    source = save(tmp_path / "in", *names("car", "train", "plane"))
+    assert importing(source, tmp_path / "out")[1].classes == ("car", "plane", "train")
+    save(source, *names("test/car"), *names("train/car"))
+    with pytest.raises(DataError, match="has the folders test and train, and besides them car, pl"):
+        collect(str(source), tmp_path)
+
+
+def test_the_split_is_stratified_and_depends_on_the_seed_alone(tmp_path: Path) -> None:
+    source = save(tmp_path / "in", *names("a", number=10), *names("b", number=20))
+    first, again, other = (
+        importing(source, tmp_path / name, test=0.3, seed=seed)
+        for name, seed in (("first", 0), ("again", 0), ("other", 1))
+    )
+    assert counts(first[0]) == {"train": [7, 14], "test": [3, 6]}
+    assert first[1].fingerprint == again[1].fingerprint != other[1].fingerprint
+
+
+def manifest(folder: Path, *rows: str) -> Path:
+    """Write a CSV file and the pictures that its lines begin with."""
+    folder.mkdir(exist_ok=True)
+    for row in rows[1:]:
+        path = folder / row.split(",")[0]
+        if path.suffix == ".png":
+            picture(path.name).save(path)
+    (folder / "list.csv").write_text("\n".join(rows) + "\n", encoding="utf-8-sig")
+    return folder / "list.csv"
+
+
+def test_a_manifest_has_labels_and_groups_that_no_split_divides(tmp_path: Path) -> None:
+    rows = [f"{n}.png,{'cat' if n % 2 else 'dog'},{n // 4 if n else ''},x" for n in range(24)]
+    file = manifest(tmp_path / "in", "path,label,Group,note", *rows, "gone.jpg,cat,7,x")
+    done, dataset = importing(file, tmp_path / "out", test=0.3)
+    assert dataset.train_groups is not None
+    assert dataset.test_groups is not None
+    assert not set(dataset.train_groups) & set(dataset.test_groups)
+    assert "0.png" in {*dataset.train_groups, *dataset.test_groups}
+    assert done.groups["train"] + done.groups["test"] == 7
+    assert done.skipped == [("gone.jpg", "No such file or directory")]
+    train, _ = dataset.split(0.4)
+    assert len(set(dataset.train_groups[train])) < done.groups["train"]
+
+
+def test_a_manifest_has_parts(tmp_path: Path) -> None:
+    rows = [f"{n}.png,{n % 2},{('train', 'Dev', 'test')[n // 2 % 3]}" for n in range(12)]
+    done, _ = importing(manifest(tmp_path / "in", "path,label,split", *rows), tmp_path / "out")
+    assert counts(done) == {"train": [4, 4], "test": [2, 2]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["path,class", "a.png,1"], "line 1: the header has no column label"),
+        (["path;label", "a.png;1"], "line 1: .* Separate values by commas"),
+        (["path,label,label", "a.png,1,1"], "line 1: .* the column label twice"),
+        (["path,label", "a.png,1", "b.png,1,2"], "line 3: 3 values, but the header has 2"),
+        (["path,label", "a.png,1", "", "b.png,"], "line 4: label is empty"),
+        (["path,label", "a.png,1", "a.png,2"], "line 3: a.png is also in line 2"),
+        (["path,label,split", "a.png,1,"], "line 2: split is ''; expected train, val or test"),
+        (["path,label", f"a.png,{'x' * 256}"], "line 2: the label is longer than 255 bytes"),
+        (["path,label", 'a.png,"1'], "line 2: unexpected end of data"),
+        (["path,label", "a.png," + "x" * 200_000], "line 2: field larger than field limit"),
+        (["path,label"], "lists no pictures"),
+    ],
+)
+def test_an_error_in_a_manifest_has_its_line(tmp_path: Path, rows: list[str], message: str) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        collect(str(file), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (
+            names("cat"),
+            "has no pictures with classes. Put the pictures of each class into a folder",
+        ),
+        (["notes/a.txt"], "has no pictures with classes"),
+        ([*names("a"), "b/0.png"], r"class 'b' has 1 picture; .* at least 3. Add some, or remove"),
+        ([*names("a"), *names("b", number=2)], "class 'b' has 2 pictures; .* larger --test"),
+        ([f"test/{path}" for path in names("a", "b")], "there is no training set"),
+        (
+            [f"train/{p}" for p in names("a", "b")] + ["test/a/0.png"],
+            "the test set has 1 pictures of class 'a'",
+        ),
+    ],
+)
+def test_pictures_that_make_no_dataset_are_an_error(
+    tmp_path: Path, paths: list[str], message: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/empty").mkdir()
+    for path in paths:
+        if path.endswith(".txt"):
+            (tmp_path / "in" / path).parent.mkdir()
+            (tmp_path / "in" / path).write_text("text")
+        else:
+            save(tmp_path / "in", path)
+    with pytest.raises(DataError, match=message):
+        importing(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_group_in_two_parts_or_too_few_groups_are_an_error(tmp_path: Path) -> None:
+    rows = [f"{n}.png,{n % 2},{'test' if n > 7 else 'train'},g{n // 2}" for n in range(12)]
+    file = manifest(tmp_path / "in", "path,label,split,group", *rows[:-1], "11.png,1,test,g1")
+    with pytest.raises(
+        DataError, match="group 'g1' is in two parts: 2.png is in train, and 11.png"
+    ):
+        importing(file, tmp_path / "out")
+    rows = [f"{n}.png,{n % 2},{n % 2}" for n in range(12)]
+    with pytest.raises(DataError, match="class '0' has 1 group; .* needs at least 2"):
+        importing(manifest(tmp_path / "in", "path,label,group", *rows), tmp_path / "out")
+    rows = [f"{n}.png,{n % 2},{'big' if n < 11 else 'small'}" for n in range(12)]
+    with pytest.raises(DataError):
+        importing(manifest(tmp_path / "in", "path,label,group", *rows), tmp_path / "out")
+
+
+def test_names_of_any_bytes_are_kept_or_escaped(tmp_path: Path) -> None:
+    odd = b"caf\xe9".decode(errors="surrogateescape")
+    labels = ("\U0001f44d", "e\u0301t\u00e9", "tab\there", odd, "x" * 255)
+    done, dataset = importing(save(tmp_path / "in", *names(*labels)), tmp_path / "out")
+    assert set(dataset.classes) == {
+        "\U0001f44d",
+        "\u00e9t\u00e9",
+        r"tab\there",
+        r"caf\xe9",
+        "x" * 255,
+    }
+    assert len(np.unique(dataset.train_labels)) == 5
+    assert not done.skipped
+
+
+@pytest.mark.parametrize("name", ["pictures", "photos.zip"])
+def test_a_spec_with_pictures_as_data_names_the_command(tmp_path: Path, name: str) -> None:
+    from signs_sweep.data import find_source
+
+    path = tmp_path / name
+    path.write_bytes(b"PK") if path.suffix else path.mkdir()
+    command = f"signs-sweep data import {path} -o data/mine"
+    with pytest.raises(SignsSweepError, match=re.escape(command)):
+        find_source(name, data_dir=None, spec_folder=tmp_path)
