@@ -34,7 +34,7 @@ def as_jpeg(quality: int) -> Callable[[Image.Image], Image.Image]:
 
 
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "JPEG quality": as_jpeg(75),
+    "JPEG quality": as_jpeg(90),
     "size": lambda picture: picture.resize((40, 40)).resize((SIDE, SIDE)),
     "brightness": lambda picture: picture.point(lambda value: value * 1.1),
     "shift": lambda picture: picture.transform(

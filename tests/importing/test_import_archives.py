@@ -58,6 +58,13 @@ def test_a_zip_file_of_windows_and_one_with_a_damaged_member(tmp_path: Path) -> 
     assert counts(done) == {"train": [4, 5], "test": [1, 1]}
 
 
+def test_a_member_without_a_name_is_an_error(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as zipped:
+        zipped.writestr(zipfile.ZipInfo(""), b"")  # Found by fuzzing: an IndexError of zipfile.
+    with pytest.raises(DataError, match="is damaged"):
+        collect(str(tmp_path / "a.zip"), tmp_path)
+
+
 def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, link

@@ -12,6 +12,9 @@ from signs_sweep.data import find_source
 from signs_sweep.errors import UsageError
 
 Command = Callable[..., tuple[str, str]]
+KEEPS = "--keep-val keeps them apart"
+DROPS = "--drop-duplicates drops them"
+NAMED = "0 pixel for pixel and 1 nearly: train/a/copy.png and test/a/0.png"
 
 
 @pytest.fixture
@@ -44,8 +47,7 @@ def test_the_report_says_what_was_done_and_what_to_write(tmp_path: Path, command
         "  images      16 x 24, grey, crop",
         "  pictures    16 x 24 (37), 32 x 48 (1)",
         "  test set    as given",
-        "  validation  12 images of a validation set joined the training set; --keep-val keeps them "
-        "apart",
+        f"  validation  12 images of a validation set joined the training set; {KEEPS}",
         "  skipped     1 file:",
         "    train/a/x.png: not a picture",
         "  class  training  test",
@@ -54,10 +56,8 @@ def test_the_report_says_what_was_done_and_what_to_write(tmp_path: Path, command
         "In a spec, write data: out",
     ]
     assert err.splitlines() == [
-        "warning: 1 training image with the same pixels as an earlier image of the class; "
-        "--drop-duplicates drops them",
-        "warning: 1 training image with a copy in the test set, 0 pixel for pixel and 1 nearly: "
-        "train/a/copy.png and test/a/0.png; --drop-duplicates drops them",
+        f"warning: 1 training image with the same pixels as an earlier image of the class; {DROPS}",
+        f"warning: 1 training image with a copy in the test set, {NAMED}; {DROPS}",
     ]
     out, err = command(
         "in", "-o", "out", "--size=16x24", "--overwrite", "--drop-duplicates", "--keep-val"

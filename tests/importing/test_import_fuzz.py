@@ -5,7 +5,7 @@ import io
 import random
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from pictures import names, picture
 
 from signs_sweep.data import find_source
 from signs_sweep.errors import DataError, UsageError
-from signs_sweep.importing import Choices, claimed, collect, decoding, import_pictures
+from signs_sweep.importing import Choices, claimed, collect, import_pictures
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF")
 
@@ -110,10 +110,8 @@ def ending(source: Path, folder: Path) -> str:
             found = collect(str(source), target.scratch)
             done = import_pictures(found, target, Choices(size=(8, 8), test=0.5), lambda _: None)
     except (DataError, UsageError) as error:
-        assert not folder.exists()
-        assert str(error)
-        assert "\n" not in str(error)
-        return "error"
+        is_clean = not folder.exists() and "\n" not in str(error)
+        return "error" if is_clean else "unclean error"
     dataset = find_source(str(folder), data_dir=None, spec_folder=Path()).load()
     assert len(dataset.train_labels) == done.counts["train"].sum()
     assert all(reason for _, reason in done.skipped)

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from PIL import Image
 from pictures import counts, importing, names, picture, save
+from PIL import Image
 
 from signs_sweep.data import Fit
 from signs_sweep.errors import DataError, UsageError
@@ -113,25 +113,24 @@ def test_a_full_disk_is_an_error_with_the_bytes_and_leaves_the_old_dataset(
         importing(source, tmp_path / "out", overwrites=True)
     monkeypatch.undo()
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=294_911))
-    with pytest.raises(DataError, match="needs up to 294,912 bytes in .*out, where 294,911 bytes"):
+    with pytest.raises(DataError, match=r"needs up to 294,912 bytes in .*out, where 294,911 bytes"):
         importing(source, tmp_path / "out", overwrites=True)
     monkeypatch.undo()
-    with pytest.raises(UsageError, match="has a dataset already.*--overwrite"):
+    with pytest.raises(UsageError, match=r"has a dataset already.*--overwrite"):
         importing(source, tmp_path / "out")
     assert importing(source, tmp_path / "out", overwrites=True)[1].fingerprint == before.fingerprint
 
 
 def test_two_imports_into_a_folder_are_refused(tmp_path: Path) -> None:
     source = save(tmp_path / "in", *names("a", "b"))
-    with claimed(tmp_path / "out"):
-        with pytest.raises(UsageError, match="another import writes to"):
-            importing(source, tmp_path / "out")
+    with claimed(tmp_path / "out"), pytest.raises(UsageError, match="another import writes to"):
+        importing(source, tmp_path / "out")
     importing(source, tmp_path / "out")
 
 
 def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot write to .*file/out: Not a directory"):
+    with pytest.raises(DataError, match=r"cannot write to .*file/out: Not a directory"):
         importing(save(tmp_path / "in", *names("a", "b")), tmp_path / "file/out")
 
 
@@ -158,11 +157,14 @@ match sys.argv.pop(1):
         os.pwrite = pwrite
     case "writing":
         write = hdf5._write_part
-        hdf5._write_part = lambda file, name, *rest: kill() if name == "train" else write(file, name, *rest)
+        def written(file, name, *rest):
+            return kill() if name == "train" else write(file, name, *rest)
+        hdf5._write_part = written
     case "publishing":
         replace = claim.Path.replace
         def moved(path, target):
-            return kill() if target.name == "train_signs.h5" and ".importing" not in target.parts else replace(path, target)
+            is_last = target.name == "train_signs.h5" and ".importing" not in target.parts
+            return kill() if is_last else replace(path, target)
         claim.Path.replace = moved
 from signs_sweep.cli import main
 main()
