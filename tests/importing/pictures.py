@@ -31,9 +31,11 @@ def save(folder: Path, *paths: str) -> Path:
     return folder
 
 
-def importing(source: Path, folder: Path, **choices: Any) -> tuple[Imported, Dataset]:
+def importing(
+    source: Path, folder: Path, *, overwrites: bool = False, **choices: Any
+) -> tuple[Imported, Dataset]:
     """Import a source; return what was done, and the dataset as a spec finds it."""
-    with claimed(folder) as target:
+    with claimed(folder, overwrites=overwrites) as target:
         found = collect(str(source), target.scratch)
         done = import_pictures(found, target, Choices(**choices), lambda _: None)
     parts = ("test", "train", "val") if "val" in done.counts else ("test", "train")

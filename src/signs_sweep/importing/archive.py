@@ -14,7 +14,6 @@ import shutil
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -38,19 +37,6 @@ _DECOMPRESSORS: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
     (b"\xfd7zXZ\x00", lzma.open),
 )
 """By the first bytes of a file, what decompresses it."""
-
-_DAMAGE = (
-    OSError,
-    EOFError,
-    ValueError,
-    RuntimeError,
-    lzma.LZMAError,
-    zlib.error,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    KeyError,
-)
-"""What is raised for a damaged archive or member. `NotImplementedError` is a `RuntimeError`."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
@@ -96,7 +82,7 @@ def collect_archive(file: Path, scratch: Path) -> Collection:
                 target = scratch / f"{number:06}"
                 try:
                     left -= _unpack(member, target, left)
-                except _DAMAGE as error:
+                except Exception as error:  # Damaged archives raise any type.
                     if getattr(error, "errno", None) in _NO_SPACE:
                         raise
                     skipped.append((printable(member.name), f"damaged in the archive: {error}"))
@@ -112,7 +98,9 @@ def collect_archive(file: Path, scratch: Path) -> Collection:
 def _reading(file: Path) -> Iterator[None]:
     try:
         yield
-    except _DAMAGE as error:
+    except DataError:
+        raise
+    except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"cannot unpack {file}: {error.strerror}") from error
         raise DataError(

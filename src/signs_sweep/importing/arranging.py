@@ -62,9 +62,8 @@ def split_off_test(
         )
     except DataError as error:
         raise DataError(
-            f"no test set of {fraction:g} can be split off: the pictures are in {len(units):,} "
-            "groups, which are not divided. Choose another --test or --seed, write the column "
-            "split, or leave out the column group."
+            f"no test set of {fraction:g} can be split off: groups of pictures are not divided. "
+            "Choose another --test or --seed, add the column split, or leave out the column group."
         ) from error
     return rows[train], rows[test]
 

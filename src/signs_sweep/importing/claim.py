@@ -50,28 +50,29 @@ def claimed(folder: Path, *, overwrites: bool = False) -> Iterator[Target]:
     """
     from filelock import FileLock, Timeout
 
-    scratch, lock = folder / _SCRATCH, FileLock(folder / _LOCK, blocking=False)
+    lock, is_new = FileLock(folder / _LOCK, blocking=False), not folder.exists()
     try:
-        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-        if scratch.exists():
-            shutil.rmtree(scratch)
-        scratch.mkdir()
     except Timeout as error:
         raise UsageError(
             f"another import writes to {folder}. Wait until it has ended, or name another folder."
         ) from error
     except OSError as error:
-        raise DataError(
-            f"cannot write to {folder}: {error.strerror}. Name another folder."
-        ) from error
+        raise _not_writable(folder, error) from error
+    scratch = folder / _SCRATCH
     try:
         if (folder / TRAIN_FILE).exists() and not overwrites:
             raise UsageError(
                 f"{folder} has a dataset already. Name another folder, or replace it with "
                 "--overwrite."
             )
+        try:
+            if scratch.exists():
+                shutil.rmtree(scratch)
+            scratch.mkdir()
+        except OSError as error:
+            raise _not_writable(folder, error) from error
         yield Target(folder, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -80,3 +81,7 @@ def claimed(folder: Path, *, overwrites: bool = False) -> Iterator[Target]:
         if is_new:
             with suppress(OSError):  # It has the dataset now.
                 folder.rmdir()
+
+
+def _not_writable(folder: Path, error: OSError) -> DataError:
+    return DataError(f"cannot write to {folder}: {error.strerror}. Name another folder.")

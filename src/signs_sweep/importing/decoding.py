@@ -75,10 +75,13 @@ def decode(
         warnings.simplefilter("ignore")  # About the metadata of pictures.
         os.truncate(out.fileno(), len(items) * prod(shape))
         work = partial(_decode_batch, items, preparation, least_side, out.fileno())
-        with ThreadPoolExecutor(_cores()) as threads:
+        threads = ThreadPoolExecutor(_cores())
+        try:
             for batch in threads.map(work, starts):
                 decoded += batch
                 on_progress(len(decoded))
+        finally:
+            threads.shutdown(cancel_futures=True)
     return np.memmap(file, np.uint8, "r", shape=(len(items), *shape)), decoded
 
 

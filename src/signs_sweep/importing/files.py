@@ -1,5 +1,7 @@
 """Opening a file as a picture."""
 
+import errno
+import stat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -24,5 +26,7 @@ def open_picture(file: Path | IO[bytes]) -> "Image":
     """
     from PIL import Image
 
+    if not stat.S_ISREG(path.stat().st_mode):  # To open a pipe would wait for its other end.
+        raise OSError(errno.EINVAL, "not a file")
     Image.init()
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
