@@ -26,7 +26,9 @@ def open_picture(file: Path | IO[bytes]) -> "Image":
     """
     from PIL import Image
 
-    if not stat.S_ISREG(path.stat().st_mode):  # To open a pipe would wait for its other end.
+    if isinstance(file, Path) and not stat.S_ISREG(
+        file.stat().st_mode
+    ):  # To open a pipe would wait for its other end.
         raise OSError(errno.EINVAL, "not a file")
     Image.init()
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
