@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 SPEC ?= experiments/regularization.yaml
 BIN := $(VENV)/bin
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test fast check format dist bench honesty replication torture clean
 
@@ -11,10 +12,10 @@ run: $(VENV)/installed  ## Train the main experiment, or SPEC=...
 	$(BIN)/signs-sweep run $(SPEC)
 
 test: check  ## Linters, type checks and all tests.
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest $(PARALLEL)
 
 fast: $(VENV)/installed-dev  ## The tests that take less than a minute in total.
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 check: $(VENV)/installed-dev  ## Linters and type checks.
 	$(BIN)/ruff check .

@@ -376,6 +376,7 @@ def test_a_word_with_options_is_chosen_however_it_is_written(wanted: str) -> Non
     assert [verdict.setting for verdict in comparison.decisive] == ["optimizer=adam"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.2], ids=["learning", "collapsing"])
 def test_equal_settings_are_seldom_called_different(share: float) -> None:
     """Five settings that are looked at after every block share an error of 0.2."""
@@ -398,6 +399,7 @@ def test_equal_settings_are_seldom_called_different(share: float) -> None:
     assert wrong <= count * 0.2
 
 
+@pytest.mark.slow
 def test_a_verdict_stays_when_any_setting_gets_more_seeds() -> None:
     rng = np.random.default_rng(4)
     clear = 0

@@ -68,6 +68,14 @@ def test_a_short_secret_or_user_name_is_masked_in_uris_only(uri: str) -> None:
     text = "the loss of sqlite:///mlflow.db"
     assert mask(text) == text
     assert mask(f"GET {uri}/api") == f"GET {uri.rpartition(':')[0]}:***@host/api"
+    secret = uri.rpartition(":")[2].partition("@")[0]
+    assert mask(f"my.sslpassword_2={secret}&x") == "my.sslpassword_2=***&x"
+
+
+def test_a_long_text_is_masked_in_linear_time() -> None:
+    """With a search that is quadratic in the length of a word this takes hours."""
+    learn("http://me:loss@host")
+    assert mask("0" * 1_000_000) == "0" * 1_000_000
 
 
 def test_text_without_a_secret_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,12 @@ def shares(found: Crossed) -> tuple[float | None, ...]:
         ((20, 1, 120), {"seeds": 0.1, "rest": 0.5}, 80),
         ((20, 1, 120), {"images": 0.4, "rest": 0.5}, 80),
         ((20, 1, 120), TWO, 80),
-        ((10, 6, 100), {"seeds": 0.1, "splits": 0.06, "images": 0.3, "rest": 0.3}, 300),
+        pytest.param(
+            (10, 6, 100),
+            {"seeds": 0.1, "splits": 0.06, "images": 0.3, "rest": 0.3},
+            300,
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["seeds", "images", "two", "three"],
 )

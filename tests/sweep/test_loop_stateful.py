@@ -333,7 +333,7 @@ def test_no_order_of_events_loses_a_trial_or_a_claim_or_ends_a_trial_twice() -> 
         run_state_machine_as_test(
             Loop,
             settings=settings(
-                max_examples=300,
+                max_examples=200,
                 stateful_step_count=50,
                 deadline=None,
                 phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.target],

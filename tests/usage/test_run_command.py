@@ -170,7 +170,7 @@ def test_curves_and_predictions_come_from_the_store_to_python(finished, monkeypa
 
 def test_force_trains_again_and_the_numbers_are_the_same(project) -> None:
     project.write("one.yaml", "name: one\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n")
-    first = project.run("run", "one.yaml", "--workers", "1")
+    first = project.run("run", "one.yaml", "--workers", "0")
     again = project.run("run", "one.yaml", "--force", "--workers", "0")
     assert (first.returncode, again.returncode) == (0, 0), again.stderr
     _, runs = children(project, "one")
@@ -252,7 +252,13 @@ def test_the_command_and_python_give_the_same_bits(finished, project, monkeypatc
     assert recorded_bits(project) == recorded_bits(finished)
 
 
-LONG = "name: long\nmodel: {hidden: [3]}\nbase: {epochs: 10000000}\ngrid: {l2: [0, 0.1, 0.2]}\n"
+# One sample a step makes epochs slow, so that not many are to be written.
+LONG = """\
+name: long
+model: {hidden: [50]}
+base: {epochs: 10000000, batch_size: 1, learning_rate: 1e-5}
+grid: {l2: [0, 0.1, 0.2]}
+"""
 
 
 def start_long(project) -> subprocess.Popen[str]:
@@ -335,7 +341,7 @@ def test_an_experiment_that_is_cached_does_not_keep_another_from_being_trained(
     project = make_project(tmp_path)
     for name, l2 in (("first", 0), ("second", 0.1)):
         project.write(f"{name}.yaml", f"name: {name}\ndata: signs\nbase: {{epochs: 2, l2: {l2}}}\n")
-    assert project.run("run", "first.yaml").returncode == 0
-    done = project.run("run", "first.yaml", "second.yaml")
+    assert project.run("run", "first.yaml", "--workers", "0").returncode == 0
+    done = project.run("run", "first.yaml", "second.yaml", "--workers", "0")
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     assert len(children(project, "second")[1]) == 1

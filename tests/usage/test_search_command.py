@@ -168,7 +168,7 @@ def test_a_point_that_is_proposed_twice_is_not_trained_twice(project) -> None:
 SLOW = (
     SPEC.replace("[4], [6, 3]", "[200, 100]")
     .replace("batch_size: 8", "batch_size: 1")
-    .replace("epochs: 20", "epochs: 120")
+    .replace("epochs: 20", "epochs: 50")
 )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 from urllib.parse import quote, unquote, unquote_plus
 
-_SECRET_KEY = r"[\w.-]*(?:pass(?!file)|pwd|token|secret|api_?key)[\w.-]*="  # noqa: S105 - a pattern
+_SECRET_KEY = r"(?:pass(?!file)|pwd|token|secret|api_?key)[\w.-]*="  # noqa: S105 - a pattern
 _LEAST = 6
 """Characters a secret needs to be masked everywhere; a shorter one would match unrelated text."""
 
@@ -33,7 +33,7 @@ def learn(uri: str) -> None:
             pair = f"{unquote(user)}:{unquote(password)}".encode()
             _everywhere.add(b64encode(pair).decode())
     for text in (uri, unquote_plus(uri)):
-        for value in re.findall(rf"(?i)[?&;]{_SECRET_KEY}([^&;\s'\"]*)", text):
+        for value in re.findall(rf"(?i)[?&;][\w.-]*{_SECRET_KEY}([^&;\s'\"]*)", text):
             _remember(value)
 
 

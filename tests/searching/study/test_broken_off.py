@@ -205,7 +205,9 @@ SEARCHES = {
     "median": pytest.param(
         *(replace(TPE, pruner=replace(MEDIAN, startup=1)), 1, 1, 0), marks=pytest.mark.slow
     ),
-    "replicates": (replace(TPE, replicates=Growth(1, 3)), 3, 1, 0),
+    "replicates": pytest.param(
+        *(replace(TPE, replicates=Growth(1, 3)), 3, 1, 0), marks=pytest.mark.slow
+    ),
     "replicates, median": pytest.param(
         *(replace(TPE, replicates=Growth(1, 2), pruner=replace(MEDIAN, startup=1)), 2, 1, 0),
         marks=pytest.mark.slow,
