@@ -29,7 +29,7 @@ class Dataset:
             group resemble each other, such as those of one person, and no split separates them.
         test_groups: names of shape (m,), the group of each test image, or None.
         given: number of training images, the last, that are the validation set that came with the
-            dataset; 0 if there is none or it is not used.
+            dataset; 0 if it has no such set or it is not used.
         origin: where the images come from, if their files say so. Not part of the fingerprint.
     """
 
