@@ -25,6 +25,13 @@ _ORANGE = "#d9730d"
 _RED = "#b3261e"
 _GRID = "#d9dee3"
 
+_MOST_WITH_NUMBERS = 40
+"""With more classes, not all numbers of a confusion matrix fit: 10,000 would also take 8 s."""
+
+_MOST_CONFUSIONS = 200
+_MOST_NAMES = 100
+"""Numbers and names of classes that a large confusion matrix shows."""
+
 
 def draw_run(
     learning_rate: float,
@@ -133,7 +140,8 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
     """Plot the confusion matrix: int64 of shape (classes, classes), with the names of the classes.
 
     Rows are true classes, columns predicted ones, both in the order of the labels. Colours show
-    shares of the true class, numbers show counts.
+    shares of the true class, numbers show counts: with many classes, only those of the most
+    frequent confusions.
     """
     many = len(classes)
     side = min(max(4.8, 0.32 * many + 2.0), 12.0)
@@ -143,21 +151,33 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
     size = 11 if many <= 10 else 6.5
-    axes.set_xticks(range(many), labels=classes, fontsize=min(size + 1, 10))
-    axes.set_yticks(range(many), labels=classes, fontsize=min(size + 1, 10))
+    named = range(0, many, -(-many // _MOST_NAMES))
+    names = [classes[label] for label in named]
+    axes.set_xticks(named, labels=names, fontsize=min(size + 1, 10))
+    axes.set_yticks(named, labels=names, fontsize=min(size + 1, 10))
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_parse_math(False)  # Names may contain dollar signs.
     if many > 10 or max(map(len, classes), default=0) > 4:
         axes.tick_params(axis="x", labelrotation=90)
-    for row, column in zip(*np.nonzero(counts), strict=True):
+    for row, column in _numbered(counts):
         colour = "white" if shares[row, column] > 0.55 else _INK
         count = axes.text(column, row, str(counts[row, column]), color=colour, size=size)
         count.set(ha="center", va="center", in_layout=False)  # Laying out 900 texts takes 2 s.
     correct, total = int(np.trace(counts)), int(counts.sum())
-    axes.set_title(f"Test set: {correct} of {total} correct")
+    axes.set_title(f"Test set: {correct:,} of {total:,} correct")
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     return figure
+
+
+def _numbered(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the row and column of each count that is shown as a number, of shape (n, 2)."""
+    if len(counts) <= _MOST_WITH_NUMBERS:
+        return np.argwhere(counts)
+    confused = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    largest = np.argsort(-confused, axis=None, kind="stable")[:_MOST_CONFUSIONS]
+    places = np.stack(np.unravel_index(largest, counts.shape), axis=1)
+    return places[confused.flat[largest] > 0]
 
 
 _kept = threading.local()
