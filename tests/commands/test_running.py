@@ -8,6 +8,7 @@ import pytest
 from signs_sweep.commands import running
 from signs_sweep.commands.options import Options
 from signs_sweep.data import Dataset, write_dataset
+from signs_sweep.errors import DataError, UsageError
 from signs_sweep.planning.preparation import prepare
 
 CORES = 4
@@ -57,3 +58,18 @@ def test_every_run_of_a_network_of_unknown_size_may_have_a_worker(folder: Path) 
     code = "def net(shape, classes):\n    raise AssertionError('only workers build it')\n"
     (folder / "nets.py").write_text(code, encoding="utf-8")
     assert workers(folder, 'model: {build: "nets:net"}\nbase: {epochs: 1}\nseeds: 3\n') == 3
+
+
+def test_fewer_workers_are_started_if_memory_is_scarce(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_worker = 600_000_000 + (3 * 600 + 20) * 32 * 32 * 3
+    monkeypatch.setattr("signs_sweep.planning.memory.available_memory", lambda: 2 * of_worker)
+    spec = "base: {epochs: 20_000}\nseeds: 8\n"
+    assert workers(folder, spec) == 2
+    assert workers(folder, spec, workers=2) == 2
+    with pytest.raises(UsageError, match=r"^3 workers need about 1\.8 GB .* Use --workers 2\.$"):
+        workers(folder, spec, workers=3)
+    monkeypatch.setattr("signs_sweep.planning.memory.available_memory", lambda: of_worker - 1)
+    with pytest.raises(DataError, match=r"^1 worker needs about 0\.6 GB"):
+        workers(folder, spec)

@@ -51,6 +51,7 @@ def damaged(content: bytes, random_values: random.Random) -> bytes:
     return bytes(copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_published", [True, False], ids=["as published", "as written here"])
 def test_random_damage_is_an_error_or_has_no_effect(tmp_path: Path, *, is_published: bool) -> None:
     parts = {"train": part(12), "test": part(6)}

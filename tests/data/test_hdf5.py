@@ -9,7 +9,14 @@ import h5py
 import numpy as np
 import pytest
 
-from signs_sweep.data import Dataset, find_source, read_dataset, write_dataset
+from signs_sweep.data import (
+    Dataset,
+    Part,
+    find_source,
+    read_dataset,
+    write_dataset,
+    write_parts,
+)
 from signs_sweep.errors import DataError
 
 
@@ -24,6 +31,16 @@ def test_what_was_written_is_read(folder: Path, dataset: Dataset) -> None:
     assert found.image_shape == (4, 4, 3)
     assert found.train_labels.dtype == np.int64
     assert not found.train_images.flags.writeable
+
+
+def test_large_images_are_written_in_pieces_of_whole_images(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (500, 128, 128, 3), np.uint8)
+    rows = np.random.default_rng(1).permutation(500)
+    part = Part(images, np.arange(500) % 2, rows=rows)
+    write_parts(tmp_path, {"train": part, "test": Part(images[:2], np.arange(2))}, ("a", "b"))
+    with h5py.File(tmp_path / "train_signs.h5") as file:
+        assert file["train_set_x"].chunks == (20, 128, 128, 3)
+    assert np.array_equal(read(tmp_path).train_images, images[rows])
 
 
 def test_a_drawn_dataset_stays_one(tmp_path: Path, dataset: Dataset) -> None:

@@ -265,7 +265,10 @@ def test_a_worker_that_hangs_is_killed_and_another_takes_the_next_run() -> None:
         events += toys.events_until_end(executor)
         assert [type(event) for event in events] == [Started, Progress, Failed]
         assert events[-1].is_crash
-        assert events[-1].message == "its worker process sent nothing for 0.2 s and was killed."
+        assert events[-1].message == (
+            "its worker process sent nothing for 0.2 s and was killed. If an epoch takes so long, "
+            "raise --stall-seconds."
+        )
         assert toys.ends_soon(toys.process_of(events))
         executor.stall_seconds = toys.PATIENCE
         assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)

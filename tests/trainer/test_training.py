@@ -268,9 +268,14 @@ class TestSameBits:
         def loop_of() -> EpochLoop:
             return EpochLoop(DenseNetwork((16, 32, 1), Dense((6, 4)), 3), 16, 45, 15)
 
-        def results(loop: EpochLoop, fold: int) -> tuple[list[bytes], weakref.ref]:
+        def results(
+            loop: EpochLoop, fold: int, whole: LabelledImages | None = None
+        ) -> tuple[list[bytes], weakref.ref]:
             held_out = np.arange(len(labels)) % 4 == fold
-            parts = [LabelledImages(images[of], labels[of]) for of in (~held_out, held_out)]
+            parts = [
+                whole.take(np.flatnonzero(of)) if whole else LabelledImages(images[of], labels[of])
+                for of in (~held_out, held_out)
+            ]
             loop.start(PARAMETERS)
             curves = [loop.advance(count, *parts) for count in (3, 5)]
             arrays = [*curves[0].values(), *curves[1].values(), *loop.network.weights()]
@@ -284,6 +289,10 @@ class TestSameBits:
         assert [bits for bits, _ in shared[1:3]] == [bits for bits, _ in alone]
         assert shared[3][0] == shared[0][0]
         assert len({bits[0] for bits, _ in shared}) == 3
+        whole = LabelledImages(images, labels)
+        taken = [results(loop_of(), fold, whole) for fold in (1, 2)]
+        assert [bits for bits, _ in taken] == [bits for bits, _ in alone]
+        assert {tensor() is whole.tensors[0] for _, tensor in taken} == {True}, "one copy of all"
 
     @pytest.mark.parametrize(
         "change",

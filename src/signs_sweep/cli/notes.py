@@ -9,6 +9,8 @@ from signs_sweep.cli.output import say
 from signs_sweep.cli.text import count
 from signs_sweep.domain import TRAINING_VERSION
 from signs_sweep.planning.disk import DiskNeed
+from signs_sweep.planning.memory import MemoryNeed
+from signs_sweep.process.memory import gigabytes
 
 if TYPE_CHECKING:
     from signs_sweep.analysis.verdict import Verdict
@@ -73,6 +75,18 @@ def disk_lines(need: DiskNeed) -> list[str]:
         f"{need.folder}. Free some space, or name a store on another disk with --tracking-uri."
     )
     return [warning]
+
+
+def memory_lines(workers: int, scarce: MemoryNeed | None) -> list[str]:
+    """Return a line on why fewer workers are started than usual, if memory is scarce."""
+    if scarce is None:
+        return []
+    note = (
+        f"note: {count(workers, 'worker')} only, since each needs about "
+        f"{gigabytes(scarce.of_worker)} of memory for the images of {scarce.images}, and "
+        f"{gigabytes(scarce.available or 0)} is available"
+    )
+    return [note]
 
 
 def outdated_lines(older: Collection[int]) -> list[str]:

@@ -11,6 +11,7 @@ from signs_sweep.cli.notes import (
     disk_lines,
     known_text,
     leftovers_line,
+    memory_lines,
     outdated_lines,
     test_set_lines,
 )
@@ -80,6 +81,7 @@ def _header(running: Running) -> list[str]:
     if not running.outlook.is_settled:
         lines += [f"note: {line}" for line in refusals_of(*plan.parts)]
     lines += disk_lines(running.store.disk_need(running.prepared, running.known))
+    lines += memory_lines(len(running.devices), running.scarce)
     if any(
         part.experiment.data == "signs" and datasets[part.experiment.name].drawn
         for part in plan.parts

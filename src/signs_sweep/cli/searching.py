@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from signs_sweep.cli.headlines import TrialCount
-from signs_sweep.cli.notes import leftovers_line
+from signs_sweep.cli.notes import leftovers_line, memory_lines
 from signs_sweep.cli.output import check_writable, exit_code, say, show_commands, write
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
@@ -142,7 +142,7 @@ def _header(searching: Searching) -> list[str]:
     if searching.recovered:
         many = count(searching.recovered, "trial")
         lines.append(f"asked again: {many} that had begun when the last process ended")
-    return lines
+    return lines + memory_lines(len(searching.devices), searching.scarce)
 
 
 def _show_end(

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -15,8 +15,10 @@ from signs_sweep.commands.options import Options
 from signs_sweep.commands.outcome import Outcome, declared_rule, findings_of, tables_of
 from signs_sweep.commands.session import Session
 from signs_sweep.commands.store import Known, Store
+from signs_sweep.data import Dataset
 from signs_sweep.domain import Dense, Result, Run
 from signs_sweep.executors import choose_devices, find_gpus
+from signs_sweep.planning.memory import MemoryNeed, memory_need
 from signs_sweep.planning.plan import Part, Plan
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.protocols import SweepRecord
@@ -46,6 +48,7 @@ class Running:
         sweep_id: identifies this invocation.
         older: by run_id, the older training version that has finished a run to be trained.
         leftovers: number of earlier sweeps whose unsaved records have just been written.
+        scarce: the memory that a worker needs, if fewer are started because of it.
     """
 
     prepared: Prepared
@@ -56,6 +59,7 @@ class Running:
     sweep_id: str = field(default_factory=lambda: uuid4().hex)
     older: Mapping[str, int] = field(default_factory=dict)
     leftovers: int = 0
+    scarce: MemoryNeed | None = None
     _started: float = field(default_factory=time.monotonic)
 
     @cached_property
@@ -128,7 +132,9 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
         options: how to train it.
 
     Raises:
+        DataError: the workers do not fit into memory.
         StoreError: the store cannot be read.
+        UsageError: so many workers do not fit into memory.
     """
     store = Store(tracking_uri, prepared)
     leftovers = store.write_leftovers()
@@ -136,12 +142,31 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     known = {run_id: result for run_id, result in found.results.items() if result.is_settled}
     gpus = find_gpus(os.environ)
     devices = choose_devices(options.workers, gpus, options.workers_per_gpu)
+    new = [run for run_id, run in prepared.plan.runs.items() if run_id not in known]
     if options.workers is None and not gpus:
-        new = [run for run_id, run in prepared.plan.runs.items() if run_id not in known]
         devices = devices[: _workers_worth_starting(new, prepared)]
-    return Running(
+    running = Running(
         *(prepared, store, known, options, devices), older=found.older, leftovers=leftovers
     )
+    if not running.outlook.is_settled:
+        data = {run.data for run in new}
+        datasets = [each for each in prepared.datasets.values() if each.fingerprint in data]
+        running.devices, running.scarce = fitting(devices[: len(new)], datasets, options)
+    return running
+
+
+def fitting(
+    devices: Sequence[str | None], datasets: Collection[Dataset], options: Options
+) -> tuple[Sequence[str | None], MemoryNeed | None]:
+    """Return the devices of the workers that fit into memory, and the need if these are fewer.
+
+    Raises:
+        DataError: not even 1 worker fits.
+        UsageError: `--workers` does not fit.
+    """
+    need = memory_need(datasets)
+    workers = need.workers(len(devices), is_chosen=options.workers is not None)
+    return devices[:workers], need if workers < len(devices) else None
 
 
 def _workers_worth_starting(runs: Sequence[Run], prepared: Prepared) -> int:

@@ -1,7 +1,6 @@
 """The arrays of an HDF5 file. Values that are unreadable or were not stored are a `DataError`."""
 
 import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +11,7 @@ from numpy.typing import NDArray
 
 from signs_sweep.data.unwritten import find_unwritten
 from signs_sweep.errors import DataError
-
-_CONTAINER_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
-"""Files with the memory limit of a container, in both versions of Linux control groups."""
+from signs_sweep.process.memory import available_memory, gigabytes
 
 
 class StoredArray:
@@ -43,7 +37,7 @@ class StoredArray:
         self._bytes = self.size * self.dtype.itemsize
         available = available_memory()
         if available is not None and self._bytes > available:
-            raise self._too_large(f"but only {_gigabytes(available)} is available")
+            raise self._too_large(f"but only {gigabytes(available)} is available")
 
     def error(self, problem: str) -> DataError:
         """Return an error about the array as a whole."""
@@ -63,7 +57,7 @@ class StoredArray:
 
     def _too_large(self, reason: str) -> DataError:
         return self.error(
-            f"needs {_gigabytes(self._bytes)} of memory, {reason}. "
+            f"needs {gigabytes(self._bytes)} of memory, {reason}. "
             "Use fewer or smaller images, or a machine with more memory."
         )
 
@@ -191,34 +185,3 @@ def _missing_filter(dataset: Any) -> str | None:
     except Exception:  # noqa: BLE001 - the file is damaged, which the caller reports
         return None
     return f"the filter {missing[0][0]} {missing[0][1]!r}" if missing else None
-
-
-def _gigabytes(amount: int) -> str:
-    return f"{amount / 1e9:,.1f} GB"
-
-
-def available_memory() -> int | None:
-    """Return how many bytes can be allocated without swapping, or None if that is unknown."""
-    limits = [limit for limit in (_system(), *map(_limit, _CONTAINER_LIMITS)) if limit is not None]
-    return min(limits, default=None)
-
-
-def _system() -> int | None:
-    try:
-        # Includes the file cache that the system can release, unlike sysconf.
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # Windows, or a name that the system lacks.
-        return None
-
-
-def _limit(file: Path) -> int | None:
-    try:
-        return int(file.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # No such control groups, or no limit: `max`.
-        return None

@@ -149,7 +149,7 @@ def _correlations(block: _Floats, windows: Sequence[_Floats]) -> _Floats:
 
 
 def _best(block: _Floats, windows: Sequence[_Floats]) -> _Floats:
-    best = block @ windows[0].T
+    best: _Floats = block @ windows[0].T
     other = np.empty_like(best)
     for window in windows[1:]:
         np.matmul(block, window.T, out=other)

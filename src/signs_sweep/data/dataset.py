@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
+from hashlib import blake2b, sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from signs_sweep.data.origin import Origin
 from signs_sweep.data.split import split_rows
 from signs_sweep.domain import GIVEN, Validation
+
+
+def digest_of(image: NDArray[np.uint8]) -> bytes:
+    """Return a hash of the pixels of an image."""
+    return blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +71,11 @@ class Dataset:
         if self.given:
             digest.update(f"given {self.given}".encode())
         return digest.hexdigest()[:16]
+
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """A hash of each training image, equal for images that are equal pixel for pixel."""
+        return list(map(digest_of, self.train_images))
 
     def split(
         self, validation: Validation, folds: int = 0, seed: int = 0

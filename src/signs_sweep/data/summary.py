@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.data.copies import find_copies
-from signs_sweep.data.dataset import Dataset
-from signs_sweep.data.doubts import digest
+from signs_sweep.data.dataset import Dataset, digest_of
 
 
 @dataclass(frozen=True)
@@ -127,5 +126,5 @@ def _part(
         name,
         tuple(counts.tolist()),
         None if groups is None else len(np.unique(groups)),
-        len(images) - len({digest(image) for image in images}),
+        len(images) - len({digest_of(image) for image in images}),
     )

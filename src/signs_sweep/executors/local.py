@@ -161,7 +161,10 @@ class LocalExecutor:
         hanging = [each for each in self._pool if each.run_id and each.last_active < before]
         for worker in hanging:
             worker.process.kill()
-        message = f"its worker process sent nothing for {self.stall_seconds:g} s and was killed."
+        message = (
+            f"its worker process sent nothing for {self.stall_seconds:g} s and was killed. If an "
+            "epoch takes so long, raise --stall-seconds."
+        )
         return [event for worker in hanging for event in self._remove_dead(worker, message)]
 
     def _remove_dead(self, worker: _Worker, message: str | None = None) -> list[Event]:

@@ -29,11 +29,13 @@ _FONT = "DejaVu Sans"
 """Comes with matplotlib."""
 
 _LONGEST_NAME = 24
-_MOST_COUNTED = 40
-"""Most classes for which a confusion matrix has numbers: more do not fit and take seconds."""
 
+_MOST_WITH_NUMBERS = 40
+"""With more classes, not all numbers of a confusion matrix fit: 10,000 would also take 8 s."""
+
+_MOST_CONFUSIONS = 200
 _MOST_NAMES = 100
-"""Most classes that are all named beside a confusion matrix."""
+"""Numbers and names of classes that a large confusion matrix shows."""
 
 
 def draw_run(
@@ -143,8 +145,9 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
     """Plot the confusion matrix: int64 of shape (classes, classes), with the names of the classes.
 
     Rows are true classes, columns predicted ones, both in the order of the labels. Colours show
-    shares of the true class, numbers show counts, for at most 40 classes. Long names are shortened.
-    A name for which no font is installed is replaced by its label.
+    shares of the true class, numbers show counts: with many classes, only those of the most
+    frequent confusions. Long names are shortened. A name for which no font is installed is replaced
+    by its label.
     """
     many, names = len(classes), [_shortened(name) for name in classes]
     if len(set(names)) < many:
@@ -166,13 +169,12 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> "Figu
             label.set(parse_math=False, family=families)  # Names may contain dollar signs.
     if many > 10 or longest > 4:
         axes.tick_params(axis="x", labelrotation=90)
-    has_numbers = many <= _MOST_COUNTED
-    for row, column in zip(*np.nonzero(counts) if has_numbers else ((), ()), strict=True):
+    for row, column in _numbered(counts):
         colour = "white" if shares[row, column] > 0.55 else _INK
         count = axes.text(column, row, str(counts[row, column]), color=colour, size=size)
         count.set(ha="center", va="center", in_layout=False)  # Laying out 900 texts takes 2 s.
     correct, total = int(np.trace(counts)), int(counts.sum())
-    axes.set_title(f"Test set: {correct} of {total} correct")
+    axes.set_title(f"Test set: {correct:,} of {total:,} correct")
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     return figure
@@ -201,6 +203,16 @@ def _fonts(characters: frozenset[str]) -> tuple[list[str], frozenset[str]]:
             families.append(font.name)
             missing -= had
     return families, frozenset(missing)
+
+
+def _numbered(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the row and column of each count that is shown as a number, of shape (n, 2)."""
+    if len(counts) <= _MOST_WITH_NUMBERS:
+        return np.argwhere(counts)
+    confused = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    largest = np.argsort(-confused, axis=None, kind="stable")[:_MOST_CONFUSIONS]
+    places = np.stack(np.unravel_index(largest, counts.shape), axis=1)
+    return places[confused.flat[largest] > 0]
 
 
 _kept = threading.local()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from signs_sweep.commands.options import Options
+from signs_sweep.commands.running import fitting
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import (
     PAIR_NAMES,
@@ -49,9 +50,11 @@ def begin_search(
         timeout: seconds after which no trial starts; overrides the spec.
 
     Raises:
+        DataError: the workers do not fit into memory.
         SpecError: the spec cannot be searched.
         StoreError: the tracking store or the study's database cannot be used.
-        UsageError: the study belongs to a different search, or another process is using it.
+        UsageError: so many workers do not fit into memory, the study belongs to a different
+            search, or another process is using it.
     """
     (part,) = prepared.plan.parts
     experiment = _with_replicates(part.experiment)
@@ -88,17 +91,28 @@ def begin_search(
             f"another process is running the search '{experiment.name}'. Wait until it ends, or "
             "stop it: its results are kept."
         )
+    devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
     try:
         own, recovered = _open(experiment, search, storage, dataset.fingerprint)
+        searching = Searching(
+            *(prepared, experiment, search, store, own, storage, options, devices, recovered),
+            leftovers=leftovers,
+            release=lambda: claims.retire(claim),
+        )
+        _fit_into_memory(searching)
     except BaseException:
         claims.retire(claim)
         raise
-    devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
-    return Searching(
-        *(prepared, experiment, search, store, own, storage, options, devices, recovered),
-        leftovers=leftovers,
-        release=lambda: claims.retire(claim),
-    )
+    return searching
+
+
+def _fit_into_memory(searching: Searching) -> None:
+    """Leave out workers that do not fit; a complete search starts none."""
+    if searching.left:
+        datasets = searching.prepared.datasets.values()
+        searching.devices, searching.scarce = fitting(
+            searching.devices, datasets, searching.options
+        )
 
 
 def _with_replicates(experiment: Experiment) -> Experiment:

@@ -13,6 +13,7 @@ from signs_sweep.commands.session import Session
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Result, Trial, TrialEnd, TrialState
 from signs_sweep.errors import StoreError
+from signs_sweep.planning.memory import MemoryNeed
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.searching.outcome import SearchOutcome
@@ -49,6 +50,7 @@ class Searching:
         recovered: number of trials that a dead process had left running.
         leftovers: number of earlier sweeps whose unsaved records were recovered.
         release: releases the claim on the study.
+        scarce: the memory that a worker needs, if fewer are started because of it.
     """
 
     prepared: Prepared
@@ -62,6 +64,7 @@ class Searching:
     recovered: int = 0
     leftovers: int = 0
     release: Callable[[], None] = lambda: None
+    scarce: MemoryNeed | None = None
     _started: float = field(default_factory=time.monotonic)
 
     @property

@@ -1,7 +1,6 @@
 """Images with their classes, and a network on them in inference mode."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,26 +13,43 @@ EVALUATED_AT_ONCE = 256
 """Number of samples in a step of an evaluation."""
 
 
-@dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """Images with their classes.
+    """Images with their classes: those in some rows of an array. It must not be modified.
 
     Attributes:
-        images: uint8 of (n, height, width, channels).
-        labels: int64 of (n,).
+        images: the array, uint8 of (m, height, width, channels).
+        labels: classes of those in the rows, int64 of (n,).
+        rows: int64 of (n,).
     """
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        whole: "LabelledImages | None" = None,
+    ) -> None:
+        """Take all images of an array, with their labels; for `whole`, see `take`."""
+        self.images = images
+        self.labels = labels
+        self._whole = whole
+        self.rows = np.arange(len(labels))
+
+    def take(self, rows: NDArray[np.int64]) -> "LabelledImages":
+        """Return some of the images. No image is copied, and all share the same tensors."""
+        taken = LabelledImages(self.images, self.labels[rows], self._whole or self)
+        taken.rows = self.rows[rows]
+        return taken
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @cached_property
     def tensors(self) -> tuple[Any, Any]:
-        """The images, and the labels as int32, as tensors: copied once."""
+        """All images of the array, and their labels as int32, as tensors: copied once."""
         import tensorflow as tf
 
+        if self._whole is not None:
+            return self._whole.tensors
         return tf.constant(self.images), tf.constant(self.labels.astype(np.int32))
 
 
@@ -60,7 +76,8 @@ def evaluate(network: Network, data: LabelledImages) -> Evaluation:
     losses, predicted, probabilities, active = [], [], [], []
     for first in range(0, len(data), EVALUATED_AT_ONCE):
         chosen = slice(first, first + EVALUATED_AT_ONCE)
-        outputs, units = network.respond(tf.constant(network.arrange(data.images[chosen])))
+        images = network.arrange(data.images[data.rows[chosen]])
+        outputs, units = network.respond(tf.constant(images))
         losses.append(np.asarray(network.cross_entropy(data.labels[chosen], outputs)))
         predicted.append(np.argmax(np.asarray(outputs), axis=1))
         probabilities.append(network.probabilities(outputs))

@@ -33,7 +33,7 @@ class _Drawn(NamedTuple):
     """What NumPy computes for each epoch of a call: arrays whose first dimension is the epoch.
 
     Attributes:
-        order: the samples in their order, int32 of (rows,).
+        order: the samples in their order, as rows of the images, int32 of (rows,).
         network: what `Network.draw` returned.
         rates: the learning rate of each step, float32 of (steps,).
         augmentation: what `Augmentation.draw` returned; nothing without augmentation.
@@ -216,7 +216,12 @@ class EpochLoop:
         sizes = len(training), len(validation or ())
         assert sizes == (self._samples, self._held_out), "XLA does not check indices"
         assert not self.stopped
-        data = [self._arranged(part) for part in (training, validation) if part]
+        images, labels = self._arranged(training)
+        held_out = (
+            (*self._arranged(validation), tf.constant(validation.rows.astype(np.int32)))
+            if validation
+            else None
+        )
         weights = class_weights(self._parameters, training.labels, self._classes)
         watch = (
             (_Watched(*map(tf.constant, self._watched)), tf.constant(self.epoch))
@@ -226,10 +231,11 @@ class EpochLoop:
         try:
             table, watched = self._compiled(
                 tf.constant(epochs),
-                tf.nest.map_structure(tf.constant, self._draw(epochs)),
+                tf.nest.map_structure(tf.constant, self._draw(epochs, training.rows)),
                 Strengths.of(self._parameters, weights),
                 watch,
-                *data,
+                (images, labels),
+                held_out,
             )
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
             reason = error.message.strip().splitlines()[0][:300]
@@ -241,16 +247,19 @@ class EpochLoop:
         columns = np.asarray(table, np.float64)[:epochs].T
         return dict(zip(CURVE_METRICS, columns, strict=False))
 
-    def _draw(self, epochs: int) -> _Drawn:
-        """Return what NumPy computes for the next epochs, filled up with zeros to the capacity."""
+    def _draw(self, epochs: int, samples: NDArray[np.int64]) -> _Drawn:
+        """Return what NumPy computes for the next epochs, filled up to the capacity.
+
+        `samples` are the rows of the images to train on; the first of them is the padding.
+        """
         seed, keep_prob = self._parameters.global_seed, self._parameters.keep_prob
-        order = np.zeros((self.capacity, self._rows), np.int32)
+        order = np.full((self.capacity, self._rows), samples[0], np.int32)
         drawn = np.zeros((self.capacity, *self._drawn_like.shape), self._drawn_like.dtype)
         rate = np.zeros((self.capacity, self._steps), np.float32)
         rate[:epochs] = rates(self._parameters, self.epoch, epochs, self._steps)
         numbers = range(self.epoch, self.epoch + epochs)
         for row, epoch in enumerate(numbers):
-            order[row, : self._samples] = sample_order(seed, epoch, self._samples)
+            order[row, : self._samples] = samples[sample_order(seed, epoch, self._samples)]
             drawn[row] = self.network.draw(seed, epoch, self._rows, keep_prob)
         changes: tuple[Any, ...] = ()
         if self._augmentation:
@@ -268,7 +277,7 @@ class EpochLoop:
         strengths: Strengths,
         watch: tuple[_Watched, Any] | None,
         training: tuple[Any, Any],
-        validation: tuple[Any, Any] | None = None,
+        validation: tuple[Any, Any, Any] | None = None,
     ) -> Any:
         """Train at most `epochs` epochs.
 
@@ -277,8 +286,8 @@ class EpochLoop:
             drawn: what NumPy computed for them.
             strengths: the inputs that are the same in all of them.
             watch: what the stopping rule remembers, and the number of epochs before these.
-            training: the data to train on.
-            validation: the data to evaluate.
+            training: images and labels, among them those to train on.
+            validation: images and labels, and the rows of those to evaluate.
 
         Returns:
             The table of their metrics, float32 of (capacity, columns), and with a stopping rule
@@ -391,15 +400,15 @@ class EpochLoop:
         smoothing = strengths.smoothing if self._recipe.smooths else None
         return self.network.cross_entropy(labels, outputs, smoothing)
 
-    def _validate(self, data: tuple[Any, Any], strengths: Strengths) -> list[Any]:
+    def _validate(self, data: tuple[Any, Any, Any], strengths: Strengths) -> list[Any]:
         """Return loss, penalty included, and accuracy on the validation data."""
         import tensorflow as tf
 
-        images, all_labels = data
+        images, all_labels, held_out = data
         samples = self._held_out
 
         def evaluate_rows(first: Any, count: int) -> tuple[Any, Any]:
-            rows = first + tf.range(count)
+            rows = tf.gather(held_out, first + tf.range(count))
             labels = tf.gather(all_labels, rows)
             outputs = self.network.predict(tf.gather(images, rows))
             losses = self._cross_entropy(labels, outputs, strengths)

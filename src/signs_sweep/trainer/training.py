@@ -19,6 +19,7 @@ from signs_sweep.domain import (
     Predictions,
     Progress,
     Run,
+    Validation,
 )
 from signs_sweep.errors import DataError, DivergedError, TrainingError
 from signs_sweep.figures.run import draw_run
@@ -38,9 +39,6 @@ from signs_sweep.trainer.recipe import Recipe, class_weights
 _MOST_LOOPS = 8
 """Most recently used compiled programs that are kept."""
 
-_MOST_SPLITS = 2
-"""Most recently used splits that are kept, each with its copy of the training set."""
-
 _SHORT_SECONDS = 2.0
 _RUNS_BEFORE_DRAWING = 4
 """A worker draws the pictures of runs that take no longer than this, after its first few runs.
@@ -59,12 +57,10 @@ class _Split:
     Attributes:
         training: the images to train on.
         held_out: the other images; none without validation.
-        rows: indices of the held-out images in the training set, int64, ascending.
     """
 
     training: LabelledImages
     held_out: LabelledImages
-    rows: NDArray[np.int64]
 
 
 class Trainer:
@@ -97,7 +93,7 @@ class Trainer:
         self._runs_finished = 0
         self._course: _Course | None = None
         self._dataset = cache(self._load)
-        self._split = lru_cache(_MOST_SPLITS)(self._divide)
+        self._images = cache(self._label)
         self._loop = lru_cache(_MOST_LOOPS)(self._compile)
 
     def environment(self) -> Mapping[str, str]:
@@ -122,7 +118,7 @@ class Trainer:
         started = time.perf_counter()
         dataset = self._dataset(run.data)
         seed = run.parameters.split_seed
-        split = self._split(run.data, run.validation, run.folds, seed)
+        split = self._divide(run.data, run.validation, run.folds, seed)
         loop = self._loop(
             run.model,
             dataset.image_shape,
@@ -174,13 +170,14 @@ class Trainer:
             )
         return dataset
 
-    def _divide(self, data: str, validation: float, folds: int, seed: int) -> _Split:
+    def _label(self, data: str) -> LabelledImages:
         dataset = self._dataset(data)
-        parts = dataset.split(validation, folds, seed)
-        training, held_out = (
-            LabelledImages(dataset.train_images[rows], dataset.train_labels[rows]) for rows in parts
-        )
-        return _Split(training, held_out, parts[1])
+        return LabelledImages(dataset.train_images, dataset.train_labels)
+
+    def _divide(self, data: str, validation: Validation, folds: int, seed: int) -> _Split:
+        images = self._images(data)
+        parts = self._dataset(data).split(validation, folds, seed)
+        return _Split(*map(images.take, parts))
 
     def _compile(
         self,
@@ -349,7 +346,7 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
     predictions: dict[str, Predictions] = {}
     if held_out:
         probabilities = evaluate(network, held_out).probabilities
-        predictions["validation"] = Predictions(split.rows, held_out.labels, probabilities)
+        predictions["validation"] = Predictions(held_out.rows, held_out.labels, probabilities)
     confusion = None
     if is_tested:
         test = LabelledImages(dataset.test_images, dataset.test_labels)
