@@ -161,7 +161,9 @@ def _reduced(thumbnails: _Floats) -> _Floats:
     """Return thumbnails of half the width and height."""
     half = _SIDE // 2
     means = thumbnails.reshape(-1, half, 2, half, 2).mean(axis=(2, 4)).reshape(-1, half**2)
-    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+    lengths: _Floats = np.linalg.norm(means, axis=1, keepdims=True)
+    scaled: _Floats = means / np.maximum(lengths, 1e-9)
+    return scaled
 
 
 def _of_equal_colours(
