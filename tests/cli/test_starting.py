@@ -40,12 +40,12 @@ def invoke(*arguments: str):
     ("dataset", "holding", "hidden", "rate"),
     [
         (made(600, 10, (28, 28, 1)), "validation: 0.2", "[50, 25]", "1e-3"),
-        (made(10, 2, (8, 8, 3)), "split: {folds: 5}", "[50, 25]", "1e-3"),
+        (made(10, 2, (8, 8, 3)), "split: {folds: 5}", "[25, 12]", "1e-3"),
         (made(10, 100, (8, 8, 3)), "validation: 0.2", "[200, 100]", "1e-3"),
-        (made(90, 6, (64, 64, 3)), "validation: 0.2", "[50, 25]", "1e-4"),
-        (made(1, 3, (8, 8, 3)), "validation: 0", "[50, 25]", "1e-3"),
-        (made(300, 3, (8, 8, 3), groups=3), "validation: 0.2", "[50, 25]", "1e-3"),
-        (made(300, 2, (8, 8, 3), groups=1), "validation: 0", "[50, 25]", "1e-3"),
+        (made(90, 6, (64, 64, 3)), "validation: 0.2", "[25, 12]", "1e-4"),
+        (made(1, 3, (8, 8, 3)), "validation: 0", "[25, 12]", "1e-3"),
+        (made(300, 3, (8, 8, 3), groups=3), "validation: 0.2", "[25, 12]", "1e-3"),
+        (made(300, 2, (8, 8, 3), groups=1), "validation: 0", "[25, 12]", "1e-3"),
     ],
     ids=["grey", "tiny", "100 classes", "as SIGNS", "single images", "3 groups", "1 group"],
 )
@@ -57,8 +57,8 @@ def test_the_spec_fits_its_data_and_can_have_a_verdict(
     assert shown.exit_code == 0, shown.output
     text = Path("first.yaml").read_text(encoding="utf-8")
     assert f"\n{holding}\n" in text
-    assert f"hidden: {hidden}}}" in text
-    assert f"baseline: {{learning_rate: {rate}}}\n" in text
+    assert f"baseline: {{hidden: {hidden}}}\n" in text
+    assert f"\n  learning_rate: {rate} " in text
     prepared = prepare([Path("first.yaml")])
     assert prepared.datasets["first_signs"].fingerprint == dataset.fingerprint
     experiment = load(Path("first.yaml"))
