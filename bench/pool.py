@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.data import DataSource, find_source
-from signs_sweep.data.hdf5 import write_dataset
+from signs_sweep.data.writing import write_dataset
 from signs_sweep.domain import Dense, Failed, Finished, Parameters, Run, Seeds, Setting
 from signs_sweep.executors import LocalExecutor
 from signs_sweep.trainer.training import Trainer

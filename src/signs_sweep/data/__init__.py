@@ -9,21 +9,15 @@ from signs_sweep.data.copies import Copy, find_copies
 from signs_sweep.data.dataset import Dataset
 from signs_sweep.data.doubts import find_doubts, find_lacks, find_leak
 from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
-from signs_sweep.data.hdf5 import (
-    TEST_FILE,
-    TRAIN_FILE,
-    VALIDATION_FILE,
-    Part,
-    read_dataset,
-    write_dataset,
-    write_parts,
-)
+from signs_sweep.data.layout import TEST_FILE, TRAIN_FILE, VALIDATION_FILE
 from signs_sweep.data.origin import Origin
 from signs_sweep.data.picture import Fit, Preparation
+from signs_sweep.data.reading import read_dataset
 from signs_sweep.data.sheet import contact_sheet
 from signs_sweep.data.source import KNOWN_DATASETS, DataSource, find_source
 from signs_sweep.data.split import split_rows
 from signs_sweep.data.summary import PartSummary, Summary, mean_images, summarize
+from signs_sweep.data.writing import Part, write_dataset, write_parts
 
 __all__ = [
     "DRAWN_VERSION",

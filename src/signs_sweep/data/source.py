@@ -9,13 +9,9 @@ from pathlib import Path
 
 from signs_sweep.data.dataset import Dataset
 from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
-from signs_sweep.data.hdf5 import (
-    TEST_FILE,
-    TRAIN_FILE,
-    VALIDATION_FILE,
-    read_dataset,
-    write_dataset,
-)
+from signs_sweep.data.layout import TEST_FILE, TRAIN_FILE, VALIDATION_FILE
+from signs_sweep.data.reading import read_dataset
+from signs_sweep.data.writing import write_dataset
 from signs_sweep.errors import DataError
 
 KNOWN_DATASETS: tuple[str, ...] = ("signs", "drawn")

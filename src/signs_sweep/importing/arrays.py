@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.data.hdf5 import problem_of_type
+from signs_sweep.data.reading import problem_of_type
 from signs_sweep.errors import DataError
 from signs_sweep.importing.items import Collection, Item
 from signs_sweep.process.memory import available_memory
