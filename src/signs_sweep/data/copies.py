@@ -11,7 +11,7 @@ photos that are different, of the same burst, 0.9976. Handwritten digits that ar
 their copies with quality 50 unrecognizable (quality 90: a twentieth).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import blake2b
@@ -67,6 +67,7 @@ def find_copies(
     *,
     train_rows: _Rows | None = None,
     test_rows: _Rows | None = None,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Copy]:
     """Return the copies of test images in the training set, exact or near, sorted.
 
@@ -78,6 +79,7 @@ def find_copies(
         test_images: uint8 of shape (m, height, width, channels).
         train_rows: which of the training images are compared; None for all.
         test_rows: likewise.
+        on_progress: called with the number of compared pairs and of all.
     """
     train = np.arange(len(train_images)) if train_rows is None else train_rows
     test = np.arange(len(test_images)) if test_rows is None else test_rows
@@ -86,7 +88,7 @@ def find_copies(
     train_digests, test_digests = _digests(train_images, train), _digests(test_images, test)
     near = [
         (i, j)
-        for i, j in _similar(train_images, test_images, train, test)
+        for i, j in _similar(train_images, test_images, train, test, on_progress)
         if train_digests[i] != test_digests[j]
     ]
     pairs = dict.fromkeys(_of_equal_colours(train_images, test_images, train, test, near), False)
@@ -110,12 +112,16 @@ def _equal(train: list[bytes], test: list[bytes]) -> _Pairs:
 
 
 def _similar(
-    train_images: NDArray[np.uint8], test_images: NDArray[np.uint8], train: _Rows, test: _Rows
+    train_images: NDArray[np.uint8],
+    test_images: NDArray[np.uint8],
+    train: _Rows,
+    test: _Rows,
+    on_progress: Callable[[int, int], None],
 ) -> _Pairs:
     """Return pairs whose grey thumbnails correlate: in each block, each image with its best."""
     centres = _centres(train_images, train)
     windows = list(_windows(test_images, test))
-    pairs = set()
+    pairs, done = set(), 0
     for first, second in product(
         range(0, len(train), _TRAIN_BLOCK), range(0, len(test), _TEST_BLOCK)
     ):
@@ -126,6 +132,8 @@ def _similar(
             pairs.add((first + int(i), second + int(best[i].argmax())))
         for j in np.flatnonzero(is_near.any(axis=0)):
             pairs.add((first + int(best[:, j].argmax()), second + int(j)))
+        done += best.size
+        on_progress(done, len(train) * len(test))
     return pairs
 
 

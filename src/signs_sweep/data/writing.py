@@ -1,6 +1,6 @@
 """Writing a dataset to its files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -39,6 +39,10 @@ class Part:
     groups: NDArray[np.str_] | None = None
     rows: NDArray[np.int64] | None = None
 
+    def chosen(self) -> NDArray[np.int64]:
+        """Return the indices of the images that belong to this part."""
+        return np.arange(len(self.labels)) if self.rows is None else self.rows
+
 
 def write_dataset(dataset: Dataset, folder: Path) -> None:
     """Write a dataset as `train_signs.h5` and `test_signs.h5`; see `write_parts`.
@@ -64,6 +68,7 @@ def write_parts(
     *,
     drawn: bool = False,
     origin: Origin | None = None,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> None:
     """Write the files of a dataset.
 
@@ -76,12 +81,14 @@ def write_parts(
         classes: names of the classes.
         drawn: whether the images are drawn by this package.
         origin: where the images come from.
+        on_progress: called with the number of images that are written and of all.
 
     Raises:
         DataError: the folder cannot be written to.
     """
     import h5py
 
+    done, total = 0, sum(len(part.chosen()) for part in parts.values())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in sorted(parts, key=("val", "test", "train").index):
@@ -93,7 +100,9 @@ def write_parts(
                 file.attrs["drawn"] = drawn
                 if origin is not None:
                     file.attrs[ORIGIN] = np.bytes_(origin.to_json().encode())
-                _write_part(file, name, parts[name], classes)
+                for number in _write_part(file, name, parts[name], classes):
+                    done += number
+                    on_progress(done, total)
     except OSError as error:
         raise DataError(
             f"cannot write the dataset to {folder}: {error.strerror or error}. "
@@ -101,9 +110,12 @@ def write_parts(
         ) from error
 
 
-def _write_part(file: Any, name: str, part: Part, classes: Sequence[str]) -> None:
-    """Write the arrays of a part, with a checksum that lets a reader notice a damaged file."""
-    rows = np.arange(len(part.labels)) if part.rows is None else part.rows
+def _write_part(file: Any, name: str, part: Part, classes: Sequence[str]) -> Iterator[int]:
+    """Write the arrays of a part, and yield the number of images of each piece.
+
+    The checksums let a reader notice a damaged file.
+    """
+    rows = part.chosen()
     others: dict[str, NDArray[Any]] = {
         f"{name}_set_y": part.labels[rows],
         "list_classes": np.array([text.encode() for text in classes]),
@@ -117,6 +129,8 @@ def _write_part(file: Any, name: str, part: Part, classes: Sequence[str]) -> Non
     written = file.create_dataset(f"{name}_set_x", shape, np.uint8, chunks=chunks, fletcher32=True)
     step = max(_BYTES_WRITTEN // (a_chunk * of_image), 1) * a_chunk
     for first in range(0, len(rows), step):
-        written[first : first + step] = part.images[rows[first : first + step]]
+        piece = rows[first : first + step]
+        written[first : first + step] = part.images[piece]
+        yield len(piece)
     for key, array in others.items():
         file.create_dataset(key, data=array, chunks=True, fletcher32=True)
