@@ -37,7 +37,7 @@ def importing(
     """Import a source; return what was done, and the dataset as a spec finds it."""
     with claimed(folder, overwrites=overwrites) as target:
         found = collect(str(source), target.scratch)
-        done = import_pictures(found, target, Choices(**choices), lambda _: None)
+        done = import_pictures(found, target, Choices(**choices), lambda *_: None)
     parts = ("test", "train", "val") if "val" in done.counts else ("test", "train")
     assert sorted(path.name for path in folder.iterdir()) == [f"{part}_signs.h5" for part in parts]
     source_files = find_source(

@@ -5,6 +5,7 @@ import pickle
 import random
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -97,6 +98,31 @@ def test_an_array_that_exceeds_the_memory_is_refused_before_it_is_read(
     monkeypatch.setattr("signs_sweep.importing.arrays.available_memory", lambda: 3000)
     with pytest.raises(DataError, match=r"needs 0\.0 GB of memory"):
         read_npz(complete(tmp_path / "a.npz"))
+
+
+def test_an_array_with_a_huge_header_is_refused_before_it_is_read(tmp_path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        size = 50_000_000
+        archive.writestr(
+            "x_train.npy", b"\x93NUMPY\x02\x00" + struct.pack("<I", size) + bytes(size)
+        )
+        archive.writestr("y_train.npy", b"")
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"a\.npz cannot be read"):
+            read_npz(tmp_path / "a.npz")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_batch_of_the_size_of_cifar10_is_read_from_an_archive(tmp_path) -> None:
+    folder = write_batches(tmp_path / "batches")
+    images = RANDOM.integers(0, 256, (1000, 32, 32, 3)).astype(np.uint8)
+    (folder / "test_batch").write_bytes(batch(images, np.arange(1000) % 10))
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.add(folder, "cifar-10-batches-py")
+    assert np.array_equal(pixels(read_published("cifar10", tmp_path / "a.tar.gz"), 10), images[0])
 
 
 def idx(array: np.ndarray) -> bytes:

@@ -158,37 +158,59 @@ def test_an_archive_of_the_user_is_verified_as_well(server, tmp_path, pack, top)
         fetch(server.published, ("0", "1"), given=str(tmp_path))
 
 
-@pytest.mark.parametrize("answer", ["none", "page", "truncated"])
-def test_without_the_listing_the_counts_are_checked_and_the_result_is_marked(
+@pytest.mark.parametrize("answer", ["none", "403", "page", "truncated"])
+def test_without_the_listing_nothing_is_imported_unless_that_is_chosen(
     server, tmp_path, answer
 ) -> None:
     file = tmp_path / "own.zip"
     file.write_bytes(zipped(FILES, ""))
     server.answers["/listing"] = (200, {"page": b"<p>"}.get(answer, tree(ALL, truncated=True)))
+    if answer == "403":
+        server.answers["/listing"] = (403, b"")
     if answer == "none":
         server.close()
-    found = fetch(server.published, ("0", "1"), given=str(file))
-    assert ("cannot be reached" if answer == "none" else "did not send") in found.unverified
+    reason = {"none": "cannot be reached", "403": "answered 403"}.get(answer, "did not send")
+    with pytest.raises(DataError, match=rf"own\.zip cannot be verified .*{reason}.*--unverified"):
+        fetch(server.published, ("0", "1"), given=str(file))
+    found = fetch(server.published, ("0", "1"), given=str(file), must_verify=False)
+    assert reason in found.unverified
     file.write_bytes(zipped({**FILES, "Dataset/3/a.JPG": b""}))
     with pytest.raises(DataError, match=r"4 folders and 13 pictures; it should have 3 and 12"):
-        fetch(server.published, ("0", "1"), given=str(file))
+        fetch(server.published, ("0", "1"), given=str(file), must_verify=False)
 
 
-def test_a_mirror_is_cached_by_its_address_and_its_password_is_not_kept(server) -> None:
-    server.answers["/mirror"] = (200, tarred(ALL))
-    mirror = f"{server.address}/mirror".replace("//", "//me:open-sesame@")
+def test_wrong_content_is_an_error_even_if_it_need_not_be_verified(server) -> None:
+    server.answers["/archive"] = (200, zipped({**ALL, "Dataset/1/IMG_0.JPG": picture(200)}))
+    with pytest.raises(DataError, match="changed"):
+        fetch(server.published, ("0", "1"), must_verify=False)
+
+
+def test_a_mirror_is_cached_by_its_address_and_its_secrets_are_not_kept(server) -> None:
+    path = "/mirror?sig=s3cret&X-Amz-Signature=s3cret"
+    server.answers[path] = (200, tarred(ALL))
+    shown = f"{server.address}/mirror".replace("//", "//me:***@")
+    mirror = f"{server.address}{path}".replace("//", "//me:open-sesame@")
     for _ in range(2):
         found = fetch(server.published, ("0", "1"), given=mirror)
-    assert found.collection.source == mirror.replace("open-sesame", "***")
-    assert server.asked == ["/mirror", "/listing"]
+    assert found.collection.source == shown
+    assert server.asked == [path, "/listing"]
+    server.answers[path + "2"] = (200, b"<p>")
+    with pytest.raises(DataError) as error:
+        fetch(server.published, ("0", "1"), given=mirror + "2")
+    assert f"what {shown} sent" in str(error.value)
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(server, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("signs_sweep.importing.download._MOST_BYTES", 3000)
-    for name, pack in (("a.zip", zipped), ("a.tgz", tarred)):
-        (tmp_path / name).write_bytes(pack(ALL))
-        with pytest.raises(DataError, match="unpacks to more than 3,000 bytes"):
-            fetch(server.published, ("0", "1"), given=str(tmp_path / name))
+    monkeypatch.setattr("signs_sweep.importing.archive._MOST_TIMES", 0)
+    for limit, value, problem in (
+        ("arrays.available_memory", lambda: 9, r"only 0\.0 GB is"),
+        ("archive._MOST_BYTES", 3000, "unpacks to more than .* 3,000 bytes"),
+    ):
+        monkeypatch.setattr(f"signs_sweep.importing.{limit}", value)
+        for name, pack in (("a.zip", zipped), ("a.tgz", tarred)):
+            (tmp_path / name).write_bytes(pack(ALL))
+            with pytest.raises(DataError, match=problem):
+                fetch(server.published, ("0", "1"), given=str(tmp_path / name))
 
 
 def test_mutated_archives_are_an_error_or_the_published_pictures(server, tmp_path) -> None:

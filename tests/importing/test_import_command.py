@@ -80,6 +80,7 @@ def test_the_report_says_what_was_done_and_what_to_write(tmp_path: Path, command
         (["--fit", "zoom"], "--fit zoom: expected crop or letterbox"),
         (["--test", "1"], "--test 1: expected a fraction"),
         (["--test", "nan"], "--test nan: expected a fraction"),
+        (["--test", "1e-300"], "--test 1e-300: expected a fraction from 0.001"),
         (["--seed", "-1"], "--seed -1: expected 0 or more"),
     ],
 )

@@ -108,7 +108,7 @@ def ending(source: Path, folder: Path) -> str:
     try:
         with claimed(folder) as target:
             found = collect(str(source), target.scratch)
-            done = import_pictures(found, target, Choices(size=(8, 8), test=0.5), lambda _: None)
+            done = import_pictures(found, target, Choices(size=(8, 8), test=0.5), lambda *_: None)
     except (DataError, UsageError) as error:
         is_clean = not folder.exists() and "\n" not in str(error)
         return "error" if is_clean else "unclean error"

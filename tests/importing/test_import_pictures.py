@@ -15,7 +15,7 @@ from PIL import Image
 
 from signs_sweep.data import Fit
 from signs_sweep.errors import DataError, UsageError
-from signs_sweep.importing import Choices, Collection, Item, claimed, import_pictures
+from signs_sweep.importing import Choices, Collection, Item, claimed, collect, import_pictures
 
 
 def test_pictures_that_cannot_be_used_are_skipped_with_the_reason(
@@ -85,7 +85,7 @@ def test_any_exception_of_a_picture_skips_it_but_a_lack_of_memory_does_not(tmp_p
         wrong = Item("wrong", "a", None, None, fail(error))
         found = Collection((*items, wrong), ("b", "a"), "here")
         with claimed(tmp_path / "out", overwrites=True) as target:
-            return list(import_pictures(found, target, Choices(), lambda _: None).skipped)
+            return list(import_pictures(found, target, Choices(), lambda *_: None).skipped)
 
     assert attempt(RecursionError()) == [("wrong", "damaged: RecursionError")]
     assert attempt(AssertionError("odd")) == [("wrong", "damaged: odd")]
@@ -128,6 +128,15 @@ def test_two_imports_into_a_folder_are_refused(tmp_path: Path) -> None:
     importing(source, tmp_path / "out")
 
 
+def test_every_phase_reports_its_progress_to_the_end(tmp_path: Path) -> None:
+    found = collect(str(save(tmp_path / "in", *names("a", "b"))), tmp_path)
+    calls: list[tuple[str, int, int]] = []
+    with claimed(tmp_path / "out") as target:
+        import_pictures(found, target, Choices(), lambda *call: calls.append(call))
+    ends = [("decoding", 12, 12), ("comparing", 10 * 2, 10 * 2), ("writing", 12, 12)]
+    assert [call for call in calls if call[1] == call[2]] == ends
+
+
 def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"cannot write to .*file/out: Not a directory"):
@@ -142,8 +151,7 @@ def test_a_new_dataset_leaves_no_validation_set_of_the_old(tmp_path: Path) -> No
 
 KILLING = """
 import os, signal, sys
-from signs_sweep.data import hdf5
-from signs_sweep.importing import claim, decoding
+from signs_sweep.data import writing
 
 def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -156,23 +164,17 @@ match sys.argv.pop(1):
             return write(*arguments) if left[0] else kill()
         os.pwrite = pwrite
     case "writing":
-        write = hdf5._write_part
+        write = writing._write_part
         def written(file, name, *rest):
             return kill() if name == "train" else write(file, name, *rest)
-        hdf5._write_part = written
-    case "publishing":
-        replace = claim.Path.replace
-        def moved(path, target):
-            is_last = target.name == "train_signs.h5" and ".importing" not in target.parts
-            return kill() if is_last else replace(path, target)
-        claim.Path.replace = moved
+        writing._write_part = written
 from signs_sweep.cli import main
 main()
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["decoding", "writing", "publishing"])
+@pytest.mark.parametrize("moment", ["decoding", "writing"])
 @pytest.mark.parametrize("has_dataset", [False, True])
 def test_a_killed_import_leaves_no_dataset_and_the_same_command_starts_again(
     tmp_path: Path, moment: str, has_dataset: bool
@@ -186,10 +188,7 @@ def test_a_killed_import_leaves_no_dataset_and_the_same_command_starts_again(
     done = subprocess.run([sys.executable, "-c", KILLING, moment, *command], check=False)
     assert done.returncode == -signal.SIGKILL
     files = {path.name: path.read_bytes() for path in tmp_path.glob("out/*.h5")}
-    if moment == "publishing":
-        assert "train_signs.h5" not in files
-    else:
-        assert files == old
+    assert files == old
     assert (
         importing(source, tmp_path / "out", overwrites=has_dataset)[1].fingerprint
         == expected.fingerprint

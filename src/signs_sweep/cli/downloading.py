@@ -3,18 +3,18 @@
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from signs_sweep.cli.data import data_app
-from signs_sweep.cli.importing import ImportOptions, finish
+from signs_sweep.cli.importing import ImportOptions, progress, report
 from signs_sweep.cli.options import expanded
-from signs_sweep.cli.output import say, write
-from signs_sweep.cli.streams import has_cursor
+from signs_sweep.cli.output import say
+from signs_sweep.cli.streams import bars
 from signs_sweep.domain.masking import mask
 from signs_sweep.errors import UsageError
 
@@ -41,32 +41,45 @@ def download(
         str | None,
         typer.Option("--from", metavar="FILE|URL", help="An archive on this machine, or a mirror."),
     ] = None,
+    unverified: Annotated[
+        bool,
+        typer.Option(
+            "--unverified", help="Import it even if the list of the published files cannot be had."
+        ),
+    ] = False,
 ) -> None:
     """Download a published dataset of pictures, verify it, and import it."""
-    from signs_sweep.importing import claimed
+    from rich.progress import DownloadColumn, TransferSpeedColumn
+
+    from signs_sweep.importing import claimed, import_pictures
     from signs_sweep.importing.download import PUBLISHED, fetch
+    from signs_sweep.importing.web import shown_address
 
     if name not in PUBLISHED:
         raise UsageError(f"unknown dataset '{name}'. Known: {', '.join(PUBLISHED)}.")
     published = PUBLISHED[name]
     chosen = _chosen(classes, published.classes)
-    options.choices()
-    with claimed(output or Path("data", name), overwrites=options.overwrite) as target:
-        with _progress(given or published.archive) as progress:
-            fetched = fetch(published, chosen, given=given, progress=progress)
+    choices = options.choices()
+    folder, address = output or Path("data", name), given or published.archive
+    with claimed(folder, overwrites=options.overwrite) as target:
+        with bars(DownloadColumn(), TransferSpeedColumn()) as shown:
+            bar = _Bar(shown, shown_address(address))
+            fetched = fetch(
+                published, chosen, given=given, must_verify=not unverified, progress=bar
+            )
         if fetched.unverified is None:
             verified = f"all {published.pictures:,} pictures have the published content"
         else:
             verified = "not verified: only the number of pictures was checked"
             say(f"warning: {verified}, because {fetched.unverified}")
-        made = mask(f"{shlex.join(['signs-sweep', *sys.argv[1:]])} ({verified})")
-        finish(fetched.collection, target, options, made)
-        print(f"licence: {published.licence}\ncitation: {published.citation}", flush=True)
-        write(
-            f"{name}\n\nsource: {fetched.collection.source}\nlicence: {published.licence}\n"
-            f"citation: {published.citation}\nmade by: {made}\n",
-            target.folder / "SOURCE.txt",
-        )
+        words = [word.replace(address, shown_address(address)) for word in sys.argv[1:]]
+        made = mask(f"{shlex.join(['signs-sweep', *words])} ({verified})")
+        with progress() as on_progress:
+            imported = import_pictures(
+                fetched.collection, target, replace(choices, made=made), on_progress
+            )
+    report(imported, folder, choices)
+    print(f"licence: {published.licence}\ncitation: {published.citation}", flush=True)
 
 
 def _chosen(text: str, classes: Sequence[str]) -> tuple[str, ...]:
@@ -117,15 +130,3 @@ class _Bar:
 
     def close(self) -> None:
         """End; the bar disappears with the others."""
-
-
-@contextmanager
-def _progress(address: str) -> Iterator[_Bar]:
-    """Show a download: as a bar on a terminal, elsewhere as a line."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
-
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    console, is_hidden = Console(stderr=True), not has_cursor(sys.stderr)
-    with Progress(*columns, console=console, transient=True, disable=is_hidden) as bars:
-        yield _Bar(bars, address)

@@ -3,9 +3,9 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,25 +14,27 @@ import typer
 from signs_sweep.cli.data import data_app
 from signs_sweep.cli.options import expanded
 from signs_sweep.cli.output import say
-from signs_sweep.cli.streams import has_cursor, width_of
+from signs_sweep.cli.streams import bars, width_of
 from signs_sweep.cli.text import columns, count, fill
 from signs_sweep.commands.options import Option
 from signs_sweep.errors import UsageError
 
 if TYPE_CHECKING:
-    from signs_sweep.importing import Choices, Collection, Imported, Target
+    from rich.progress import TaskID
+
+    from signs_sweep.importing import Choices, Imported, OnProgress, Phase
 
 _MOST_SIZES, _MOST_SKIPPED, _MOST_NAMED = 5, 20, 3
 """Sizes of pictures, skipped files, and names of other things in a report."""
 
 _WIDEST_NAME = 40
-_LONGEST_SIDE = 4096
+_LONGEST_SIDE, _LEAST_TEST = 4096, 0.001
 _TITLES = {"train": "training", "val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How pictures become a dataset: the options of commands that end in `finish`.
+    """How pictures become a dataset: the options of commands that end in `report`.
 
     Raises:
         UsageError: a value is out of range.
@@ -57,13 +59,6 @@ class ImportOptions:
         Option("Part of each class for the test set, if the pictures have no parts.", "FRACTION"),
     ] = 0.2
     seed: Annotated[int, Option("Which of the random test sets.", "N")] = 0
-    keep_val: Annotated[
-        bool,
-        Option(
-            "Keep a validation set for `validation: given`; else it joins the training set.",
-            *("", 0, 0, "--keep-val"),
-        ),
-    ] = False
     drop_duplicates: Annotated[
         bool,
         Option(
@@ -75,11 +70,8 @@ class ImportOptions:
         bool, Option("Replace a dataset in the folder.", "", 0, 0, "--overwrite")
     ] = False
 
-    def choices(self, made: str = "") -> "Choices":
+    def choices(self) -> "Choices":
         """Return the options as the importer needs them.
-
-        Args:
-            made: how the dataset is made, for people.
 
         Raises:
             UsageError: a value is out of range.
@@ -89,8 +81,10 @@ class ImportOptions:
 
         if self.fit not in set(Fit):
             raise UsageError(f"--fit {self.fit}: expected {' or '.join(Fit)}")
-        if not 0 < self.test < 1:
-            raise UsageError(f"--test {self.test:g}: expected a fraction between 0 and 1")
+        if not _LEAST_TEST <= self.test < 1:
+            raise UsageError(
+                f"--test {self.test:g}: expected a fraction from {_LEAST_TEST} to less than 1"
+            )
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed}: expected 0 or more")
         return Choices(
@@ -99,9 +93,7 @@ class ImportOptions:
             fit=Fit(self.fit),
             test=self.test,
             seed=self.seed,
-            keeps_validation=self.keep_val,
             drops_copies=self.drop_duplicates,
-            made=made,
         )
 
 
@@ -142,53 +134,61 @@ def import_(
             help="File or folder of mnist, fashion_mnist or cifar10. [default: Keras's cache]",
         ),
     ] = None,
+    keep_val: Annotated[
+        bool,
+        typer.Option(
+            "--keep-val",
+            help="Keep a validation set for `validation: given`; else it joins the training set.",
+        ),
+    ] = False,
 ) -> None:
     """Turn pictures into a dataset: classes from folders, file names or a CSV file."""
-    from signs_sweep.importing import claimed, collect
+    from signs_sweep.importing import claimed, collect, import_pictures
 
-    options.choices()  # Before anything is unpacked.
-    with claimed(output, overwrites=options.overwrite) as target:
-        collection = collect(source, target.scratch, given)
-        finish(collection, target, options, shlex.join(["signs-sweep", *sys.argv[1:]]))
+    made = shlex.join(["signs-sweep", *sys.argv[1:]])
+    choices = replace(options.choices(), keeps_validation=keep_val, made=made)
+    with claimed(output, overwrites=options.overwrite) as target, progress() as on_progress:
+        collection = collect(source, target.scratch, given, on_progress)
+        imported = import_pictures(collection, target, choices, on_progress)
+    report(imported, output, choices)
 
 
-def finish(collection: "Collection", target: "Target", options: ImportOptions, made: str) -> None:
-    """Import pictures and report what was done: the end of every command that imports.
+def report(imported: "Imported", folder: Path, choices: "Choices") -> None:
+    """Print what was done: the end of every command that imports.
 
     Args:
-        collection: the pictures.
-        target: the claimed folder.
-        options: the options of the command.
-        made: how the dataset is made, for people; its files keep it.
+        imported: what was done.
+        folder: the folder of the dataset.
+        choices: the choices of the import.
     """
     from signs_sweep.data import KNOWN_DATASETS
-    from signs_sweep.importing import import_pictures
 
-    with _progress(len(collection.items)) as on_progress:
-        imported = import_pictures(collection, target, options.choices(made), on_progress)
     width = width_of(sys.stdout)
-    for line in _report(imported, target.folder, is_dropped=options.drop_duplicates):
+    for line in _report(imported, folder, is_dropped=choices.drops_copies):
         print(fill(line, width, "    "))
     table = {"class": [label[:_WIDEST_NAME] for label in imported.classes]}
     for part, counts in imported.counts.items():
         table[_TITLES[part]] = [*map(str, counts)]
     print("\n".join(columns(table.items(), width)))
-    name = str(target.folder)
+    name = str(folder)
     print(f"In a spec, write data: {f'./{name}' if name in KNOWN_DATASETS else name}", flush=True)
-    say(*(f"warning: {doubt}" for doubt in _doubts(imported, is_dropped=options.drop_duplicates)))
+    say(*(f"warning: {doubt}" for doubt in _doubts(imported, is_dropped=choices.drops_copies)))
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+def progress() -> Iterator["OnProgress"]:
+    """Show how far each phase of an import is, on a terminal."""
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
-    shown = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console, is_hidden = Console(stderr=True), not has_cursor(sys.stderr)
-    with Progress(*shown, console=console, transient=True, disable=is_hidden) as bars:
-        task = bars.add_task("decoding", total=total)
-        yield lambda done: bars.update(task, completed=done)
+    tasks: dict[str, TaskID] = {}
+    with bars(MofNCompleteColumn(), TimeRemainingColumn()) as shown:
+
+        def update(phase: "Phase", done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = shown.add_task(phase)
+            shown.update(tasks[phase], completed=done, total=total)
+
+        yield update
 
 
 def _report(imported: "Imported", folder: Path, *, is_dropped: bool) -> Iterator[str]:

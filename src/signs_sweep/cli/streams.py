@@ -4,9 +4,15 @@ import codecs
 import io
 import os
 import sys
-from typing import Any, TextIO
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
 
 from signs_sweep.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import Progress
 
 _DEFAULT_WIDTH = 80
 
@@ -83,6 +89,22 @@ def discard_output() -> None:
 def has_cursor(stream: TextIO) -> bool:
     """Whether a stream is a terminal on which lines can be redrawn."""
     return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+@contextmanager
+def bars(*columns: Any) -> "Iterator[Progress]":
+    """Show bars on stderr until the context ends, if it is a terminal.
+
+    Args:
+        columns: what is right of a bar, as in `rich.progress`.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress
+
+    console, is_hidden = Console(stderr=True), not has_cursor(sys.stderr)
+    shown = ("{task.description}", BarColumn(), *columns)
+    with Progress(*shown, console=console, transient=True, disable=is_hidden) as progress:
+        yield progress
 
 
 def width_of(stream: TextIO) -> int | None:

@@ -15,6 +15,7 @@ from signs_sweep.importing.huggingface import read_huggingface
 from signs_sweep.importing.importer import Choices, Imported, import_pictures
 from signs_sweep.importing.items import Collection, Item
 from signs_sweep.importing.manifest import collect_manifest
+from signs_sweep.importing.phases import OnProgress, Phase
 from signs_sweep.importing.published import KERAS_DATASETS, read_published
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "Collection",
     "Imported",
     "Item",
+    "OnProgress",
+    "Phase",
     "Target",
     "claimed",
     "collect",
@@ -29,7 +32,12 @@ __all__ = [
 ]
 
 
-def collect(source: str, scratch: Path, given: Path | None = None) -> Collection:
+def collect(
+    source: str,
+    scratch: Path,
+    given: Path | None = None,
+    on_progress: OnProgress = lambda *_: None,
+) -> Collection:
     """Return the pictures of a source.
 
     Args:
@@ -37,6 +45,7 @@ def collect(source: str, scratch: Path, given: Path | None = None) -> Collection
             (a folder of such a name is written `./mnist`), or `hf:` and a dataset of Hugging Face.
         scratch: existing folder for unpacked files, which must exist as long as the collection.
         given: for one of `KERAS_DATASETS`, its file or folder; None for Keras's cache.
+        on_progress: called while an archive is unpacked.
 
     Raises:
         DataError: there is no such source, it cannot be read, or has no pictures with classes.
@@ -56,7 +65,7 @@ def collect(source: str, scratch: Path, given: Path | None = None) -> Collection
         if path.is_file() and path.suffix.lower() == ".csv":
             return collect_manifest(path)
         if path.is_file() and is_archive(path):
-            return collect_archive(path, scratch)
+            return collect_archive(path, scratch, on_progress)
         problem = "is not a folder, an archive or a CSV file" if path.exists() else "does not exist"
     except (OSError, RuntimeError) as error:  # No permission, a name that is too long, no home.
         raise DataError(f"cannot read {source}: {error}") from error

@@ -1,11 +1,10 @@
 """Images and labels that are arrays: `.npz` files with the names of Keras."""
 
-import errno
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
+from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,17 @@ from numpy.typing import NDArray
 
 from signs_sweep.data.reading import problem_of_type
 from signs_sweep.errors import DataError
+from signs_sweep.importing.files import reading
 from signs_sweep.importing.items import Collection, Item
-from signs_sweep.process.memory import available_memory
+from signs_sweep.process.memory import available_memory, gigabytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 PARTS = ("train", "val", "test")
+
+_LONGEST_HEADER = 65_536
+"""Bytes of the header of an array. NumPy reads one of any length that the file states."""
 
 Arrays = Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
 """By part, images of shape (n, height, width) or (n, height, width, channels), and labels."""
@@ -71,16 +74,16 @@ def _array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[Any]:
 
     info = archive.getinfo(f"{name}.npy")
     with archive.open(info) as file:
-        version = npy.read_magic(file)
+        first = BytesIO(file.read(_LONGEST_HEADER))
+        version = npy.read_magic(first)
         header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = header(file)
-        begin = file.tell()
+        shape, _, dtype = header(first)
     if dtype.hasobject:
         raise DataError(
             f"{path}: {name} holds Python objects, which are not read since they can contain "
             "programs. Store images as uint8 of the same size, and labels as integers."
         )
-    if prod(shape) * dtype.itemsize != info.file_size - begin:
+    if prod(shape) * dtype.itemsize != info.file_size - first.tell():
         raise ValueError(f"{name} is truncated")
     check_memory(path, info.file_size)
     with archive.open(info) as file:
@@ -97,28 +100,9 @@ def check_memory(path: Path, size: int) -> None:
     available = available_memory()
     if available is not None and size > available:
         raise DataError(
-            f"{path} needs {size / 1e9:,.1f} GB of memory, but only {available / 1e9:,.1f} GB is "
+            f"{path} needs {gigabytes(size)} of memory, but only {gigabytes(available)} is "
             "available. Use fewer images, or a machine with more memory."
         )
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn exceptions while a file is read into a `DataError`.
-
-    For damaged files, zipfile, gzip, tarfile, pickle and NumPy raise many types of exceptions.
-    """
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
-        raise DataError(
-            f"{path} cannot be read: it is damaged, or not such a file "
-            f"({str(error) or type(error).__name__}). Download or create it again."
-        ) from error
 
 
 def collect(

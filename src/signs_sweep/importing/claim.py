@@ -1,7 +1,13 @@
-"""The folder that an import writes to: claimed by one import at a time."""
+"""The folder that an import writes to: claimed by one import at a time.
+
+To publish a dataset, the files of the old one are moved to `.importing/leaving`, which is then
+renamed to `.importing/left`; then the new files are moved into the folder. In both steps, the
+training set shows how far they are: it leaves first and arrives last. So the files of two datasets
+are never complete together, and what a killed import did not finish can be undone.
+"""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +15,12 @@ from pathlib import Path
 from signs_sweep.data import TEST_FILE, TRAIN_FILE, VALIDATION_FILE
 from signs_sweep.errors import DataError, UsageError
 
+SOURCE_FILE = "source_signs.txt"
+"""The file of a dataset that has the licence of the pictures and how to cite them."""
+
+_FILES = (TRAIN_FILE, TEST_FILE, VALIDATION_FILE, SOURCE_FILE)
 _SCRATCH, _LOCK = ".importing", ".importing.lock"
+_LEAVING, _LEFT = "leaving", "left"
 
 
 @dataclass(frozen=True)
@@ -27,13 +38,39 @@ class Target:
     def publish(self, written: Path) -> None:
         """Move the files of a dataset from a folder to the target, in place of those there.
 
-        The training set goes first and comes last: where it is, the dataset is complete.
+        If this fails or is killed, the old files are restored by the end of `claimed`, or by the
+        next import.
+
+        Raises:
+            OSError: the files cannot be moved.
         """
-        (self.folder / TRAIN_FILE).unlink(missing_ok=True)
-        for name in (VALIDATION_FILE, TEST_FILE, TRAIN_FILE):
-            (self.folder / name).unlink(missing_ok=True)
-            with suppress(FileNotFoundError):  # Only some datasets have a validation set.
-                (written / name).replace(self.folder / name)
+        leaving = self.scratch / _LEAVING
+        leaving.mkdir()
+        _move(_FILES, self.folder, leaving)
+        leaving.rename(self.scratch / _LEFT)
+        _move(reversed(_FILES), written, self.folder)
+
+
+def _move(names: Iterable[str], source: Path, goal: Path) -> None:
+    for name in names:
+        with suppress(FileNotFoundError):  # Not every dataset has all files.
+            (source / name).replace(goal / name)
+
+
+def _clean(folder: Path) -> None:
+    """Undo what an import did not finish, and remove its scratch folder."""
+    scratch = folder / _SCRATCH
+    leaving, left = scratch / _LEAVING, scratch / _LEFT
+    if scratch.is_symlink():
+        raise OSError(f"{scratch} is a link")
+    if left.exists() and not (folder / TRAIN_FILE).exists():
+        for name in _FILES:
+            (folder / name).unlink(missing_ok=True)  # They are new: the old files are in `left`.
+        left.rename(leaving)
+    if leaving.exists():
+        _move(reversed(_FILES), leaving, folder)
+    if scratch.exists():
+        shutil.rmtree(scratch)
 
 
 @contextmanager
@@ -60,22 +97,24 @@ def claimed(folder: Path, *, overwrites: bool = False) -> Iterator[Target]:
         ) from error
     except OSError as error:
         raise _not_writable(folder, error) from error
-    scratch = folder / _SCRATCH
     try:
-        if (folder / TRAIN_FILE).exists() and not overwrites:
-            raise UsageError(
-                f"{folder} has a dataset already. Name another folder, or replace it with "
-                "--overwrite."
-            )
         try:
-            if scratch.exists():
-                shutil.rmtree(scratch)
-            scratch.mkdir()
+            _clean(folder)
+            found = [name for name in _FILES[:3] if (folder / name).exists()]
+            if found and not overwrites:
+                raise UsageError(
+                    f"{folder} has a dataset already ({', '.join(found)}). Name another folder, or "
+                    "replace it with --overwrite."
+                )
+            (folder / _SCRATCH).mkdir()
         except OSError as error:
             raise _not_writable(folder, error) from error
-        yield Target(folder, scratch)
+        try:
+            yield Target(folder, folder / _SCRATCH)
+        finally:
+            with suppress(OSError):  # The next import tries it again.
+                _clean(folder)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
         (folder / _LOCK).unlink(missing_ok=True)
         lock.release()
         if is_new:
@@ -84,4 +123,4 @@ def claimed(folder: Path, *, overwrites: bool = False) -> Iterator[Target]:
 
 
 def _not_writable(folder: Path, error: OSError) -> DataError:
-    return DataError(f"cannot write to {folder}: {error.strerror}. Name another folder.")
+    return DataError(f"cannot write to {folder}: {error.strerror or error}. Name another folder.")

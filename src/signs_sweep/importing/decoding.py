@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from signs_sweep.data import Preparation
 from signs_sweep.errors import DataError
 from signs_sweep.importing.items import Item
+from signs_sweep.importing.phases import OnProgress, Phase
 
 LEAST_SIDE = 8
 """Pictures with a shorter side, in pixels, are skipped: they are icons or mistakes."""
@@ -49,7 +50,7 @@ def decode(
     file: Path,
     *,
     least_side: int,
-    on_progress: Callable[[int], None],
+    on_progress: OnProgress,
 ) -> tuple[NDArray[np.uint8], list[Decoded]]:
     """Decode pictures in several threads; Pillow releases the interpreter's lock meanwhile.
 
@@ -79,7 +80,7 @@ def decode(
         try:
             for batch in threads.map(work, starts):
                 decoded += batch
-                on_progress(len(decoded))
+                on_progress(Phase.DECODING, len(decoded), len(items))
         finally:
             threads.shutdown(cancel_futures=True)
     return np.memmap(file, np.uint8, "r", shape=(len(items), *shape)), decoded

@@ -1,31 +1,23 @@
 """Published datasets of pictures: downloading, verifying and reading them."""
 
 import json
-import re
-import tarfile
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha1, sha256
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from signs_sweep.domain.masking import learn, mask
 from signs_sweep.errors import DataError
-from signs_sweep.importing.arrays import reading
+from signs_sweep.importing.archive import is_archive, opened
+from signs_sweep.importing.arrays import check_memory
 from signs_sweep.importing.items import Collection, Item
-from signs_sweep.process.durable import replacing
+from signs_sweep.importing.web import Progress, download, is_address, shown_address
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-_MOST_BYTES = 1_000_000_000
-"""An archive may unpack to so many bytes."""
-
-_SECONDS_WITHOUT_ANSWER = 30
 
 
 @dataclass(frozen=True)
@@ -72,25 +64,6 @@ PUBLISHED: Mapping[str, Published] = {
 """The datasets that can be downloaded, by name."""
 
 
-class Progress(Protocol):
-    """What pooch calls while it downloads.
-
-    Attributes:
-        total: number of bytes; 0 if the server does not state it.
-    """
-
-    total: int
-
-    def update(self, size: int, /) -> None:
-        """Count further bytes."""
-
-    def reset(self) -> None:
-        """Count from 0 again."""
-
-    def close(self) -> None:
-        """End."""
-
-
 @dataclass(frozen=True)
 class Fetched:
     """A published dataset on this machine.
@@ -110,6 +83,7 @@ def fetch(
     classes: Sequence[str],
     *,
     given: str | None = None,
+    must_verify: bool = True,
     progress: Progress | None = None,
 ) -> Fetched:
     """Return the pictures of a published dataset.
@@ -123,19 +97,20 @@ def fetch(
         classes: which of its classes.
         given: path or address of its archive (zip or tar), with or without the folder above
             `published.folder`; None for the address at which it is published.
+        must_verify: whether it is an error if the list of the published files cannot be had.
         progress: called while the archive is downloaded.
 
     Raises:
-        DataError: it cannot be downloaded or stored, or its files are not those published.
+        DataError: it cannot be downloaded, stored or verified, or its files are not those
+            published.
     """
     from platformdirs import user_cache_path
 
     cache = user_cache_path("signs-sweep")
     address = given or published.archive
-    learn(address)
-    is_address = re.match("(?i)https?://", address) is not None
+    shown = shown_address(address)
     path = cache / f"{published.name}-{sha256(address.encode()).hexdigest()[:8]}"
-    if not is_address:
+    if not is_address(address):
         path = Path(address)
         if not path.is_file():
             raise DataError(
@@ -144,7 +119,7 @@ def fetch(
             )
     elif not path.is_file():
         try:
-            _download(address, path, progress)
+            download(address, path, progress)
         except DataError as error:
             raise DataError(f"{error} {_alternatives(published)}") from error
     listing, hashes, unverified = cache / f"{published.name}.json", None, None
@@ -152,20 +127,33 @@ def fetch(
         hashes = _read_listing(published, listing)
     except DataError as error:
         unverified = str(error)
+        if must_verify:
+            raise DataError(
+                f"{shown} cannot be verified without the list of the published files: {error} Try "
+                "again later, or import it without this with --unverified."
+            ) from error
     try:
         contents = _read_archive(path, published.folder)
         _check(contents, hashes, published)
     except DataError as error:
-        if not is_address:
+        if not is_address(address):
             raise DataError(f"{path} is not {published.name}: {error}") from error
         with suppress(OSError):
             path.unlink()
             listing.unlink()
         raise DataError(
-            f"what {address} sent is not {published.name}: {error} It was removed. "
+            f"what {shown} sent is not {published.name}: {error} It was removed. "
             f"{_alternatives(published)}"
         ) from error
-    return Fetched(_collect(contents, classes, mask(address), published), unverified)
+    items = tuple(
+        Item(name, name.partition("/")[0], None, None, partial(_open, content))
+        for name, content in sorted(contents.items())
+        if _is_picture(name) and name.partition("/")[0] in classes
+    )
+    collection = Collection(
+        items, tuple(classes), shown, licence=published.licence, citation=published.citation
+    )
+    return Fetched(collection, unverified)
 
 
 def _alternatives(published: Published) -> str:
@@ -176,46 +164,10 @@ def _alternatives(published: Published) -> str:
     )
 
 
-def _download(address: str, path: Path, progress: Progress | None = None) -> None:
-    """Download a file. If that fails or is interrupted, nothing of it remains."""
-    from pooch import HTTPDownloader
-    from requests import RequestException
-
-    bar: Any = progress or False
-    download = HTTPDownloader(bar, chunk_size=65_536, timeout=_SECONDS_WITHOUT_ANSWER)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path, has_rivals=True) as aside:
-            download(address, str(aside), None)
-    except RequestException as error:
-        host = address.split("/")[2].rpartition("@")[2]
-        raise DataError(f"cannot download from {host}: {_reason(error)}.") from error
-    except OSError as error:
-        raise DataError(
-            f"cannot store what is downloaded in {path.parent}: {error.strerror or error}. Free "
-            "some space, or set the variable XDG_CACHE_HOME to store it in another folder."
-        ) from error
-
-
-def _reason(error: Any) -> str:
-    from requests import exceptions
-
-    if isinstance(error, exceptions.HTTPError) and error.response is not None:
-        return f"the server answered {error.response.status_code} {error.response.reason}"
-    reasons = (  # From the special to the general: the first are connection errors as well.
-        (exceptions.SSLError, "the server's certificate is not valid, or a proxy replaced it"),
-        (exceptions.ProxyError, "the proxy refused the connection"),
-        (exceptions.Timeout, f"the server did not answer within {_SECONDS_WITHOUT_ANSWER} s"),
-        (exceptions.ConnectionError, "the server cannot be reached"),
-        (exceptions.ChunkedEncodingError, "the connection broke"),
-    )
-    return next((text for kind, text in reasons if isinstance(error, kind)), str(error))
-
-
 def _read_listing(published: Published, path: Path) -> dict[str, str]:
     """Return the Git hashes of the published files, by their paths below the folder."""
     if not path.is_file():
-        _download(published.listing, path)
+        download(published.listing, path)
     hashes: dict[str, str] = {}
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         listing = json.loads(path.read_bytes())
@@ -229,7 +181,7 @@ def _read_listing(published: Published, path: Path) -> dict[str, str]:
     inner = {
         found: digest
         for name, digest in hashes.items()
-        if name.startswith(below) and (found := _inner(name, published.folder))
+        if name.startswith(below) and (found := _inner(PurePosixPath(name), published.folder))
     }
     if not inner:
         with suppress(OSError):
@@ -238,21 +190,16 @@ def _read_listing(published: Published, path: Path) -> dict[str, str]:
     return inner
 
 
-def _inner(path: str, folder: str) -> str | None:
+def _inner(path: PurePosixPath, folder: str) -> str | None:
     """Return the path of a file below the folder, or None if it is not below it or is hidden."""
-    parts = PurePosixPath(path).parts
-    depth = parts[:2].index(folder) + 1 if folder in parts[:2] else len(parts)
-    is_hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
-    return None if is_hidden else "/".join(parts[depth:]) or None
+    depth = path.parts[:2].index(folder) + 1 if folder in path.parts[:2] else len(path.parts)
+    is_hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    return None if is_hidden else "/".join(path.parts[depth:]) or None
 
 
 def _read_archive(path: Path, folder: str) -> dict[str, bytes]:
     """Return the contents of the files below the folder, by their paths."""
-    with reading(path):
-        if zipfile.is_zipfile(path):
-            return dict(_unzipped(path, folder))
-        if tarfile.is_tarfile(path):
-            return dict(_untarred(path, folder))
+    if not is_archive(path):
         with path.open("rb") as file:
             is_page = file.read(1000).lstrip()[:1] == b"<"
         raise DataError(
@@ -260,32 +207,10 @@ def _read_archive(path: Path, folder: str) -> dict[str, bytes]:
             if is_page
             else "it is not a zip or tar archive, or is truncated."
         )
-
-
-def _unzipped(path: Path, folder: str) -> Iterator[tuple[str, bytes]]:
-    left = _MOST_BYTES
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            inner = None if info.is_dir() else _inner(info.filename, folder)
-            if inner:
-                left = _less(left, info.file_size)
-                yield inner, archive.read(info)
-
-
-def _untarred(path: Path, folder: str) -> Iterator[tuple[str, bytes]]:
-    left = _MOST_BYTES
-    with tarfile.open(path) as archive:
-        for info in archive:
-            left = _less(left, info.size)
-            inner = _inner(info.name, folder) if info.isfile() else None
-            if inner and (file := archive.extractfile(info)):
-                yield inner, file.read()
-
-
-def _less(left: int, size: int) -> int:
-    if size > left:
-        raise DataError(f"it unpacks to more than {_MOST_BYTES:,} bytes.")
-    return left - size
+    with opened(path) as archive:
+        inner = {found: each for each in archive.members if (found := _inner(each.path, folder))}
+        check_memory(path, sum(member.size for member in inner.values()))
+        return {name: member.read() for name, member in inner.items()}
 
 
 def _check(
@@ -326,23 +251,6 @@ def _named(path: str, found: Mapping[str, str], hashes: Mapping[str, str]) -> st
 
 def _is_picture(path: str) -> bool:
     return path.lower().endswith((".jpg", ".jpeg"))
-
-
-def _collect(
-    contents: Mapping[str, bytes], classes: Sequence[str], address: str, published: Published
-) -> Collection:
-    items = tuple(
-        Item(path, path.partition("/")[0], None, None, partial(_open, content))
-        for path, content in sorted(contents.items())
-        if _is_picture(path) and path.partition("/")[0] in classes
-    )
-    return Collection(
-        items,
-        tuple(classes),
-        address,
-        licence=published.licence,
-        citation=published.citation,
-    )
 
 
 def _open(content: bytes) -> "Image":

@@ -1,9 +1,13 @@
-"""Opening a file as a picture."""
+"""Reading files, which may be damaged, and opening a file as a picture."""
 
 import errno
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from signs_sweep.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,6 +20,9 @@ SUFFIXES = frozenset(
     | {".pbm", ".pnm", ".jp2", ".j2k", ".avif", ".heic", ".heif"}
 )
 """How the names of pictures end."""
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Numbers of the errors of a full disk."""
 
 
 def open_picture(file: Path | IO[bytes]) -> "Image":
@@ -32,3 +39,22 @@ def open_picture(file: Path | IO[bytes]) -> "Image":
         raise OSError(errno.EINVAL, "not a file")
     Image.init()
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn exceptions while a file is read into a `DataError`.
+
+    For damaged files, zipfile, gzip, tarfile, pickle and NumPy raise many types of exceptions.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise DataError(
+            f"{path} cannot be read: it is damaged, or not a file of this kind "
+            f"({str(error) or type(error).__name__}). Download or create it again."
+        ) from error

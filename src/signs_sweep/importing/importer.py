@@ -3,11 +3,11 @@
 The images pass through a file, so that the memory does not grow with their number.
 """
 
-import errno
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -22,9 +22,11 @@ from signs_sweep.importing.arranging import (
     split_off_test,
     without_repeats,
 )
-from signs_sweep.importing.claim import Target
+from signs_sweep.importing.claim import SOURCE_FILE, Target
 from signs_sweep.importing.decoding import LEAST_SIDE, decode
+from signs_sweep.importing.files import NO_SPACE
 from signs_sweep.importing.items import Collection
+from signs_sweep.importing.phases import OnProgress, Phase
 
 _SIDE, _CHANNELS = 64, 3
 """Defaults of the images, as of the photos of signs."""
@@ -92,7 +94,7 @@ class Imported:
 
 
 def import_pictures(
-    collection: Collection, target: Target, choices: Choices, on_progress: Callable[[int], None]
+    collection: Collection, target: Target, choices: Choices, on_progress: OnProgress
 ) -> Imported:
     """Turn pictures into a dataset.
 
@@ -100,7 +102,7 @@ def import_pictures(
         collection: the pictures.
         target: where to write.
         choices: how.
-        on_progress: called with the number of pictures that are decoded.
+        on_progress: called in every phase.
 
     Raises:
         DataError: there are too few pictures, a group is in two parts, or the disk or the memory
@@ -116,7 +118,7 @@ def import_pictures(
     try:
         return _import(collection, target, choices, preparation, on_progress)
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in NO_SPACE:
             raise _full(target, needed, shutil.disk_usage(target.scratch).free) from error
         raise DataError(f"cannot write to {target.folder}: {error.strerror or error}") from error
 
@@ -133,7 +135,7 @@ def _import(
     target: Target,
     choices: Choices,
     preparation: Preparation,
-    on_progress: Callable[[int], None],
+    on_progress: OnProgress,
 ) -> Imported:
     items = collection.items
     least_side = 1 if collection.size else LEAST_SIDE
@@ -173,7 +175,13 @@ def _import(
     check_groups(parts, groups, items)
     copies = {}
     for first, second in combinations(parts, 2):
-        found = find_copies(images, images, train_rows=parts[first], test_rows=parts[second])
+        found = find_copies(
+            images,
+            images,
+            train_rows=parts[first],
+            test_rows=parts[second],
+            on_progress=partial(on_progress, Phase.COMPARING),
+        )
         copies[first, second] = [
             (items[copy.train].name, items[copy.test].name, copy.is_exact) for copy in found
         ]
@@ -189,7 +197,18 @@ def _import(
     )
     written = {part: Part(images, labels, groups, members) for part, members in parts.items()}
     aside = target.scratch / "written"
-    write_parts(aside, written, classes, origin=origin)
+    write_parts(
+        aside, written, classes, origin=origin, on_progress=partial(on_progress, Phase.WRITING)
+    )
+    if origin.licence or origin.citation:
+        lines = (
+            ("source", origin.source),
+            ("licence", origin.licence),
+            ("citation", origin.citation),
+            ("made by", origin.made),
+        )
+        text = "".join(f"{name}: {value}\n" for name, value in lines if value)
+        (aside / SOURCE_FILE).write_text(text, encoding="utf-8")
     target.publish(aside)
     return Imported(
         preparation,

@@ -2,18 +2,20 @@
 
 import gzip
 import os
-import tarfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.errors import DataError
-from signs_sweep.importing.arrays import Arrays, check_memory, collect, npz_arrays, reading
+from signs_sweep.importing.archive import is_archive, opened
+from signs_sweep.importing.arrays import Arrays, check_memory, collect, npz_arrays
+from signs_sweep.importing.files import reading
 from signs_sweep.importing.items import Collection
 from signs_sweep.importing.pickles import load_plain
 
@@ -129,7 +131,7 @@ def _cached(name: str, known: _Known) -> Path:
 def _read(path: Path) -> Arrays:
     with reading(path):
         if not path.is_dir():
-            if tarfile.is_tarfile(path):
+            if is_archive(path) and not zipfile.is_zipfile(path):
                 return _from_batches(path, _batches_of_archive(path))
             return npz_arrays(path)
         if (path / "mnist.npz").is_file():
@@ -159,25 +161,23 @@ def _idx(folder: Path, name: str) -> NDArray[np.uint8]:
 def _batches_of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     for names in _CIFAR.values():
         for name in names:
-            if (folder / name).is_file():
-                with (folder / name).open("rb") as file:
-                    yield name, _limited(file)
+            if (file := folder / name).is_file():
+                _check_batch(file.stat().st_size)
+                yield name, file.read_bytes()
 
 
 def _batches_of_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     wanted = {name for names in _CIFAR.values() for name in names}
-    with tarfile.open(path) as archive:
-        for member in archive:
-            name = member.name.rpartition("/")[2]
-            if member.isfile() and name in wanted and (file := archive.extractfile(member)):
-                yield name, _limited(file)
+    with opened(path) as archive:
+        for member in archive.members:
+            if member.path.name in wanted:
+                _check_batch(member.size)
+                yield member.path.name, member.read()
 
 
-def _limited(file: IO[bytes]) -> bytes:
-    content = file.read(_LARGEST_BATCH + 1)
-    if len(content) > _LARGEST_BATCH:
+def _check_batch(size: int) -> None:
+    if size > _LARGEST_BATCH:
         raise ValueError(f"a batch has more than {_LARGEST_BATCH:,} bytes")
-    return content
 
 
 def _from_batches(path: Path, batches: Iterator[tuple[str, bytes]]) -> Arrays:
