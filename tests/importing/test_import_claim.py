@@ -126,6 +126,7 @@ print(number)
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_step_leaves_the_old_or_the_new_dataset_to_the_next_import(
     tmp_path: Path,
 ) -> None:

@@ -178,10 +178,10 @@ def report(imported: "Imported", folder: Path, choices: "Choices") -> None:
 @contextmanager
 def progress() -> Iterator["OnProgress"]:
     """Show how far each phase of an import is, on a terminal."""
-    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+    from rich.progress import TaskProgressColumn, TimeRemainingColumn
 
     tasks: dict[str, TaskID] = {}
-    with bars(MofNCompleteColumn(), TimeRemainingColumn()) as shown:
+    with bars(TaskProgressColumn(), TimeRemainingColumn()) as shown:
 
         def update(phase: "Phase", done: int, total: int) -> None:
             if phase not in tasks:

@@ -119,6 +119,8 @@ def _similar(
     on_progress: Callable[[int, int], None],
 ) -> _Pairs:
     """Return pairs whose grey thumbnails correlate: in each block, each image with its best."""
+    total = len(train) * len(test)
+    on_progress(0, total)
     centres = _centres(train_images, train)
     windows = list(_windows(test_images, test))
     pairs, done = set(), 0
@@ -133,7 +135,7 @@ def _similar(
         for j in np.flatnonzero(is_near.any(axis=0)):
             pairs.add((first + int(best[:, j].argmax()), second + int(j)))
         done += best.size
-        on_progress(done, len(train) * len(test))
+        on_progress(done, total)
     return pairs
 
 
