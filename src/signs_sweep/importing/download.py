@@ -159,8 +159,8 @@ def fetch(
 def _alternatives(published: Published) -> str:
     return (
         f"Try again later; or get {published.archive} in a browser or on a different machine, and "
-        "pass the file as --from FILE, without a network also --unverified; or begin with the drawn "
-        "images (data: drawn), which need no network."
+        "pass the file as --from FILE, without a network with --unverified; or begin with the "
+        "drawn images (data: drawn), which need no network."
     )
 
 
