@@ -80,6 +80,16 @@ def test_the_drawn_images_are_used_if_there_is_no_dataset(
     assert load(Path("second.yaml")).data == "./data"
 
 
+def test_a_dataset_in_a_folder_of_data_is_found_unless_there_are_several(dataset: Dataset) -> None:
+    write_dataset(dataset, Path("data/mine"))
+    assert invoke("init", "-o", "first.yaml").exit_code == 0
+    assert 'data: "./data/mine"' in Path("first.yaml").read_text(encoding="utf-8")
+    write_dataset(dataset, Path("data/other"))
+    refused = invoke("init", "-o", "second.yaml")
+    assert refused.exit_code == 2
+    assert "name one of the datasets in data: data/mine, data/other" in refused.stderr
+
+
 def test_the_next_commands_can_be_pasted_and_an_existing_file_stays(
     dataset: Dataset, tmp_path: Path
 ) -> None:

@@ -112,7 +112,7 @@ def write_first_spec(folder: Path | None, file: Path) -> int:
     """
     from signs_sweep.cli.output import say, show_commands, write
     from signs_sweep.commands.options import SharedOptions
-    from signs_sweep.data import TRAIN_FILE, find_source
+    from signs_sweep.data import find_source
 
     if file.exists():
         raise UsageError(f"{file} already exists; name another file, as in -o another.yaml")
@@ -132,11 +132,9 @@ def write_first_spec(folder: Path | None, file: Path) -> int:
     data = "drawn" if found is None else str(found.absolute())
     dataset = find_source(data, data_dir=None, spec_folder=Path(), is_validated=None).load()
     if found is None:
-        others = sorted(Path("data").glob(f"*/{TRAIN_FILE}"))
-        example = command("init", others[0].parent) if others else "signs-sweep init FOLDER"
         say(
             "note: there is no dataset in data, so the spec uses the drawn images. Name the folder "
-            f"of a dataset to use that, as in {example}."
+            "of a dataset to use that, as in signs-sweep init FOLDER."
         )
     plan, run = command("plan", file), command("run", file)
     text = first_spec(dataset, found, file, (plan, run))
@@ -155,8 +153,13 @@ def _folder(folder: Path | None) -> Path | None:
 
     named = folder or os.environ.get("SIGNS_DATA")
     if named is None:
-        found = Path("data")
-        return found if any((found / file).exists() for file in (TRAIN_FILE, TEST_FILE)) else None
+        own = Path("data")
+        if any((own / file).exists() for file in (TRAIN_FILE, TEST_FILE)):
+            return own
+        below = [file.parent for file in sorted(own.glob(f"*/{TRAIN_FILE}"))]
+        if len(below) > 1:
+            raise UsageError(f"name one of the datasets in data: {', '.join(map(str, below))}")
+        return below[0] if below else None
     if not Path(named).exists():
         raise UsageError(f"the folder {named} does not exist")
     return Path(named)
