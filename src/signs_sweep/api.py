@@ -309,8 +309,8 @@ def predictions(
         the given validation set or the test set, from 0), `true` and `predicted` (indices of
         classes), `true_class` and `predicted_class` (their names; missing for runs recorded before
         signs-sweep kept them), and the probabilities `p0`, `p1`, ... of the classes, float32.
-        The trials of a search are not tested: they have only the held-out samples. Runs recorded before signs-sweep kept
-        predictions have no rows.
+        The trials of a search are not tested: they have only the held-out samples. Runs recorded
+        before signs-sweep kept predictions have no rows.
 
     Raises:
         SpecError: a spec has problems.
