@@ -48,7 +48,7 @@ def info(
     dataset = source.load()
     summary = summarize(dataset)
     sizes = " + ".join(f"{part.size:,}" for part in summary.parts)
-    print(f"{dataset.name}: {sizes} {'drawn images' if dataset.drawn else 'photos'}")
+    print(f"{dataset.name}: {sizes} {'drawn ' if dataset.drawn else ''}images")
     facts = _facts(dataset, source, summary)
     wide, columns_shown = max(map(len, facts)), width_of(sys.stdout)
     for fact, text in facts.items():

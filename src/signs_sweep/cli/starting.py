@@ -90,6 +90,8 @@ _STEPS = 2700
 """Steps of a run after which a network of this kind has learned most of what it can."""
 _SECONDS = 12
 """Longest time of a run."""
+_OF_A_RUN = 2
+"""Seconds that a run takes besides its epochs, with its record."""
 _SPEED = 40e9
 """Operations per second with which a worker trains; see docs/benchmarks.md."""
 
@@ -117,10 +119,13 @@ def write_first_spec(folder: Path | None, file: Path) -> int:
     if file.exists():
         raise UsageError(f"{file} already exists; name another file, as in -o another.yaml")
     found = _folder(folder)
+    if found is None and Path("data").is_dir() and not _is_dataset(Path("data")):
+        found = Path("data")
     command = SharedOptions().command
     if found is not None and not _is_dataset(found):
         bare = found.with_name(found.name.split(".")[0]) if found.is_file() else found
-        target = Path("data", _name(bare).removeprefix("first_"))
+        is_data = bare.resolve() == Path("data").resolve()
+        target = Path("mine") if is_data else Path("data", _name(bare).removeprefix("first_"))
         say(f"{found} has pictures, which have to be imported first:")
         show_commands(
             [
@@ -198,7 +203,7 @@ def first_spec(dataset: "Dataset", folder: Path | None, file: Path, commands: Se
     return _TEMPLATE.substitute(
         plan=plan,
         run=run,
-        minutes=_minutes((epochs * seconds + 0.5 * networks) * _MOST_SEEDS),
+        minutes=_minutes((epochs * seconds + _OF_A_RUN * networks) * _MOST_SEEDS),
         name=_name(folder),
         sizes=_sizes(dataset),
         shape=" x ".join(map(str, shape)),
