@@ -45,7 +45,7 @@ def test_what_the_files_hold_is_described(
     write_parts(tmp_path, parts, dataset.classes, origin=origin)
     info(str(tmp_path))
     out, err = capsys.readouterr()
-    assert "9 + 4 + 4 photos" in out
+    assert "9 + 4 + 4 images" in out
     assert f"  validation   {tmp_path / 'val_signs.h5'}\n" in out
     assert "  image        4 x 4, 3 channels\n" in out
     assert "  near copies  1 of the test images, of training images\n" in out
@@ -65,6 +65,6 @@ def test_two_files_are_written_as_in_a_spec(
 ) -> None:
     write_dataset(dataset, tmp_path)
     info(f"{{train: {tmp_path}/train_signs.h5, test: '{tmp_path}/test_signs.h5'}}")
-    assert "12 + 4 photos" in capsys.readouterr().out
+    assert "12 + 4 images" in capsys.readouterr().out
     with pytest.raises(UsageError, match="test: b"):
         info("{train: a.h5")
