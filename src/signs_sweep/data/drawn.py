@@ -26,7 +26,7 @@ DRAWN_VERSION = 2
 _ZOOM = 4
 """Images are drawn larger by this factor and then reduced, for smooth edges."""
 
-_SERIES = 24
+_SERIES = 6
 """Images of a series."""
 
 _THUMB, _INDEX, _MIDDLE, _RING, _LITTLE = range(5)
@@ -38,7 +38,7 @@ _RAISED: tuple[tuple[tuple[int, ...], ...], ...] = (
     ((_INDEX, _MIDDLE, _RING, _LITTLE),),
     ((_THUMB, _INDEX, _MIDDLE, _RING, _LITTLE),),
 )
-"""The ways to show each number, by class; each image shows a random choice."""
+"""The ways to show each number, by class; each series shows a random choice."""
 
 # Where a finger begins on the palm, its direction in degrees from straight up, length and width,
 # for an upright right hand seen from its palm, in units of the palm's width, y downwards.
@@ -120,13 +120,13 @@ class Scene:
     @classmethod
     def draw(cls, random: np.random.Generator) -> "Scene":
         """Draw a scene at random."""
-        tone = random.uniform(0, 0.85)
+        tone = random.uniform(0, 0.65)
         skin = (1 - tone) * _DARK + tone * _LIGHT + random.normal(0, 3, 3)
         return cls(
             skin=_colour(skin),
             line=_colour(skin * random.uniform(0.62, 0.8)),
             proportions=random.uniform(0.88, 1.1, len(_FINGERS) + 1),
-            wall=random.uniform(205, 232) * _WALL + random.normal(0, 3, 3),
+            wall=random.uniform(200, 226) * _WALL + random.normal(0, 3, 3),
             slope=random.normal(0, 8, 2),
             light=random.normal(0, 0.03, 2),
         )
@@ -158,9 +158,9 @@ class Pose:
         ways = _RAISED[raised]
         return cls(
             fingers=ways[random.integers(len(ways))],
-            centre=np.array([0.5, 0.62]) + random.normal(0, 0.1, 2),
-            unit=random.uniform(0.27, 0.42),
-            angle=random.normal(0, 22),
+            centre=np.array([0.5, 0.62]) + random.normal(0, 1, 2) * (0.09, 0.06),
+            unit=random.uniform(0.28, 0.44),
+            angle=random.normal(0, 20),
             stretch=random.uniform(0.8, 1.05) * (-1 if random.uniform() < 0.3 else 1),
             spread=random.uniform(0.6, 1.7),
         )
@@ -169,9 +169,11 @@ class Pose:
         """Return a pose nearby."""
         return replace(
             self,
-            centre=self.centre + random.normal(0, 0.025, 2),
-            unit=self.unit * random.normal(1, 0.05),
-            angle=self.angle + random.normal(0, 7),
+            centre=self.centre + random.normal(0, 0.012, 2),
+            unit=self.unit * random.normal(1, 0.02),
+            angle=self.angle + random.normal(0, 3),
+            spread=self.spread * np.exp(random.normal(0, 0.08)),
+            stretch=self.stretch * np.exp(random.normal(0, 0.03)),
         )
 
 
@@ -258,8 +260,8 @@ def _draw_limbs(pen: _Pen, pose: Pose, random: np.random.Generator) -> None:
         length = usual_length * pen.scene.proportions[finger]
         width = usual_width * random.uniform(0.92, 1.08)
         if finger in pose.fingers:
-            turn = angle * pose.spread + random.normal(0, 5)
-            pen.capsule(_bent(x, y, turn, length, random.normal(0, 7)), (width, 0.8 * width))
+            turn = angle * pose.spread + random.normal(0, 4)
+            pen.capsule(_bent(x, y, turn, length, random.normal(0, 8)), (width, 0.8 * width))
         else:
             top = y - random.uniform(0.02, 0.12)
             fold = np.array([[x, top], [0.85 * x, top + random.uniform(0.24, 0.34)]])
