@@ -66,12 +66,45 @@ def test_a_test_set_is_split_off_if_there_is_only_training_and_validation(tmp_pa
     assert counts(done) == {"train": [4, 4], "val": [5, 5], "test": [1, 1]}
 
 
-def test_train_is_a_class_among_vehicles_but_not_beside_test(tmp_path: Path) -> None:
+def test_train_is_a_class_among_vehicles(tmp_path: Path) -> None:
     source = save(tmp_path / "in", *names("car", "train", "plane"))
     assert importing(source, tmp_path / "out")[1].classes == ("car", "plane", "train")
-    save(source, *names("test/car"), *names("train/car"))
-    with pytest.raises(DataError, match="has the folders test and train, and besides them car, pl"):
-        collect(str(source), tmp_path)
+
+
+@pytest.mark.parametrize("test", ["test", "test_v1", "testing", "Test2017"])
+def test_two_folders_of_parts_are_parts_beside_stray_pictures(tmp_path: Path, test: str) -> None:
+    paths = [f"{part}/{path}" for part in ("train", test) for path in names("a", "b")]
+    found = collect(str(save(tmp_path / "in", *paths, "preview.png")), tmp_path)
+    assert {(item.name.split("/")[0], item.part) for item in found.items} == {
+        ("train", "train"),
+        (test, "test"),
+    }
+    assert {item.label for item in found.items} == {"a", "b"}
+    assert found.skipped == (("preview.png", "not in the folder of a part"),)
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (
+            [*names("train/a", "train/b", "val/a"), "examples/a/1.png"],
+            "has the folders train and val, and besides them examples. Move what is not in a part",
+        ),
+        (
+            names("cat/train", "cat/test", "dog/train"),
+            "in those of classes: cat/test and cat/train and dog/train. Put the parts at the top",
+        ),
+        (
+            [*names("train/a", "train/b"), "test/IMG_1.png", "test/DSC_1.png"],
+            "has folders of classes in train, but not in test. Put .* move test elsewhere",
+        ),
+    ],
+)
+def test_a_layout_that_is_ambiguous_is_an_error(
+    tmp_path: Path, paths: list[str], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        collect(str(save(tmp_path / "in", *paths)), tmp_path)
 
 
 def test_the_split_is_stratified_and_depends_on_the_seed_alone(tmp_path: Path) -> None:
@@ -152,6 +185,10 @@ def test_an_error_in_a_manifest_has_its_line(tmp_path: Path, rows: list[str], me
         (
             [f"train/{p}" for p in names("a", "b")] + ["test/a/0.png"],
             "the test set has 1 pictures of class 'a'",
+        ),
+        (
+            [f"train/{p}" for p in names("a", "b")] + [f"test/{p}" for p in names("c", "d")],
+            r"no class is in both the training set \(a, b\) and the test set \(c, d\)",
         ),
     ],
 )

@@ -113,7 +113,8 @@ def check_parts(
     """Check that each part has something to learn from, as a reader of the dataset requires.
 
     Raises:
-        DataError: a part has pictures of fewer than two classes, or all its images are the same.
+        DataError: a part has pictures of fewer than two classes, or all its images are the same, or
+            no class is both in the training set and in the test set.
     """
     if "train" not in parts:
         raise DataError(f"all pictures are in {' and '.join(parts)}: there is no training set")
@@ -127,3 +128,15 @@ def check_parts(
             )
         if len({digests[row] for row in rows}) == 1:
             raise DataError(f"all {len(rows):,} images of the {part} set are the same")
+    in_train, in_test = (np.unique(labels[parts[part]]) for part in ("train", "test"))
+    if not len(np.intersect1d(in_train, in_test)):
+        raise DataError(
+            f"no class is in both the training set ({_some(classes, in_train)}) and the test set "
+            f"({_some(classes, in_test)}). Give the classes the same names in both."
+        )
+
+
+def _some(classes: Sequence[str], labels: NDArray[np.int64]) -> str:
+    """Return the names of the first of some classes, each cut to fit a line."""
+    names = [classes[label][:40] for label in labels[:5]]
+    return ", ".join((*names, "...") if len(labels) > len(names) else names)

@@ -24,12 +24,10 @@ from signs_sweep.importing.arranging import (
 )
 from signs_sweep.importing.claim import Target
 from signs_sweep.importing.decoding import LEAST_SIDE, decode
-from signs_sweep.importing.items import Collection
+from signs_sweep.importing.items import PARTS, Collection
 
 _SIDE, _CHANNELS = 64, 3
 """Defaults of the images, as of the photos of signs."""
-
-_PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,7 @@ def _import(
     part_of = np.array([item.part or "train" for item in items])
     joins = (part_of == "val") & (not choices.keeps_validation)
     part_of[joins] = "train"
-    parts = {part: rows[part_of[rows] == part] for part in _PARTS if part in part_of[rows]}
+    parts = {part: rows[part_of[rows] == part] for part in PARTS if part in part_of[rows]}
     repeated = dict.fromkeys(parts, 0)
     if choices.drops_copies:
         for part, members in parts.items():

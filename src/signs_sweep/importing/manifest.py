@@ -7,8 +7,7 @@ from pathlib import Path
 
 from signs_sweep.errors import DataError
 from signs_sweep.importing.files import open_picture
-from signs_sweep.importing.folder import PARTS
-from signs_sweep.importing.items import Collection, Item, printable
+from signs_sweep.importing.items import PART_NAMES, Collection, Item, printable
 
 _COLUMNS = ("path", "label", "split", "group")
 _LONGEST_NAME = 255
@@ -36,12 +35,12 @@ def collect_manifest(file: Path) -> Collection:
         line_of[path] = line
         if len(label.encode(errors="replace")) > _LONGEST_NAME:
             raise DataError(f"{file}, line {line}: the label is longer than {_LONGEST_NAME} bytes")
-        if "split" in row and split.lower() not in PARTS:
+        if "split" in row and split.lower() not in PART_NAMES:
             raise DataError(
                 f"{file}, line {line}: split is {split!r}; expected train, val or test. Leave out "
                 "the column for a split by chance."
             )
-        part = PARTS[split.lower()] if "split" in row else None
+        part = PART_NAMES[split.lower()] if "split" in row else None
         read = partial(open_picture, file.parent / path)
         name = printable(path)
         group_or_own = printable(group) or name if "group" in row else None
