@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from pictures import counts, importing, names, picture, save
 
+from signs_sweep.data import Dataset, find_source
 from signs_sweep.errors import DataError, SignsSweepError
-from signs_sweep.importing import collect
+from signs_sweep.importing import Choices, Collection, Item, claimed, collect, import_pictures
 
 
 def test_folders_are_classes_at_any_depth_and_numbers_are_in_order(tmp_path: Path) -> None:
@@ -238,10 +239,42 @@ def test_names_of_any_bytes_are_kept_or_escaped(tmp_path: Path) -> None:
     assert not done.skipped
 
 
+def test_a_name_that_no_reader_could_show_or_tell_apart_is_escaped_or_an_error(
+    tmp_path: Path,
+) -> None:
+    def attempt(*labels: str, classes: tuple[str, ...] | None = None, group: str = "") -> Dataset:
+        items = tuple(
+            Item(f"{row}", label, None, f"{group}{row}", lambda row=row: picture(row))
+            for row, label in enumerate(labels * 3)
+        )
+        citation = "A\x1b[31mB"
+        found = Collection(items, classes, "here\udce9", citation=citation)
+        with claimed(tmp_path / "out", overwrites=True) as target:
+            import_pictures(found, target, Choices(), lambda _: None)
+        return find_source("out", data_dir=None, spec_folder=tmp_path).load()
+
+    dataset = attempt("\x1b[31mred", "\ud800")
+    assert dataset.classes == (r"\ud800", r"\x1b[31mred")
+    assert dataset.origin is not None
+    assert (dataset.origin.source, dataset.origin.citation) == (r"here\xe9", r"A\x1b[31mB")
+    files = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    for message, arguments in {
+        r"the class 'xxx.*' has 20,000 bytes; at most 10,000": {"labels": ("x" * 20_000, "b")},
+        r"the group 'xxx.*' has 20,001 bytes": {"labels": ("a", "b"), "group": "x" * 20_000},
+        r"classes 'a\\n' and 'a\\\\n' would have the same name": {"labels": ("a\n", r"a\n")},
+        "1 has the class 'c', which is not among the 2 classes of here": {
+            "labels": ("a", "c"),
+            "classes": ("a", "b"),
+        },
+    }.items():
+        labels = arguments.pop("labels")
+        with pytest.raises(DataError, match=message):
+            attempt(*labels, **arguments)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files
+
+
 @pytest.mark.parametrize("name", ["pictures", "photos.zip"])
 def test_a_spec_with_pictures_as_data_names_the_command(tmp_path: Path, name: str) -> None:
-    from signs_sweep.data import find_source
-
     path = tmp_path / name
     path.write_bytes(b"PK") if path.suffix else path.mkdir()
     command = f"signs-sweep data import {path} -o data/mine"

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.data import split_rows
+from signs_sweep.data.reading import LONGEST_NAME
 from signs_sweep.errors import DataError
-from signs_sweep.importing.items import Item
+from signs_sweep.importing.items import Collection, Item, printable
 
 Rows = NDArray[np.int64]
 """Indices of pictures, ascending."""
@@ -22,6 +24,55 @@ def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
         return not is_number, int(name[:18]) if is_number else 0, name
 
     return tuple(sorted(set(labels), key=key))
+
+
+def class_names(collection: Collection) -> dict[str, str]:
+    """Return the name of the class of each label, as files and terminals can hold it.
+
+    Raises:
+        DataError: a name is too long, two classes would have the same name, or a label is not one
+            of the classes of the collection.
+    """
+    names: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for label in collection.classes or dict.fromkeys(item.label for item in collection.items):
+        name = names[label] = printable(label)
+        _check_length("class", name)
+        written = label if collection.classes else normalize("NFC", label)
+        if (other := first.setdefault(name, written)) != written:
+            raise DataError(
+                f"the classes {ascii(other)[:60]} and {ascii(written)[:60]} would have the same "
+                "name in the files, where special characters are escaped. Rename one of them."
+            )
+    for item in collection.items:
+        if item.label not in names:
+            raise DataError(
+                f"{item.name} has the class '{printable(item.label)[:40]}', which is not among the "
+                f"{len(names):,} classes of {collection.source}"
+            )
+    return names
+
+
+def groups_of(items: Sequence[Item]) -> NDArray[np.str_] | None:
+    """Return the group of each picture, its own if it has none; None if no picture has a group.
+
+    Raises:
+        DataError: the name of a group is too long.
+    """
+    if all(item.group is None for item in items):
+        return None
+    names = [item.group or item.name for item in items]
+    for name in names:
+        _check_length("group", name)
+    return np.array(names)
+
+
+def _check_length(kind: str, name: str) -> None:
+    if (size := len(name.encode())) > LONGEST_NAME:
+        raise DataError(
+            f"the name of the {kind} '{name[:40]}...' has {size:,} bytes; at most "
+            f"{LONGEST_NAME:,} are possible"
+        )
 
 
 def split_off_test(

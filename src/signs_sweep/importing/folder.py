@@ -93,7 +93,7 @@ def collect_files(files: Mapping[PurePosixPath, Path], source: str) -> Collectio
                 skipped.append((name, "no class"))
             else:
                 read = partial(open_picture, files[path])
-                items.append(Item(name, printable(label), part, None, read))
+                items.append(Item(name, label, part, None, read))
     if not items:
         raise DataError(f"{source} has no pictures with classes. {_LAYOUTS}")
     items.sort(key=lambda item: item.name)

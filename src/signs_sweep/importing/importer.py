@@ -18,13 +18,15 @@ from signs_sweep.errors import DataError
 from signs_sweep.importing.arranging import (
     check_groups,
     check_parts,
+    class_names,
     classes_of,
+    groups_of,
     split_off_test,
     without_repeats,
 )
 from signs_sweep.importing.claim import Target
 from signs_sweep.importing.decoding import LEAST_SIDE, decode
-from signs_sweep.importing.items import PARTS, Collection
+from signs_sweep.importing.items import PARTS, Collection, printable
 
 _SIDE, _CHANNELS = 64, 3
 """Defaults of the images, as of the photos of signs."""
@@ -101,8 +103,8 @@ def import_pictures(
         on_progress: called with the number of pictures that are decoded.
 
     Raises:
-        DataError: there are too few pictures, a group is in two parts, or the disk or the memory
-            is full.
+        DataError: there are too few pictures, the name of a class or group cannot be kept, a group
+            is in two parts, or the disk or the memory is full.
     """
     height, width = choices.size or collection.size or (_SIDE, _SIDE)
     channels = choices.channels or collection.channels or _CHANNELS
@@ -133,7 +135,8 @@ def _import(
     preparation: Preparation,
     on_progress: Callable[[int], None],
 ) -> Imported:
-    items = collection.items
+    items, names = collection.items, class_names(collection)
+    groups = groups_of(items)
     least_side = 1 if collection.size else LEAST_SIDE
     file = target.scratch / "images"
     images, decoded = decode(
@@ -148,13 +151,11 @@ def _import(
     if not len(rows):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         raise DataError(f"{collection.source} has no pictures that can be imported ({reasons})")
-    classes = collection.classes or classes_of(items[row].label for row in rows)
+    classes = tuple(names[label] for label in collection.classes or ()) or classes_of(
+        names[items[row].label] for row in rows
+    )
     label_of = {name: label for label, name in enumerate(classes)}
-    labels = np.array([label_of.get(item.label, -1) for item in items])
-    groups = None
-    if any(item.group is not None for item in items):
-        groups = np.array([item.group or item.name for item in items])
-
+    labels = np.array([label_of.get(names[item.label], -1) for item in items])
     part_of = np.array([item.part or "train" for item in items])
     joins = (part_of == "val") & (not choices.keeps_validation)
     part_of[joins] = "train"
@@ -183,7 +184,11 @@ def _import(
         repeated[part] = repeated.get(part, 0) + others
 
     origin = Origin(
-        collection.source, choices.made, collection.licence, collection.citation, preparation
+        printable(collection.source),
+        printable(choices.made),
+        printable(collection.licence),
+        printable(collection.citation),
+        preparation,
     )
     written = {part: Part(images, labels, groups, members) for part, members in parts.items()}
     aside = target.scratch / "written"

@@ -11,7 +11,7 @@ from signs_sweep.importing.items import PART_NAMES, Collection, Item, printable
 
 _COLUMNS = ("path", "label", "split", "group")
 _LONGEST_NAME = 255
-"""Most bytes in the name of a class, as in the name of a folder."""
+"""Most bytes in the name of a class or group, as in the name of a folder."""
 
 
 def collect_manifest(file: Path) -> Collection:
@@ -33,8 +33,11 @@ def collect_manifest(file: Path) -> Collection:
         if path in line_of:
             raise DataError(f"{file}, line {line}: {path} is also in line {line_of[path]}")
         line_of[path] = line
-        if len(label.encode(errors="replace")) > _LONGEST_NAME:
-            raise DataError(f"{file}, line {line}: the label is longer than {_LONGEST_NAME} bytes")
+        for name, value in (("label", label), ("group", group)):
+            if len(value.encode(errors="replace")) > _LONGEST_NAME:
+                raise DataError(
+                    f"{file}, line {line}: the {name} is longer than {_LONGEST_NAME} bytes"
+                )
         if "split" in row and split.lower() not in PART_NAMES:
             raise DataError(
                 f"{file}, line {line}: split is {split!r}; expected train, val or test. Leave out "
@@ -44,7 +47,7 @@ def collect_manifest(file: Path) -> Collection:
         read = partial(open_picture, file.parent / path)
         name = printable(path)
         group_or_own = printable(group) or name if "group" in row else None
-        items.append(Item(name, printable(label), part, group_or_own, read))
+        items.append(Item(name, label, part, group_or_own, read))
     if not items:
         raise DataError(f"{file} lists no pictures: it has only a header")
     return Collection(tuple(items), None, str(file))
