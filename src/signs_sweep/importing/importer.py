@@ -69,6 +69,7 @@ class Imported:
         groups: number of groups by part; empty if there are no groups.
         is_split: whether the test set was split off by this import.
         joined: number of images of a validation set that joined the training set.
+        values: smallest and largest value of the images.
         sizes: (height, width) of pictures with their number, the commonest first.
         skipped: (name, reason) of files that are not in the dataset.
         copies: by pair of parts, the names of the pictures that are copies of each other, and
@@ -84,6 +85,7 @@ class Imported:
     groups: Mapping[str, int]
     is_split: bool
     joined: int
+    values: tuple[int, int]
     sizes: Sequence[tuple[tuple[int, int], int]]
     skipped: Sequence[tuple[str, str]]
     copies: Mapping[tuple[str, str], Sequence[tuple[str, str, bool]]]
@@ -201,6 +203,7 @@ def _import(
         {} if groups is None else {part: len(np.unique(groups[m])) for part, m in parts.items()},
         is_split,
         int(joins[rows].sum()),
+        (min(decoded[row].values[0] for row in rows), max(decoded[row].values[1] for row in rows)),
         Counter(decoded[row].size for row in rows).most_common(),
         sorted(skipped),
         copies,
