@@ -224,6 +224,28 @@ def test_a_group_in_two_parts_or_too_few_groups_are_an_error(tmp_path: Path) -> 
         importing(manifest(tmp_path / "in", "path,label,group", *rows), tmp_path / "out", test=0.01)
 
 
+def test_a_class_of_few_large_groups_has_its_smallest_in_the_test_set(tmp_path: Path) -> None:
+    sizes = {"a": [5] * 10, "b": [5] * 10, "c": [31, 29]}
+    groups = [
+        (label, f"{label}{group}")
+        for label, members in sizes.items()
+        for group, size in enumerate(members)
+        for _ in range(size)
+    ]
+    rows = [f"{n}.png,{label},{group}" for n, (label, group) in enumerate(groups)]
+    file = manifest(tmp_path / "in", "path,label,group", *rows)
+    done, dataset = importing(file, tmp_path / "out")
+    assert counts(done) == {"train": [40, 40, 31], "test": [10, 10, 29]}
+    assert dataset.test_groups is not None
+    assert {name for name in dataset.test_groups if name[0] == "c"} == {"c1"}
+    groups = "a3 a0 b1 b3 c0 c1 c2 c2 c4 d0 d1 d1".split()
+    rows = [f"{n}.png,{label},{group}" for n, (label, group) in enumerate(groups)]
+    with pytest.raises(
+        DataError, match=r"class 'b' has no group .* its 2 groups \(1, 3\) is needed"
+    ):
+        importing(manifest(tmp_path / "in", "path,label,group", *rows), tmp_path / "none")
+
+
 def test_names_of_any_bytes_are_kept_or_escaped(tmp_path: Path) -> None:
     odd = b"caf\xe9".decode(errors="surrogateescape")
     labels = ("\U0001f44d", "e\u0301t\u00e9", "tab\there", odd, "x" * 255)

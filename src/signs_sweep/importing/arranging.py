@@ -85,6 +85,8 @@ def split_off_test(
 ) -> tuple[Rows, Rows]:
     """Split pictures into a training set and a test set, with every class in both.
 
+    If the groups of a class are too large for its fraction, the smallest is in the test set.
+
     Args:
         rows: the pictures to split.
         labels: label of each picture, also of those that are not split.
@@ -116,7 +118,36 @@ def split_off_test(
             f"no test set of {fraction:g} can be split off: groups of pictures are not divided. "
             "Choose another --test or --seed, add the column split, or leave out the column group."
         ) from error
-    return rows[train], rows[test]
+    if groups is None:
+        return rows[train], rows[test]
+    return _with_every_class(rows[train], rows[test], labels, groups, classes)
+
+
+def _with_every_class(
+    train: Rows,
+    test: Rows,
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    classes: Sequence[str],
+) -> tuple[Rows, Rows]:
+    """Move a group of each class that the test set lacks there, if possible its smallest."""
+    while len(missing := np.setdiff1d(labels[train], labels[test])):
+        label = missing[0]
+        names, sizes = np.unique(groups[train[labels[train] == label]], return_counts=True)
+        for name in names[np.argsort(sizes, kind="stable")]:
+            moved = groups[train] == name
+            # Not the last group of a different class.
+            if not len(np.setdiff1d(labels[train[moved]], labels[train[~moved]])):
+                train, test = train[~moved], np.sort(np.append(test, train[moved]))
+                break
+        else:
+            shown = ", ".join(name[:40] for name in names[:5].tolist())
+            raise DataError(
+                f"class '{classes[label][:40]}' has no group for the test set: each of its "
+                f"{len(names)} groups ({shown}) is needed in the training set. Add some, or choose "
+                "another --test or --seed."
+            )
+    return train, test
 
 
 def _first_of_each(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> Rows:
