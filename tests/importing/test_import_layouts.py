@@ -238,7 +238,7 @@ def test_a_class_of_few_large_groups_has_its_smallest_in_the_test_set(tmp_path: 
     assert counts(done) == {"train": [40, 40, 31], "test": [10, 10, 29]}
     assert dataset.test_groups is not None
     assert {name for name in dataset.test_groups if name[0] == "c"} == {"c1"}
-    groups = "a3 a0 b1 b3 c0 c1 c2 c2 c4 d0 d1 d1".split()
+    groups = ["a3", "a0", "b1", "b3", "c0", "c1", "c2", "c2", "c4", "d0", "d1", "d1"]
     rows = [f"{n}.png,{label},{group}" for n, (label, group) in enumerate(groups)]
     with pytest.raises(
         DataError, match=r"class 'b' has no group .* its 2 groups \(1, 3\) is needed"

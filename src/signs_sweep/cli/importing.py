@@ -70,7 +70,8 @@ class ImportOptions:
     drop_duplicates: Annotated[
         bool,
         Option(
-            "Drop copies of test images from the training set, and repeated images.",
+            "Drop copies of test images from the training set, repeated images, and equal images "
+            "of several classes.",
             *("", 0, 0, "--drop-duplicates"),
         ),
     ] = False
@@ -243,7 +244,14 @@ def _doubts(imported: "Imported", *, is_dropped: bool) -> Iterator[str]:
 
 
 def _duplicates(imported: "Imported") -> Iterator[str]:
-    """Yield texts about repeated images in a part, and about copies in two parts."""
+    """Yield texts about equal images with several labels, in a part and in two parts."""
+    if imported.contradictory:
+        number = sum(map(len, imported.contradictory))
+        names = [" and ".join(_some(equal, _MOST_NAMED)) for equal in imported.contradictory]
+        yield (
+            f"{count(number, 'image')} with the same pixels as an image of a different class: "
+            + ", ".join(_some(names, _MOST_NAMED))
+        )
     for part, number in imported.repeated.items():
         if number:
             noun = count(number, f"{_TITLES[part]} image")

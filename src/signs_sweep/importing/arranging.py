@@ -165,6 +165,14 @@ def without_repeats(rows: Rows, labels: NDArray[np.int64], digests: Sequence[byt
     return np.array(sorted(first.values()), np.int64)
 
 
+def contradictions(rows: Rows, labels: Sequence[str], digests: Sequence[bytes]) -> list[list[int]]:
+    """Return the pictures with equal images of which not all have the same label, by image."""
+    by_image: dict[bytes, list[int]] = {}
+    for row in rows.tolist():
+        by_image.setdefault(digests[row], []).append(row)
+    return [equal for equal in by_image.values() if len({labels[row] for row in equal}) > 1]
+
+
 def check_groups(
     parts: Mapping[str, Rows], groups: NDArray[np.str_] | None, items: Sequence[Item]
 ) -> None:

@@ -20,6 +20,7 @@ from signs_sweep.importing.arranging import (
     check_parts,
     class_names,
     classes_of,
+    contradictions,
     groups_of,
     split_off_test,
     without_repeats,
@@ -43,8 +44,8 @@ class Choices:
         test: fraction of every class for the test set, if the pictures come without one.
         seed: which of the splits.
         keeps_validation: whether a validation set is kept; else it joins the training set.
-        drops_copies: whether copies of test images leave the training set, and repeated images
-            their part.
+        drops_copies: whether copies of test images leave the training set, repeated images their
+            part, and equal images with several labels the dataset.
         made: the command and its options, for `Origin`.
     """
 
@@ -76,6 +77,8 @@ class Imported:
             whether they are exact. If copies are dropped, these were.
         repeated: by part, number of images that repeat an earlier image of their class. If copies
             are dropped, these were.
+        contradictory: by image, the names of the pictures that have it, if these have several
+            labels. If copies are dropped, these were.
         remarks: sentences of the collection about what was decided.
     """
 
@@ -90,6 +93,7 @@ class Imported:
     skipped: Sequence[tuple[str, str]]
     copies: Mapping[tuple[str, str], Sequence[tuple[str, str, bool]]]
     repeated: Mapping[str, int]
+    contradictory: Sequence[Sequence[str]]
     remarks: Sequence[str]
 
 
@@ -153,6 +157,11 @@ def _import(
     if not len(rows):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         raise DataError(f"{collection.source} has no pictures that can be imported ({reasons})")
+    contrary = contradictions(rows, [names[item.label] for item in items], digests)
+    if choices.drops_copies:
+        rows = np.setdiff1d(rows, [row for equal in contrary for row in equal])
+        if not len(rows):
+            raise DataError(f"{collection.source}: every picture equals one of a different class")
     classes = tuple(names[label] for label in collection.classes or ()) or classes_of(
         names[items[row].label] for row in rows
     )
@@ -208,5 +217,6 @@ def _import(
         sorted(skipped),
         copies,
         repeated,
+        [[items[row].name for row in equal] for equal in contrary],
         collection.remarks,
     )
