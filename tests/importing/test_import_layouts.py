@@ -163,6 +163,8 @@ def test_a_manifest_has_parts(tmp_path: Path) -> None:
         (["path,label", 'a.png,"1'], "line 2: unexpected end of data"),
         (["path,label", "a.png," + "x" * 200_000], "line 2: field larger than field limit"),
         (["path,label"], "lists no pictures"),
+        (["path,label", "a.png,1", "/b.png,1"], "line 3: /b.png is not in the folder of the CSV"),
+        (["path,label", "a/../../b.png,1"], r"line 2: a/\.\./\.\./b.png is not in the folder"),
     ],
 )
 def test_an_error_in_a_manifest_has_its_line(tmp_path: Path, rows: list[str], message: str) -> None:
@@ -293,6 +295,30 @@ def test_a_name_that_no_reader_could_show_or_tell_apart_is_escaped_or_an_error(
         with pytest.raises(DataError, match=message):
             attempt(*labels, **arguments)
     assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files
+
+
+def test_a_link_to_outside_the_folder_is_skipped(tmp_path: Path) -> None:
+    source = save(tmp_path / "in", *names("a", "b"))
+    other = save(tmp_path / "other", "1.png", "c/1.png")
+    (source / "a/out.png").symlink_to(other / "1.png")
+    (source / "a/in.png").symlink_to("../b/0.png")
+    (source / "c").symlink_to(other / "c")
+    (source / "d").symlink_to("b")
+    (tmp_path / "link").symlink_to(source)
+    found = collect(str(tmp_path / "link"), tmp_path)
+    outside = "a link to outside the folder"
+    assert found.skipped == (("a/out.png", outside), ("c", outside))
+    assert {item.name for item in found.items} >= {"a/in.png", "a/0.png"}
+    file = manifest(source, "path,label", "a/0.png,a", "a/out.png,a", "a/in.png,a", "b/1.png,b")
+    found = collect(str(file), tmp_path)
+    assert found.skipped == (("a/out.png", outside),)
+    assert [item.name for item in found.items] == ["a/0.png", "a/in.png", "b/1.png"]
+    (other / "only").mkdir()
+    (other / "only/a").symlink_to(source)
+    with pytest.raises(
+        DataError, match=r"only has only links to outside, .*: a. Copy the pictures"
+    ):
+        collect(str(other / "only"), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["pictures", "photos.zip"])

@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from signs_sweep.errors import DataError
-from signs_sweep.importing.files import SUFFIXES, open_picture
+from signs_sweep.importing.files import OUTSIDE, SUFFIXES, is_inside, open_picture
 from signs_sweep.importing.items import PART_NAMES, Collection, Item, printable
 
 _PART = re.compile(rf"({'|'.join(PART_NAMES)})([\W\d_].*)?", re.IGNORECASE)
@@ -32,11 +33,25 @@ def collect_folder(folder: Path) -> Collection:
     Raises:
         DataError: the folder cannot be read, or has no pictures in a layout with classes.
     """
-    return collect_files(dict(_walk(folder)), str(folder))
+    files = dict(_walk(folder))
+    links = sorted(name for name, path in files.items() if path is None and not _is_hidden(name))
+    inside = {name: path for name, path in files.items() if path is not None}
+    if links and not inside:
+        raise DataError(
+            f"{folder} has only links to outside, which are not followed: {_and(map(str, links))}. "
+            "Copy the pictures into the folder."
+        )
+    found = collect_files(inside, str(folder))
+    skipped = [(printable(str(name)), OUTSIDE) for name in links]
+    return replace(found, skipped=tuple(sorted((*found.skipped, *skipped))))
 
 
-def _walk(folder: Path) -> Iterator[tuple[PurePosixPath, Path]]:
-    """Yield each file with its path relative to the folder. Links to folders are followed."""
+def _walk(folder: Path) -> Iterator[tuple[PurePosixPath, Path | None]]:
+    """Yield the path of each file relative to the folder with its path, None if that is outside.
+
+    Links to folders are followed within the folder; those to folders outside are yielded, too.
+    """
+    real = os.path.realpath(folder)
     entered: set[tuple[int, int]] = set()
 
     def fail(error: OSError) -> None:
@@ -48,9 +63,16 @@ def _walk(folder: Path) -> Iterator[tuple[PurePosixPath, Path]]:
             folders.clear()
             continue
         entered.add(key)
-        for name in files:
+        outside = {
+            name
+            for name in (*folders, *files)
+            if (path := Path(place, name)).is_symlink() and not is_inside(path, real)
+        }
+        folders[:] = [name for name in folders if name not in outside]
+        for name in (*files, *outside.difference(files)):
             path = Path(place, name)
-            yield PurePosixPath(path.relative_to(folder).as_posix()), path
+            inner = PurePosixPath(path.relative_to(folder).as_posix())
+            yield inner, None if name in outside else path
 
 
 def collect_files(files: Mapping[PurePosixPath, Path], source: str) -> Collection:
