@@ -68,7 +68,7 @@ def _walk(folder: Path) -> Iterator[tuple[PurePosixPath, Path | None]]:
             for name in (*folders, *files)
             if (path := Path(place, name)).is_symlink() and not is_inside(path, real)
         }
-        folders[:] = [name for name in folders if name not in outside]
+        folders[:] = sorted({*folders} - outside)
         for name in (*files, *outside.difference(files)):
             path = Path(place, name)
             inner = PurePosixPath(path.relative_to(folder).as_posix())
