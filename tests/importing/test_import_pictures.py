@@ -151,7 +151,7 @@ def test_a_new_dataset_leaves_no_validation_set_of_the_old(tmp_path: Path) -> No
 
 KILLING = """
 import os, signal, sys
-from signs_sweep.data import hdf5
+from signs_sweep.data import writing
 from signs_sweep.importing import claim, decoding
 
 def kill(*_):
@@ -165,10 +165,10 @@ match sys.argv.pop(1):
             return write(*arguments) if left[0] else kill()
         os.pwrite = pwrite
     case "writing":
-        write = hdf5._write_part
+        write = writing._write_part
         def written(file, name, *rest):
             return kill() if name == "train" else write(file, name, *rest)
-        hdf5._write_part = written
+        writing._write_part = written
     case "publishing":
         replace = claim.Path.replace
         def moved(path, target):
