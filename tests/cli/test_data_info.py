@@ -41,7 +41,9 @@ def test_what_the_files_hold_is_described(
         "val": Part(images[8:], labels[8:]),
         "test": Part(dataset.test_images, dataset.test_labels),
     }
-    origin = Origin("photos.zip", "seed 3", "CC0", "Me 2020", Preparation(4, 5, 1, Fit.LETTERBOX))
+    origin = Origin(
+        "photos.zip", "seed 3", "CC0", "Me\x1b 2020", Preparation(4, 5, 1, Fit.LETTERBOX)
+    )
     write_parts(tmp_path, parts, dataset.classes, origin=origin)
     info(str(tmp_path))
     out, err = capsys.readouterr()
@@ -52,7 +54,7 @@ def test_what_the_files_hold_is_described(
     assert "  source       photos.zip\n" in out
     assert "  made by      seed 3; 4 x 5, grey, letterbox\n" in out
     assert "  licence      CC0\n" in out
-    assert "  citation     Me 2020\n" in out
+    assert "  citation     Me\\x1b 2020\n" in out
     assert [line.split()[:4] for line in out.splitlines()[-2:]] == [
         ["b", "3", "1", "1"],
         ["c", "3", "2", "1"],

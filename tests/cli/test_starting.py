@@ -106,7 +106,7 @@ def test_the_next_commands_can_be_pasted_and_an_existing_file_stays(
 
 def test_pictures_are_to_be_imported_first(tmp_path: Path) -> None:
     (tmp_path / "my photos" / "cats").mkdir(parents=True)
-    (tmp_path / "my photos" / "cats" / "1.JPG").touch()
+    (tmp_path / "my photos" / "cats" / "1.AVIF").touch()
     shown = invoke("init", "my photos")
     assert shown.exit_code == 2
     assert "signs-sweep data import 'my photos' -o data/my_photos\n" in shown.stderr

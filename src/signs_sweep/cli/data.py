@@ -108,18 +108,21 @@ def _facts(dataset: "Dataset", source: "DataSource", summary: "Summary") -> dict
 
 def _origin(origin: "Origin | None") -> dict[str, str]:
     """Return where the images come from, by title."""
+    from signs_sweep.data.reading import printable_name
+
     if origin is None:
         return {}
     made, how = origin.made, origin.preparation
     if how is not None:
         colours = "grey" if how.channels == 1 else "RGB"
         made += f"{'; ' if made else ''}{how.height} x {how.width}, {colours}, {how.fit.value}"
-    return {
+    facts = {
         "source": origin.source,
         "made by": made,
         "licence": origin.licence,
         "citation": origin.citation,
     }
+    return {title: printable_name(text) for title, text in facts.items()}
 
 
 @data_app.command()

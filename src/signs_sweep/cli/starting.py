@@ -95,7 +95,6 @@ _OF_A_RUN = 2
 _SPEED = 40e9
 """Operations per second with which a worker trains; see docs/benchmarks.md."""
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 _PACKED = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".csv", ".npz"}
 _MOST_LOOKED_AT = 10_000
 
@@ -172,12 +171,14 @@ def _folder(folder: Path | None) -> Path | None:
 
 def _is_dataset(folder: Path) -> bool:
     """Return whether a folder has a dataset, or neither that nor pictures to import."""
+    from signs_sweep.importing.files import SUFFIXES
+
     if not folder.is_dir():
         return folder.suffix.lower() not in _PACKED
     if any(file.suffix in {".h5", ".hdf5"} for file in folder.iterdir()):
         return True
     files = islice(folder.rglob("*"), _MOST_LOOKED_AT)
-    return not any(file.suffix.lower() in _PICTURES for file in files)
+    return not any(file.suffix.lower() in SUFFIXES for file in files)
 
 
 def first_spec(dataset: "Dataset", folder: Path | None, file: Path, commands: Sequence[str]) -> str:

@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 
 from signs_sweep.data.reading import problem_of_type
 from signs_sweep.errors import DataError
-from signs_sweep.importing.items import Collection, Item
+from signs_sweep.importing.items import PARTS, Collection, Item
 from signs_sweep.process.memory import available_memory
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-PARTS = ("train", "val", "test")
 
 Arrays = Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
 """By part, images of shape (n, height, width) or (n, height, width, channels), and labels."""

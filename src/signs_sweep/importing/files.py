@@ -1,6 +1,7 @@
 """Opening a file as a picture."""
 
 import errno
+import os
 import stat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -16,6 +17,18 @@ SUFFIXES = frozenset(
     | {".pbm", ".pnm", ".jp2", ".j2k", ".avif", ".heic", ".heif"}
 )
 """How the names of pictures end."""
+
+
+OUTSIDE = "a link to outside the folder"
+"""Why a file is skipped that is not `is_inside`."""
+
+
+def is_inside(path: Path, folder: str) -> bool:
+    """Whether a path stays in a folder, a real path, when links are followed."""
+    try:
+        return os.path.commonpath([os.path.realpath(path), folder]) == folder
+    except ValueError:  # A zero byte, or another drive: it cannot be opened.
+        return True
 
 
 def open_picture(file: Path | IO[bytes]) -> "Image":
