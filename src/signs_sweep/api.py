@@ -305,12 +305,12 @@ def predictions(
     Returns:
         One row per run and image, with the runs in the order of `compare`: `experiment`, `label` if
         a run has one, the hyperparameters that vary, `global_seed`, `init_seed`, `run_id`, `set`
-        (`validation` for held-out samples, or `test`), `image` (its position in the training set or
-        test set, from 0), `true` and `predicted` (indices of classes), `true_class` and
-        `predicted_class` (their names; missing for runs recorded before signs-sweep kept them), and
-        the probabilities `p0`, `p1`, ... of the classes, float32. The trials of a search are not
-        tested: they have only the held-out samples. Runs recorded before signs-sweep kept
-        predictions have no rows.
+        (`validation` for held-out samples, or `test`), `image` (its position in the training set,
+        the given validation set or the test set, from 0), `true` and `predicted` (indices of
+        classes), `true_class` and `predicted_class` (their names; missing for runs recorded before
+        signs-sweep kept them), and the probabilities `p0`, `p1`, ... of the classes, float32.
+        The trials of a search are not tested: they have only the held-out samples. Runs recorded
+        before signs-sweep kept predictions have no rows.
 
     Raises:
         SpecError: a spec has problems.

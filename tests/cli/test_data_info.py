@@ -41,18 +41,20 @@ def test_what_the_files_hold_is_described(
         "val": Part(images[8:], labels[8:]),
         "test": Part(dataset.test_images, dataset.test_labels),
     }
-    origin = Origin("photos.zip", "seed 3", "CC0", "Me 2020", Preparation(4, 5, 1, Fit.LETTERBOX))
+    origin = Origin(
+        "photos.zip", "seed 3", "CC0", "Me\x1b 2020", Preparation(4, 5, 1, Fit.LETTERBOX)
+    )
     write_parts(tmp_path, parts, dataset.classes, origin=origin)
     info(str(tmp_path))
     out, err = capsys.readouterr()
-    assert "9 + 4 + 4 photos" in out
+    assert "9 + 4 + 4 images" in out
     assert f"  validation   {tmp_path / 'val_signs.h5'}\n" in out
     assert "  image        4 x 4, 3 channels\n" in out
     assert "  near copies  1 of the test images, of training images\n" in out
     assert "  source       photos.zip\n" in out
     assert "  made by      seed 3; 4 x 5, grey, letterbox\n" in out
     assert "  licence      CC0\n" in out
-    assert "  citation     Me 2020\n" in out
+    assert "  citation     Me\\x1b 2020\n" in out
     assert [line.split()[:4] for line in out.splitlines()[-2:]] == [
         ["b", "3", "1", "1"],
         ["c", "3", "2", "1"],
@@ -65,6 +67,6 @@ def test_two_files_are_written_as_in_a_spec(
 ) -> None:
     write_dataset(dataset, tmp_path)
     info(f"{{train: {tmp_path}/train_signs.h5, test: '{tmp_path}/test_signs.h5'}}")
-    assert "12 + 4 photos" in capsys.readouterr().out
+    assert "12 + 4 images" in capsys.readouterr().out
     with pytest.raises(UsageError, match="test: b"):
         info("{train: a.h5")

@@ -80,6 +80,15 @@ def test_the_drawn_images_are_used_if_there_is_no_dataset(
     assert load(Path("second.yaml")).data == "./data"
 
 
+def test_a_dataset_in_a_folder_of_data_is_found_unless_there_are_several(dataset: Dataset) -> None:
+    write_dataset(dataset, Path("data/mine"))
+    assert invoke("init", "-o", "first.yaml").exit_code == 0
+    assert 'data: "./data/mine"' in Path("first.yaml").read_text(encoding="utf-8")
+    write_dataset(dataset, Path("data/other"))
+    refused = invoke("init", "-o", "second.yaml")
+    assert str(refused.exception) == "name one of the datasets in data: data/mine, data/other"
+
+
 def test_the_next_commands_can_be_pasted_and_an_existing_file_stays(
     dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -97,7 +106,7 @@ def test_the_next_commands_can_be_pasted_and_an_existing_file_stays(
 
 def test_pictures_are_to_be_imported_first(tmp_path: Path) -> None:
     (tmp_path / "my photos" / "cats").mkdir(parents=True)
-    (tmp_path / "my photos" / "cats" / "1.JPG").touch()
+    (tmp_path / "my photos" / "cats" / "1.AVIF").touch()
     shown = invoke("init", "my photos")
     assert shown.exit_code == 2
     assert "signs-sweep data import 'my photos' -o data/my_photos\n" in shown.stderr

@@ -10,7 +10,7 @@ import pytest
 from signs_sweep.data import Origin, Part, read_dataset, write_parts
 from signs_sweep.errors import DataError
 
-MUTATIONS = 2_500
+MUTATIONS = 1_250
 
 
 def part(samples: int) -> Part:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from signs_sweep.data import Dataset, contact_sheet, draw_dataset, find_source
-from signs_sweep.data.drawn import draw_hand
+from signs_sweep.data.drawn import Pose, Scene, draw_hand
 from signs_sweep.errors import DataError
 
 
@@ -28,22 +28,49 @@ def test_the_drawn_dataset_is_as_large_as_the_photos_in_equal_classes() -> None:
     assert len(np.unique(everything, axis=0)) == 1200
 
 
-def test_a_hand_is_the_same_in_every_process() -> None:
+def test_a_dataset_is_the_same_in_every_process() -> None:
     code = (
-        "import numpy as np; from signs_sweep.data.drawn import draw_hand; "
-        "print(draw_hand(3, np.random.default_rng(7)).tobytes().hex())"
+        "from signs_sweep.data import draw_dataset; "
+        "print(draw_dataset(7, (24, 32), 12, 6).fingerprint)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == draw_hand(3, np.random.default_rng(7)).tobytes().hex()
+    assert done.stdout.strip() == draw_dataset(7, (24, 32), 12, 6).fingerprint
+
+
+def test_seed_size_and_number_can_be_chosen() -> None:
+    drawn = draw_dataset(7, (24, 32), 18, 7)
+    assert drawn.train_images.shape == (18, 24, 32, 3)
+    assert drawn.test_images.shape == (7, 24, 32, 3)
+    assert np.bincount(drawn.train_labels).tolist() == [3] * 6
+    assert drawn.drawn
+    assert drawn.origin is not None
+    assert drawn.origin.made.startswith("seed 7")
+    assert not np.array_equal(drawn.train_images, draw_dataset(8, (24, 32), 18, 7).train_images)
 
 
 def test_more_raised_fingers_have_more_edges() -> None:
     def edges(raised: int) -> float:
-        hands = [draw_hand(raised, np.random.default_rng([raised, n])) for n in range(12)]
-        # The upper part, where raised fingers are.
-        return float(np.mean([np.abs(np.diff(h[:26].astype(int), axis=1)).mean() for h in hands]))
+        randoms = [np.random.default_rng([raised, n]) for n in range(12)]
+        hands = [draw_hand(Scene.draw(r), Pose.draw(raised, r), r) for r in randoms]
+        # Above the palm, where raised fingers are, seen from left to right.
+        return float(np.mean([np.abs(np.diff(h[:36].astype(int), axis=1)).mean() for h in hands]))
 
     assert edges(0) < edges(2) < edges(5)
+
+
+def test_images_of_a_series_resemble_each_other() -> None:
+    random = np.random.default_rng(0)
+    scene, pose = Scene.draw(random), Pose.draw(2, random)
+
+    def distance(other: Scene, posed: Pose) -> float:
+        first, second = (
+            draw_hand(*shown, random).astype(float) for shown in ((scene, pose), (other, posed))
+        )
+        return float(np.abs(first - second).mean())
+
+    near = [distance(scene, pose.moved(random)) for _ in range(8)]
+    far = [distance(Scene.draw(random), Pose.draw(2, random)) for _ in range(8)]
+    assert np.mean(near) < np.mean(far) / 2
 
 
 def test_where_there_are_no_photos_signs_is_drawn_once_and_kept(

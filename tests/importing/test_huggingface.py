@@ -57,6 +57,28 @@ def test_the_splits_of_a_saved_dataset_become_parts(tmp_path) -> None:
     assert np.array_equal(np.asarray(picture)[0, 0], COLOURS[2])
 
 
+def test_splits_with_other_names_of_classes_are_joined_by_name(tmp_path) -> None:
+    names = datasets.ClassLabel(names=["dog", "fox"])
+    parts = {"Training": split([0, 1]), "testing": split([0, 1], names), "extra": split([2])}
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    found = read_huggingface(str(tmp_path / "saved"))
+    assert [(item.label, item.part) for item in found.items] == [
+        ("cat", "train"),
+        ("dog", "train"),
+        ("dog", "test"),
+        ("fox", "test"),
+    ]
+    assert found.classes == ("cat", "dog", "eel", "fox")
+
+
+def test_a_remark_names_splits_with_other_names_that_are_joined(tmp_path) -> None:
+    parts = {"fold1": split([0]), "fold\x1b2": split([1])}
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    found = read_huggingface(str(tmp_path / "saved"))
+    assert facts(found) == [("fold1[0]", "cat", None), (r"fold\x1b2[0]", "dog", None)]
+    assert r"the training set consists of the splits fold\x1b2, fold1" in found.remarks
+
+
 def test_a_dataset_without_a_test_set_is_to_be_split(tmp_path) -> None:
     split(["b", "a"], datasets.Value("string")).save_to_disk(tmp_path / "saved")
     found = read_huggingface(str(tmp_path / "saved"))

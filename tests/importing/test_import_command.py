@@ -4,8 +4,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pictures import names, picture, save
+from PIL import Image
 
 from signs_sweep.cli.app import app
 from signs_sweep.data import find_source
@@ -69,6 +71,31 @@ def test_the_report_says_what_was_done_and_what_to_write(tmp_path: Path, command
     dataset = find_source("out", data_dir=None, spec_folder=tmp_path, is_validated=True).load()
     assert dataset.origin is not None
     assert dataset.origin.made.startswith("signs-sweep data import in -o out --size=16x24")
+
+
+def test_equal_pictures_of_two_classes_are_a_doubt_and_all_of_them_are_dropped(
+    tmp_path: Path, command: Command
+) -> None:
+    save(tmp_path / "in", *names("train/a", "train/b", "test/a", "test/b"))
+    for copy in ("train/b/first.png", "train/a/second.png", "test/b/third.png"):
+        picture("train/a/0.png").save(tmp_path / "in" / copy)
+    doubt = "4 images with the same pixels as an image of a different class: test/b/third.png and "
+    _, err = command("in", "-o", "out")
+    assert f"warning: {doubt}" in err
+    out, err = command("in", "-o", "out", "--overwrite", "--drop-duplicates")
+    assert f"  dropped     {doubt}" in out
+    assert "wrote out: 11 training + 12 test images" in out
+    assert not err
+
+
+def test_pictures_of_12_bits_in_files_of_16_are_a_doubt(tmp_path: Path, command: Command) -> None:
+    for bits, is_doubtful in ((12, True), (16, False)):
+        for path in names("a", "b"):
+            (tmp_path / f"{bits}" / path).parent.mkdir(parents=True, exist_ok=True)
+            values = np.asarray(picture(path, (64, 64)).convert("L"), np.uint16) << (bits - 8)
+            Image.fromarray(values).save(tmp_path / f"{bits}" / path)
+        _, err = command(f"{bits}", "-o", f"out{bits}")
+        assert ("warning: the values of all images are from 0 to" in err) == is_doubtful
 
 
 @pytest.mark.parametrize(

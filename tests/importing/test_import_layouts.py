@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from pictures import counts, importing, names, picture, save
 
+from signs_sweep.data import Dataset, find_source
 from signs_sweep.errors import DataError, SignsSweepError
-from signs_sweep.importing import collect
+from signs_sweep.importing import Choices, Collection, Item, claimed, collect, import_pictures
 
 
 def test_folders_are_classes_at_any_depth_and_numbers_are_in_order(tmp_path: Path) -> None:
@@ -66,12 +67,45 @@ def test_a_test_set_is_split_off_if_there_is_only_training_and_validation(tmp_pa
     assert counts(done) == {"train": [4, 4], "val": [5, 5], "test": [1, 1]}
 
 
-def test_train_is_a_class_among_vehicles_but_not_beside_test(tmp_path: Path) -> None:
+def test_train_is_a_class_among_vehicles(tmp_path: Path) -> None:
     source = save(tmp_path / "in", *names("car", "train", "plane"))
     assert importing(source, tmp_path / "out")[1].classes == ("car", "plane", "train")
-    save(source, *names("test/car"), *names("train/car"))
-    with pytest.raises(DataError, match="has the folders test and train, and besides them car, pl"):
-        collect(str(source), tmp_path)
+
+
+@pytest.mark.parametrize("test", ["test", "test_v1", "testing", "Test2017"])
+def test_two_folders_of_parts_are_parts_beside_stray_pictures(tmp_path: Path, test: str) -> None:
+    paths = [f"{part}/{path}" for part in ("train", test) for path in names("a", "b")]
+    found = collect(str(save(tmp_path / "in", *paths, "preview.png")), tmp_path)
+    assert {(item.name.split("/")[0], item.part) for item in found.items} == {
+        ("train", "train"),
+        (test, "test"),
+    }
+    assert {item.label for item in found.items} == {"a", "b"}
+    assert found.skipped == (("preview.png", "not in the folder of a part"),)
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (
+            [*names("train/a", "train/b", "val/a"), "examples/a/1.png"],
+            "has the folders train and val, and besides them examples. Move what is not in a part",
+        ),
+        (
+            names("cat/train", "cat/test", "dog/train"),
+            "in those of classes: cat/test and cat/train and dog/train. Put the parts at the top",
+        ),
+        (
+            [*names("train/a", "train/b"), "test/IMG_1.png", "test/DSC_1.png"],
+            "has folders of classes in train, but not in test. Put .* move test elsewhere",
+        ),
+    ],
+)
+def test_a_layout_that_is_ambiguous_is_an_error(
+    tmp_path: Path, paths: list[str], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        collect(str(save(tmp_path / "in", *paths)), tmp_path)
 
 
 def test_the_split_is_stratified_and_depends_on_the_seed_alone(tmp_path: Path) -> None:
@@ -129,6 +163,8 @@ def test_a_manifest_has_parts(tmp_path: Path) -> None:
         (["path,label", 'a.png,"1'], "line 2: unexpected end of data"),
         (["path,label", "a.png," + "x" * 200_000], "line 2: field larger than field limit"),
         (["path,label"], "lists no pictures"),
+        (["path,label", "a.png,1", "/b.png,1"], "line 3: /b.png is not in the folder of the CSV"),
+        (["path,label", "a/../../b.png,1"], r"line 2: a/\.\./\.\./b.png is not in the folder"),
     ],
 )
 def test_an_error_in_a_manifest_has_its_line(tmp_path: Path, rows: list[str], message: str) -> None:
@@ -152,6 +188,10 @@ def test_an_error_in_a_manifest_has_its_line(tmp_path: Path, rows: list[str], me
         (
             [f"train/{p}" for p in names("a", "b")] + ["test/a/0.png"],
             "the test set has 1 pictures of class 'a'",
+        ),
+        (
+            [f"train/{p}" for p in names("a", "b")] + [f"test/{p}" for p in names("c", "d")],
+            r"no class is in both the training set \(a, b\) and the test set \(c, d\)",
         ),
     ],
 )
@@ -186,6 +226,28 @@ def test_a_group_in_two_parts_or_too_few_groups_are_an_error(tmp_path: Path) -> 
         importing(manifest(tmp_path / "in", "path,label,group", *rows), tmp_path / "out", test=0.01)
 
 
+def test_a_class_of_few_large_groups_has_its_smallest_in_the_test_set(tmp_path: Path) -> None:
+    sizes = {"a": [5] * 10, "b": [5] * 10, "c": [31, 29]}
+    groups = [
+        (label, f"{label}{group}")
+        for label, members in sizes.items()
+        for group, size in enumerate(members)
+        for _ in range(size)
+    ]
+    rows = [f"{n}.png,{label},{group}" for n, (label, group) in enumerate(groups)]
+    file = manifest(tmp_path / "in", "path,label,group", *rows)
+    done, dataset = importing(file, tmp_path / "out")
+    assert counts(done) == {"train": [40, 40, 31], "test": [10, 10, 29]}
+    assert dataset.test_groups is not None
+    assert {name for name in dataset.test_groups if name[0] == "c"} == {"c1"}
+    groups = ["a3", "a0", "b1", "b3", "c0", "c1", "c2", "c2", "c4", "d0", "d1", "d1"]
+    rows = [f"{n}.png,{label},{group}" for n, (label, group) in enumerate(groups)]
+    with pytest.raises(
+        DataError, match=r"class 'b' has no group .* its 2 groups \(1, 3\) is needed"
+    ):
+        importing(manifest(tmp_path / "in", "path,label,group", *rows), tmp_path / "none")
+
+
 def test_names_of_any_bytes_are_kept_or_escaped(tmp_path: Path) -> None:
     odd = b"caf\xe9".decode(errors="surrogateescape")
     labels = ("\U0001f44d", "e\u0301t\u00e9", "tab\there", odd, "x" * 255)
@@ -201,10 +263,66 @@ def test_names_of_any_bytes_are_kept_or_escaped(tmp_path: Path) -> None:
     assert not done.skipped
 
 
+def test_a_name_that_no_reader_could_show_or_tell_apart_is_escaped_or_an_error(
+    tmp_path: Path,
+) -> None:
+    def attempt(*labels: str, classes: tuple[str, ...] | None = None, group: str = "") -> Dataset:
+        items = tuple(
+            Item(f"{row}", label, None, f"{group}{row}", lambda row=row: picture(row))
+            for row, label in enumerate(labels * 3)
+        )
+        citation = "A\x1b[31mB"
+        found = Collection(items, classes, "here\udce9", citation=citation)
+        with claimed(tmp_path / "out", overwrites=True) as target:
+            import_pictures(found, target, Choices(), lambda *_: None)
+        return find_source("out", data_dir=None, spec_folder=tmp_path).load()
+
+    dataset = attempt("\x1b[31mred", "\ud800")
+    assert dataset.classes == (r"\ud800", r"\x1b[31mred")
+    assert dataset.origin is not None
+    assert (dataset.origin.source, dataset.origin.citation) == (r"here\xe9", r"A\x1b[31mB")
+    files = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    for message, arguments in {
+        r"the class 'xxx.*' has 20,000 bytes; at most 10,000": {"labels": ("x" * 20_000, "b")},
+        r"the group 'xxx.*' has 20,001 bytes": {"labels": ("a", "b"), "group": "x" * 20_000},
+        r"classes 'a\\n' and 'a\\\\n' would have the same name": {"labels": ("a\n", r"a\n")},
+        "1 has the class 'c', which is not among the 2 classes of here": {
+            "labels": ("a", "c"),
+            "classes": ("a", "b"),
+        },
+    }.items():
+        labels = arguments.pop("labels")
+        with pytest.raises(DataError, match=message):
+            attempt(*labels, **arguments)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files
+
+
+def test_a_link_to_outside_the_folder_is_skipped(tmp_path: Path) -> None:
+    source = save(tmp_path / "in", *names("a", "b"))
+    other = save(tmp_path / "other", "1.png", "c/1.png")
+    (source / "a/out.png").symlink_to(other / "1.png")
+    (source / "a/in.png").symlink_to("../b/0.png")
+    (source / "c").symlink_to(other / "c")
+    (source / "d").symlink_to("b")
+    (tmp_path / "link").symlink_to(source)
+    found = collect(str(tmp_path / "link"), tmp_path)
+    outside = "a link to outside the folder"
+    assert found.skipped == (("a/out.png", outside), ("c", outside))
+    assert {item.name for item in found.items} >= {"a/in.png", "a/0.png"}
+    file = manifest(source, "path,label", "a/0.png,a", "a/out.png,a", "a/in.png,a", "b/1.png,b")
+    found = collect(str(file), tmp_path)
+    assert found.skipped == (("a/out.png", outside),)
+    assert [item.name for item in found.items] == ["a/0.png", "a/in.png", "b/1.png"]
+    (other / "only").mkdir()
+    (other / "only/a").symlink_to(source)
+    with pytest.raises(
+        DataError, match=r"only has only links to outside, .*: a. Copy the pictures"
+    ):
+        collect(str(other / "only"), tmp_path)
+
+
 @pytest.mark.parametrize("name", ["pictures", "photos.zip"])
 def test_a_spec_with_pictures_as_data_names_the_command(tmp_path: Path, name: str) -> None:
-    from signs_sweep.data import find_source
-
     path = tmp_path / name
     path.write_bytes(b"PK") if path.suffix else path.mkdir()
     command = f"signs-sweep data import {path} -o data/mine"

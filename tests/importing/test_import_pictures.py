@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from pictures import counts, importing, names, picture, save
 from PIL import Image
@@ -35,11 +36,17 @@ def test_pictures_that_cannot_be_used_are_skipped_with_the_reason(
     frames = [picture(number) for number in range(3)]
     for suffix in ("gif", "webp", "png", "tif"):
         frames[0].save(folder / f"moving.{suffix}", save_all=True, append_images=frames[1:])
+    for mode, bits in (("F", 32), ("I", 32), ("I;16", 16)):  # The last is not skipped.
+        values = np.linspace(0, 65535, 256).reshape(16, 16)
+        Image.fromarray(values.astype({"F": "f4", "I": "i4", "I;16": "u2"}[mode])).save(
+            folder / f"values{mode[0]}{bits}.tif"
+        )
     frames[0].save(folder / "phone.mpo", save_all=True, append_images=frames[1:])  # Not skipped.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000)
     done, _ = importing(source, tmp_path / "out")
     reasons = dict(done.skipped)
     assert reasons.pop("a/cut.jpg").startswith("damaged: image file is truncated")
+    no_range = "values of 32 bits have no known range: save it with 8 or 16 bits"
     several = "animated or of several pages: 3 frames"
     assert reasons == {
         "a/text.jpg": "not a picture",
@@ -48,10 +55,12 @@ def test_pictures_that_cannot_be_used_are_skipped_with_the_reason(
         "a/print.eps": "not a picture",
         "a/pipe.png": "not a file",
         "a/tiny.png": "tiny: 90 x 7 pixels",
+        "a/valuesF32.tif": no_range,
+        "a/valuesI32.tif": no_range,
         "a/large.png": "too large: 200 x 800 pixels",
         **{f"a/moving.{suffix}": several for suffix in ("gif", "webp", "png", "tif")},
     }
-    assert counts(done) == {"train": [6, 5], "test": [1, 1]}
+    assert counts(done) == {"train": [6, 5], "test": [2, 1]}
 
 
 def test_size_channels_and_fit_are_as_chosen(tmp_path: Path) -> None:

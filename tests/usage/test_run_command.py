@@ -38,7 +38,7 @@ def test_a_run_ends_with_a_table_on_stdout_and_messages_on_stderr(finished) -> N
     assert answer.startswith("Compared with the baseline, l2=0 keep_prob=1, with test accuracy ")
     assert answer.endswith("Better or worse needs at least 9 seeds: add --seeds 9.\n")
     said = (finished.folder / "stderr.txt").read_text()
-    assert "toy   4 runs, 0 cached   data: signs, 40 + 12 photos" in said
+    assert "toy   4 runs, 0 cached   data: signs, 40 + 12 images" in said
     assert "l2=0.01 keep_prob=0.8: finished in" in said
     assert "compare   signs-sweep compare toy.yaml" in said
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from signs_sweep.cli.options import Commands, Data
+from signs_sweep.cli.options import Commands, Data, image_size
 from signs_sweep.cli.streams import width_of
 
 if TYPE_CHECKING:
     from signs_sweep.data import Dataset, DataSource, Origin, Summary
 
 data_app = typer.Typer(cls=Commands, help="Look at or make a dataset.", no_args_is_help=True)
+
+_MOST_DRAWN = 4
+"""Gigabytes of images that are drawn at most, since all of them are in memory."""
 
 _WIDEST_NAME = 40
 """Characters shown of the name of a class."""
@@ -48,7 +51,7 @@ def info(
     dataset = source.load()
     summary = summarize(dataset)
     sizes = " + ".join(f"{part.size:,}" for part in summary.parts)
-    print(f"{dataset.name}: {sizes} {'drawn images' if dataset.drawn else 'photos'}")
+    print(f"{dataset.name}: {sizes} {'drawn ' if dataset.drawn else ''}images")
     facts = _facts(dataset, source, summary)
     wide, columns_shown = max(map(len, facts)), width_of(sys.stdout)
     for fact, text in facts.items():
@@ -105,18 +108,21 @@ def _facts(dataset: "Dataset", source: "DataSource", summary: "Summary") -> dict
 
 def _origin(origin: "Origin | None") -> dict[str, str]:
     """Return where the images come from, by title."""
+    from signs_sweep.data.reading import printable_name
+
     if origin is None:
         return {}
     made, how = origin.made, origin.preparation
     if how is not None:
         colours = "grey" if how.channels == 1 else "RGB"
         made += f"{'; ' if made else ''}{how.height} x {how.width}, {colours}, {how.fit.value}"
-    return {
+    facts = {
         "source": origin.source,
         "made by": made,
         "licence": origin.licence,
         "citation": origin.citation,
     }
+    return {title: printable_name(text) for title, text in facts.items()}
 
 
 @data_app.command()
@@ -124,13 +130,34 @@ def make(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Where to write the two HDF5 files.")
     ] = Path("data"),
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Other seeds draw others.")] = 0,
+    size: Annotated[
+        str, typer.Option(metavar="SIZE", help="Pixels: a side, or HEIGHTxWIDTH as 64x48.")
+    ] = "64",
+    number: Annotated[
+        int, typer.Option(metavar="N", min=6, help="Training images of all classes.")
+    ] = 1080,
+    test: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=6, help="Test images.", show_default="a ninth of --number"),
+    ] = None,
 ) -> None:
-    """Write the built-in drawn dataset in the layout of the photos, to look at or to change."""
+    """Draw hands that show 0 to 5 and write them in the layout of the photos.
+
+    Without options, it is the built-in dataset.
+    """
     from signs_sweep.data import TEST_FILE, TRAIN_FILE, draw_dataset, write_dataset
     from signs_sweep.errors import UsageError
 
+    height, width = image_size(size)
+    tested = max(number // 9, 6) if test is None else test
+    if (gigabytes := (number + tested) * height * width * 3 / 1e9) > _MOST_DRAWN:
+        raise UsageError(
+            f"the images would take {gigabytes:,.1f} GB of memory; at most {_MOST_DRAWN} GB are "
+            "drawn. Choose a smaller --number or --size."
+        )
     for file in (TRAIN_FILE, TEST_FILE):
         if (folder / file).exists():
             raise UsageError(f"{folder / file} already exists; name another folder")
-    write_dataset(draw_dataset(), folder)
+    write_dataset(draw_dataset(seed, (height, width), number, tested), folder)
     print(f"wrote {folder / TRAIN_FILE} and {folder / TEST_FILE}")

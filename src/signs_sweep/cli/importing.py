@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _MOST_SIZES, _MOST_SKIPPED, _MOST_NAMED = 5, 20, 3
 """Sizes of pictures, skipped files, and names of other things in a report."""
 
+_SMALL_RANGE = 26
+"""A tenth of the range of values."""
+
 _WIDEST_NAME = 40
 _LONGEST_SIDE, _LEAST_TEST = 4096, 0.001
 _TITLES = {"train": "training", "val": "validation", "test": "test"}
@@ -62,7 +65,8 @@ class ImportOptions:
     drop_duplicates: Annotated[
         bool,
         Option(
-            "Drop copies of test images from the training set, and repeated images.",
+            "Drop copies of test images from the training set, repeated images, and equal images "
+            "of several classes.",
             *("", 0, 0, "--drop-duplicates"),
         ),
     ] = False
@@ -229,12 +233,25 @@ def _doubts(imported: "Imported", *, is_dropped: bool) -> Iterator[str]:
         ]
         if missing:
             yield f"without {_TITLES[part]} images: {', '.join(_some(missing, _MOST_NAMED))}"
+    low, high = imported.values
+    if high - low < _SMALL_RANGE:
+        yield (
+            f"the values of all images are from {low} to {high}, of 0 to 255; files of 16 bits may "
+            "hold pictures of 10 or 12 bits: scale their values to 16 bits before the import"
+        )
     if not is_dropped:
         yield from (f"{text}; --drop-duplicates drops them" for text in _duplicates(imported))
 
 
 def _duplicates(imported: "Imported") -> Iterator[str]:
-    """Yield texts about repeated images in a part, and about copies in two parts."""
+    """Yield texts about equal images with several labels, in a part and in two parts."""
+    if imported.contradictory:
+        number = sum(map(len, imported.contradictory))
+        names = [" and ".join(_some(equal, _MOST_NAMED)) for equal in imported.contradictory]
+        yield (
+            f"{count(number, 'image')} with the same pixels as an image of a different class: "
+            + ", ".join(_some(names, _MOST_NAMED))
+        )
     for part, number in imported.repeated.items():
         if number:
             noun = count(number, f"{_TITLES[part]} image")

@@ -1,6 +1,7 @@
 """Options of the command line, made from `signs_sweep.commands.options`."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from inspect import Parameter, signature
@@ -42,6 +43,21 @@ def positive(value: float | None) -> float | None:
     if value is not None and not 0 < value < math.inf:
         raise typer.BadParameter("expected a number above 0")
     return value
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Return the height and width that an option such as `64` or `64x48` gives.
+
+    Raises:
+        typer.BadParameter: it is not of this form, or a side is not between 16 and 512 pixels.
+    """
+    match = re.fullmatch(r"([0-9]{1,4})(?:x([0-9]{1,4}))?", text)
+    sides = [int(side) for side in match.groups() if side] if match else [0]
+    if not 16 <= min(sides) <= max(sides) <= 512:
+        raise typer.BadParameter(
+            "expected a side, or HEIGHTxWIDTH, of 16 to 512 pixels", param_hint="'--size'"
+        )
+    return sides[0], sides[-1]
 
 
 Data = Annotated[Path | None, option(SharedOptions, "data")]

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from signs_sweep.cli.streams import width_of
@@ -27,9 +28,13 @@ def write(content: str | bytes, file: Path | None) -> None:
     if file is None:
         sys.stdout.write(str(content))
         return
+    is_new = not file.exists()
     try:
         file.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
+        if is_new:
+            with suppress(OSError):
+                file.unlink()  # Where the disk is full, it would be empty, and in the way.
         raise UsageError(f"cannot write {file}: {error.strerror or error}") from error
     print(f"wrote {file}", file=sys.stderr)
 

@@ -170,7 +170,11 @@ def _show_end(
             text += f", {1000 * outcome.seconds_per_ask:.0f} ms per proposal"
     say(f"{text}.")
     if outcome.winner is not None and output is None:
-        commands.append(("best as a spec", shared.command("search", spec, "-o", "best.yaml")))
+        # Without a number of trials, a search that was shortened would continue.
+        trials, written = searching.search.trials, searching.experiment.search.trials
+        total = [] if trials == written else ["--trials", str(trials)]
+        best = shared.command("search", spec, *total, "-o", "best.yaml")
+        commands.append(("best as a spec", best))
     elif outcome.winner is not None and output is not None:
         without = replace(shared, overrides=())  # The spec that was written has them.
         commands.append(("train the best", without.command("run", output)))

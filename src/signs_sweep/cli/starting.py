@@ -90,10 +90,11 @@ _STEPS = 2700
 """Steps of a run after which a network of this kind has learned most of what it can."""
 _SECONDS = 12
 """Longest time of a run."""
+_OF_A_RUN = 2
+"""Seconds that a run takes besides its epochs, with its record."""
 _SPEED = 40e9
 """Operations per second with which a worker trains; see docs/benchmarks.md."""
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 _PACKED = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".csv", ".npz"}
 _MOST_LOOKED_AT = 10_000
 
@@ -112,15 +113,18 @@ def write_first_spec(folder: Path | None, file: Path) -> int:
     """
     from signs_sweep.cli.output import say, show_commands, write
     from signs_sweep.commands.options import SharedOptions
-    from signs_sweep.data import TRAIN_FILE, find_source
+    from signs_sweep.data import find_source
 
     if file.exists():
         raise UsageError(f"{file} already exists; name another file, as in -o another.yaml")
     found = _folder(folder)
+    if found is None and Path("data").is_dir() and not _is_dataset(Path("data")):
+        found = Path("data")
     command = SharedOptions().command
     if found is not None and not _is_dataset(found):
         bare = found.with_name(found.name.split(".")[0]) if found.is_file() else found
-        target = Path("data", _name(bare).removeprefix("first_"))
+        is_data = bare.resolve() == Path("data").resolve()
+        target = Path("mine") if is_data else Path("data", _name(bare).removeprefix("first_"))
         say(f"{found} has pictures, which have to be imported first:")
         show_commands(
             [
@@ -132,11 +136,9 @@ def write_first_spec(folder: Path | None, file: Path) -> int:
     data = "drawn" if found is None else str(found.absolute())
     dataset = find_source(data, data_dir=None, spec_folder=Path(), is_validated=None).load()
     if found is None:
-        others = sorted(Path("data").glob(f"*/{TRAIN_FILE}"))
-        example = command("init", others[0].parent) if others else "signs-sweep init FOLDER"
         say(
             "note: there is no dataset in data, so the spec uses the drawn images. Name the folder "
-            f"of a dataset to use that, as in {example}."
+            "of a dataset to use that, as in signs-sweep init FOLDER."
         )
     plan, run = command("plan", file), command("run", file)
     text = first_spec(dataset, found, file, (plan, run))
@@ -155,8 +157,13 @@ def _folder(folder: Path | None) -> Path | None:
 
     named = folder or os.environ.get("SIGNS_DATA")
     if named is None:
-        found = Path("data")
-        return found if any((found / file).exists() for file in (TRAIN_FILE, TEST_FILE)) else None
+        own = Path("data")
+        if any((own / file).exists() for file in (TRAIN_FILE, TEST_FILE)):
+            return own
+        below = [file.parent for file in sorted(own.glob(f"*/{TRAIN_FILE}"))]
+        if len(below) > 1:
+            raise UsageError(f"name one of the datasets in data: {', '.join(map(str, below))}")
+        return below[0] if below else None
     if not Path(named).exists():
         raise UsageError(f"the folder {named} does not exist")
     return Path(named)
@@ -164,12 +171,14 @@ def _folder(folder: Path | None) -> Path | None:
 
 def _is_dataset(folder: Path) -> bool:
     """Return whether a folder has a dataset, or neither that nor pictures to import."""
+    from signs_sweep.importing.files import SUFFIXES
+
     if not folder.is_dir():
         return folder.suffix.lower() not in _PACKED
     if any(file.suffix in {".h5", ".hdf5"} for file in folder.iterdir()):
         return True
     files = islice(folder.rglob("*"), _MOST_LOOKED_AT)
-    return not any(file.suffix.lower() in _PICTURES for file in files)
+    return not any(file.suffix.lower() in SUFFIXES for file in files)
 
 
 def first_spec(dataset: "Dataset", folder: Path | None, file: Path, commands: Sequence[str]) -> str:
@@ -195,7 +204,7 @@ def first_spec(dataset: "Dataset", folder: Path | None, file: Path, commands: Se
     return _TEMPLATE.substitute(
         plan=plan,
         run=run,
-        minutes=_minutes((epochs * seconds + 0.5 * networks) * _MOST_SEEDS),
+        minutes=_minutes((epochs * seconds + _OF_A_RUN * networks) * _MOST_SEEDS),
         name=_name(folder),
         sizes=_sizes(dataset),
         shape=" x ".join(map(str, shape)),

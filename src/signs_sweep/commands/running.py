@@ -150,7 +150,9 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     )
     if not running.outlook.is_settled:
         data = {run.data for run in new}
-        datasets = [each for each in prepared.datasets.values() if each.fingerprint in data]
+        # Specs may share a dataset.
+        all_data = {each.fingerprint: each for each in prepared.datasets.values()}
+        datasets = [each for fingerprint, each in all_data.items() if fingerprint in data]
         running.devices, running.scarce = fitting(devices[: len(new)], datasets, options)
     return running
 

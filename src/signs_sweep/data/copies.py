@@ -71,8 +71,9 @@ def find_copies(
 ) -> list[Copy]:
     """Return the copies of test images in the training set, exact or near, sorted.
 
-    Every image that has a copy is in some pair, but not every pair of copies is listed. Blank
-    images have only exact copies.
+    Not every pair of copies is listed, but every image that has an exact copy is in some pair, and
+    every image whose most similar images in grey include a copy. Blank images have only exact
+    copies.
 
     Args:
         train_images: uint8 of shape (n, height, width, channels); may be mapped from a file.

@@ -110,8 +110,8 @@ class Dataset:
         return 1 / len(self.classes)
 
     def describe(self) -> str:
-        """Return one line for people, such as `signs, 1,080 + 120 photos (7c1e90ab)`."""
+        """Return one line for people, such as `signs, 1,080 + 120 images (7c1e90ab)`."""
         parts = (len(self.train_labels) - self.given, self.given, len(self.test_labels))
         sizes = f"{self.name}, {' + '.join(f'{part:,}' for part in parts if part)}"
         digits = self.fingerprint[:8]
-        return f"{sizes} images (drawn, {digits})" if self.drawn else f"{sizes} photos ({digits})"
+        return f"{sizes} images ({f'drawn, {digits}' if self.drawn else digits})"

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from signs_sweep.errors import DataError
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -46,12 +48,17 @@ class Preparation:
         It is turned upright by its EXIF orientation. A transparent background becomes white.
 
         Args:
-            picture: a picture in any mode of Pillow.
+            picture: a picture in any mode of Pillow with 8 or 16 bits a channel.
 
         Raises:
             OSError: the picture is truncated or damaged.
+            DataError: its values have no known range.
         """
         from PIL import Image, ImageOps
+
+        # Pillow scales the values of PPM to 16 bits, and older versions have this mode for PNG.
+        if picture.mode == "F" or (picture.mode == "I" and picture.format not in ("PNG", "PPM")):
+            raise DataError("values of 32 bits have no known range: save it with 8 or 16 bits")
 
         wanted, mode = (self.width, self.height), "L" if self.channels == 1 else "RGB"
         if picture.format == "JPEG":  # Decoded at a fraction of its size, which is faster.

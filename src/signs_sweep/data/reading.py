@@ -21,7 +21,7 @@ _ARRAYS = ("x", "y", "groups")
 _MOST_NAMED = 10
 """Maximum number of names in a message."""
 
-_LONGEST_NAME = 10_000
+LONGEST_NAME = 10_000
 """Bytes of a name of a class or group."""
 
 
@@ -179,7 +179,7 @@ def _read_classes(classes: StoredArray) -> tuple[str, ...]:
             f"holds {classes.dtype}; it should hold a name or a number for each class. "
             "Store names as np.array([b'cat', b'dog'])."
         )
-    names = tuple(map(_name, classes.read().tolist()))
+    names = tuple(map(printable_name, classes.read().tolist()))
     if len(set(names)) < len(names):
         twice = next(name for position, name in enumerate(names) if name in names[:position])
         raise classes.error(f"names a class twice: {_join([twice])}")
@@ -189,14 +189,14 @@ def _read_classes(classes: StoredArray) -> tuple[str, ...]:
 def _is_text(array: StoredArray) -> bool:
     from h5py import check_string_dtype
 
-    if array.dtype.itemsize > _LONGEST_NAME:  # For a damaged size, HDF5 may read any memory.
+    if array.dtype.itemsize > LONGEST_NAME:  # For a damaged size, HDF5 may read any memory.
         raise array.error(
-            f"has names of {array.dtype.itemsize:,} bytes; at most {_LONGEST_NAME:,} are possible"
+            f"has names of {array.dtype.itemsize:,} bytes; at most {LONGEST_NAME:,} are possible"
         )
     return array.dtype.kind in "SU" or check_string_dtype(array.dtype) is not None
 
 
-def _name(value: object) -> str:
+def printable_name(value: object) -> str:
     """Return a name that any terminal and page can show: unprintable characters are escaped."""
     text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
     return "".join(
@@ -291,7 +291,7 @@ def _read_groups(groups: StoredArray, number: int) -> NDArray[np.str_]:
     if groups.dtype.kind not in "iu" and not _is_text(groups):
         hint = " Store groups.astype('int64')." if groups.dtype.kind in "fb" else ""
         raise groups.error(f"holds {groups.dtype}; groups should be integers or names.{hint}")
-    names = np.array([_name(value) for value in groups.read().tolist()])
+    names = np.array([printable_name(value) for value in groups.read().tolist()])
     unnamed = np.flatnonzero(names == "")
     if len(unnamed):
         raise groups.error(
@@ -304,6 +304,6 @@ def _read_groups(groups: StoredArray, number: int) -> NDArray[np.str_]:
 
 def _join(values: Sequence[object]) -> str:
     """Return names for a message: the first of many, each cut to fit a line."""
-    shown = [_name(value)[:40] for value in values[:_MOST_NAMED]]
+    shown = [printable_name(value)[:40] for value in values[:_MOST_NAMED]]
     rest = len(values) - len(shown)
     return f"({', '.join(shown)}{f', and {rest:,} more' if rest else ''})"

@@ -73,7 +73,7 @@ def contact_sheet(dataset: Dataset) -> bytes:
                 _paste(sheet, images[index], left + column * _PITCH, top)
         if not np.isnan(means[label]).any():
             _paste(sheet, means[label].round().astype(np.uint8), _NAMES, top)
-        lines = _wrapped(name if _has_glyphs(name) else f"class {label + 1}: {name}")
+        lines = _wrapped(name if _has_glyphs(name) else f"label {label}: {name}")
         for number, line in enumerate(lines):
             pen.text((8, top + 4 + 16 * number), line, fill="black", font=_font(13))
         below = top + 6 + 16 * len(lines)

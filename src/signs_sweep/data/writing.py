@@ -1,5 +1,6 @@
 """Writing a dataset to its files."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -105,9 +106,14 @@ def write_parts(
                     on_progress(done, total)
     except OSError as error:
         raise DataError(
-            f"cannot write the dataset to {folder}: {error.strerror or error}. "
+            f"cannot write the dataset to {folder}: {_reason(error)}. "
             "Choose a writable folder with enough free space."
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    """Return the reason of an error; the text of HDF5 has internals, such as addresses."""
+    return os.strerror(error.errno) if error.errno else "HDF5 cannot write its files"
 
 
 def _write_part(file: Any, name: str, part: Part, classes: Sequence[str]) -> Iterator[int]:

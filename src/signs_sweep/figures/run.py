@@ -198,7 +198,10 @@ def _fonts(characters: frozenset[str]) -> tuple[list[str], frozenset[str]]:
     for font in fontManager.ttflist:
         if not missing:
             break
-        had = missing.intersection(map(chr, get_font(font.fname).get_charmap()))
+        try:
+            had = missing.intersection(map(chr, get_font(font.fname).get_charmap()))
+        except (OSError, RuntimeError):  # Removed since matplotlib listed it, or damaged.
+            continue
         if had and "Last Resort" not in font.name:  # It has boxes for all characters.
             families.append(font.name)
             missing -= had

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.data import split_rows
+from signs_sweep.data.reading import LONGEST_NAME
 from signs_sweep.errors import DataError
-from signs_sweep.importing.items import Item
+from signs_sweep.importing.items import Collection, Item, printable
 
 Rows = NDArray[np.int64]
 """Indices of pictures, ascending."""
@@ -24,6 +26,55 @@ def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(labels), key=key))
 
 
+def class_names(collection: Collection) -> dict[str, str]:
+    """Return the name of the class of each label, as files and terminals can hold it.
+
+    Raises:
+        DataError: a name is too long, two classes would have the same name, or a label is not one
+            of the classes of the collection.
+    """
+    names: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for label in collection.classes or dict.fromkeys(item.label for item in collection.items):
+        name = names[label] = printable(label)
+        _check_length("class", name)
+        written = label if collection.classes else normalize("NFC", label)
+        if (other := first.setdefault(name, written)) != written:
+            raise DataError(
+                f"the classes {ascii(other)[:60]} and {ascii(written)[:60]} would have the same "
+                "name in the files, where special characters are escaped. Rename one of them."
+            )
+    for item in collection.items:
+        if item.label not in names:
+            raise DataError(
+                f"{item.name} has the class '{printable(item.label)[:40]}', which is not among the "
+                f"{len(names):,} classes of {collection.source}"
+            )
+    return names
+
+
+def groups_of(items: Sequence[Item]) -> NDArray[np.str_] | None:
+    """Return the group of each picture, its own if it has none; None if no picture has a group.
+
+    Raises:
+        DataError: the name of a group is too long.
+    """
+    if all(item.group is None for item in items):
+        return None
+    names = [item.group or item.name for item in items]
+    for name in names:
+        _check_length("group", name)
+    return np.array(names)
+
+
+def _check_length(kind: str, name: str) -> None:
+    if (size := len(name.encode())) > LONGEST_NAME:
+        raise DataError(
+            f"the name of the {kind} '{name[:40]}...' has {size:,} bytes; at most "
+            f"{LONGEST_NAME:,} are possible"
+        )
+
+
 def split_off_test(
     rows: Rows,
     labels: NDArray[np.int64],
@@ -33,6 +84,8 @@ def split_off_test(
     seed: int,
 ) -> tuple[Rows, Rows]:
     """Split pictures into a training set and a test set, with every class in both.
+
+    If the groups of a class are too large for its fraction, the smallest is in the test set.
 
     Args:
         rows: the pictures to split.
@@ -65,7 +118,36 @@ def split_off_test(
             f"no test set of {fraction:g} can be split off: groups of pictures are not divided. "
             "Choose another --test or --seed, add the column split, or leave out the column group."
         ) from error
-    return rows[train], rows[test]
+    if groups is None:
+        return rows[train], rows[test]
+    return _with_every_class(rows[train], rows[test], labels, groups, classes)
+
+
+def _with_every_class(
+    train: Rows,
+    test: Rows,
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    classes: Sequence[str],
+) -> tuple[Rows, Rows]:
+    """Move a group of each class that the test set lacks there, if possible its smallest."""
+    while len(missing := np.setdiff1d(labels[train], labels[test])):
+        label = missing[0]
+        names, sizes = np.unique(groups[train[labels[train] == label]], return_counts=True)
+        for name in names[np.argsort(sizes, kind="stable")]:
+            moved = groups[train] == name
+            # Not the last group of a different class.
+            if not len(np.setdiff1d(labels[train[moved]], labels[train[~moved]])):
+                train, test = train[~moved], np.sort(np.append(test, train[moved]))
+                break
+        else:
+            shown = ", ".join(name[:40] for name in names[:5].tolist())
+            raise DataError(
+                f"class '{classes[label][:40]}' has no group for the test set: each of its "
+                f"{len(names)} groups ({shown}) is needed in the training set. Add some, or choose "
+                "another --test or --seed."
+            )
+    return train, test
 
 
 def _first_of_each(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> Rows:
@@ -81,6 +163,14 @@ def without_repeats(rows: Rows, labels: NDArray[np.int64], digests: Sequence[byt
     for row in rows.tolist():
         first.setdefault((int(labels[row]), digests[row]), row)
     return np.array(sorted(first.values()), np.int64)
+
+
+def contradictions(rows: Rows, labels: Sequence[str], digests: Sequence[bytes]) -> list[list[int]]:
+    """Return the pictures with equal images of which not all have the same label, by image."""
+    by_image: dict[bytes, list[int]] = {}
+    for row in rows.tolist():
+        by_image.setdefault(digests[row], []).append(row)
+    return [equal for equal in by_image.values() if len({labels[row] for row in equal}) > 1]
 
 
 def check_groups(
@@ -113,7 +203,8 @@ def check_parts(
     """Check that each part has something to learn from, as a reader of the dataset requires.
 
     Raises:
-        DataError: a part has pictures of fewer than two classes, or all its images are the same.
+        DataError: a part has pictures of fewer than two classes, or all its images are the same, or
+            no class is both in the training set and in the test set.
     """
     if "train" not in parts:
         raise DataError(f"all pictures are in {' and '.join(parts)}: there is no training set")
@@ -127,3 +218,15 @@ def check_parts(
             )
         if len({digests[row] for row in rows}) == 1:
             raise DataError(f"all {len(rows):,} images of the {part} set are the same")
+    in_train, in_test = (np.unique(labels[parts[part]]) for part in ("train", "test"))
+    if not len(np.intersect1d(in_train, in_test)):
+        raise DataError(
+            f"no class is in both the training set ({_some(classes, in_train)}) and the test set "
+            f"({_some(classes, in_test)}). Give the classes the same names in both."
+        )
+
+
+def _some(classes: Sequence[str], labels: NDArray[np.int64]) -> str:
+    """Return the names of the first of some classes, each cut to fit a line."""
+    names = [classes[label][:40] for label in labels[:5]]
+    return ", ".join((*names, "...") if len(labels) > len(names) else names)

@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from signs_sweep.data.reading import problem_of_type
 from signs_sweep.errors import DataError
 from signs_sweep.importing.files import reading
-from signs_sweep.importing.items import Collection, Item
+from signs_sweep.importing.items import PARTS, Collection, Item
 from signs_sweep.process.memory import available_memory, gigabytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-PARTS = ("train", "val", "test")
 
 _LONGEST_HEADER = 65_536
 """Bytes of the header of an array. NumPy reads one of any length that the file states."""

@@ -32,11 +32,13 @@ class Decoded:
     Attributes:
         size: its height and width in the file.
         digest: equal for equal images.
+        values: smallest and largest value of the image.
         reason: why it was skipped, or None.
     """
 
     size: tuple[int, int] = (0, 0)
     digest: bytes = b""
+    values: tuple[int, int] = (0, 0)
     reason: str | None = None
 
 
@@ -113,7 +115,7 @@ def _decode_batch(
         while content:
             written = os.pwrite(descriptor, content, place)
             content, place = content[written:], place + written
-        decoded.append(Decoded(size, digest))
+        decoded.append(Decoded(size, digest, (int(image.min()), int(image.max()))))
     return decoded
 
 
@@ -141,7 +143,7 @@ def _reason(item: Item, error: Exception) -> str:
     from PIL import Image, UnidentifiedImageError
 
     match error:
-        case _UnsuitableError():
+        case _UnsuitableError() | DataError():
             return str(error)
         case UnidentifiedImageError():
             if item.name.lower().endswith((".heic", ".heif")):

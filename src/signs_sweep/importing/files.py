@@ -1,6 +1,7 @@
 """Reading files, which may be damaged, and opening a file as a picture."""
 
 import errno
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,18 @@ SUFFIXES = frozenset(
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Numbers of the errors of a full disk."""
+
+
+OUTSIDE = "a link to outside the folder"
+"""Why a file is skipped that is not `is_inside`."""
+
+
+def is_inside(path: Path, folder: str) -> bool:
+    """Whether a path stays in a folder, a real path, when links are followed."""
+    try:
+        return os.path.commonpath([os.path.realpath(path), folder]) == folder
+    except ValueError:  # A zero byte, or another drive: it cannot be opened.
+        return True
 
 
 def open_picture(file: Path | IO[bytes]) -> "Image":

@@ -3,22 +3,19 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from signs_sweep.errors import DataError
-from signs_sweep.importing.files import SUFFIXES, open_picture
-from signs_sweep.importing.items import Collection, Item, printable
+from signs_sweep.importing.files import OUTSIDE, SUFFIXES, is_inside, open_picture
+from signs_sweep.importing.items import PART_NAMES, Collection, Item, printable
 
-PARTS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("test", "testing"), "test"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-}
-"""The parts of a dataset, by the names that people give them, in lower case."""
+_PART = re.compile(rf"({'|'.join(PART_NAMES)})([\W\d_].*)?", re.IGNORECASE)
+"""Name of the folder of a part, such as `train`, `train_signs` or `train2017`."""
 
-_PART = re.compile(rf"({'|'.join(PARTS)})([_-].+)?", re.IGNORECASE)
-"""Name of the folder of a part, such as `train` or `train_signs`."""
+_MOST_NAMED, _WIDEST_NAME = 5, 40
+"""Names in a message, and their characters."""
 
 _OTHER_SYSTEMS = {"__macosx", "thumbs.db", "desktop.ini"}
 """What other operating systems leave in folders, in lower case."""
@@ -36,11 +33,25 @@ def collect_folder(folder: Path) -> Collection:
     Raises:
         DataError: the folder cannot be read, or has no pictures in a layout with classes.
     """
-    return collect_files(dict(_walk(folder)), str(folder))
+    files = dict(_walk(folder))
+    links = sorted(name for name, path in files.items() if path is None and not _is_hidden(name))
+    inside = {name: path for name, path in files.items() if path is not None}
+    if links and not inside:
+        raise DataError(
+            f"{folder} has only links to outside, which are not followed: {_and(map(str, links))}. "
+            "Copy the pictures into the folder."
+        )
+    found = collect_files(inside, str(folder))
+    skipped = [(printable(str(name)), OUTSIDE) for name in links]
+    return replace(found, skipped=tuple(sorted((*found.skipped, *skipped))))
 
 
-def _walk(folder: Path) -> Iterator[tuple[PurePosixPath, Path]]:
-    """Yield each file with its path relative to the folder. Links to folders are followed."""
+def _walk(folder: Path) -> Iterator[tuple[PurePosixPath, Path | None]]:
+    """Yield the path of each file relative to the folder with its path, None if that is outside.
+
+    Links to folders are followed within the folder; those to folders outside are yielded, too.
+    """
+    real = os.path.realpath(folder)
     entered: set[tuple[int, int]] = set()
 
     def fail(error: OSError) -> None:
@@ -52,48 +63,59 @@ def _walk(folder: Path) -> Iterator[tuple[PurePosixPath, Path]]:
             folders.clear()
             continue
         entered.add(key)
-        for name in files:
+        outside = {
+            name
+            for name in (*folders, *files)
+            if (path := Path(place, name)).is_symlink() and not is_inside(path, real)
+        }
+        folders[:] = sorted({*folders} - outside)
+        for name in (*files, *outside.difference(files)):
             path = Path(place, name)
-            yield PurePosixPath(path.relative_to(folder).as_posix()), path
+            inner = PurePosixPath(path.relative_to(folder).as_posix())
+            yield inner, None if name in outside else path
 
 
 def collect_files(files: Mapping[PurePosixPath, Path], source: str) -> Collection:
     """Return the pictures among files.
 
-    A sole folder at the top is passed over. If then all folders are named like the parts of a
-    dataset, each has its own pictures and folders of classes.
+    A sole folder at the top is passed over. If then two folders, or the only one, are named like
+    parts of a dataset, each has its own pictures and folders of classes.
 
     Args:
         files: where the contents are, by path relative to the folder that they come from.
         source: what they come from, for messages and the origin of the dataset.
 
     Raises:
-        DataError: there are no pictures in a layout with classes.
+        DataError: there are no pictures in a layout with classes, or the layout is ambiguous.
     """
     inner = {path: path for path in sorted(files) if not _is_hidden(path)}
     while _has_sole_folder(inner.values()):
         inner = {path: _below(rest) for path, rest in inner.items() if len(rest.parts) > 1}
     part_of = _parts(_folders(inner.values()), source)
-    if any(_is_picture(rest) for rest in inner.values() if len(rest.parts) == 1):
-        part_of = {}  # Then they are classes.
-    by_part: dict[str | None, dict[PurePosixPath, PurePosixPath]] = {}
+    if not part_of:
+        _check_inner_folders(inner.values(), source)
+    by_folder: dict[str, dict[PurePosixPath, PurePosixPath]] = {}
     skipped: list[tuple[str, str]] = []
     for path, rest in inner.items():
         if not part_of:
-            by_part.setdefault(None, {})[path] = rest
+            by_folder.setdefault("", {})[path] = rest
         elif rest.parts[0] in part_of and len(rest.parts) > 1:
-            by_part.setdefault(part_of[rest.parts[0]], {})[path] = _below(rest)
+            by_folder.setdefault(rest.parts[0], {})[path] = _below(rest)
         else:
             skipped.append((printable(str(path)), "not in the folder of a part"))
     items: list[Item] = []
-    for part, members in by_part.items():
+    _check_classes(
+        {name: _folders(members.values()) for name, members in by_folder.items()}, source
+    )
+    for folder, members in by_folder.items():
+        part = part_of.get(folder)
         for path, label in _labels(members):
             name = printable(str(path))
             if label is None:
                 skipped.append((name, "no class"))
             else:
                 read = partial(open_picture, files[path])
-                items.append(Item(name, printable(label), part, None, read))
+                items.append(Item(name, label, part, None, read))
     if not items:
         raise DataError(f"{source} has no pictures with classes. {_LAYOUTS}")
     items.sort(key=lambda item: item.name)
@@ -101,21 +123,51 @@ def collect_files(files: Mapping[PurePosixPath, Path], source: str) -> Collectio
 
 
 def _parts(folders: Sequence[str], source: str) -> dict[str, str]:
-    """Return the part of each folder if folders are those of parts, else nothing."""
+    """Return the part of each folder if two folders, or the only one, are parts, else nothing."""
     matches = {name: match for name in folders if (match := _PART.fullmatch(name))}
-    parts = {name: PARTS[match[1].lower()] for name, match in matches.items()}
-    if len({match[2] for match in matches.values()}) > 1:
-        return {}
-    others = [printable(name) for name in folders if name not in matches]
-    if not others:
-        return parts
-    if {"train", "test"} <= set(parts.values()):
+    if len(matches) < min(len(folders), 2):
+        return {}  # Among vehicles, train is a class.
+    if others := [name for name in folders if name not in matches]:
         raise DataError(
-            f"{source} has the folders {' and '.join(map(printable, parts))}, and besides them "
-            f"{', '.join(others[:5])}. Move what is not in a part elsewhere; or, if all of them "
-            "are classes, put one level of folders named train around them."
+            f"{source} has the folders {_and(matches)}, and besides them {_and(others)}. Move what "
+            "is not in a part elsewhere, or remove it; or, if all of them are classes, put them "
+            "into a folder named train."
         )
-    return {}
+    return {name: PART_NAMES[match[1].lower()] for name, match in matches.items()}
+
+
+def _check_inner_folders(paths: Iterable[PurePosixPath], source: str) -> None:
+    """Check that there are no parts in the folders of classes: they would be joined."""
+    inner = {
+        str(PurePosixPath(*path.parts[:2])) for path in _pictures(paths) if len(path.parts) > 2
+    }
+    names = {
+        path: match for path in sorted(inner) if (match := _PART.fullmatch(path.split("/")[1]))
+    }
+    if len({PART_NAMES[match[1].lower()] for match in names.values()}) > 1:
+        raise DataError(
+            f"{source} has folders of parts in those of classes: {_and(names)}. Put the parts at "
+            "the top, as in train/cat and test/cat, or write a CSV file with the columns path, "
+            "label and split."
+        )
+
+
+def _check_classes(classes: Mapping[str, Sequence[str]], source: str) -> None:
+    """Check that all folders of parts have folders of classes in them, or none has."""
+    without = [name for name, folders in classes.items() if not folders]
+    if without and len(without) < len(classes):
+        others = [name for name in classes if name not in without]
+        raise DataError(
+            f"{source} has folders of classes in {_and(others)}, but not in {_and(without)}. Put "
+            "the pictures of each class into a folder there, too; or, if they have no classes, "
+            f"move {_and(without)} elsewhere."
+        )
+
+
+def _and(names: Iterable[str]) -> str:
+    shown = [printable(name)[:_WIDEST_NAME] for name in names]
+    rest = len(shown) - _MOST_NAMED
+    return " and ".join(shown[:_MOST_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _labels(
@@ -139,16 +191,20 @@ def _is_picture(path: PurePosixPath) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def _pictures(paths: Iterable[PurePosixPath]) -> Iterator[PurePosixPath]:
+    return (path for path in paths if _is_picture(path))
+
+
 def _below(path: PurePosixPath) -> PurePosixPath:
     return PurePosixPath(*path.parts[1:])
 
 
 def _folders(paths: Iterable[PurePosixPath]) -> list[str]:
     """Return the folders at the top that have pictures in them or below."""
-    return sorted({path.parts[0] for path in paths if len(path.parts) > 1 and _is_picture(path)})
+    return sorted({path.parts[0] for path in _pictures(paths) if len(path.parts) > 1})
 
 
 def _has_sole_folder(paths: Iterable[PurePosixPath]) -> bool:
     """Whether all pictures are in a sole folder, which is not that of a part."""
-    tops = {path.parts[0] for path in paths if _is_picture(path)}
+    tops = {path.parts[0] for path in _pictures(paths)}
     return len(tops) == 1 and tops == set(_folders(paths)) and not _PART.fullmatch(tops.pop())

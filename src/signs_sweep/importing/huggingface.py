@@ -9,20 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from signs_sweep.errors import DataError
 from signs_sweep.importing.files import open_picture
-from signs_sweep.importing.items import Collection, Item
+from signs_sweep.importing.items import PART_NAMES, Collection, Item, printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-_PARTS = {
-    "train": "train",
-    "test": "test",
-    "validation": "val",
-    "valid": "val",
-    "val": "val",
-    "dev": "val",
-}
-"""By the name of a split, the part that it becomes."""
 
 
 def read_huggingface(name: str) -> Collection:
@@ -37,33 +27,37 @@ def read_huggingface(name: str) -> Collection:
             no column of images or of labels.
     """
     splits = _load(name)
-    known = {split: rows for split, rows in splits.items() if split in _PARTS} or splits
+    named = {split: rows for split, rows in splits.items() if split.lower() in PART_NAMES}
+    known = named or splits
     first = next(iter(known.values()))
     image, label = _columns(first.features, name)
     used = {split: rows for split, rows in known.items() if {image, label} <= {*rows.features}}
+    goals = {split: PART_NAMES.get(split.lower(), "train") for split in used}
     remarks = [f"labels are the column {label}"]
+    if other := sorted(split for split in used if split.lower() not in PART_NAMES):
+        remarks.append(f"the training set consists of the splits {', '.join(other)}")
     if ignored := sorted(set(splits) - set(used)):
         remarks.append(f"ignored: {', '.join(ignored)}")
     items: list[Item] = []
     skipped: list[tuple[str, str]] = []
     for split, rows in used.items():
-        part = _PARTS.get(split, "train")
-        goal = None if part == "train" and "test" not in used else part
+        goal = None if goals[split] == "train" and "test" not in goals.values() else goals[split]
         encoded = _encoded(rows, image)
         for row, text in enumerate(_labels(rows, label)):
             if text is None:
-                skipped.append((f"{split}[{row}]", "it has no label"))
+                skipped.append((printable(f"{split}[{row}]"), "it has no label"))
             else:
                 open_ = partial(_open, encoded, row, image)
-                items.append(Item(f"{split}[{row}]", text, goal, None, open_))
+                items.append(Item(printable(f"{split}[{row}]"), text, goal, None, open_))
     return Collection(
         tuple(items),
-        _classes(first.features[label]),
+        tuple(dict.fromkeys(name for rows in used.values() for name in _classes(rows, label)))
+        or None,
         f"hf:{name}",
         licence=first.info.license or "",
-        citation=(first.info.citation or "").strip(),
+        citation=" ".join((first.info.citation or "").split()),
         skipped=tuple(skipped),
-        remarks=tuple(remarks),
+        remarks=tuple(map(printable, remarks)),
     )
 
 
@@ -115,19 +109,19 @@ def _columns(features: Mapping[str, Any], name: str) -> tuple[str, str]:
             f"{column} ({type(kind).__name__})" for column, kind in features.items()
         )
         lacking = "images (type Image)" if image is None else "labels (type ClassLabel, or label)"
-        raise DataError(f"hf:{name} has no column of {lacking}. Its columns: {columns}.")
+        raise DataError(f"hf:{name} has no column of {lacking}. Its columns: {printable(columns)}.")
     return image, label
 
 
-def _classes(feature: Any) -> tuple[str, ...] | None:
-    names = getattr(feature, "names", None)
-    return tuple(names) if names else None
+def _classes(rows: Any, column: str) -> tuple[str, ...]:
+    """Return the names of the classes that a column has; none if it holds the names themselves."""
+    return tuple(getattr(rows.features[column], "names", None) or ())
 
 
 def _labels(rows: Any, column: str) -> list[str | None]:
     """Return the name of the class of each row; None for a row without a label."""
-    names = _classes(rows.features[column])
-    if names is None:
+    names = _classes(rows, column)
+    if not names:
         return [None if value is None else str(value) for value in rows[column]]
     return [
         None if value is None or not 0 <= value < len(names) else names[value]

@@ -5,7 +5,7 @@ The images pass through a file, so that the memory does not grow with their numb
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -18,20 +18,21 @@ from signs_sweep.errors import DataError
 from signs_sweep.importing.arranging import (
     check_groups,
     check_parts,
+    class_names,
     classes_of,
+    contradictions,
+    groups_of,
     split_off_test,
     without_repeats,
 )
 from signs_sweep.importing.claim import SOURCE_FILE, Target
 from signs_sweep.importing.decoding import LEAST_SIDE, decode
 from signs_sweep.importing.files import NO_SPACE
-from signs_sweep.importing.items import Collection
+from signs_sweep.importing.items import PARTS, Collection, printable
 from signs_sweep.importing.phases import OnProgress, Phase
 
 _SIDE, _CHANNELS = 64, 3
 """Defaults of the images, as of the photos of signs."""
-
-_PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Choices:
         test: fraction of every class for the test set, if the pictures come without one.
         seed: which of the splits.
         keeps_validation: whether a validation set is kept; else it joins the training set.
-        drops_copies: whether copies of test images leave the training set, and repeated images
-            their part.
+        drops_copies: whether copies of test images leave the training set, repeated images their
+            part, and equal images with several labels the dataset.
         made: the command and its options, for `Origin`.
     """
 
@@ -71,12 +72,15 @@ class Imported:
         groups: number of groups by part; empty if there are no groups.
         is_split: whether the test set was split off by this import.
         joined: number of images of a validation set that joined the training set.
+        values: smallest and largest value of the images.
         sizes: (height, width) of pictures with their number, the commonest first.
         skipped: (name, reason) of files that are not in the dataset.
         copies: by pair of parts, the names of the pictures that are copies of each other, and
             whether they are exact. If copies are dropped, these were.
         repeated: by part, number of images that repeat an earlier image of their class. If copies
             are dropped, these were.
+        contradictory: by image, the names of the pictures that have it, if these have several
+            labels. If copies are dropped, these were.
         remarks: sentences of the collection about what was decided.
     """
 
@@ -86,10 +90,12 @@ class Imported:
     groups: Mapping[str, int]
     is_split: bool
     joined: int
+    values: tuple[int, int]
     sizes: Sequence[tuple[tuple[int, int], int]]
     skipped: Sequence[tuple[str, str]]
     copies: Mapping[tuple[str, str], Sequence[tuple[str, str, bool]]]
     repeated: Mapping[str, int]
+    contradictory: Sequence[Sequence[str]]
     remarks: Sequence[str]
 
 
@@ -105,8 +111,8 @@ def import_pictures(
         on_progress: called in every phase.
 
     Raises:
-        DataError: there are too few pictures, a group is in two parts, or the disk or the memory
-            is full.
+        DataError: there are too few pictures, the name of a class or group cannot be kept, a group
+            is in two parts, or the disk or the memory is full.
     """
     height, width = choices.size or collection.size or (_SIDE, _SIDE)
     channels = choices.channels or collection.channels or _CHANNELS
@@ -137,7 +143,8 @@ def _import(
     preparation: Preparation,
     on_progress: OnProgress,
 ) -> Imported:
-    items = collection.items
+    items, names = collection.items, class_names(collection)
+    groups = groups_of(items)
     least_side = 1 if collection.size else LEAST_SIDE
     file = target.scratch / "images"
     images, decoded = decode(
@@ -152,17 +159,20 @@ def _import(
     if not len(rows):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         raise DataError(f"{collection.source} has no pictures that can be imported ({reasons})")
-    classes = collection.classes or classes_of(items[row].label for row in rows)
+    contrary = contradictions(rows, [names[item.label] for item in items], digests)
+    if choices.drops_copies:
+        rows = np.setdiff1d(rows, [row for equal in contrary for row in equal])
+        if not len(rows):
+            raise DataError(f"{collection.source}: every picture equals one of a different class")
+    classes = tuple(names[label] for label in collection.classes or ()) or classes_of(
+        names[items[row].label] for row in rows
+    )
     label_of = {name: label for label, name in enumerate(classes)}
-    labels = np.array([label_of.get(item.label, -1) for item in items])
-    groups = None
-    if any(item.group is not None for item in items):
-        groups = np.array([item.group or item.name for item in items])
-
+    labels = np.array([label_of.get(names[item.label], -1) for item in items])
     part_of = np.array([item.part or "train" for item in items])
     joins = (part_of == "val") & (not choices.keeps_validation)
     part_of[joins] = "train"
-    parts = {part: rows[part_of[rows] == part] for part in _PARTS if part in part_of[rows]}
+    parts = {part: rows[part_of[rows] == part] for part in PARTS if part in part_of[rows]}
     repeated = dict.fromkeys(parts, 0)
     if choices.drops_copies:
         for part, members in parts.items():
@@ -193,13 +203,41 @@ def _import(
         repeated[part] = repeated.get(part, 0) + others
 
     origin = Origin(
-        collection.source, choices.made, collection.licence, collection.citation, preparation
+        printable(collection.source),
+        printable(choices.made),
+        printable(collection.licence),
+        printable(collection.citation),
+        preparation,
     )
     written = {part: Part(images, labels, groups, members) for part, members in parts.items()}
-    aside = target.scratch / "written"
-    write_parts(
-        aside, written, classes, origin=origin, on_progress=partial(on_progress, Phase.WRITING)
+    _publish(target, written, classes, origin, partial(on_progress, Phase.WRITING))
+    return Imported(
+        preparation,
+        classes,
+        {part: np.bincount(labels[m], minlength=len(classes)) for part, m in parts.items()},
+        {} if groups is None else {part: len(np.unique(groups[m])) for part, m in parts.items()},
+        is_split,
+        int(joins[rows].sum()),
+        (min(decoded[row].values[0] for row in rows), max(decoded[row].values[1] for row in rows)),
+        Counter(decoded[row].size for row in rows).most_common(),
+        sorted(skipped),
+        copies,
+        repeated,
+        [[items[row].name for row in equal] for equal in contrary],
+        collection.remarks,
     )
+
+
+def _publish(
+    target: Target,
+    parts: Mapping[str, Part],
+    classes: Sequence[str],
+    origin: Origin,
+    on_progress: Callable[[int, int], None],
+) -> None:
+    """Write the files of a dataset aside, with the licence if it is known, and publish them."""
+    aside = target.scratch / "written"
+    write_parts(aside, parts, classes, origin=origin, on_progress=on_progress)
     if origin.licence or origin.citation:
         lines = (
             ("source", origin.source),
@@ -210,16 +248,3 @@ def _import(
         text = "".join(f"{name}: {value}\n" for name, value in lines if value)
         (aside / SOURCE_FILE).write_text(text, encoding="utf-8")
     target.publish(aside)
-    return Imported(
-        preparation,
-        classes,
-        {part: np.bincount(labels[m], minlength=len(classes)) for part, m in parts.items()},
-        {} if groups is None else {part: len(np.unique(groups[m])) for part, m in parts.items()},
-        is_split,
-        int(joins[rows].sum()),
-        Counter(decoded[row].size for row in rows).most_common(),
-        sorted(skipped),
-        copies,
-        repeated,
-        collection.remarks,
-    )

@@ -1,13 +1,24 @@
 """Pictures to import, before they are decoded."""
 
-import os
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from signs_sweep.data.reading import printable_name
+
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+PARTS = ("train", "val", "test")
+
+PART_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+}
+"""The part of a dataset for each of the names that people give it, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +27,7 @@ class Item:
 
     Attributes:
         name: how messages call it: its path relative to the folder, or `x_train[17]`.
-        label: name of its class.
+        label: name of its class; the importer makes it printable.
         part: `train`, `val`, `test`, or None if it is to be split.
         group: name of its group, or None.
         open: returns the picture (PIL.Image.Image); raises OSError (or another exception of Pillow)
@@ -61,8 +72,8 @@ class Collection:
 
 def printable(name: str) -> str:
     """Return a name that files and terminals can hold: composed, with escapes for other bytes."""
-    text = os.fsencode(unicodedata.normalize("NFC", name)).decode(errors="backslashreplace")
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
+    composed = unicodedata.normalize("NFC", name)
+    # The bytes of a file name that are not UTF-8, as Python represents them.
+    return printable_name(
+        re.sub("[\udc80-\udcff]", lambda found: rf"\x{ord(found[0]) - 0xDC00:x}", composed)
     )

@@ -1,54 +1,74 @@
 """Pictures that a CSV file lists, with their classes."""
 
 import csv
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from signs_sweep.errors import DataError
-from signs_sweep.importing.files import open_picture
-from signs_sweep.importing.folder import PARTS
-from signs_sweep.importing.items import Collection, Item, printable
+from signs_sweep.importing.files import OUTSIDE, is_inside, open_picture
+from signs_sweep.importing.items import PART_NAMES, Collection, Item, printable
 
 _COLUMNS = ("path", "label", "split", "group")
 _LONGEST_NAME = 255
-"""Most bytes in the name of a class, as in the name of a folder."""
+"""Most bytes in the name of a class or group, as in the name of a folder."""
 
 
 def collect_manifest(file: Path) -> Collection:
     """Return the pictures that a CSV file lists.
 
-    Its columns are `path` (relative to its folder), `label`, and optionally `split` and `group`;
-    others are ignored. A picture without a group is in a group of its own.
+    Its columns are `path` (relative to its folder and in it), `label`, and optionally `split` and
+    `group`; others are ignored. A picture without a group is in a group of its own.
 
     Raises:
         DataError: the file cannot be read, or a line is wrong; the message has its number.
     """
+    folder = os.path.realpath(file.parent)
     items: list[Item] = []
+    skipped: list[tuple[str, str]] = []
     line_of: dict[str, int] = {}
     for line, row in _rows(file):
         path, label, split, group = (row.get(name, "").strip() for name in _COLUMNS)
-        for name, value in (("path", path), ("label", label)):
-            if not value:
-                raise DataError(f"{file}, line {line}: {name} is empty")
+        _check_row(f"{file}, line {line}", row)
         if path in line_of:
-            raise DataError(f"{file}, line {line}: {path} is also in line {line_of[path]}")
-        line_of[path] = line
-        if len(label.encode(errors="replace")) > _LONGEST_NAME:
-            raise DataError(f"{file}, line {line}: the label is longer than {_LONGEST_NAME} bytes")
-        if "split" in row and split.lower() not in PARTS:
             raise DataError(
-                f"{file}, line {line}: split is {split!r}; expected train, val or test. Leave out "
-                "the column for a split by chance."
+                f"{file}, line {line}: {printable(path)} is also in line {line_of[path]}"
             )
-        part = PARTS[split.lower()] if "split" in row else None
-        read = partial(open_picture, file.parent / path)
+        line_of[path] = line
+        part = PART_NAMES[split.lower()] if "split" in row else None
         name = printable(path)
+        if not is_inside(file.parent / path, folder):
+            skipped.append((name, OUTSIDE))
+            continue
+        read = partial(open_picture, file.parent / path)
         group_or_own = printable(group) or name if "group" in row else None
-        items.append(Item(name, printable(label), part, group_or_own, read))
+        items.append(Item(name, label, part, group_or_own, read))
     if not items:
-        raise DataError(f"{file} lists no pictures: it has only a header")
-    return Collection(tuple(items), None, str(file))
+        only = "links to outside its folder" if skipped else "a header"
+        raise DataError(f"{file} lists no pictures: it has only {only}")
+    return Collection(tuple(items), None, str(file), skipped=tuple(skipped))
+
+
+def _check_row(place: str, row: Mapping[str, str]) -> None:
+    """Check the values of a line, named `place` in messages."""
+    path, label, split, group = (row.get(name, "").strip() for name in _COLUMNS)
+    for name, value in (("path", path), ("label", label)):
+        if not value:
+            raise DataError(f"{place}: {name} is empty")
+    if PurePath(path).is_absolute() or ".." in PurePath(path).parts:
+        raise DataError(
+            f"{place}: {printable(path)} is not in the folder of the CSV file. Put "
+            "that beside the pictures, and write their paths relative to it."
+        )
+    for name, value in (("label", label), ("group", group)):
+        if len(value.encode(errors="replace")) > _LONGEST_NAME:
+            raise DataError(f"{place}: the {name} is longer than {_LONGEST_NAME} bytes")
+    if "split" in row and split.lower() not in PART_NAMES:
+        raise DataError(
+            f"{place}: split is {split!r}; expected train, val or test. Leave out "
+            "the column for a split by chance."
+        )
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -346,7 +346,10 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
     predictions: dict[str, Predictions] = {}
     if held_out:
         probabilities = evaluate(network, held_out).probabilities
-        predictions["validation"] = Predictions(held_out.rows, held_out.labels, probabilities)
+        # The positions in the set that they come from: a given validation set is a file of its own.
+        first = len(dataset.train_labels) - dataset.given if dataset.given else 0
+        rows = held_out.rows - first
+        predictions["validation"] = Predictions(rows, held_out.labels, probabilities)
     confusion = None
     if is_tested:
         test = LabelledImages(dataset.test_images, dataset.test_labels)

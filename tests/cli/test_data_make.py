@@ -1,0 +1,35 @@
+"""What `signs-sweep data make` writes."""
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from signs_sweep.cli.data import make
+from signs_sweep.data import find_source
+from signs_sweep.errors import UsageError
+
+
+def test_it_writes_a_drawn_dataset_of_the_seed_size_and_number(tmp_path: Path) -> None:
+    folder = tmp_path / "hands"
+    make(folder, seed=5, size="24x16", number=90)
+    made = find_source(str(folder), data_dir=None, spec_folder=tmp_path).load()
+    assert made.train_images.shape == (90, 24, 16, 3)
+    assert made.test_images.shape == (10, 24, 16, 3)
+    assert made.drawn
+    assert made.origin is not None
+    assert "seed 5" in made.origin.made
+    with pytest.raises(UsageError, match="already exists"):
+        make(folder)
+
+
+@pytest.mark.parametrize("size", ["", "8", "64x", "x64", "64x48x3", "64x1000", "-64"])
+def test_a_size_is_a_side_or_height_and_width(size: str, tmp_path: Path) -> None:
+    with pytest.raises(typer.BadParameter, match="HEIGHTxWIDTH"):
+        make(tmp_path / "hands", size=size)
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_drawn(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"87\.4 GB of memory"):
+        make(tmp_path / "hands", size="512", number=100_000)
+    assert not list(tmp_path.iterdir())
