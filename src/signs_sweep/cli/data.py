@@ -102,7 +102,8 @@ def _facts(dataset: "Dataset", source: "DataSource", summary: "Summary") -> dict
     repeated = [f"{part.repeated:,} in {part.name}" for part in summary.parts if part.repeated]
     facts["repeated"] = ", ".join(repeated) or "no image is in a part twice"
     many = f"{summary.near:,}" if summary.near else "none"
-    facts["near copies"] = f"{many} of the test images, of training images"
+    others = "training or validation images" if dataset.given else "training images"
+    facts["near copies"] = f"{many} of the test images, of {others}"
     return facts | _origin(dataset.origin)
 
 

@@ -13,10 +13,10 @@ import typer
 
 from signs_sweep.cli.data import data_app
 from signs_sweep.cli.options import expanded
-from signs_sweep.cli.output import say
+from signs_sweep.cli.output import say, show_commands
 from signs_sweep.cli.streams import bars, width_of
 from signs_sweep.cli.text import columns, count, fill
-from signs_sweep.commands.options import Option
+from signs_sweep.commands.options import Option, SharedOptions
 from signs_sweep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -174,9 +174,16 @@ def report(imported: "Imported", folder: Path, choices: "Choices") -> None:
     for part, counts in imported.counts.items():
         table[_TITLES[part]] = [*map(str, counts)]
     print("\n".join(columns(table.items(), width)))
-    name = str(folder)
-    print(f"In a spec, write data: {f'./{name}' if name in KNOWN_DATASETS else name}", flush=True)
+    sys.stdout.flush()
     say(*(f"warning: {doubt}" for doubt in _doubts(imported, is_dropped=choices.drops_copies)))
+    command = SharedOptions().command
+    name = f"./{folder}" if str(folder) in KNOWN_DATASETS else folder
+    show_commands(
+        [
+            ("look", command("data", "info", name, "--sheet", "sheet.png")),
+            ("write a first spec", command("init", folder)),
+        ]
+    )
 
 
 @contextmanager
@@ -192,7 +199,11 @@ def progress() -> Iterator["OnProgress"]:
                 tasks[phase] = shown.add_task(phase)
             shown.update(tasks[phase], completed=done, total=total)
 
-        yield update
+        try:
+            yield update
+        except KeyboardInterrupt:
+            say("interrupted: no dataset was written. The same command starts again.")
+            raise
 
 
 def _report(imported: "Imported", folder: Path, *, is_dropped: bool) -> Iterator[str]:
