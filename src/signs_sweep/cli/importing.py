@@ -1,6 +1,5 @@
 """`signs-sweep data import`: turn pictures into a dataset."""
 
-import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from signs_sweep.cli.data import data_app
-from signs_sweep.cli.options import expanded
+from signs_sweep.cli.options import expanded, image_size
 from signs_sweep.cli.output import say, show_commands
 from signs_sweep.cli.streams import bars, width_of
 from signs_sweep.cli.text import columns, count, fill
@@ -92,26 +91,13 @@ class ImportOptions:
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed}: expected 0 or more")
         return Choices(
-            size=_size(self.size),
+            size=None if self.size is None else image_size(self.size, 1, _LONGEST_SIDE),
             channels={None: None, True: 1, False: 3}[self.is_grey],
             fit=Fit(self.fit),
             test=self.test,
             seed=self.seed,
             drops_copies=self.drop_duplicates,
         )
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text.strip().lower())
-    height, width = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if not (1 <= height <= _LONGEST_SIDE and 1 <= width <= _LONGEST_SIDE):
-        raise UsageError(
-            f"--size {text}: expected pixels, as in 64 or 48x64 (height x width), up to "
-            f"{_LONGEST_SIDE}"
-        )
-    return height, width
 
 
 @data_app.command("import")
