@@ -104,7 +104,7 @@ def test_pictures_of_12_bits_in_files_of_16_are_a_doubt(tmp_path: Path, command:
     [
         (["--size", "0"], "--size 0: expected pixels"),
         (["--size", "64x"], "--size 64x: expected pixels"),
-        (["--size", "9999"], "up to 4096"),
+        (["--size", "9999"], "from 1 to 4096"),
         (["--fit", "zoom"], "--fit zoom: expected crop or letterbox"),
         (["--test", "1"], "--test 1: expected a fraction"),
         (["--test", "nan"], "--test nan: expected a fraction"),
