@@ -149,15 +149,38 @@ def test_a_manifest_has_parts(tmp_path: Path) -> None:
     assert counts(done) == {"train": [4, 4], "test": [2, 2]}
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_manifest_of_a_spreadsheet_is_read(tmp_path: Path, separator: str) -> None:
+    save(tmp_path, *names("a", "b"))
+    rows = [["Path", "Label"], *([rf"{c}\{n}.png", f"{c},"] for n in range(6) for c in "abb")]
+    text = "\r\n".join(separator.join(row) for row in rows)
+    (tmp_path / "list.csv").write_bytes(text.encode("utf-8-sig"))
+    found = collect(str(tmp_path / "list.csv"), tmp_path)
+    assert [(item.name, item.label) for item in found.items[:2]] == [
+        ("a/0.png", "a,"),
+        ("b/0.png", "b,"),
+    ]
+    assert len(found.items) == 12
+    assert found.remarks == ("repeated lines of list.csv were ignored: 6, the first is line 4",)
+    for encoding in ("utf-16", "latin-1"):
+        (tmp_path / "list.csv").write_text("path,label\ncaf\xe9.png,1", encoding=encoding)
+        with pytest.raises(DataError, match=r"list.csv is not UTF-8. Save it as CSV UTF-8.$"):
+            collect(str(tmp_path / "list.csv"), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         (["path,class", "a.png,1"], "line 1: the header has no column label"),
-        (["path;label", "a.png;1"], "line 1: .* Separate values by commas"),
+        (["path|label", "a.png|1"], "line 1: .* Separate values by commas"),
         (["path,label,label", "a.png,1,1"], "line 1: .* the column label twice"),
         (["path,label", "a.png,1", "b.png,1,2"], "line 3: 3 values, but the header has 2"),
         (["path,label", "a.png,1", "", "b.png,"], "line 4: label is empty"),
-        (["path,label", "a.png,1", "a.png,2"], "line 3: a.png is also in line 2"),
+        (
+            ["path,label", "a.png,1", "a.png,2", "a.png,1", "./a.png,3"],
+            "line 3: a.png is also in line 2; line 5: ./a.png is also in line 2, with a different",
+        ),
+        (["path,label", r"..\a.png,1"], "line 2: ../a.png is not in the folder"),
         (["path,label,split", "a.png,1,"], "line 2: split is ''; expected train, val or test"),
         (["path,label", f"a.png,{'x' * 256}"], "line 2: the label is longer than 255 bytes"),
         (["path,label", 'a.png,"1'], "line 2: unexpected end of data"),
