@@ -161,7 +161,7 @@ def test_a_manifest_of_a_spreadsheet_is_read(tmp_path: Path, separator: str) -> 
         ("b/0.png", "b,"),
     ]
     assert len(found.items) == 12
-    assert found.remarks == ("repeated lines of list.csv were ignored: 6, the first is line 4",)
+    assert found.remarks == ("repeated lines were ignored: 6, the first is line 4",)
     for encoding in ("utf-16", "latin-1"):
         (tmp_path / "list.csv").write_text("path,label\ncaf\xe9.png,1", encoding=encoding)
         with pytest.raises(DataError, match=r"list.csv is not UTF-8. Save it as CSV UTF-8.$"):
@@ -206,7 +206,14 @@ def test_an_error_in_a_manifest_has_its_line(tmp_path: Path, rows: list[str], me
         ),
         (["notes/a.txt"], "has no pictures with classes"),
         ([*names("a"), "b/0.png"], r"class 'b' has 1 picture; .* at least 3. Add some, or remove"),
-        ([*names("a"), *names("b", number=2)], "class 'b' has 2 pictures; .* larger --test"),
+        (
+            [*names("a"), *names("b", number=2), "c/0.png"],
+            "class 'b' has 2 pictures, class 'c' has 1 picture; .* larger --test, .* classes",
+        ),
+        (
+            [*names("a"), *names(*(f"r{n}" for n in range(12)), number=2)],
+            "class 'r0' has .*, class 'r7' has 2 pictures, 2 more have too few; a test set of 0.2",
+        ),
         ([f"test/{path}" for path in names("a", "b")], "there is no training set"),
         (
             [f"train/{p}" for p in names("a", "b")] + ["test/a/0.png"],
@@ -214,7 +221,11 @@ def test_an_error_in_a_manifest_has_its_line(tmp_path: Path, rows: list[str], me
         ),
         (
             [f"train/{p}" for p in names("a", "b")] + [f"test/{p}" for p in names("c", "d")],
-            r"no class is in both the training set \(a, b\) and the test set \(c, d\)",
+            r"no class is in both the training set \(a, b\) and the test set \(c, d\). Give",
+        ),
+        (
+            [f"train/{p}" for p in names("A", "b")] + [f"test/{p}" for p in names("a", "b ")],
+            "only in case or spaces: 'A' and 'a', 'b' and 'b '. Give the classes the same names",
         ),
     ],
 )
@@ -242,7 +253,7 @@ def test_a_group_in_two_parts_or_too_few_groups_are_an_error(tmp_path: Path) -> 
     ):
         importing(file, tmp_path / "out")
     rows = [f"{n}.png,{n % 2},{n % 2}" for n in range(12)]
-    with pytest.raises(DataError, match=r"class '0' has 1 group; .* needs at least 2"):
+    with pytest.raises(DataError, match=r"class '0' has 1 group, .* needs at least 2"):
         importing(manifest(tmp_path / "in", "path,label,group", *rows), tmp_path / "out")
     rows = [f"{n}.png,{n % 2},{n // 6}" for n in range(12)]
     with pytest.raises(DataError, match=r"no test set of 0.01 can be split off: groups"):

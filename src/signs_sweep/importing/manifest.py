@@ -64,7 +64,7 @@ def collect_manifest(file: Path) -> Collection:
     if not items:
         only = "links to outside its folder" if skipped else "a header"
         raise DataError(f"{file} lists no pictures: it has only {only}")
-    remark = f"repeated lines of {file.name} were ignored: {len(repeated):,}, the first is line "
+    remark = f"repeated lines were ignored: {len(repeated):,}, the first is line "
     remarks = tuple(f"{remark}{line}" for line in repeated[:1])
     return Collection(tuple(items), None, str(file), skipped=tuple(skipped), remarks=remarks)
 
