@@ -108,7 +108,7 @@ def split_off_test(
     if len(small):
         kind = "picture" if groups is None else "group"
         found = [
-            f"class '{classes[label][:40]}' has {sizes[label]} {kind}{'s' * (sizes[label] > 1)}"
+            f"class '{classes[label][:40]}' has {sizes[label]} {kind}{'s' if sizes[label] > 1 else ''}"
             for label in small[:_MOST_NAMED]
         ]
         rest = [f"{len(small) - len(found):,} more have too few"] * (len(small) > len(found))
@@ -119,7 +119,7 @@ def split_off_test(
             + (f" ({lost:,} others are unreadable, or were dropped as copies)" if lost else "")
             + ". Add some"
             + (", choose a larger --test" if sizes[small].max() > 1 else "")
-            + f", or remove the class{'es' * (len(small) > 1)}."
+            + f", or remove the class{'es' if len(small) > 1 else ''}."
         )
     try:
         train, test = split_rows(
