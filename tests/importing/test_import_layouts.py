@@ -45,6 +45,38 @@ def test_classes_come_from_file_names_if_there_are_no_folders(tmp_path: Path) ->
     assert not done.is_split
 
 
+def test_remarks_name_what_an_import_guessed(tmp_path: Path) -> None:
+    source = save(tmp_path / "in", *names("Cat", "cat", "x/a", "x/b"), "cat/deep/er/x.png")
+    deep = "pictures in deeper folders belong to the class at the top"
+    assert collect(str(source), tmp_path).remarks == (
+        f"{deep}: 13, such as cat/deep/er/x.png to 'cat'",
+        "classes whose names differ only in case or spaces: 'Cat' and 'cat'",
+    )
+    source = save(tmp_path / "files", "a_1.png", "b_1.png")
+    assert collect(str(source), tmp_path).remarks == (
+        "classes are what is before the first underscore of a file name",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "the name of the source is empty. Name the current folder as a dot"),
+        ("x.7z", "x.7z is an archive of a kind that is not read: unpack it first"),
+        ("x.npy", "x.npy is a single array: store an .npz file with x_train and y_train"),
+        ("x.h5", "x.h5 may be part of a dataset already: see `signs-sweep data info "),
+        ("x.JPG", "x.JPG is a single picture: name its folder, "),
+    ],
+)
+def test_a_source_that_cannot_be_imported_is_an_error_with_advice(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    if name:
+        (tmp_path / name).write_text("x")
+    with pytest.raises(DataError, match=message):
+        collect(str(tmp_path / name) if name else " ", tmp_path)
+
+
 @pytest.mark.parametrize("part", ["val", "Valid", "validation", "dev"])
 def test_a_validation_set_joins_the_training_set_or_is_kept(tmp_path: Path, part: str) -> None:
     parts = {"Train": 5, "test": 3, part: 2}
@@ -202,9 +234,22 @@ def test_an_error_in_a_manifest_has_its_line(tmp_path: Path, rows: list[str], me
     [
         (
             names("cat"),
-            "has no pictures with classes. Put the pictures of each class into a folder",
+            "has no pictures with classes: it has only the folder 'cat', and .* Put the pictures",
         ),
-        (["notes/a.txt"], "has no pictures with classes"),
+        (
+            ["1.png"],
+            r"has no pictures with classes: its pictures \(1\) are not in folders. Put the",
+        ),
+        ([], "has no pictures with classes: it is empty"),
+        (["notes/a.txt"], "has no pictures with classes: none of its 1 files has the name of a"),
+        (["a/train_signs.h5"], r"it is a dataset already. See `signs-sweep data info \S+/in/a`"),
+        (["dataset_dict.json", "train/x.arrow"], r"If save_to_disk wrote it: hf:\S+/in$"),
+        (["x/photos.ZIP"], r"classes, but x/photos.ZIP. Unpack what is in it"),
+        (
+            [f"x/IMG_{n}.png" for n in range(60)],
+            r"only the class 'IMG' \(60 files\), what is before the first underscore of .* Put the",
+        ),
+        ([f"{p}/cat/1.png" for p in ("train", "test")], r"only the class 'cat' \(2 files\); at"),
         ([*names("a"), "b/0.png"], r"class 'b' has 1 picture; .* at least 3. Add some, or remove"),
         (
             [*names("a"), *names("b", number=2), "c/0.png"],
@@ -235,8 +280,8 @@ def test_pictures_that_make_no_dataset_are_an_error(
     (tmp_path / "in").mkdir()
     (tmp_path / "in/empty").mkdir()
     for path in paths:
-        if path.endswith(".txt"):
-            (tmp_path / "in" / path).parent.mkdir()
+        if not path.endswith(".png"):
+            (tmp_path / "in" / path).parent.mkdir(exist_ok=True)
             (tmp_path / "in" / path).write_text("text")
         else:
             save(tmp_path / "in", path)

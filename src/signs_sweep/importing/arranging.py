@@ -108,15 +108,19 @@ def split_off_test(
     if len(small):
         kind = "picture" if groups is None else "group"
         found = [
-            f"class '{classes[label][:40]}' has {sizes[label]} {kind}{'s' if sizes[label] > 1 else ''}"
-            for label in small[:_MOST_NAMED]
+            f"class '{classes[label][:40]}' has {size} {kind}{'s' if size > 1 else ''}"
+            for label, size in zip(small[:_MOST_NAMED], sizes[small], strict=False)
         ]
         rest = [f"{len(small) - len(found):,} more have too few"] * (len(small) > len(found))
         lost = int(np.isin(labels, small).sum() - np.isin(labels[rows], small).sum())
         raise DataError(
             f"{', '.join(found + rest)}; a test set of {fraction:g} of each class needs at least "
             f"{least}"
-            + (f" ({lost:,} others are unreadable, or were dropped as copies)" if lost else "")
+            + (
+                f" ({lost:,} others are unreadable, dropped copies or for validation)"
+                if lost
+                else ""
+            )
             + ". Add some"
             + (", choose a larger --test" if sizes[small].max() > 1 else "")
             + f", or remove the class{'es' if len(small) > 1 else ''}."
