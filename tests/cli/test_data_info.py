@@ -50,7 +50,7 @@ def test_what_the_files_hold_is_described(
     assert "9 + 4 + 4 images" in out
     assert f"  validation   {tmp_path / 'val_signs.h5'}\n" in out
     assert "  image        4 x 4, 3 channels\n" in out
-    assert "  near copies  1 of the test images, of training images\n" in out
+    assert "  near copies  1 of the test images, of training or validation images\n" in out
     assert "  source       photos.zip\n" in out
     assert "  made by      seed 3; 4 x 5, grey, letterbox\n" in out
     assert "  licence      CC0\n" in out

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import typer
 
 from signs_sweep.cli.data import make
 from signs_sweep.data import find_source
@@ -25,7 +24,7 @@ def test_it_writes_a_drawn_dataset_of_the_seed_size_and_number(tmp_path: Path) -
 
 @pytest.mark.parametrize("size", ["", "8", "64x", "x64", "64x48x3", "64x1000", "-64"])
 def test_a_size_is_a_side_or_height_and_width(size: str, tmp_path: Path) -> None:
-    with pytest.raises(typer.BadParameter, match="HEIGHTxWIDTH"):
+    with pytest.raises(UsageError, match="expected pixels"):
         make(tmp_path / "hands", size=size)
 
 

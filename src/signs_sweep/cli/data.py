@@ -19,6 +19,9 @@ data_app = typer.Typer(cls=Commands, help="Look at or make a dataset.", no_args_
 _MOST_DRAWN = 4
 """Gigabytes of images that are drawn at most, since all of them are in memory."""
 
+_LEAST_SIDE, _LONGEST_SIDE = 16, 512
+"""Sides of drawn images, in pixels."""
+
 _WIDEST_NAME = 40
 """Characters shown of the name of a class."""
 
@@ -102,7 +105,8 @@ def _facts(dataset: "Dataset", source: "DataSource", summary: "Summary") -> dict
     repeated = [f"{part.repeated:,} in {part.name}" for part in summary.parts if part.repeated]
     facts["repeated"] = ", ".join(repeated) or "no image is in a part twice"
     many = f"{summary.near:,}" if summary.near else "none"
-    facts["near copies"] = f"{many} of the test images, of training images"
+    others = "training or validation images" if dataset.given else "training images"
+    facts["near copies"] = f"{many} of the test images, of {others}"
     return facts | _origin(dataset.origin)
 
 
@@ -149,7 +153,7 @@ def make(
     from signs_sweep.data import TEST_FILE, TRAIN_FILE, draw_dataset, write_dataset
     from signs_sweep.errors import UsageError
 
-    height, width = image_size(size)
+    height, width = image_size(size, _LEAST_SIDE, _LONGEST_SIDE)
     tested = max(number // 9, 6) if test is None else test
     if (gigabytes := (number + tested) * height * width * 3 / 1e9) > _MOST_DRAWN:
         raise UsageError(

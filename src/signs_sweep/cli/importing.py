@@ -1,6 +1,5 @@
 """`signs-sweep data import`: turn pictures into a dataset."""
 
-import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from signs_sweep.cli.data import data_app
-from signs_sweep.cli.options import expanded
-from signs_sweep.cli.output import say
+from signs_sweep.cli.options import expanded, image_size
+from signs_sweep.cli.output import say, show_commands
 from signs_sweep.cli.streams import bars, width_of
 from signs_sweep.cli.text import columns, count, fill
-from signs_sweep.commands.options import Option
+from signs_sweep.commands.options import Option, SharedOptions
 from signs_sweep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,26 +91,13 @@ class ImportOptions:
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed}: expected 0 or more")
         return Choices(
-            size=_size(self.size),
+            size=None if self.size is None else image_size(self.size, 1, _LONGEST_SIDE),
             channels={None: None, True: 1, False: 3}[self.is_grey],
             fit=Fit(self.fit),
             test=self.test,
             seed=self.seed,
             drops_copies=self.drop_duplicates,
         )
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text.strip().lower())
-    height, width = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if not (1 <= height <= _LONGEST_SIDE and 1 <= width <= _LONGEST_SIDE):
-        raise UsageError(
-            f"--size {text}: expected pixels, as in 64 or 48x64 (height x width), up to "
-            f"{_LONGEST_SIDE}"
-        )
-    return height, width
 
 
 @data_app.command("import")
@@ -174,9 +160,16 @@ def report(imported: "Imported", folder: Path, choices: "Choices") -> None:
     for part, counts in imported.counts.items():
         table[_TITLES[part]] = [*map(str, counts)]
     print("\n".join(columns(table.items(), width)))
-    name = str(folder)
-    print(f"In a spec, write data: {f'./{name}' if name in KNOWN_DATASETS else name}", flush=True)
+    sys.stdout.flush()
     say(*(f"warning: {doubt}" for doubt in _doubts(imported, is_dropped=choices.drops_copies)))
+    command = SharedOptions().command
+    name = f"./{folder}" if str(folder) in KNOWN_DATASETS else folder
+    show_commands(
+        [
+            ("look", command("data", "info", name, "--sheet", "sheet.png")),
+            ("write a first spec", command("init", folder)),
+        ]
+    )
 
 
 @contextmanager
@@ -192,7 +185,11 @@ def progress() -> Iterator["OnProgress"]:
                 tasks[phase] = shown.add_task(phase)
             shown.update(tasks[phase], completed=done, total=total)
 
-        yield update
+        try:
+            yield update
+        except KeyboardInterrupt:
+            say("interrupted: no dataset was written. The same command starts again.")
+            raise
 
 
 def _report(imported: "Imported", folder: Path, *, is_dropped: bool) -> Iterator[str]:

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from signs_sweep.commands.options import SharedOptions, options_in
+from signs_sweep.errors import UsageError
 
 
 class Commands(TyperGroup):
@@ -45,17 +46,18 @@ def positive(value: float | None) -> float | None:
     return value
 
 
-def image_size(text: str) -> tuple[int, int]:
+def image_size(text: str, least: int, most: int) -> tuple[int, int]:
     """Return the height and width that an option such as `64` or `64x48` gives.
 
     Raises:
-        typer.BadParameter: it is not of this form, or a side is not between 16 and 512 pixels.
+        UsageError: it is not of this form, or a side is not from `least` to `most` pixels.
     """
     match = re.fullmatch(r"([0-9]{1,4})(?:x([0-9]{1,4}))?", text)
     sides = [int(side) for side in match.groups() if side] if match else [0]
-    if not 16 <= min(sides) <= max(sides) <= 512:
-        raise typer.BadParameter(
-            "expected a side, or HEIGHTxWIDTH, of 16 to 512 pixels", param_hint="'--size'"
+    if not least <= min(sides) <= max(sides) <= most:
+        raise UsageError(
+            f"--size {text}: expected pixels, as in 64 or 48x64 (height x width), from {least} to "
+            f"{most}"
         )
     return sides[0], sides[-1]
 

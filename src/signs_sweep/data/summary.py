@@ -43,7 +43,8 @@ class Summary:
         class_means: mean value of the training images of each class; NaN without images.
         constant: value of each channel that has a single value in all training images, by its
             number from 0.
-        near: number of test images that are nearly the same as a training image, but not exactly.
+        near: number of test images that are nearly the same as a training image or one of the given
+            validation set, but not exactly.
         fingerprint: that of the dataset without its given validation set.
         fingerprint_given: that with it, or None without such a set.
     """
@@ -69,7 +70,7 @@ def summarize(dataset: Dataset) -> Summary:
     means = mean_images(plain)
     class_means = means.mean(axis=(1, 2, 3))
     counts = np.bincount(plain.train_labels, minlength=len(plain.classes))
-    copies = find_copies(images, plain.test_images)
+    copies = find_copies(dataset.train_images, dataset.test_images)
     near = {copy.test for copy in copies}
     exact = {copy.test for copy in copies if copy.is_exact}
     return Summary(
