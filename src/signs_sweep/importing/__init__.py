@@ -54,6 +54,8 @@ def collect(
     Raises:
         DataError: there is no such source, it cannot be read, or has no pictures with classes.
     """
+    if not source.strip():
+        raise DataError("the name of the source is empty. Name the current folder as a dot: .")
     found = _collect(source, scratch, given, on_progress)
     if alike := similar({item.label for item in found.items}):
         remark = f"classes whose names differ only in case or spaces: {alike}"
@@ -66,8 +68,6 @@ def _collect(source: str, scratch: Path, given: Path | None, on_progress: OnProg
         return read_published(source, given)
     if given is not None:
         raise DataError(f"--from is only for {', '.join(KERAS_DATASETS)}. Name the source itself.")
-    if not source.strip():
-        raise DataError("the name of the source is empty. Name the current folder as a dot: .")
     if source.startswith("hf:"):
         return read_huggingface(source.removeprefix("hf:"))
     try:
@@ -80,7 +80,9 @@ def _collect(source: str, scratch: Path, given: Path | None, on_progress: OnProg
             return collect_manifest(path)
         if path.is_file() and is_archive(path):
             return collect_archive(path, scratch, on_progress)
-        problem = _problem(path) if path.exists() else "does not exist"
+        if path.is_file() and (advice := _advice(path)):
+            raise DataError(f"{source} {advice}")
+        problem = "is not a folder, an archive or a CSV file" if path.exists() else "does not exist"
     except (OSError, RuntimeError) as error:  # No permission, a name that is too long, no home.
         raise DataError(f"cannot read {source}: {error}") from error
     raise DataError(
@@ -90,8 +92,8 @@ def _collect(source: str, scratch: Path, given: Path | None, on_progress: OnProg
     )
 
 
-def _problem(file: Path) -> str:
-    """Return why a file cannot be imported, after its name."""
+def _advice(file: Path) -> str:
+    """Return why a file of a known kind cannot be imported, after its name; else nothing."""
     match file.suffix.lower():
         case ".7z" | ".rar":
             return "is an archive of a kind that is not read: unpack it first"
@@ -102,4 +104,4 @@ def _problem(file: Path) -> str:
             return f"may be part of a dataset already: see `signs-sweep data info {folder}`"
         case suffix if suffix in SUFFIXES:
             return f"is a single picture: name its folder, {file.parent}"
-    return "is not a folder, an archive or a CSV file"
+    return ""
