@@ -139,3 +139,25 @@ def test_without_the_package_the_error_names_the_command_that_installs_it(monkey
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(DataError, match=r"pip install 'signs-sweep\[huggingface\]'"):
         read_huggingface("mnist")
+
+
+def test_small_pictures_of_the_same_size_keep_it(tmp_path) -> None:
+    from PIL import Image
+
+    for side, mode, kept in (
+        (28, "L", ((28, 28), 1)),
+        (64, "RGB", ((64, 64), 3)),
+        (65, "L", (None, None)),
+        (28, "RGBA", (None, None)),
+    ):
+        features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("string")})
+        rows = {"image": [Image.new(mode, (side, side))] * 2, "label": ["a", "b"]}
+        folder = tmp_path / f"{mode}{side}"
+        datasets.Dataset.from_dict(rows, features=features).save_to_disk(folder)
+        found = read_huggingface(str(folder))
+        assert (found.size, found.channels) == kept
+
+
+def test_no_name_is_an_error() -> None:
+    with pytest.raises(DataError, match="hf: has no name after it"):
+        read_huggingface(" ")

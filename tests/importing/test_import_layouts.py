@@ -45,6 +45,38 @@ def test_classes_come_from_file_names_if_there_are_no_folders(tmp_path: Path) ->
     assert not done.is_split
 
 
+def test_remarks_name_what_an_import_guessed(tmp_path: Path) -> None:
+    source = save(tmp_path / "in", *names("Cat", "cat", "x/a", "x/b"), "cat/deep/er/x.png")
+    deep = "pictures in deeper folders belong to the class at the top"
+    assert collect(str(source), tmp_path).remarks == (
+        f"{deep}: 13, such as cat/deep/er/x.png to 'cat'",
+        "classes whose names differ only in case or spaces: 'Cat' and 'cat'",
+    )
+    source = save(tmp_path / "files", "a_1.png", "b_1.png")
+    assert collect(str(source), tmp_path).remarks == (
+        "classes are what is before the first underscore of a file name",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "the name of the source is empty. Name the current folder as a dot"),
+        ("x.7z", "x.7z is an archive of a kind that is not read: unpack it first"),
+        ("x.npy", "x.npy is a single array: store an .npz file with x_train and y_train"),
+        ("x.h5", "x.h5 may be part of a dataset already: see `signs-sweep data info "),
+        ("x.JPG", "x.JPG is a single picture: name its folder, "),
+    ],
+)
+def test_a_source_that_cannot_be_imported_is_an_error_with_advice(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    if name:
+        (tmp_path / name).write_text("x")
+    with pytest.raises(DataError, match=message):
+        collect(str(tmp_path / name) if name else " ", tmp_path)
+
+
 @pytest.mark.parametrize("part", ["val", "Valid", "validation", "dev"])
 def test_a_validation_set_joins_the_training_set_or_is_kept(tmp_path: Path, part: str) -> None:
     parts = {"Train": 5, "test": 3, part: 2}
@@ -149,15 +181,38 @@ def test_a_manifest_has_parts(tmp_path: Path) -> None:
     assert counts(done) == {"train": [4, 4], "test": [2, 2]}
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_manifest_of_a_spreadsheet_is_read(tmp_path: Path, separator: str) -> None:
+    save(tmp_path, *names("a", "b"))
+    rows = [["Path", "Label"], *([rf"{c}\{n}.png", f"{c},"] for n in range(6) for c in "abb")]
+    text = "\r\n".join(separator.join(row) for row in rows)
+    (tmp_path / "list.csv").write_bytes(text.encode("utf-8-sig"))
+    found = collect(str(tmp_path / "list.csv"), tmp_path)
+    assert [(item.name, item.label) for item in found.items[:2]] == [
+        ("a/0.png", "a,"),
+        ("b/0.png", "b,"),
+    ]
+    assert len(found.items) == 12
+    assert found.remarks == ("repeated lines were ignored: 6, the first is line 4",)
+    for encoding in ("utf-16", "latin-1"):
+        (tmp_path / "list.csv").write_text("path,label\ncaf\xe9.png,1", encoding=encoding)
+        with pytest.raises(DataError, match=r"list.csv is not UTF-8. Save it as CSV UTF-8.$"):
+            collect(str(tmp_path / "list.csv"), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         (["path,class", "a.png,1"], "line 1: the header has no column label"),
-        (["path;label", "a.png;1"], "line 1: .* Separate values by commas"),
+        (["path|label", "a.png|1"], "line 1: .* Separate values by commas"),
         (["path,label,label", "a.png,1,1"], "line 1: .* the column label twice"),
         (["path,label", "a.png,1", "b.png,1,2"], "line 3: 3 values, but the header has 2"),
         (["path,label", "a.png,1", "", "b.png,"], "line 4: label is empty"),
-        (["path,label", "a.png,1", "a.png,2"], "line 3: a.png is also in line 2"),
+        (
+            ["path,label", "a.png,1", "a.png,2", "a.png,1", "./a.png,3"],
+            "line 3: a.png is also in line 2; line 5: ./a.png is also in line 2, with a different",
+        ),
+        (["path,label", r"..\a.png,1"], "line 2: ../a.png is not in the folder"),
         (["path,label,split", "a.png,1,"], "line 2: split is ''; expected train, val or test"),
         (["path,label", f"a.png,{'x' * 256}"], "line 2: the label is longer than 255 bytes"),
         (["path,label", 'a.png,"1'], "line 2: unexpected end of data"),
@@ -179,11 +234,31 @@ def test_an_error_in_a_manifest_has_its_line(tmp_path: Path, rows: list[str], me
     [
         (
             names("cat"),
-            "has no pictures with classes. Put the pictures of each class into a folder",
+            "has no pictures with classes: it has only the folder 'cat', and .* Put the pictures",
         ),
-        (["notes/a.txt"], "has no pictures with classes"),
+        (
+            ["1.png"],
+            r"has no pictures with classes: its pictures \(1\) are not in folders. Put the",
+        ),
+        ([], "has no pictures with classes: it is empty"),
+        (["notes/a.txt"], "has no pictures with classes: none of its 1 files has the name of a"),
+        (["a/train_signs.h5"], r"it is a dataset already. See `signs-sweep data info \S+/in/a`"),
+        (["dataset_dict.json", "train/x.arrow"], r"If save_to_disk wrote it: hf:\S+/in$"),
+        (["x/photos.ZIP"], r"classes, but x/photos.ZIP. Unpack what is in it"),
+        (
+            [f"x/IMG_{n}.png" for n in range(60)],
+            r"only the class 'IMG' \(60 files\), what is before the first underscore of .* Put the",
+        ),
+        ([f"{p}/cat/1.png" for p in ("train", "test")], r"only the class 'cat' \(2 files\); at"),
         ([*names("a"), "b/0.png"], r"class 'b' has 1 picture; .* at least 3. Add some, or remove"),
-        ([*names("a"), *names("b", number=2)], "class 'b' has 2 pictures; .* larger --test"),
+        (
+            [*names("a"), *names("b", number=2), "c/0.png"],
+            "class 'b' has 2 pictures, class 'c' has 1 picture; .* larger --test, .* classes",
+        ),
+        (
+            [*names("a"), *names(*(f"r{n}" for n in range(12)), number=2)],
+            "class 'r0' has .*, class 'r7' has 2 pictures, 2 more have too few; a test set of 0.2",
+        ),
         ([f"test/{path}" for path in names("a", "b")], "there is no training set"),
         (
             [f"train/{p}" for p in names("a", "b")] + ["test/a/0.png"],
@@ -191,7 +266,11 @@ def test_an_error_in_a_manifest_has_its_line(tmp_path: Path, rows: list[str], me
         ),
         (
             [f"train/{p}" for p in names("a", "b")] + [f"test/{p}" for p in names("c", "d")],
-            r"no class is in both the training set \(a, b\) and the test set \(c, d\)",
+            r"no class is in both the training set \(a, b\) and the test set \(c, d\). Give",
+        ),
+        (
+            [f"train/{p}" for p in names("A", "b")] + [f"test/{p}" for p in names("a", "b ")],
+            "only in case or spaces: 'A' and 'a', 'b' and 'b '. Give the classes the same names",
         ),
     ],
 )
@@ -201,8 +280,8 @@ def test_pictures_that_make_no_dataset_are_an_error(
     (tmp_path / "in").mkdir()
     (tmp_path / "in/empty").mkdir()
     for path in paths:
-        if path.endswith(".txt"):
-            (tmp_path / "in" / path).parent.mkdir()
+        if not path.endswith(".png"):
+            (tmp_path / "in" / path).parent.mkdir(exist_ok=True)
             (tmp_path / "in" / path).write_text("text")
         else:
             save(tmp_path / "in", path)
@@ -219,7 +298,7 @@ def test_a_group_in_two_parts_or_too_few_groups_are_an_error(tmp_path: Path) -> 
     ):
         importing(file, tmp_path / "out")
     rows = [f"{n}.png,{n % 2},{n % 2}" for n in range(12)]
-    with pytest.raises(DataError, match=r"class '0' has 1 group; .* needs at least 2"):
+    with pytest.raises(DataError, match=r"class '0' has 1 group, .* needs at least 2"):
         importing(manifest(tmp_path / "in", "path,label,group", *rows), tmp_path / "out")
     rows = [f"{n}.png,{n % 2},{n // 6}" for n in range(12)]
     with pytest.raises(DataError, match=r"no test set of 0.01 can be split off: groups"):

@@ -57,7 +57,7 @@ def test_pictures_that_cannot_be_used_are_skipped_with_the_reason(
         "a/tiny.png": "tiny: 90 x 7 pixels",
         "a/valuesF32.tif": no_range,
         "a/valuesI32.tif": no_range,
-        "a/large.png": "too large: 200 x 800 pixels",
+        "a/large.png": "too large: 200 x 800 pixels; the limit is 100,000 pixels",
         **{f"a/moving.{suffix}": several for suffix in ("gif", "webp", "png", "tif")},
     }
     assert counts(done) == {"train": [6, 5], "test": [2, 1]}
@@ -202,3 +202,20 @@ def test_a_killed_import_leaves_no_dataset_and_the_same_command_starts_again(
         importing(source, tmp_path / "out", overwrites=has_dataset)[1].fingerprint
         == expected.fingerprint
     )
+
+
+def test_an_error_after_copies_were_dropped_counts_them(tmp_path: Path) -> None:
+    source = save(tmp_path / "in", *names("train/a", "train/b", "test/a", "test/b"))
+    for number in range(6):
+        picture(f"test/b/{number}.png").save(source / f"train/b/{number}.png")
+    with pytest.raises(
+        DataError, match=r"the train set has 6 pictures of class 'a' \(6 were dropped as copies\)"
+    ):
+        importing(source, tmp_path / "out", drops_copies=True)
+    for number in range(5):
+        picture("same").save(source / f"train/b/{number}.png")
+    with pytest.raises(
+        DataError,
+        match=r"class 'b' has 2 pictures; .* 3 \(4 others are unreadable, dropped copies or",
+    ):
+        importing(source / "train", tmp_path / "out", drops_copies=True)

@@ -12,6 +12,9 @@ from signs_sweep.data.reading import LONGEST_NAME
 from signs_sweep.errors import DataError
 from signs_sweep.importing.items import Collection, Item, printable
 
+_MOST_NAMED = 10
+"""Classes in a message."""
+
 Rows = NDArray[np.int64]
 """Indices of pictures, ascending."""
 
@@ -101,13 +104,26 @@ def split_off_test(
     units = rows if groups is None else rows[_first_of_each(labels[rows], groups[rows])]
     least = max(2, ceil(0.5 / fraction)) if groups is None else 2
     sizes = np.bincount(labels[units], minlength=len(classes))
-    for label in np.flatnonzero((sizes > 0) & (sizes < least)).tolist():
-        size, kind = int(sizes[label]), "picture" if groups is None else "group"
+    small = np.flatnonzero((sizes > 0) & (sizes < least))
+    if len(small):
+        kind = "picture" if groups is None else "group"
+        found = [
+            f"class '{classes[label][:40]}' has {size} {kind}{'s' if size > 1 else ''}"
+            for label, size in zip(small[:_MOST_NAMED], sizes[small], strict=False)
+        ]
+        rest = [f"{len(small) - len(found):,} more have too few"] * (len(small) > len(found))
+        lost = int(np.isin(labels, small).sum() - np.isin(labels[rows], small).sum())
         raise DataError(
-            f"class '{classes[label]}' has {size} {kind if size == 1 else kind + 's'}; a test set "
-            f"of {fraction:g} of each class needs at least {least}. Add some"
-            + (", choose a larger --test" if size > 1 else "")
-            + ", or remove the class."
+            f"{', '.join(found + rest)}; a test set of {fraction:g} of each class needs at least "
+            f"{least}"
+            + (
+                f" ({lost:,} others are unreadable, dropped copies or for validation)"
+                if lost
+                else ""
+            )
+            + ". Add some"
+            + (", choose a larger --test" if sizes[small].max() > 1 else "")
+            + f", or remove the class{'es' if len(small) > 1 else ''}."
         )
     try:
         train, test = split_rows(
@@ -206,6 +222,8 @@ def check_parts(
         DataError: a part has pictures of fewer than two classes, or all its images are the same, or
             no class is both in the training set and in the test set.
     """
+    lost = sum(map(bool, digests)) - sum(map(len, parts.values()))
+    dropped = f" ({lost:,} were dropped as copies)" if lost else ""
     if "train" not in parts:
         raise DataError(f"all pictures are in {' and '.join(parts)}: there is no training set")
     for part, rows in parts.items():
@@ -213,17 +231,29 @@ def check_parts(
         if len(found) < 2:
             only = f" of class '{found[0]}'" if found else ""
             raise DataError(
-                f"the {part} set has {len(rows):,} pictures{only}; pictures of at least two "
-                "classes are needed"
+                f"the {part} set has {len(rows):,} pictures{only}{dropped}; pictures of at least "
+                "two classes are needed"
             )
         if len({digests[row] for row in rows}) == 1:
-            raise DataError(f"all {len(rows):,} images of the {part} set are the same")
+            raise DataError(f"all {len(rows):,} images of the {part} set are the same{dropped}")
     in_train, in_test = (np.unique(labels[parts[part]]) for part in ("train", "test"))
     if not len(np.intersect1d(in_train, in_test)):
+        alike = similar(classes)
         raise DataError(
             f"no class is in both the training set ({_some(classes, in_train)}) and the test set "
-            f"({_some(classes, in_test)}). Give the classes the same names in both."
+            f"({_some(classes, in_test)}){dropped}."
+            + (f" Some names differ only in case or spaces: {alike}." if alike else "")
+            + " Give the classes the same names in both."
         )
+
+
+def similar(classes: Iterable[str]) -> str:
+    """Return the first names of classes that differ only in case or surrounding spaces."""
+    by_name: dict[str, list[str]] = {}
+    for name in classes_of(classes):
+        by_name.setdefault(name.strip().casefold(), []).append(f"'{printable(name)[:40]}'")
+    alike = [" and ".join(names) for names in by_name.values() if len(names) > 1]
+    return ", ".join(alike[:_MOST_NAMED])
 
 
 def _some(classes: Sequence[str], labels: NDArray[np.int64]) -> str:

@@ -130,7 +130,10 @@ def _decode(
         if min(width, height) < least_side:
             raise _UnsuitableError(f"tiny: {height} x {width} pixels")
         if width * height > (Image.MAX_IMAGE_PIXELS or 0):
-            raise _UnsuitableError(f"too large: {height:,} x {width:,} pixels")
+            raise _UnsuitableError(
+                f"too large: {height:,} x {width:,} pixels; the limit is "
+                f"{Image.MAX_IMAGE_PIXELS:,} pixels"
+            )
         # A camera stores a preview or a second view as a further frame of a JPEG file.
         frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
         if frames > 1:
@@ -150,7 +153,7 @@ def _reason(item: Item, error: Exception) -> str:
                 return "HEIC is not supported: save it as JPEG"
             return "not a picture"
         case Image.DecompressionBombError():
-            return "too large: more pixels than Pillow decodes"
+            return f"too large: {error}"
         case OSError(strerror=str(problem)):
             return problem
     return f"damaged: {error}" if str(error) else f"damaged: {type(error).__name__}"

@@ -2,11 +2,13 @@
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from signs_sweep.data import TRAIN_FILE
 from signs_sweep.errors import DataError
 from signs_sweep.importing.files import OUTSIDE, SUFFIXES, is_inside, open_picture
 from signs_sweep.importing.items import PART_NAMES, Collection, Item, printable
@@ -19,6 +21,14 @@ _MOST_NAMED, _WIDEST_NAME = 5, 40
 
 _OTHER_SYSTEMS = {"__macosx", "thumbs.db", "desktop.ini"}
 """What other operating systems leave in folders, in lower case."""
+
+_SAVED = {"dataset_dict.json", "dataset_info.json", "state.json"}
+"""What `save_to_disk` of Hugging Face writes."""
+
+ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar"})
+"""How the names of archives end."""
+
+_BEGINNINGS = "what is before the first underscore of a file name"
 
 _LAYOUTS = (
     "Put the pictures of each class into a folder with its name, as in cat/1.jpg and dog/1.jpg, or "
@@ -89,20 +99,14 @@ def collect_files(files: Mapping[PurePosixPath, Path], source: str) -> Collectio
         DataError: there are no pictures in a layout with classes, or the layout is ambiguous.
     """
     inner = {path: path for path in sorted(files) if not _is_hidden(path)}
+    sole = ""
     while _has_sole_folder(inner.values()):
+        sole = next(_pictures(inner.values())).parts[0]
         inner = {path: _below(rest) for path, rest in inner.items() if len(rest.parts) > 1}
     part_of = _parts(_folders(inner.values()), source)
     if not part_of:
         _check_inner_folders(inner.values(), source)
-    by_folder: dict[str, dict[PurePosixPath, PurePosixPath]] = {}
-    skipped: list[tuple[str, str]] = []
-    for path, rest in inner.items():
-        if not part_of:
-            by_folder.setdefault("", {})[path] = rest
-        elif rest.parts[0] in part_of and len(rest.parts) > 1:
-            by_folder.setdefault(rest.parts[0], {})[path] = _below(rest)
-        else:
-            skipped.append((printable(str(path)), "not in the folder of a part"))
+    by_folder, skipped = _by_part(inner, part_of)
     items: list[Item] = []
     _check_classes(
         {name: _folders(members.values()) for name, members in by_folder.items()}, source
@@ -117,9 +121,73 @@ def collect_files(files: Mapping[PurePosixPath, Path], source: str) -> Collectio
                 read = partial(open_picture, files[path])
                 items.append(Item(name, label, part, None, read))
     if not items:
-        raise DataError(f"{source} has no pictures with classes. {_LAYOUTS}")
+        raise DataError(f"{source} has no pictures with classes{_reason(source, inner, sole)}")
+    has_folders = any(_folders(members.values()) for members in by_folder.values())
+    if len(labels := {item.label for item in items}) == 1:
+        beginning = "" if has_folders else f", {_BEGINNINGS}"
+        raise DataError(
+            f"{source} has only the class '{printable(*labels)[:_WIDEST_NAME]}' "
+            f"({len(items):,} files){beginning}; at least two are needed. {_LAYOUTS}"
+        )
     items.sort(key=lambda item: item.name)
-    return Collection(tuple(items), None, source, skipped=tuple(sorted(skipped)))
+    skipped.sort()
+    remarks = _deep(by_folder.values()) if has_folders else (f"classes are {_BEGINNINGS}",)
+    return Collection(tuple(items), None, source, skipped=tuple(skipped), remarks=remarks)
+
+
+def _by_part(
+    inner: Mapping[PurePosixPath, PurePosixPath], part_of: Mapping[str, str]
+) -> tuple[dict[str, dict[PurePosixPath, PurePosixPath]], list[tuple[str, str]]]:
+    """Return the files by folder of a part, "" without parts, and those that are in none."""
+    by_folder: dict[str, dict[PurePosixPath, PurePosixPath]] = {}
+    skipped: list[tuple[str, str]] = []
+    for path, rest in inner.items():
+        if not part_of:
+            by_folder.setdefault("", {})[path] = rest
+        elif rest.parts[0] in part_of and len(rest.parts) > 1:
+            by_folder.setdefault(rest.parts[0], {})[path] = _below(rest)
+        else:
+            skipped.append((printable(str(path)), "not in the folder of a part"))
+    return by_folder, skipped
+
+
+def _deep(parts: Iterable[Mapping[PurePosixPath, PurePosixPath]]) -> tuple[str, ...]:
+    """Return a remark about pictures in folders below those of classes, if there are any."""
+    deep = [
+        f"{printable(str(path))} to '{printable(rest.parts[0])}'"
+        for members in parts
+        for path, rest in members.items()
+        if len(rest.parts) > 2 and _is_picture(rest)
+    ]
+    remark = "pictures in deeper folders belong to the class at the top"
+    return tuple(f"{remark}: {len(deep):,}, such as {example}" for example in deep[:1])
+
+
+def _reason(source: str, files: Mapping[PurePosixPath, PurePosixPath], sole: str) -> str:
+    """Return why files have no classes and what to do, as the end of a sentence and others.
+
+    Args:
+        source: where the files are.
+        files: their paths in it, and in the sole folder.
+        sole: name of the folder that was passed over, or an empty text.
+    """
+    if not files:
+        return ": it is empty"
+    names = {path.name: path for path in files}
+    if TRAIN_FILE in names:
+        folder = shlex.quote(printable(str(PurePosixPath(source, names[TRAIN_FILE].parent))))
+        return (
+            f": it is a dataset already. See `signs-sweep data info {folder}`, and begin with "
+            f"`signs-sweep init {folder}`."
+        )
+    if found := sorted(_SAVED & set(names)):
+        return f": {found[0]} is a file of Hugging Face. If save_to_disk wrote it: hf:{source}"
+    if archives := [str(path) for path in files if path.suffix.lower() in ARCHIVES]:
+        return f", but {_and(archives)}. Unpack what is in it, and import the new folder."
+    if not (number := len([*_pictures(files)])):
+        return f": none of its {len(files):,} files has the name of a picture, such as 1.jpg"
+    only = f"it has only the folder '{printable(sole)[:_WIDEST_NAME]}', and two classes are needed"
+    return f": {only if sole else f'its pictures ({number:,}) are not in folders'}. {_LAYOUTS}"
 
 
 def _parts(folders: Sequence[str], source: str) -> dict[str, str]:

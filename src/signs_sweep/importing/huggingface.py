@@ -1,7 +1,9 @@
 """Datasets of Hugging Face: from its hub, from its cache or from a folder."""
 
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+_SIDE, _LOOKED_AT = 64, 100
+"""Pictures of the same size keep it up to this side, if the first pictures have it."""
+
+
 def read_huggingface(name: str) -> Collection:
     """Return the pictures of a dataset of Hugging Face. They stay encoded until they are opened.
 
@@ -26,6 +32,8 @@ def read_huggingface(name: str) -> Collection:
         DataError: the package `datasets` is not installed, or the dataset cannot be loaded or has
             no column of images or of labels.
     """
+    if not name.strip():
+        raise DataError("hf: has no name after it. Add a folder or the name of a dataset.")
     splits = _load(name)
     named = {split: rows for split, rows in splits.items() if split.lower() in PART_NAMES}
     known = named or splits
@@ -49,16 +57,33 @@ def read_huggingface(name: str) -> Collection:
             else:
                 open_ = partial(_open, encoded, row, image)
                 items.append(Item(printable(f"{split}[{row}]"), text, goal, None, open_))
+    size, channels = _stored(items)
     return Collection(
         tuple(items),
         tuple(dict.fromkeys(name for rows in used.values() for name in _classes(rows, label)))
         or None,
         f"hf:{name}",
+        size,
+        channels,
         licence=first.info.license or "",
         citation=" ".join((first.info.citation or "").split()),
         skipped=tuple(skipped),
         remarks=tuple(map(printable, remarks)),
     )
+
+
+def _stored(items: Sequence[Item]) -> tuple[tuple[int, int] | None, int | None]:
+    """Return the size and channels of small grey or RGB pictures, if the first ones are alike."""
+    found = set()
+    for item in items[:_LOOKED_AT]:
+        with suppress(Exception), item.open() as picture:  # Damaged ones are skipped later.
+            found.add((picture.height, picture.width, picture.mode))
+    if len(found) != 1:
+        return None, None
+    height, width, mode = found.pop()
+    if max(height, width) > _SIDE or mode not in {"L", "RGB"}:
+        return None, None
+    return (height, width), 1 if mode == "L" else 3
 
 
 def _load(name: str) -> Mapping[str, Any]:
@@ -70,6 +95,8 @@ def _load(name: str) -> Mapping[str, Any]:
             f"hf:{name} needs the package datasets. Install it: "
             "pip install 'signs-sweep[huggingface]'"
         ) from error
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # It reports each retry.
+    datasets.disable_progress_bars()
     folder = Path(os.path.expanduser(name))  # noqa: PTH111  # which raises no exception
     try:
         if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
