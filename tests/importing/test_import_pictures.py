@@ -216,6 +216,6 @@ def test_an_error_after_copies_were_dropped_counts_them(tmp_path: Path) -> None:
         picture("same").save(source / f"train/b/{number}.png")
     with pytest.raises(
         DataError,
-        match=r"class 'b' has 2 pictures; .* 3 \(4 others are unreadable, dropped copies or",
+        match=r"class 'b' has 2 pictures; .* 3 \(4 more are unreadable, dropped as copies",
     ):
         importing(source / "train", tmp_path / "out", drops_copies=True)

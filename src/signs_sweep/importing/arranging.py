@@ -117,7 +117,7 @@ def split_off_test(
             f"{', '.join(found + rest)}; a test set of {fraction:g} of each class needs at least "
             f"{least}"
             + (
-                f" ({lost:,} others are unreadable, dropped copies or for validation)"
+                f" ({lost:,} more are unreadable, dropped as copies, or in the validation set)"
                 if lost
                 else ""
             )
