@@ -17,37 +17,26 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def page(finished) -> Iterator[str]:
-    """Address of the page of the experiment, as `signs-sweep ui toy.yaml` serves it."""
-    process, line = serve(finished, "toy.yaml")
-    yield line
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 0
+def server(finished) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process of `signs-sweep ui toy.yaml`, and the address that it prints."""
+    process = finished.start("ui", "toy.yaml", "--no-browser")
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    assert re.match(r"http://127\.0\.0\.1:\d+/#/experiments/1/runs\?", line)
+    yield process, line
+    process.kill()
+
+
+@pytest.fixture(scope="module")
+def page(server) -> str:
+    """Address of the page of the experiment."""
+    return server[1]
 
 
 @pytest.fixture(scope="module")
 def address(page) -> str:
     """Address of the server."""
     return page.partition("/#")[0]
-
-
-def serve(project, *target: str) -> tuple[subprocess.Popen[str], str]:
-    process = project.start("ui", *target, "--no-browser")
-    assert process.stdout is not None
-    line = process.stdout.readline().strip()
-    assert re.match(r"http://127\.0\.0\.1:\d+/#/experiments/1/runs\?", line)
-    return process, line
-
-
-def test_no_server_is_left_when_it_is_ended(finished) -> None:
-    process, line = serve(finished)
-    store = subprocess.run(["pgrep", "-f", "--", finished.uri], capture_output=True, check=False)
-    assert store.stdout == b"", "an address may hold a password, and all may read a command line"
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 0
-    port = line.partition("/#")[0].rpartition(":")[2]
-    left = subprocess.run(["pgrep", "-f", f"--port {port}"], capture_output=True, check=False)
-    assert left.stdout == b""
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +148,15 @@ def test_a_picture_is_shown(browser, address, recorded) -> None:
         return any(width == 640 for width in widths)
 
     wait_for(browser, loaded)
+
+
+def test_no_server_is_left_when_it_is_ended(finished, server, address) -> None:
+    """The last test of this module: the others need the server."""
+    process, _ = server
+    store = subprocess.run(["pgrep", "-f", "--", finished.uri], capture_output=True, check=False)
+    assert store.stdout == b"", "an address may hold a password, and all may read a command line"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+    port = address.rpartition(":")[2]
+    left = subprocess.run(["pgrep", "-f", f"--port {port}"], capture_output=True, check=False)
+    assert left.stdout == b""
