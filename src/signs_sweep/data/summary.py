@@ -1,5 +1,6 @@
 """What a dataset consists of: counts, values, repeated images, and the mean image of each class."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,21 +105,21 @@ def _parts(dataset: Dataset) -> tuple[PartSummary, ...]:
         _part(
             dataset,
             name,
-            dataset.train_images[part],
+            dataset.digests[part],
             dataset.train_labels[part],
             None if dataset.train_groups is None else dataset.train_groups[part],
         )
         for name, part in rows.items()
         if name == "training" or dataset.given
     ]
-    test = dataset.test_images, dataset.test_labels, dataset.test_groups
+    test = list(map(digest_of, dataset.test_images)), dataset.test_labels, dataset.test_groups
     return (*found, _part(dataset, "test", *test))
 
 
 def _part(
     dataset: Dataset,
     name: str,
-    images: NDArray[np.uint8],
+    digests: Sequence[bytes],
     labels: NDArray[np.int64],
     groups: NDArray[np.str_] | None,
 ) -> PartSummary:
@@ -127,5 +128,5 @@ def _part(
         name,
         tuple(counts.tolist()),
         None if groups is None else len(np.unique(groups)),
-        len(images) - len({digest_of(image) for image in images}),
+        len(digests) - len(set(digests)),
     )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from math import prod
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.data import Preparation
+from signs_sweep.data.dataset import digest_of
 from signs_sweep.errors import DataError
 from signs_sweep.importing.items import Item
 from signs_sweep.importing.phases import OnProgress, Phase
@@ -109,8 +109,7 @@ def _decode_batch(
         except Exception as error:  # noqa: BLE001 - damaged files raise exceptions of any type
             decoded.append(Decoded(reason=_reason(item, error)))
             continue
-        content = memoryview(image.tobytes())
-        digest = blake2b(content, digest_size=16).digest()
+        content, digest = memoryview(image.tobytes()), digest_of(image)
         place = row * len(content)
         while content:
             written = os.pwrite(descriptor, content, place)
