@@ -1,12 +1,13 @@
 """What `signs-sweep data make` writes."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from signs_sweep.cli.data import make
-from signs_sweep.data import find_source
-from signs_sweep.errors import UsageError
+from signs_sweep.data import find_source, writing
+from signs_sweep.errors import DataError, UsageError
 
 
 def test_it_writes_a_drawn_dataset_of_the_seed_size_and_number(tmp_path: Path) -> None:
@@ -32,3 +33,20 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_drawn(tmp_path: P
     with pytest.raises(UsageError, match=r"87\.4 GB of memory"):
         make(tmp_path / "hands", size="512", number=100_000)
     assert not list(tmp_path.iterdir())
+
+
+def test_where_the_disk_is_full_nothing_is_left_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    write_part = writing._write_part
+
+    def fail(file: object, name: str, *rest: object) -> object:
+        if name == "train":
+            raise OSError(errno.ENOSPC, "the text of HDF5")
+        return write_part(file, name, *rest)
+
+    monkeypatch.setattr(writing, "_write_part", fail)
+    with pytest.raises(DataError, match="hands: No space left on device"):
+        make(tmp_path / "hands", size="16", number=12)
+    assert not list((tmp_path / "hands").iterdir())

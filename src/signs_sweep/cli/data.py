@@ -151,7 +151,7 @@ def make(
     Without options, it is the built-in dataset.
     """
     from signs_sweep.data import TEST_FILE, TRAIN_FILE, draw_dataset, write_dataset
-    from signs_sweep.errors import UsageError
+    from signs_sweep.errors import DataError, UsageError
 
     height, width = image_size(size, _LEAST_SIDE, _LONGEST_SIDE)
     tested = max(number // 9, 6) if test is None else test
@@ -163,5 +163,9 @@ def make(
     for file in (TRAIN_FILE, TEST_FILE):
         if (folder / file).exists():
             raise UsageError(f"{folder / file} already exists; name another folder")
-    write_dataset(draw_dataset(seed, (height, width), number, tested), folder)
+    try:
+        write_dataset(draw_dataset(seed, (height, width), number, tested), folder)
+    except DataError:
+        (folder / TEST_FILE).unlink(missing_ok=True)  # Alone, it would be in the way.
+        raise
     print(f"wrote {folder / TRAIN_FILE} and {folder / TEST_FILE}")
