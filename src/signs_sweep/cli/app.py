@@ -13,6 +13,7 @@ from signs_sweep.cli import downloading as _downloading  # noqa: F401 - it adds 
 from signs_sweep.cli import importing as _importing  # noqa: F401 - it adds commands
 from signs_sweep.cli.data import data_app
 from signs_sweep.cli.options import Commands, TrackingUri, expanded, positive
+from signs_sweep.cli.reporting import report
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import fill
 from signs_sweep.commands.options import Format, Options, SeedOptions, SharedOptions
@@ -263,6 +264,9 @@ def compare(
         else:
             say(f"note: {note}")
     write(text, output)
+
+
+app.command()(report)
 
 
 @app.command()

@@ -60,6 +60,8 @@ def run_specs(
         say(f"warning: {outcome.unwritten}")
     if not quiet:
         _show_end(outcome, specs, shared)
+    if wrong := running.log_report(outcome, shared):
+        say(f"warning: {wrong}")
     return exit_code(outcome.state, outcome.unwritten)
 
 
@@ -121,4 +123,5 @@ def _show_end(outcome: Outcome, specs: Sequence[Path], shared: SharedOptions) ->
     if outcome.is_out_of_time:
         say("The budget is used up. The same command without --budget trains further seeds.")
     commands = [("look", shared.command("ui", spec)) for spec in specs]
-    show_commands([*commands, ("compare", shared.command("compare", *specs))])
+    others = [(name, shared.command(name, *specs)) for name in ("compare", "report")]
+    show_commands([*commands, *others])

@@ -1,7 +1,9 @@
 """The weights of the first layer of a saved network, as images; read without Keras."""
 
 import io
+import json
 import zipfile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +11,24 @@ from numpy.typing import NDArray
 _WEIGHTS = "model.weights.h5"
 """The file of the weights in a `.keras` file."""
 
+_CONFIG = "config.json"
+
 _MOST_UNITS = 64
 
 
-def first_layer(
-    content: bytes, shape: tuple[int, int, int]
-) -> tuple[NDArray[np.uint8], str] | None:
+def _input_shape(config: dict[str, Any]) -> tuple[int, int, int]:
+    """Return height, width and channels of the images that a network takes."""
+    layers = config["config"]["layers"]
+    shapes = (layer["config"].get("batch_shape") for layer in layers)
+    _, height, width, channels = next(shape for shape in shapes if shape)
+    return int(height), int(width), int(channels)
+
+
+def first_layer(content: bytes) -> tuple[NDArray[np.uint8], str] | None:
     """Return the weights of the first layer that sees the pixels, and what they are.
 
     Args:
         content: a `.keras` file.
-        shape: height, width and channels of the images that the network takes.
 
     Returns:
         uint8 of (units, height, width, channels), at most 64, where 128 is a weight of 0 and each
@@ -29,21 +38,23 @@ def first_layer(
     import h5py
 
     found: dict[str, NDArray[np.float32]] = {}
-
-    def note(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and name.endswith("vars/0"):
-            sizes = item.shape
-            is_dense = len(sizes) == 2 and sizes[0] == np.prod(shape)
-            is_convolution = len(sizes) == 4 and sizes[2] == shape[2] and max(sizes[:2]) > 1
-            if is_dense or is_convolution:
-                found[name] = item[()]
-
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            config = json.loads(archive.read(_CONFIG))
             weights = io.BytesIO(archive.read(_WEIGHTS))
+        shape = _input_shape(config)
+
+        def note(name: str, item: object) -> None:
+            if isinstance(item, h5py.Dataset) and name.endswith("vars/0"):
+                sizes = item.shape
+                is_dense = len(sizes) == 2 and sizes[0] == np.prod(shape)
+                is_convolution = len(sizes) == 4 and sizes[2] == shape[2] and max(sizes[:2]) > 1
+                if is_dense or is_convolution:
+                    found[name] = item[()]
+
         with h5py.File(weights) as file:
             file.visititems(note)
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile):
+    except (OSError, LookupError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile):
         return None
     if not found:
         return None
