@@ -296,7 +296,8 @@ class _Gathering:
         verdicts = self.comparison.decisive if self.comparison else []
         notes = [*missing_note(self.rows)]
         if self.dataset is not None:
-            notes += [f"{self.dataset.name}: {doubt}." for doubt in find_doubts(self.dataset)]
+            doubts = [f"{self.dataset.name}: {doubt}" for doubt in find_doubts(self.dataset)]
+            notes += [f"{doubt}." for doubt in self.found.doubts.get(self.name, doubts)]
             if self.dataset.drawn:
                 notes.append("The images are drawn by signs-sweep; they are not photos.")
         elif self.rows:

@@ -42,7 +42,7 @@ def statements(
                 "Effect of a parameter",
                 f"the other values of this experiment, new seeds, on {images}",
                 "95 % interval of a paired t-test over the seeds, valid for a single look and a "
-                "single comparison",
+                "single comparison; rough where different numbers of runs failed to learn",
             )
         )
     if any(len(setting.scores) > 1 for setting in settings):
