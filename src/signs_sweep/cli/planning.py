@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from signs_sweep.analysis.power import Power, power_of
-from signs_sweep.cli.notes import disk_lines, known_text, outdated_lines
+from signs_sweep.analysis.remarks import outdated_lines
+from signs_sweep.cli.notes import disk_lines, known_text
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import columns, count, duration, fill, joined, number, numbers, seed_cells
 from signs_sweep.commands.blocks import Outlook, outlook

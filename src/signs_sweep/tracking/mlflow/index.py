@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -131,34 +131,53 @@ class MlflowIndex:
         Raises:
             StoreError: the store cannot be read, or an artifact is damaged.
         """
-        files = self._artifacts(locations, PREDICTIONS)
-        return {location: read_predictions(files[location], location) for location in files}
+        return {
+            location: read_predictions(content, location)
+            for location, content in self.artifacts(locations, PREDICTIONS).items()
+        }
 
-    def _artifacts(self, locations: Collection[str], name: str) -> dict[str, bytes]:
-        """Return an artifact of records by location; records without it are left out."""
+    def artifacts(self, locations: Collection[str], name: str) -> Mapping[str, bytes]:
+        """Return an artifact of records by location; records without it are left out.
+
+        Args:
+            locations: the records.
+            name: path of the artifact, such as `model/data/model.keras`.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         path, folders = sqlite_path(self._uri), {}
         if path is not None and locations:
             with suppress(sqlite3.Error):
                 folders = artifact_folders(path, locations)
         files = {
-            location: self._local(folders[location], name)
+            location: self._local(folders[location] / name)
             if location in folders
             else self._download(location, name)
             for location in locations
         }
         return {location: content for location, content in files.items() if content is not None}
 
-    def _local(self, folder: Path, name: str) -> bytes | None:
+    def _local(self, file: Path) -> bytes | None:
         with store_errors(self._uri), suppress(FileNotFoundError):
-            return (folder / name).read_bytes()
+            return file.read_bytes()
         return None
 
     def _download(self, location: str, name: str) -> bytes | None:
-        client = self._client
+        client, parent = self._client, str(PurePosixPath(name).parent)
         with store_errors(self._uri), TemporaryDirectory() as folder:
-            if not any(item.path == name for item in client.list_artifacts(location)):
+            listed = client.list_artifacts(location, None if parent == "." else parent)
+            if not any(item.path == name for item in listed):
                 return None
             return Path(client.download_artifacts(location, name, folder)).read_bytes()
+
+    def environments(self, run_ids: Collection[str]) -> list[Mapping[str, str]]:
+        """Return the environments in which runs were trained: versions and machine by name.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return [record.environment for record in best_records(self.records(run_ids=run_ids))]
 
     def sweeps(self, experiment: str) -> list[SweepInfo]:
         """Return the sweeps and searches of an experiment, the oldest first.
@@ -188,7 +207,7 @@ class MlflowIndex:
         Raises:
             StoreError: the store cannot be read.
         """
-        return self._artifacts([location], SPEC).get(location, b"").decode()
+        return self.artifacts([location], SPEC).get(location, b"").decode()
 
     def records(
         self,
