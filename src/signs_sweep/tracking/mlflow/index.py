@@ -26,6 +26,7 @@ from signs_sweep.tracking.mlflow.found import (
     best_records,
     rule_in,
 )
+from signs_sweep.tracking.mlflow.kept import SPEC, SweepInfo, TrialInfo
 from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
 
 if TYPE_CHECKING:
@@ -178,10 +179,46 @@ class MlflowIndex:
         """
         return [record.environment for record in best_records(self.records(run_ids=run_ids))]
 
+    def sweeps(self, experiment: str) -> list[SweepInfo]:
+        """Return the sweeps and searches of an experiment, the oldest first.
+
+        Raises:
+            UnknownExperimentError: the experiment does not exist.
+            StoreError: the store cannot be read.
+        """
+        searches = {trial.search for trial in self.trials(experiment)}
+        return [
+            SweepInfo.of(record, is_search=record.location in searches)
+            for record in self.records(experiment, mark=tags.SWEEP)
+        ]
+
+    def trials(self, experiment: str) -> list[TrialInfo]:
+        """Return the trials of the searches of an experiment, the oldest first.
+
+        Raises:
+            UnknownExperimentError: the experiment does not exist.
+            StoreError: the store cannot be read.
+        """
+        return [TrialInfo.of(record) for record in self.records(experiment, mark=tags.RECORD)]
+
+    def spec(self, location: str) -> str:
+        """Return the text of the spec of a sweep; an empty string if the record has none.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return self.artifacts([location], SPEC).get(location, b"").decode()
+
     def records(
-        self, experiment: str | None = None, run_ids: Collection[str] | None = None
+        self,
+        experiment: str | None = None,
+        run_ids: Collection[str] | None = None,
+        mark: str = tags.RUN_ID,
     ) -> list[Record]:
         """Return the records of an experiment or of all, those of each run oldest first.
+
+        They are those with the tag `mark`: of runs, of sweeps (`tags.SWEEP`), or of trials
+        (`tags.RECORD`).
 
         Raises:
             StoreError: the experiment does not exist, or the store cannot be read.
@@ -191,7 +228,7 @@ class MlflowIndex:
             if not path.exists() and experiment is None:
                 return []
             with suppress(sqlite3.Error):
-                return read_records(path, self._uri, experiment, run_ids)
+                return read_records(path, self._uri, experiment, run_ids, mark)
         client = self._client
         with store_errors(self._uri):
-            return ask_for_records(client, self._uri, experiment, run_ids)
+            return ask_for_records(client, self._uri, experiment, run_ids, mark)

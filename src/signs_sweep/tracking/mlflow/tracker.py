@@ -26,6 +26,7 @@ from signs_sweep.tracking.mlflow.client import (
 from signs_sweep.tracking.mlflow.findings import conclude
 from signs_sweep.tracking.mlflow.found import unknown_experiment
 from signs_sweep.tracking.mlflow.index import MlflowIndex
+from signs_sweep.tracking.mlflow.kept import SPEC
 from signs_sweep.tracking.mlflow.recorder import RunRecorder, params_of
 from signs_sweep.tracking.mlflow.search import SearchRecorder
 from signs_sweep.tracking.mlflow.source import source_tags
@@ -91,7 +92,7 @@ class MlflowTracker:
                 client.set_experiment_tag(experiment_id, tags.RULE, rule)
                 self._end_abandoned(experiment_id, sweep)
                 parent = self._parent(experiment_id, sweep)
-                client.log_text(parent, sweep.spec, "spec.yaml")
+                client.log_text(parent, sweep.spec, SPEC)
                 client.log_text(parent, sweep.plan, "plan.txt")
                 search = SearchRecorder(client, experiment_id, parent) if sweep.is_search else None
                 self._sweeps[sweep.experiment] = _OpenSweep(sweep, experiment_id, parent, search)
@@ -283,7 +284,7 @@ class MlflowTracker:
             sweep.search.conclude(found, sweep.record.description)
         else:
             conclude(self._client, sweep.parent, found, sweep.record.description)
-            write(self._client, sweep.parent, tags={tags.VERDICT: found.note})
+        write(self._client, sweep.parent, tags={tags.VERDICT: found.note})
         self._count_tests(sweep.experiment_id, found.tested)
 
     def _count_tests(self, experiment_id: str, tested: Mapping[str, int]) -> None:
