@@ -66,6 +66,15 @@ class Record:
         return int(self.tags.get(tags.TRAINING_VERSION, 1))
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """Versions and machine with which the run was trained, by name."""
+        return {
+            name.removeprefix(tags.ENVIRONMENT): value
+            for name, value in self.tags.items()
+            if name.startswith(tags.ENVIRONMENT)
+        }
+
+    @property
     def state(self) -> State:
         """The state of the run; MLflow's SCHEDULED has not ended."""
         if self.status == State.KILLED.value and tags.PRUNED in self.tags:

@@ -1,0 +1,3 @@
+"""Colours of settings: a placeholder until the figures are merged."""
+
+MOST_COLOURS = 7
