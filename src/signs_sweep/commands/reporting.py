@@ -9,7 +9,6 @@ from importlib.metadata import version
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from signs_sweep.commands.store import Store
 from signs_sweep.data import Dataset, find_doubts, find_source
 from signs_sweep.domain import CURVE_METRICS, METRICS, Curve, Predictions, Row
 from signs_sweep.domain.masking import mask
-from signs_sweep.errors import SignsSweepError
+from signs_sweep.errors import SignsSweepError, UnknownExperimentError
 from signs_sweep.project.databases import shown
 from signs_sweep.reporting.content import (
     ExperimentReport,
@@ -44,6 +43,7 @@ from signs_sweep.reporting.predicted import predicted, predictions_of, set_of, w
 from signs_sweep.reporting.settings import setting_reports
 from signs_sweep.reporting.statements import failures, missing_note, selection_note, statements
 from signs_sweep.spec import Experiment, load
+from signs_sweep.tracking import SweepInfo
 from signs_sweep.trainer.first_layer import first_layer
 
 REPORT = "report.html"
@@ -213,8 +213,10 @@ class _Gathering:
         return setting_reports(self.comparison) if self.comparison else ()
 
     @cached_property
-    def sweeps(self) -> list[Any]:
-        """The sweeps."""
+    def sweeps(self) -> list[SweepInfo]:
+        """The sweeps that recorded runs of the experiment, oldest first."""
+        with suppress(UnknownExperimentError):  # Its runs are recorded in others.
+            return self.store.index.sweeps(self.name)
         return []
 
     @cached_property
@@ -222,7 +224,10 @@ class _Gathering:
         """The text of the spec: that of the file, else that of the latest sweep."""
         if self.name in self.found.specs:
             return self.found.specs[self.name].text
-        return next((sweep.spec for sweep in reversed(self.sweeps) if sweep.spec), "")
+        if not self.sweeps:
+            return ""
+        latest = self.sweeps[-1].location
+        return self.store.index.artifacts([latest], "spec.yaml").get(latest, b"").decode()
 
     @cached_property
     def experiment(self) -> Experiment | None:
@@ -333,7 +338,9 @@ class _Gathering:
 
     def _environment(self) -> tuple[Fact, ...]:
         finished = [row.run_id for row in self.rows if row.result]
-        return environment_facts(self.store.index.environments(finished))
+        facts = environment_facts(self.store.index.environments(finished))
+        commits = dict.fromkeys(sweep.commit for sweep in self.sweeps if sweep.commit)
+        return (*facts, *([Fact("git commit", "; ".join(commits))] if commits else []))
 
     def _commands(self) -> list[Fact]:
         experiment = self.found.specs.get(self.name)
