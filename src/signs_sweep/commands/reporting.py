@@ -25,7 +25,7 @@ from signs_sweep.commands.store import Store
 from signs_sweep.data import Dataset, find_doubts, find_source
 from signs_sweep.domain import CURVE_METRICS, METRICS, Curve, Predictions, Row
 from signs_sweep.domain.masking import mask
-from signs_sweep.errors import SignsSweepError, UnknownExperimentError
+from signs_sweep.errors import SignsSweepError, UnknownExperimentError, UsageError
 from signs_sweep.project.databases import shown
 from signs_sweep.reporting.content import (
     ExperimentReport,
@@ -54,7 +54,11 @@ _MODEL = "model/data/model.keras"
 
 def gather(targets: Sequence[SpecPath], shared: SeedOptions) -> Report:
     """Return the report on specs or experiments; see `signs_sweep.report`."""
-    return report_on(find_runs(targets, shared), Store(shared.tracking_uri), shared)
+    found = find_runs(targets, shared)
+    if not any(row.result for row in found.rows):
+        names = " and ".join(dict.fromkeys(row.experiment for row in found.rows))
+        raise UsageError(f"there is nothing to report: no run of {names} has been started yet")
+    return report_on(found, Store(shared.tracking_uri), shared)
 
 
 def report_on(found: Found, store: Store, shared: SharedOptions) -> Report:
@@ -224,10 +228,7 @@ class _Gathering:
         """The text of the spec: that of the file, else that of the latest sweep."""
         if self.name in self.found.specs:
             return self.found.specs[self.name].text
-        if not self.sweeps:
-            return ""
-        latest = self.sweeps[-1].location
-        return self.store.index.artifacts([latest], "spec.yaml").get(latest, b"").decode()
+        return self.store.index.spec(self.sweeps[-1].location) if self.sweeps else ""
 
     @cached_property
     def experiment(self) -> Experiment | None:
