@@ -16,7 +16,6 @@ from signs_sweep.cli.text import (
     duration,
     fill,
     joined,
-    measure,
     number,
     numbers,
 )
@@ -51,15 +50,6 @@ def test_columns_without_rows_show_the_header() -> None:
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0, "0.0000"), (0.12345, "0.1235"), (1e-5, "1.00e-05"), (2e7, "2.00e+07"), (None, "")],
-)
-def test_measures_keep_four_digits(value: float | None, text: str) -> None:
-    assert measure(value) == text
-    assert measure(float("nan")) == ""
 
 
 def test_numbers_read_as_in_a_spec() -> None:

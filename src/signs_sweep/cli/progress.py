@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from signs_sweep.cli.headlines import Headline, Pace, figures
 from signs_sweep.cli.output import say, say_notices
-from signs_sweep.cli.text import duration, measure
+from signs_sweep.cli.text import duration
 from signs_sweep.domain import (
     Checkpoint,
     Event,
@@ -28,6 +28,7 @@ from signs_sweep.domain import (
     Waiting,
 )
 from signs_sweep.domain.masking import MaskedStream
+from signs_sweep.reporting.numbers import measure
 from signs_sweep.searching.words import describe
 
 if TYPE_CHECKING:

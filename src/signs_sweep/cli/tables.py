@@ -16,7 +16,7 @@ from signs_sweep.analysis.table import (
     build_table,
 )
 from signs_sweep.analysis.verdict import verdict_text
-from signs_sweep.cli.text import columns, duration, fill, measure, numbers, seed_cells
+from signs_sweep.cli.text import columns, duration, fill, numbers, seed_cells
 from signs_sweep.commands.options import Format
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.domain import (
@@ -30,6 +30,7 @@ from signs_sweep.domain import (
     Seeds,
     State,
 )
+from signs_sweep.reporting.numbers import measure
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -146,13 +146,6 @@ def number(value: object) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def measure(value: float | None) -> str:
-    """Return a loss or an accuracy to four places, or in scientific notation if tiny or huge."""
-    if value is None or math.isnan(value):
-        return ""
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
-
-
 def duration(seconds: float) -> str:
     """Return a time as `8.2 s`, `1:05` or `2:10:00`."""
     if seconds < 59.95:

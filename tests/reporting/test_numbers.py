@@ -1,0 +1,21 @@
+"""Numbers for people."""
+
+import pytest
+
+from signs_sweep.reporting.numbers import interval, measure, spread
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.0000"), (0.12345, "0.1235"), (1e-5, "1.00e-05"), (2e7, "2.00e+07"), (None, "")],
+)
+def test_measures_keep_four_digits(value: float | None, text: str) -> None:
+    assert measure(value) == text
+    assert measure(float("nan")) == ""
+
+
+def test_a_spread_and_an_interval_are_left_out_where_they_are_unknown() -> None:
+    assert spread(0.85, 0.012) == "0.8500 \u00b1 0.0120"
+    assert spread(0.85, None) == "0.8500"
+    assert interval(-0.01, 1e-9) == "-0.0100 to +0.0000"
+    assert interval(None, None) == ""
