@@ -40,7 +40,7 @@ HOSTILE = (
 )
 """Names with characters that have a meaning in some form; no two are alike."""
 
-_COLOURS = 8
+_COLOURS = 6
 _EPOCHS = 20
 _IMAGES = 120
 
