@@ -126,14 +126,13 @@ def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(section, re
 def test_a_band_has_the_quantiles_of_the_recorded_curves(section, recorded, client) -> None:
     assert section.bands.keys() == {"loss", "accuracy"}
     for band, setting in zip(section.bands["loss"], section.settings, strict=True):
-        curves = [
-            [
-                point.value
-                for point in sorted(
-                    client.get_metric_history(run.info.run_id, "loss"), key=lambda p: p.step
-                )
-            ]
+        histories = [
+            client.get_metric_history(run.info.run_id, "loss")
             for run in recorded[key_of(setting)].values()
+        ]
+        curves = [
+            [point.value for point in sorted(history, key=lambda point: point.step)]
+            for history in histories
         ]
         assert band.epochs.tolist() == [*range(1, 9)]
         assert band.middle == pytest.approx(np.median(curves, axis=0))
@@ -173,6 +172,7 @@ def test_the_wrong_pictures_are_those_with_the_surest_wrong_mean_probability(
     labels, positions = parts[0][0], parts[0][2]
     wrong = [row for row in range(len(labels)) if means[row].argmax() != labels[row]]
     wrong.sort(key=lambda row: -means[row].max())
+    assert wrong
     assert [each.position for each in section.wrong] == [positions[row] for row in wrong][:12]
     for row, shown in zip(wrong, section.wrong, strict=False):
         assert shown.true == str(labels[row])
@@ -184,16 +184,8 @@ def test_the_wrong_pictures_are_those_with_the_surest_wrong_mean_probability(
 def test_the_report_of_the_experiment_is_that_of_its_spec(studied, section, monkeypatch) -> None:
     studied.enter(monkeypatch)
     (alone,) = gather(["study"], SeedOptions()).experiments
-    for name in (
-        "answer",
-        "question",
-        "metric",
-        "effects",
-        "statements",
-        "failures",
-        "base",
-        "environment",
-    ):
+    names = ("answer", "question", "metric", "effects", "statements", "failures", "base")
+    for name in (*names, "environment"):
         assert getattr(alone, name) == getattr(section, name), name
     assert alone.question == "Does L2 help where <most> things are small?"
     assert [each.mean for each in alone.settings] == [each.mean for each in section.settings]

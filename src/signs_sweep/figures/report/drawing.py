@@ -189,7 +189,7 @@ class Drawing:
     top: float
 
 
-def draw(  # noqa: PLR0913
+def draw(
     name: str,
     draw_on: Callable[[Drawing], None],
     x: Scale,
@@ -282,7 +282,7 @@ def _prepare(axes: "Axes", x: Scale, y: Scale) -> None:
         axes.spines["left"].set_visible(False)
 
 
-def write(  # noqa: PLR0913
+def write(
     drawing: Drawing, x: float, y: float, text: str, *, align: str = "left", colour: str = INK
 ) -> None:
     """Write a text at a place in px, its baseline at y."""

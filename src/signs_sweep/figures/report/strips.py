@@ -13,7 +13,7 @@ _LEVELS = (0, -5, 5, -9, 9)
 """Vertical offsets of dots that would overlap, in px."""
 
 
-def strip(  # noqa: PLR0913
+def strip(
     scores: Sequence[float],
     failed: Sequence[bool],
     mean: float | None,
