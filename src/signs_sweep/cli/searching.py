@@ -63,6 +63,8 @@ def run_search(
         say(f"warning: {outcome.unwritten}")
     if not quiet:
         _show_end(outcome, searching, spec, output, shared)
+    if wrong := searching.log_report(outcome, shared):
+        say(f"warning: {wrong}")
     return exit_code(outcome.state, outcome.unwritten)
 
 
@@ -156,7 +158,7 @@ def _show_end(
     if outcome.was_interrupted:
         say("interrupted: the same command resumes the search.")
         return
-    commands = [("look", shared.command("ui", spec))]
+    commands = [("look", shared.command("ui", spec)), ("report", shared.command("report", spec))]
     if outcome.was_done:
         made = sum(outcome.counts.values())
         text = f"this search has {count(made, 'trial')} and is finished"
