@@ -40,7 +40,7 @@ def test_every_option_is_in_the_section_and_every_option_there_exists(name: str)
     options = {
         option
         for parameter in COMMANDS[name].params
-        for option in parameter.opts
+        for option in (*parameter.opts, *parameter.secondary_opts)
         if option.startswith("--") and option != "--help"
     }
     assert set(re.findall(r"`(--[a-z-]+)", section(name))) == options
