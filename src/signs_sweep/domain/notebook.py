@@ -24,21 +24,22 @@ def table(columns: Mapping[str, Sequence[str]], title: str = "") -> str:
     rows = max((len(cells) for cells in shown.values()), default=0)
     if not rows:
         return ""
-    sides = ["right" if all(map(is_number, cells)) else "left" for cells in shown.values()]
-    lines = [_row("th", shown, sides)]
-    lines += [_row("td", cells, sides) for cells in zip(*shown.values(), strict=True)][:_MOST_ROWS]
+    left, right = "text-align: left", "text-align: right; white-space: nowrap"
+    styles = [right if all(map(is_number, cells)) else left for cells in shown.values()]
+    lines = [_row("th", shown, styles)]
+    lines += [_row("td", cells, styles) for cells in zip(*shown.values(), strict=True)][:_MOST_ROWS]
     if rows > _MOST_ROWS:
         text = f"{rows - _MOST_ROWS:,} more rows are not shown"
-        lines.append(f'<tr><td colspan="{len(shown)}" style="text-align: left">{text}</td></tr>')
+        lines.append(f'<tr><td colspan="{len(shown)}" style="{left}">{text}</td></tr>')
     caption = f'<caption style="text-align: left">{escape(title)}</caption>\n' if title else ""
     rest = "\n".join(lines)
     return f'<div style="overflow-x: auto"><table>\n{caption}{rest}\n</table></div>\n'
 
 
-def _row(tag: str, cells: Iterable[str], sides: Sequence[str]) -> str:
+def _row(tag: str, cells: Iterable[str], styles: Sequence[str]) -> str:
     scope = ' scope="col"' if tag == "th" else ""
     parts = (
-        f'<{tag}{scope} style="text-align: {side}">{escape(cell)}</{tag}>'
-        for cell, side in zip(cells, sides, strict=True)
+        f'<{tag}{scope} style="{style}">{escape(cell)}</{tag}>'
+        for cell, style in zip(cells, styles, strict=True)
     )
     return f"<tr>{''.join(parts)}</tr>"
