@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from signs_sweep.analysis.comparison import BY_SETTING, compare_settings
 from signs_sweep.analysis.settings import BaselineValues
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.analysis.verdict import Verdict
+from signs_sweep.analysis.verdict import Verdicts
 from signs_sweep.commands.comparing import (
     SpecPath,
     find_runs,
@@ -247,7 +247,7 @@ def verdicts(
     tracking_uri: str | None = None,
     by: str = BY_SETTING,
     baseline: BaselineValues | str | None = None,
-) -> list[Verdict]:
+) -> Verdicts:
     """Return the verdict on each setting of specs or experiments that has a baseline.
 
     The arguments are those of `compare`.
@@ -264,7 +264,7 @@ def verdicts(
         baseline=baseline,
         images=images_of(found.rows, Store(tracking_uri)),
     )
-    return [verdict for comparison in compared for verdict in comparison.decisive]
+    return Verdicts(verdict for comparison in compared for verdict in comparison.decisive)
 
 
 def report(
