@@ -5,7 +5,7 @@ import re
 import threading
 import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from signs_sweep.figures.palette import colour_of, dashes_of, marker_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
+    from matplotlib.lines import Line2D
 
 WIDTH = 350
 """Width of a figure in px, which is also its width on a phone."""
@@ -38,6 +39,7 @@ _LINE = 15
 
 _LEGEND_MARK = 24
 _UNPRINTABLE = re.compile("[^\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MINUS = "\N{MINUS SIGN}"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -88,7 +90,7 @@ class Entry:
     text: str
     colour: str
     marker: str = ""
-    dashes: tuple[int, ...] | None = None
+    dashes: tuple[float, ...] | None = None
     is_hollow: bool = False
 
 
@@ -105,7 +107,7 @@ def entry_of(name: str, colour: int | None, *, has_line: bool, has_marker: bool)
 def width_of(text: str, size: int = TEXT) -> float:
     """Return the width of a text in px: an upper estimate, as the page decides on the font."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
-    return size * (wide + 0.58 * (len(text) - wide))
+    return size * (wide + 0.62 * (len(text) - wide))
 
 
 def fitted(name: str, pixels: float, size: int = TEXT) -> str:
@@ -127,35 +129,52 @@ def _without_middle(name: str, kept: int) -> str:
     return f"{name[: kept - last]}…{name[len(name) - last :]}"
 
 
-def number(value: float, digits: int = 3) -> str:
-    """Return a number for people, with a true minus sign."""
-    return f"{value:,.{digits}g}".replace("-", "−") if abs(value) < 1e4 else power(value)
+def number(value: float) -> str:
+    """Return a number for people, with three digits and a true minus sign."""
+    if value and not 1e-3 <= abs(value) < 1e4:
+        return power(value)
+    return f"{value:,.3g}".replace("-", _MINUS)
 
 
 def power(value: float) -> str:
     """Return a number as a power of ten, such as `10⁵` or `2.5·10⁻⁷`."""
     digits, exponent = f"{value:.1e}".split("e")
     times = "" if float(digits) == 1 else f"{float(digits):g}·"
-    return f"{times}10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", "−")
+    return f"{times}10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", _MINUS)
 
 
-def linear_scale(low: float, high: float, most: int = 6, *, is_whole: bool = False) -> Scale:
-    """Return a scale from one value to another, with round ticks, at most that many."""
+def linear_scale(
+    low: float, high: float, most: int = 6, *, pixels: float = math.inf, is_whole: bool = False
+) -> Scale:
+    """Return a scale from one value to another, with round ticks.
+
+    Args:
+        low: lower end.
+        high: upper end; if it is not above the lower end, both are moved apart.
+        most: number of ticks, at most.
+        pixels: width of the axis, so that the labels do not touch each other.
+        is_whole: whether all ticks are whole numbers.
+    """
     from matplotlib.ticker import MaxNLocator
 
     if not high > low:
         half = abs(low) / 2 or 0.5
         low, high = low - half, low + half
-    found = MaxNLocator(nbins=most - 1, integer=is_whole).tick_values(low, high)
+    locator = MaxNLocator(nbins=most - 1, integer=is_whole, steps=[1, 2, 2.5, 5, 10])
+    found = locator.tick_values(low, high)
     slack = 1e-9 * (high - low)
     ticks = [float(tick) for tick in found if low - slack <= tick <= high + slack]
     step = float(found[1] - found[0])
-    largest = max(abs(low), abs(high))
-    if largest >= 1e5 or step < 1e-4:
+    if is_whole:
+        ticks = [tick for tick in ticks if tick.is_integer()]
+    if max(abs(low), abs(high)) >= 1e5 or step < 1e-4:
         labels = ["0" if abs(tick) < step / 2 else power(tick) for tick in ticks]
     else:
         decimals = next(n for n in range(9) if abs(round(step, n) - step) < 1e-3 * step)
-        labels = [f"{tick + 0.0:,.{decimals}f}".replace("-", "−") for tick in ticks]
+        labels = [f"{tick + 0.0:,.{decimals}f}".replace("-", _MINUS) for tick in ticks]
+    widest = max(map(width_of, labels), default=0) + 8
+    if most > 2 and widest > pixels * step / (high - low):
+        return linear_scale(low, high, most - 1, pixels=pixels, is_whole=is_whole)
     return Scale(low, high, ticks, labels)
 
 
@@ -187,6 +206,25 @@ class Drawing:
     bottom: float
     right: float
     top: float
+
+    def write(self, x: float, y: float, text: str, align: str = "left") -> None:
+        """Write a text at a place in px, its baseline at y."""
+        from matplotlib.transforms import IdentityTransform
+
+        at = IdentityTransform()
+        self.canvas.text(x, y, text, ha=align, va="baseline", color=INK, transform=at)
+
+    def line(
+        self, x: Sequence[float], y: Sequence[float], colour: str, marker: str = ""
+    ) -> "Line2D":
+        """Draw a line between places in px."""
+        from matplotlib.lines import Line2D
+        from matplotlib.transforms import IdentityTransform
+
+        line = Line2D(x, y, transform=IdentityTransform(), color=colour, marker=marker)
+        line.set_linewidth(1.6)
+        self.canvas.add_artist(line)
+        return line
 
 
 def draw(
@@ -232,8 +270,8 @@ def draw(
         _prepare(axes, x, y)
         drawing = Drawing(canvas, axes, left, bottom, WIDTH - right, bottom + height)
         for line, text in enumerate(heading):
-            write(drawing, 2, total - _LINE * (line + 1) + 3, text)
-        write(drawing, (left + WIDTH - right) / 2, bottom - 2 * _LINE, titles[0], align="center")
+            drawing.write(2, total - _LINE * (line + 1) + 3, text)
+        drawing.write((left + WIDTH - right) / 2, bottom - 2 * _LINE, titles[0], "center")
         for place_in_legend, entry in enumerate(legend):
             column, row = place_in_legend % columns, place_in_legend // columns
             _explain(drawing, entry, 4 + column * WIDTH / columns, 4 + _LINE * (rows - row - 1))
@@ -282,34 +320,17 @@ def _prepare(axes: "Axes", x: Scale, y: Scale) -> None:
         axes.spines["left"].set_visible(False)
 
 
-def write(
-    drawing: Drawing, x: float, y: float, text: str, *, align: str = "left", colour: str = INK
-) -> None:
-    """Write a text at a place in px, its baseline at y."""
-    from matplotlib.transforms import IdentityTransform
-
-    drawing.canvas.text(
-        x, y, text, ha=align, va="baseline", color=colour, transform=IdentityTransform()
-    )
-
-
 def _explain(drawing: Drawing, entry: Entry, x: float, y: float) -> None:
     """Draw a line of a legend."""
-    from matplotlib.lines import Line2D
-    from matplotlib.transforms import IdentityTransform
-
-    middle, dashes = y + 4, entry.dashes
-    ends = ([x, x + _LEGEND_MARK / 2, x + _LEGEND_MARK], [middle] * 3)
-    mark = Line2D(*ends, transform=IdentityTransform(), color=entry.colour, marker=entry.marker)
-    mark.set(
-        markevery=[1], markersize=6, linewidth=1.6, linestyle="none" if dashes is None else "-"
+    mark = drawing.line(
+        [x, x + _LEGEND_MARK / 2, x + _LEGEND_MARK], [y + 4] * 3, entry.colour, marker=entry.marker
     )
-    if dashes:
-        mark.set_dashes(dashes)
+    mark.set(markevery=[1], markersize=6, linestyle="none" if entry.dashes is None else "-")
+    if entry.dashes:
+        mark.set_dashes(entry.dashes)
     if entry.is_hollow:
         mark.set_markerfacecolor("none")
-    drawing.canvas.add_artist(mark)
-    write(drawing, x + _LEGEND_MARK + 6, y, entry.text)
+    drawing.write(x + _LEGEND_MARK + 6, y, entry.text)
 
 
 def _arranged(legend: Sequence[Entry]) -> tuple[int, int]:
@@ -342,10 +363,8 @@ def _for_page(svg: str, name: str, width: float, height: float) -> str:
     would hold for the whole page, becomes a style of the image.
     """
     root = ET.fromstring(svg)  # noqa: S314, our own text
-    referred = re.findall(r'(?:href="|url\()#([^")]+)', svg)
-    ids = {old: f"{name}-{place}" for place, old in enumerate(dict.fromkeys(referred))}
-    for old, new in ids.items():
-        ids[old] = new
+    referred = dict.fromkeys(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    ids = {old: f"{name}-{place}" for place, old in enumerate(referred)}
     children = "".join(_text_of(child, ids) for child in root)
     return (
         f'<svg xmlns="{_SVG}" id="{name}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
@@ -353,46 +372,49 @@ def _for_page(svg: str, name: str, width: float, height: float) -> str:
     )
 
 
-def _text_of(element: ET.Element, ids: dict[str, str]) -> str:
+def _text_of(element: ET.Element, ids: Mapping[str, str]) -> str:
     """Return an element and all below it as text, without what a page does not need."""
     tag = element.tag.removeprefix(f"{{{_SVG}}}")
-    if tag in ("metadata", "style"):
+    attributes = _attributes(element, ids)
+    if tag in ("metadata", "style") or attributes.get("style") == "fill:none":
         return ""
-    attributes = {}
-    for key, value in element.attrib.items():
-        match key:
-            case "id" if value in ids:
-                attributes["id"] = ids[value]
-            case "id":
-                pass
-            case "style":
-                attributes["style"] = _style(value)
-            case _ if key == _HREF:
-                attributes["href"] = f"#{ids[value[1:]]}"
-            case "clip-path":
-                attributes[key] = f"url(#{ids[value[5:-1]]})"
-            case "transform" if value.startswith("rotate(-0"):
-                pass
-            case _:
-                attributes[key] = _rounded(value)
-    inner = "".join(_text_of(child, ids) for child in element)
-    if tag == "text":
-        inner = _escaped(element.text or "")
-    if tag in ("g", "defs") and (not inner or (tag == "g" and not attributes)):
+    children = "".join(_text_of(child, ids) for child in element)
+    inner = _escaped(element.text or "") if tag == "text" else children
+    if tag in ("g", "defs") and not (inner and (attributes or tag == "defs")):
         return inner
     texts = "".join(f' {key}="{_escaped(value)}"' for key, value in attributes.items())
     return f"<{tag}{texts}>{inner}</{tag}>" if inner else f"<{tag}{texts}/>"
 
 
+def _attributes(element: ET.Element, ids: Mapping[str, str]) -> dict[str, str]:
+    attributes: dict[str, str] = {}
+    for key, value in element.attrib.items():
+        match key:
+            case "id":
+                if value in ids:
+                    attributes[key] = ids[value]
+            case "style":
+                attributes[key] = _style(value)
+            case "clip-path":
+                attributes[key] = f"url(#{ids[value[5:-1]]})"
+            case _ if key == _HREF:
+                attributes["href"] = f"#{ids[value[1:]]}"
+            case _ if not value.startswith("rotate(-0"):
+                attributes[key] = _rounded(value)
+    return attributes
+
+
 def _style(value: str) -> str:
     value = value.replace(INK, "currentColor")
     value = re.sub(r"font: ([\d.]+px)[^;]*", r"font-size: \1", value)
+    value = re.sub(r"\s*font-family:[^;]*;?", "", value)
     return _rounded(value, 2).replace("; ", ";").replace(": ", ":")
 
 
 def _rounded(value: str, digits: int = 1) -> str:
+    """Return coordinates without the digits that a screen does not show."""
     numbers = _NUMBER.sub(lambda match: f"{round(float(match.group()), digits):g}", value)
-    return re.sub(r"\s*\n\s*", "", numbers).replace("L ", "L").replace("M ", "M").strip()
+    return re.sub(r"\s*([A-Za-z])\s+(?=[-\d])", r"\1", numbers).strip()
 
 
 def _escaped(text: str) -> str:
@@ -403,5 +425,5 @@ def _escaped(text: str) -> str:
 
 def finite(*arrays: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the finite values of arrays, one after the other."""
-    values = np.concatenate([np.asarray(each, float).ravel() for each in arrays] or [np.empty(0)])
-    return values[np.isfinite(values)]
+    values = np.concatenate((np.empty(0), *arrays))
+    return np.extract(np.isfinite(values), values)
