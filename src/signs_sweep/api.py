@@ -19,7 +19,14 @@ from signs_sweep.commands.comparing import (
     read_predictions,
 )
 from signs_sweep.commands.images import images_of
-from signs_sweep.commands.options import Form, Keywords, Options, SeedOptions, takes_options
+from signs_sweep.commands.options import (
+    Form,
+    Keywords,
+    Options,
+    SeedOptions,
+    SharedOptions,
+    takes_options,
+)
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.reporting import gather, render
 from signs_sweep.commands.running import begin
@@ -168,6 +175,9 @@ def search(
     outcome = searching.execute(lambda _: None)
     if outcome.was_interrupted:
         raise KeyboardInterrupt
+    shared = SharedOptions(_arguments(overrides), _path(data), tracking_uri)
+    if wrong := searching.log_report(outcome, shared):
+        warnings.warn(wrong, stacklevel=2)
     return outcome
 
 

@@ -10,16 +10,8 @@ from pathlib import Path
 import pytest
 
 from signs_sweep.cli.output import show_error
-from signs_sweep.cli.text import (
-    columns,
-    count,
-    duration,
-    fill,
-    joined,
-    measure,
-    number,
-    numbers,
-)
+from signs_sweep.cli.text import columns, fill, joined
+from signs_sweep.domain.formats import count, duration, measure, number, numbers
 from signs_sweep.errors import SpecError
 from signs_sweep.spec import load
 

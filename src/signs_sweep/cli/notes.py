@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.filesize import decimal
 
 from signs_sweep.cli.output import say
-from signs_sweep.cli.text import count
+from signs_sweep.domain.formats import count
 from signs_sweep.planning.disk import DiskNeed
 from signs_sweep.planning.memory import MemoryNeed
 from signs_sweep.process.memory import gigabytes

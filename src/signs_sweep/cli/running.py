@@ -18,11 +18,12 @@ from signs_sweep.cli.output import exit_code, say, show_commands
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.tables import outcome_text
-from signs_sweep.cli.text import count, duration, fill, joined
+from signs_sweep.cli.text import fill, joined
 from signs_sweep.commands.options import SharedOptions
 from signs_sweep.commands.outcome import Outcome, refusals_of
 from signs_sweep.commands.running import Running
 from signs_sweep.commands.store import Store
+from signs_sweep.domain.formats import count, duration
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.plan import Part
 

@@ -10,8 +10,9 @@ from signs_sweep.cli.notes import leftovers_line, memory_lines
 from signs_sweep.cli.output import check_writable, exit_code, say, show_commands, write
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
-from signs_sweep.cli.text import columns, count, duration, fill, joined, measure, number
+from signs_sweep.cli.text import columns, fill, joined
 from signs_sweep.commands.options import SharedOptions
+from signs_sweep.domain.formats import count, duration, measure, number
 from signs_sweep.project.databases import shown
 from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.outcome import SearchOutcome
@@ -62,6 +63,8 @@ def run_search(
         say(f"warning: {outcome.unwritten}")
     if not quiet:
         _show_end(outcome, searching, spec, output, shared)
+    if wrong := searching.log_report(outcome, shared):
+        say(f"warning: {wrong}")
     return exit_code(outcome.state, outcome.unwritten)
 
 
@@ -155,7 +158,7 @@ def _show_end(
     if outcome.was_interrupted:
         say("interrupted: the same command resumes the search.")
         return
-    commands = [("look", shared.command("ui", spec))]
+    commands = [("look", shared.command("ui", spec)), ("report", shared.command("report", spec))]
     if outcome.was_done:
         made = sum(outcome.counts.values())
         text = f"this search has {count(made, 'trial')} and is finished"

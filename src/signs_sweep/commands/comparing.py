@@ -41,6 +41,7 @@ class Found:
         notes: remarks for a person.
         datasets: the data of specs, by fingerprint.
         specs: the experiments of specs, by name.
+        doubts: of specs, what makes results on their data doubtful, by name of the experiment.
     """
 
     rows: list[Row]
@@ -48,6 +49,7 @@ class Found:
     notes: Sequence[str] = ()
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     specs: Mapping[str, Experiment] = field(default_factory=dict)
+    doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
@@ -60,6 +62,7 @@ def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
     notes: list[str] = []
     datasets: dict[str, Dataset] = {}
     experiments: dict[str, Experiment] = {}
+    doubts: dict[str, Sequence[str]] = {}
     for target in dict.fromkeys(targets):
         if is_spec(target):
             found = _of_spec(Path(target), shared)
@@ -74,7 +77,8 @@ def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
         notes += found.notes
         datasets |= found.datasets
         experiments |= found.specs
-    return Found(list(rows.values()), rules, notes, datasets, experiments)
+        doubts |= found.doubts
+    return Found(list(rows.values()), rules, notes, datasets, experiments, doubts)
 
 
 def read_history(
@@ -108,6 +112,7 @@ def _of_spec(spec: Path, shared: SeedOptions) -> Found:
         *(rows_of(part, known.results, known.older), rules_of(prepared.plan)),
         datasets=datasets,
         specs={part.experiment.name: part.experiment},
+        doubts=prepared.doubts,
     )
     if not store_exists(store.uri):
         return found

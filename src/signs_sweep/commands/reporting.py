@@ -9,7 +9,6 @@ from importlib.metadata import version
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from signs_sweep.commands.store import Store
 from signs_sweep.data import Dataset, find_doubts, find_source
 from signs_sweep.domain import CURVE_METRICS, METRICS, Curve, Predictions, Row
 from signs_sweep.domain.masking import mask
-from signs_sweep.errors import SignsSweepError
+from signs_sweep.errors import SignsSweepError, UnknownExperimentError, UsageError
 from signs_sweep.project.databases import shown
 from signs_sweep.reporting.content import (
     ExperimentReport,
@@ -40,10 +39,12 @@ from signs_sweep.reporting.content import (
 from signs_sweep.reporting.curves import bands
 from signs_sweep.reporting.effects import effects
 from signs_sweep.reporting.facts import environment_facts, shared_settings
+from signs_sweep.reporting.headline import headline
 from signs_sweep.reporting.predicted import predicted, predictions_of, set_of, wrong_pictures
 from signs_sweep.reporting.settings import setting_reports
 from signs_sweep.reporting.statements import failures, missing_note, selection_note, statements
 from signs_sweep.spec import Experiment, load
+from signs_sweep.tracking import SweepInfo
 from signs_sweep.trainer.first_layer import first_layer
 
 REPORT = "report.html"
@@ -54,7 +55,11 @@ _MODEL = "model/data/model.keras"
 
 def gather(targets: Sequence[SpecPath], shared: SeedOptions) -> Report:
     """Return the report on specs or experiments; see `signs_sweep.report`."""
-    return report_on(find_runs(targets, shared), Store(shared.tracking_uri), shared)
+    found = find_runs(targets, shared)
+    if not any(row.result for row in found.rows):
+        names = " and ".join(dict.fromkeys(row.experiment for row in found.rows))
+        raise UsageError(f"there is nothing to report: no run of {names} has been started yet")
+    return report_on(found, Store(shared.tracking_uri), shared)
 
 
 def report_on(found: Found, store: Store, shared: SharedOptions) -> Report:
@@ -152,6 +157,7 @@ class _Gathering:
         return ExperimentReport(
             name=self.name,
             question=self.experiment.description if self.experiment else "",
+            headline=headline(comparison) if comparison else "No run has been started yet.",
             answer=answer(rows, self.found.rules.get(self.name), self.images),
             metric=self.metric,
             title=METRICS[self.metric].title,
@@ -213,8 +219,10 @@ class _Gathering:
         return setting_reports(self.comparison) if self.comparison else ()
 
     @cached_property
-    def sweeps(self) -> list[Any]:
-        """The sweeps."""
+    def sweeps(self) -> list[SweepInfo]:
+        """The sweeps that recorded runs of the experiment, oldest first."""
+        with suppress(UnknownExperimentError):  # Its runs are recorded in others.
+            return self.store.index.sweeps(self.name)
         return []
 
     @cached_property
@@ -222,7 +230,7 @@ class _Gathering:
         """The text of the spec: that of the file, else that of the latest sweep."""
         if self.name in self.found.specs:
             return self.found.specs[self.name].text
-        return next((sweep.spec for sweep in reversed(self.sweeps) if sweep.spec), "")
+        return self.store.index.spec(self.sweeps[-1].location) if self.sweeps else ""
 
     @cached_property
     def experiment(self) -> Experiment | None:
@@ -296,7 +304,8 @@ class _Gathering:
         verdicts = self.comparison.decisive if self.comparison else []
         notes = [*missing_note(self.rows)]
         if self.dataset is not None:
-            notes += [f"{self.dataset.name}: {doubt}." for doubt in find_doubts(self.dataset)]
+            doubts = [f"{self.dataset.name}: {doubt}" for doubt in find_doubts(self.dataset)]
+            notes += [f"{doubt}." for doubt in self.found.doubts.get(self.name, doubts)]
             if self.dataset.drawn:
                 notes.append("The images are drawn by signs-sweep; they are not photos.")
         elif self.rows:
@@ -332,7 +341,9 @@ class _Gathering:
 
     def _environment(self) -> tuple[Fact, ...]:
         finished = [row.run_id for row in self.rows if row.result]
-        return environment_facts(self.store.index.environments(finished))
+        facts = environment_facts(self.store.index.environments(finished))
+        commits = dict.fromkeys(sweep.commit for sweep in self.sweeps if sweep.commit)
+        return (*facts, *([Fact("git commit", "; ".join(commits))] if commits else []))
 
     def _commands(self) -> list[Fact]:
         experiment = self.found.specs.get(self.name)

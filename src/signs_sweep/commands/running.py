@@ -126,6 +126,7 @@ class Running:
             rules_of(plan),
             datasets={each.fingerprint: each for each in self.prepared.datasets.values()},
             specs={part.experiment.name: part.experiment for part in recorded},
+            doubts=self.prepared.doubts,
         )
         return log_report(found, self.store, shared, self.sweep_id)
 

@@ -94,6 +94,8 @@ class Effect:
         difference: mean over the pairs of seeds.
         low: lower end of its 95 % interval (paired t-test), or None for fewer than two pairs.
         high: upper end.
+        fails_differently: whether more runs of either value failed to learn, so that differences
+            are far from normally distributed and the interval is rough.
     """
 
     parameter: str
@@ -104,6 +106,7 @@ class Effect:
     difference: float
     low: float | None
     high: float | None
+    fails_differently: bool = False
 
 
 @dataclass(frozen=True)
@@ -274,7 +277,8 @@ class ExperimentReport:
     Attributes:
         name: its name.
         question: the question that it asks, or an empty string.
-        answer: the verdicts in words; None without results.
+        headline: what the verdicts come to, in one or two sentences.
+        answer: the verdicts in words, with numbers; None without results.
         metric: name of the compared metric.
         title: the compared metric in words.
         comparison: its settings with baselines and verdicts; None for an experiment without runs.
@@ -300,6 +304,7 @@ class ExperimentReport:
 
     name: str
     question: str
+    headline: str
     answer: str | None
     metric: str
     title: str

@@ -1,6 +1,7 @@
 """How much each value of a parameter changes the compared metric, with all else equal."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from statistics import fmean
 
 from signs_sweep.analysis.comparison import Comparison
@@ -73,20 +74,20 @@ def _effect(
     first, second = (
         [fmean(each[place] for each in both) for both in complete.values()] for place in (0, 1)
     )
-    interval = None
-    if len(complete) > 1 and _fail_alike(contexts, complete):
-        interval = paired_difference(first, second)
+    is_finite = all(map(isfinite, (*first, *second)))
+    interval = paired_difference(first, second) if len(complete) > 1 and is_finite else None
     return Effect(
         *(name, *values, len(contexts), len(complete), fmean(first) - fmean(second)),
         low=interval.low if interval else None,
         high=interval.high if interval else None,
+        fails_differently=not _fail_alike(contexts, complete),
     )
 
 
 def _fail_alike(
     contexts: Sequence[tuple[Replicates, Replicates]], seeds: Mapping[Seeds, object]
 ) -> bool:
-    """Whether as many runs fail to learn on both sides; else differences are not symmetric."""
+    """Whether as many runs fail to learn on both sides."""
     first, second = (
         sum(pair[place].failing.get(each, 0) for pair in contexts for each in seeds)
         for place in (0, 1)

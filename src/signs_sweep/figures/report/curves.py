@@ -1,0 +1,205 @@
+"""Learning curves of settings."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signs_sweep.figures.palette import colour_of, dashes_of, marker_of
+from signs_sweep.figures.report.drawing import (
+    WIDTH,
+    Drawing,
+    Entry,
+    Figure,
+    Scale,
+    draw,
+    entry_of,
+    finite,
+    fitted,
+    linear_scale,
+    log_scale,
+    number,
+    width_of,
+    write,
+)
+from signs_sweep.figures.run import has_exploded
+
+_MOST_POINTS = 150
+"""Of a curve: a point for every 2 px."""
+
+_MOST_GREY_POINTS = 3000
+"""Of all curves without a colour of their own."""
+
+_SHORT = 20
+"""A curve with at most that many epochs has markers."""
+
+_WIDEST_LABEL = 86
+_LABEL_HEIGHT = 13
+
+
+class Line(NamedTuple):
+    """The curves of the runs of a setting, epoch by epoch.
+
+    Attributes:
+        name: name of the setting.
+        colour: its position in the palette, or None.
+        epochs: numbers of the epochs, int64 of shape (n,).
+        middle: median over the runs, float64 of shape (n,); may contain NaN and infinities.
+        low: their 10 % quantile, likewise.
+        high: their 90 % quantile, likewise.
+        runs: number of runs.
+    """
+
+    name: str
+    colour: int | None
+    epochs: NDArray[np.int64]
+    middle: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    runs: int
+
+
+def learning_curves(lines: Sequence[Line], label: str, name: str) -> Figure:
+    """Draw the median curve of each setting, with a band from the 10 % to the 90 % quantile.
+
+    The scale is logarithmic if a curve grew a hundredfold, and from 0 to 1 if all values are in
+    that range and not all are small. Epochs that are not finite are gaps.
+
+    Args:
+        lines: the settings, at least one.
+        label: the metric with its unit.
+        name: of the figure: the beginning of all ids.
+    """
+    grey = sum(line.colour is None for line in lines)
+    shown = [_decimated(line, grey) for line in lines]
+    y = _scale(shown)
+    last = max((int(line.epochs[-1]) for line in shown if len(line.epochs)), default=1)
+    first = min((int(line.epochs[0]) for line in shown if len(line.epochs)), default=1)
+    margin = max(0.02 * (last - first), 0.2)
+    x = linear_scale(first - margin, last + margin, is_whole=True)
+    ends = _labels(shown, y)
+    right = max((width_of(text) for text, _ in ends), default=0) + 10 if ends else 10
+    svg = draw(
+        name,
+        lambda drawing: _draw(drawing, shown, y, ends),
+        x,
+        y,
+        titles=("epoch", label + (" (logarithmic)" if y.is_log else "")),
+        legend=() if ends else _legend(shown),
+        right=right,
+    )
+    return Figure(svg, _sentence(lines, label))
+
+
+_HEIGHT = 190
+
+
+def _draw(
+    drawing: Drawing, lines: Sequence[Line], y: Scale, ends: Sequence[tuple[str, float]]
+) -> None:
+    axes = drawing.axes
+    for line in reversed(lines):
+        colour, order = colour_of(line.colour), 2 if line.colour is None else 3
+        middle = np.where(np.isfinite(line.middle), line.middle, np.nan)
+        if line.colour is not None and line.runs > 1:
+            low, high = (np.clip(edge, y.low, y.high) for edge in (line.low, line.high))
+            axes.fill_between(line.epochs, low, high, color=colour, alpha=0.16, linewidth=0)
+        (curve,) = axes.plot(line.epochs, middle, color=colour, linewidth=1.6, zorder=order)
+        if line.colour is None:
+            curve.set(linewidth=0.8, alpha=0.7)
+        if dashes := dashes_of(line.colour):
+            curve.set_dashes(dashes)
+        if len(line.epochs) <= _SHORT:
+            curve.set(marker=marker_of(line.colour), markersize=4)
+    for line, (text, height) in zip(lines, ends, strict=False):
+        write(
+            drawing, drawing.right + 4, drawing.bottom + height - 4, text,
+            colour=colour_of(line.colour),
+        )  # fmt: skip
+
+
+def _decimated(line: Line, grey: int) -> Line:
+    """Return a line with fewer epochs, among them the first and the last."""
+    most = _MOST_POINTS if line.colour is not None else max(_MOST_GREY_POINTS // grey, 12)
+    count = len(line.epochs)
+    if count <= most:
+        return line
+    kept = np.unique(np.linspace(0, count - 1, most).round().astype(int))
+    epochs, middle, low, high = (
+        values[kept] for values in (line.epochs, line.middle, line.low, line.high)
+    )
+    return line._replace(epochs=epochs, middle=middle, low=low, high=high)
+
+
+def _scale(lines: Sequence[Line]) -> Scale:
+    values = finite(*(edge for line in lines for edge in (line.middle, line.low, line.high)))
+    if not len(values):
+        return linear_scale(0, 1)
+    low, high = float(values.min()), float(values.max())
+    if any(has_exploded(line.middle) or has_exploded(line.high) for line in lines):
+        positive = values[values > 0]
+        low = float(positive.min())
+        return log_scale(low / 1.1, high * 1.1)
+    if low >= 0 and 0.2 < high <= 1:
+        return linear_scale(0, 1)
+    margin = 0.04 * (high - low)
+    return linear_scale(0 if 0 <= low < high / 2 else low - margin, high + margin)
+
+
+def _labels(lines: Sequence[Line], y: Scale) -> list[tuple[str, float]]:
+    """Return a text and its height in px for the end of each line; empty if they do not fit."""
+    texts = [fitted(line.name, WIDTH) for line in lines]
+    ends = [finite(line.middle)[-1:] for line in lines]
+    widest = max(map(width_of, texts))
+    if widest > _WIDEST_LABEL or any(
+        line.colour is None or not len(end) for line, end in zip(lines, ends, strict=True)
+    ):
+        return []
+    if len(lines) * _LABEL_HEIGHT > _HEIGHT or len(lines) == 1:
+        return []
+    places = [_share(float(end[0]), y) * _HEIGHT for end in ends]
+    order = np.argsort(places)
+    floor = 4.0
+    for place in order:
+        places[place] = floor = max(places[place], floor)
+        floor += _LABEL_HEIGHT
+    over = max(places[order[-1]] - _HEIGHT, 0)
+    return [(text, place - over) for text, place in zip(texts, places, strict=True)]
+
+
+def _share(value: float, y: Scale) -> float:
+    """Return how far up an axis a value is, from 0 to 1."""
+    low, high = y.low, y.high
+    if y.is_log:
+        value, low, high = (float(np.log10(max(each, 1e-300))) for each in (value, low, high))
+    return min(max((value - low) / (high - low), 0), 1)
+
+
+def _legend(lines: Sequence[Line]) -> list[Entry]:
+    own = [line for line in lines if line.colour is not None]
+    entries = [
+        entry_of(
+            fitted(line.name, WIDTH - 40),
+            line.colour,
+            has_line=True,
+            has_marker=len(line.epochs) <= _SHORT,
+        )
+        for line in own
+    ]
+    if rest := len(lines) - len(own):
+        entries.append(
+            Entry(
+                f"{rest} other settings" if own else f"{rest} settings", colour_of(None), dashes=()
+            )
+        )
+    return entries
+
+
+def _sentence(lines: Sequence[Line], label: str) -> str:
+    parts = []
+    for line in [line for line in lines if line.colour is not None] or lines[:1]:
+        ends = finite(line.middle)
+        last = f"{number(float(ends[-1]))}" if len(ends) else "no finite value"
+        parts.append(f"{line.name} {last}")
+    return f"Learning curves, {label}, at the last epoch: {'; '.join(parts)}."

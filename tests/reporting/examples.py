@@ -1,0 +1,366 @@
+"""Reports made by hand, whose comparisons and verdicts are computed from runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from signs_sweep.analysis.answer import answer
+from signs_sweep.analysis.comparison import compare_settings
+from signs_sweep.analysis.conditions import conditions_text, describe_conditions
+from signs_sweep.analysis.settings import Replicates
+from signs_sweep.domain import METRICS, Parameters, Result, Row, State, is_higher_better
+from signs_sweep.reporting.content import (
+    Band,
+    Effect,
+    ExperimentReport,
+    Fact,
+    Failure,
+    Predicted,
+    Report,
+    RunReport,
+    SearchReport,
+    SettingReport,
+    Statement,
+    TrialReport,
+    Weights,
+    WrongPicture,
+)
+from signs_sweep.reporting.headline import headline
+from signs_sweep.statistics.replicates import mean, paired_difference
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "a & b | c % d _ e $ f # g",
+    r"C:\new\table ~ ^ {x} `code` *bold* [link](x)",
+    "caf\u00e9, \u4e2d\u6587, \U0001f600, \u03bb \u2264 1, \u00b1 \u2013 \u201c\u201d",
+    "a name of sixty characters, more than a column has room for.",
+    "\"quotes\" and 'quotes' ``--- ?` << >>",
+    "a_name_of_sixty_characters_without_any_blank_0123456789ab",
+)
+"""Names with characters that have a meaning in some form; no two are alike."""
+
+_COLOURS = 6
+_EPOCHS = 20
+_IMAGES = 120
+
+
+def rows_of(
+    scores: Mapping[str, Sequence[float | None]],
+    *,
+    experiment: str = "toy",
+    metric: str = "test_accuracy",
+) -> list[Row]:
+    """Return a run for each score; None for a run that diverged. The first setting is the baseline.
+
+    Args:
+        scores: by label, the metric by seed.
+        experiment: name of the experiment.
+        metric: the metric.
+    """
+    rows = []
+    for index, (label, values) in enumerate(scores.items()):
+        for seed, score in enumerate(values):
+            run_id = f"{index:08x}{seed:04x}-{_EPOCHS}"
+            if score is None:
+                state, metrics = State.FAILED, {}
+                more = {"chance": 1 / 6, "message": "the loss became NaN in epoch 3"}
+            else:
+                state, more = State.FINISHED, {"seconds": 1.5}
+                metrics = {metric: score, "final_train_accuracy": min(1.0, score + 0.1)}
+                metrics.setdefault("test_accuracy", score)
+            location = f"{index:016x}{seed:016x}"
+            result = Result(run_id, state, metrics, _EPOCHS, location=location, **more)
+            parameters = Parameters(l2=index / 100, global_seed=seed, init_seed=seed)
+            baseline = f"{0:08x}{seed:04x}-{_EPOCHS}"
+            model = {"hidden": "[25, 12]"}
+            rows.append(
+                Row(experiment, run_id, label, parameters, result, model, baseline, data="7c1e90ab")
+            )
+    return rows
+
+
+def scores_of(settings: int, seeds: int, *, names: Sequence[str] = ()) -> dict[str, list[float]]:
+    """Return accuracies by label, in steps of one image."""
+    generator = np.random.default_rng(0)
+    scores = {}
+    for index in range(settings):
+        name = names[index] if names else ("baseline" if index == 0 else f"l2 = {index / 100}")
+        centre = 0.75 + 0.05 * np.sin(index)
+        values = np.round((centre + generator.normal(0, 0.02, seeds)) * _IMAGES) / _IMAGES
+        scores[name] = [float(value) for value in values]
+    return scores
+
+
+def experiment_of(rows: Sequence[Row], question: str = "Does L2 help?") -> ExperimentReport:
+    """Return what a report contains of the runs of an experiment, without predictions."""
+    (comparison,) = compare_settings(rows)
+    metric = comparison.metric
+    sign = 1 if is_higher_better(metric) else -1
+
+    def rank(entry: tuple[Replicates, object, object]) -> tuple[bool, float]:
+        value = entry[0].mean(metric)
+        return (not entry[0].is_baseline, np.inf if value is None else -sign * value)
+
+    means = [entry[0].mean(metric) for entry in comparison.entries]
+    best = max((sign * value for value in means if value is not None), default=None)
+    settings = tuple(
+        SettingReport(
+            replicates=setting,
+            name=setting.name(comparison.varying),
+            colour=position if position < _COLOURS else None,
+            is_baseline=setting.is_baseline,
+            is_best=best is not None and setting.mean(metric) == sign * best,
+            scores=setting.scores(metric),
+            failed_seeds=frozenset(seeds for seeds, count in setting.failing.items() if count),
+            mean=setting.mean(metric),
+            deviation=setting.deviation(metric),
+            verdict=verdict,
+            metrics=_further(setting),
+            diagnosis=conditions_text(setting.rows),
+        )
+        for position, (setting, _, verdict) in enumerate(sorted(comparison.entries, key=rank))
+    )
+    failures = tuple(
+        Failure(each.name, row.seeds, row.run_id, row.result.message or "", 3)
+        for each in settings
+        for row in each.replicates.rows
+        if row.result and row.result.has_diverged
+    )
+    return ExperimentReport(
+        name=rows[0].experiment,
+        question=question,
+        headline=headline(comparison),
+        answer=answer(rows),
+        metric=metric,
+        title=METRICS[metric].title,
+        comparison=comparison,
+        settings=settings,
+        bands={"loss": tuple(_band(each) for each in settings if each.colour is not None)},
+        effects=_effects(settings),
+        statements=(
+            Statement(
+                "The verdicts",
+                f"new seeds, on the same {_IMAGES} test images",
+                "valid however often the results are looked at",
+            ),
+            Statement("The means", "the seeds shown", "standard deviation over the seeds"),
+            Statement("The confusion matrix", f"all runs of {settings[0].name}"),
+        ),
+        conditions=tuple(describe_conditions(rows)),
+        failures=failures,
+        notes=("Two experiments in this store used the same test set.",),
+        best=None,
+        baseline=None,
+        wrong=(),
+        weights=None,
+        search=None,
+        base=(Fact("learning_rate", "0.0001"), Fact("epochs", str(_EPOCHS))),
+        data=(Fact("data", "signs, 1,080 training images, 6 classes"), Fact("seen", "100 %")),
+        environment=(Fact("keras", "3.12"), Fact("machine", "x86_64, 2 cores, Linux_6.1")),
+        commands=(
+            Fact("train all runs again", "signs-sweep run experiments/toy.yaml --set l2=0.01"),
+            Fact("compare", "signs-sweep compare toy --format csv"),
+        ),
+        spec=f"name: {rows[0].experiment}\nbase: {{epochs: {_EPOCHS}}}\ngrid: {{l2: [0, 0.01]}}\n",
+        runs=tuple(
+            RunReport(
+                row.run_id,
+                each.name,
+                row.seeds,
+                row.result.state.value.lower(),
+                row.counted(metric),
+                row.result.location or "",
+            )
+            for each in settings
+            for row in each.replicates.rows
+            if row.result
+        ),
+    )
+
+
+def _further(setting: Replicates) -> dict[str, float]:
+    names = ("final_train_accuracy",)
+    values = {
+        name: mean([v for row in setting.rows if (v := row.score(name)) is not None])
+        for name in names
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _band(setting: SettingReport) -> Band:
+    epochs = np.arange(1, _EPOCHS + 1)
+    middle = 1.8 * np.exp(-epochs / (8 + (setting.colour or 0)))
+    runs = len(setting.replicates.rows)
+    return Band(setting.name, setting.colour, runs, epochs, middle, 0.9 * middle, 1.1 * middle)
+
+
+def _effects(settings: Sequence[SettingReport]) -> tuple[Effect, ...]:
+    first, *others = settings
+    effects = []
+    for each in others:
+        shared = [seeds for seeds in each.scores if seeds in first.scores]
+        values = [each.scores[seeds] for seeds in shared]
+        references = [first.scores[seeds] for seeds in shared]
+        low = high = None
+        if len(shared) > 1:
+            found = paired_difference(values, references)
+            low, high = found.low, found.high
+        if shared:
+            difference = float(np.mean(values) - np.mean(references))
+            pair = (str(each.replicates.params["l2"]), str(first.replicates.params["l2"]))
+            effects.append(Effect("l2", *pair, 1, len(shared), difference, low, high))
+    return tuple(effects)
+
+
+def report(*experiments: ExperimentReport) -> Report:
+    """Return a report on experiments."""
+    made = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    return Report(experiments, made, "0.1.0", "sqlite:////home/me/mlflow.db")
+
+
+def report_of(settings: int, seeds: int, *, names: Sequence[str] = ()) -> Report:
+    """Return a report on any number of settings and seeds."""
+    return report(experiment_of(rows_of(scores_of(settings, seeds, names=names))))
+
+
+def small_report() -> Report:
+    """Return a report with all parts: the baseline and two settings with nine seeds.
+
+    The verdict on the best is `better`, that on the other `undecided`; one of its runs diverged.
+    """
+    steps = np.array([0, 2, -1, 3, 1, -2, 0, 1, 2]) / _IMAGES
+    scores: dict[str, list[float | None]] = {
+        "no penalty": [float(0.75 + step) for step in steps],
+        "l2 = 0.01": [float(0.85 + step / 2 + index / 600) for index, step in enumerate(steps)],
+        "l2 = 1": [0.75, 0.775, None, 0.76, 0.75, 0.74, 0.75, 0.755, 0.76],
+    }
+    experiment = experiment_of(rows_of(scores))
+    best = next(each for each in experiment.settings if each.is_best)
+    return report(
+        replace(
+            experiment,
+            best=_predicted(best, seed=1),
+            baseline=_predicted(experiment.settings[0], seed=2),
+            wrong=_wrong(4),
+            weights=Weights(
+                best.replicates.rows[0].run_id,
+                best.name,
+                "25 units of the first dense layer",
+                np.random.default_rng(4).integers(0, 256, (25, 8, 8, 3), np.uint8),
+            ),
+        )
+    )
+
+
+def _predicted(setting: SettingReport, seed: int) -> Predicted:
+    generator = np.random.default_rng(seed)
+    confusion = generator.integers(0, 4, (6, 6)) + 120 * np.eye(6, dtype=np.int64)
+    confidence = np.linspace(0.25, 0.95, 8)
+    bins = np.stack([confidence, confidence**1.2, np.full(8, confusion.sum() / 8)], axis=1)
+    return Predicted(
+        setting.name,
+        setting.colour,
+        "test",
+        len(setting.replicates.rows),
+        tuple("012345"),
+        confusion.astype(np.int64),
+        bins,
+        0.0421,
+    )
+
+
+def _wrong(count: int) -> tuple[WrongPicture, ...]:
+    generator = np.random.default_rng(3)
+    return tuple(
+        WrongPicture(
+            position=17 * index,
+            true="4",
+            predicted="5",
+            probabilities=(("5", 0.9 - index / 10), ("4", 0.08), ("3", 0.02)),
+            wrong=9 - index,
+            runs=9,
+            image=generator.integers(0, 256, (64, 64, 3), np.uint8),
+        )
+        for index in range(count)
+    )
+
+
+def search_report() -> Report:
+    """Return a report on a search of six trials, one of them pruned and one failed."""
+    states = ("complete", "pruned", "complete", "failed", "complete", "complete")
+    values = (0.7, None, 0.81, None, 0.78, 0.835)
+    trials = tuple(
+        TrialReport(index + 1, state, value, {"l2": f"{index / 100}", "units": "[25, 12]"}, 2)
+        for index, (state, value) in enumerate(zip(states, values, strict=True))
+    )
+    search = SearchReport(
+        objective="val_accuracy",
+        is_higher_better=True,
+        trials=trials,
+        promised=(
+            Fact("best trial promised", "0.8350"),
+            Fact("race", "0.8210"),
+            Fact("confirmed over 20 fresh seeds", "0.8190 (0.8110 to 0.8270)"),
+            Fact("default", "0.7900"),
+        ),
+        text="Trial 6 won the race. It is better than the default by 0.0290.",
+    )
+    experiment = report_of(2, 8).experiments[0]
+    return report(replace(experiment, search=search))
+
+
+def empty_report() -> Report:
+    """Return a report on an experiment without a finished run, and on one without runs."""
+    scores = {"baseline": [0.5, 0.5], "l2 = 0.01": [0.5, 0.5]}
+    rows = [replace(row, result=None) for row in rows_of(scores)]
+    waiting = replace(experiment_of(rows), bands={}, effects=())
+    nothing = replace(
+        waiting,
+        name="nothing",
+        question="",
+        headline="",
+        answer=None,
+        comparison=None,
+        settings=(),
+        runs=(),
+    )
+    return report(waiting, replace(nothing, statements=(), notes=(), spec="", commands=()))
+
+
+def hostile_report() -> Report:
+    """Return a report in which every text has characters that have a meaning in some form."""
+    everything = "\n".join(HOSTILE)
+    experiment = small_report().experiments[0]
+    named = report_of(len(HOSTILE), 8, names=HOSTILE).experiments[0]
+    facts = tuple(Fact(name, name) for name in HOSTILE)
+    return report(
+        replace(
+            named,
+            name=HOSTILE[1],
+            question=everything,
+            headline=everything,
+            answer=everything,
+            effects=tuple(
+                replace(each, parameter=HOSTILE[1], value=HOSTILE[2]) for each in named.effects
+            ),
+            statements=tuple(Statement(name, name, name) for name in HOSTILE),
+            conditions=HOSTILE,
+            notes=HOSTILE,
+            failures=tuple(
+                Failure(name, named.runs[0].seeds, named.runs[0].run_id, everything, 3)
+                for name in HOSTILE
+            ),
+            best=replace(experiment.best, setting=HOSTILE[2], classes=HOSTILE[:6]),
+            wrong=tuple(
+                replace(each, true=HOSTILE[0], predicted=HOSTILE[3]) for each in experiment.wrong
+            ),
+            weights=replace(experiment.weights, setting=HOSTILE[0], layer=HOSTILE[1]),
+            base=facts,
+            data=facts,
+            environment=facts,
+            commands=facts,
+            spec=everything,
+        )
+    )
