@@ -8,6 +8,7 @@ from signs_sweep.analysis.answer import signed
 from signs_sweep.analysis.comparison import compare_settings, for_metric
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import Purpose, Row, State, TrialState, VerdictRule
+from signs_sweep.domain.formats import measure
 from signs_sweep.reporting.content import Fact, SearchReport, TrialReport
 from signs_sweep.spec import Objective
 from signs_sweep.tracking import MlflowIndex, SweepInfo, TrialInfo
@@ -120,7 +121,7 @@ class SearchHistory:
         facts: list[tuple[str, str | None]] = []
         if best:
             over = _over(self._seeds(best))
-            facts.append(("best trial of the search", f"trial {best.number}: {value:.4f}{over}"))
+            facts.append(("best trial of the search", f"trial {best.number}: {measure(value)}{over}"))
         if self._winner is None:
             return [*(Fact(name, text or "") for name, text in facts), Fact("winner", "none yet")]
         trial = next((each for _, each in self._ranked if each.choices == self._winner), None)
@@ -146,7 +147,7 @@ class SearchHistory:
     def _number(self, name: str, seeds: str = "") -> str | None:
         """Return a recorded number, and over how many seeds it is."""
         value, known = self.sweep.metrics.get(name), self.sweep.metrics.get(seeds)
-        return None if value is None else f"{value:.4f}{_over(known)}"
+        return None if value is None else f"{measure(value)}{_over(known)}"
 
     def _signed(self, name: str) -> str | None:
         value = self.sweep.metrics.get(name)
