@@ -121,7 +121,9 @@ class SearchHistory:
         facts: list[tuple[str, str | None]] = []
         if best:
             over = _over(self._seeds(best))
-            facts.append(("best trial of the search", f"trial {best.number}: {measure(value)}{over}"))
+            facts.append(
+                ("best trial of the search", f"trial {best.number}: {measure(value)}{over}")
+            )
         if self._winner is None:
             return [*(Fact(name, text or "") for name, text in facts), Fact("winner", "none yet")]
         trial = next((each for _, each in self._ranked if each.choices == self._winner), None)
