@@ -72,6 +72,15 @@ class MlflowIndex:
         whole = [record for record in self.records() if record.params]
         return [record.row("") for record in best_records(whole)]
 
+    def find_rows(self, run_ids: Collection[str], experiment: str) -> list[Row]:
+        """Return runs, each once, as those of an experiment, whichever recorded them.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        whole = [record for record in self.records(run_ids=run_ids) if record.params]
+        return [record.row(experiment) for record in best_records(whole)]
+
     def rule(self, experiment: str) -> VerdictRule:
         """Return how the settings of an experiment are compared: as its latest sweep declared.
 
