@@ -74,17 +74,17 @@ def test_the_table_has_the_numbers_of_the_report() -> None:
     report = examples.small_report()
     (experiment,) = report.experiments
     page = to_markdown(report)
-    table = page.partition("by setting")[2].partition("###")[0]
+    table = page.partition("accuracy by setting")[2].partition("###")[0]
     for each in experiment.settings:
         (line,) = re.findall(rf"^\| {each.name} \| [0-9].*$", table, re.MULTILINE)
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
         assert cells[1] == f"{each.mean:.4f} \u00b1 {each.deviation:.4f}"
         assert cells[2] == str(len(each.scores))
         if each.verdict is not None:
-            assert cells[4] == f"{each.verdict.difference:+.4f}"
-            assert cells[6] == each.verdict.text
+            assert cells[3] == f"{each.verdict.difference:+.4f}"
+            assert cells[5] == each.verdict.text
         if each.verdict is not None and each.verdict.low is not None:
-            assert cells[5] == f"{each.verdict.low:+.4f} to {each.verdict.high:+.4f}"
+            assert cells[4] == f"{each.verdict.low:+.4f} to {each.verdict.high:+.4f}"
     assert experiment.answer in page
 
 

@@ -18,8 +18,8 @@ from signs_sweep.reporting.content import (
 )
 from signs_sweep.reporting.numbers import interval, measure, spread
 
-_MOST_CLASSES = 12
-"""Classes of a confusion matrix that still fits on a page."""
+_WIDEST_MATRIX = 60
+"""Characters in the titles of a confusion matrix that still fits on a page."""
 
 _MOST_CONFUSIONS = 12
 
@@ -68,6 +68,7 @@ def tables_of(experiment: ExperimentReport) -> list[Table]:
     predicted = {"best": experiment.best, "baseline": experiment.baseline}
     parts = [
         _settings(experiment),
+        _details(experiment),
         _effects(experiment),
         _statements(experiment),
         _failures(experiment),
@@ -88,7 +89,6 @@ def _settings(experiment: ExperimentReport) -> Table:
     verdicts = [each.verdict for each in settings]
     known = [verdict for verdict in verdicts if verdict is not None]
     baselines = {verdict.baseline for verdict in known}
-    further = dict.fromkeys(name for each in settings for name in each.metrics)
     marks = [SELECTED if each.is_selected else "" for each in settings]
     means = [spread(each.mean, each.deviation) for each in settings]
 
@@ -107,14 +107,6 @@ def _settings(experiment: ExperimentReport) -> Table:
                 note="Mean ± standard deviation over the pairs of seeds.",
             ),
             Column("seeds", [f"{len(each.scores):,}" for each in settings], is_number=True),
-            *(
-                Column(
-                    METRICS[name].title if name in METRICS else name,
-                    [measure(each.metrics.get(name)) for each in settings],
-                    is_number=True,
-                )
-                for name in further
-            ),
             Column(
                 "compared with",
                 cells(lambda verdict: verdict.baseline) if len(baselines) > 1 else [],
@@ -131,21 +123,36 @@ def _settings(experiment: ExperimentReport) -> Table:
                 is_number=True,
                 note=_of_interval(known),
             ),
-            Column(
-                "interval over all sources",
-                cells(
-                    lambda each: (
-                        interval(each.crossed.low, each.crossed.high) if each.crossed else ""
-                    )
-                ),
-                is_number=True,
-                note=_of_crossed(known),
-            ),
             Column("verdict", [_verdict(each) for each in settings], note=_of_verdicts(known)),
-            Column("diagnosis", [each.diagnosis for each in settings]),
         ],
         [OF_SELECTED] if any(marks) else [],
     )
+
+
+def _details(experiment: ExperimentReport) -> Table:
+    settings = experiment.settings
+    crossed = [each.verdict.crossed if each.verdict else None for each in settings]
+    further = dict.fromkeys(name for each in settings for name in each.metrics)
+    columns = [
+        Column(
+            "interval over all sources",
+            [interval(each.low, each.high) if each else "" for each in crossed],
+            is_number=True,
+            note=_of_crossed([each.verdict for each in settings if each.verdict]),
+        ),
+        *(
+            Column(
+                METRICS[name].title if name in METRICS else name,
+                [measure(each.metrics.get(name)) for each in settings],
+                is_number=True,
+            )
+            for name in further
+        ),
+        Column("diagnosis", [each.diagnosis for each in settings]),
+    ]
+    is_empty = not any(cell for column in columns for cell in column.cells)
+    names = Column("setting", [] if is_empty else [each.name for each in settings])
+    return _table("details", "Further results by setting", [names, *columns])
 
 
 def _verdict(setting: SettingReport) -> str:
@@ -257,7 +264,7 @@ def _failures(experiment: ExperimentReport) -> Table:
 
 
 def _confusion(name: str, predicted: Predicted) -> Table:
-    """Return the confusion matrix, or for many classes the most frequent confusions."""
+    """Return the confusion matrix, or if that is too wide the most frequent confusions."""
     runs = f"{predicted.runs:,} run{'' if predicted.runs == 1 else 's'}"
     title = f"Confusion of {predicted.setting} on the {predicted.images} images"
     note = (
@@ -265,7 +272,7 @@ def _confusion(name: str, predicted: Predicted) -> Table:
         f"{measure(predicted.calibration_error)}."
     )
     classes = predicted.classes
-    if len(classes) <= _MOST_CLASSES:
+    if len(classes) + len("".join(classes)) <= _WIDEST_MATRIX:
         counts = predicted.confusion.T.tolist()
         columns = [
             Column(each, [f"{count:,}" for count in column], is_number=True)
