@@ -5,7 +5,7 @@ import re
 import threading
 import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ _LINE = 15
 
 _LEGEND_MARK = 24
 _UNPRINTABLE = re.compile("[^\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MINUS = "\N{MINUS SIGN}"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -88,7 +89,7 @@ class Entry:
     text: str
     colour: str
     marker: str = ""
-    dashes: tuple[int, ...] | None = None
+    dashes: tuple[float, ...] | None = None
     is_hollow: bool = False
 
 
@@ -129,14 +130,14 @@ def _without_middle(name: str, kept: int) -> str:
 
 def number(value: float, digits: int = 3) -> str:
     """Return a number for people, with a true minus sign."""
-    return f"{value:,.{digits}g}".replace("-", "−") if abs(value) < 1e4 else power(value)
+    return f"{value:,.{digits}g}".replace("-", _MINUS) if abs(value) < 1e4 else power(value)
 
 
 def power(value: float) -> str:
     """Return a number as a power of ten, such as `10⁵` or `2.5·10⁻⁷`."""
     digits, exponent = f"{value:.1e}".split("e")
     times = "" if float(digits) == 1 else f"{float(digits):g}·"
-    return f"{times}10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", "−")
+    return f"{times}10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", _MINUS)
 
 
 def linear_scale(low: float, high: float, most: int = 6, *, is_whole: bool = False) -> Scale:
@@ -155,7 +156,7 @@ def linear_scale(low: float, high: float, most: int = 6, *, is_whole: bool = Fal
         labels = ["0" if abs(tick) < step / 2 else power(tick) for tick in ticks]
     else:
         decimals = next(n for n in range(9) if abs(round(step, n) - step) < 1e-3 * step)
-        labels = [f"{tick + 0.0:,.{decimals}f}".replace("-", "−") for tick in ticks]
+        labels = [f"{tick + 0.0:,.{decimals}f}".replace("-", _MINUS) for tick in ticks]
     return Scale(low, high, ticks, labels)
 
 
@@ -189,7 +190,7 @@ class Drawing:
     top: float
 
 
-def draw(  # noqa: PLR0913
+def draw(
     name: str,
     draw_on: Callable[[Drawing], None],
     x: Scale,
@@ -282,7 +283,7 @@ def _prepare(axes: "Axes", x: Scale, y: Scale) -> None:
         axes.spines["left"].set_visible(False)
 
 
-def write(  # noqa: PLR0913
+def write(
     drawing: Drawing, x: float, y: float, text: str, *, align: str = "left", colour: str = INK
 ) -> None:
     """Write a text at a place in px, its baseline at y."""
@@ -342,10 +343,8 @@ def _for_page(svg: str, name: str, width: float, height: float) -> str:
     would hold for the whole page, becomes a style of the image.
     """
     root = ET.fromstring(svg)  # noqa: S314, our own text
-    referred = re.findall(r'(?:href="|url\()#([^")]+)', svg)
-    ids = {old: f"{name}-{place}" for place, old in enumerate(dict.fromkeys(referred))}
-    for old, new in ids.items():
-        ids[old] = new
+    referred = dict.fromkeys(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    ids = {old: f"{name}-{place}" for place, old in enumerate(referred)}
     children = "".join(_text_of(child, ids) for child in root)
     return (
         f'<svg xmlns="{_SVG}" id="{name}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
@@ -353,46 +352,49 @@ def _for_page(svg: str, name: str, width: float, height: float) -> str:
     )
 
 
-def _text_of(element: ET.Element, ids: dict[str, str]) -> str:
+def _text_of(element: ET.Element, ids: Mapping[str, str]) -> str:
     """Return an element and all below it as text, without what a page does not need."""
     tag = element.tag.removeprefix(f"{{{_SVG}}}")
-    if tag in ("metadata", "style"):
+    attributes = _attributes(element, ids)
+    if tag in ("metadata", "style") or attributes.get("style") == "fill:none":
         return ""
-    attributes = {}
-    for key, value in element.attrib.items():
-        match key:
-            case "id" if value in ids:
-                attributes["id"] = ids[value]
-            case "id":
-                pass
-            case "style":
-                attributes["style"] = _style(value)
-            case _ if key == _HREF:
-                attributes["href"] = f"#{ids[value[1:]]}"
-            case "clip-path":
-                attributes[key] = f"url(#{ids[value[5:-1]]})"
-            case "transform" if value.startswith("rotate(-0"):
-                pass
-            case _:
-                attributes[key] = _rounded(value)
-    inner = "".join(_text_of(child, ids) for child in element)
-    if tag == "text":
-        inner = _escaped(element.text or "")
-    if tag in ("g", "defs") and (not inner or (tag == "g" and not attributes)):
+    children = "".join(_text_of(child, ids) for child in element)
+    inner = _escaped(element.text or "") if tag == "text" else children
+    if tag in ("g", "defs") and not (inner and (attributes or tag == "defs")):
         return inner
     texts = "".join(f' {key}="{_escaped(value)}"' for key, value in attributes.items())
     return f"<{tag}{texts}>{inner}</{tag}>" if inner else f"<{tag}{texts}/>"
 
 
+def _attributes(element: ET.Element, ids: Mapping[str, str]) -> dict[str, str]:
+    attributes: dict[str, str] = {}
+    for key, value in element.attrib.items():
+        match key:
+            case "id":
+                if value in ids:
+                    attributes[key] = ids[value]
+            case "style":
+                attributes[key] = _style(value)
+            case "clip-path":
+                attributes[key] = f"url(#{ids[value[5:-1]]})"
+            case _ if key == _HREF:
+                attributes["href"] = f"#{ids[value[1:]]}"
+            case _ if not value.startswith("rotate(-0"):
+                attributes[key] = _rounded(value)
+    return attributes
+
+
 def _style(value: str) -> str:
     value = value.replace(INK, "currentColor")
     value = re.sub(r"font: ([\d.]+px)[^;]*", r"font-size: \1", value)
+    value = re.sub(r"\s*font-family:[^;]*;?", "", value)
     return _rounded(value, 2).replace("; ", ";").replace(": ", ":")
 
 
 def _rounded(value: str, digits: int = 1) -> str:
+    """Return coordinates without the digits that a screen does not show."""
     numbers = _NUMBER.sub(lambda match: f"{round(float(match.group()), digits):g}", value)
-    return re.sub(r"\s*\n\s*", "", numbers).replace("L ", "L").replace("M ", "M").strip()
+    return re.sub(r"\s*([A-Za-z])\s+(?=[-\d])", r"\1", numbers).strip()
 
 
 def _escaped(text: str) -> str:
@@ -403,5 +405,5 @@ def _escaped(text: str) -> str:
 
 def finite(*arrays: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the finite values of arrays, one after the other."""
-    values = np.concatenate([np.asarray(each, float).ravel() for each in arrays] or [np.empty(0)])
-    return values[np.isfinite(values)]
+    values = np.concatenate((np.empty(0), *arrays))
+    return np.extract(np.isfinite(values), values)

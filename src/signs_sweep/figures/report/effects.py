@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from signs_sweep.figures.palette import colour_of
 from signs_sweep.figures.report.drawing import (
     INK,
@@ -48,14 +50,12 @@ def intervals(items: Sequence[Interval], label: str, name: str) -> Figure | None
         label: the compared metric with its unit.
         name: of the figure: the beginning of all ids.
     """
-    import numpy as np
-
     known = [item for item in items if np.isfinite(item.difference)]
     if not known:
         return None
     largest = sorted(known, key=lambda item: -abs(item.difference))[:_MOST]
     shown = [item for item in known if item in largest][:_MOST]
-    ends = finite(np.array([(item.difference, item.low, item.high) for item in shown], float))
+    ends = finite(np.array([item[1:4] for item in shown], float).ravel())
     low, high = min(float(ends.min()), 0), max(float(ends.max()), 0)
     margin = 0.05 * (high - low)
     x = linear_scale(low - margin, high + margin)

@@ -16,6 +16,14 @@ from signs_sweep.figures.report.drawing import (
     number,
 )
 
+_MARKS = {
+    "complete": (colour_of(0), "o"),
+    "pruned": (colour_of(None), "v"),
+    "failed": (colour_of(1), "x"),
+    "stopped": (colour_of(None), "s"),
+}
+"""Colour and matplotlib marker by state."""
+
 
 class TrialPoint(NamedTuple):
     """A trial.
@@ -51,7 +59,9 @@ def search_history(
     numbers = [trial.number for trial in trials]
     x = linear_scale(min(numbers) - 0.5, max(numbers) + 0.5, is_whole=True)
     y = linear_scale(low - margin, high + margin)
-    legend = [Entry("complete", colour_of(0), "o"), Entry("best so far", INK, dashes=())]
+    states = [state for state in _MARKS if any(trial.state == state for trial in trials)]
+    legend = [Entry(state, *_MARKS[state], is_hollow=state == "stopped") for state in states]
+    legend.append(Entry("best so far", INK, dashes=()))
     svg = draw(
         name,
         lambda drawing: _draw(drawing, trials, is_higher_better),
@@ -61,8 +71,12 @@ def search_history(
         legend=legend,
     )
     best = (max if is_higher_better else min)(complete, key=lambda trial: trial.value or 0)
-    alt = f"History of the search, {label}: best {number(best.value or 0)} in trial {best.number}."
-    return Figure(svg, alt)
+    counts = ", ".join(f"{sum(trial.state == s for trial in trials)} {s}" for s in states)
+    return Figure(
+        svg,
+        f"History of the search, {label}: {len(trials)} trials ({counts}); "
+        f"best {number(best.value or 0)} in trial {best.number}.",
+    )
 
 
 def _is_known(trial: TrialPoint) -> bool:
@@ -74,5 +88,22 @@ def _draw(drawing: Drawing, trials: Sequence[TrialPoint], is_higher_better: bool
     numbers = [trial.number for trial in complete]
     values = np.array([trial.value for trial in complete], float)
     best = (np.maximum if is_higher_better else np.minimum).accumulate(values)
-    drawing.axes.step(numbers, best, where="post", color=INK, linewidth=1.2)
-    drawing.axes.scatter(numbers, values, s=20, color=colour_of(0), zorder=3)
+    axes = drawing.axes
+    axes.step(
+        [*numbers, max(trial.number for trial in trials)],
+        [*best, best[-1]],
+        where="post",
+        color=INK,
+        linewidth=1.2,
+    )
+    for state, (colour, marker) in _MARKS.items():
+        of_state = [trial for trial in trials if trial.state == state]
+        places = [
+            (trial.number, trial.value if _is_known(trial) else axes.get_ylim()[0])
+            for trial in of_state
+        ]
+        if places:
+            x, y = zip(*places, strict=True)
+            (marks,) = axes.plot(x, y, marker, color=colour, markersize=5, clip_on=False)
+            if state == "stopped":
+                marks.set_markerfacecolor("none")
