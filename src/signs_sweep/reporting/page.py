@@ -44,7 +44,7 @@ def to_html(report: Report) -> str:
     has_several = len(report.experiments) > 1
     sections = [
         template.render(
-            _parts(experiment, f"e{place}"), level=2 if has_several else 1
+            _parts(experiment, f"e{place}"), depth=2 if has_several else 1
         )
         for place, experiment in enumerate(report.experiments, start=1)
     ]
@@ -99,7 +99,7 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
         "summary": _summary(it),
         "has_verdicts": bool(verdicts),
         "has_baselines": len({verdict.baseline for verdict in verdicts}) > 1,
-        "level_text": f"{1 - levels.pop():.4g}" if len(levels) == 1 else "",
+        "level": f"{100 * (1 - levels.pop()):.4g} %" if len(levels) == 1 else "",
         "notes": [*selected, *it.notes],
         **_strips(it, prefix),
         "curves": _curves(it, prefix),
@@ -120,10 +120,11 @@ def _summary(it: ExperimentReport) -> list[tuple[str, str]]:
         return []
     seeds = [len([*setting.replicates.seeds]) for setting in it.settings]
     low, high = min(seeds), max(seeds)
+    span = f"{low:,} to {high:,}" if low < high else f"{high:,}"
     return [
-        (f"{len(it.settings):,}", "settings" if len(it.settings) > 1 else "setting"),
-        (f"{low:,} to {high:,}" if low < high else f"{high:,}", "pairs of seeds of each setting"),
-        (f"{len(it.runs):,}", "runs"),
+        (f"{len(it.settings):,}", "setting" if len(it.settings) == 1 else "settings"),
+        (span, "pair of seeds each" if high == 1 else "pairs of seeds each"),
+        (f"{len(it.runs):,}", "run" if len(it.runs) == 1 else "runs"),
         (f"{len(it.failures):,}", "failed or learned nothing"),
     ]
 
