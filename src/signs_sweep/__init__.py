@@ -14,12 +14,23 @@ if TYPE_CHECKING:
         load,
         plan,
         predictions,
+        report,
         run,
         search,
         verdicts,
     )
 
-__all__ = ["compare", "history", "load", "plan", "predictions", "run", "search", "verdicts"]
+__all__ = [
+    "compare",
+    "history",
+    "load",
+    "plan",
+    "predictions",
+    "report",
+    "run",
+    "search",
+    "verdicts",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 They have the options of the commands, raise what the commands would print, and return the results.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -18,8 +19,9 @@ from signs_sweep.commands.comparing import (
     read_predictions,
 )
 from signs_sweep.commands.images import images_of
-from signs_sweep.commands.options import Keywords, Options, SeedOptions, takes_options
+from signs_sweep.commands.options import Form, Keywords, Options, SeedOptions, takes_options
 from signs_sweep.commands.outcome import Outcome
+from signs_sweep.commands.reporting import gather, render
 from signs_sweep.commands.running import begin
 from signs_sweep.commands.store import Store
 from signs_sweep.errors import UsageError
@@ -115,9 +117,12 @@ def run(
     prepared = prepare(
         _paths(specs), overrides=shared.overrides, seeds=shared.seeds, data_dir=shared.data
     )
-    outcome = begin(prepared, tracking_uri, chosen).execute(lambda _: None)
+    running = begin(prepared, tracking_uri, chosen)
+    outcome = running.execute(lambda _: None)
     if outcome.was_interrupted:
         raise KeyboardInterrupt
+    if wrong := running.log_report(outcome, shared):
+        warnings.warn(wrong, stacklevel=2)
     return outcome
 
 
@@ -250,6 +255,41 @@ def verdicts(
         images=images_of(found.rows, Store(tracking_uri)),
     )
     return [verdict for comparison in compared for verdict in comparison.decisive]
+
+
+def report(
+    *targets: SpecPath,
+    output: SpecPath | None = None,
+    form: str = "html",
+    overrides: Overrides = None,
+    seeds: int | None = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+) -> str:
+    """Return a report on specs or experiments: verdicts, figures, and how to reproduce them.
+
+    Args:
+        targets: as for `compare`.
+        output: a file to write it to, if any.
+        form: `html` for a page in one file, `md` for Markdown, or `latex` for tables for a paper.
+        overrides: as for `compare`.
+        seeds: as for `compare`.
+        data: as for `compare`; the pictures on the page are read from there.
+        tracking_uri: as for `compare`.
+
+    Raises:
+        SpecError: a spec has problems.
+        StoreError: the store cannot be read, or does not have the experiment.
+        UsageError: `form` has a different value.
+    """
+    if form not in [known.value for known in Form]:
+        names = ", ".join(known.value for known in Form)
+        raise UsageError(f"unknown form '{form}' of a report. Known: {names}")
+    shared = SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds)
+    text = render(gather(targets, shared), Form(form))
+    if output is not None:
+        Path(output).write_text(text, encoding="utf-8")
+    return text
 
 
 def history(

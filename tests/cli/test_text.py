@@ -10,15 +10,8 @@ from pathlib import Path
 import pytest
 
 from signs_sweep.cli.output import show_error
-from signs_sweep.cli.text import (
-    columns,
-    count,
-    duration,
-    fill,
-    joined,
-    number,
-    numbers,
-)
+from signs_sweep.cli.text import columns, fill, joined
+from signs_sweep.domain.formats import count, duration, measure, number, numbers
 from signs_sweep.errors import SpecError
 from signs_sweep.spec import load
 
@@ -50,6 +43,15 @@ def test_columns_without_rows_show_the_header() -> None:
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.0000"), (0.12345, "0.1235"), (1e-5, "1.00e-05"), (2e7, "2.00e+07"), (None, "")],
+)
+def test_measures_keep_four_digits(value: float | None, text: str) -> None:
+    assert measure(value) == text
+    assert measure(float("nan")) == ""
 
 
 def test_numbers_read_as_in_a_spec() -> None:

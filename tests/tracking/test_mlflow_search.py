@@ -13,6 +13,8 @@ from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.journal import replay
 from signs_sweep.tracking.mlflow.client import connect
+from signs_sweep.tracking.mlflow.file import read_records
+from signs_sweep.tracking.mlflow.found import ask_for_records
 from trials import make_trial, searched
 
 pytestmark = pytest.mark.slow
@@ -331,6 +333,58 @@ def test_the_same_findings_recorded_twice_leave_a_single_point(store) -> None:
         tracker.end_trial(END)
         tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
     assert store.history("search toy", "best_value") == [(1, 0.75)]
+
+
+def test_the_index_has_the_searches_and_their_trials_as_mlflow_has_them(store, tmp_path) -> None:
+    sweep = store.tracker(replace(SWEEP, sweep_id="zero"))
+    train(sweep, *RUNS)
+    sweep.close(State.FAILED, {})
+    raced = replace(TRIAL, key="race", purpose=Purpose.RACE, baselines=IDS, label="trial 1, fresh")
+    tracker = store.tracker()
+    tracker.end_trial(END)
+    tracker.end_trial(replace(END, trial=raced, value=0.5))
+    tracker.start(searched(2, *RUNS), RUNS[0], MlflowIndex(store.uri).find()[IDS[0]].location)
+    running = store.named("trial 2").info.run_id
+    index = MlflowIndex(store.uri)
+    assert [trial.state for trial in index.trials("toy")] == [TrialState.COMPLETE] * 2 + [None]
+    tracker.close(State.FINISHED, {}, {"toy": FINDINGS})
+
+    first, race, stopped_trial = index.trials("toy")
+    assert (first.number, first.purpose, first.value) == (1, Purpose.SEARCH, 0.75)
+    assert (first.choices, first.run_ids, first.baselines) == ({"l2": "0.01"}, IDS, ())
+    assert (race.purpose, race.label, race.baselines) == (Purpose.RACE, "trial 1, fresh", IDS)
+    assert (stopped_trial.location, stopped_trial.state) == (running, TrialState.STOPPED)
+    other, search = index.sweeps("toy")
+    assert [other.is_search, other.state, other.note] == [False, State.FAILED, "Why."]
+    assert [search.is_search, search.state, search.best] == [True, State.FINISHED, {"l2": "0.01"}]
+    assert (search.note, search.outcome) == ("Why.\n\n**l2** mattered.", "**l2** mattered.")
+    assert search.metrics == {"best_value": 0.75}
+    assert search.ended >= search.began >= other.ended
+    assert {trial.search for trial in index.trials("toy")} == {search.location}
+    assert index.spec(search.location) == "name: toy\n"
+    for mark in ("signs_sweep.sweep", "signs_sweep.kind"):
+        asked = ask_for_records(connect(store.uri), store.uri, "toy", mark=mark)
+        assert read_records(tmp_path / "mlflow.db", store.uri, "toy", mark=mark) == asked != []
+
+
+def test_trials_of_earlier_versions_are_told_apart_as_far_as_possible(store) -> None:
+    confirming = make_trial(*RUNS, number=0, label="b", purpose=Purpose.CONFIRMATION)
+    confirming = replace(confirming, baselines=IDS)
+    ends = [replace(END, trial=trial) for trial in (TRIAL, confirming)]
+    tracker = store.tracker()
+    for end in ends:
+        tracker.end_trial(end)
+        location = store.named(end.trial.title).info.run_id
+        connect(store.uri).delete_tag(location, "signs_sweep.purpose")
+    tracker.close(State.FINISHED, {})
+    index = MlflowIndex(store.uri)
+    assert [trial.purpose for trial in index.trials("toy")] == [Purpose.SEARCH, None]
+    again = store.tracker()
+    again.end_trial(ends[1])
+    assert [trial.purpose for trial in index.trials("toy")] == [
+        Purpose.SEARCH,
+        Purpose.CONFIRMATION,
+    ]
 
 
 def test_neither_find_nor_the_list_of_runs_has_trials(store) -> None:

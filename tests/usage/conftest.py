@@ -44,6 +44,12 @@ def small_dataset() -> Dataset:
     return Dataset("signs", images(train), train, images(test), test, ("0", "1", "2"), drawn=False)
 
 
+def without_report(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a command that writes no report, which takes a second, unless it asks for that."""
+    is_training = arguments[:1] in (("run",), ("search",))
+    return (*arguments, "--no-report") if is_training and "--report" not in arguments else arguments
+
+
 @dataclass(frozen=True)
 class Project:
     """A folder with data and specs, and the processes that were started in it."""
@@ -59,11 +65,11 @@ class Project:
         return {name: value for name, value in os.environ.items() if name not in HIDDEN}
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "signs_sweep", *arguments]
+        return [sys.executable, "-m", "signs_sweep", *without_report(arguments)]
 
     def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, in this process."""
-        return call(arguments, self.folder, self.environment() | variables)
+        return call(without_report(arguments), self.folder, self.environment() | variables)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command in a process and a process group of its own, as a shell does."""
@@ -151,7 +157,7 @@ def project(make_project: MakeProject, tmp_path: Path) -> Iterator[Project]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose spec has been run, by a process. Tests look at it and change nothing."""
     project = new_project(tmp_path_factory.mktemp("finished"))
-    done = project.finish("run", "toy.yaml", "--workers", "2")
+    done = project.finish("run", "toy.yaml", "--workers", "2", "--report")
     assert done.returncode == 0, done.stderr
     (project.folder / "stdout.txt").write_text(done.stdout, encoding="utf-8")
     (project.folder / "stderr.txt").write_text(done.stderr, encoding="utf-8")

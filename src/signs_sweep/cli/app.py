@@ -13,6 +13,7 @@ from signs_sweep.cli import downloading as _downloading  # noqa: F401 - it adds 
 from signs_sweep.cli import importing as _importing  # noqa: F401 - it adds commands
 from signs_sweep.cli.data import data_app
 from signs_sweep.cli.options import Commands, TrackingUri, expanded, positive
+from signs_sweep.cli.reporting import report
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import fill
 from signs_sweep.commands.options import Format, Options, SeedOptions, SharedOptions
@@ -229,7 +230,8 @@ def compare(
     """Show the runs of specs or experiments in one table, and the verdicts on settings."""
     from signs_sweep.analysis.answer import refusals
     from signs_sweep.analysis.comparison import BY_SETTING, compare_settings
-    from signs_sweep.cli.notes import test_set_lines, version_lines, warn_of_leftovers
+    from signs_sweep.analysis.remarks import test_set_lines, version_lines
+    from signs_sweep.cli.notes import warn_of_leftovers
     from signs_sweep.cli.output import say, write
     from signs_sweep.cli.tables import View, comparison_text
     from signs_sweep.commands.comparing import find_runs
@@ -254,7 +256,7 @@ def compare(
     asked = view.by or BY_SETTING
     compared = compare_settings(found.rows, found.rules, by=asked, baseline=baseline)
     verdicts = [verdict for each in compared for verdict in each.decisive]
-    notes = (*version_lines(found.rows), *test_set_lines(verdicts, found.rows, store))
+    notes = (*version_lines(found.rows), *test_set_lines(verdicts, found.rows, store.index.tested))
     notes += tuple(refusals(compared))
     for note in (*found.notes, *notes):
         if form in (Format.TABLE, Format.MD):
@@ -262,6 +264,9 @@ def compare(
         else:
             say(f"note: {note}")
     write(text, output)
+
+
+app.command()(report)
 
 
 @app.command()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from signs_sweep.cli.text import count
 from signs_sweep.commands.store import Store
+from signs_sweep.domain.formats import count
 from signs_sweep.errors import StoreError
 
 

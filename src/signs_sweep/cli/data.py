@@ -87,7 +87,7 @@ def _written(name: str) -> str | Mapping[str, str]:
 
 def _facts(dataset: "Dataset", source: "DataSource", summary: "Summary") -> dict[str, str]:
     """Return what there is to say about a dataset, by title; empty if it does not apply."""
-    from signs_sweep.cli.text import count
+    from signs_sweep.domain.formats import count
 
     height, width, channels = dataset.image_shape
     files = {"training": source.train, "validation": source.validation, "test": source.test}

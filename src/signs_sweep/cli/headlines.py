@@ -4,7 +4,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from signs_sweep.cli.text import count, duration
 from signs_sweep.domain import (
     Finished,
     News,
@@ -15,7 +14,7 @@ from signs_sweep.domain import (
     TrialState,
     best_of,
 )
-from signs_sweep.reporting.numbers import measure
+from signs_sweep.domain.formats import count, duration, measure
 
 _RATE_SECONDS = 20
 """Seconds over which the pace is averaged."""

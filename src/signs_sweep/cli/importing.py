@@ -14,8 +14,9 @@ from signs_sweep.cli.data import data_app
 from signs_sweep.cli.options import expanded, image_size
 from signs_sweep.cli.output import say, show_commands
 from signs_sweep.cli.streams import bars, width_of
-from signs_sweep.cli.text import columns, count, fill
+from signs_sweep.cli.text import columns, fill
 from signs_sweep.commands.options import Option, SharedOptions
+from signs_sweep.domain.formats import count
 from signs_sweep.errors import UsageError
 
 if TYPE_CHECKING:

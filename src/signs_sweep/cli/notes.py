@@ -1,21 +1,19 @@
-"""Sentences about the store, the disk and training versions, beside the tables."""
+"""Sentences about the store, the disk and the memory, beside the tables."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 
 from signs_sweep.cli.output import say
-from signs_sweep.cli.text import count
-from signs_sweep.domain import TRAINING_VERSION
+from signs_sweep.domain.formats import count
 from signs_sweep.planning.disk import DiskNeed
 from signs_sweep.planning.memory import MemoryNeed
 from signs_sweep.process.memory import gigabytes
 
 if TYPE_CHECKING:
-    from signs_sweep.analysis.verdict import Verdict
     from signs_sweep.commands.store import Store
-    from signs_sweep.domain import Result, Row
+    from signs_sweep.domain import Result
 
 
 def announce_leftovers(store: "Store") -> None:
@@ -36,23 +34,6 @@ def warn_of_leftovers(store: "Store") -> None:
 def leftovers_line(sweeps: int) -> list[str]:
     """Return a line about earlier sweeps whose records have just been written, if any."""
     return [f"recovered unsaved records of {count(sweeps, 'sweep')}"] if sweeps else []
-
-
-def test_set_lines(
-    verdicts: "Sequence[Verdict]", rows: "Sequence[Row]", store: "Store"
-) -> list[str]:
-    """Return how many comparisons used the test sets of these, if others did as well."""
-    used = [verdict for verdict in verdicts if verdict.is_tested]
-    names = {verdict.experiment for verdict in used}
-    fingerprints = {row.data for row in rows if row.experiment in names}
-    numbers = [store.index.tested(fingerprint) for fingerprint in sorted(fingerprints)]
-    return [
-        f"With these, {count(number, 'comparison')} in this store used the same test set; the more "
-        "there are, the more likely the best result on it is chance. Comparing held-out samples "
-        "(validation: 0.2) spares it."
-        for number in numbers
-        if number > len(used)
-    ]
 
 
 def known_text(known: Collection["Result"]) -> str:
@@ -87,47 +68,3 @@ def memory_lines(workers: int, scarce: MemoryNeed | None) -> list[str]:
         f"{gigabytes(scarce.available or 0)} is available"
     )
     return [note]
-
-
-def outdated_lines(older: Collection[int]) -> list[str]:
-    """Return a sentence on why finished runs are trained again, if there are any.
-
-    Args:
-        older: for each of these runs, the training version that has finished it.
-    """
-    if not older:
-        return []
-    were, are = ("was", "is") if len(older) == 1 else ("were", "are")
-    sentence = (
-        f"{count(len(older), 'run')} {were} finished by training {_named(older)} and {are} to be "
-        "trained again: the training has changed, so that the same run gives different numbers in "
-        "the last digits, and results of different versions are not mixed. The old records stay in "
-        "the store."
-    )
-    return [sentence]
-
-
-def version_lines(rows: "Sequence[Row]") -> list[str]:
-    """Return sentences on runs in a table that have a training version other than the current."""
-    lines = outdated_lines([row.older for row in rows if row.older])
-    versions = {row.version for row in rows}
-    if versions <= {TRAINING_VERSION}:
-        return lines
-    sentence = f"These runs have training {_named(versions)}"
-    if len(versions) > 1:
-        sentence += (
-            ", whose numbers differ in the last digits. Runs of different versions are not "
-            "compared with each other."
-        )
-    else:
-        sentence += (
-            f". The current version is {TRAINING_VERSION}, in which the same runs give different "
-            "numbers in the last digits."
-        )
-    return [*lines, sentence]
-
-
-def _named(versions: Collection[int]) -> str:
-    """Return `version 1`, `versions 1 and 2`, `versions 1, 2 and 3`."""
-    *others, last = map(str, sorted(set(versions)))
-    return f"versions {', '.join(others)} and {last}" if others else f"version {last}"

@@ -5,10 +5,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from signs_sweep.analysis.cells import seed_cells
 from signs_sweep.analysis.power import Power, power_of
-from signs_sweep.cli.notes import disk_lines, known_text, outdated_lines
+from signs_sweep.analysis.remarks import outdated_lines
+from signs_sweep.cli.notes import disk_lines, known_text
 from signs_sweep.cli.streams import width_of
-from signs_sweep.cli.text import columns, count, duration, fill, joined, number, numbers, seed_cells
+from signs_sweep.cli.text import columns, fill, joined
 from signs_sweep.commands.blocks import Outlook, outlook
 from signs_sweep.commands.outcome import refusals_of, rows_of
 from signs_sweep.commands.store import Store
@@ -22,6 +24,7 @@ from signs_sweep.domain import (
     Unusable,
     as_text,
 )
+from signs_sweep.domain.formats import count, duration, number, numbers
 from signs_sweep.executors import default_workers
 from signs_sweep.planning.plan import Part
 from signs_sweep.planning.preparation import Prepared

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from signs_sweep.cli.headlines import Headline, Pace, figures
 from signs_sweep.cli.output import say, say_notices
-from signs_sweep.cli.text import duration
 from signs_sweep.domain import (
     Checkpoint,
     Event,
@@ -27,8 +26,8 @@ from signs_sweep.domain import (
     TrialState,
     Waiting,
 )
+from signs_sweep.domain.formats import duration, measure
 from signs_sweep.domain.masking import MaskedStream
-from signs_sweep.reporting.numbers import measure
 from signs_sweep.searching.words import describe
 
 if TYPE_CHECKING:

@@ -6,24 +6,24 @@ from contextlib import suppress
 from pathlib import Path
 
 from signs_sweep.analysis.conditions import describe_conditions
+from signs_sweep.analysis.remarks import outdated_lines, test_set_lines
 from signs_sweep.cli.headlines import EpochCount
 from signs_sweep.cli.notes import (
     disk_lines,
     known_text,
     leftovers_line,
     memory_lines,
-    outdated_lines,
-    test_set_lines,
 )
 from signs_sweep.cli.output import exit_code, say, show_commands
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.tables import outcome_text
-from signs_sweep.cli.text import count, duration, fill, joined
+from signs_sweep.cli.text import fill, joined
 from signs_sweep.commands.options import SharedOptions
 from signs_sweep.commands.outcome import Outcome, refusals_of
 from signs_sweep.commands.running import Running
 from signs_sweep.commands.store import Store
+from signs_sweep.domain.formats import count, duration
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.plan import Part
 
@@ -61,6 +61,8 @@ def run_specs(
         say(f"warning: {outcome.unwritten}")
     if not quiet:
         _show_end(outcome, specs, shared)
+    if wrong := running.log_report(outcome, shared):
+        say(f"warning: {wrong}")
     return exit_code(outcome.state, outcome.unwritten)
 
 
@@ -107,7 +109,7 @@ def _results(outcome: Outcome, store: Store) -> str:
         sentences.append(f"{name}: {answer}" if has_names else answer)
     if outcome.unwritten is None:  # Otherwise the store does not answer.
         with suppress(StoreError):
-            sentences += test_set_lines(outcome.verdicts, outcome.rows, store)
+            sentences += test_set_lines(outcome.verdicts, outcome.rows, store.index.tested)
     text = "".join(f"{fill(sentence, width)}\n" for sentence in sentences)
     return outcome_text(outcome, width) + ("\n" + text if text else "")
 
@@ -122,4 +124,5 @@ def _show_end(outcome: Outcome, specs: Sequence[Path], shared: SharedOptions) ->
     if outcome.is_out_of_time:
         say("The budget is used up. The same command without --budget trains further seeds.")
     commands = [("look", shared.command("ui", spec)) for spec in specs]
-    show_commands([*commands, ("compare", shared.command("compare", *specs))])
+    others = [(name, shared.command(name, *specs)) for name in ("compare", "report")]
+    show_commands([*commands, *others])

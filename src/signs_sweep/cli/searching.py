@@ -10,10 +10,10 @@ from signs_sweep.cli.notes import leftovers_line, memory_lines
 from signs_sweep.cli.output import check_writable, exit_code, say, show_commands, write
 from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
-from signs_sweep.cli.text import columns, count, duration, fill, joined, number
+from signs_sweep.cli.text import columns, fill, joined
 from signs_sweep.commands.options import SharedOptions
+from signs_sweep.domain.formats import count, duration, measure, number
 from signs_sweep.project.databases import shown
-from signs_sweep.reporting.numbers import measure
 from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.outcome import SearchOutcome
 from signs_sweep.searching.words import best_spec, left_out, sentences

@@ -1,11 +1,8 @@
 """Text and numbers for people: columns, sentences, durations. Pure."""
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-
-from signs_sweep.domain import Seeds
 
 _NARROWEST, _NARROWEST_LABEL = 6, 16
 """Least width of a shortened text, and of a label, which distinguishes rows."""
@@ -122,53 +119,7 @@ def joined(parts: Sequence[str], width: int | None) -> str:
     return "\n".join(lines)
 
 
-def numbers(values: Sequence[object]) -> list[str]:
-    """Return the values of a column as `number` does, with the fewest digits that distinguish them.
-
-    At least three significant digits are kept.
-    """
-    floats = {value for value in values if isinstance(value, float) and math.isfinite(value)}
-    digits = 3
-    while digits < 17 and len({f"{value:.{digits}g}" for value in floats}) < len(floats):
-        digits += 1
-    return [
-        f"{value:.{digits}g}" if isinstance(value, float) and value in floats else number(value)
-        for value in values
-    ]
-
-
-def number(value: object) -> str:
-    """Return a value as a table shows it: 1,500, 0.01, 5e-05, and nothing for a missing value."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def duration(seconds: float) -> str:
-    """Return a time as `8.2 s`, `1:05` or `2:10:00`."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def count(amount: int, noun: str) -> str:
-    """Return `1 run`, `2 runs`."""
-    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
-
-
 def _is_number(cell: str) -> bool:
     """Return whether a cell is a number with at most a short unit, as in `3 of 4` or `8.2 s`."""
     is_text = re.search("[a-z]{3}", cell) is not None
     return not cell or (cell.lstrip("-+").replace(",", "")[:1].isdigit() and not is_text)
-
-
-def seed_cells(seeds: Sequence[Seeds]) -> dict[str, list[str]]:
-    """Return a column of pairs of seeds, and a column of splits if any is not the first."""
-    cells = {"seeds": [str(each.pair) for each in seeds]}
-    if any(each.split_seed for each in seeds):
-        cells["split"] = [str(each.split_seed) for each in seeds]
-    return cells

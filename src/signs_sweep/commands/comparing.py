@@ -1,8 +1,8 @@
 """What the store has of the runs of a spec or of an experiment: results, curves, predictions."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,13 @@ from signs_sweep.analysis.settings import settings_of
 from signs_sweep.commands.options import SeedOptions
 from signs_sweep.commands.outcome import rows_of, rules_of
 from signs_sweep.commands.store import Store
+from signs_sweep.data import Dataset
 from signs_sweep.domain import Row, VerdictRule
 from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
 from signs_sweep.planning.plan import Part
 from signs_sweep.planning.preparation import prepare
 from signs_sweep.project.tracking_store import store_exists
+from signs_sweep.spec import Experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,11 +39,17 @@ class Found:
         rows: the runs, in order, those of a setting in the order of its seeds.
         rules: how the settings of each experiment are compared, by its name.
         notes: remarks for a person.
+        datasets: the data of specs, by fingerprint.
+        specs: the experiments of specs, by name.
+        doubts: of specs, what makes results on their data doubtful, by name of the experiment.
     """
 
     rows: list[Row]
     rules: Rules
     notes: Sequence[str] = ()
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
+    specs: Mapping[str, Experiment] = field(default_factory=dict)
+    doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
@@ -52,6 +60,9 @@ def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
     rules: dict[str, VerdictRule] = {}
     specs: dict[str, SpecPath] = {}
     notes: list[str] = []
+    datasets: dict[str, Dataset] = {}
+    experiments: dict[str, Experiment] = {}
+    doubts: dict[str, Sequence[str]] = {}
     for target in dict.fromkeys(targets):
         if is_spec(target):
             found = _of_spec(Path(target), shared)
@@ -64,7 +75,10 @@ def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
             rows.setdefault((row.experiment, row.run_id, row.label), row)
         rules = {**found.rules, **rules}
         notes += found.notes
-    return Found(list(rows.values()), rules, notes)
+        datasets |= found.datasets
+        experiments |= found.specs
+        doubts |= found.doubts
+    return Found(list(rows.values()), rules, notes, datasets, experiments, doubts)
 
 
 def read_history(
@@ -93,20 +107,26 @@ def _of_spec(spec: Path, shared: SeedOptions) -> Found:
     store = Store(shared.tracking_uri)
     (part,) = prepared.plan.parts
     known = store.find(prepared.plan)
-    rules = rules_of(prepared.plan)
-    rows = rows_of(part, known.results, known.older)
+    datasets = {each.fingerprint: each for each in prepared.datasets.values()}
+    found = Found(
+        *(rows_of(part, known.results, known.older), rules_of(prepared.plan)),
+        datasets=datasets,
+        specs={part.experiment.name: part.experiment},
+        doubts=prepared.doubts,
+    )
     if not store_exists(store.uri):
-        return Found(rows, rules)
+        return found
     if not part.experiment.has_search:
-        return Found(rows, rules, _further_seeds(part, store))
+        return replace(found, notes=_further_seeds(part, store))
     try:
         recorded = store.index.list_runs(part.experiment.name)
     except UnknownExperimentError:
-        return Found(rows, rules)
+        return found
+    rows = found.rows
     planned = {row.run_id for row in rows}
     is_begun = any(row.result is not None for row in rows)
     others = [row for row in recorded if row.run_id not in planned]
-    return Found([*rows, *others] if is_begun or not others else others, rules)
+    return replace(found, rows=[*rows, *others] if is_begun or not others else others)
 
 
 def _further_seeds(part: Part, store: Store) -> list[str]:

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import Enum
+from enum import Enum, StrEnum
 from inspect import Parameter, signature
 from math import inf
 from pathlib import Path
@@ -86,6 +86,10 @@ class Options:
     stall_seconds: Annotated[
         float, Option("Seconds of silence after which a worker is killed.", "S", 1, _DAY)
     ] = 600.0
+    report: Annotated[
+        bool,
+        Option("Write a report to the sweep's record in MLflow.", "", flag="--report/--no-report"),
+    ] = True
     force: bool = False
     budget: float | None = None
 
@@ -146,6 +150,7 @@ class Keywords(TypedDict, total=False):
     retries: int
     checkpoint_seconds: float
     stall_seconds: float
+    report: bool
 
 
 def takes_options(function: _Function) -> _Function:
@@ -219,6 +224,14 @@ class SeedOptions(SharedOptions):
         """Return a command with these options that can be pasted into a shell."""
         more = [] if self.seeds is None or name == "ui" else ["--seeds", str(self.seeds)]
         return super().command(name, *arguments, *more)
+
+
+class Form(StrEnum):
+    """The form of a report."""
+
+    HTML = "html"
+    MD = "md"
+    LATEX = "latex"
 
 
 class Format(Enum):

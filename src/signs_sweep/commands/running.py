@@ -10,9 +10,18 @@ from math import ceil
 from uuid import uuid4
 
 from signs_sweep.commands.blocks import Blocks, Outlook, outlook
+from signs_sweep.commands.comparing import Found
 from signs_sweep.commands.images import images_of
-from signs_sweep.commands.options import Options
-from signs_sweep.commands.outcome import Outcome, declared_rule, findings_of, tables_of
+from signs_sweep.commands.options import Options, SharedOptions
+from signs_sweep.commands.outcome import (
+    Outcome,
+    declared_rule,
+    findings_of,
+    rows_of,
+    rules_of,
+    tables_of,
+)
+from signs_sweep.commands.reporting import log_report
 from signs_sweep.commands.session import Session
 from signs_sweep.commands.store import Known, Store
 from signs_sweep.data import Dataset
@@ -98,6 +107,28 @@ class Running:
             tables = tables_of(blocks.plan, outcome.results)
             session.tracker.close(outcome.state, tables, findings_of(outcome))
         return replace(outcome, unwritten=session.tracker.unwritten)
+
+    def log_report(self, outcome: Outcome, shared: SharedOptions) -> str | None:
+        """Write a report to the record of each sweep; return why not if that failed.
+
+        It takes a second or two, and the results are complete without it: call it after showing
+        them. There is no report after an interruption.
+        """
+        recorded = [
+            part for part in outcome.plan.parts if not outlook(Plan((part,)), self.known).is_settled
+        ]
+        if not self.options.report or outcome.was_interrupted or outcome.unwritten or not recorded:
+            return None
+        plan = Plan(tuple(recorded))
+        results = self.store.find(plan).results
+        found = Found(
+            [row for part in recorded for row in rows_of(part, results)],
+            rules_of(plan),
+            datasets={each.fingerprint: each for each in self.prepared.datasets.values()},
+            specs={part.experiment.name: part.experiment for part in recorded},
+            doubts=self.prepared.doubts,
+        )
+        return log_report(found, self.store, shared, self.sweep_id)
 
     def _record(self, part: Part) -> SweepRecord:
         return SweepRecord(

@@ -55,7 +55,15 @@ from signs_sweep.domain.run import (
     trajectory_of,
 )
 from signs_sweep.domain.stopping import Course, EarlyStopping, Unusable, are_comparable
-from signs_sweep.domain.trial import Purpose, Trial, TrialEnd, TrialState, best_of, ranked
+from signs_sweep.domain.trial import (
+    Purpose,
+    Trial,
+    TrialEnd,
+    TrialState,
+    best_of,
+    ranked,
+    search_key,
+)
 from signs_sweep.domain.verdict import ComparedMetric, Growth, Judgement, VerdictRule
 
 __all__ = [
@@ -126,6 +134,7 @@ __all__ = [
     "is_argument",
     "is_higher_better",
     "ranked",
+    "search_key",
     "trajectory_of",
     "values_at",
 ]

@@ -24,6 +24,11 @@ class Purpose(Enum):
         return self not in (Purpose.SEARCH, Purpose.RACE)
 
 
+def search_key(number: int) -> str:
+    """Return the key of a trial of a search, given its number in the study."""
+    return f"{Purpose.SEARCH.value}/{number}"
+
+
 @dataclass(frozen=True)
 class Trial:
     """A setting and its replicates.

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,12 +35,14 @@ class Prepared:
         datasets: the data, by name of the experiment.
         sources: the locations from which workers load data, by fingerprint.
         models: the locations from which workers load functions that build models, by fingerprint.
+        doubts: by name of the experiment, what makes results on its data doubtful, as sentences.
     """
 
     plan: Plan
     datasets: Mapping[str, Dataset]
     sources: Mapping[str, DataSource]
     models: Mapping[str, ModelSource]
+    doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def load_all(
@@ -97,6 +99,8 @@ def prepare(
     datasets: dict[str, Dataset] = {}
     sources: dict[str, DataSource] = {}
     read: dict[DataSource, Dataset] = {}
+    of_data: dict[DataSource, list[str]] = {}
+    doubts: dict[str, list[str]] = {}
     models: dict[str, ModelSource] = {}
     loaded = load_all(specs, overrides, seeds)
     experiments = [_with_model(experiment, models) for experiment in loaded]
@@ -104,17 +108,20 @@ def prepare(
         source = _source(experiment, data_dir)
         if source not in read:
             read[source] = source.load()
-            for doubt in find_doubts(read[source]):
+            of_data[source] = [f"{source.name}: {doubt}" for doubt in find_doubts(read[source])]
+            for doubt in of_data[source]:
                 # The warning refers to the caller of a function in `api`.
-                warnings.warn(f"{source.name}: {doubt}", DataWarning, stacklevel=3)
+                warnings.warn(doubt, DataWarning, stacklevel=3)
         dataset = datasets[experiment.name] = read[source]
         sources[dataset.fingerprint] = source
         if seeds is None:
             _check_growth(experiment)
-        for doubt in (*_check(experiment, dataset), *experiment.doubts()):
-            warnings.warn(f"{experiment.name}: {doubt}", DataWarning, stacklevel=3)
+        own = [f"{experiment.name}: {doubt}" for doubt in _check(experiment, dataset)]
+        doubts[experiment.name] = [*of_data[source], *own]
+        for doubt in (*own, *(f"{experiment.name}: {each}" for each in experiment.doubts())):
+            warnings.warn(doubt, DataWarning, stacklevel=3)
     plan = make_plan([(each, datasets[each.name].fingerprint) for each in experiments])
-    return Prepared(plan, datasets, sources, models)
+    return Prepared(plan, datasets, sources, models, doubts)
 
 
 @contextmanager

@@ -94,6 +94,8 @@ class Effect:
         difference: mean over the pairs of seeds.
         low: lower end of its 95 % interval (paired t-test), or None for fewer than two pairs.
         high: upper end.
+        fails_differently: whether more runs of either value failed to learn, so that differences
+            are far from normally distributed and the interval is rough.
     """
 
     parameter: str
@@ -104,6 +106,7 @@ class Effect:
     difference: float
     low: float | None
     high: float | None
+    fails_differently: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,7 @@
 """Numbers as all texts for people write them."""
 
-import math
-
 from signs_sweep.analysis.answer import signed
-
-
-def measure(value: float | None) -> str:
-    """Return a loss or an accuracy to four places, or in scientific notation if tiny or huge."""
-    if value is None or math.isnan(value):
-        return ""
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+from signs_sweep.domain.formats import measure
 
 
 def spread(mean: float | None, deviation: float | None) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from signs_sweep.analysis.answer import OF_SELECTED, SELECTED, signed
 from signs_sweep.domain import METRICS
+from signs_sweep.domain.formats import measure
 from signs_sweep.figures import report as figures
 from signs_sweep.figures.palette import colour_of
 from signs_sweep.figures.report import Figure, Interval, Line, Reliability, TrialPoint
@@ -23,7 +24,7 @@ from signs_sweep.reporting.content import (
     SettingReport,
     Weights,
 )
-from signs_sweep.reporting.numbers import interval, measure
+from signs_sweep.reporting.numbers import interval
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -43,9 +44,7 @@ def to_html(report: Report) -> str:
     template = environment.get_template("experiment.html")
     has_several = len(report.experiments) > 1
     sections = [
-        template.render(
-            _parts(experiment, f"e{place}"), depth=2 if has_several else 1
-        )
+        template.render(_parts(experiment, f"e{place}"), depth=2 if has_several else 1)
         for place, experiment in enumerate(report.experiments, start=1)
     ]
     (first, *others) = report.experiments
@@ -157,7 +156,13 @@ def _curves(it: ExperimentReport, prefix: str) -> list[Figure]:
     return [
         figures.learning_curves(
             [
-                Line(*(band.setting, band.colour, band.epochs), band.middle, band.low, band.high, band.runs)
+                Line(
+                    *(band.setting, band.colour, band.epochs),
+                    band.middle,
+                    band.low,
+                    band.high,
+                    band.runs,
+                )
                 for band in bands
             ],
             _curve_title(metric),
@@ -235,7 +240,11 @@ def _shaded(predicted: Predicted) -> Iterator[tuple[str, list[tuple[int, int, bo
         yield (
             name,
             [
-                (int(count), round(100 * count / (total if other == true else wrong)), other == true)
+                (
+                    int(count),
+                    round(100 * count / (total if other == true else wrong)),
+                    other == true,
+                )
                 for other, count in enumerate(counts[true])
             ],
         )

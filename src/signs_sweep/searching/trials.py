@@ -8,6 +8,7 @@ from signs_sweep.domain import (
     Seeds,
     Setting,
     Trial,
+    search_key,
 )
 from signs_sweep.spec import Experiment
 
@@ -17,7 +18,7 @@ def search_trial(
 ) -> Trial:
     """Return a trial of a search, given its number in the study and its choices by dimension."""
     return Trial(
-        key=f"{Purpose.SEARCH.value}/{number}",
+        key=search_key(number),
         experiment=experiment.name,
         purpose=Purpose.SEARCH,
         number=number,

@@ -64,11 +64,31 @@ def ece(labels: Labels, probabilities: Probabilities) -> float:
     the confidence is the probability of the predicted class, in 15 bins of equal width, open on the
     left (Guo et al., *On calibration of modern neural networks*, 2017).
     """
+    confidence, is_correct, bins = _binned(labels, probabilities)
+    gaps = np.bincount(bins, weights=is_correct - confidence, minlength=_BINS)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def reliability(labels: Labels, probabilities: Probabilities) -> NDArray[np.float64]:
+    """Return mean confidence, accuracy and number of images of each bin of `ece` with images.
+
+    float64 of shape (bins, 3), in ascending order of confidence.
+    """
+    confidence, is_correct, bins = _binned(labels, probabilities)
+    counts = np.bincount(bins, minlength=_BINS)
+    sums = [np.bincount(bins, weights=each, minlength=_BINS) for each in (confidence, is_correct)]
+    table = np.stack([*(each / np.maximum(counts, 1) for each in sums), counts], axis=1)
+    return table[counts > 0]
+
+
+def _binned(
+    labels: Labels, probabilities: Probabilities
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+    """Return of each image the confidence, whether it is classified correctly, and its bin."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     is_correct = probabilities.argmax(axis=1) == labels
     bins = np.clip(np.ceil(confidence * _BINS) - 1, 0, _BINS - 1).astype(np.int64)
-    gaps = np.bincount(bins, weights=is_correct - confidence, minlength=_BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    return confidence, is_correct, bins
 
 
 def top2_accuracy(labels: Labels, probabilities: Probabilities) -> float:

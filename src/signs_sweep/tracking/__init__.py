@@ -8,7 +8,7 @@ it is first used.
 
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.journal import Journal, finish_journal
-from signs_sweep.tracking.mlflow import MlflowIndex, MlflowTracker
+from signs_sweep.tracking.mlflow import MlflowIndex, MlflowTracker, SweepInfo, TrialInfo
 from signs_sweep.tracking.outbox import Outbox
 
 __all__ = [
@@ -17,5 +17,7 @@ __all__ = [
     "MlflowIndex",
     "MlflowTracker",
     "Outbox",
+    "SweepInfo",
+    "TrialInfo",
     "finish_journal",
 ]

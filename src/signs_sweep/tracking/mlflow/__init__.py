@@ -2,11 +2,12 @@
 
 `tracker` and `index` implement the protocols. `recorder` writes the record of a run, `model` the
 folder of its model, `search` the trials and findings of a search, `view` the page of an experiment.
-`predictions` is the artifact of a run's predictions. `found` turns records into results, `file`
-reads a SQLite file, `client` opens the store.
+`predictions` is the artifact of a run's predictions. `found` turns records into results, `kept`
+into sweeps and trials, `file` reads a SQLite file, `client` opens the store.
 """
 
 from signs_sweep.tracking.mlflow.index import MlflowIndex
+from signs_sweep.tracking.mlflow.kept import SweepInfo, TrialInfo
 from signs_sweep.tracking.mlflow.tracker import MlflowTracker
 
-__all__ = ["MlflowIndex", "MlflowTracker"]
+__all__ = ["MlflowIndex", "MlflowTracker", "SweepInfo", "TrialInfo"]

@@ -40,7 +40,11 @@ _CURVE = """
 
 
 def read_records(
-    path: Path, uri: str, experiment: str | None, run_ids: Collection[str] | None = None
+    path: Path,
+    uri: str,
+    experiment: str | None,
+    run_ids: Collection[str] | None = None,
+    mark: str = tags.RUN_ID,
 ) -> list[Record]:
     """Return the records of an experiment, or of all, oldest first.
 
@@ -49,6 +53,7 @@ def read_records(
         uri: the same store, for messages.
         experiment: name of an experiment, or None for all.
         run_ids: the runs, or None for all.
+        mark: the tag that all of them have.
 
     Raises:
         StoreError: the experiment does not exist.
@@ -59,7 +64,7 @@ def read_records(
             names = [name for (name,) in database.execute(_ACTIVE)]
             if experiment not in names:
                 raise unknown_experiment(experiment, names, uri)
-        return _read(database, experiment, run_ids)
+        return _read(database, experiment, run_ids, mark)
 
 
 def read_curves(
@@ -133,12 +138,16 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _read(
-    database: sqlite3.Connection, experiment: str | None, run_ids: Collection[str] | None
+    database: sqlite3.Connection,
+    experiment: str | None,
+    run_ids: Collection[str] | None,
+    mark: str,
 ) -> list[Record]:
     wanted = None if run_ids is None else json.dumps(list(run_ids))
-    chosen = {"experiment": experiment, "mark": tags.RUN_ID, "run_ids": wanted}
+    chosen = {"experiment": experiment, "mark": mark, "run_ids": wanted}
     runs = database.execute(
-        f"SELECT run_uuid, status {_RUNS} ORDER BY start_time, run_uuid", chosen
+        f"SELECT run_uuid, status, start_time, end_time {_RUNS} ORDER BY start_time, run_uuid",
+        chosen,
     ).fetchall()
     params: dict[str, dict[str, str]] = defaultdict(dict)
     tag_values: dict[str, dict[str, str]] = defaultdict(dict)
@@ -152,6 +161,6 @@ def _read(
     for location, name, value, is_nan in database.execute(query, chosen):
         metrics[location][name] = float("nan") if is_nan else value
     return [
-        Record(location, status, params[location], tag_values[location], metrics[location])
-        for location, status in runs
+        Record(location, status, params[location], tag_values[location], metrics[location], *times)
+        for location, status, *times in runs
     ]

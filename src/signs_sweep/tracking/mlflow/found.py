@@ -39,7 +39,7 @@ _FEW = 8
 
 @dataclass(frozen=True)
 class Record:
-    """The record of a run in MLflow.
+    """The record of a run in MLflow, or of a trial or a sweep.
 
     Attributes:
         location: its id in MLflow.
@@ -47,6 +47,8 @@ class Record:
         params: by name, as text.
         tags: by name.
         metrics: by name, the last value.
+        began: when it began, in ms since 1970.
+        ended: when it ended, or None.
     """
 
     location: str
@@ -54,6 +56,8 @@ class Record:
     params: Mapping[str, str]
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
+    began: int = 0
+    ended: int | None = None
 
     @property
     def run_id(self) -> str:
@@ -64,6 +68,15 @@ class Record:
     def version(self) -> int:
         """The training version of the run."""
         return int(self.tags.get(tags.TRAINING_VERSION, 1))
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Versions and machine with which the run was trained, by name."""
+        return {
+            name.removeprefix(tags.ENVIRONMENT): value
+            for name, value in self.tags.items()
+            if name.startswith(tags.ENVIRONMENT)
+        }
 
     @property
     def state(self) -> State:
@@ -146,6 +159,7 @@ def ask_for_records(
     uri: str,
     experiment: str | None,
     run_ids: Collection[str] | None = None,
+    mark: str = tags.RUN_ID,
 ) -> list[Record]:
     """Ask MLflow for the records of an experiment, or of all; those of each run oldest first.
 
@@ -154,6 +168,7 @@ def ask_for_records(
         uri: the same store, for messages.
         experiment: name of an experiment, or None for all.
         run_ids: the runs, or None for all.
+        mark: the tag that all of them have.
 
     Raises:
         StoreError: the experiment does not exist.
@@ -166,12 +181,14 @@ def ask_for_records(
     wanted = None if run_ids is None else set(run_ids)
     patterns = ["%"] if wanted is None or len(wanted) > _FEW else wanted
     return [
-        Record(run.info.run_id, run.info.status, run.data.params, run.data.tags, run.data.metrics)
-        for pattern in patterns
-        for run in search_all(
-            client, experiments.values(), f"tags.`{tags.RUN_ID}` LIKE '{pattern}'"
+        Record(
+            *(run.info.run_id, run.info.status),
+            *(run.data.params, run.data.tags, run.data.metrics),
+            *(run.info.start_time, run.info.end_time),
         )
-        if wanted is None or run.data.tags[tags.RUN_ID] in wanted
+        for pattern in patterns
+        for run in search_all(client, experiments.values(), f"tags.`{mark}` LIKE '{pattern}'")
+        if wanted is None or run.data.tags[mark] in wanted
     ]
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from signs_sweep.tracking.mlflow.found import (
     best_records,
     rule_in,
 )
+from signs_sweep.tracking.mlflow.kept import SPEC, SweepInfo, TrialInfo
 from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
 
 if TYPE_CHECKING:
@@ -130,38 +131,94 @@ class MlflowIndex:
         Raises:
             StoreError: the store cannot be read, or an artifact is damaged.
         """
+        return {
+            location: read_predictions(content, location)
+            for location, content in self.artifacts(locations, PREDICTIONS).items()
+        }
+
+    def artifacts(self, locations: Collection[str], name: str) -> Mapping[str, bytes]:
+        """Return an artifact of records by location; records without it are left out.
+
+        Args:
+            locations: the records.
+            name: path of the artifact, such as `model/data/model.keras`.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         path, folders = sqlite_path(self._uri), {}
         if path is not None and locations:
             with suppress(sqlite3.Error):
                 folders = artifact_folders(path, locations)
         files = {
-            location: self._local(folders[location])
+            location: self._local(folders[location] / name)
             if location in folders
-            else self._download(location)
+            else self._download(location, name)
             for location in locations
         }
-        return {
-            location: read_predictions(content, location)
-            for location, content in files.items()
-            if content is not None
-        }
+        return {location: content for location, content in files.items() if content is not None}
 
-    def _local(self, folder: Path) -> bytes | None:
+    def _local(self, file: Path) -> bytes | None:
         with store_errors(self._uri), suppress(FileNotFoundError):
-            return (folder / PREDICTIONS).read_bytes()
+            return file.read_bytes()
         return None
 
-    def _download(self, location: str) -> bytes | None:
-        client = self._client
+    def _download(self, location: str, name: str) -> bytes | None:
+        client, parent = self._client, str(PurePosixPath(name).parent)
         with store_errors(self._uri), TemporaryDirectory() as folder:
-            if not any(item.path == PREDICTIONS for item in client.list_artifacts(location)):
+            listed = client.list_artifacts(location, None if parent == "." else parent)
+            if not any(item.path == name for item in listed):
                 return None
-            return Path(client.download_artifacts(location, PREDICTIONS, folder)).read_bytes()
+            return Path(client.download_artifacts(location, name, folder)).read_bytes()
+
+    def environments(self, run_ids: Collection[str]) -> list[Mapping[str, str]]:
+        """Return the environments in which runs were trained: versions and machine by name.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return [record.environment for record in best_records(self.records(run_ids=run_ids))]
+
+    def sweeps(self, experiment: str) -> list[SweepInfo]:
+        """Return the sweeps and searches of an experiment, the oldest first.
+
+        Raises:
+            UnknownExperimentError: the experiment does not exist.
+            StoreError: the store cannot be read.
+        """
+        searches = {trial.search for trial in self.trials(experiment)}
+        return [
+            SweepInfo.of(record, is_search=record.location in searches)
+            for record in self.records(experiment, mark=tags.SWEEP)
+        ]
+
+    def trials(self, experiment: str) -> list[TrialInfo]:
+        """Return the trials of the searches of an experiment, the oldest first.
+
+        Raises:
+            UnknownExperimentError: the experiment does not exist.
+            StoreError: the store cannot be read.
+        """
+        return [TrialInfo.of(record) for record in self.records(experiment, mark=tags.RECORD)]
+
+    def spec(self, location: str) -> str:
+        """Return the text of the spec of a sweep; an empty string if the record has none.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return self.artifacts([location], SPEC).get(location, b"").decode()
 
     def records(
-        self, experiment: str | None = None, run_ids: Collection[str] | None = None
+        self,
+        experiment: str | None = None,
+        run_ids: Collection[str] | None = None,
+        mark: str = tags.RUN_ID,
     ) -> list[Record]:
         """Return the records of an experiment or of all, those of each run oldest first.
+
+        They are those with the tag `mark`: of runs, of sweeps (`tags.SWEEP`), or of trials
+        (`tags.RECORD`).
 
         Raises:
             StoreError: the experiment does not exist, or the store cannot be read.
@@ -171,7 +228,7 @@ class MlflowIndex:
             if not path.exists() and experiment is None:
                 return []
             with suppress(sqlite3.Error):
-                return read_records(path, self._uri, experiment, run_ids)
+                return read_records(path, self._uri, experiment, run_ids, mark)
         client = self._client
         with store_errors(self._uri):
-            return ask_for_records(client, self._uri, experiment, run_ids)
+            return ask_for_records(client, self._uri, experiment, run_ids, mark)

@@ -86,6 +86,7 @@ class SearchRecorder:
                     tags.TRIAL_KEY: trial.key,
                     tags.LABEL: trial.label or trial.title,
                     tags.TRIAL: str(trial.number),
+                    **_purpose_of(trial),
                     **source_tags(),
                 },
             )
@@ -102,6 +103,9 @@ class SearchRecorder:
         """
         location = self._record_of(end.trial)
         known = self.client.get_run(location).data
+        purpose = _purpose_of(end.trial)
+        if tags.PURPOSE not in known.tags and known.tags.get(tags.TRIAL_KEY) == end.trial.key:
+            write(self.client, location, tags=purpose)  # An earlier version made the record.
         if tags.STATE in known.tags:
             return
         choices = {_param_name(name): as_text(value) for name, value in end.trial.choices.items()}
@@ -109,7 +113,7 @@ class SearchRecorder:
             self.client,
             location,
             params={name: text for name, text in choices.items() if name not in known.params},
-            tags={tags.RUN_IDS: ",".join(end.trial.run_ids), tags.NOTE: _note(end)},
+            tags={tags.RUN_IDS: ",".join(end.trial.run_ids), tags.NOTE: _note(end), **purpose},
             metrics=self._new_points(location, _metrics(end), step=0),
         )
         if end.state is TrialState.PRUNED:
@@ -155,6 +159,12 @@ class SearchRecorder:
                     continue
             points.append(Metric(name, value, moment, step))
         return points
+
+
+def _purpose_of(trial: Trial) -> dict[str, str]:
+    """Return the tags for what a trial is for, and what its runs are compared with."""
+    baselines = {tags.BASELINES: ",".join(trial.baselines)} if trial.baselines else {}
+    return {tags.PURPOSE: trial.purpose.value, **baselines}
 
 
 def _metrics(end: TrialEnd) -> dict[str, float]:

@@ -4,6 +4,8 @@ import getpass
 import subprocess
 from contextlib import suppress
 
+from signs_sweep.tracking.mlflow.tags import COMMIT
+
 
 def source_tags() -> dict[str, str]:
     """Return MLflow's tags for the user, program and commit that create a record."""
@@ -11,7 +13,7 @@ def source_tags() -> dict[str, str]:
     with suppress(KeyError, OSError):  # The user of a container may have no name.
         values["mlflow.user"] = getpass.getuser()
     commit = _commit()
-    return values | ({"mlflow.source.git.commit": commit} if commit else {})
+    return values | ({COMMIT: commit} if commit else {})
 
 
 def _commit() -> str | None:

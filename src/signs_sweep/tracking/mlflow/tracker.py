@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import Event, Run, State, Trial, TrialEnd
@@ -24,6 +26,7 @@ from signs_sweep.tracking.mlflow.client import (
 from signs_sweep.tracking.mlflow.findings import conclude
 from signs_sweep.tracking.mlflow.found import unknown_experiment
 from signs_sweep.tracking.mlflow.index import MlflowIndex
+from signs_sweep.tracking.mlflow.kept import SPEC
 from signs_sweep.tracking.mlflow.recorder import RunRecorder, params_of
 from signs_sweep.tracking.mlflow.search import SearchRecorder
 from signs_sweep.tracking.mlflow.source import source_tags
@@ -89,7 +92,7 @@ class MlflowTracker:
                 client.set_experiment_tag(experiment_id, tags.RULE, rule)
                 self._end_abandoned(experiment_id, sweep)
                 parent = self._parent(experiment_id, sweep)
-                client.log_text(parent, sweep.spec, "spec.yaml")
+                client.log_text(parent, sweep.spec, SPEC)
                 client.log_text(parent, sweep.plan, "plan.txt")
                 search = SearchRecorder(client, experiment_id, parent) if sweep.is_search else None
                 self._sweeps[sweep.experiment] = _OpenSweep(sweep, experiment_id, parent, search)
@@ -281,7 +284,7 @@ class MlflowTracker:
             sweep.search.conclude(found, sweep.record.description)
         else:
             conclude(self._client, sweep.parent, found, sweep.record.description)
-            write(self._client, sweep.parent, tags={tags.VERDICT: found.note})
+        write(self._client, sweep.parent, tags={tags.VERDICT: found.note})
         self._count_tests(sweep.experiment_id, found.tested)
 
     def _count_tests(self, experiment_id: str, tested: Mapping[str, int]) -> None:
@@ -291,6 +294,23 @@ class MlflowTracker:
             name = tags.TESTED + fingerprint
             largest = max(number, int(known.get(name, 0)))
             self._client.set_experiment_tag(experiment_id, name, str(largest))
+
+    def attach(self, experiment: str, sweep_id: str, files: Mapping[str, bytes]) -> None:
+        """Add files to the record of a sweep that has ended, or replace those of the same name.
+
+        Raises:
+            StoreError: the record does not exist, or the store cannot be written.
+        """
+        client = self._client
+        with store_errors(self._uri), TemporaryDirectory() as folder:
+            known = client.get_experiment_by_name(experiment)
+            condition = f"tags.`{tags.SWEEP}` = '{sweep_id}'"
+            found = list(search_all(client, [known.experiment_id], condition)) if known else []
+            if not found:
+                raise StoreError(f"the record of the sweep of {experiment} is no longer there")
+            for name, content in files.items():
+                Path(folder, name).write_bytes(content)
+            client.log_artifacts(found[0].info.run_id, folder)
 
     def save_view(self, experiment: str | None) -> str:
         """Save a view of an experiment, with its current runs.

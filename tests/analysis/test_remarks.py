@@ -1,6 +1,6 @@
 """Sentences on training versions."""
 
-from signs_sweep.cli.notes import outdated_lines, version_lines
+from signs_sweep.analysis.remarks import outdated_lines, version_lines
 from signs_sweep.domain import TRAINING_VERSION, Parameters, Row
 
 OLD = TRAINING_VERSION - 1
