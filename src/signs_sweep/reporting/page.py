@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _MOST_ROWS = 30
-"""Rows of a table that are shown; the others are in a part that the reader opens."""
+_MOST_DETAILS = 12
+"""Rows of a table that are shown, of settings and of their details; the reader opens the others."""
 
 _MOST_CLASSES = 12
 """With more classes, a list of the most frequent confusions takes the place of the matrix."""
@@ -78,6 +79,7 @@ def _environment() -> "Environment":
         "interval": _interval,
         "shaded": _shaded,
         "title_of": _title,
+        "most_details": _MOST_DETAILS,
         "most_rows": _MOST_ROWS,
         "most_classes": _MOST_CLASSES,
         "selected": SELECTED,
