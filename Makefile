@@ -9,7 +9,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 # The tests start hundreds of processes, which are faster with compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test fast check format dist bench honesty replication torture clean
+.PHONY: run test fast check format dist bench honesty replication pictures torture clean
 
 run: $(VENV)/installed  ## Train the main experiment, or SPEC=...
 	$(BIN)/signs-sweep run $(SPEC)
@@ -40,6 +40,9 @@ honesty: $(VENV)/installed  ## Measure how often verdicts are false, with real t
 
 replication: $(VENV)/installed  ## Write docs/replication.md from the runs of experiments/replication.yaml in the store.
 	$(BIN)/python bench/replication.py
+
+pictures: $(VENV)/installed-dev  ## Make the pictures of the README from real runs (minutes; needs Chromium).
+	$(BIN)/python docs/pictures/make.py
 
 torture: $(VENV)/installed-dev  ## Kill sweeps fifty times and compare with undisturbed sweeps (an hour).
 	SIGNS_SWEEP_KILLS=50 $(BIN)/pytest -s tests/usage/test_interrupted.py

@@ -37,13 +37,11 @@ def test_the_page_has_no_command_that_does_not_exist() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_in_the_section_and_every_option_there_exists(name: str) -> None:
-    options = {
-        option
-        for parameter in COMMANDS[name].params
-        for option in parameter.opts
-        if option.startswith("--") and option != "--help"
-    }
-    assert set(re.findall(r"`(--[a-z-]+)", section(name))) == options
+    parameters = COMMANDS[name].params
+    options = {option for parameter in parameters for option in parameter.opts}
+    negations = {option for parameter in parameters for option in parameter.secondary_opts}
+    shown = set(re.findall(r"`(--[a-z-]+)", section(name)))
+    assert shown - negations == {each for each in options if each[:2] == "--"} - {"--help"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

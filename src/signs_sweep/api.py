@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from signs_sweep.analysis.comparison import BY_SETTING, compare_settings
 from signs_sweep.analysis.settings import BaselineValues
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.analysis.verdict import Verdict
+from signs_sweep.analysis.verdict import Verdicts
 from signs_sweep.commands.comparing import (
     SpecPath,
     find_runs,
@@ -19,7 +19,14 @@ from signs_sweep.commands.comparing import (
     read_predictions,
 )
 from signs_sweep.commands.images import images_of
-from signs_sweep.commands.options import Form, Keywords, Options, SeedOptions, takes_options
+from signs_sweep.commands.options import (
+    Form,
+    Keywords,
+    Options,
+    SeedOptions,
+    SharedOptions,
+    takes_options,
+)
 from signs_sweep.commands.outcome import Outcome
 from signs_sweep.commands.reporting import gather, render
 from signs_sweep.commands.running import begin
@@ -168,6 +175,9 @@ def search(
     outcome = searching.execute(lambda _: None)
     if outcome.was_interrupted:
         raise KeyboardInterrupt
+    shared = SharedOptions(_arguments(overrides), _path(data), tracking_uri)
+    if wrong := searching.log_report(outcome, shared):
+        warnings.warn(wrong, stacklevel=2)
     return outcome
 
 
@@ -237,7 +247,7 @@ def verdicts(
     tracking_uri: str | None = None,
     by: str = BY_SETTING,
     baseline: BaselineValues | str | None = None,
-) -> list[Verdict]:
+) -> Verdicts:
     """Return the verdict on each setting of specs or experiments that has a baseline.
 
     The arguments are those of `compare`.
@@ -254,7 +264,7 @@ def verdicts(
         baseline=baseline,
         images=images_of(found.rows, Store(tracking_uri)),
     )
-    return [verdict for comparison in compared for verdict in comparison.decisive]
+    return Verdicts(verdict for comparison in compared for verdict in comparison.decisive)
 
 
 def report(

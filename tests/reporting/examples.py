@@ -27,6 +27,7 @@ from signs_sweep.reporting.content import (
     Weights,
     WrongPicture,
 )
+from signs_sweep.reporting.headline import headline
 from signs_sweep.statistics.replicates import mean, paired_difference
 
 HOSTILE = (
@@ -130,6 +131,7 @@ def experiment_of(rows: Sequence[Row], question: str = "Does L2 help?") -> Exper
     return ExperimentReport(
         name=rows[0].experiment,
         question=question,
+        headline=headline(comparison),
         answer=answer(rows),
         metric=metric,
         title=METRICS[metric].title,
@@ -315,7 +317,14 @@ def empty_report() -> Report:
     rows = [replace(row, result=None) for row in rows_of(scores)]
     waiting = replace(experiment_of(rows), bands={}, effects=())
     nothing = replace(
-        waiting, name="nothing", question="", answer=None, comparison=None, settings=(), runs=()
+        waiting,
+        name="nothing",
+        question="",
+        headline="",
+        answer=None,
+        comparison=None,
+        settings=(),
+        runs=(),
     )
     return report(waiting, replace(nothing, statements=(), notes=(), spec="", commands=()))
 
@@ -331,6 +340,7 @@ def hostile_report() -> Report:
             named,
             name=HOSTILE[1],
             question=everything,
+            headline=everything,
             answer=everything,
             effects=tuple(
                 replace(each, parameter=HOSTILE[1], value=HOSTILE[2]) for each in named.effects

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from signs_sweep import domain
-from signs_sweep.cli.searching import _table_lines
 from signs_sweep.domain import Component, Dense, Result, Seeds, State, Trial
 from signs_sweep.searching.outcome import SearchOutcome
 from signs_sweep.searching.race import make_race
 from signs_sweep.searching.study.own import LeftOut
 from signs_sweep.searching.study.scheduler import ends_of
 from signs_sweep.searching.study.space import distributions, values_of
+from signs_sweep.searching.tables import trial_cells
 from signs_sweep.searching.trials import fresh_seeds, search_trial
 from signs_sweep.searching.words import best_spec, findings, left_out, sentences
 from signs_sweep.spec import Experiment, load
@@ -173,9 +174,10 @@ def test_values_of_chosen_epochs_are_marked_and_differing_rules_are_reported(
     assert "had promised 0.9500* (optimism" in text
     assert "test_accuracy 0.8100, the default 0.7100;" in text
     assert "Early stopping differs" not in text
-    table = "\n".join(_table_lines(outcome, None))
-    assert "0.9500*" in table
-    assert "0.8500*" in table
+    html = outcome._repr_html_()
+    assert all(f"<p>{escape(sentence)}</p>" in html for sentence in sentences(outcome))
+    assert html.count("<table>") == 1 + bool(outcome.standings)
+    assert {"0.9500*", "0.8500*"} <= {*trial_cells(outcome)["val_accuracy"]}
     for unmarked in ("none", "{patience: 5, restore: last}", "{patience: 5, metric: loss}"):
         assert "*" not in "\n".join(sentences(reported(unmarked)))
 
@@ -186,7 +188,7 @@ def test_values_of_chosen_epochs_are_marked_and_differing_rules_are_reported(
     outcome = replace(outcome, trials=[replace(first, trial=trial), *others])
     text = "\n".join(sentences(outcome))
     assert "Early stopping differs between trials and chooses epochs by the images of " in text
-    assert "0.8500*" not in "\n".join(_table_lines(outcome, None))
+    assert "0.8500*" not in trial_cells(outcome)["val_accuracy"]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.analysis.answer import SELECTED, signed
-from signs_sweep.analysis.table import FOR_ONE_LOOK, OF_DIAGNOSES, OF_VERDICTS
-from signs_sweep.analysis.verdict import verdict_text
+from signs_sweep.analysis.table import FOR_ONE_LOOK, OF_DIAGNOSES, OF_VERDICTS, of_verdict
+from signs_sweep.analysis.verdict import Verdict, verdict_text
 from signs_sweep.domain import (
     METRICS,
     PARAMETERS,
@@ -250,6 +250,23 @@ def seed_cells(seeds: Sequence[Seeds]) -> dict[str, list[str]]:
     if any(each.split_seed for each in seeds):
         cells["split"] = [str(each.split_seed) for each in seeds]
     return cells
+
+
+def cells_of_verdicts(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
+    """Return a table of verdicts."""
+    records = [of_verdict(verdict) for verdict in verdicts]
+    known: _Known = {name: [record[name] for record in records] for name in OF_VERDICTS}
+    known["is_baseline"] = [False] * len(records)
+    names = [verdict.experiment for verdict in verdicts]
+    texts = {"experiment": names} if len(set(names)) > 1 else {}
+    texts["setting"] = [verdict.setting for verdict in verdicts]
+    texts["baseline"] = [verdict.baseline for verdict in verdicts]
+    texts["metric"] = [METRICS[verdict.metric].title for verdict in verdicts]
+    texts["seeds"] = numbers(known["pairs"])
+    for name in ("difference", "difference_low", "won", "verdict", "more_seeds"):
+        title, cells = _OF_SETTINGS[name]
+        texts[title] = cells(known, name)
+    return texts
 
 
 def cells_for_one_look(table: "pd.DataFrame") -> list[dict[str, list[str]]]:

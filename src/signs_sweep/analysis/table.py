@@ -167,7 +167,7 @@ def build_settings(
             record |= _of_setting(setting, comparison.metric)
             record |= {name: setting.mean(name) for name in shown}
             record["is_baseline"] = other is setting
-            record |= _of_verdict(verdict)
+            record |= of_verdict(verdict)
             record["selected_on"] = next(
                 (row.selected_on for row in setting.rows if row.selected_on), None
             )
@@ -220,7 +220,8 @@ def _of_setting(setting: Replicates, metric: str) -> dict[str, Any]:
     }
 
 
-def _of_verdict(verdict: Verdict | None) -> dict[str, Any]:
+def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
+    """Return a verdict by column, as in `OF_VERDICTS`."""
     if verdict is None:
         return dict.fromkeys(OF_VERDICTS)
     return {

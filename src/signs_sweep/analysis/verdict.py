@@ -1,8 +1,10 @@
 """What the runs state about a setting, compared with its baseline."""
 
 from dataclasses import dataclass
+from typing import SupportsIndex, overload
 
 from signs_sweep.domain import Judgement, Seeds
+from signs_sweep.domain.notebook import paragraphs, table
 from signs_sweep.statistics.crossed import Crossed
 
 
@@ -97,6 +99,28 @@ class Verdict:
     def fails_differently(self) -> bool:
         """Whether more runs of either setting failed to learn, so that there is no interval."""
         return self.failed != self.baseline_failed
+
+    def _repr_html_(self) -> str:
+        return Verdicts([self])._repr_html_()
+
+
+class Verdicts(list[Verdict]):
+    """Verdicts in order: a list that shows itself as a table in a notebook."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> Verdict: ...
+
+    @overload
+    def __getitem__(self, index: slice, /) -> "Verdicts": ...
+
+    def __getitem__(self, index: SupportsIndex | slice, /) -> "Verdict | Verdicts":
+        found = super().__getitem__(index)
+        return Verdicts(found) if isinstance(found, list) else found
+
+    def _repr_html_(self) -> str:
+        from signs_sweep.analysis.cells import cells_of_verdicts
+
+        return table(cells_of_verdicts(self)) or paragraphs(["no verdicts"])
 
 
 def verdict_text(judgement: Judgement, usually: int, on_average: int) -> str:

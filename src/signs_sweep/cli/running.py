@@ -23,9 +23,9 @@ from signs_sweep.commands.options import SharedOptions
 from signs_sweep.commands.outcome import Outcome, refusals_of
 from signs_sweep.commands.running import Running
 from signs_sweep.commands.store import Store
+from signs_sweep.commands.words import answer_lines, ending_lines, failure_lines
 from signs_sweep.domain.formats import count, duration
 from signs_sweep.errors import StoreError
-from signs_sweep.planning.plan import Part
 
 
 def run_specs(
@@ -55,10 +55,7 @@ def run_specs(
     ) as listener:
         outcome = running.execute(listener)
     sys.stdout.write(_results(outcome, running.store))
-    for failure in outcome.failures:
-        say(f"failed: {plan.title(failure.run_id)}: {failure.message}")
-    if outcome.unwritten:
-        say(f"warning: {outcome.unwritten}")
+    say(*failure_lines(outcome))
     if not quiet:
         _show_end(outcome, specs, shared)
     if wrong := running.log_report(outcome, shared):
@@ -75,7 +72,7 @@ def _header(running: Running) -> list[str]:
         known = [running.known[run_id] for run_id in runs if run_id in running.known]
         parts = [
             part.experiment.name,
-            f"{_runs(part)}, {known_text(known)}",
+            f"{part.amount}, {known_text(known)}",
             f"data: {datasets[part.experiment.name].describe()}",
         ]
         lines.append(joined(parts, width_of(sys.stderr)))
@@ -95,18 +92,10 @@ def _header(running: Running) -> list[str]:
     return lines
 
 
-def _runs(part: Part) -> str:
-    """Return how many runs an experiment has, at most if that depends on results."""
-    return ("at most " if part.experiment.growth else "") + count(len(part.runs), "run")
-
-
 def _results(outcome: Outcome, store: Store) -> str:
     """Return the tables and the answers."""
     width = width_of(sys.stdout)
-    sentences = describe_conditions(outcome.rows)
-    has_names = len(outcome.answers) > 1
-    for name, answer in outcome.answers.items():
-        sentences.append(f"{name}: {answer}" if has_names else answer)
+    sentences = describe_conditions(outcome.rows) + answer_lines(outcome)
     if outcome.unwritten is None:  # Otherwise the store does not answer.
         with suppress(StoreError):
             sentences += test_set_lines(outcome.verdicts, outcome.rows, store.index.tested)
@@ -115,14 +104,11 @@ def _results(outcome: Outcome, store: Store) -> str:
 
 
 def _show_end(outcome: Outcome, specs: Sequence[Path], shared: SharedOptions) -> None:
-    runs = count(len(outcome.plan.runs), "run")
     if outcome.was_interrupted:
-        finished = sum(result.state.is_finished for result in outcome.results.values())
-        say(f"interrupted: {finished} of {runs} finished. The same command trains the others.")
+        say(*ending_lines(outcome))
         return
-    say(f"{runs} in {duration(outcome.seconds)}")
-    if outcome.is_out_of_time:
-        say("The budget is used up. The same command without --budget trains further seeds.")
+    say(f"{count(len(outcome.plan.runs), 'run')} in {duration(outcome.seconds)}")
+    say(*ending_lines(outcome))
     commands = [("look", shared.command("ui", spec)) for spec in specs]
     others = [(name, shared.command(name, *specs)) for name in ("compare", "report")]
     show_commands([*commands, *others])

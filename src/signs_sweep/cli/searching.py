@@ -1,7 +1,6 @@
 """What `search` prints before, during and after the search."""
 
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +11,12 @@ from signs_sweep.cli.progress import watching
 from signs_sweep.cli.streams import has_cursor, width_of
 from signs_sweep.cli.text import columns, fill, joined
 from signs_sweep.commands.options import SharedOptions
-from signs_sweep.domain.formats import count, duration, measure, number
+from signs_sweep.domain.formats import count, duration
 from signs_sweep.project.databases import shown
 from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.outcome import SearchOutcome
+from signs_sweep.searching.tables import OF_THE_RACE, race_cells, trial_cells
 from signs_sweep.searching.words import best_spec, left_out, sentences
-from signs_sweep.statistics.replicates import deviation
-
-_SHOWN = 10
-"""Trials in the table at the end: the best."""
 
 
 def run_search(
@@ -50,11 +46,12 @@ def run_search(
     ) as listener:
         outcome = searching.execute(listener)
     width = width_of(sys.stdout)
-    print("\n".join(_table_lines(outcome, width)))
+    names = [dimension.name for dimension in outcome.search.space]
+    print("\n".join(columns(trial_cells(outcome).items(), width, last=names[::-1])))
     print()
-    if any(each.values for each in outcome.standings):
-        print("race over fresh seeds")
-        print("\n".join(_race_lines(outcome, width)))
+    if raced := race_cells(outcome):
+        print(OF_THE_RACE)
+        print("\n".join(columns(raced.items(), width)))
         print()
     print("\n".join(fill(sentence, width) for sentence in sentences(outcome)))
     if output is not None and outcome.winner is not None and not outcome.was_interrupted:
@@ -63,63 +60,9 @@ def run_search(
         say(f"warning: {outcome.unwritten}")
     if not quiet:
         _show_end(outcome, searching, spec, output, shared)
+    if wrong := searching.log_report(outcome, shared):
+        say(f"warning: {wrong}")
     return exit_code(outcome.state, outcome.unwritten)
-
-
-def _table_lines(outcome: SearchOutcome, width: int | None) -> list[str]:
-    """Return the best trials as a table."""
-    complete = [end for end in outcome.trials if end.value is not None]
-    sign = -1 if outcome.search.objective.maximize else 1
-    best = sorted(
-        complete,
-        key=lambda end: (sign * (end.value or 0), -len(end.trial.runs), end.trial.number),
-    )[:_SHOWN]
-    seeds = [("seeds", [number(end.trial.seeds) for end in best])]
-    names = [dimension.name for dimension in outcome.search.space]
-    table = [
-        ("trial", [str(end.trial.number) for end in best]),
-        (
-            outcome.search.objective.metric,
-            [measure(end.value) + outcome.mark(end.trial.setting) for end in best],
-        ),
-        *(seeds if outcome.has_different_seeds else []),
-        *((name, [_cell(end.trial.choices.get(name)) for end in best]) for name in names),
-    ]
-    return columns(table, width, last=names[::-1])
-
-
-def _race_lines(outcome: SearchOutcome, width: int | None) -> list[str]:
-    """Return the settings of the race as a table, the best first."""
-    standings, objective = outcome.standings, outcome.search.objective
-    marks = [outcome.mark(each.candidate.setting) for each in standings]
-
-    def marked(numbers: Iterable[float | None]) -> list[str]:
-        shown = zip(map(measure, numbers), marks, strict=True)
-        return [text and text + mark for text, mark in shown]
-
-    worst = min if objective.maximize else max
-    values = [list(each.values.values()) for each in standings]
-    ends = ["clearly worse" if not each.is_left else "" for each in standings]
-    if outcome.winner is not None:
-        ends = [
-            "winner" if each.candidate == outcome.winner else end
-            for each, end in zip(standings, ends, strict=True)
-        ]
-    table = [
-        ("setting", [each.candidate.title for each in standings]),
-        ("in the search", marked(each.candidate.promised for each in standings)),
-        (objective.metric, marked(each.mean for each in standings)),
-        ("\u00b1", [measure(deviation(each)) for each in values]),
-        ("worst", marked(worst(each, default=None) for each in values)),
-        ("seeds", [str(len(each)) for each in values]),
-        ("failed", [str(each.failed) for each in standings]),
-        ("", ends),
-    ]
-    return columns(table, width)
-
-
-def _cell(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else number(value)
 
 
 def _header(searching: Searching) -> list[str]:
@@ -156,7 +99,7 @@ def _show_end(
     if outcome.was_interrupted:
         say("interrupted: the same command resumes the search.")
         return
-    commands = [("look", shared.command("ui", spec))]
+    commands = [("look", shared.command("ui", spec)), ("report", shared.command("report", spec))]
     if outcome.was_done:
         made = sum(outcome.counts.values())
         text = f"this search has {count(made, 'trial')} and is finished"

@@ -1,8 +1,9 @@
 """Text and numbers for people: columns, sentences, durations. Pure."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+
+from signs_sweep.domain.formats import is_number
 
 _NARROWEST, _NARROWEST_LABEL = 6, 16
 """Least width of a shortened text, and of a label, which distinguishes rows."""
@@ -63,8 +64,8 @@ class _Column:
         from rich.cells import cell_len
 
         self.width = self.least = max(map(cell_len, [*self.title, *self.cells]))
-        self._is_number = bool(self.cells) and all(map(_is_number, self.cells))
-        if not any(cell and _is_number(cell) for cell in self.cells):
+        self._is_number = bool(self.cells) and all(map(is_number, self.cells))
+        if not any(cell and is_number(cell) for cell in self.cells):
             narrowest = _NARROWEST_LABEL if self.name == "label" else _NARROWEST
             self.least = min(self.width, narrowest)
 
@@ -117,9 +118,3 @@ def joined(parts: Sequence[str], width: int | None) -> str:
         else:
             lines[-1:] = [longer]
     return "\n".join(lines)
-
-
-def _is_number(cell: str) -> bool:
-    """Return whether a cell is a number with at most a short unit, as in `3 of 4` or `8.2 s`."""
-    is_text = re.search("[a-z]{3}", cell) is not None
-    return not cell or (cell.lstrip("-+").replace(",", "")[:1].isdigit() and not is_text)

@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from signs_sweep.analysis.answer import answer, refusals
+from signs_sweep.analysis.answer import OF_SELECTED, answer, refusals
+from signs_sweep.analysis.cells import cells_of_settings
 from signs_sweep.analysis.comparison import Rules, compare_settings
+from signs_sweep.analysis.conditions import describe_conditions
 from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.table import build_settings, build_table
-from signs_sweep.analysis.verdict import Verdict
+from signs_sweep.analysis.verdict import Verdicts
 from signs_sweep.domain import Result, Row, State, VerdictRule
+from signs_sweep.domain.notebook import paragraphs, table
 from signs_sweep.planning.plan import Part, Plan
 from signs_sweep.protocols import Findings
 
@@ -82,10 +85,10 @@ class Outcome:
         return rules_of(self.plan)
 
     @cached_property
-    def verdicts(self) -> list[Verdict]:
+    def verdicts(self) -> Verdicts:
         """The verdict on each setting that has a baseline, in the order of the plan."""
         compared = compare_settings(self.rows, self.rules, images=self.images)
-        return [verdict for comparison in compared for verdict in comparison.decisive]
+        return Verdicts(verdict for comparison in compared for verdict in comparison.decisive)
 
     @cached_property
     def answers(self) -> dict[str, str]:
@@ -97,6 +100,16 @@ class Outcome:
             for part in self.plan.parts
         }
         return {name: text for name, text in answers.items() if text}
+
+    def _repr_html_(self) -> str:
+        from signs_sweep.commands.words import answer_lines, ending_lines, failure_lines
+
+        explained = [OF_SELECTED] if any(row.selected_on for row in self.rows) else []
+        return (
+            paragraphs([*ending_lines(self), *answer_lines(self)])
+            + table(cells_of_settings(self.settings))
+            + paragraphs([*explained, *describe_conditions(self.rows), *failure_lines(self)])
+        )
 
     def __repr__(self) -> str:
         finished = sum(result.state.is_finished for result in self.results.values())

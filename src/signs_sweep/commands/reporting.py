@@ -39,6 +39,7 @@ from signs_sweep.reporting.content import (
 from signs_sweep.reporting.curves import bands
 from signs_sweep.reporting.effects import effects
 from signs_sweep.reporting.facts import environment_facts, shared_settings
+from signs_sweep.reporting.headline import headline
 from signs_sweep.reporting.predicted import predicted, predictions_of, set_of, wrong_pictures
 from signs_sweep.reporting.settings import setting_reports
 from signs_sweep.reporting.statements import failures, missing_note, selection_note, statements
@@ -156,6 +157,7 @@ class _Gathering:
         return ExperimentReport(
             name=self.name,
             question=self.experiment.description if self.experiment else "",
+            headline=headline(comparison) if comparison else "No run has been started yet.",
             answer=answer(rows, self.found.rules.get(self.name), self.images),
             metric=self.metric,
             title=METRICS[self.metric].title,

@@ -1,6 +1,7 @@
 """Numbers, times and amounts as a person reads them. Pure."""
 
 import math
+import re
 from collections.abc import Sequence
 
 
@@ -47,3 +48,9 @@ def duration(seconds: float) -> str:
 def count(amount: int, noun: str) -> str:
     """Return `1 run`, `2 runs`."""
     return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell is a number with at most a short unit, as in `3 of 4` or `8.2 s`."""
+    is_text = re.search("[a-z]{3}", cell) is not None
+    return not cell or (cell.lstrip("-+").replace(",", "")[:1].isdigit() and not is_text)

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from signs_sweep.domain import Purpose, Run, Trial, as_text
+from signs_sweep.domain.formats import count
+from signs_sweep.domain.notebook import paragraphs, table
 from signs_sweep.errors import UsageError
 from signs_sweep.spec import Experiment
 
@@ -28,6 +30,11 @@ class Part:
         """Every run with its trial, in order."""
         return tuple((trial, run) for trial in self.trials for run in trial.runs)
 
+    @property
+    def amount(self) -> str:
+        """How many runs it has, at most if that depends on results."""
+        return ("at most " if self.experiment.growth else "") + count(len(self.runs), "run")
+
     @cached_property
     def varying(self) -> tuple[str, ...]:
         """Names of the parameters that differ between the trials, in the order of the table."""
@@ -48,6 +55,20 @@ class Plan:
     def __repr__(self) -> str:
         names = ", ".join(part.experiment.name for part in self.parts)
         return f"<Plan of {names}: {len(self.runs)} runs>"
+
+    def _repr_html_(self) -> str:
+        html = ""
+        for part in self.parts:
+            trials = count(len(part.trials), "trial")
+            columns = {
+                "setting": [trial.title for trial in part.trials],
+                "seeds": [f"{trial.seeds:,}" for trial in part.trials],
+                "epochs": [f"{trial.epochs:,}" for trial in part.trials],
+                "": ["baseline" if trial.is_baseline else "" for trial in part.trials],
+            }
+            html += paragraphs([f"{part.experiment.name}: {part.amount} in {trials}"])
+            html += table(columns)
+        return html
 
     def title(self, run_id: str) -> str:
         """Return a title that is unique in the plan; with several experiments, with its name."""

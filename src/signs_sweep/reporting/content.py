@@ -277,7 +277,8 @@ class ExperimentReport:
     Attributes:
         name: its name.
         question: the question that it asks, or an empty string.
-        answer: the verdicts in words; None without results.
+        headline: what the verdicts come to, in one or two sentences.
+        answer: the verdicts in words, with numbers; None without results.
         metric: name of the compared metric.
         title: the compared metric in words.
         comparison: its settings with baselines and verdicts; None for an experiment without runs.
@@ -303,6 +304,7 @@ class ExperimentReport:
 
     name: str
     question: str
+    headline: str
     answer: str | None
     metric: str
     title: str

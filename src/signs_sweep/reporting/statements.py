@@ -74,13 +74,14 @@ def _of_verdicts(
     first = max(verdicts, key=lambda verdict: verdict.images)
     seeds = "new seeds and new splits" if first.has_own_splits else "new seeds"
     error = comparison.rule.error
-    comparisons = "the comparison" if len(verdicts) == 1 else f"all {len(verdicts)} comparisons"
+    many = len(verdicts)
+    comparisons = "the comparison" if many == 1 else f"any of the {many} comparisons"
     found = [
         Statement(
             "Verdict on a setting",
             f"{seeds}, on {images}",
-            f"a probability of at most {error:.2g} that any of {comparisons} calls equal settings "
-            "different, however often the results are looked at and seeds are added",
+            f"the probability that {comparisons} calls equal settings different is at most "
+            f"{error:.2g}, however often the results are looked at and seeds are added",
         )
     ]
     if any(verdict.low is not None for verdict in verdicts):
@@ -88,7 +89,8 @@ def _of_verdicts(
             Statement(
                 "Difference from the baseline",
                 f"{seeds}, on {images}",
-                f"{1 - error:.3g} confidence for the mean difference, valid at any number of seeds",
+                f"it contains the mean difference with {1 - error:.3g} confidence, at every number "
+                "of seeds",
             )
         )
     if any(verdict.crossed is not None for verdict in verdicts):

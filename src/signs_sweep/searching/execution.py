@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from signs_sweep.commands.options import Options
-from signs_sweep.commands.outcome import declared_rule
+from signs_sweep.commands.comparing import Found
+from signs_sweep.commands.options import Options, SharedOptions
+from signs_sweep.commands.outcome import declared_rule, rules_of
+from signs_sweep.commands.reporting import log_report
 from signs_sweep.commands.session import Session
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Result, Trial, TrialEnd, TrialState
@@ -148,6 +150,27 @@ class Searching:
             tables = {name: outcome.table.to_csv()}
             session.tracker.close(outcome.state, tables, {name: findings(outcome)})
         return replace(outcome, unwritten=session.tracker.unwritten)
+
+    def log_report(self, outcome: SearchOutcome, shared: SharedOptions) -> str | None:
+        """Write a report to the record of the search; return why not if that failed.
+
+        As `signs_sweep.commands.running.Running.log_report`.
+        """
+        is_recorded = not (outcome.was_interrupted or outcome.was_done or outcome.unwritten)
+        if not self.options.report or not is_recorded:
+            return None
+        try:
+            rows = self.store.index.list_runs(self.experiment.name)
+        except StoreError as error:
+            return f"the report was not written: {error}"
+        datasets = {each.fingerprint: each for each in self.prepared.datasets.values()}
+        found = Found(
+            *(rows, rules_of(self.prepared.plan)),
+            datasets=datasets,
+            specs={self.experiment.name: self.experiment},
+            doubts=self.prepared.doubts,
+        )
+        return log_report(found, self.store, shared, self.sweep_id)
 
     def _scheduler(self) -> StudyScheduler:
         return StudyScheduler(

@@ -18,6 +18,7 @@ from signs_sweep.domain import (
     are_comparable,
     best_of,
 )
+from signs_sweep.domain.notebook import paragraphs, table
 from signs_sweep.searching.candidates import Candidate, Confirmed, Standing
 from signs_sweep.searching.race import Race
 from signs_sweep.searching.study.collapses import collapsed_trials
@@ -76,6 +77,17 @@ class SearchOutcome:
         best = self.best
         result = "no best" if best is None else f"best {best.trial.title}, value {best.value}"
         return f"<SearchOutcome of {self.experiment.name}: {len(self.trials)} trials, {result}>"
+
+    def _repr_html_(self) -> str:
+        from signs_sweep.searching.tables import OF_THE_RACE, race_cells, trial_cells
+        from signs_sweep.searching.words import sentences
+
+        warnings = [f"warning: {self.unwritten}"] if self.unwritten else []
+        return (
+            paragraphs([*sentences(self), *warnings])
+            + table(race_cells(self), OF_THE_RACE)
+            + table(trial_cells(self), "best trials of the search")
+        )
 
     def mark(self, setting: Setting) -> str:
         """Return the mark of a setting's values if early stopping chose epochs by the objective."""

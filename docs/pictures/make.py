@@ -1,0 +1,91 @@
+"""Makes the pictures of the README from real runs of the drawn data: `make pictures`.
+
+It trains the spec that `signs-sweep init` writes (minutes), and needs Chromium and its driver.
+"""
+
+import base64
+import html
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from selenium import webdriver
+
+HERE = Path(__file__).parent
+COLUMNS = 100
+LARGEST = 200_000
+"""Bytes of a picture."""
+
+COMMANDS = (
+    ("init",),
+    ("run", "experiments/first.yaml"),
+    ("report", "experiments/first.yaml"),
+)
+
+TERMINAL = """\
+<!doctype html><meta charset="utf-8"><title>terminal</title>
+<style>
+body {{ margin: 0; background: #14181d; }}
+pre {{ margin: 0; padding: 18px 22px; color: #e6e9ec; }}
+pre {{ font: 14px/1.45 "DejaVu Sans Mono", monospace; }}
+b {{ color: #7fc8a9; font-weight: 600; }}
+</style><pre>{text}</pre>
+"""
+
+
+def main() -> None:
+    """Run the commands in a new folder, and take a picture of the terminal and of the report."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "experiments").mkdir()
+        text = "\n".join(transcript(command, folder) for command in COMMANDS)
+        page = folder / "terminal.html"
+        page.write_text(TERMINAL.format(text=text.rstrip("\n")), encoding="utf-8")
+        take(page, HERE / "terminal.png", 880, None)
+        take(folder / "report.html", HERE / "report.png", 860, 1000)
+
+
+def transcript(arguments: tuple[str, ...], folder: Path) -> str:
+    """Run a command; return it and what it printed, without the lines about its progress."""
+    hidden = ("SIGNS_DATA", "MLFLOW_TRACKING_URI")
+    variables = {name: value for name, value in os.environ.items() if name not in hidden}
+    done = subprocess.run(
+        [sys.executable, "-m", "signs_sweep", *arguments],
+        cwd=folder,
+        env=variables | {"COLUMNS": str(COLUMNS)},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    shown = done.stdout if arguments[0] == "run" else done.stdout + done.stderr
+    command = html.escape(" ".join(["signs-sweep", *arguments]))
+    return f"<b>$ {command}</b>\n{html.escape(shown)}"
+
+
+def take(page: Path, file: Path, width: int, height: int | None) -> None:
+    """Take a picture of the top of a page; with None, of all of it."""
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
+        options.add_argument(argument)
+    browser = webdriver.Chrome(options=options)
+    try:
+        metrics = {"width": width, "height": 600, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        browser.get(page.as_uri())
+        whole = browser.execute_script("return document.documentElement.scrollHeight")
+        clip = {"x": 0, "y": 0, "width": width, "height": height or whole, "scale": 1}
+        taken = browser.execute_cdp_cmd(
+            "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
+        )
+    finally:
+        browser.quit()
+    content = base64.b64decode(taken["data"])
+    assert len(content) < LARGEST, f"{file} would have {len(content):,} bytes"
+    file.write_bytes(content)
+    print(f"wrote {file}: {len(content):,} bytes")
+
+
+if __name__ == "__main__":
+    main()
