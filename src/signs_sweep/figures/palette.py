@@ -8,7 +8,7 @@ holds both. Dashes and markers repeat what a colour states.
 
 _GREY = "#80868c"
 _COLOURS = ("#2454fc", "#e41860", "#007854", "#a89000", "#845490", "#309cd8", "#9c5400")
-_DASHES = ((), (6, 2), (2, 1.5), (9, 2, 2, 2), (12, 3), (5, 1.5, 1.5, 1.5, 1.5, 1.5), (1, 1))
+_DASHES = ((), (4, 1.5), (1.5, 1), (4, 1, 1, 1), (7, 1.5), (3, 1, 1, 1, 1, 1), (1, 2))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 MOST_COLOURS = len(_COLOURS)
@@ -26,7 +26,7 @@ def colour_of(position: int | None) -> str:
 
 
 def dashes_of(position: int | None) -> tuple[float, ...]:
-    """Return the lengths of dashes and gaps of a setting's line, in px; empty for a solid line."""
+    """Return the lengths of dashes and gaps, in widths of the line; empty for a solid line."""
     return () if position is None else _DASHES[position]
 
 

@@ -82,7 +82,7 @@ def _draw(drawing: Drawing, items: Sequence[Reliability]) -> None:
         axes.scatter(
             confidence,
             accuracy,
-            s=12 + 140 * count / max(count.sum(), 1),
+            s=20 + 140 * count / max(count.sum(), 1),
             marker=marker_of(item.colour),
             edgecolors=colour,
             facecolors=[colour if each >= _FEW else "none" for each in count],
@@ -95,9 +95,10 @@ def _sentence(items: Sequence[Reliability]) -> str:
     parts = []
     for item in items:
         confidence, accuracy, count = item.bins.T
-        total = max(float(count.sum()), 1)
-        parts.append(
-            f"{item.name}: mean confidence {number(float(confidence @ count) / total)}, accuracy "
-            f"{number(float(accuracy @ count) / total)} over {int(count.sum()):,} predictions"
-        )
+        if total := float(count.sum()):
+            means = (number(float(values @ count) / total) for values in (confidence, accuracy))
+            text = "mean confidence {}, accuracy {}".format(*means)
+            parts.append(f"{item.name}: {text} over {int(total):,} predictions")
+        else:
+            parts.append(f"{item.name}: no predictions")
     return f"Calibration, accuracy by confidence. {'; '.join(parts)}."

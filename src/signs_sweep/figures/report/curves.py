@@ -21,7 +21,6 @@ from signs_sweep.figures.report.drawing import (
     log_scale,
     number,
     width_of,
-    write,
 )
 from signs_sweep.figures.run import has_exploded
 
@@ -36,6 +35,8 @@ _SHORT = 20
 
 _WIDEST_LABEL = 86
 _LABEL_HEIGHT = 13
+_SAMPLE = 18
+_HEIGHT = 190
 
 
 class Line(NamedTuple):
@@ -63,8 +64,9 @@ class Line(NamedTuple):
 def learning_curves(lines: Sequence[Line], label: str, name: str) -> Figure:
     """Draw the median curve of each setting, with a band from the 10 % to the 90 % quantile.
 
-    The scale is logarithmic if a curve grew a hundredfold, and from 0 to 1 if all values are in
-    that range and not all are small. Epochs that are not finite are gaps.
+    The scale is logarithmic if a curve grew a hundredfold; it is from 0 to 1 if all values are
+    in that range and not all are small. Epochs that are not finite are gaps; a cross marks the end
+    of a curve that has no finite value after it.
 
     Args:
         lines: the settings, at least one.
@@ -76,10 +78,11 @@ def learning_curves(lines: Sequence[Line], label: str, name: str) -> Figure:
     y = _scale(shown)
     last = max((int(line.epochs[-1]) for line in shown if len(line.epochs)), default=1)
     first = min((int(line.epochs[0]) for line in shown if len(line.epochs)), default=1)
-    margin = max(0.02 * (last - first), 0.2)
-    x = linear_scale(first - margin, last + margin, is_whole=True)
+    margin = max(0.02 * (last - first), 0.2 if last > first else 0.5)
     ends = _labels(shown, y)
-    right = max((width_of(text) for text, _ in ends), default=0) + 10 if ends else 10
+    right = max((width_of(text) + _SAMPLE + 14 for text, _ in ends), default=10)
+    pixels = WIDTH - right - 40
+    x = linear_scale(first - margin, last + margin, pixels=pixels, is_whole=True)
     svg = draw(
         name,
         lambda drawing: _draw(drawing, shown, y, ends),
@@ -92,31 +95,39 @@ def learning_curves(lines: Sequence[Line], label: str, name: str) -> Figure:
     return Figure(svg, _sentence(lines, label))
 
 
-_HEIGHT = 190
-
-
 def _draw(
     drawing: Drawing, lines: Sequence[Line], y: Scale, ends: Sequence[tuple[str, float]]
 ) -> None:
     axes = drawing.axes
-    for line in reversed(lines):
-        colour, order = colour_of(line.colour), 2 if line.colour is None else 3
+    if not len(finite(*(line.middle for line in lines))):
+        drawing.write(drawing.left + 10, drawing.bottom + 80, "no finite values")
+    for line in sorted(lines, key=lambda line: line.colour is not None):
+        colour = colour_of(line.colour)
         middle = np.where(np.isfinite(line.middle), line.middle, np.nan)
         if line.colour is not None and line.runs > 1:
             low, high = (np.clip(edge, y.low, y.high) for edge in (line.low, line.high))
             axes.fill_between(line.epochs, low, high, color=colour, alpha=0.16, linewidth=0)
-        (curve,) = axes.plot(line.epochs, middle, color=colour, linewidth=1.6, zorder=order)
+        (curve,) = axes.plot(line.epochs, middle, color=colour, linewidth=1.6)
         if line.colour is None:
             curve.set(linewidth=0.8, alpha=0.7)
         if dashes := dashes_of(line.colour):
             curve.set_dashes(dashes)
-        if len(line.epochs) <= _SHORT:
+        if _is_short(line):
             curve.set(marker=marker_of(line.colour), markersize=4)
+        known = np.flatnonzero(~np.isnan(middle))
+        if len(known) and known[-1] < len(middle) - 1:
+            end = known[-1]
+            axes.plot(line.epochs[end], middle[end], "x", color=colour, markersize=7, clip_on=False)
     for line, (text, height) in zip(lines, ends, strict=False):
-        write(
-            drawing, drawing.right + 4, drawing.bottom + height - 4, text,
-            colour=colour_of(line.colour),
-        )  # fmt: skip
+        x, y_text = drawing.right + 6, drawing.bottom + height
+        sample = drawing.line([x, x + _SAMPLE], [y_text, y_text], colour_of(line.colour))
+        if dashes := dashes_of(line.colour):
+            sample.set_dashes(dashes)
+        drawing.write(x + _SAMPLE + 4, y_text - 4, text)
+
+
+def _is_short(line: Line) -> bool:
+    return len(line.epochs) > 0 and bool(line.epochs[-1] - line.epochs[0] < _SHORT)
 
 
 def _decimated(line: Line, grey: int) -> Line:
@@ -137,12 +148,10 @@ def _scale(lines: Sequence[Line]) -> Scale:
     if not len(values):
         return linear_scale(0, 1)
     low, high = float(values.min()), float(values.max())
-    if any(has_exploded(line.middle) or has_exploded(line.high) for line in lines):
-        positive = values[values > 0]
-        low = float(positive.min())
-        return log_scale(low / 1.1, high * 1.1)
     if low >= 0 and 0.2 < high <= 1:
         return linear_scale(0, 1)
+    if any(has_exploded(line.middle) or has_exploded(line.high) for line in lines):
+        return log_scale(float(values[values > 0].min()) / 1.1, high * 1.1)
     margin = 0.04 * (high - low)
     return linear_scale(0 if 0 <= low < high / 2 else low - margin, high + margin)
 
@@ -183,7 +192,7 @@ def _legend(lines: Sequence[Line]) -> list[Entry]:
             fitted(line.name, WIDTH - 40),
             line.colour,
             has_line=True,
-            has_marker=len(line.epochs) <= _SHORT,
+            has_marker=_is_short(line),
         )
         for line in own
     ]

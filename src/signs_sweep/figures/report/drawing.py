@@ -19,6 +19,7 @@ from signs_sweep.figures.palette import colour_of, dashes_of, marker_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
+    from matplotlib.lines import Line2D
 
 WIDTH = 350
 """Width of a figure in px, which is also its width on a phone."""
@@ -106,7 +107,7 @@ def entry_of(name: str, colour: int | None, *, has_line: bool, has_marker: bool)
 def width_of(text: str, size: int = TEXT) -> float:
     """Return the width of a text in px: an upper estimate, as the page decides on the font."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
-    return size * (wide + 0.58 * (len(text) - wide))
+    return size * (wide + 0.62 * (len(text) - wide))
 
 
 def fitted(name: str, pixels: float, size: int = TEXT) -> str:
@@ -128,9 +129,11 @@ def _without_middle(name: str, kept: int) -> str:
     return f"{name[: kept - last]}…{name[len(name) - last :]}"
 
 
-def number(value: float, digits: int = 3) -> str:
-    """Return a number for people, with a true minus sign."""
-    return f"{value:,.{digits}g}".replace("-", _MINUS) if abs(value) < 1e4 else power(value)
+def number(value: float) -> str:
+    """Return a number for people, with three digits and a true minus sign."""
+    if value and not 1e-3 <= abs(value) < 1e4:
+        return power(value)
+    return f"{value:,.3g}".replace("-", _MINUS)
 
 
 def power(value: float) -> str:
@@ -140,23 +143,38 @@ def power(value: float) -> str:
     return f"{times}10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", _MINUS)
 
 
-def linear_scale(low: float, high: float, most: int = 6, *, is_whole: bool = False) -> Scale:
-    """Return a scale from one value to another, with round ticks, at most that many."""
+def linear_scale(
+    low: float, high: float, most: int = 6, *, pixels: float = math.inf, is_whole: bool = False
+) -> Scale:
+    """Return a scale from one value to another, with round ticks.
+
+    Args:
+        low: lower end.
+        high: upper end; if it is not above the lower end, both are moved apart.
+        most: number of ticks, at most.
+        pixels: width of the axis, so that the labels do not touch each other.
+        is_whole: whether all ticks are whole numbers.
+    """
     from matplotlib.ticker import MaxNLocator
 
     if not high > low:
         half = abs(low) / 2 or 0.5
         low, high = low - half, low + half
-    found = MaxNLocator(nbins=most - 1, integer=is_whole).tick_values(low, high)
+    locator = MaxNLocator(nbins=most - 1, integer=is_whole, steps=[1, 2, 2.5, 5, 10])
+    found = locator.tick_values(low, high)
     slack = 1e-9 * (high - low)
     ticks = [float(tick) for tick in found if low - slack <= tick <= high + slack]
     step = float(found[1] - found[0])
-    largest = max(abs(low), abs(high))
-    if largest >= 1e5 or step < 1e-4:
+    if is_whole:
+        ticks = [tick for tick in ticks if tick.is_integer()]
+    if max(abs(low), abs(high)) >= 1e5 or step < 1e-4:
         labels = ["0" if abs(tick) < step / 2 else power(tick) for tick in ticks]
     else:
         decimals = next(n for n in range(9) if abs(round(step, n) - step) < 1e-3 * step)
         labels = [f"{tick + 0.0:,.{decimals}f}".replace("-", _MINUS) for tick in ticks]
+    widest = max(map(width_of, labels), default=0) + 8
+    if most > 2 and widest > pixels * step / (high - low):
+        return linear_scale(low, high, most - 1, pixels=pixels, is_whole=is_whole)
     return Scale(low, high, ticks, labels)
 
 
@@ -188,6 +206,25 @@ class Drawing:
     bottom: float
     right: float
     top: float
+
+    def write(self, x: float, y: float, text: str, align: str = "left") -> None:
+        """Write a text at a place in px, its baseline at y."""
+        from matplotlib.transforms import IdentityTransform
+
+        at = IdentityTransform()
+        self.canvas.text(x, y, text, ha=align, va="baseline", color=INK, transform=at)
+
+    def line(
+        self, x: Sequence[float], y: Sequence[float], colour: str, marker: str = ""
+    ) -> "Line2D":
+        """Draw a line between places in px."""
+        from matplotlib.lines import Line2D
+        from matplotlib.transforms import IdentityTransform
+
+        line = Line2D(x, y, transform=IdentityTransform(), color=colour, marker=marker)
+        line.set_linewidth(1.6)
+        self.canvas.add_artist(line)
+        return line
 
 
 def draw(
@@ -233,8 +270,8 @@ def draw(
         _prepare(axes, x, y)
         drawing = Drawing(canvas, axes, left, bottom, WIDTH - right, bottom + height)
         for line, text in enumerate(heading):
-            write(drawing, 2, total - _LINE * (line + 1) + 3, text)
-        write(drawing, (left + WIDTH - right) / 2, bottom - 2 * _LINE, titles[0], align="center")
+            drawing.write(2, total - _LINE * (line + 1) + 3, text)
+        drawing.write((left + WIDTH - right) / 2, bottom - 2 * _LINE, titles[0], "center")
         for place_in_legend, entry in enumerate(legend):
             column, row = place_in_legend % columns, place_in_legend // columns
             _explain(drawing, entry, 4 + column * WIDTH / columns, 4 + _LINE * (rows - row - 1))
@@ -283,34 +320,17 @@ def _prepare(axes: "Axes", x: Scale, y: Scale) -> None:
         axes.spines["left"].set_visible(False)
 
 
-def write(
-    drawing: Drawing, x: float, y: float, text: str, *, align: str = "left", colour: str = INK
-) -> None:
-    """Write a text at a place in px, its baseline at y."""
-    from matplotlib.transforms import IdentityTransform
-
-    drawing.canvas.text(
-        x, y, text, ha=align, va="baseline", color=colour, transform=IdentityTransform()
-    )
-
-
 def _explain(drawing: Drawing, entry: Entry, x: float, y: float) -> None:
     """Draw a line of a legend."""
-    from matplotlib.lines import Line2D
-    from matplotlib.transforms import IdentityTransform
-
-    middle, dashes = y + 4, entry.dashes
-    ends = ([x, x + _LEGEND_MARK / 2, x + _LEGEND_MARK], [middle] * 3)
-    mark = Line2D(*ends, transform=IdentityTransform(), color=entry.colour, marker=entry.marker)
-    mark.set(
-        markevery=[1], markersize=6, linewidth=1.6, linestyle="none" if dashes is None else "-"
+    mark = drawing.line(
+        [x, x + _LEGEND_MARK / 2, x + _LEGEND_MARK], [y + 4] * 3, entry.colour, marker=entry.marker
     )
-    if dashes:
-        mark.set_dashes(dashes)
+    mark.set(markevery=[1], markersize=6, linestyle="none" if entry.dashes is None else "-")
+    if entry.dashes:
+        mark.set_dashes(entry.dashes)
     if entry.is_hollow:
         mark.set_markerfacecolor("none")
-    drawing.canvas.add_artist(mark)
-    write(drawing, x + _LEGEND_MARK + 6, y, entry.text)
+    drawing.write(x + _LEGEND_MARK + 6, y, entry.text)
 
 
 def _arranged(legend: Sequence[Entry]) -> tuple[int, int]:

@@ -17,11 +17,12 @@ from signs_sweep.figures.report.drawing import (
     fitted,
     linear_scale,
     number,
-    write,
 )
 
 _MOST = 40
 _ROW = 30
+_MOST_READ = 10
+"""Differences in the text that replaces the figure."""
 
 
 class Interval(NamedTuple):
@@ -58,7 +59,7 @@ def intervals(items: Sequence[Interval], label: str, name: str) -> Figure | None
     ends = finite(np.array([item[1:4] for item in shown], float).ravel())
     low, high = min(float(ends.min()), 0), max(float(ends.max()), 0)
     margin = 0.05 * (high - low)
-    x = linear_scale(low - margin, high + margin)
+    x = linear_scale(low - margin, high + margin, pixels=WIDTH - 20)
     y = Scale(0, len(shown), (), ())
     left_out = len(known) - len(shown)
     title = f"{label}; {left_out} smaller differences are not shown" if left_out else label
@@ -75,11 +76,12 @@ def intervals(items: Sequence[Interval], label: str, name: str) -> Figure | None
 
 def _draw(drawing: Drawing, items: Sequence[Interval]) -> None:
     axes = drawing.axes
-    axes.axvline(0, color=INK, linewidth=1)
+    axes.grid(visible=False)
     for row, item in enumerate(items):
         y = len(items) - row - 0.72
         colour = colour_of(item.colour)
-        write(drawing, 10, drawing.top - _ROW * row - 14, fitted(item.name, WIDTH - 20))
+        drawing.write(10, drawing.top - _ROW * row - 14, fitted(item.name, WIDTH - 20))
+        axes.vlines(0, y - 0.28, y + 0.22, color=INK, linewidth=1)  # Not through the names.
         if item.low is not None and item.high is not None:
             axes.plot([item.low, item.high], [y, y], color=colour, linewidth=2)
         filled = colour if item.low is not None else "none"
@@ -96,6 +98,8 @@ def _sentence(items: Sequence[Interval], label: str) -> str:
             if item.low is not None and item.high is not None
             else ""
         )
-        for item in items
+        for item in items[:_MOST_READ]
     ]
+    if rest := len(items) - len(parts):
+        parts.append(f"and {rest} more")
     return f"Differences with their intervals, {label}: {'; '.join(parts)}."

@@ -13,6 +13,7 @@ from signs_sweep.figures.report.drawing import (
     Figure,
     draw,
     linear_scale,
+    log_scale,
     number,
 )
 
@@ -57,8 +58,10 @@ def search_history(
     low, high = min(values), max(values)
     margin = 0.06 * (high - low) or 0.5
     numbers = [trial.number for trial in trials]
-    x = linear_scale(min(numbers) - 0.5, max(numbers) + 0.5, is_whole=True)
+    x = linear_scale(min(numbers) - 0.5, max(numbers) + 0.5, pixels=290, is_whole=True)
     y = linear_scale(low - margin, high + margin)
+    if high > 1 and high > 100 * low > 0:
+        y, label = log_scale(low / 1.2, high * 1.2), f"{label} (logarithmic)"
     states = [state for state in _MARKS if any(trial.state == state for trial in trials)]
     legend = [Entry(state, *_MARKS[state], is_hollow=state == "stopped") for state in states]
     legend.append(Entry("best so far", INK, dashes=()))

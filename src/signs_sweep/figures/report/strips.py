@@ -11,9 +11,11 @@ from signs_sweep.figures.report.drawing import TEXT, Figure, linear_scale, numbe
 
 _WIDTH, _HEIGHT = 160, 24
 _EDGE = 6
-_RADIUS = 2.5
-_LEVELS = (0, -5, 5, -9, 9)
-"""Vertical offsets of dots that would overlap, in px."""
+_MOST_CROSSES = 4
+_TEXT = f'font-size="{TEXT}" fill="currentColor"'
+_DIAMETER, _SMALL_DIAMETER = 5, 3.4
+_MANY = 12
+"""More seeds have small dots."""
 
 
 def strip(
@@ -27,7 +29,8 @@ def strip(
 ) -> Figure:
     """Draw the score of every seed as a dot on a scale, and their mean as a line.
 
-    A failed seed is hollow, or a cross at the left end if it has no finite score.
+    A failed seed is hollow. Seeds without a finite score are crosses at the left end, or a cross
+    with their number. Scores beyond the scale are shown at its ends.
 
     Args:
         scores: one for each pair of seeds; NaN without a score.
@@ -40,31 +43,36 @@ def strip(
     """
     pairs = list(zip(scores, failed, strict=True))
     dots = sorted((_at(score, low, high), bad) for score, bad in pairs if math.isfinite(score))
-    missing = sum(not math.isfinite(score) for score in scores)
-    filled: list[tuple[float, float]] = []
-    hollow: list[tuple[float, float]] = []
-    ends = dict.fromkeys(_LEVELS, -math.inf)
+    missing = len(pairs) - len(dots)
+    size = _DIAMETER if len(dots) <= _MANY else _SMALL_DIAMETER
+    most = int((_HEIGHT / 2 - size / 2) // size)
+    ends = {size * step: -math.inf for step in sorted(range(-most, most + 1), key=abs)}
+    places: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     for x, bad in dots:
-        free = (level for level in _LEVELS if x - ends[level] >= 2 * _RADIUS)
-        level = next(free, min(_LEVELS, key=ends.__getitem__))
+        free = (level for level in ends if x - ends[level] >= size)
+        level = next(free, min(ends, key=ends.__getitem__))
         ends[level] = x
-        (hollow if bad else filled).append((x, _HEIGHT / 2 + level))
+        places[bad].append((x, _HEIGHT / 2 + level))
     shown = colour_of(colour)
     parts = []
-    if mean is not None and math.isfinite(mean):
-        parts.append(f'<path d="M{_at(mean, low, high):g} 1V{_HEIGHT - 1}" stroke="currentColor"/>')
-    if filled:
-        path = "".join(f"M{x:g} {y:g}h0" for x, y in filled)
+    if places[False]:
+        path = "".join(f"M{x:g} {y:g}h0" for x, y in places[False])
         parts.append(
-            f'<path d="{path}" stroke="{shown}" stroke-width="{2 * _RADIUS:g}" '
-            'stroke-linecap="round"/>'
+            f'<path d="{path}" stroke="{shown}" stroke-width="{size:g}" stroke-linecap="round"/>'
         )
     parts += [
-        f'<circle cx="{x:g}" cy="{y:g}" r="2" fill="none" stroke="{shown}"/>' for x, y in hollow
+        f'<circle cx="{x:g}" cy="{y:g}" r="{size / 2 - 0.5:g}" fill="none" stroke="{shown}"/>'
+        for x, y in places[True]
     ]
     if missing:
-        path = "".join(f"M{2 + 6 * n} 9l5 6m0-6l-5 6" for n in range(min(missing, 25)))
+        crosses = missing if missing <= _MOST_CROSSES else 1
+        path = "".join(f"M{1 + 7 * n} 9l5 6m0-6l-5 6" for n in range(crosses))
         parts.append(f'<path d="{path}" stroke="{shown}" fill="none"/>')
+        if missing > crosses:
+            parts.append(f'<text x="8" y="16" {_TEXT}>{missing}</text>')
+    if mean is not None and math.isfinite(mean):
+        x = _at(mean, low, high)
+        parts.append(f'<path d="M{x:g} 0V{_HEIGHT}" stroke="currentColor" stroke-width="1.25"/>')
     return Figure(_svg(name, _HEIGHT, "".join(parts)), _sentence(scores, failed, mean))
 
 
@@ -77,17 +85,14 @@ def strip_axis(low: float, high: float, label: str, name: str) -> Figure:
         label: the metric with its unit.
         name: of the figure: its id.
     """
-    scale = linear_scale(low, high, 4)
+    scale = linear_scale(low, high, 5, pixels=_WIDTH)
     parts = [f'<path d="M{_EDGE} 20.5H{_WIDTH - _EDGE}" stroke="currentColor"/>']
     for tick, text in zip(scale.ticks, scale.labels, strict=True):
         x = _at(tick, scale.low, scale.high)
         half = width_of(text) / 2
         parts.append(f'<path d="M{x:g} 17v4" stroke="currentColor"/>')
         middle = min(max(x, half), _WIDTH - half)
-        parts.append(
-            f'<text x="{middle:.1f}" y="13" font-size="{TEXT}" text-anchor="middle" '
-            f'fill="currentColor">{text}</text>'
-        )
+        parts.append(f'<text x="{middle:.1f}" y="13" text-anchor="middle" {_TEXT}>{text}</text>')
     alt = f"Scale of {label}, from {number(low)} to {number(high)}."
     return Figure(_svg(name, _HEIGHT, "".join(parts)), alt)
 
