@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _MOST_ROWS = 30
-"""Rows of a table that are shown; the others are in a part that the reader opens."""
+_MOST_DETAILS = 12
+"""Rows of a table that are shown, of settings and of their details; the reader opens the others."""
 
 _MOST_CLASSES = 12
 """With more classes, a list of the most frequent confusions takes the place of the matrix."""
@@ -44,7 +45,7 @@ def to_html(report: Report) -> str:
     template = environment.get_template("experiment.html")
     has_several = len(report.experiments) > 1
     sections = [
-        template.render(_parts(experiment, f"e{place}"), level=2 if has_several else 1)
+        template.render(_parts(experiment, f"e{place}"), depth=2 if has_several else 1)
         for place, experiment in enumerate(report.experiments, start=1)
     ]
     (first, *others) = report.experiments
@@ -78,6 +79,7 @@ def _environment() -> "Environment":
         "interval": _interval,
         "shaded": _shaded,
         "title_of": _title,
+        "most_details": _MOST_DETAILS,
         "most_rows": _MOST_ROWS,
         "most_classes": _MOST_CLASSES,
         "selected": SELECTED,
@@ -98,7 +100,7 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
         "summary": _summary(it),
         "has_verdicts": bool(verdicts),
         "has_baselines": len({verdict.baseline for verdict in verdicts}) > 1,
-        "level_text": f"{1 - levels.pop():.4g}" if len(levels) == 1 else "",
+        "level": f"{100 * (1 - levels.pop()):.4g} %" if len(levels) == 1 else "",
         "notes": [*selected, *it.notes],
         **_strips(it, prefix),
         "curves": _curves(it, prefix),
@@ -119,10 +121,11 @@ def _summary(it: ExperimentReport) -> list[tuple[str, str]]:
         return []
     seeds = [len([*setting.replicates.seeds]) for setting in it.settings]
     low, high = min(seeds), max(seeds)
+    span = f"{low:,} to {high:,}" if low < high else f"{high:,}"
     return [
-        (f"{len(it.settings):,}", "settings" if len(it.settings) > 1 else "setting"),
-        (f"{low:,} to {high:,}" if low < high else f"{high:,}", "pairs of seeds of each setting"),
-        (f"{len(it.runs):,}", "runs"),
+        (f"{len(it.settings):,}", "setting" if len(it.settings) == 1 else "settings"),
+        (span, "pair of seeds each" if high == 1 else "pairs of seeds each"),
+        (f"{len(it.runs):,}", "run" if len(it.runs) == 1 else "runs"),
         (f"{len(it.failures):,}", "failed or learned nothing"),
     ]
 
