@@ -77,8 +77,7 @@ def _draw(drawing: Drawing, items: Sequence[Reliability]) -> None:
         confidence, accuracy, count = item.bins.T
         colour = colour_of(item.colour)
         (line,) = axes.plot(confidence, accuracy, color=colour, linewidth=1.2, clip_on=False)
-        if dashes := dashes_of(item.colour):
-            line.set_dashes(dashes)
+        line.set_dashes(dashes_of(item.colour))
         axes.scatter(
             confidence,
             accuracy,

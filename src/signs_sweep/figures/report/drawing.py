@@ -166,16 +166,15 @@ def linear_scale(
     ticks = [float(tick) for tick in found if low - slack <= tick <= high + slack]
     step = float(found[1] - found[0])
     if is_whole:
-        ticks = [tick for tick in ticks if tick.is_integer()]
+        ticks, step = [tick for tick in ticks if tick.is_integer()], max(step, 1.0)
     if max(abs(low), abs(high)) >= 1e5 or step < 1e-4:
         labels = ["0" if abs(tick) < step / 2 else power(tick) for tick in ticks]
     else:
         decimals = next(n for n in range(9) if abs(round(step, n) - step) < 1e-3 * step)
         labels = [f"{tick + 0.0:,.{decimals}f}".replace("-", _MINUS) for tick in ticks]
     widest = max(map(width_of, labels), default=0) + 8
-    if most > 2 and widest > pixels * step / (high - low):
-        return linear_scale(low, high, most - 1, pixels=pixels, is_whole=is_whole)
-    return Scale(low, high, ticks, labels)
+    kept = slice(None, None, max(math.ceil(widest * (high - low) / (step * pixels)), 1))
+    return Scale(low, high, ticks[kept], labels[kept])
 
 
 def log_scale(low: float, high: float, most: int = 6) -> Scale:
@@ -325,8 +324,10 @@ def _explain(drawing: Drawing, entry: Entry, x: float, y: float) -> None:
     mark = drawing.line(
         [x, x + _LEGEND_MARK / 2, x + _LEGEND_MARK], [y + 4] * 3, entry.colour, marker=entry.marker
     )
-    mark.set(markevery=[1], markersize=6, linestyle="none" if entry.dashes is None else "-")
-    if entry.dashes:
+    mark.set(markevery=[1], markersize=6)
+    if entry.dashes is None:
+        mark.set_linestyle("none")
+    else:
         mark.set_dashes(entry.dashes)
     if entry.is_hollow:
         mark.set_markerfacecolor("none")
