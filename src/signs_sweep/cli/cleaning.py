@@ -87,6 +87,11 @@ def clean_runs(
     freed = sum(file.stat().st_size for file in removal.checkpoints)
     lines = [_total(removal, artifacts, freed)]
     freed += artifacts if removal.is_final else 0
+    if removal.is_final and (elsewhere := cleaner.remover.elsewhere(removal.records)):
+        lines.append(
+            f"Some of the artifacts are not beside this store, as in {elsewhere}. If the store is "
+            "a copy, they belong to the original."
+        )
     for study in removal.studies:
         where = f"of the search '{study.name}' in {shown(study.storage)}"
         if study.trials is None:
@@ -156,4 +161,7 @@ def _is_confirmed() -> bool:
     if not sys.stdin.isatty():
         say("nothing was removed: use --yes to remove them")
         return False
-    return input("Remove them? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input("Remove them? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:  # Ctrl-D.
+        return False

@@ -124,6 +124,16 @@ class MlflowRemover:
         files = (file for folder in folders for file in folder.rglob("*"))
         return sum(file.stat().st_size for file in files if file.is_file())
 
+    def elsewhere(self, records: Iterable[StoredRecord]) -> Path | None:
+        """Return the first folder of artifacts that is not beside the SQLite file, if any.
+
+        In a copy of a store, the records still have the artifacts of the original.
+        """
+        path = sqlite_path(self._uri)
+        folders = [folder for record in records if (folder := _local(record)) is not None]
+        others = (folder for folder in folders if path and path.parent not in folder.parents)
+        return next(filter(Path.exists, others), None)
+
     def hide(self, records: Iterable[StoredRecord]) -> None:
         """Delete records in MLflow's sense: no look-up finds them any more.
 
