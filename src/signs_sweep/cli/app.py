@@ -307,21 +307,50 @@ def ui(
 
 
 @app.command()
+@expanded
 def clean(
+    shared: SeedOptions,
+    *,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SPEC|EXPERIMENT",
+            help="Spec files, or names of experiments, whose runs to remove. [default: only "
+            "checkpoints that are no longer needed]",
+            show_default=False,
+        ),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Remove runs that ended longer ago, as in 30d: of the specs and experiments, "
+            "else all.",
+        ),
+    ] = None,
     everything: Annotated[
         bool,
         typer.Option(
-            "--all", help="Also the ends of finished runs, from which longer runs would continue."
+            "--all",
+            help="Without runs: also the ends of finished runs, from which longer runs would "
+            "continue.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    tracking_uri: TrackingUri = None,
 ) -> None:
-    """Remove checkpoints that are no longer needed. Lists them first, and asks."""
-    from signs_sweep.cli.cleaning import clean_store
+    """Remove runs, or checkpoints that are no longer needed. Lists them first, and asks."""
+    from signs_sweep.cli.cleaning import clean_runs, clean_store
+    from signs_sweep.commands.options import parse_time
     from signs_sweep.commands.store import Store
+    from signs_sweep.errors import UsageError
 
-    clean_store(Store(tracking_uri), ends=everything, is_agreed=yes)
+    store, age = Store(shared.tracking_uri), parse_time("--older-than", older_than)
+    if not targets and age is None:
+        clean_store(store, ends=everything, is_agreed=yes)
+        return
+    if everything:
+        raise UsageError("--all is for checkpoints: runs are removed with all of theirs")
+    clean_runs(store, targets or [], shared, age=age, is_agreed=yes)
 
 
 @app.command()

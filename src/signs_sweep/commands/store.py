@@ -95,9 +95,9 @@ class Store:
         return done
 
     def _tracker(self, datasets: Mapping[str, DatasetInfo]) -> MlflowTracker:
-        return MlflowTracker(self.uri, datasets, self._is_dead)
+        return MlflowTracker(self.uri, datasets, self.is_dead)
 
-    def _is_dead(self, sweep_id: str) -> bool:
+    def is_dead(self, sweep_id: str) -> bool:
         """Whether the process of a sweep of this origin has ended."""
         if not self.claims.take(sweep_id):
             return False
