@@ -10,16 +10,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from signs_sweep.api import (
         compare,
+        export,
         history,
         load,
         plan,
+        predict,
         predictions,
         run,
         search,
         verdicts,
     )
 
-__all__ = ["compare", "history", "load", "plan", "predictions", "run", "search", "verdicts"]
+__all__ = [
+    "compare",
+    "export",
+    "history",
+    "load",
+    "plan",
+    "predict",
+    "predictions",
+    "run",
+    "search",
+    "verdicts",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -221,6 +221,14 @@ class SeedOptions(SharedOptions):
         return super().command(name, *arguments, *more)
 
 
+class PredictionFormat(Enum):
+    """Format in which `predict` writes."""
+
+    TEXT = "text"
+    CSV = "csv"
+    JSON = "json"
+
+
 class Format(Enum):
     """Format in which `compare` writes the table."""
 

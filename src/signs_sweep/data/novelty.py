@@ -26,7 +26,8 @@ class NoveltyRule:
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return how unlike the training data images are, (n,)."""
         means = images.mean((1, 2, 3))
-        return np.maximum(self.limits[0] - means, means - self.limits[1])
+        outside: NDArray[np.float64] = np.maximum(self.limits[0] - means, means - self.limits[1])
+        return outside
 
     def flags(self, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Return which images are unlike the training data, (n,)."""

@@ -9,6 +9,7 @@ it is first used.
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.journal import Journal, finish_journal
 from signs_sweep.tracking.mlflow import MlflowIndex, MlflowTracker
+from signs_sweep.tracking.mlflow.model import StoredModel
 from signs_sweep.tracking.outbox import Outbox
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "MlflowIndex",
     "MlflowTracker",
     "Outbox",
+    "StoredModel",
     "finish_journal",
 ]
