@@ -1,7 +1,7 @@
 """What `predict` and `export` print."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,9 @@ _LEAST_SHOWN = 0.05
 """Further classes of a photo are shown from this probability on."""
 
 _MOST_ON_SHEET = 120
+
+_OTHER_COLUMNS = 36
+"""What is right of the names of photos, on a narrow terminal."""
 
 _UNFAMILIAR = "unlike the training data"
 
@@ -53,17 +56,14 @@ def predict_images(
                 each = each.without_image()  # noqa: PLW2901 - thousands of photos may follow
             results.append(each)
     if form is PredictionFormat.TEXT:
-        lines = _lines([each for each in results if each.probabilities is not None], named)
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.write(prediction_text(results, named, width_of(sys.stdout)))
     else:
         table = prediction_table(results, named)
-        is_csv = form is PredictionFormat.CSV
-        text = (
-            table.to_csv(index=False)
-            if is_csv
-            else table.to_json(orient="records", indent=2, double_precision=15)
-        )
-        sys.stdout.write(text if is_csv else f"{text}\n")
+        if form is PredictionFormat.CSV:
+            text = table.to_csv(index=False)
+        else:
+            text = table.to_json(orient="records", indent=2, double_precision=15) + "\n"
+        sys.stdout.write(text)
     sys.stdout.flush()
     failed = [each for each in results if each.photo.reason is not None]
     for each in failed:
@@ -101,14 +101,22 @@ def _describe(named: Named) -> None:
         )
 
 
-def _lines(results: list[Prediction], named: Named) -> Iterable[str]:
-    """Return a table with a line for each photo."""
+def prediction_text(predictions: Sequence[Prediction], named: Named, width: int | None) -> str:
+    """Return a table with a line for each readable photo.
+
+    Args:
+        predictions: those for photos.
+        named: the runs whose models predict.
+        width: columns of the terminal, or None for no limit.
+    """
+    results = [each for each in predictions if each.probabilities is not None]
     if not results:
-        return []
+        return ""
+    most = None if width is None else max(width - _OTHER_COLUMNS, 12)
     cells = {
-        "photo": [each.photo.name for each in results],
+        "photo": [_end(each.photo.name, most) for each in results],
         "class": [each.ranked[0][0] for each in results],
-        "probability": [f"{each.ranked[0][1]:.3f}" for each in results],
+        "prob.": [f"{each.ranked[0][1]:.3f}" for each in results],
     }
     if named.choice is Choice.ENSEMBLE:
         cells["agree"] = [f"{each.agreeing} of {len(named.rows)}" for each in results]
@@ -116,12 +124,20 @@ def _lines(results: list[Prediction], named: Named) -> Iterable[str]:
     if any(each.is_unfamiliar for each in results):
         cells["remark"] = [_UNFAMILIAR if each.is_unfamiliar else "" for each in results]
     shown = {name: values for name, values in cells.items() if any(values)}
-    return columns(shown.items(), width_of(sys.stdout), droppable=("otherwise",))
+    lines = columns(shown.items(), width, droppable=("otherwise",))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _end(name: str, most: int | None) -> str:
+    """Return a path without its beginning if it has more letters: files differ at the end."""
+    if most is None or len(name) <= most:
+        return name
+    return f"\N{HORIZONTAL ELLIPSIS}{name[1 - most :]}"
 
 
 def _others(prediction: Prediction) -> str:
-    """Return the other classes that are not improbable."""
-    others = [(name, p) for name, p in prediction.ranked[1:] if p >= _LEAST_SHOWN]
+    """Return up to two other classes that are not improbable."""
+    others = [(name, p) for name, p in prediction.ranked[1:3] if p >= _LEAST_SHOWN]
     return f"or {', '.join(f'{name} {p:.3f}' for name, p in others)}" if others else ""
 
 
