@@ -25,8 +25,8 @@ _PITCH = _CELL + _GAP
 _NAMES = 150
 """Width of the column of names and counts."""
 _TOP = 44
-_GREY = "#555555"
-_PHOTO, _PHOTOS_A_ROW, _PHOTO_TEXT = 120, 6, 58
+_GREY, _LIGHT = "#555555", "#e8e8e8"
+_PHOTO, _PHOTOS_A_ROW, _PHOTO_TEXT = 160, 5, 58
 """Side of a photo on its sheet, photos in a row, and height of the lines below a photo."""
 
 
@@ -89,7 +89,7 @@ def contact_sheet(dataset: Dataset) -> bytes:
 def photo_sheet(
     title: str, images: Sequence[NDArray[np.uint8]], captions: Sequence[Sequence[str]]
 ) -> bytes:
-    """Return a PNG of at least one image, six in a row.
+    """Return a PNG of at least one image, five in a row.
 
     Args:
         title: the line at the top.
@@ -109,6 +109,7 @@ def photo_sheet(
         row, column = divmod(number, _PHOTOS_A_ROW)
         left, top = 8 + column * wide, 30 + row * high
         _paste(sheet, image, left, top, _PHOTO)
+        pen.rectangle((left, top, left + _PHOTO - 1, top + _PHOTO - 1), outline=_LIGHT)
         for place, line in enumerate(lines):
             (short,) = _wrapped(line, most=1, width=_PHOTO)
             below = top + _PHOTO + 3 + 16 * place
@@ -132,7 +133,7 @@ def _paste(
     scale = cell / max(picture.size)
     size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
     small = picture.resize(size, Image.Resampling.NEAREST if scale >= 2 else None)
-    sheet.paste("#e8e8e8", (left, top, left + cell, top + cell))
+    sheet.paste(_LIGHT, (left, top, left + cell, top + cell))
     sheet.paste(small, (left + (cell - size[0]) // 2, top + (cell - size[1]) // 2))
 
 
