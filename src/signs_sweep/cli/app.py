@@ -16,7 +16,13 @@ from signs_sweep.cli.options import Commands, TrackingUri, expanded, positive
 from signs_sweep.cli.reporting import report
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import fill
-from signs_sweep.commands.options import Format, Options, SeedOptions, SharedOptions
+from signs_sweep.commands.options import (
+    Format,
+    Options,
+    PredictionFormat,
+    SeedOptions,
+    SharedOptions,
+)
 
 app = typer.Typer(
     name="signs-sweep",
@@ -267,6 +273,59 @@ def compare(
 
 
 app.command()(report)
+
+
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Id of a run, or its beginning; best:SPEC is the best run of a spec or experiment, "
+        "ensemble:SPEC all runs of its best setting.",
+    ),
+]
+
+
+@app.command()
+@expanded
+def predict(
+    run: Run,
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE", help="Photos, or folders of photos.")
+    ],
+    shared: SeedOptions,
+    *,
+    form: Annotated[
+        PredictionFormat,
+        typer.Option("--format", help="Text, or all probabilities as CSV or JSON."),
+    ] = PredictionFormat.TEXT,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the photos as the model gets them, as a sheet in PNG."
+        ),
+    ] = None,
+) -> None:
+    """Classify photos with a trained model: a line for each, with its class and probability."""
+    from signs_sweep.cli.predicting import predict_images
+
+    raise typer.Exit(predict_images(run, images, shared, form, show))
+
+
+@app.command()
+@expanded
+def export(
+    run: Run,
+    shared: SeedOptions,
+    *,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="A file named .keras or .onnx."),
+    ],
+) -> None:
+    """Write the model of a run to a file for Keras or for ONNX."""
+    from signs_sweep.cli.predicting import export_to
+
+    export_to(run, output, shared)
 
 
 @app.command()

@@ -236,6 +236,14 @@ class Form(StrEnum):
     LATEX = "latex"
 
 
+class PredictionFormat(Enum):
+    """Format in which `predict` writes."""
+
+    TEXT = "text"
+    CSV = "csv"
+    JSON = "json"
+
+
 class Format(Enum):
     """Format in which `compare` writes the table."""
 

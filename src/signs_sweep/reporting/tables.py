@@ -9,6 +9,7 @@ import numpy as np
 from signs_sweep.analysis.answer import OF_SELECTED, SELECTED, further_sources, scope, signed
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import METRICS
+from signs_sweep.domain.formats import measure
 from signs_sweep.reporting.content import (
     ExperimentReport,
     Fact,
@@ -16,7 +17,7 @@ from signs_sweep.reporting.content import (
     SearchReport,
     SettingReport,
 )
-from signs_sweep.reporting.numbers import interval, measure, spread
+from signs_sweep.reporting.numbers import interval, spread
 
 _WIDEST_MATRIX = 60
 """Characters in the titles of a confusion matrix that still fits on a page."""

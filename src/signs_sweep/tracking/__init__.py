@@ -17,6 +17,7 @@ from signs_sweep.tracking.mlflow import (
     SweepInfo,
     TrialInfo,
 )
+from signs_sweep.tracking.mlflow.model import StoredModel
 from signs_sweep.tracking.outbox import Outbox
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "MlflowRemover",
     "MlflowTracker",
     "Outbox",
+    "StoredModel",
     "StoredRecord",
     "SweepInfo",
     "TrialInfo",
