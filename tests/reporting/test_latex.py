@@ -37,7 +37,11 @@ COMMANDS = {
 
 READ = re.compile(
     "|".join(
-        [*map(re.escape, COMMANDS), r"\\signscharacter\{([0-9A-F]+)\}\{(.?)\}", r"[^\\{}$&#%_~^]"]
+        [
+            *map(re.escape, COMMANDS),
+            r"\\signscharacter\{([0-9A-F]+)\}\{(.?)\}",
+            r"[^\\{}$&#%_~^\[*]",
+        ]
     )
 )
 """A command, or a character without a meaning."""
