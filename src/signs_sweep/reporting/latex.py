@@ -103,10 +103,15 @@ def to_latex(report: Report) -> str:
 
 
 def _experiment(experiment: ExperimentReport) -> Iterator[str]:
-    yield f"% {_line(experiment.name)}"
-    for paragraph in (experiment.question, experiment.answer or "There are no results yet."):
-        if paragraph:
-            yield _escaped(paragraph)
+    commands = (f"% {_line(each.name)}: {_line(each.value)}" for each in experiment.commands)
+    yield "\n".join([f"% {_line(experiment.name)}", *commands])
+    paragraphs = [
+        experiment.question,
+        experiment.answer or "There are no results yet.",
+        experiment.search.text if experiment.search else "",
+        " ".join([*experiment.conditions, *experiment.notes]),
+    ]
+    yield from map(_escaped, filter(None, paragraphs))
     label = re.sub("[^A-Za-z0-9]+", "-", experiment.name)
     for table in tables_of(experiment):
         caption = f"{_escaped(experiment.name)}: {_escaped(table.title)}."
