@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import examples
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -38,6 +38,7 @@ def on_a_line(text: str) -> str:
     return " ".join(text.split())
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_every_text_survives(text: str) -> None:
     (experiment,) = examples.empty_report().experiments[1:]

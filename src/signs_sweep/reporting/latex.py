@@ -20,7 +20,7 @@ _LINE, _NARROWEST, _MOST_LINES = 80, 8, 40
 """Estimates: characters on a line, characters of a narrow cell, lines of a table on a page."""
 
 _HEAD = r"""% Tables for \input. They need, in the preamble: \usepackage{booktabs,tabularx}
-% In a document with two columns, table* makes them as wide as the page.
+% In a document with two columns, wide tables cover both.
 % A character that the usual fonts lack is set as its number. With fonts that have it, such as those
 % of LuaLaTeX or XeLaTeX: \newcommand{\signscharacter}[2]{#2}
 \providecommand{\signscharacter}[2]{[U+#1]}"""
@@ -103,10 +103,15 @@ def to_latex(report: Report) -> str:
 
 
 def _experiment(experiment: ExperimentReport) -> Iterator[str]:
-    yield f"% {_line(experiment.name)}"
-    for paragraph in (experiment.question, experiment.answer or "There are no results yet."):
-        if paragraph:
-            yield _escaped(paragraph)
+    commands = (f"% {_line(each.name)}: {_line(each.value)}" for each in experiment.commands)
+    yield "\n".join([f"% {_line(experiment.name)}", *commands])
+    paragraphs = [
+        experiment.question,
+        experiment.answer or "There are no results yet.",
+        experiment.search.text if experiment.search else "",
+        " ".join([*experiment.conditions, *experiment.notes]),
+    ]
+    yield from map(_escaped, filter(None, paragraphs))
     label = re.sub("[^A-Za-z0-9]+", "-", experiment.name)
     for table in tables_of(experiment):
         caption = f"{_escaped(experiment.name)}: {_escaped(table.title)}."
@@ -163,8 +168,10 @@ def _float(table: Table, caption: str, label: str) -> str:
     is_broken = any(each.is_broken for each in columns)
     name, width = ("tabularx", r"{\linewidth}") if is_broken else ("tabular", "")
     gap = "\n\\addlinespace[2pt]\n" if is_broken else "\n"
+    is_wide = is_broken or sum(each.width + 2 for each in columns) > _LINE / 2
+    float_name = "table*" if is_wide else "table"
     lines = [
-        r"\begin{table}[htbp]",
+        rf"\begin{{{float_name}}}[htbp]",
         rf"\caption{{{caption}}}\label{{{label}}}",
         r"\smallskip\centering\footnotesize\setlength{\tabcolsep}{3pt}",
         rf"\begin{{{name}}}{width}{{@{{}}{''.join(each.kind for each in columns)}@{{}}}}",
@@ -175,7 +182,7 @@ def _float(table: Table, caption: str, label: str) -> str:
         r"\bottomrule",
         rf"\end{{{name}}}",
         *(rf"\par\vspace{{2pt}}\raggedright {note}" for note in notes),
-        r"\end{table}",
+        rf"\end{{{float_name}}}",
     ]
     return "\n".join(lines)
 

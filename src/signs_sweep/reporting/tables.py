@@ -182,7 +182,7 @@ def _of_interval(verdicts: Sequence[Verdict]) -> str:
     return (
         f"{100 * (1 - first.error):g} % confidence sequence for the centre of the differences of a "
         f"single comparison, for {scope(first)}; valid however often the results are looked at. "
-        "There is none where different numbers of runs failed to learn."
+        "It is left out where different numbers of runs failed to learn."
     )
 
 
