@@ -146,9 +146,8 @@ def test_a_metric_from_0_to_1_has_that_axis() -> None:
     ids=str,
 )
 def test_no_curve_is_too_strange(middle) -> None:
-    figure = learning_curves([line(middle=middle), line("b", 1)], "loss", "curves")
+    figure = learning_curves([line(middle=middle)], "loss", "curves")
     ET.fromstring(figure.svg)
-    ET.fromstring(learning_curves([line(middle=middle)], "loss", "curves").svg)
     assert "nan" not in figure.svg.lower()
 
 

@@ -7,21 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.figures.palette import colour_of, dashes_of, marker_of
-from signs_sweep.figures.report.drawing import (
-    WIDTH,
-    Drawing,
-    Entry,
-    Figure,
-    Scale,
-    draw,
-    entry_of,
-    finite,
-    fitted,
-    linear_scale,
-    log_scale,
-    number,
-    width_of,
-)
+from signs_sweep.figures.report.drawing import WIDTH, Drawing, Entry, Figure, draw, entry_of
+from signs_sweep.figures.report.scales import Scale, finite, linear_scale, log_scale
+from signs_sweep.figures.report.texts import fitted, number, width_of
 
 _MOST_POINTS = 150
 """Of a curve: a point for every 2 px."""
