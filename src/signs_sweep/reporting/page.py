@@ -17,6 +17,7 @@ from signs_sweep.figures import report as figures
 from signs_sweep.figures.palette import colour_of
 from signs_sweep.figures.report import Figure, Interval, Line, Reliability, TrialPoint
 from signs_sweep.reporting.content import (
+    Band,
     ExperimentReport,
     Predicted,
     Report,
@@ -49,7 +50,7 @@ def to_html(report: Report) -> str:
         for place, experiment in enumerate(report.experiments, start=1)
     ]
     (first, *others) = report.experiments
-    title = f"{len(others) + 1} experiments" if others else first.question or first.name
+    title = f"Report on {len(others) + 1} experiments" if others else first.question or first.name
     return environment.get_template("page.html").render(
         report=report, sections=sections, title=title
     )
@@ -100,11 +101,12 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
         "summary": _summary(it),
         "has_verdicts": bool(verdicts),
         "has_baselines": len({verdict.baseline for verdict in verdicts}) > 1,
-        "level": f"{100 * (1 - levels.pop()):.4g} %" if len(levels) == 1 else "",
+        "level": f"{100 * (1 - levels.pop()):.4g}\u00a0%" if len(levels) == 1 else "",
         "notes": [*selected, *it.notes],
         **_strips(it, prefix),
         "curves": _curves(it, prefix),
         "effects": _effects(it, prefix),
+        "rough": any(effect.fails_differently for effect in it.effects),
         "metrics": list(metrics),
         "has_details": bool(metrics) or any(setting.diagnosis for setting in it.settings),
         "predicted": predicted,
@@ -157,22 +159,18 @@ def _curves(it: ExperimentReport, prefix: str) -> list[Figure]:
     """Return a figure for each metric with a curve of more than one epoch."""
     return [
         figures.learning_curves(
-            [
-                Line(
-                    *(band.setting, band.colour, band.epochs),
-                    band.middle,
-                    band.low,
-                    band.high,
-                    band.runs,
-                )
-                for band in bands
-            ],
+            [_line(band) for band in bands],
             _curve_title(metric),
             f"{prefix}-curves-{place}",
         )
         for place, (metric, bands) in enumerate(it.bands.items())
         if any(len(band.epochs) > 1 for band in bands)
     ]
+
+
+def _line(band: Band) -> Line:
+    values = band.middle, band.low, band.high
+    return Line(band.setting, band.colour, band.epochs, *values, band.runs)
 
 
 def _curve_title(metric: str) -> str:
@@ -186,13 +184,11 @@ def _effects(it: ExperimentReport, prefix: str) -> Figure | None:
         return None
     items = [
         Interval(
-            f"{effect.parameter}: {effect.value} instead of {effect.reference}",
-            effect.difference,
-            effect.low,
-            effect.high,
-            0,
+            f"{each.parameter}: {each.value} instead of {each.reference}",
+            *(each.difference, each.low, each.high),
+            colour=0,
         )
-        for effect in it.effects
+        for each in it.effects
     ]
     return figures.intervals(items, it.title, f"{prefix}-effects-figure")
 
@@ -239,15 +235,13 @@ def _shaded(predicted: Predicted) -> Iterator[tuple[str, list[tuple[int, int, bo
     wrong = max(int((counts - np.diag(np.diag(counts))).max()), 1)
     for true, name in enumerate(predicted.classes):
         total = max(int(counts[true].sum()), 1)
+        shades = [round(100 * count / wrong) for count in counts[true]]
+        shades[true] = round(100 * counts[true, true] / total)
         yield (
             name,
             [
-                (
-                    int(count),
-                    round(100 * count / (total if other == true else wrong)),
-                    other == true,
-                )
-                for other, count in enumerate(counts[true])
+                (int(count), shade, other == true)
+                for other, (count, shade) in enumerate(zip(counts[true], shades, strict=True))
             ],
         )
 
