@@ -127,9 +127,8 @@ class SearchHistory:
         if self._winner is None:
             return [*(Fact(name, text or "") for name, text in facts), Fact("winner", "none yet")]
         trial = next((each for _, each in self._ranked if each.choices == self._winner), None)
-        who = "the default" if trial is None else f"trial {trial.number}"
         values = ", ".join(f"{name}={_short(text)}" for name, text in self._winner.items())
-        facts.append(("winner", f"{who}: {values}"))
+        facts.append(("winner", f"trial {trial.number}: {values}" if trial else "the default"))
         if trial is not best:
             facts.append(("promised for the winner", self._number("winner_promised")))
         metric = self.objective.metric
