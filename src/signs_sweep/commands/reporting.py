@@ -205,10 +205,15 @@ class _Gathering:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """The runs of the experiment; of a search, those over fresh seeds, if there are any."""
+        """The runs of the experiment; of a search, those over fresh seeds, if there are any.
+
+        Where the number of seeds depends on results, runs that were not needed are left out.
+        """
         if self.search and self.search.compared:
             return [*self.search.compared[0]]
-        return [row for row in self.found.rows if row.experiment == self.name]
+        rows = [row for row in self.found.rows if row.experiment == self.name]
+        spec = self.found.specs.get(self.name)
+        return [row for row in rows if row.result] if spec and spec.growth else rows
 
     @property
     def rule(self) -> VerdictRule:
