@@ -133,7 +133,7 @@ def _summary(it: ExperimentReport) -> list[tuple[str, str]]:
 
 
 def _strips(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
-    """Return the settings with the figures of their scores, and the axis that these share."""
+    """Return the settings with the figures of their scores, and what draws their axis."""
     values = [score for setting in it.settings for score in setting.scores.values()]
     finite = [value for value in values if math.isfinite(value)]
     if len(finite) < 2:
@@ -143,7 +143,11 @@ def _strips(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
         (setting, _strip(setting, low, high, f"{prefix}-strip-{place}"))
         for place, setting in enumerate(it.settings)
     ]
-    axis = figures.strip_axis(low, high, it.title, f"{prefix}-strip")
+
+    def axis(first: int) -> Figure:
+        """Return the axis of the table whose first row is that of a setting."""
+        return figures.strip_axis(low, high, it.title, f"{prefix}-axis-{first}")
+
     return {"axis": axis, "rows": rows, "has_infinite": len(finite) < len(values)}
 
 
@@ -217,11 +221,11 @@ def _frequent(predicted: Predicted) -> list[_Confusion]:
         _Confusion(
             predicted.classes[true],
             predicted.classes[other],
-            int(counts[true, other]),
-            counts[true, other] / totals[true],
+            int(wrong[true, other]),
+            wrong[true, other] / totals[true],
         )
         for true, other in places
-        if counts[true, other]
+        if wrong[true, other]
     ]
 
 
