@@ -6,8 +6,11 @@ It trains the spec that `signs-sweep init` writes (minutes), and needs Chromium 
 import base64
 import html
 import os
+import pty
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,20 +51,28 @@ def main() -> None:
 
 
 def transcript(arguments: tuple[str, ...], folder: Path) -> str:
-    """Run a command; return it and what it printed, without the lines about its progress."""
+    """Run a command on a terminal; return it and what it printed, without its progress."""
     hidden = ("SIGNS_DATA", "MLFLOW_TRACKING_URI")
     variables = {name: value for name, value in os.environ.items() if name not in hidden}
-    done = subprocess.run(
+    ours, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (50, COLUMNS))
+    process = subprocess.Popen(
         [sys.executable, "-m", "signs_sweep", *arguments],
         cwd=folder,
-        env=variables | {"COLUMNS": str(COLUMNS)},
-        text=True,
-        capture_output=True,
-        check=True,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=subprocess.DEVNULL if arguments[0] == "run" else terminal,
     )
-    shown = done.stdout if arguments[0] == "run" else done.stdout + done.stderr
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # The end of a terminal is an error.
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert process.wait() == 0, f"signs-sweep {arguments} failed"
     command = html.escape(" ".join(["signs-sweep", *arguments]))
-    return f"<b>$ {command}</b>\n{html.escape(shown)}"
+    return f"<b>$ {command}</b>\n{html.escape(shown.decode().replace(chr(13), ''))}"
 
 
 def take(page: Path, file: Path, width: int, height: int | None) -> None:

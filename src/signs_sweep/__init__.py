@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from signs_sweep.api import (
         compare,
+        export,
         history,
         load,
         plan,
+        predict,
         predictions,
         report,
         run,
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "compare",
+    "export",
     "history",
     "load",
     "plan",
+    "predict",
     "predictions",
     "report",
     "run",

@@ -19,6 +19,7 @@ from signs_sweep.commands.comparing import (
     read_predictions,
 )
 from signs_sweep.commands.images import images_of
+from signs_sweep.commands.models import find_named
 from signs_sweep.commands.options import (
     Form,
     Keywords,
@@ -28,6 +29,7 @@ from signs_sweep.commands.options import (
     takes_options,
 )
 from signs_sweep.commands.outcome import Outcome
+from signs_sweep.commands.predicting import export_model, predict_photos, prediction_table
 from signs_sweep.commands.reporting import gather, render
 from signs_sweep.commands.running import begin
 from signs_sweep.commands.store import Store
@@ -368,6 +370,79 @@ def predictions(
     """
     shared = SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds)
     return read_predictions(targets, shared)
+
+
+def predict(
+    run: str,
+    *images: SpecPath,
+    overrides: Overrides = None,
+    seeds: int | None = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+) -> "pd.DataFrame":
+    """Classify photos with trained models.
+
+    A photo is prepared as the training images were: turned upright, cropped to their proportions,
+    resized.
+
+    Args:
+        run: a run_id, the id of a run in MLflow, a unique beginning of either; `best:` and a spec
+            file or the name of an experiment for the best run of the best setting; or `ensemble:`
+            and the same for the mean over all finished runs of that setting.
+        images: files, or folders of files.
+        overrides: as for `compare`, for a spec.
+        seeds: as for `compare`, for a spec.
+        data: as for `compare`, for a spec.
+        tracking_uri: as for `compare`.
+
+    Returns:
+        One row per photo: `photo` (its path), `predicted_class`, its `probability`,
+        `is_unfamiliar` (whether the photo is unlike the training data; missing if the model has no
+        rule for it), for an ensemble `agreeing` (runs that give it this class by themselves) and
+        `members` (all runs), `error` (why it is unreadable, else missing), and for each class NAME
+        its probability `p_NAME`.
+
+    Raises:
+        DataError: the memory does not suffice for a photo.
+        SpecError: the spec has problems.
+        StoreError: the store or the model cannot be read.
+        UsageError: there is no such run, there are several, or it has no model.
+    """
+    shared = SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds)
+    named = find_named(run, shared)
+    return prediction_table(predict_photos(named, map(Path, images), tracking_uri), named)
+
+
+def export(
+    run: str,
+    path: SpecPath,
+    *,
+    overrides: Overrides = None,
+    seeds: int | None = None,
+    data: SpecPath | None = None,
+    tracking_uri: str | None = None,
+) -> None:
+    """Write the model of a run to a file.
+
+    Args:
+        run: as for `predict`, but not an ensemble.
+        path: the file: `.keras` for a copy of the model, or `.onnx`, which needs the packages of
+            `signs-sweep[onnx]`.
+        overrides: as for `compare`, for a spec.
+        seeds: as for `compare`, for a spec.
+        data: as for `compare`, for a spec.
+        tracking_uri: as for `compare`.
+
+    Raises:
+        OSError: the file cannot be written.
+        SpecError: the spec has problems.
+        StoreError: the store or the model cannot be read.
+        UsageError: there is no such run, it has no model, the file has a different ending, or a
+            package is missing.
+    """
+    shared = SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds)
+    content = export_model(find_named(run, shared), Path(path), tracking_uri)
+    Path(path).write_bytes(content)
 
 
 def _paths(specs: Sequence[SpecPath]) -> list[Path]:

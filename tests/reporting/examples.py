@@ -9,6 +9,7 @@ import numpy as np
 from signs_sweep.analysis.answer import answer
 from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.analysis.conditions import conditions_text, describe_conditions
+from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.domain import METRICS, Parameters, Result, Row, State, is_higher_better
 from signs_sweep.reporting.content import (
@@ -93,9 +94,11 @@ def scores_of(settings: int, seeds: int, *, names: Sequence[str] = ()) -> dict[s
     return scores
 
 
-def experiment_of(rows: Sequence[Row], question: str = "Does L2 help?") -> ExperimentReport:
+def experiment_of(
+    rows: Sequence[Row], question: str = "Does L2 help?", *, images: Images | None = None
+) -> ExperimentReport:
     """Return what a report contains of the runs of an experiment, without predictions."""
-    (comparison,) = compare_settings(rows)
+    (comparison,) = compare_settings(rows, images=images)
     metric = comparison.metric
     sign = 1 if is_higher_better(metric) else -1
 
@@ -132,7 +135,7 @@ def experiment_of(rows: Sequence[Row], question: str = "Does L2 help?") -> Exper
         name=rows[0].experiment,
         question=question,
         headline=headline(comparison),
-        answer=answer(rows),
+        answer=answer(rows, images=images),
         metric=metric,
         title=METRICS[metric].title,
         comparison=comparison,

@@ -5,6 +5,15 @@ import signal
 import pytest
 from looking import runs_in, wait_until
 
+import signs_sweep
+from signs_sweep.analysis.answer import signed
+from signs_sweep.analysis.comparison import compare_settings
+from signs_sweep.commands.search_history import read_search
+from signs_sweep.tracking import MlflowIndex
+from signs_sweep.tracking.mlflow.client import connect
+from signs_sweep.tracking.mlflow.file import read_records
+from signs_sweep.tracking.mlflow.found import ask_for_records
+
 pytestmark = pytest.mark.slow
 
 SPEC = """\
@@ -70,3 +79,32 @@ def test_killed_in_the_race_and_with_other_workers_it_has_the_same_winner(
     again = project.run("search", "race.yaml")
     assert "is finished" in again.stderr
     assert again.stdout == done.stdout
+
+
+def test_the_store_has_what_was_promised_and_what_held(raced, monkeypatch) -> None:
+    project, _ = raced
+    project.enter(monkeypatch)
+    outcome = signs_sweep.search("race.yaml")
+    index = MlflowIndex(project.uri)
+    history = read_search("race", outcome.search.objective, index)
+    report = history.report
+    assert [(each.number, each.value) for each in report.trials] == list(
+        outcome.table["value"].items()
+    )
+    known = outcome.confirmed["val_accuracy"]
+    facts = dict(report.promised)
+    assert facts["winner over further seeds"] == f"{known.mean:.4f} over 2 seeds"
+    assert facts["winner in the race"].startswith(f"{outcome.race_means[outcome.winner]:.4f} over")
+    assert facts["optimism for the best trial"] == signed(outcome.optimism)
+    assert report.text == index.sweeps("race")[0].outcome
+    (comparison,) = compare_settings(history.compared[0], {"race": history.compared[1]})
+    raced_means = {each.candidate.title: each.mean for each in outcome.standings}
+    expected = raced_means if outcome.winner.is_default else {outcome.winner.title: known.mean}
+    for each in comparison.settings:
+        if (title := each.label.partition(",")[0]) in expected:
+            assert each.mean("val_accuracy") == pytest.approx(expected[title])
+    assert len(comparison.settings) == (len(expected) if outcome.winner.is_default else 2)
+    for mark in ("signs_sweep.sweep", "signs_sweep.kind"):
+        asked = ask_for_records(connect(project.uri), project.uri, "race", mark=mark)
+        file = project.folder / "mlruns" / "mlflow.db"
+        assert read_records(file, project.uri, "race", mark=mark) == asked

@@ -167,7 +167,7 @@ def test_a_budget_ends_between_seeds_with_verdicts(project) -> None:
     assert "Better or worse needs at least 9 seeds" in done.stdout.replace("\n", " ")
     wrong = project.run("run", "toy.yaml", "--budget", "soon")
     assert wrong.returncode == 2
-    assert "--budget soon: expected a time such as 90s, 30m or 1h30m" in wrong.stderr
+    assert "--budget soon: expected a time such as 90s, 30m, 1h30m or 7d" in wrong.stderr
 
 
 def test_two_runs_with_one_seed_are_compared_image_by_image(project) -> None:

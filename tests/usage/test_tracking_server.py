@@ -128,7 +128,15 @@ def test_a_server_keeps_runs_metrics_and_artifacts_and_answers_for_them(
     shown = f"/#/experiments/{experiment.experiment_id}/runs?"
     assert opened.stdout.startswith(server.replace(f":{SECRET}@", "@") + shown)
     assert VIEW in client.get_experiment(experiment.experiment_id).tags
-    for one in (done, again, compared, opened):
+    cleaned = project.run("clean", "served", "--yes", "--tracking-uri", server)
+    assert "`mlflow gc` on the server removes them" in " ".join(cleaned.stdout.split())
+    assert not list((project.folder / "mlruns").rglob("*.h5"))
+    plan = ("plan", "served.yaml", "--tracking-uri", server)
+    assert "2 runs to train, 0 cached" in project.run(*plan).stdout
+    for run in runs:
+        client.restore_run(run.info.run_id)
+    assert "2 runs, all cached" in project.run(*plan).stdout
+    for one in (done, again, compared, opened, cleaned):
         assert_no_secret([one.stdout, one.stderr])
 
 

@@ -217,13 +217,7 @@ def _scope(verdicts: Sequence[Verdict]) -> list[str]:
     if not any(verdict.judgement.is_clear for verdict in verdicts):
         return []
     first = max(verdicts, key=lambda verdict: verdict.images)
-    kind = {"val": "held-out ", "test": "test "}.get(first.metric.partition("_")[0], "")
-    text = "These verdicts hold for new seeds"
-    if first.has_own_splits:
-        text += " and new splits, on the same images"
-    else:
-        text += f" on the same {f'{first.images:,} {kind}images' if first.images else 'images'}"
-        text += f" and the same {first.splits} splits" if first.splits > 1 else ""
+    text = f"These verdicts hold for {scope(first)}"
     known = [
         f"{verdict.setting} {signed(verdict.crossed.low)} to {signed(verdict.crossed.high)}"
         for verdict in verdicts
@@ -232,11 +226,27 @@ def _scope(verdicts: Sequence[Verdict]) -> list[str]:
     if not known or len(known) > _MOST_IN_FULL:
         return [f"{text}."]
     intervals = f"95 % intervals (for a single look) are: {'; '.join(known)}"
-    new = [*(["splits"] if first.splits > 1 else []), *(["images"] if first.images else [])]
     few = ""
     if 1 < first.splits < _FEW_SPLITS:
         few = f"; with only {first.splits} splits they may be too narrow"
-    return [f"{text}. For new {' and '.join(new)} as well, {intervals}{few}."]
+    return [f"{text}. For new {further_sources(first)} as well, {intervals}{few}."]
+
+
+def scope(verdict: Verdict) -> str:
+    """Return what a verdict holds for, as in `new seeds on the same 120 test images`."""
+    if verdict.has_own_splits:
+        return "new seeds and new splits, on the same images"
+    kind = {"val": "held-out ", "test": "test "}.get(verdict.metric.partition("_")[0], "")
+    text = f"{verdict.images:,} {kind}images" if verdict.images else "images"
+    same_splits = f" and the same {verdict.splits} splits" if verdict.splits > 1 else ""
+    return f"new seeds on the same {text}{same_splits}"
+
+
+def further_sources(verdict: Verdict) -> str:
+    """Return what the interval over all sources holds for besides new seeds."""
+    return " and ".join(
+        [*(["splits"] if verdict.splits > 1 else []), *(["images"] if verdict.images else [])]
+    )
 
 
 def _apart(comparison: Comparison) -> str:

@@ -231,6 +231,12 @@ def resolved(rule: VerdictRule, rows: Sequence[Row]) -> VerdictRule:
     return replace(rule, metric=metric, margin=margin)
 
 
+def for_metric(rule: VerdictRule, metric: str) -> VerdictRule:
+    """Return the rule for a single comparison by a metric; a margin holds for its own metric."""
+    margin = rule.margin if rule.metric in (None, metric) else None
+    return resolved(VerdictRule(metric, margin, rule.error), ())
+
+
 def _pairs(settings: Sequence[Replicates], baselines: Sequence[Replicates | None]) -> list[Pair]:
     return [
         (setting, other)

@@ -16,7 +16,13 @@ from signs_sweep.cli.options import Commands, TrackingUri, expanded, positive
 from signs_sweep.cli.reporting import report
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import fill
-from signs_sweep.commands.options import Format, Options, SeedOptions, SharedOptions
+from signs_sweep.commands.options import (
+    Format,
+    Options,
+    PredictionFormat,
+    SeedOptions,
+    SharedOptions,
+)
 
 app = typer.Typer(
     name="signs-sweep",
@@ -269,6 +275,59 @@ def compare(
 app.command()(report)
 
 
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Id of a run, or its beginning; best:SPEC is the best run of a spec or experiment, "
+        "ensemble:SPEC all runs of its best setting.",
+    ),
+]
+
+
+@app.command()
+@expanded
+def predict(
+    run: Run,
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE", help="Photos, or folders of photos.")
+    ],
+    shared: SeedOptions,
+    *,
+    form: Annotated[
+        PredictionFormat,
+        typer.Option("--format", help="Text, or all probabilities as CSV or JSON."),
+    ] = PredictionFormat.TEXT,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the photos as the model gets them, as a sheet in PNG."
+        ),
+    ] = None,
+) -> None:
+    """Classify photos with a trained model: a line for each, with its class and probability."""
+    from signs_sweep.cli.predicting import predict_images
+
+    raise typer.Exit(predict_images(run, images, shared, form, show))
+
+
+@app.command()
+@expanded
+def export(
+    run: Run,
+    shared: SeedOptions,
+    *,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="A file named .keras or .onnx."),
+    ],
+) -> None:
+    """Write the model of a run to a file for Keras or for ONNX."""
+    from signs_sweep.cli.predicting import export_to
+
+    export_to(run, output, shared)
+
+
 @app.command()
 def ui(
     target: Annotated[
@@ -307,21 +366,50 @@ def ui(
 
 
 @app.command()
+@expanded
 def clean(
+    shared: SeedOptions,
+    *,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SPEC|EXPERIMENT",
+            help="Spec files, or names of experiments, whose runs to remove. [default: only "
+            "checkpoints that are no longer needed]",
+            show_default=False,
+        ),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Remove runs that ended longer ago, as in 30d: of the specs and experiments, "
+            "else all.",
+        ),
+    ] = None,
     everything: Annotated[
         bool,
         typer.Option(
-            "--all", help="Also the ends of finished runs, from which longer runs would continue."
+            "--all",
+            help="Without runs: also the ends of finished runs, from which longer runs would "
+            "continue.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    tracking_uri: TrackingUri = None,
 ) -> None:
-    """Remove checkpoints that are no longer needed. Lists them first, and asks."""
-    from signs_sweep.cli.cleaning import clean_store
+    """Remove runs, or checkpoints that are no longer needed. Lists them first, and asks."""
+    from signs_sweep.cli.cleaning import clean_runs, clean_store
+    from signs_sweep.commands.options import parse_time
     from signs_sweep.commands.store import Store
+    from signs_sweep.errors import UsageError
 
-    clean_store(Store(tracking_uri), ends=everything, is_agreed=yes)
+    store, age = Store(shared.tracking_uri), parse_time("--older-than", older_than)
+    if not targets and age is None:
+        clean_store(store, ends=everything, is_agreed=yes)
+        return
+    if everything:
+        raise UsageError("--all is for checkpoints: runs are removed with all of theirs")
+    clean_runs(store, targets or [], shared, age=age, is_agreed=yes)
 
 
 @app.command()

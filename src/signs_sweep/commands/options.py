@@ -21,7 +21,9 @@ from signs_sweep.errors import UsageError
 
 _MOST_WORKERS = 256
 _DAY = 86400
-_TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+_TIME = re.compile(
+    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
+)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -127,7 +129,7 @@ class Options:
 
 
 def parse_time(option: str, text: str | None) -> float | None:
-    """Return a time such as `90s`, `30m` or `1h30m` in seconds; None for None.
+    """Return a time such as `90s`, `1h30m` or `30d` in seconds; None for None.
 
     Raises:
         UsageError: it is not a time above 0.
@@ -136,9 +138,9 @@ def parse_time(option: str, text: str | None) -> float | None:
         return None
     found = _TIME.fullmatch(text.strip())
     parts = [float(part or 0) for part in found.groups()] if found else []
-    seconds = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+    seconds = sum(part * unit for part, unit in zip(parts, (_DAY, 3600, 60, 1), strict=False))
     if not seconds:
-        raise UsageError(f"{option} {text}: expected a time such as 90s, 30m or 1h30m")
+        raise UsageError(f"{option} {text}: expected a time such as 90s, 30m, 1h30m or 7d")
     return seconds
 
 
@@ -232,6 +234,14 @@ class Form(StrEnum):
     HTML = "html"
     MD = "md"
     LATEX = "latex"
+
+
+class PredictionFormat(Enum):
+    """Format in which `predict` writes."""
+
+    TEXT = "text"
+    CSV = "csv"
+    JSON = "json"
 
 
 class Format(Enum):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_NOT_IN_NOTEBOOK = ("loss", "train", "worst", "best", "won")
+"""Columns of settings without which the verdicts fit into the width of a notebook."""
+
 _MOST_SEEDS = 400
 """Seeds whose order a store keeps, in a tag of limited length; others are in ascending order."""
 
@@ -104,10 +107,12 @@ class Outcome:
     def _repr_html_(self) -> str:
         from signs_sweep.commands.words import answer_lines, ending_lines, failure_lines
 
+        cells = cells_of_settings(self.settings)
+        shown = {name: cells[name] for name in cells if name not in _NOT_IN_NOTEBOOK}
         explained = [OF_SELECTED] if any(row.selected_on for row in self.rows) else []
         return (
             paragraphs([*ending_lines(self), *answer_lines(self)])
-            + table(cells_of_settings(self.settings))
+            + table(shown)
             + paragraphs([*explained, *describe_conditions(self.rows), *failure_lines(self)])
         )
 

@@ -21,9 +21,10 @@ from signs_sweep.analysis.remarks import test_set_lines, version_lines
 from signs_sweep.commands.comparing import Found, SpecPath, find_runs
 from signs_sweep.commands.images import images_of
 from signs_sweep.commands.options import Form, SeedOptions, SharedOptions
+from signs_sweep.commands.search_history import SearchHistory, read_search
 from signs_sweep.commands.store import Store
 from signs_sweep.data import Dataset, find_doubts, find_source
-from signs_sweep.domain import CURVE_METRICS, METRICS, Curve, Predictions, Row
+from signs_sweep.domain import CURVE_METRICS, METRICS, Curve, Predictions, Row, VerdictRule
 from signs_sweep.domain.masking import mask
 from signs_sweep.errors import SignsSweepError, UnknownExperimentError, UsageError
 from signs_sweep.project.databases import shown
@@ -158,7 +159,7 @@ class _Gathering:
             name=self.name,
             question=self.experiment.description if self.experiment else "",
             headline=headline(comparison) if comparison else "No run has been started yet.",
-            answer=answer(rows, self.found.rules.get(self.name), self.images),
+            answer=answer(rows, self.rule, self.images),
             metric=self.metric,
             title=METRICS[self.metric].title,
             comparison=comparison,
@@ -177,7 +178,7 @@ class _Gathering:
             else None,
             wrong=self._wrong(best, of_images),
             weights=weights,
-            search=None,
+            search=self.search.report if self.search else None,
             base=shared_settings(rows),
             data=tuple(self._data_facts()),
             environment=self._environment(),
@@ -196,16 +197,37 @@ class _Gathering:
         )
 
     @cached_property
+    def search(self) -> SearchHistory | None:
+        """The latest search of the experiment, or None."""
+        if self.experiment is None or not self.experiment.has_search or not self.sweeps:
+            return None
+        return read_search(self.name, self.experiment.search.objective, self.store.index)
+
+    @cached_property
     def rows(self) -> list[Row]:
-        """The runs of the experiment."""
-        return [row for row in self.found.rows if row.experiment == self.name]
+        """The runs of the experiment; of a search, those over fresh seeds, if there are any.
+
+        Where the number of seeds depends on results, runs that were not needed are left out.
+        """
+        if self.search and self.search.compared:
+            return [*self.search.compared[0]]
+        rows = [row for row in self.found.rows if row.experiment == self.name]
+        spec = self.found.specs.get(self.name)
+        return [row for row in rows if row.result] if spec and spec.growth else rows
+
+    @property
+    def rule(self) -> VerdictRule:
+        """How its settings are compared."""
+        if self.search and self.search.compared:
+            return self.search.compared[1]
+        return self.found.rules.get(self.name, VerdictRule())
 
     @cached_property
     def comparison(self) -> Comparison | None:
         """Its settings, compared; None without runs."""
         if not self.rows:
             return None
-        (compared,) = compare_settings(self.rows, self.found.rules, images=self.images)
+        (compared,) = compare_settings(self.rows, {self.name: self.rule}, images=self.images)
         return compared
 
     @property

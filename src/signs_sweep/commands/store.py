@@ -2,11 +2,14 @@
 
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
+from signs_sweep.data import Dataset
+from signs_sweep.data.novelty import NoveltyRule
 from signs_sweep.domain import TRAINING_VERSION, Model, Result, Row, trajectory_of
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs, numbers_in_checkpoint
@@ -95,9 +98,9 @@ class Store:
         return done
 
     def _tracker(self, datasets: Mapping[str, DatasetInfo]) -> MlflowTracker:
-        return MlflowTracker(self.uri, datasets, self._is_dead)
+        return MlflowTracker(self.uri, datasets, self.is_dead)
 
-    def _is_dead(self, sweep_id: str) -> bool:
+    def is_dead(self, sweep_id: str) -> bool:
         """Whether the process of a sweep of this origin has ended."""
         if not self.claims.take(sweep_id):
             return False
@@ -188,6 +191,13 @@ def _describe(prepared: Prepared) -> dict[str, DatasetInfo]:
             classes=dataset.classes,
             example=dataset.test_images[:1].copy(),
             drawn=dataset.drawn,
+            preparation=dataset.origin.preparation if dataset.origin else None,
+            novelty=_novelty_of(dataset),
         )
         for dataset in prepared.datasets.values()
     }
+
+
+def _novelty_of(dataset: Dataset) -> Callable[[], bytes]:
+    """Return a function that fits the rule for unfamiliar images when it is first called."""
+    return cache(lambda: NoveltyRule.fit(dataset.without_given().train_images).to_bytes())

@@ -13,7 +13,7 @@ from signs_sweep.data.layout import TEST_FILE, TRAIN_FILE, VALIDATION_FILE
 from signs_sweep.data.origin import Origin
 from signs_sweep.data.picture import Fit, Preparation
 from signs_sweep.data.reading import read_dataset
-from signs_sweep.data.sheet import contact_sheet
+from signs_sweep.data.sheet import contact_sheet, photo_sheet
 from signs_sweep.data.source import KNOWN_DATASETS, DataSource, find_source
 from signs_sweep.data.split import split_rows
 from signs_sweep.data.summary import PartSummary, Summary, mean_images, summarize
@@ -42,6 +42,7 @@ __all__ = [
     "find_leak",
     "find_source",
     "mean_images",
+    "photo_sheet",
     "read_dataset",
     "split_rows",
     "summarize",

@@ -1,5 +1,6 @@
 """A contact sheet: sample images of a dataset on one page."""
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
@@ -24,7 +25,9 @@ _PITCH = _CELL + _GAP
 _NAMES = 150
 """Width of the column of names and counts."""
 _TOP = 44
-_GREY = "#555555"
+_GREY, _LIGHT = "#555555", "#e8e8e8"
+_PHOTO, _PHOTOS_A_ROW, _PHOTO_TEXT = 160, 5, 58
+"""Side of a photo on its sheet, photos in a row, and height of the lines below a photo."""
 
 
 def contact_sheet(dataset: Dataset) -> bytes:
@@ -83,7 +86,42 @@ def contact_sheet(dataset: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def _paste(sheet: "Image", image: NDArray[np.uint8], left: int, top: int) -> None:
+def photo_sheet(
+    title: str, images: Sequence[NDArray[np.uint8]], captions: Sequence[Sequence[str]]
+) -> bytes:
+    """Return a PNG of at least one image, five in a row.
+
+    Args:
+        title: the line at the top.
+        images: uint8 of (height, width, channels), with 1 or 3 channels.
+        captions: for each image, up to three lines below it, which are shortened to its width.
+    """
+    from PIL import Image, ImageDraw
+
+    columns = min(len(images), _PHOTOS_A_ROW)
+    wide, high = _PHOTO + 3 * _GAP, _PHOTO + _PHOTO_TEXT
+    width = max(columns * wide, int(_font(14).getlength(title)) + 8) + 8
+    rows = -(-len(images) // _PHOTOS_A_ROW)
+    sheet = Image.new("RGB", (width, 30 + rows * high), "white")
+    pen = ImageDraw.Draw(sheet)
+    pen.text((8, 6), title, fill="black", font=_font(14))
+    for number, (image, lines) in enumerate(zip(images, captions, strict=True)):
+        row, column = divmod(number, _PHOTOS_A_ROW)
+        left, top = 8 + column * wide, 30 + row * high
+        _paste(sheet, image, left, top, _PHOTO)
+        pen.rectangle((left, top, left + _PHOTO - 1, top + _PHOTO - 1), outline=_LIGHT)
+        for place, line in enumerate(lines):
+            (short,) = _wrapped(line, most=1, width=_PHOTO)
+            below = top + _PHOTO + 3 + 16 * place
+            pen.text((left, below), short, fill=_GREY if place else "black", font=_font(13))
+    buffer = BytesIO()
+    sheet.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _paste(
+    sheet: "Image", image: NDArray[np.uint8], left: int, top: int, cell: int = _CELL
+) -> None:
     """Put an image in the centre of a cell; what is transparent becomes grey."""
     from PIL import Image
 
@@ -92,16 +130,16 @@ def _paste(sheet: "Image", image: NDArray[np.uint8], left: int, top: int) -> Non
         ground = Image.new("RGBA", picture.size, "#c0c0c0")
         picture = Image.alpha_composite(ground, picture)
     picture = picture.convert("RGB")
-    scale = _CELL / max(picture.size)
+    scale = cell / max(picture.size)
     size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
     small = picture.resize(size, Image.Resampling.NEAREST if scale >= 2 else None)
-    sheet.paste("#e8e8e8", (left, top, left + _CELL, top + _CELL))
-    sheet.paste(small, (left + (_CELL - size[0]) // 2, top + (_CELL - size[1]) // 2))
+    sheet.paste(_LIGHT, (left, top, left + cell, top + cell))
+    sheet.paste(small, (left + (cell - size[0]) // 2, top + (cell - size[1]) // 2))
 
 
-def _wrapped(name: str, most: int = 3) -> list[str]:
-    """Break the name of a class into lines that fit its column; the last is shortened."""
-    lines, width = [""], _NAMES - 16
+def _wrapped(name: str, most: int = 3, width: int = _NAMES - 16) -> list[str]:
+    """Break a name into lines of a width in pixels; the last is shortened."""
+    lines = [""]
     for letter in name:
         if _font(13).getlength(lines[-1] + letter) <= width:
             lines[-1] += letter

@@ -1,1 +1,1 @@
-"""Figures as PNG images, drawn without pyplot and hence without global state."""
+"""Figures, drawn without pyplot and hence without global state: PNG of a run, SVG of a report."""

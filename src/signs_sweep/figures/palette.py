@@ -8,7 +8,7 @@ holds both. Dashes and markers repeat what a colour states.
 
 _GREY = "#80868c"
 _COLOURS = ("#2454fc", "#e41860", "#007854", "#a89000", "#845490", "#309cd8", "#9c5400")
-_DASHES = ((), (4, 1.5), (1.5, 1), (4, 1, 1, 1), (7, 1.5), (3, 1, 1, 1, 1, 1), (1, 2))
+_DASHES = ((), (4, 1.5), (1.5, 1), (4, 1, 1, 1), (7, 1.5), (3, 1, 1, 1, 1, 1), (1, 1.5))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 MOST_COLOURS = len(_COLOURS)

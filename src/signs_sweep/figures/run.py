@@ -96,7 +96,7 @@ def cost_curve(
     axes.set_title(f"Learning rate = {learning_rate:g}", y=1)
     axes.set_xlabel("epoch" if step == 1 else f"epoch (every {_ordinal(step)} is shown)")
     axes.set_ylabel("cost")
-    if has_exploded(shown):
+    if _has_exploded(shown):
         axes.set_yscale("log")
         axes.set_ylabel("cost (logarithmic)")
     _fit_epochs(axes, len(loss))
@@ -314,7 +314,7 @@ def _mark_chosen(axes: "Axes", epoch: int) -> None:
     axes.axvline(epoch, color=_INK, linewidth=0.8, linestyle=":", label=f"chosen: epoch {epoch:,}")
 
 
-def has_exploded(values: NDArray[np.float64]) -> bool:
+def _has_exploded(values: NDArray[np.float64]) -> bool:
     """Whether the largest value is more than a hundred times the first one."""
     finite = values[np.isfinite(values)]
     return len(finite) > 0 and bool(finite.min() > 0) and bool(finite.max() > 100 * finite[0])

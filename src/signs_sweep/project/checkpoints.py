@@ -167,6 +167,10 @@ class FileCheckpoints:
         except OSError:
             return []
 
+    def files(self, trajectory: str) -> list[Path]:
+        """Return all files of a trajectory."""
+        return sorted(file for file in (self.folder / trajectory).glob("*") if file.is_file())
+
     def unneeded(self, trajectory: str, *, ends: bool, is_outdated: bool = False) -> list[Path]:
         """Return the files of a trajectory from which no run needs to resume.
 
@@ -179,7 +183,7 @@ class FileCheckpoints:
                 its first epoch.
             is_outdated: whether the trajectory is of an older training version.
         """
-        files = sorted(file for file in (self.folder / trajectory).iterdir() if file.is_file())
+        files = self.files(trajectory)
         kept = {path: file for path in files if (file := _File.at(path))}
         finished = [file for file in kept.values() if file.is_end]
 

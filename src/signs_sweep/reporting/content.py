@@ -278,9 +278,9 @@ class ExperimentReport:
         name: its name.
         question: the question that it asks, or an empty string.
         headline: what the verdicts come to, in one or two sentences.
-        answer: the verdicts in words, with numbers; None without results.
+        answer: the verdicts as sentences, with numbers; None without results.
         metric: name of the compared metric.
-        title: the compared metric in words.
+        title: name of the compared metric for people.
         comparison: its settings with baselines and verdicts; None for an experiment without runs.
         settings: the settings in the order of the table: the baseline, then the best first.
         bands: by metric (`loss`, `accuracy`, ...), the curves of the settings with a colour.

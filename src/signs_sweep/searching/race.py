@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from signs_sweep.analysis.comparison import resolved
+from signs_sweep.analysis.comparison import for_metric
 from signs_sweep.analysis.judging import Family, judge
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.domain import (
@@ -187,7 +187,7 @@ class Race:
         if winner.is_default or not rows[self.default.title]:
             return Confirmed(mean, None, pairs, Judgement.UNDECIDED)
         default = Replicates((self.default.title,), rows[self.default.title])
-        rule = VerdictRule(metric, error=self._experiment.verdict.error)
+        rule = self._rule(metric)
         verdict = next(iter(judge(Family([(own, default)], [], 1), rule, ()).values()), None)
         if verdict is None:
             reference = default.mean(metric)
@@ -278,10 +278,7 @@ class Race:
             means[candidate] = -np.inf if mean is None else sign * mean
         if not means:
             return None
-        rule = replace(self._experiment.verdict, metric=self._metric)
-        if self._experiment.verdict.metric not in (None, self._metric):
-            rule = VerdictRule(self._metric)
-        margin = resolved(rule, ()).margin or 0.0
+        margin = self._rule(self._metric).margin or 0.0
         best = max(means.values())
         near = [each for each in means if means[each] >= best - margin or means[each] == best]
 
@@ -290,6 +287,9 @@ class Race:
             return sum(replicates.failing.values()) if replicates else 0
 
         return min(near, key=lambda each: (failures(each), -means[each]))
+
+    def _rule(self, metric: str) -> VerdictRule:
+        return for_metric(self._experiment.verdict, metric)
 
     def _raced(
         self, candidate: Candidate, results: Mapping[str, Result], after: _Progress

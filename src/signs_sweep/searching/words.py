@@ -55,8 +55,14 @@ def findings(outcome: SearchOutcome) -> Findings:
         metrics["winner_promised"] = winner.promised
     if winner is not None and (mean := outcome.race_means.get(winner)) is not None:
         metrics["winner_race"] = mean
+        metrics["winner_race_seeds"] = next(
+            len(each.values) for each in outcome.standings if each.candidate == winner
+        )
     for metric, verdict in outcome.confirmed.items():
         metrics[f"winner_{metric}"] = verdict.mean
+        metrics["winner_seeds"] = verdict.pairs
+        if verdict.reference is not None:
+            metrics[f"default_{metric}"] = verdict.reference
         if verdict.difference is not None:
             metrics[f"difference_{metric}"] = verdict.difference
         if verdict.low is not None and verdict.high is not None:

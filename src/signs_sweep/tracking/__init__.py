@@ -1,22 +1,34 @@
 """The tracking store: implementations of `signs_sweep.protocols.Tracker` and `RunIndex`.
 
-`MlflowTracker` writes to MLflow; `MlflowIndex` looks up runs there. `Outbox` wraps a tracker: the
-sweep loop does not wait for the store, and no record is lost while the store does not answer.
+`MlflowTracker` writes to MLflow; `MlflowIndex` looks up runs there, `MlflowRemover` removes them.
+`Outbox` wraps a tracker: the sweep loop does not wait for the store, and no record is lost while
+the store does not answer.
 Importing this package imports neither MLflow nor matplotlib; an `MlflowTracker` imports them when
 it is first used.
 """
 
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.journal import Journal, finish_journal
-from signs_sweep.tracking.mlflow import MlflowIndex, MlflowTracker, SweepInfo, TrialInfo
+from signs_sweep.tracking.mlflow import (
+    MlflowIndex,
+    MlflowRemover,
+    MlflowTracker,
+    StoredRecord,
+    SweepInfo,
+    TrialInfo,
+)
+from signs_sweep.tracking.mlflow.model import StoredModel
 from signs_sweep.tracking.outbox import Outbox
 
 __all__ = [
     "DatasetInfo",
     "Journal",
     "MlflowIndex",
+    "MlflowRemover",
     "MlflowTracker",
     "Outbox",
+    "StoredModel",
+    "StoredRecord",
     "SweepInfo",
     "TrialInfo",
     "finish_journal",

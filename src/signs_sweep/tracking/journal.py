@@ -9,7 +9,7 @@ import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from signs_sweep import domain
+from signs_sweep.data import Fit, Preparation
 from signs_sweep.domain import Curves, Progress, State
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
@@ -24,7 +25,7 @@ from signs_sweep.tracking.dataset import DatasetInfo
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (*vars(domain).values(), DatasetInfo, Findings, SweepRecord)
+    for kind in (*vars(domain).values(), DatasetInfo, Findings, Fit, Preparation, SweepRecord)
     if isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, Enum))
 }
 
@@ -165,6 +166,8 @@ def _encode(value: Any) -> Any:  # noqa: PLR0911 - a case for each kind
             return [_encode(item) for item in value]
         case Mapping():
             return {"mapping": [[name, _encode(item)] for name, item in value.items()]}
+        case DatasetInfo():
+            value = replace(value, novelty=value.novelty_bytes)
     assert type(value).__name__ in _KINDS, f"{type(value)} cannot be kept"
     values = {field.name: _encode(getattr(value, field.name)) for field in fields(value)}
     return {type(value).__name__: values}

@@ -7,18 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.figures.palette import colour_of, dashes_of, marker_of
-from signs_sweep.figures.report.drawing import (
-    INK,
-    WIDTH,
-    Drawing,
-    Entry,
-    Figure,
-    draw,
-    entry_of,
-    fitted,
-    linear_scale,
-    number,
-)
+from signs_sweep.figures.report.drawing import WIDTH, Drawing, Entry, Figure, draw, entry_of
+from signs_sweep.figures.report.inline import INK
+from signs_sweep.figures.report.scales import linear_scale
+from signs_sweep.figures.report.texts import fitted, number
 
 _FEW = 10
 """The accuracy of fewer predictions says little."""
@@ -61,7 +53,7 @@ def calibration(items: Sequence[Reliability], name: str) -> Figure:
         scale,
         titles=(
             "confidence: highest predicted probability",
-            "accuracy: share of correct predictions",
+            "accuracy: share of correct predictions (larger mark: more of them)",
         ),
         legend=legend,
         height=290,
@@ -77,8 +69,7 @@ def _draw(drawing: Drawing, items: Sequence[Reliability]) -> None:
         confidence, accuracy, count = item.bins.T
         colour = colour_of(item.colour)
         (line,) = axes.plot(confidence, accuracy, color=colour, linewidth=1.2, clip_on=False)
-        if dashes := dashes_of(item.colour):
-            line.set_dashes(dashes)
+        line.set_dashes(dashes_of(item.colour))
         axes.scatter(
             confidence,
             accuracy,

@@ -7,22 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signs_sweep.figures.palette import colour_of, dashes_of, marker_of
-from signs_sweep.figures.report.drawing import (
-    WIDTH,
-    Drawing,
-    Entry,
-    Figure,
-    Scale,
-    draw,
-    entry_of,
-    finite,
-    fitted,
-    linear_scale,
-    log_scale,
-    number,
-    width_of,
-)
-from signs_sweep.figures.run import has_exploded
+from signs_sweep.figures.report.drawing import WIDTH, Drawing, Entry, Figure, draw, entry_of
+from signs_sweep.figures.report.scales import Scale, finite, linear_scale, log_scale
+from signs_sweep.figures.report.texts import fitted, number, width_of
 
 _MOST_POINTS = 150
 """Of a curve: a point for every 2 px."""
@@ -32,6 +19,12 @@ _MOST_GREY_POINTS = 3000
 
 _SHORT = 20
 """A curve with at most that many epochs has markers."""
+
+_EXPLODED = 100
+"""A curve that is more than that many times the smallest first value has exploded."""
+
+_FEW = 3
+"""The bands of more curves are paler."""
 
 _WIDEST_LABEL = 86
 _LABEL_HEIGHT = 13
@@ -64,9 +57,10 @@ class Line(NamedTuple):
 def learning_curves(lines: Sequence[Line], label: str, name: str) -> Figure:
     """Draw the median curve of each setting, with a band from the 10 % to the 90 % quantile.
 
-    The scale is logarithmic if a curve grew a hundredfold; it is from 0 to 1 if all values are
-    in that range and not all are small. Epochs that are not finite are gaps; a cross marks the end
-    of a curve that has no finite value after it.
+    The scale is from 0 to 1 if all values are in that range and not all are small. Curves that
+    exploded leave the figure at the top, and their largest value is added to their name; if all
+    did, the scale is logarithmic. Epochs that are not finite are gaps; a cross marks the end of a
+    curve that has no finite value after it. Curves without a colour of their own have no band.
 
     Args:
         lines: the settings, at least one.
@@ -76,6 +70,7 @@ def learning_curves(lines: Sequence[Line], label: str, name: str) -> Figure:
     grey = sum(line.colour is None for line in lines)
     shown = [_decimated(line, grey) for line in lines]
     y = _scale(shown)
+    shown = [_with_peak(line, y) for line in shown]
     last = max((int(line.epochs[-1]) for line in shown if len(line.epochs)), default=1)
     first = min((int(line.epochs[0]) for line in shown if len(line.epochs)), default=1)
     margin = max(0.02 * (last - first), 0.2 if last > first else 0.5)
@@ -101,29 +96,37 @@ def _draw(
     axes = drawing.axes
     if not len(finite(*(line.middle for line in lines))):
         drawing.write(drawing.left + 10, drawing.bottom + 80, "no finite values")
-    for line in sorted(lines, key=lambda line: line.colour is not None):
-        colour = colour_of(line.colour)
-        middle = np.where(np.isfinite(line.middle), line.middle, np.nan)
-        if line.colour is not None and line.runs > 1:
+    if rest := [line for line in lines if line.colour is None]:
+        # A single line with gaps, as each element takes 200 bytes.
+        epochs = np.concatenate([np.append(line.epochs, 0) for line in rest])
+        middle = np.concatenate([np.append(line.middle, np.nan) for line in rest])
+        axes.plot(epochs, middle, color=colour_of(None), linewidth=0.8, alpha=0.7)
+    own = [line for line in lines if line.colour is not None]
+    for line in own:
+        if line.runs > 1:
             low, high = (np.clip(edge, y.low, y.high) for edge in (line.low, line.high))
-            axes.fill_between(line.epochs, low, high, color=colour, alpha=0.16, linewidth=0)
-        (curve,) = axes.plot(line.epochs, middle, color=colour, linewidth=1.6)
-        if line.colour is None:
-            curve.set(linewidth=0.8, alpha=0.7)
-        if dashes := dashes_of(line.colour):
-            curve.set_dashes(dashes)
-        if _is_short(line):
-            curve.set(marker=marker_of(line.colour), markersize=4)
-        known = np.flatnonzero(~np.isnan(middle))
-        if len(known) and known[-1] < len(middle) - 1:
-            end = known[-1]
-            axes.plot(line.epochs[end], middle[end], "x", color=colour, markersize=7, clip_on=False)
+            band = axes.fill_between(line.epochs, low, high, color=colour_of(line.colour))
+            band.set(alpha=0.16 if len(own) <= _FEW else 0.08, linewidth=0)
+    for line in own:
+        _draw_curve(drawing, line, y)
     for line, (text, height) in zip(lines, ends, strict=False):
-        x, y_text = drawing.right + 6, drawing.bottom + height
-        sample = drawing.line([x, x + _SAMPLE], [y_text, y_text], colour_of(line.colour))
-        if dashes := dashes_of(line.colour):
-            sample.set_dashes(dashes)
-        drawing.write(x + _SAMPLE + 4, y_text - 4, text)
+        x, middle_of_text = drawing.right + 6, drawing.bottom + height
+        sample = drawing.line([x, x + _SAMPLE], [middle_of_text] * 2, colour_of(line.colour))
+        sample.set_dashes(dashes_of(line.colour))
+        drawing.write(x + _SAMPLE + 4, middle_of_text - 4, text)
+
+
+def _draw_curve(drawing: Drawing, line: Line, y: Scale) -> None:
+    colour = colour_of(line.colour)
+    middle = np.where(np.isfinite(line.middle), line.middle, np.nan)
+    (curve,) = drawing.axes.plot(line.epochs, middle, color=colour, linewidth=1.6)
+    curve.set_dashes(dashes_of(line.colour))
+    if _is_short(line):
+        curve.set(marker=marker_of(line.colour), markersize=4)
+    known = np.flatnonzero(~np.isnan(middle))
+    if len(known) and known[-1] < len(middle) - 1 and middle[known[-1]] <= y.high:
+        place = (line.epochs[known[-1]], middle[known[-1]])
+        drawing.axes.plot(*place, "x", color=colour, markersize=7, clip_on=False)
 
 
 def _is_short(line: Line) -> bool:
@@ -147,13 +150,31 @@ def _scale(lines: Sequence[Line]) -> Scale:
     values = finite(*(edge for line in lines for edge in (line.middle, line.low, line.high)))
     if not len(values):
         return linear_scale(0, 1)
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and 0.2 < high <= 1:
+    if values.min() >= 0 and 0.2 < values.max() <= 1:
         return linear_scale(0, 1)
-    if any(has_exploded(line.middle) or has_exploded(line.high) for line in lines):
-        return log_scale(float(values[values > 0].min()) / 1.1, high * 1.1)
+    first = [float(known[0]) for line in lines if len(known := finite(line.middle))]
+    limit = _EXPLODED * min((value for value in first if value > 0), default=np.inf)
+    calm = [edge for line in lines if _peak(line) <= limit for edge in line[3:6]]
+    shown = finite(*calm)
+    if not len(shown):
+        return log_scale(float(values[values > 0].min()) / 1.1, float(values.max()) * 1.1)
+    low, high = float(shown.min()), float(shown[shown <= limit].max())
     margin = 0.04 * (high - low)
     return linear_scale(0 if 0 <= low < high / 2 else low - margin, high + margin)
+
+
+def _peak(line: Line) -> float:
+    """Return the largest value of a curve."""
+    return float(max(finite(line.middle), default=-np.inf))
+
+
+def _with_peak(line: Line, y: Scale) -> Line:
+    """Return a line that is named with its largest value if it leaves the figure."""
+    peak = _peak(line)
+    if peak <= y.high:
+        return line
+    added = f" (above: up to {number(peak)})"
+    return line._replace(name=fitted(line.name, WIDTH - 40 - width_of(added)) + added)
 
 
 def _labels(lines: Sequence[Line], y: Scale) -> list[tuple[str, float]]:
@@ -199,7 +220,9 @@ def _legend(lines: Sequence[Line]) -> list[Entry]:
     if rest := len(lines) - len(own):
         entries.append(
             Entry(
-                f"{rest} other settings" if own else f"{rest} settings", colour_of(None), dashes=()
+                f"{rest} {'other ' if own else ''}setting{'s' * (rest > 1)}",
+                colour_of(None),
+                dashes=(),
             )
         )
     return entries
@@ -208,7 +231,7 @@ def _legend(lines: Sequence[Line]) -> list[Entry]:
 def _sentence(lines: Sequence[Line], label: str) -> str:
     parts = []
     for line in [line for line in lines if line.colour is not None] or lines[:1]:
-        ends = finite(line.middle)
-        last = f"{number(float(ends[-1]))}" if len(ends) else "no finite value"
+        ends = [float(value) for value in line.middle[-1:] if np.isfinite(value)]
+        last = number(ends[0]) if ends else "not finite"
         parts.append(f"{line.name} {last}")
     return f"Learning curves, {label}, at the last epoch: {'; '.join(parts)}."

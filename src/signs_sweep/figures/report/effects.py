@@ -6,18 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from signs_sweep.figures.palette import colour_of
-from signs_sweep.figures.report.drawing import (
-    INK,
-    WIDTH,
-    Drawing,
-    Figure,
-    Scale,
-    draw,
-    finite,
-    fitted,
-    linear_scale,
-    number,
-)
+from signs_sweep.figures.report.drawing import WIDTH, Drawing, Figure, draw
+from signs_sweep.figures.report.inline import INK
+from signs_sweep.figures.report.scales import Scale, finite, linear_scale
+from signs_sweep.figures.report.texts import fitted, number
 
 _MOST = 40
 _ROW = 30

@@ -6,16 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from signs_sweep.figures.palette import colour_of
-from signs_sweep.figures.report.drawing import (
-    INK,
-    Drawing,
-    Entry,
-    Figure,
-    draw,
-    linear_scale,
-    log_scale,
-    number,
-)
+from signs_sweep.figures.report.drawing import Drawing, Entry, Figure, draw
+from signs_sweep.figures.report.inline import INK
+from signs_sweep.figures.report.scales import linear_scale, log_scale
+from signs_sweep.figures.report.texts import number
 
 _MARKS = {
     "complete": (colour_of(0), "o"),

@@ -7,7 +7,9 @@ import math
 from collections.abc import Sequence
 
 from signs_sweep.figures.palette import colour_of
-from signs_sweep.figures.report.drawing import TEXT, Figure, linear_scale, number, width_of
+from signs_sweep.figures.report.drawing import Figure
+from signs_sweep.figures.report.scales import linear_scale
+from signs_sweep.figures.report.texts import TEXT, number, width_of
 
 _WIDTH, _HEIGHT = 160, 24
 _EDGE = 6

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from signs_sweep.errors import UsageError
-from signs_sweep.project.databases import database_errors, opening, shown, why
+from signs_sweep.project.databases import database_errors, opening, shown, sqlite_path, why
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages import RDBStorage
 
 _MEANING = "signs_sweep.meaning"
 _PROPOSALS = "signs_sweep.proposals"
@@ -63,12 +64,8 @@ def open_study(
         RDBStorage(url).engine.dispose()
 
     with using_storage(url), opening(url, "as search.storage", create):
-        try:
-            storage = RDBStorage(url)
-        except RuntimeError as error:  # A different version of Optuna created its tables.
-            raise optuna.exceptions.StorageInternalError(str(error)) from error
         study = optuna.create_study(
-            storage=storage,
+            storage=_storage(url),
             study_name=name,
             direction=direction,
             load_if_exists=True,
@@ -99,6 +96,48 @@ def open_study(
             "choose a different search.storage."
         )
     return study
+
+
+def _storage(url: str) -> "RDBStorage":
+    import optuna
+    from optuna.storages import RDBStorage
+
+    try:
+        return RDBStorage(url)
+    except RuntimeError as error:  # A different version of Optuna created its tables.
+        raise optuna.exceptions.StorageInternalError(str(error)) from error
+
+
+def size_of_study(url: str, name: str, identity: str) -> int | None:
+    """Return the number of trials of a study; None if the database has no such study.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    import optuna
+
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        return None
+    with using_storage(url):
+        try:
+            study = optuna.load_study(study_name=name, storage=_storage(url))
+        except KeyError:
+            return None
+        is_same = study.user_attrs.get(_IDENTITY) == identity
+        return len(study.get_trials(deepcopy=False)) if is_same else None
+
+
+def remove_study(url: str, name: str) -> None:
+    """Remove a study with its trials.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    import optuna
+
+    with using_storage(url):
+        optuna.delete_study(study_name=name, storage=_storage(url))
 
 
 def identity_of(study: "optuna.Study") -> str:

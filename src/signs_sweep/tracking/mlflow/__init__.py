@@ -1,13 +1,22 @@
 """Recording in MLflow, which is imported when a store is first used.
 
-`tracker` and `index` implement the protocols. `recorder` writes the record of a run, `model` the
-folder of its model, `search` the trials and findings of a search, `view` the page of an experiment.
-`predictions` is the artifact of a run's predictions. `found` turns records into results, `kept`
-into sweeps and trials, `file` reads a SQLite file, `client` opens the store.
+`tracker` and `index` implement the protocols, `removal` removes records. `recorder` writes the
+record of a run, `model` the folder of its model, `search` the trials and findings of a search,
+`view` the page of an experiment. `predictions` is the artifact of a run's predictions. `found`
+turns records into results, `kept` into sweeps and trials, `file` reads a SQLite file, `client`
+opens the store.
 """
 
 from signs_sweep.tracking.mlflow.index import MlflowIndex
 from signs_sweep.tracking.mlflow.kept import SweepInfo, TrialInfo
+from signs_sweep.tracking.mlflow.removal import MlflowRemover, StoredRecord
 from signs_sweep.tracking.mlflow.tracker import MlflowTracker
 
-__all__ = ["MlflowIndex", "MlflowTracker", "SweepInfo", "TrialInfo"]
+__all__ = [
+    "MlflowIndex",
+    "MlflowRemover",
+    "MlflowTracker",
+    "StoredRecord",
+    "SweepInfo",
+    "TrialInfo",
+]

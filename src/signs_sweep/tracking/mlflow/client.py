@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Metric, Run
 
 _PAGE = 5000
+_ACTIVE = 1
+"""MLflow's `ViewType.ACTIVE_ONLY`."""
 _OLDEST_FIRST = "attributes.start_time ASC"
 
 _SETTINGS = {
@@ -83,13 +85,16 @@ def store_errors(uri: str) -> AbstractContextManager[None]:
 
 
 def search_all(
-    client: "MlflowClient", experiment_ids: Iterable[str], condition: str
+    client: "MlflowClient", experiment_ids: Iterable[str], condition: str, view: int = _ACTIVE
 ) -> list["Run"]:
-    """Return all MLflow runs of some experiments that meet a condition, oldest first."""
+    """Return all MLflow runs of some experiments that meet a condition, oldest first.
+
+    `view` is one of MLflow's view types; by default, deleted runs are left out.
+    """
     ids, runs, token = list(experiment_ids), [], None
     while True:
         page = client.search_runs(
-            ids, condition, max_results=_PAGE, order_by=[_OLDEST_FIRST], page_token=token
+            ids, condition, view, _PAGE, order_by=[_OLDEST_FIRST], page_token=token
         )
         runs += page
         token = page.token

@@ -152,15 +152,20 @@ def _read(
     params: dict[str, dict[str, str]] = defaultdict(dict)
     tag_values: dict[str, dict[str, str]] = defaultdict(dict)
     metrics: dict[str, dict[str, float]] = defaultdict(dict)
+    steps: dict[str, dict[str, int]] = defaultdict(dict)
     mine = f"WHERE run_uuid IN (SELECT run_uuid {_RUNS})"
     for kept, table in ((params, "params"), (tag_values, "tags")):
         query = f"SELECT run_uuid, key, value FROM {table} {mine}"  # noqa: S608 - constants
         for location, name, value in database.execute(query, chosen):
             kept[location][name] = value
-    query = f"SELECT run_uuid, key, value, is_nan FROM latest_metrics {mine}"  # noqa: S608 - constants
-    for location, name, value, is_nan in database.execute(query, chosen):
+    query = f"SELECT run_uuid, key, value, is_nan, step FROM latest_metrics {mine}"  # noqa: S608 - constants
+    for location, name, value, is_nan, step in database.execute(query, chosen):
         metrics[location][name] = float("nan") if is_nan else value
+        steps[location][name] = step
     return [
-        Record(location, status, params[location], tag_values[location], metrics[location], *times)
-        for location, status, *times in runs
+        Record(
+            *(location, status, params[location], tag_values[location], metrics[location]),
+            *(began, ended, steps[location]),
+        )
+        for location, status, began, ended in runs
     ]

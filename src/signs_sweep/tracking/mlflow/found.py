@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ class Record:
         metrics: by name, the last value.
         began: when it began, in ms since 1970.
         ended: when it ended, or None.
+        steps: of each metric, the step of its last value.
     """
 
     location: str
@@ -58,6 +59,7 @@ class Record:
     metrics: Mapping[str, float]
     began: int = 0
     ended: int | None = None
+    steps: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -185,6 +187,7 @@ def ask_for_records(
             *(run.info.run_id, run.info.status),
             *(run.data.params, run.data.tags, run.data.metrics),
             *(run.info.start_time, run.info.end_time),
+            {latest.key: latest.step for latest in run.data.to_proto().metrics},
         )
         for pattern in patterns
         for run in search_all(client, experiments.values(), f"tags.`{mark}` LIKE '{pattern}'")

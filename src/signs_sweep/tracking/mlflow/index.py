@@ -27,6 +27,7 @@ from signs_sweep.tracking.mlflow.found import (
     rule_in,
 )
 from signs_sweep.tracking.mlflow.kept import SPEC, SweepInfo, TrialInfo
+from signs_sweep.tracking.mlflow.model import MODEL, StoredModel, read_model
 from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
 
 if TYPE_CHECKING:
@@ -71,6 +72,34 @@ class MlflowIndex:
         """
         whole = [record for record in self.records() if record.params]
         return [record.row("") for record in best_records(whole)]
+
+    def named(self, name: str) -> list[Row]:
+        """Return the runs whose id, or the id of their record in MLflow, begins with a text.
+
+        An id that is equal to the text counts alone. The runs do not show their experiments.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        whole = [record for record in self.records() if record.params]
+        for is_named in (str.__eq__, str.startswith):
+            found = [
+                record
+                for record in whole
+                if any(is_named(each, name) for each in (record.run_id, record.location))
+            ]
+            if found:
+                return [record.row("") for record in best_records(found)]
+        return []
+
+    def find_rows(self, run_ids: Collection[str], experiment: str) -> list[Row]:
+        """Return runs, each once, as those of an experiment, whichever recorded them.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        whole = [record for record in self.records(run_ids=run_ids) if record.params]
+        return [record.row(experiment) for record in best_records(whole)]
 
     def rule(self, experiment: str) -> VerdictRule:
         """Return how the settings of an experiment are compared: as its latest sweep declared.
@@ -157,6 +186,28 @@ class MlflowIndex:
             for location in locations
         }
         return {location: content for location, content in files.items() if content is not None}
+
+    def model(self, location: str, scratch: Path) -> StoredModel | None:
+        """Return the model of a record, or None if it has none.
+
+        Args:
+            location: the record.
+            scratch: an existing folder; a model that is not on this machine is downloaded into it.
+
+        Raises:
+            StoreError: the store cannot be read, or the model is damaged.
+        """
+        path, folder = sqlite_path(self._uri), None
+        if path is not None:
+            with suppress(sqlite3.Error):
+                folder = artifact_folders(path, [location]).get(location)
+        if folder is None:
+            client = self._client
+            with store_errors(self._uri):
+                if not any(item.path == MODEL for item in client.list_artifacts(location)):
+                    return None
+                folder = Path(client.download_artifacts(location, MODEL, str(scratch))).parent
+        return read_model(folder / MODEL, location) if (folder / MODEL).is_dir() else None
 
     def _local(self, file: Path) -> bytes | None:
         with store_errors(self._uri), suppress(FileNotFoundError):

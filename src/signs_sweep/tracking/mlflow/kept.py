@@ -26,7 +26,7 @@ class SweepInfo:
         outcome: the outcome alone, or an empty string. Searches of earlier versions have none.
         commit: commit of the folder in which it was started, or None.
         best: of a search, the values of the winner by dimension, as text.
-        metrics: of a search, by name.
+        metrics: of a search, the numbers of its latest outcome, by name.
     """
 
     location: str
@@ -43,6 +43,7 @@ class SweepInfo:
     @classmethod
     def of(cls, record: Record, *, is_search: bool) -> "SweepInfo":
         """Return what a record holds."""
+        latest = max(record.steps.values(), default=0)
         return cls(
             record.location,
             is_search,
@@ -57,7 +58,8 @@ class SweepInfo:
                 for name, value in record.tags.items()
                 if name.startswith(tags.BEST)
             },
-            record.metrics,
+            # A metric cannot be deleted: those of an earlier outcome have fewer trials as step.
+            {name: value for name, value in record.metrics.items() if record.steps[name] == latest},
         )
 
 
@@ -90,6 +92,11 @@ class TrialInfo:
     choices: Mapping[str, str]
     run_ids: tuple[str, ...]
     baselines: tuple[str, ...]
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the other trials are compared with it."""
+        return bool(self.baselines) and self.baselines[0] == self.run_ids[0]
 
     @classmethod
     def of(cls, record: Record) -> "TrialInfo":

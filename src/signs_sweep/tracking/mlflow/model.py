@@ -1,17 +1,50 @@
-"""The folder of a model in MLflow's Keras flavor, written without Keras.
+"""The folder of a model in MLflow's Keras flavor, written and read without Keras.
 
 It equals the folder that `mlflow.keras.save_model` writes, with the `.keras` file of a worker.
 Keras and TensorFlow would take 5 s and 600 MB of this process only to write that file again.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from signs_sweep.data import Preparation
+from signs_sweep.errors import StoreError
 from signs_sweep.tracking.dataset import DatasetInfo
 
+MODEL = "model"
+"""Name of the artifact."""
+
+_FILE, _NOVELTY = Path("data", "model.keras"), "novelty.npz"
+
 _REQUIRED = ("tensorflow", "keras", "numpy")
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model in the store.
+
+    Attributes:
+        location: the record that it belongs to.
+        file: a `.keras` file.
+        classes: names of its classes; their labels for a model of an earlier version.
+        preparation: how a picture becomes an image as the model takes it. For a model whose data
+            were images from the start, it is the centre of the picture.
+        takes_pixels: whether it takes uint8 images; else float32, scaled to [0, 1].
+        novelty: content of the file with the rule for unfamiliar images; None without.
+        keras: the version of Keras that saved it; empty if it is not known.
+    """
+
+    location: str
+    file: Path
+    classes: tuple[str, ...]
+    preparation: Preparation
+    takes_pixels: bool
+    novelty: bytes | None
+    keras: str
 
 
 def write_model(
@@ -34,7 +67,7 @@ def write_model(
 
     data = folder / "data"
     data.mkdir(parents=True)
-    (data / "model.keras").write_bytes(model)
+    (folder / _FILE).write_bytes(model)
     (data / "keras_module.txt").write_text("keras", encoding="utf-8")
     for name, content in (
         ("input_example.json", dataset.example_text),
@@ -42,6 +75,11 @@ def write_model(
     ):
         (folder / name).write_text(content, encoding="utf-8")
     _write_requirements(folder, environment)
+    if dataset.novelty_bytes is not None:
+        (folder / _NOVELTY).write_bytes(dataset.novelty_bytes)
+    metadata: dict[str, object] = {"classes": list(dataset.classes)}
+    if (how := dataset.preparation) is not None:
+        metadata["preparation"] = asdict(how) | {"fit": how.fit.value}
     description = Model(
         signature=ModelSignature(
             inputs=Schema([TensorSpec(dataset.example.dtype, (-1, *dataset.example.shape[1:]))]),
@@ -52,7 +90,7 @@ def write_model(
             "type": "ndarray",
             "serving_input_path": "serving_input_example.json",
         },
-        metadata={"classes": list(dataset.classes)},
+        metadata=metadata,
     )
     description.add_flavor(
         "keras",
@@ -68,6 +106,46 @@ def write_model(
         python_env="python_env.yaml",
     )
     description.save(str(folder / "MLmodel"))
+
+
+def read_model(folder: Path, location: str) -> StoredModel:
+    """Return what the folder of a model says about it.
+
+    Args:
+        folder: the folder.
+        location: the record that it belongs to.
+
+    Raises:
+        StoreError: the folder is damaged.
+    """
+    from pydantic import TypeAdapter
+    from ruamel.yaml import YAML, YAMLError
+
+    novelty = folder / _NOVELTY
+    try:
+        described = YAML(typ="safe").load(folder / "MLmodel")
+        signature = described["signature"]
+        ((taken,), (given,)) = (json.loads(signature[name]) for name in ("inputs", "outputs"))
+        _, height, width, channels = taken["tensor-spec"]["shape"]
+        labels = map(str, range(given["tensor-spec"]["shape"][-1]))
+        metadata = described.get("metadata") or {}
+        how = metadata.get("preparation", {"height": height, "width": width, "channels": channels})
+        if not (folder / _FILE).is_file():
+            raise ValueError(f"it has no {_FILE}")  # noqa: TRY301 - handled like other damage
+        return StoredModel(
+            location=location,
+            file=folder / _FILE,
+            classes=tuple(metadata.get("classes", labels)),
+            preparation=TypeAdapter(Preparation).validate_python(how),
+            takes_pixels=taken["tensor-spec"]["dtype"] == "uint8",
+            novelty=novelty.read_bytes() if novelty.is_file() else None,
+            keras=described["flavors"]["keras"].get("keras_version", ""),
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, YAMLError) as error:
+        raise StoreError(
+            f"the model of the MLflow run {location} is damaged ({error}). Delete that run in "
+            "MLflow and train it again."
+        ) from error
 
 
 def _write_requirements(folder: Path, environment: Mapping[str, str]) -> None:

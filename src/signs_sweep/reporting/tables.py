@@ -1,0 +1,331 @@
+"""The tables of a report as text, which Markdown and LaTeX only set."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from signs_sweep.analysis.answer import OF_SELECTED, SELECTED, further_sources, scope, signed
+from signs_sweep.analysis.verdict import Verdict
+from signs_sweep.domain import METRICS
+from signs_sweep.domain.formats import measure
+from signs_sweep.reporting.content import (
+    ExperimentReport,
+    Fact,
+    Predicted,
+    SearchReport,
+    SettingReport,
+)
+from signs_sweep.reporting.numbers import interval, spread
+
+_WIDEST_MATRIX = 60
+"""Characters in the titles of a confusion matrix that still fits on a page."""
+
+_MOST_CONFUSIONS = 12
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes:
+        title: its title.
+        cells: its cells, from top to bottom.
+        is_number: whether they are numbers, which are aligned to the right and never broken.
+        note: what its values are or cover, as a sentence, or an empty string.
+    """
+
+    title: str
+    cells: Sequence[str]
+    is_number: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of an experiment.
+
+    Attributes:
+        name: a word that is unique among the tables of an experiment.
+        title: what it shows.
+        columns: the columns, of equal length; none is empty.
+        notes: what a reader has to know besides the notes of the columns, as sentences.
+    """
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells of each row."""
+        return list(zip(*(column.cells for column in self.columns), strict=True))
+
+
+def tables_of(experiment: ExperimentReport) -> list[Table]:
+    """Return the tables of an experiment that are not empty, in the order of a report."""
+    facts = [*experiment.base, *experiment.data, *experiment.environment]
+    predicted = {"best": experiment.best, "baseline": experiment.baseline}
+    parts = [
+        _settings(experiment),
+        _details(experiment),
+        _effects(experiment),
+        _statements(experiment),
+        _failures(experiment),
+        *(_confusion(name, each) for name, each in predicted.items() if each),
+        *(_of_search(experiment.search) if experiment.search else ()),
+        _facts("facts", "Shared settings, data and environment", facts),
+    ]
+    return [table for table in parts if table.columns]
+
+
+def _table(name: str, title: str, columns: Iterable[Column], notes: Sequence[str] = ()) -> Table:
+    """Return a table without its empty columns."""
+    return Table(name, title, tuple(each for each in columns if any(each.cells)), tuple(notes))
+
+
+def _settings(experiment: ExperimentReport) -> Table:
+    settings = experiment.settings
+    verdicts = [each.verdict for each in settings]
+    known = [verdict for verdict in verdicts if verdict is not None]
+    baselines = {verdict.baseline for verdict in known}
+    marks = [SELECTED if each.is_selected else "" for each in settings]
+    means = [spread(each.mean, each.deviation) for each in settings]
+
+    def cells(text: Callable[[Verdict], str]) -> list[str]:
+        return ["" if verdict is None else text(verdict) for verdict in verdicts]
+
+    return _table(
+        "settings",
+        f"{experiment.title[:1].upper()}{experiment.title[1:]} by setting",
+        [
+            Column("setting", [each.name for each in settings]),
+            Column(
+                experiment.title,
+                [mean + mark for mean, mark in zip(means, marks, strict=True)],
+                is_number=True,
+                note="Mean ± standard deviation over the pairs of seeds.",
+            ),
+            Column("seeds", [f"{len(each.scores):,}" for each in settings], is_number=True),
+            Column(
+                "compared with",
+                cells(lambda verdict: verdict.baseline) if len(baselines) > 1 else [],
+            ),
+            Column(
+                "difference",
+                cells(lambda each: "" if each.difference is None else signed(each.difference)),
+                is_number=True,
+                note=f"{_compared(experiment, known)}, mean over the pairs of seeds of both.",
+            ),
+            Column(
+                "interval",
+                cells(lambda verdict: interval(verdict.low, verdict.high)),
+                is_number=True,
+                note=_of_interval(known),
+            ),
+            Column("verdict", [_verdict(each) for each in settings], note=_of_verdicts(known)),
+        ],
+        [OF_SELECTED] if any(marks) else [],
+    )
+
+
+def _details(experiment: ExperimentReport) -> Table:
+    settings = experiment.settings
+    crossed = [each.verdict.crossed if each.verdict else None for each in settings]
+    further = dict.fromkeys(name for each in settings for name in each.metrics)
+    columns = [
+        Column(
+            "interval over all sources",
+            [interval(each.low, each.high) if each else "" for each in crossed],
+            is_number=True,
+            note=_of_crossed([each.verdict for each in settings if each.verdict]),
+        ),
+        *(
+            Column(
+                METRICS[name].title if name in METRICS else name,
+                [measure(each.metrics.get(name)) for each in settings],
+                is_number=True,
+            )
+            for name in further
+        ),
+        Column("diagnosis", [each.diagnosis for each in settings]),
+    ]
+    is_empty = not any(cell for column in columns for cell in column.cells)
+    names = Column("setting", [] if is_empty else [each.name for each in settings])
+    return _table("details", "Further results by setting", [names, *columns])
+
+
+def _verdict(setting: SettingReport) -> str:
+    if setting.verdict is not None:
+        return setting.verdict.text
+    return "baseline" if setting.is_baseline else ""
+
+
+def _compared(experiment: ExperimentReport, verdicts: Sequence[Verdict]) -> str:
+    """Return what a difference is."""
+    names = {verdict.baseline for verdict in verdicts}
+    if len(names) != 1:
+        return "Setting minus what it is compared with"
+    is_best = experiment.comparison is not None and experiment.comparison.is_best
+    return f"Setting minus {'the best mean' if is_best else 'the baseline'}, {names.pop()}"
+
+
+def _widest(verdicts: Sequence[Verdict]) -> Verdict | None:
+    return max(verdicts, key=lambda verdict: verdict.images, default=None)
+
+
+def _of_interval(verdicts: Sequence[Verdict]) -> str:
+    first = _widest(verdicts)
+    if first is None:
+        return ""
+    return (
+        f"{100 * (1 - first.error):g} % confidence sequence for the centre of the differences of a "
+        f"single comparison, for {scope(first)}; valid however often the results are looked at. "
+        "It is left out where different numbers of runs failed to learn."
+    )
+
+
+def _of_crossed(verdicts: Sequence[Verdict]) -> str:
+    first = _widest([verdict for verdict in verdicts if verdict.crossed is not None])
+    if first is None:
+        return ""
+    return (
+        f"95 % bootstrap interval for the mean difference, for new seeds and new "
+        f"{further_sources(first)}; valid for a single look and a single comparison."
+    )
+
+
+def _of_verdicts(verdicts: Sequence[Verdict]) -> str:
+    first = _widest(verdicts)
+    if first is None:
+        return ""
+    margin = f" Equivalent: the interval is within ±{first.margin:g}." if first.margin else ""
+    return (
+        f"For {scope(first)}. The probability that any comparison of equal settings is ever called "
+        f"different is at most {first.error:g}.{margin}"
+    )
+
+
+def _effects(experiment: ExperimentReport) -> Table:
+    effects = experiment.effects
+    return _table(
+        "effects",
+        f"Effect of each parameter on {experiment.title}",
+        [
+            Column("parameter", [each.parameter for each in effects]),
+            Column("value", [each.value for each in effects]),
+            Column("instead of", [each.reference for each in effects]),
+            Column(
+                "difference",
+                [signed(each.difference) for each in effects],
+                is_number=True,
+                note="With all else equal: mean over the pairs of seeds, each with the mean over "
+                "the combinations of the other parameters that have both values.",
+            ),
+            Column(
+                "95 % interval",
+                [interval(each.low, each.high) for each in effects],
+                is_number=True,
+                note="Paired t-test over the pairs of seeds: for new seeds, on the same images, "
+                "splits and combinations; valid for a single look and a single comparison.",
+            ),
+            Column("seeds", [f"{each.pairs:,}" for each in effects], is_number=True),
+            Column("combinations", [f"{each.contexts:,}" for each in effects], is_number=True),
+        ],
+    )
+
+
+def _statements(experiment: ExperimentReport) -> Table:
+    statements = experiment.statements
+    return _table(
+        "statements",
+        "What the statements hold for",
+        [
+            Column("statement", [each.what for each in statements]),
+            Column("holds for", [each.holds_for for each in statements]),
+            Column("interval or spread", [each.interval for each in statements]),
+        ],
+    )
+
+
+def _failures(experiment: ExperimentReport) -> Table:
+    failures = experiment.failures
+    return _table(
+        "failures",
+        "Runs that failed or learned nothing",
+        [
+            Column("setting", [each.setting for each in failures]),
+            Column("seeds", [str(each.seeds) for each in failures]),
+            Column("run", [each.run_id for each in failures]),
+            Column("epochs", [f"{each.epochs:,}" for each in failures], is_number=True),
+            Column("reason", [each.why for each in failures]),
+        ],
+    )
+
+
+def _confusion(name: str, predicted: Predicted) -> Table:
+    """Return the confusion matrix, or if that is too wide the most frequent confusions."""
+    runs = f"{predicted.runs:,} run{'' if predicted.runs == 1 else 's'}"
+    title = f"Confusion of {predicted.setting} on the {predicted.images} images"
+    note = (
+        f"Numbers of predictions of {runs} together; their expected calibration error is "
+        f"{measure(predicted.calibration_error)}."
+    )
+    classes = predicted.classes
+    if len(classes) + len("".join(classes)) <= _WIDEST_MATRIX:
+        counts = predicted.confusion.T.tolist()
+        columns = [
+            Column(each, [f"{count:,}" for count in column], is_number=True)
+            for each, column in zip(classes, counts, strict=True)
+        ]
+        note = f"Columns are the predicted classes. {note}"
+        return _table(name, title, [Column("true class", classes), *columns], [note])
+    wrong = predicted.confusion * (1 - np.eye(len(classes), dtype=np.int64))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSIONS]
+    pairs = [divmod(int(each), len(classes)) for each in order if wrong.flat[each]]
+    columns = [
+        Column("true class", [classes[true] for true, _ in pairs]),
+        Column("predicted", [classes[guess] for _, guess in pairs]),
+        Column("predictions", [f"{wrong[pair]:,}" for pair in pairs], is_number=True),
+    ]
+    return _table(name, title, columns, [f"The most frequent confusions. {note}"])
+
+
+def _of_search(search: SearchReport) -> tuple[Table, Table]:
+    trials = search.trials
+    names = dict.fromkeys(name for trial in trials for name in trial.choices)
+    return (
+        _facts("promised", "What the search promised and what held", search.promised),
+        _table(
+            "trials",
+            "Trials of the search",
+            [
+                Column("trial", [f"{trial.number:,}" for trial in trials], is_number=True),
+                *(
+                    Column(name, [trial.choices.get(name, "") for trial in trials])
+                    for name in names
+                ),
+                Column(
+                    METRICS[search.objective].title
+                    if search.objective in METRICS
+                    else search.objective,
+                    [measure(trial.value) for trial in trials],
+                    is_number=True,
+                ),
+                Column("seeds", [f"{trial.seeds:,}" for trial in trials], is_number=True),
+                Column("state", [trial.state for trial in trials]),
+            ],
+        ),
+    )
+
+
+def _facts(name: str, title: str, facts: Sequence[Fact]) -> Table:
+    return _table(
+        name,
+        title,
+        [
+            Column("name", [fact.name for fact in facts]),
+            Column("value", [fact.value for fact in facts]),
+        ],
+    )
