@@ -12,7 +12,7 @@ import signs_sweep
 from conftest import Project, small_dataset
 from signs_sweep.data import Fit, Origin, Preparation, write_dataset
 from signs_sweep.data.novelty import NoveltyRule
-from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.errors import DataWarning, StoreError, UsageError
 from signs_sweep.trainer import inference
 
 pytestmark = pytest.mark.slow
@@ -143,6 +143,16 @@ def test_an_unfamiliar_photo_is_marked(inside: Project, monkeypatch: pytest.Monk
     assert ["unlike the training data" in line for line in lines].index(True) == 2
     table = signs_sweep.predict("best:photos", "photos")
     assert np.flatnonzero(table["is_unfamiliar"]).tolist() == [1]
+
+
+def test_a_damaged_rule_for_unfamiliar_photos_is_a_warning(
+    inside: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = NoveltyRule.from_bytes
+    monkeypatch.setattr(NoveltyRule, "from_bytes", lambda content: damaged(content[:-1]))
+    with pytest.warns(DataWarning, match="no photo is marked as unfamiliar: the rule .* damaged"):
+        table = signs_sweep.predict("best:photos", "photos")
+    assert table["is_unfamiliar"].isna().all()
 
 
 def test_a_keras_file_is_a_copy(inside: Project, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Photos and trained models: what `predict` and `export` do."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from signs_sweep.commands.models import Choice, Named, stored_models
 from signs_sweep.data.novelty import NoveltyRule
-from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.errors import DataError, DataWarning, UsageError
 from signs_sweep.importing.phases import OnProgress
 from signs_sweep.importing.photos import Photo, decode_photos, find_photos
 from signs_sweep.tracking import StoredModel
@@ -116,17 +117,12 @@ def _load(model: StoredModel, *, is_worker: bool = False) -> "Classifier":
 
 
 def _novelty(model: StoredModel) -> NoveltyRule | None:
-    from zipfile import BadZipFile
-
-    if model.novelty is None:
-        return None
+    """Return the rule for unfamiliar images; None without, and after a warning if it is damaged."""
     try:
-        return NoveltyRule.from_bytes(model.novelty)
-    except (OSError, ValueError, LookupError, EOFError, BadZipFile) as error:
-        raise StoreError(
-            f"the model of the MLflow run {model.location} has a damaged rule for unfamiliar "
-            f"images ({error}). Delete that run in MLflow and train it again."
-        ) from error
+        return None if model.novelty is None else NoveltyRule.from_bytes(model.novelty)
+    except DataError as error:
+        warnings.warn(f"no photo is marked as unfamiliar: {error}", DataWarning, stacklevel=2)
+        return None
 
 
 def prediction_table(predictions: Iterable[Prediction], named: Named) -> "pd.DataFrame":
@@ -170,8 +166,8 @@ def export_model(named: Named, file: Path, tracking_uri: str | None) -> bytes:
         tracking_uri: the store.
 
     Raises:
-        UsageError: the ending is a different one, a package for ONNX is missing, `named` is an
-            ensemble, or the run has no model.
+        UsageError: the ending is a different one, a package for ONNX is missing or cannot convert
+            the model, `named` is an ensemble, or the run has no model.
         StoreError: the store cannot be read, or the model cannot be loaded.
     """
     suffix = file.suffix.lower()

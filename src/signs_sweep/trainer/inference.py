@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.trainer import runtime
 
 
@@ -36,8 +36,9 @@ class Classifier:
             self._model: Any = keras.models.load_model(file, compile=False)
         except Exception as error:
             # Keras raises many types for files that are damaged or of other versions.
-            reason = str(error).strip().partition("\n")[0][:300] or type(error).__name__
-            raise StoreError(f"Keras {keras.__version__} cannot load {title}: {reason}") from error
+            raise StoreError(
+                f"Keras {keras.__version__} cannot load {title}: {_first_line(error)}"
+            ) from error
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities of the classes, (n, classes), for (n, height, width, channels).
@@ -53,6 +54,9 @@ class Classifier:
         """Return the model as the content of an ONNX file, with the same inputs and outputs.
 
         It needs the packages tf2onnx and onnx.
+
+        Raises:
+            UsageError: they cannot convert it.
         """
         import warnings
 
@@ -61,8 +65,17 @@ class Classifier:
         with TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras supports older versions of NumPy.
             file = Path(folder, "model.onnx")
-            self._model.export(file, format="onnx", verbose=False)
-            return file.read_bytes()
+            try:
+                self._model.export(file, format="onnx", verbose=False)
+                return file.read_bytes()
+            except Exception as error:  # Of any type, for layers that they do not know.
+                raise UsageError(
+                    f"tf2onnx cannot convert the model: {_first_line(error)}"
+                ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300] or type(error).__name__
 
 
 @contextmanager

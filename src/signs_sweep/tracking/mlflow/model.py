@@ -6,7 +6,7 @@ Keras and TensorFlow would take 5 s and 600 MB of this process only to write tha
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from signs_sweep.tracking.dataset import DatasetInfo
 MODEL = "model"
 """Name of the artifact."""
 
-_FILE, _NOVELTY = Path("data", "model.keras"), "novelty.npz"
+_FILE, _NOVELTY = Path("data", "model.keras"), "novelty.bin"
 
 _REQUIRED = ("tensorflow", "keras", "numpy")
 
@@ -129,14 +129,18 @@ def read_model(folder: Path, location: str) -> StoredModel:
         _, height, width, channels = taken["tensor-spec"]["shape"]
         labels = map(str, range(given["tensor-spec"]["shape"][-1]))
         metadata = described.get("metadata") or {}
-        how = metadata.get("preparation", {"height": height, "width": width, "channels": channels})
+        how = Preparation(height, width, channels)
+        if "preparation" in metadata:
+            kept = TypeAdapter(Preparation).validate_python(metadata["preparation"])
+            # The data may have been changed after they were made from pictures.
+            how = replace(how, fit=kept.fit)
         if not (folder / _FILE).is_file():
             raise ValueError(f"it has no {_FILE}")  # noqa: TRY301 - handled like other damage
         return StoredModel(
             location=location,
             file=folder / _FILE,
             classes=tuple(metadata.get("classes", labels)),
-            preparation=TypeAdapter(Preparation).validate_python(how),
+            preparation=how,
             takes_pixels=taken["tensor-spec"]["dtype"] == "uint8",
             novelty=novelty.read_bytes() if novelty.is_file() else None,
             keras=described["flavors"]["keras"].get("keras_version", ""),
