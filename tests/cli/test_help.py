@@ -39,7 +39,7 @@ def test_help_has_every_sentence_whole_and_fits(path: tuple[str, ...], width: in
     for described in (command, *below, *command.params):
         assert words_of(described.help) in text
     ends = re.findall(r"\S*\.\.\.", text)
-    assert all(re.match(r"\W*(SPEC|ARGS)", end) for end in ends), "a sentence is cut"
+    assert all(re.match(r"\W*(SPEC|ARGS|IMAGE)", end) for end in ends), "a sentence is cut"
 
 
 def test_a_flag_has_no_negation() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from events import finished
 from fakes import MemoryTracker
+from signs_sweep.data import Fit, Preparation
 from signs_sweep.domain import (
     Built,
     Checkpoint,
@@ -98,6 +99,16 @@ def test_a_journal_gives_back_every_kind_of_record(tmp_path: Path) -> None:
     assert end.predictions["test"].labels.tolist() == [1, 0]
     assert end.predictions["test"].probabilities.dtype == np.float32
     assert np.array_equal(end.predictions["test"].probabilities, test.probabilities)
+
+
+def test_a_journal_keeps_what_the_model_needs(tmp_path: Path) -> None:
+    """The rule for unfamiliar images is fitted then, since the process may end."""
+    journal = Journal(tmp_path / "one.jsonl")
+    how = Preparation(2, 2, 3, Fit.LETTERBOX)
+    dataset = replace(DATASET, preparation=how, novelty=lambda: b"a rule")
+    journal.append(("open", ((SWEEP,), {"data": dataset})))
+    ((_, (_, datasets)),) = journal.read()
+    assert (datasets["data"].preparation, datasets["data"].novelty_bytes) == (how, b"a rule")
 
 
 @pytest.mark.parametrize("content", ['{"no": 1}\n', "nonsense\n", '["record", [{"Popen": []}]]\n'])

@@ -396,6 +396,30 @@ def test_predictions_that_an_earlier_version_recorded_have_no_names_of_classes()
     assert read_predictions(file.getvalue(), "here")["test"].classes == ()
 
 
+def test_runs_are_named_by_the_beginnings_of_their_ids(store) -> None:
+    index = MlflowIndex(store[0])
+    places = {run_id: result.location for run_id, result in index.find().items()}
+    for name in (RUN.run_id, RUN.run_id[:-3], places[RUN.run_id], places[RUN.run_id][:8]):
+        assert [row.run_id for row in index.named(name)] == [RUN.run_id]
+    assert len(index.named("")) == 2
+    assert index.named("x") == []
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_model_is_found_in_its_folder_or_through_mlflow(
+    store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_local: bool
+) -> None:
+    uri, folder = store
+    index = MlflowIndex(uri)
+    if not is_local:
+        monkeypatch.setattr("signs_sweep.tracking.mlflow.index.artifact_folders", lambda *_: {})
+    found = {run_id: result.location for run_id, result in index.find().items()}
+    model = index.model(found[RUN.run_id], tmp_path)
+    assert model.file.read_bytes() == (folder / "model.keras").read_bytes()
+    assert model.file.is_relative_to(tmp_path) == (not is_local)
+    assert index.model(found[BROKEN.run_id], tmp_path) is None, "it failed"
+
+
 def test_curves_and_predictions_in_a_file_need_no_mlflow(store) -> None:
     code = (
         "import sys\nfrom signs_sweep.tracking import MlflowIndex\n"

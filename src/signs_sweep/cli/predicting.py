@@ -26,8 +26,8 @@ _LEAST_SHOWN = 0.05
 
 _MOST_ON_SHEET = 120
 
-_OTHER_COLUMNS = 36
-"""What is right of the names of photos, on a narrow terminal."""
+_LEAST_NAME = 12
+"""Letters of the name of a photo that are always shown."""
 
 _UNFAMILIAR = "unlike the training data"
 
@@ -113,27 +113,28 @@ def prediction_text(predictions: Sequence[Prediction], named: Named, width: int 
     results = [each for each in predictions if each.probabilities is not None]
     if not results:
         return ""
-    most = None if width is None else max(width - _OTHER_COLUMNS, 12)
     cells = {
-        "photo": [_end(each.photo.name, most) for each in results],
         "class": [each.ranked[0][0] for each in results],
         "prob.": [f"{each.ranked[0][1]:.3f}" for each in results],
     }
     if named.choice is Choice.ENSEMBLE:
         cells["agree"] = [f"{each.agreeing} of {len(named.rows)}" for each in results]
-    cells["otherwise"] = [_others(each) for each in results]
-    if any(each.is_unfamiliar for each in results):
-        cells["remark"] = [_UNFAMILIAR if each.is_unfamiliar else "" for each in results]
-    shown = {name: values for name, values in cells.items() if any(values)}
+    others = {"otherwise": [_others(each) for each in results]}
+    remarks = {"remark": [_UNFAMILIAR if each.is_unfamiliar else "" for each in results]}
+    needed = remarks if any(remarks["remark"]) else others
+    names = [each.photo.name for each in results]
+    if width is not None:
+        rest = width - max(map(len, columns((cells | needed).items()))) - 2
+        names = [_end(name, max(rest, _LEAST_NAME)) for name in names]
+    table = {"photo": names} | cells | others | remarks
+    shown = {name: values for name, values in table.items() if any(values)}
     lines = columns(shown.items(), width, droppable=("otherwise",))
     return "".join(f"{line}\n" for line in lines)
 
 
-def _end(name: str, most: int | None) -> str:
+def _end(name: str, most: int) -> str:
     """Return a path without its beginning if it has more letters: files differ at the end."""
-    if most is None or len(name) <= most:
-        return name
-    return f"\N{HORIZONTAL ELLIPSIS}{name[1 - most :]}"
+    return name if len(name) <= most else f"\N{HORIZONTAL ELLIPSIS}{name[1 - most :]}"
 
 
 def _others(prediction: Prediction) -> str:

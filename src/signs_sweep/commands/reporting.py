@@ -159,7 +159,7 @@ class _Gathering:
             name=self.name,
             question=self.experiment.description if self.experiment else "",
             headline=headline(comparison) if comparison else "No run has been started yet.",
-            answer=answer(rows, self.rule, self.images),
+            answer=None if self.search else answer(rows, self.rule, self.images),
             metric=self.metric,
             title=METRICS[self.metric].title,
             comparison=comparison,
@@ -208,10 +208,14 @@ class _Gathering:
         """The runs of the experiment; of a search, those over fresh seeds, if there are any.
 
         Where the number of seeds depends on results, runs that were not needed are left out.
+        Earlier versions did not record which runs of a search over fresh seeds were the race, which
+        chose the winner: their runs are left out.
         """
         if self.search and self.search.compared:
             return [*self.search.compared[0]]
         rows = [row for row in self.found.rows if row.experiment == self.name]
+        if self.search:
+            return [row for row in rows if row.baseline is None] or rows
         spec = self.found.specs.get(self.name)
         return [row for row in rows if row.result] if spec and spec.growth else rows
 

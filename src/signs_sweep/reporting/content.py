@@ -278,7 +278,8 @@ class ExperimentReport:
         name: its name.
         question: the question that it asks, or an empty string.
         headline: what the verdicts come to, in one or two sentences.
-        answer: the verdicts as sentences, with numbers; None without results.
+        answer: the verdicts as sentences, with numbers; None without results, and for a search,
+            whose `text` has them.
         metric: name of the compared metric.
         title: name of the compared metric for people.
         comparison: its settings with baselines and verdicts; None for an experiment without runs.

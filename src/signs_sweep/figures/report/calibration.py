@@ -53,7 +53,7 @@ def calibration(items: Sequence[Reliability], name: str) -> Figure:
         scale,
         titles=(
             "confidence: highest predicted probability",
-            "accuracy: share of correct predictions (larger mark: more of them)",
+            "accuracy (share); larger mark: more predictions",
         ),
         legend=legend,
         height=290,
