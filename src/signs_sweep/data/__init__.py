@@ -10,6 +10,7 @@ from signs_sweep.data.dataset import Dataset
 from signs_sweep.data.doubts import find_doubts, find_lacks, find_leak
 from signs_sweep.data.drawn import DRAWN_VERSION, draw_dataset
 from signs_sweep.data.layout import TEST_FILE, TRAIN_FILE, VALIDATION_FILE
+from signs_sweep.data.novelty import NoveltyRule
 from signs_sweep.data.origin import Origin
 from signs_sweep.data.picture import Fit, Preparation
 from signs_sweep.data.reading import read_dataset
@@ -29,6 +30,7 @@ __all__ = [
     "DataSource",
     "Dataset",
     "Fit",
+    "NoveltyRule",
     "Origin",
     "Part",
     "PartSummary",

@@ -1,6 +1,6 @@
 """The rule by which a picture counts as unlike the training data; docs/predicting.md explains it.
 
-An image is described by what is where and by how rough it is there: the mean of each channel in the
+The features of an image are its colours and its roughness by place: the mean of each channel in the
 cells of a grid of 4x4, and the logarithm of the mean difference between neighbouring pixels in the
 cells of a grid of 8x8. Its distance is that of Mahalanobis. It is marked if its distance is larger
 than those of 99 % of the training images, each held out together with the images similar to it.
