@@ -34,6 +34,9 @@ _MOST_ROWS = 30
 _MOST_DETAILS = 12
 """Rows of a table that are shown, of settings and of their details; the reader opens the others."""
 
+_MOST_PRINTED = 100
+"""With more rows, what the reader has to open is not printed."""
+
 _MOST_CLASSES = 12
 """With more classes, a list of the most frequent confusions takes the place of the matrix."""
 
@@ -81,6 +84,7 @@ def _environment() -> "Environment":
         "shaded": _shaded,
         "title_of": _title,
         "most_details": _MOST_DETAILS,
+        "most_printed": _MOST_PRINTED,
         "most_rows": _MOST_ROWS,
         "most_classes": _MOST_CLASSES,
         "selected": SELECTED,
@@ -103,8 +107,10 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
         "has_baselines": len({verdict.baseline for verdict in verdicts}) > 1,
         "level": f"{100 * (1 - levels.pop()):.4g}\u00a0%" if len(levels) == 1 else "",
         "notes": [*selected, *it.notes],
+        "has_deviations": any(setting.deviation is not None for setting in it.settings),
         **_strips(it, prefix),
         "curves": _curves(it, prefix),
+        "has_bands": any(band.runs > 1 for bands in it.bands.values() for band in bands),
         "effects": _effects(it, prefix),
         "rough": any(effect.fails_differently for effect in it.effects),
         "metrics": list(metrics),
@@ -124,9 +130,10 @@ def _summary(it: ExperimentReport) -> list[tuple[str, str]]:
     seeds = [len([*setting.replicates.seeds]) for setting in it.settings]
     low, high = min(seeds), max(seeds)
     span = f"{low:,} to {high:,}" if low < high else f"{high:,}"
+    each = " each" if len(it.settings) > 1 else ""
     return [
-        (f"{len(it.settings):,}", "setting" if len(it.settings) == 1 else "settings"),
-        (span, "pair of seeds each" if high == 1 else "pairs of seeds each"),
+        (f"{len(it.settings):,}", "settings" if len(it.settings) > 1 else "setting"),
+        (span, f"pairs of seeds{each}" if high > 1 else f"pair of seeds{each}"),
         (f"{len(it.runs):,}", "run" if len(it.runs) == 1 else "runs"),
         (f"{len(it.failures):,}", "failed or learned nothing"),
     ]
