@@ -176,8 +176,8 @@ def test_the_comparison_has_the_verdict_of_the_search(tmp_path, accuracy, words)
     known = outcome.confirmed["val_accuracy"]
     assert verdict.text == known.text == words
     assert (verdict.setting, verdict.baseline) == (
-        f"{outcome.winner.title}, fresh seeds",
-        "default, fresh seeds",
+        f"{outcome.winner.title}",
+        "default",
     )
     assert [verdict.difference, verdict.low, verdict.high, verdict.pairs] == [
         *(known.difference, known.low, known.high, known.pairs)
@@ -194,8 +194,8 @@ def test_if_the_default_won_the_comparison_is_that_of_the_race(tmp_path: Path) -
     rows, rule = history.compared
     (comparison,) = compare_settings(rows, {"toy": rule})
     assert {each.label for each in comparison.settings} == {
-        "default, fresh seeds",
-        *(f"trial {number}, fresh seeds" for number in (0, 1, 3)),
+        "default",
+        *(f"trial {number}" for number in (0, 1, 3)),
     }
     assert rule.comparisons == 6
     means = {each.candidate.title: each.mean for each in outcome.standings}
@@ -210,7 +210,7 @@ def test_a_search_that_has_not_ended_has_no_winner(won, state: State) -> None:
     history = replace(history, sweep=replace(history.sweep, state=state))
     assert [fact.name for fact in history.report.promised] == ["best trial of the search", "winner"]
     assert history.report.promised[1].value == "none yet"
-    assert "trial 1, fresh seeds" in {row.label for row in history.compared[0]}
+    assert "trial 1" in {row.label for row in history.compared[0]}
 
 
 def test_the_confirmation_of_an_earlier_winner_does_not_count(won) -> None:

@@ -80,12 +80,18 @@ class SearchHistory:
         if purpose is Purpose.CONFIRMATION:
             trials = [each for each in trials if each.is_baseline or each.choices == self._winner]
         rows = [
-            replace(self.rows[run_id], label=trial.label, baseline=baseline)
+            replace(self.rows[run_id], label=self._title(trial), baseline=baseline)
             for trial in trials
             for run_id, baseline in zip(trial.run_ids, trial.baselines, strict=False)
             if run_id in self.rows
         ]
         return sorted(rows, key=lambda row: row.seeds)
+
+    def _title(self, trial: TrialInfo) -> str:
+        """Return the name of a trial over fresh seeds: that of the trial of the search."""
+        same = (each for each in self._searched if each.choices == trial.choices)
+        found = next(same, None)
+        return f"trial {found.number}" if found and not trial.is_baseline else "default"
 
     @property
     def _winner(self) -> Mapping[str, str] | None:
