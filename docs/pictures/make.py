@@ -20,7 +20,7 @@ from selenium import webdriver
 
 HERE = Path(__file__).parent
 COLUMNS = 100
-COLOURS = 64
+COLOURS = 256
 LARGEST = 200_000
 """Bytes of a picture."""
 
