@@ -70,5 +70,5 @@ def test_only_a_declared_baseline_is_called_that() -> None:
     assert experiment.comparison.is_best
     assert not any(setting.is_baseline for setting in experiment.settings)
     for text in (to_html(examples.report(experiment)), to_markdown(examples.report(experiment))):
-        assert "Setting minus the best mean" in text
+        assert "etting minus the best mean" in text
         assert "minus the baseline" not in text
