@@ -167,7 +167,7 @@ def test_what_has_nothing_to_say_is_left_out() -> None:
         each for each in page_of(report_of(1, 1)).find("table") if each["class"] == "settings"
     ]
     assert "each seed" not in single["text"], "a single dot says nothing"
-    assert "There are no results yet." in to_html(empty_report())
+    assert "No run has a result yet." in to_html(empty_report())
 
 
 def test_rows_beyond_thirty_settings_are_in_a_part_to_open() -> None:

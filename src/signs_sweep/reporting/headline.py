@@ -55,8 +55,8 @@ def _without_verdicts(comparison: Comparison, best: Replicates) -> str:
     title, scores = METRICS[metric].title, best.scores(metric)
     if len(comparison.settings) > 1:
         return (
-            f"No verdict: no two settings have finished runs with the same seeds. The best mean "
-            f"{title} is that of {best.name(comparison.varying)}."
+            f"No verdict: no two settings can be compared. The best mean {title} is that of "
+            f"{best.name(comparison.varying)}."
         )
     mean, deviation = best.mean(metric), best.deviation(metric)
     spread = "" if deviation is None else f" ± {deviation:.3f}"

@@ -26,6 +26,7 @@ from signs_sweep.reporting.content import (
     Weights,
 )
 from signs_sweep.reporting.numbers import interval
+from signs_sweep.reporting.tables import compared
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -98,12 +99,15 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
     levels = {verdict.error for verdict in verdicts if verdict.low is not None}
     predicted = [each for each in (it.baseline, it.best) if each]
     selected = [OF_SELECTED] if any(setting.is_selected for setting in it.settings) else []
+    has_crossed = any(verdict.crossed for verdict in verdicts)
     metrics = dict.fromkeys(name for setting in it.settings for name in setting.metrics)
     return {
         "it": it,
         "prefix": prefix,
         "summary": _summary(it),
         "has_verdicts": bool(verdicts),
+        "has_crossed": has_crossed,
+        "compared": compared(it),
         "has_baselines": len({verdict.baseline for verdict in verdicts}) > 1,
         "level": f"{100 * (1 - levels.pop()):.4g}\u00a0%" if len(levels) == 1 else "",
         "notes": [*selected, *it.notes],
@@ -114,10 +118,13 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
         "effects": _effects(it, prefix),
         "rough": any(effect.fails_differently for effect in it.effects),
         "metrics": list(metrics),
-        "has_details": bool(metrics) or any(setting.diagnosis for setting in it.settings),
+        "has_details": bool(metrics)
+        or has_crossed
+        or any(setting.diagnosis for setting in it.settings),
         "predicted": predicted,
         "calibration": _calibration(predicted, prefix),
         "pictures": any(each.image is not None for each in it.wrong),
+        "evaluated": {each.runs for each in it.wrong},
         **_weights(it.weights),
         **_search(it.search, prefix),
     }
