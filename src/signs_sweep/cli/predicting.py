@@ -86,7 +86,7 @@ def _describe(named: Named) -> None:
     if (setting := named.setting) is not None:
         metric, mean = METRICS[named.metric].title, measure(setting.mean(named.metric))
         of_setting = f"the best setting ({named.title or 'the only one'}), whose {metric} is {mean}"
-        of_setting += f" on average over {count(len([*setting.seeds]), 'seed')}"
+        of_setting += f" on average over {count(len(setting.scores(named.metric)), 'seed')}"
         if named.choice is Choice.BEST:
             (row,) = named.rows
             own = measure(row.counted(named.metric))
