@@ -350,7 +350,11 @@ def test_in_a_copy_of_a_store_the_artifacts_of_the_original_are_kept(
             database.execute(change, (uri, run.run_id))
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "file").write_text("content", encoding="utf-8")
-    files = [tmp_path / "outside" / "file", *(recorded.folder / "mlruns").rglob("*"), *own.iterdir()]
+    files = [
+        *(recorded.folder / "mlruns").rglob("*"),
+        *own.iterdir(),
+        tmp_path / "outside" / "file",
+    ]
     clean_runs(Store(None), ["plain"], SeedOptions(), age=None, is_agreed=True)
     shown = " ".join(capsys.readouterr().out.split())
     assert "with 0 bytes of artifacts" in shown

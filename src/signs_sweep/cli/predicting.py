@@ -20,6 +20,7 @@ from signs_sweep.data import photo_sheet
 from signs_sweep.domain import METRICS
 from signs_sweep.domain.formats import count, measure
 from signs_sweep.importing.phases import OnProgress
+from signs_sweep.importing.photos import find_photos
 
 _LEAST_SHOWN = 0.05
 """Further classes of a photo are shown from this probability on."""
@@ -45,7 +46,8 @@ def predict_images(
         SignsSweepError: see `find_named` and `predict_photos`.
     """
     if sheet is not None:
-        check_writable(sheet)
+        photos = (each for each in find_photos(images) if isinstance(each, Path))
+        check_writable(sheet, photos)
     named = find_named(run, shared)
     _describe(named)
     results: list[Prediction] = []
