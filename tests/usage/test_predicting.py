@@ -163,6 +163,16 @@ def test_a_damaged_rule_for_unfamiliar_photos_is_a_warning(
     assert table["is_unfamiliar"].isna().all()
 
 
+def test_too_few_training_images_for_the_rule_are_a_warning(
+    inside: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = NoveltyRule.fit(small_dataset().train_images[:19])
+    monkeypatch.setattr(NoveltyRule, "from_bytes", lambda _: few)
+    with pytest.warns(DataWarning, match="no photo is marked as unfamiliar: there are too few"):
+        table = signs_sweep.predict("best:photos", "photos")
+    assert table["is_unfamiliar"].isna().all()
+
+
 def test_a_keras_file_is_a_copy(inside: Project, tmp_path: Path) -> None:
     run_id = signs_sweep.compare("photos").index[0]
     file = tmp_path / "model.keras"
