@@ -20,7 +20,7 @@ data: signs
 model: {hidden: [4, 3]}
 base: {learning_rate: 1e-2, batch_size: 16, epochs: 8}
 grid: {l2: [0, 0.3], keep_prob: [1, 0.7]}
-seeds: 10
+seeds: 6
 baseline: {l2: 0, keep_prob: 1}
 """
 CLASSES = 3
@@ -28,7 +28,7 @@ CLASSES = 3
 
 @pytest.fixture(scope="module")
 def studied(make_project, tmp_path_factory):
-    """A project with runs of four settings and ten seeds, of which some collapse."""
+    """A project with runs of four settings and six seeds, of which some collapse."""
     project = make_project(tmp_path_factory.mktemp("studied"))
     project.write("study.yaml", STUDY)
     done = project.run("run", "study.yaml", "--workers", "0", "--report")
@@ -104,7 +104,7 @@ def test_the_differences_of_settings_are_those_of_mlflow(section, recorded) -> N
         runs = recorded[key_of(setting)]
         gains = [score(run) - score(reference[seeds]) for seeds, run in runs.items()]
         assert setting.verdict.difference == pytest.approx(fmean(gains), abs=1e-12)
-        assert setting.verdict.pairs == len(gains) == 10
+        assert setting.verdict.pairs == len(gains) == 6
 
 
 def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(section, recorded) -> None:
@@ -151,7 +151,7 @@ def test_confusion_and_calibration_are_those_of_the_recorded_predictions(
         counts[true, chosen] += 1
     shown = section.best
     assert shown.confusion.tolist() == counts.tolist()
-    assert shown.runs == 10
+    assert shown.runs == 6
     confidence = probabilities.max(axis=1)
     for mean, accuracy, number in shown.bins:
         inside = np.abs(confidence - mean) < 1 / 15  # A bin is as wide.
