@@ -58,7 +58,7 @@ def gather(targets: Sequence[SpecPath], shared: SeedOptions) -> Report:
     """Return the report on specs or experiments; see `signs_sweep.report`."""
     found = find_runs(targets, shared)
     if not any(row.result for row in found.rows):
-        names = " and ".join(dict.fromkeys(row.experiment for row in found.rows))
+        names = " and ".join(found.rules)
         raise UsageError(f"there is nothing to report: no run of {names} has been started yet")
     return report_on(found, Store(shared.tracking_uri), shared)
 
@@ -76,9 +76,8 @@ def report_on(found: Found, store: Store, shared: SharedOptions) -> Report:
         StoreError: the store cannot be read.
     """
     images = images_of(found.rows, store)
-    names = dict.fromkeys(found.rules) or dict.fromkeys(row.experiment for row in found.rows)
     return Report(
-        experiments=[_Gathering(name, found, store, shared, images).report() for name in names],
+        experiments=[_Gathering(name, found, store, shared, images).report() for name in found.rules],
         made=datetime.now().astimezone(),
         version=version("signs-sweep"),
         store=mask(shown(store.uri)),
