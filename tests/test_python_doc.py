@@ -4,12 +4,13 @@ import ast
 import re
 import shlex
 import shutil
-import sys
 from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
-from subprocess import run
 
 import pytest
+from typer.testing import CliRunner
+
+from signs_sweep.cli.app import app
 
 PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", PAGE)
@@ -50,7 +51,7 @@ def test_the_code_of_the_page_runs(
             for line in code.splitlines():
                 program, *arguments = shlex.split(line.removeprefix("$ "))
                 assert program == "signs-sweep"
-                run([sys.executable, "-m", "signs_sweep", *arguments], check=True)
+                assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
         else:
             execute(code, names)
     assert {language for language, _ in BLOCKS} == {"console", "python"}

@@ -17,6 +17,7 @@ from signs_sweep.cli.app import app
 from signs_sweep.cli.cleaning import clean_runs
 from signs_sweep.commands.cleaning import RunCleaner
 from signs_sweep.commands.options import SeedOptions
+from signs_sweep.commands.reporting import gather
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Checkpoint, Predictions, Run, State
 from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
@@ -177,6 +178,8 @@ def test_an_experiment_is_removed_with_all_that_belongs_to_its_runs(
     assert left == 8, "four runs, two trials, a sweep and a search: no hidden record is left"
     recorded.clean("plain")
     assert capsys.readouterr().out == "nothing to remove\n"
+    with pytest.raises(UsageError, match="nothing to report: no run of plain has been started"):
+        gather(["plain"], SeedOptions())
 
 
 def test_a_spec_means_the_runs_of_its_plan_wherever_they_are_recorded(recorded: Recorded) -> None:

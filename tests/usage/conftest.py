@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pytest
 from calling import call
 from looking import PATIENCE
+from small import small_dataset
 
-from signs_sweep.data import Dataset, write_dataset
+from signs_sweep.data import write_dataset
 
 HIDDEN = ("SIGNS_DATA", "MLFLOW_TRACKING_URI")
 """Variables of the environment that would lead out of a project."""
@@ -30,18 +30,6 @@ grid: {l2: [0, 0.01], keep_prob: [1, 0.8]}
 seeds: [{global_seed: 3, init_seed: 0}]
 baseline: {l2: 0, keep_prob: 1}
 """
-
-
-def small_dataset() -> Dataset:
-    """Return 40 + 12 images of 8 x 8, in which brightness tells the classes apart."""
-    generator = np.random.default_rng(0)
-
-    def images(labels: np.ndarray) -> np.ndarray:
-        noise = generator.integers(0, 100, (len(labels), 8, 8, 3))
-        return (labels[:, None, None, None] * 70 + noise).astype(np.uint8)
-
-    train, test = np.arange(40) % 3, np.arange(12) % 3
-    return Dataset("signs", images(train), train, images(test), test, ("0", "1", "2"), drawn=False)
 
 
 def without_report(arguments: tuple[str, ...]) -> tuple[str, ...]:

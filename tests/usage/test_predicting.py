@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from small import small_dataset
 
 import signs_sweep
-from conftest import Project, small_dataset
 from signs_sweep.data import Fit, Origin, Preparation, write_dataset
 from signs_sweep.data.novelty import NoveltyRule
 from signs_sweep.errors import DataWarning, StoreError, UsageError
@@ -29,7 +29,7 @@ seeds: 2
 
 
 @pytest.fixture(scope="module")
-def project(make_project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(make_project, tmp_path_factory: pytest.TempPathFactory):
     """A project with four finished runs on imported pictures, and the test images as photos."""
     project = make_project(tmp_path_factory.mktemp("photos"))
     for file in (project.folder / "data").iterdir():
@@ -41,13 +41,13 @@ def project(make_project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     for number, image in enumerate(data.test_images):
         Image.fromarray(image).save(project.folder / "photos" / f"{number:02} is.png")
     project.write("photos.yaml", SPEC)
-    done = project.finish("run", "photos.yaml", "--workers", "1")
+    done = project.run("run", "photos.yaml", "--workers", "0")
     assert done.returncode == 0, done.stderr
     return project
 
 
 @pytest.fixture
-def inside(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+def inside(project, monkeypatch: pytest.MonkeyPatch):
     project.enter(monkeypatch)
     return project
 
@@ -57,7 +57,7 @@ def probabilities(table) -> np.ndarray:
 
 
 def test_every_run_gives_photos_the_probabilities_that_it_gave_the_test_images(
-    inside: Project,
+    inside,
 ) -> None:
     recorded = signs_sweep.predictions("photos")
     recorded = recorded[recorded["set"] == "test"]
@@ -71,7 +71,7 @@ def test_every_run_gives_photos_the_probabilities_that_it_gave_the_test_images(
         assert not table["is_unfamiliar"].any()
 
 
-def test_best_and_ensemble_are_those_of_the_best_setting(inside: Project) -> None:
+def test_best_and_ensemble_are_those_of_the_best_setting(inside) -> None:
     runs = signs_sweep.compare("photos")
     means = runs.groupby("l2")["val_accuracy"].mean()
     members = runs[runs["l2"] == means.idxmax()]
@@ -88,9 +88,7 @@ def test_best_and_ensemble_are_those_of_the_best_setting(inside: Project) -> Non
     assert len(shown.stdout.splitlines()) == 13
 
 
-def test_photos_are_prepared_as_the_pictures_of_the_import_were(
-    inside: Project, tmp_path: Path
-) -> None:
+def test_photos_are_prepared_as_the_pictures_of_the_import_were(inside, tmp_path: Path) -> None:
     image = np.zeros((400, 800, 3), np.uint8)
     image[:, :, 0] = 200
     turned = Image.Exif()
@@ -104,7 +102,7 @@ def test_photos_are_prepared_as_the_pictures_of_the_import_were(
 
 
 def test_an_unreadable_file_is_an_error_and_the_others_are_classified(
-    inside: Project, tmp_path: Path
+    inside, tmp_path: Path
 ) -> None:
     (tmp_path / "text.jpg").write_text("hello", encoding="utf-8")
     Image.effect_noise((64, 64), 50).convert("RGB").save(tmp_path / "whole.jpg")
@@ -129,7 +127,7 @@ def test_an_unreadable_file_is_an_error_and_the_others_are_classified(
 
 
 def test_tensorflow_is_not_loaded_if_no_photo_is_readable(
-    inside: Project, monkeypatch: pytest.MonkeyPatch
+    inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inference, "Classifier", None)
     shown = inside.run("predict", "best:photos", "nothing.jpg")
@@ -137,7 +135,7 @@ def test_tensorflow_is_not_loaded_if_no_photo_is_readable(
     assert shown.stderr.endswith("error: nothing.jpg: No such file or directory\n")
 
 
-def test_the_sheet_does_not_replace_a_photo(inside: Project) -> None:
+def test_the_sheet_does_not_replace_a_photo(inside) -> None:
     photo = inside.folder / "photos" / "00 is.png"
     before = photo.read_bytes()
     shown = inside.run("predict", "best:photos", "photos", "--show", str(photo))
@@ -145,7 +143,7 @@ def test_the_sheet_does_not_replace_a_photo(inside: Project) -> None:
     assert "the command reads it" in shown.stderr
 
 
-def test_an_unfamiliar_photo_is_marked(inside: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unfamiliar_photo_is_marked(inside, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NoveltyRule, "flags", lambda _, images: np.arange(len(images)) == 1)
     lines = inside.run("predict", "best:photos", "photos").stdout.splitlines()
     assert ["unlike the training data" in line for line in lines].index(True) == 2
@@ -154,7 +152,7 @@ def test_an_unfamiliar_photo_is_marked(inside: Project, monkeypatch: pytest.Monk
 
 
 def test_a_damaged_rule_for_unfamiliar_photos_is_a_warning(
-    inside: Project, monkeypatch: pytest.MonkeyPatch
+    inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged = NoveltyRule.from_bytes
     monkeypatch.setattr(NoveltyRule, "from_bytes", lambda content: damaged(content[:-1]))
@@ -164,7 +162,7 @@ def test_a_damaged_rule_for_unfamiliar_photos_is_a_warning(
 
 
 def test_too_few_training_images_for_the_rule_are_a_warning(
-    inside: Project, monkeypatch: pytest.MonkeyPatch
+    inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = NoveltyRule.fit(small_dataset().train_images[:19])
     monkeypatch.setattr(NoveltyRule, "from_bytes", lambda _: few)
@@ -173,7 +171,7 @@ def test_too_few_training_images_for_the_rule_are_a_warning(
     assert table["is_unfamiliar"].isna().all()
 
 
-def test_a_keras_file_is_a_copy(inside: Project, tmp_path: Path) -> None:
+def test_a_keras_file_is_a_copy(inside, tmp_path: Path) -> None:
     run_id = signs_sweep.compare("photos").index[0]
     file = tmp_path / "model.keras"
     done = inside.run("export", run_id, "-o", str(file))
@@ -186,7 +184,7 @@ def test_a_keras_file_is_a_copy(inside: Project, tmp_path: Path) -> None:
     assert np.array_equal(own.astype(np.float64), probabilities(table))
 
 
-def test_an_onnx_file_gives_the_same_probabilities(inside: Project, tmp_path: Path) -> None:
+def test_an_onnx_file_gives_the_same_probabilities(inside, tmp_path: Path) -> None:
     pytest.importorskip("tf2onnx")
     runtime = pytest.importorskip("onnxruntime")
     file = tmp_path / "model.onnx"
@@ -198,7 +196,7 @@ def test_an_onnx_file_gives_the_same_probabilities(inside: Project, tmp_path: Pa
 
 
 def test_a_model_that_cannot_be_exported_is_an_error(
-    inside: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("signs_sweep.commands.predicting.find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"pip install 'signs-sweep\[onnx\]'"):
@@ -218,13 +216,13 @@ def test_a_model_that_cannot_be_exported_is_an_error(
         ("best:phots", "did you mean 'photos'?"),
     ],
 )
-def test_a_name_without_a_run_is_an_error(inside: Project, run: str, message: str) -> None:
+def test_a_name_without_a_run_is_an_error(inside, run: str, message: str) -> None:
     done = inside.run("predict", run, "photos")
     assert done.returncode == 2
     assert message in done.stderr
 
 
-def test_ids_are_found_by_their_beginning_and_suggested(inside: Project) -> None:
+def test_ids_are_found_by_their_beginning_and_suggested(inside) -> None:
     run_id = signs_sweep.compare("photos").index[0]
     table = signs_sweep.predict(run_id[:-3], "photos/00 is.png")
     assert table["error"].isna().all()

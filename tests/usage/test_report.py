@@ -23,7 +23,7 @@ data: signs
 model: {hidden: [4, 3]}
 base: {learning_rate: 0.1, batch_size: 16, epochs: 20}
 grid: {l2: [0, 3], keep_prob: [1, 0.7]}
-seeds: 10
+seeds: 6
 baseline: {l2: 0, keep_prob: 1}
 """
 CLASSES = 3
@@ -31,7 +31,7 @@ CLASSES = 3
 
 @pytest.fixture(scope="module")
 def studied(make_project, tmp_path_factory):
-    """A project with runs of four settings and ten seeds, of which some collapse."""
+    """A project with runs of four settings and six seeds, of which some collapse."""
     project = make_project(tmp_path_factory.mktemp("studied"))
     project.write("study.yaml", STUDY)
     done = project.run("run", "study.yaml", "--workers", "0", "--report")
@@ -180,7 +180,7 @@ def test_the_differences_of_settings_are_those_of_mlflow(section, recorded) -> N
         runs = recorded[key_of(setting)]
         gains = [score(run) - score(reference[seeds]) for seeds, run in runs.items()]
         assert setting.verdict.difference == pytest.approx(fmean(gains), abs=1e-12)
-        assert setting.verdict.pairs == len(gains) == 10
+        assert setting.verdict.pairs == len(gains) == 6
 
 
 def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(
@@ -202,7 +202,7 @@ def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(
     (row,) = [row for row in rows_after(shown, "parameter") if row[0] == "l2"]
     low, middle, high = (written(fmean(gains) + half * side, "+.4f") for side in (-1, 0, 1))
     assert row[1:5] == ["3", "0", middle, f"{low} to {high}" + row[4].partition(high)[2]]
-    assert row[5:] == ["10", "2"]
+    assert row[5:] == ["6", "2"]
 
 
 def test_a_band_has_the_quantiles_of_the_recorded_curves(section, recorded, client) -> None:
@@ -233,7 +233,7 @@ def test_confusion_and_calibration_are_those_of_the_recorded_predictions(
         counts[true, chosen] += 1
     predicted = section.best
     assert predicted.confusion.tolist() == counts.tolist()
-    assert predicted.runs == 10
+    assert predicted.runs == 6
     # The last table is that of the best setting, after that of the baseline.
     last = [place for place, row in enumerate(shown.rows) if row[0] == "true"][-1]
     rows = shown.rows[last + 1 : last + 1 + CLASSES]
@@ -271,7 +271,7 @@ def test_the_wrong_pictures_are_those_with_the_surest_wrong_mean_probability(
         assert found.image.shape == (8, 8, 3)
         place, guess = positions[row], means[row].argmax()
         assert item.startswith(
-            f"{labels[row]} , taken for {guess} image {place}; wrong in {number} of 10 runs "
+            f"{labels[row]} , taken for {guess} image {place}; wrong in {number} of 6 runs "
             f"{guess} {means[row].max():.3f}"
         )
     assert len(items) == len(section.wrong)

@@ -77,3 +77,4 @@ def test_it_works_where_only_the_wheel_is_installed(wheel: Path, tmp_path: Path)
     fast = ("--set", "epochs=1", "--set", "l2=0", "--set", "keep_prob=1", "--workers", "1")
     execute(program, "run", spec, *fast, folder=tmp_path)
     assert "FINISHED" in execute(program, "compare", "smoke", "--format", "csv", folder=tmp_path)
+    assert list((tmp_path / "mlruns").rglob("report.html")), "its templates are installed"

@@ -47,7 +47,11 @@ def answer(
     if not rows:
         return None
     rules = {rows[0].experiment: rule or VerdictRule()}
-    (comparison,) = compare_settings(rows, rules, images=images)
+    return answer_from(*compare_settings(rows, rules, images=images))
+
+
+def answer_from(comparison: Comparison) -> str | None:
+    """Return the verdict on compared settings; None without results."""
     metric = comparison.metric
     settings = [each for each in comparison.settings if each.scores(metric)]
     if not settings:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.analysis.answer import answer, refusals
+from signs_sweep.analysis.answer import answer_from, refusals
 from signs_sweep.analysis.comparison import Comparison, compare_settings
 from signs_sweep.analysis.conditions import describe_conditions
 from signs_sweep.analysis.layout import Images
@@ -76,9 +76,10 @@ def report_on(found: Found, store: Store, shared: SharedOptions) -> Report:
         StoreError: the store cannot be read.
     """
     images = images_of(found.rows, store)
-    names = dict.fromkeys(found.rules) or dict.fromkeys(row.experiment for row in found.rows)
     return Report(
-        experiments=[_Gathering(name, found, store, shared, images).report() for name in names],
+        experiments=[
+            _Gathering(name, found, store, shared, images).report() for name in found.rules
+        ],
         made=datetime.now().astimezone(),
         version=version("signs-sweep"),
         store=mask(shown(store.uri)),
@@ -161,7 +162,7 @@ class _Gathering:
             name=self.name,
             question=mask(self.experiment.description) if self.experiment else "",
             headline=headline(comparison) if comparison else "No run has been started yet.",
-            answer=None if self.search else answer(rows, self.rule, self.images),
+            answer=answer_from(comparison) if comparison and not self.search else None,
             metric=self.metric,
             title=METRICS[self.metric].title,
             comparison=comparison,
@@ -395,13 +396,20 @@ class _Gathering:
             *(Fact(what, self.shared.command(name, target)) for what, name in purposes.items()),
         ]
 
+    @cached_property
+    def _names(self) -> Mapping[tuple[str, str | None], str]:
+        """The names of the settings, by run and its label."""
+        return {
+            (row.run_id, row.label): setting.name
+            for setting in self.settings
+            for row in setting.replicates.rows
+        }
+
     def _run(self, row: Row) -> RunReport:
         result = row.result
-        assert self.comparison is not None
-        setting = next(each for each in self.settings if row in each.replicates.rows)
         return RunReport(
             run_id=row.run_id,
-            setting=setting.name,
+            setting=self._names[row.run_id, row.label],
             seeds=row.seeds,
             state=result.state.value.lower() if result else "new",
             score=row.score(self.metric),
