@@ -50,7 +50,9 @@ def check_writable(file: Path, spec: Path | None = None) -> None:
     folder = file.absolute().parent
     if not folder.is_dir():
         raise UsageError(f"cannot write {file}: the folder {folder} does not exist")
-    if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
+    if file.is_dir():
+        raise UsageError(f"cannot write {file}: it is a folder")
+    if not os.access(file if file.exists() else folder, os.W_OK):
         raise UsageError(f"cannot write {file}: permission denied")
 
 

@@ -155,20 +155,19 @@ class _Gathering:
         of_best = predicted(best, self.predictions, of_images) if best else None
         weights = self._weights(best)
         all_effects = effects(comparison) if comparison else ()
+        lead = headline(comparison) if comparison else ""
         return ExperimentReport(
             name=self.name,
             question=self.experiment.description if self.experiment else "",
-            headline=headline(comparison) if comparison else "No run has been started yet.",
-            answer=None if self.search else answer(rows, self.rule, self.images),
+            headline=lead,
+            answer=None if self.search and lead else answer(rows, self.rule, self.images),
             metric=self.metric,
             title=METRICS[self.metric].title,
             comparison=comparison,
             settings=settings,
             bands=bands(settings, self._curves()),
             effects=all_effects,
-            statements=statements(comparison, settings, all_effects, of_best, weights)
-            if comparison
-            else (),
+            statements=statements(comparison, all_effects, of_best) if comparison else (),
             conditions=tuple(describe_conditions(rows)),
             failures=failures(settings),
             notes=tuple(self._notes()),

@@ -12,16 +12,11 @@ from signs_sweep.reporting.content import (
     Predicted,
     SettingReport,
     Statement,
-    Weights,
 )
 
 
 def statements(
-    comparison: Comparison,
-    settings: Sequence[SettingReport],
-    effects: Sequence[Effect],
-    best: Predicted | None,
-    weights: Weights | None,
+    comparison: Comparison, effects: Sequence[Effect], best: Predicted | None
 ) -> tuple[Statement, ...]:
     """Return what each statement of the report holds for, and what its interval covers."""
     images = _images(comparison)
@@ -45,15 +40,6 @@ def statements(
                 "single comparison; rough where different numbers of runs failed to learn",
             )
         )
-    if any(len(setting.scores) > 1 for setting in settings):
-        found.append(
-            Statement(
-                "Learning curve of a setting",
-                "the runs that were trained",
-                "the line is the median over the runs, the band reaches from their 10 % to their "
-                "90 % quantile",
-            )
-        )
     if best is not None:
         kind = "test" if best.images == "test" else "held-out"
         found.append(
@@ -63,8 +49,6 @@ def statements(
                 "no interval: runs on the same images are not independent",
             )
         )
-    if weights is not None:
-        found.append(Statement("First layer's weights", f"the single run {weights.run_id}"))
     return tuple(found)
 
 
@@ -96,7 +80,7 @@ def _of_verdicts(
     if any(verdict.crossed is not None for verdict in verdicts):
         found.append(
             Statement(
-                "Interval for new images",
+                "Interval over all sources",
                 "new seeds and new images of the same kind",
                 "95 %, valid for a single look",
             )
