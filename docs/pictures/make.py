@@ -11,13 +11,16 @@ import subprocess
 import sys
 import termios
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from PIL import Image
 from selenium import webdriver
 
 HERE = Path(__file__).parent
 COLUMNS = 100
+COLOURS = 256
 LARGEST = 200_000
 """Bytes of a picture."""
 
@@ -92,10 +95,11 @@ def take(page: Path, file: Path, width: int, height: int | None) -> None:
         )
     finally:
         browser.quit()
-    content = base64.b64decode(taken["data"])
-    assert len(content) < LARGEST, f"{file} would have {len(content):,} bytes"
-    file.write_bytes(content)
-    print(f"wrote {file}: {len(content):,} bytes")
+    with Image.open(BytesIO(base64.b64decode(taken["data"]))) as picture:
+        picture.convert("RGB").quantize(COLOURS).save(file, "PNG", optimize=True)
+    size = file.stat().st_size
+    assert size < LARGEST, f"{file} has {size:,} bytes"
+    print(f"wrote {file}: {size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -333,17 +333,35 @@ def test_after_a_crash_nothing_is_half_and_the_same_command_finishes(
     assert steps > 15, "study, checkpoints, five records, and those and their artifacts for good"
 
 
-def test_a_copy_of_a_store_has_the_artifacts_of_the_original(
+def test_in_a_copy_of_a_store_the_artifacts_of_the_original_are_kept(
     recorded: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
     shutil.copytree(recorded.folder / "backup", tmp_path / "mlruns")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.stdin", (tmp_path / "nothing").open("w+"))
-    clean_runs(Store(None), ["plain"], SeedOptions(), age=None, is_agreed=False)
-    shown = capsys.readouterr()
-    assert "If the store is a copy, they belong to the original." in " ".join(shown.out.split())
-    assert "--yes" in shown.err
-    assert len(Store(None).index.list_runs("plain")) == 3
+    own = tmp_path / "mlruns" / "artifacts" / "plain"
+    with closing(sqlite3.connect(tmp_path / "mlruns" / "mlflow.db")) as database, database:
+        rows = "SELECT run_uuid FROM tags WHERE value = ?"
+        for run, uri in zip(
+            recorded.plain[1:3],
+            (f"{own.as_uri()}/../../../outside", (tmp_path / "mlruns" / "artifacts").as_uri()),
+            strict=True,
+        ):
+            change = f"UPDATE runs SET artifact_uri = ? WHERE run_uuid IN ({rows})"
+            database.execute(change, (uri, run.run_id))
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_text("content", encoding="utf-8")
+    files = [
+        *(recorded.folder / "mlruns").rglob("*"),
+        *own.iterdir(),
+        tmp_path / "outside" / "file",
+    ]
+    clean_runs(Store(None), ["plain"], SeedOptions(), age=None, is_agreed=True)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "with 0 bytes of artifacts" in shown
+    assert "Artifacts that are not beside this store are kept, as in file:///" in shown
+    assert "If the store is a copy, they belong to the original." in shown
+    assert Store(None).index.list_runs("plain") == []
+    assert [file for file in files if not file.exists()] == []
 
 
 def test_wrong_arguments_and_a_missing_store_are_errors(

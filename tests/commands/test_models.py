@@ -10,13 +10,13 @@ from signs_sweep.domain import Parameters, Result, Row, State, VerdictRule
 from signs_sweep.errors import UsageError
 
 
-def row(l2: float, seed: int, **metrics: float) -> Row:
-    """Return a run, finished if it has metrics."""
+def row(l2: float, seed: int, chance: float | None = None, **metrics: float) -> Row:
+    """Return a run: finished if it has metrics, diverged if a chance."""
     name = f"{l2}-{seed}"
     state = State.FINISHED if metrics else State.FAILED
     parameters = Parameters(l2=l2, global_seed=seed, init_seed=seed)
     label = f"l2 {l2}"
-    result = Result(name, state, metrics, location=f"at {name}")
+    result = Result(name, state, metrics, location=f"at {name}", chance=chance)
     return Row("toy", name, label, parameters, result, baseline=f"0-{seed}")
 
 
@@ -43,6 +43,15 @@ def test_the_best_run_is_of_the_setting_with_the_best_mean(monkeypatch) -> None:
     found = named(monkeypatch, "best:toy", *SWEEP)
     assert (ids(found), found.title, found.metric) == (["1-2"], "l2 1", "val_accuracy")
     assert found.setting.mean(found.metric) == 0.75
+
+
+def test_a_setting_of_which_most_runs_diverge_is_not_the_best(monkeypatch) -> None:
+    lucky = row(2, 1, val_accuracy=0.99)
+    diverged = [row(2, seed, chance=0.1) for seed in (2, 3)]
+    assert ids(named(monkeypatch, "best:toy", *SWEEP, lucky, *diverged)) == ["1-2"]
+    found = named(monkeypatch, "ensemble:toy", lucky, *diverged)
+    assert ids(found) == ["2-1"]
+    assert found.setting.mean("val_accuracy") == pytest.approx((0.99 + 0.1 + 0.1) / 3)
 
 
 def test_an_ensemble_has_all_finished_runs(monkeypatch) -> None:
@@ -76,5 +85,7 @@ def test_without_a_finished_run_or_on_different_data_there_is_no_best(monkeypatc
         named(monkeypatch, "best:toy", row(0, 1))
     from dataclasses import replace
 
+    with pytest.raises(UsageError, match="has the validation accuracy of all splits of a seed"):
+        named(monkeypatch, "best:toy", replace(SWEEP[0], folds=5))
     with pytest.raises(UsageError, match="differ in their version, data, validation or folds"):
         named(monkeypatch, "best:toy", *SWEEP, replace(SWEEP[0], data="other"))

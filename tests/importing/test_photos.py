@@ -16,10 +16,12 @@ def test_a_folder_stands_for_the_pictures_directly_in_it(tmp_path: Path) -> None
     save(tmp_path, "b 2.png", "a.JPG", "inner/c.png", ".hidden.png")
     (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
     (tmp_path / "empty").mkdir()
-    found = find_photos([tmp_path / "gone.png", tmp_path, tmp_path / "empty"])
+    long = tmp_path / f"{'x' * 300}.png"
+    found = find_photos([tmp_path / "gone.png", tmp_path, tmp_path / "empty", long])
     assert found[:3] == [tmp_path / name for name in ("gone.png", "a.JPG", "b 2.png")]
     assert found[3].reason == "a folder without pictures"
-    assert len(found) == 4
+    assert found[4].reason == "File name too long"
+    assert len(found) == 5
 
 
 def test_photos_are_decoded_in_batches_and_none_ends_the_others(

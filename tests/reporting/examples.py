@@ -8,28 +8,28 @@ import numpy as np
 
 from signs_sweep.analysis.answer import answer
 from signs_sweep.analysis.comparison import compare_settings
-from signs_sweep.analysis.conditions import conditions_text, describe_conditions
+from signs_sweep.analysis.conditions import describe_conditions
 from signs_sweep.analysis.layout import Images
-from signs_sweep.analysis.settings import Replicates
-from signs_sweep.domain import METRICS, Parameters, Result, Row, State, is_higher_better
+from signs_sweep.domain import METRICS, Curve, Parameters, Predictions, Result, Row, State
 from signs_sweep.reporting.content import (
-    Band,
-    Effect,
     ExperimentReport,
     Fact,
     Failure,
-    Predicted,
     Report,
     RunReport,
     SearchReport,
-    SettingReport,
+    Stage,
     Statement,
     TrialReport,
     Weights,
-    WrongPicture,
 )
+from signs_sweep.reporting.curves import bands
+from signs_sweep.reporting.effects import effects
+from signs_sweep.reporting.facts import environment_facts, shared_settings
 from signs_sweep.reporting.headline import headline
-from signs_sweep.statistics.replicates import mean, paired_difference
+from signs_sweep.reporting.predicted import predicted, wrong_pictures
+from signs_sweep.reporting.settings import setting_reports
+from signs_sweep.reporting.statements import failures, statements
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -42,7 +42,6 @@ HOSTILE = (
 )
 """Names with characters that have a meaning in some form; no two are alike."""
 
-_COLOURS = 6
 _EPOCHS = 20
 _IMAGES = 120
 
@@ -100,37 +99,8 @@ def experiment_of(
     """Return what a report contains of the runs of an experiment, without predictions."""
     (comparison,) = compare_settings(rows, images=images)
     metric = comparison.metric
-    sign = 1 if is_higher_better(metric) else -1
-
-    def rank(entry: tuple[Replicates, object, object]) -> tuple[bool, float]:
-        value = entry[0].mean(metric)
-        return (not entry[0].is_baseline, np.inf if value is None else -sign * value)
-
-    means = [entry[0].mean(metric) for entry in comparison.entries]
-    best = max((sign * value for value in means if value is not None), default=None)
-    settings = tuple(
-        SettingReport(
-            replicates=setting,
-            name=setting.name(comparison.varying),
-            colour=position if position < _COLOURS else None,
-            is_baseline=setting.is_baseline,
-            is_best=best is not None and setting.mean(metric) == sign * best,
-            scores=setting.scores(metric),
-            failed_seeds=frozenset(seeds for seeds, count in setting.failing.items() if count),
-            mean=setting.mean(metric),
-            deviation=setting.deviation(metric),
-            verdict=verdict,
-            metrics=_further(setting),
-            diagnosis=conditions_text(setting.rows),
-        )
-        for position, (setting, _, verdict) in enumerate(sorted(comparison.entries, key=rank))
-    )
-    failures = tuple(
-        Failure(each.name, row.seeds, row.run_id, row.result.message or "", 3)
-        for each in settings
-        for row in each.replicates.rows
-        if row.result and row.result.has_diverged
-    )
+    settings = setting_reports(comparison)
+    found = effects(comparison)
     return ExperimentReport(
         name=rows[0].experiment,
         question=question,
@@ -140,28 +110,20 @@ def experiment_of(
         title=METRICS[metric].title,
         comparison=comparison,
         settings=settings,
-        bands={"loss": tuple(_band(each) for each in settings if each.colour is not None)},
-        effects=_effects(settings),
-        statements=(
-            Statement(
-                "The verdicts",
-                f"new seeds, on the same {_IMAGES} test images",
-                "valid however often the results are looked at",
-            ),
-            Statement("The means", "the seeds shown", "standard deviation over the seeds"),
-            Statement("The confusion matrix", f"all runs of {settings[0].name}"),
-        ),
+        bands=bands(settings, {row.result.location: _curves(row) for row in rows if row.result}),
+        effects=found,
+        statements=statements(comparison, settings, found, None, None),
         conditions=tuple(describe_conditions(rows)),
-        failures=failures,
+        failures=failures(settings),
         notes=("Two experiments in this store used the same test set.",),
         best=None,
         baseline=None,
         wrong=(),
         weights=None,
         search=None,
-        base=(Fact("learning_rate", "0.0001"), Fact("epochs", str(_EPOCHS))),
+        base=shared_settings(rows),
         data=(Fact("data", "signs, 1,080 training images, 6 classes"), Fact("seen", "100 %")),
-        environment=(Fact("keras", "3.12"), Fact("machine", "x86_64, 2 cores, Linux_6.1")),
+        environment=environment_facts([{"keras": "3.12", "machine": "x86_64, 2 cores, Linux_6.1"}]),
         commands=(
             Fact("train all runs again", "signs-sweep run experiments/toy.yaml --set l2=0.01"),
             Fact("compare", "signs-sweep compare toy --format csv"),
@@ -173,7 +135,7 @@ def experiment_of(
                 each.name,
                 row.seeds,
                 row.result.state.value.lower(),
-                row.counted(metric),
+                row.score(metric),
                 row.result.location or "",
             )
             for each in settings
@@ -183,38 +145,10 @@ def experiment_of(
     )
 
 
-def _further(setting: Replicates) -> dict[str, float]:
-    names = ("final_train_accuracy",)
-    values = {
-        name: mean([v for row in setting.rows if (v := row.score(name)) is not None])
-        for name in names
-    }
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _band(setting: SettingReport) -> Band:
-    epochs = np.arange(1, _EPOCHS + 1)
-    middle = 1.8 * np.exp(-epochs / (8 + (setting.colour or 0)))
-    runs = len(setting.replicates.rows)
-    return Band(setting.name, setting.colour, runs, epochs, middle, 0.9 * middle, 1.1 * middle)
-
-
-def _effects(settings: Sequence[SettingReport]) -> tuple[Effect, ...]:
-    first, *others = settings
-    effects = []
-    for each in others:
-        shared = [seeds for seeds in each.scores if seeds in first.scores]
-        values = [each.scores[seeds] for seeds in shared]
-        references = [first.scores[seeds] for seeds in shared]
-        low = high = None
-        if len(shared) > 1:
-            found = paired_difference(values, references)
-            low, high = found.low, found.high
-        if shared:
-            difference = float(np.mean(values) - np.mean(references))
-            pair = (str(each.replicates.params["l2"]), str(first.replicates.params["l2"]))
-            effects.append(Effect("l2", *pair, 1, len(shared), difference, low, high))
-    return tuple(effects)
+def _curves(row: Row) -> dict[str, Curve]:
+    epochs = np.arange(1, row.result.epochs + 1)
+    speed = 8 + 100 * row.parameters.l2 + row.seeds.global_seed / 10
+    return {"loss": Curve(epochs, 1.8 * np.exp(-epochs / speed))}
 
 
 def report(*experiments: ExperimentReport) -> Report:
@@ -239,54 +173,41 @@ def small_report() -> Report:
         "l2 = 0.01": [float(0.85 + step / 2 + index / 600) for index, step in enumerate(steps)],
         "l2 = 1": [0.75, 0.775, None, 0.76, 0.75, 0.74, 0.75, 0.755, 0.76],
     }
-    experiment = experiment_of(rows_of(scores))
+    experiment = with_predictions(experiment_of(rows_of(scores)))
+    weights = np.random.default_rng(4).integers(0, 256, (25, 8, 8, 3), np.uint8)
+    units = "25 units of the first dense layer"
+    (best,) = (each for each in experiment.settings if each.is_best)
+    run_id = best.replicates.rows[0].run_id
+    return report(replace(experiment, weights=Weights(run_id, best.name, units, weights)))
+
+
+def predictions_of(row: Row, classes: Sequence[str] = "012345") -> Predictions:
+    """Return predictions for the test images; most are correct, and the same images are hard."""
+    labels, size = np.arange(_IMAGES) % len(classes), (_IMAGES, len(classes))
+    of_image, of_run = np.random.default_rng(3), np.random.default_rng([3, *row.seeds.pair[:2]])
+    scores = of_image.normal(0, 1.5, size) + of_run.normal(0, 1, size)
+    scores += 3 * np.eye(len(classes))[labels]
+    shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    return Predictions(np.arange(_IMAGES), labels, shares.astype(np.float32), tuple(classes))
+
+
+def with_predictions(
+    experiment: ExperimentReport, classes: Sequence[str] = "012345"
+) -> ExperimentReport:
+    """Return a report on an experiment with predictions and pictures of its runs."""
     best = next(each for each in experiment.settings if each.is_best)
-    return report(
-        replace(
-            experiment,
-            best=_predicted(best, seed=1),
-            baseline=_predicted(experiment.settings[0], seed=2),
-            wrong=_wrong(4),
-            weights=Weights(
-                best.replicates.rows[0].run_id,
-                best.name,
-                "25 units of the first dense layer",
-                np.random.default_rng(4).integers(0, 256, (25, 8, 8, 3), np.uint8),
-            ),
-        )
-    )
-
-
-def _predicted(setting: SettingReport, seed: int) -> Predicted:
-    generator = np.random.default_rng(seed)
-    confusion = generator.integers(0, 4, (6, 6)) + 120 * np.eye(6, dtype=np.int64)
-    confidence = np.linspace(0.25, 0.95, 8)
-    bins = np.stack([confidence, confidence**1.2, np.full(8, confusion.sum() / 8)], axis=1)
-    return Predicted(
-        setting.name,
-        setting.colour,
-        "test",
-        len(setting.replicates.rows),
-        tuple("012345"),
-        confusion.astype(np.int64),
-        bins,
-        0.0421,
-    )
-
-
-def _wrong(count: int) -> tuple[WrongPicture, ...]:
-    generator = np.random.default_rng(3)
-    return tuple(
-        WrongPicture(
-            position=17 * index,
-            true="4",
-            predicted="5",
-            probabilities=(("5", 0.9 - index / 10), ("4", 0.08), ("3", 0.02)),
-            wrong=9 - index,
-            runs=9,
-            image=generator.integers(0, 256, (64, 64, 3), np.uint8),
-        )
-        for index in range(count)
+    recorded = {
+        row.result.location: {"test": predictions_of(row, classes)}
+        for each in experiment.settings
+        for row in each.replicates.rows
+    }
+    pixels = np.random.default_rng(3).integers(0, 256, (_IMAGES, 64, 64, 3), np.uint8)
+    parts = [recorded[row.result.location]["test"] for row in best.replicates.rows]
+    return replace(
+        experiment,
+        best=predicted(best, recorded, "test"),
+        baseline=predicted(experiment.settings[0], recorded, "test"),
+        wrong=wrong_pictures(parts, pixels),
     )
 
 
@@ -302,12 +223,13 @@ def search_report() -> Report:
         objective="val_accuracy",
         is_higher_better=True,
         trials=trials,
-        promised=(
-            Fact("best trial promised", "0.8350"),
-            Fact("race", "0.8210"),
-            Fact("confirmed over 20 fresh seeds", "0.8190 (0.8110 to 0.8270)"),
-            Fact("default", "0.7900"),
+        chosen=(Fact("winner", "trial 6: l2=0.05, units=[25, 12]"),),
+        stages=(
+            Stage("search", 0.835, 2),
+            Stage("race", 0.821, 5),
+            Stage("further seeds", 0.819, 20, 0.79, 0.029, low=0.021, high=0.037, verdict="better"),
         ),
+        level=0.95,
         text="Trial 6 won the race. It is better than the default by 0.0290.",
     )
     experiment = report_of(2, 8).experiments[0]
@@ -318,18 +240,21 @@ def empty_report() -> Report:
     """Return a report on an experiment without a finished run, and on one without runs."""
     scores = {"baseline": [0.5, 0.5], "l2 = 0.01": [0.5, 0.5]}
     rows = [replace(row, result=None) for row in rows_of(scores)]
-    waiting = replace(experiment_of(rows), bands={}, effects=())
+    waiting = experiment_of(rows)
     nothing = replace(
         waiting,
         name="nothing",
         question="",
         headline="",
-        answer=None,
         comparison=None,
         settings=(),
         runs=(),
+        statements=(),
+        notes=(),
+        spec="",
+        commands=(),
     )
-    return report(waiting, replace(nothing, statements=(), notes=(), spec="", commands=()))
+    return report(waiting, nothing)
 
 
 def hostile_report() -> Report:

@@ -47,6 +47,7 @@ def test_every_text_survives(text: str) -> None:
             experiment,
             name=text,
             question="",
+            headline=text,
             answer=text,
             notes=(text,),
             base=(Fact(text, text),),
@@ -86,14 +87,21 @@ def test_the_table_has_the_numbers_of_the_report() -> None:
             assert cells[5] == each.verdict.text
         if each.verdict is not None and each.verdict.low is not None:
             assert cells[4] == f"{each.verdict.low:+.4f} to {each.verdict.high:+.4f}"
+    assert experiment.headline in page
     assert experiment.answer in page
+
+
+def test_the_outcome_of_a_search_stands_instead_of_an_answer() -> None:
+    (experiment,) = examples.search_report().experiments
+    page = to_markdown(examples.report(replace(experiment, answer=None)))
+    assert experiment.search.text in page
 
 
 def test_every_interval_has_a_note_on_what_it_covers() -> None:
     notes = [text for tag, text in parsed(to_markdown(examples.small_report())) if tag == "p"]
     (of_verdicts,) = [note for note in notes if note.startswith("interval: ")]
     assert "95 % confidence sequence" in of_verdicts
-    assert "for new seeds on the same images; valid however often" in of_verdicts
+    assert "a single comparison, valid however often" in of_verdicts
     (of_effects,) = [note for note in notes if note.startswith("95 % interval: ")]
-    assert "Paired t-test" in of_effects
+    assert "paired t-test" in of_effects
     assert "valid for a single look and a single comparison" in of_effects

@@ -135,9 +135,12 @@ def test_the_verdict_comes_first_and_the_search_right_after_it() -> None:
     texts = [each["text"] for each in page.find("p")]
     assert experiment.answer in texts
     assert texts.index(experiment.answer) < texts.index(experiment.search.text)
-    assert {fact.value for fact in experiment.search.promised} <= {
-        each["text"] for each in page.find("dd")
-    }
+    (winner,) = experiment.search.chosen
+    assert winner.value in [each["text"] for each in page.find("dd")]
+    cells = [each["text"] for each in page.find("td")]
+    for stage in experiment.search.stages:
+        assert f"{stage.winner:.4f}" in cells
+    assert {"0.7900", "+0.0290", "+0.0210 to +0.0370", "better"} <= set(cells)
 
 
 def test_a_page_has_the_number_of_every_setting() -> None:

@@ -137,6 +137,14 @@ def test_tensorflow_is_not_loaded_if_no_photo_is_readable(
     assert shown.stderr.endswith("error: nothing.jpg: No such file or directory\n")
 
 
+def test_the_sheet_does_not_replace_a_photo(inside: Project) -> None:
+    photo = inside.folder / "photos" / "00 is.png"
+    before = photo.read_bytes()
+    shown = inside.run("predict", "best:photos", "photos", "--show", str(photo))
+    assert (shown.returncode, photo.read_bytes()) == (2, before)
+    assert "the command reads it" in shown.stderr
+
+
 def test_an_unfamiliar_photo_is_marked(inside: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NoveltyRule, "flags", lambda _, images: np.arange(len(images)) == 1)
     lines = inside.run("predict", "best:photos", "photos").stdout.splitlines()
@@ -151,6 +159,16 @@ def test_a_damaged_rule_for_unfamiliar_photos_is_a_warning(
     damaged = NoveltyRule.from_bytes
     monkeypatch.setattr(NoveltyRule, "from_bytes", lambda content: damaged(content[:-1]))
     with pytest.warns(DataWarning, match="no photo is marked as unfamiliar: the rule .* damaged"):
+        table = signs_sweep.predict("best:photos", "photos")
+    assert table["is_unfamiliar"].isna().all()
+
+
+def test_too_few_training_images_for_the_rule_are_a_warning(
+    inside: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = NoveltyRule.fit(small_dataset().train_images[:19])
+    monkeypatch.setattr(NoveltyRule, "from_bytes", lambda _: few)
+    with pytest.warns(DataWarning, match="no photo is marked as unfamiliar: there are too few"):
         table = signs_sweep.predict("best:photos", "photos")
     assert table["is_unfamiliar"].isna().all()
 

@@ -1,6 +1,9 @@
 """`signs-sweep report`: every number on the page can be computed from MLflow alone."""
 
 import math
+import re
+from html.parser import HTMLParser
+from itertools import takewhile
 from statistics import fmean, stdev
 
 import numpy as np
@@ -8,8 +11,8 @@ import pytest
 from mlflow import MlflowClient
 from scipy.stats import t
 
-from signs_sweep.commands.options import SeedOptions
-from signs_sweep.commands.reporting import gather
+from signs_sweep.commands.options import Form, SeedOptions
+from signs_sweep.commands.reporting import gather, render
 
 pytestmark = pytest.mark.slow
 
@@ -18,8 +21,8 @@ name: study
 description: Does L2 help where <most> things are small?
 data: signs
 model: {hidden: [4, 3]}
-base: {learning_rate: 1e-2, batch_size: 16, epochs: 8}
-grid: {l2: [0, 0.3], keep_prob: [1, 0.7]}
+base: {learning_rate: 0.1, batch_size: 16, epochs: 20}
+grid: {l2: [0, 3], keep_prob: [1, 0.7]}
 seeds: 10
 baseline: {l2: 0, keep_prob: 1}
 """
@@ -55,11 +58,62 @@ def recorded(client):
 
 
 @pytest.fixture(scope="module")
-def section(studied):
+def report(studied):
     with pytest.MonkeyPatch.context() as patch:
         studied.enter(patch)
-        (only,) = gather(["study.yaml"], SeedOptions()).experiments
-        return only
+        return gather(["study.yaml"], SeedOptions())
+
+
+@pytest.fixture(scope="module")
+def section(report):
+    (only,) = report.experiments
+    return only
+
+
+class Shown(HTMLParser):
+    """The rows of the tables of a page, each as its cells, and the texts of its list items."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.items: list[str] = []
+        self._texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("th", "td", "li"):
+            self._texts = []
+
+    def handle_data(self, data):
+        self._texts += data.split()
+
+    def handle_endtag(self, tag):
+        if tag in ("th", "td"):
+            self.rows[-1].append(" ".join(self._texts))
+        elif tag == "li":
+            self.items.append(" ".join(self._texts))
+
+
+@pytest.fixture(scope="module")
+def shown(report) -> Shown:
+    return Shown(render(report, Form.HTML))
+
+
+def rows_after(shown: Shown, *head: str) -> list[list[str]]:
+    """Return the rows of the tables whose head begins like this."""
+    starts = [place for place, row in enumerate(shown.rows) if row[: len(head)] == [*head]]
+    assert starts, head
+    return [
+        row
+        for start in starts
+        for row in takewhile(lambda row: row[0] != head[0], shown.rows[start + 1 :])
+    ]
+
+
+def written(value: float, form: str = ".4f") -> str:
+    return f"{value:{form}}".replace("-", "\u2212")
 
 
 def score(run) -> float:
@@ -98,6 +152,31 @@ def test_the_means_of_settings_are_those_of_mlflow(section, recorded) -> None:
     assert [each.mean for each in others] == sorted((s.mean for s in others), reverse=True)
 
 
+def test_the_page_shows_the_settings_as_mlflow_has_them(shown, recorded) -> None:
+    rows = rows_after(shown, "setting")
+    reference = recorded["0", "1"]
+    for (l2, keep_prob), runs in recorded.items():
+        (row, *_) = [row for row in rows if row[0].startswith(f"l2={l2} keep_prob={keep_prob}")]
+        scores = [score(run) for run in runs.values()]
+        collapsed = sum("signs_sweep.guessing_since" in run.data.tags for run in runs.values())
+        failed = f" {collapsed} failed" if collapsed else ""
+        assert row[2:5] == [written(fmean(scores)), written(stdev(scores)), f"10{failed}"]
+        gain = fmean(score(run) - score(reference[seeds]) for seeds, run in runs.items())
+        assert row[5].startswith("" if runs is reference else written(gain, "+.4f"))
+    guessing = [
+        run.data.tags["signs_sweep.run_id"]
+        for runs in recorded.values()
+        for run in runs.values()
+        if "signs_sweep.guessing_since" in run.data.tags
+    ]
+    assert guessing
+    failed = rows_after(shown, "setting", "runs", "reason")
+    assert sum(int(row[1]) for row in failed) == len(guessing)
+    listed = {(row[0], seeds) for row in failed for seeds in row[3].split("; ")}
+    ids = [row[0] for row in rows_after(shown, "run", "setting") if (row[1], row[2]) in listed]
+    assert sorted(ids) == sorted(guessing)
+
+
 def test_the_differences_of_settings_are_those_of_mlflow(section, recorded) -> None:
     reference = recorded["0", "1"]
     for setting in section.settings[1:]:
@@ -107,12 +186,14 @@ def test_the_differences_of_settings_are_those_of_mlflow(section, recorded) -> N
         assert setting.verdict.pairs == len(gains) == 10
 
 
-def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(section, recorded) -> None:
+def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(
+    section, recorded, shown
+) -> None:
     (effect,) = [each for each in section.effects if each.parameter == "l2"]
-    assert (effect.value, effect.reference, effect.contexts) == ("0.3", "0", 2)
+    assert (effect.value, effect.reference, effect.contexts) == ("3", "0", 2)
     gains = [
         fmean(
-            score(recorded["0.3", keep][s]) - score(recorded["0", keep][s]) for keep in ["1", "0.7"]
+            score(recorded["3", keep][s]) - score(recorded["0", keep][s]) for keep in ["1", "0.7"]
         )
         for s in recorded["0", "1"]
     ]
@@ -121,6 +202,10 @@ def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(section, re
     assert (effect.low, effect.high) == pytest.approx(
         (fmean(gains) - half, fmean(gains) + half), abs=1e-9
     )
+    (row,) = [row for row in rows_after(shown, "parameter") if row[0] == "l2"]
+    low, middle, high = (written(fmean(gains) + half * side, "+.4f") for side in (-1, 0, 1))
+    assert row[1:5] == ["3", "0", middle, f"{low} to {high}" + row[4].partition(high)[2]]
+    assert row[5:] == ["10", "2"]
 
 
 def test_a_band_has_the_quantiles_of_the_recorded_curves(section, recorded, client) -> None:
@@ -134,14 +219,14 @@ def test_a_band_has_the_quantiles_of_the_recorded_curves(section, recorded, clie
             [point.value for point in sorted(history, key=lambda point: point.step)]
             for history in histories
         ]
-        assert band.epochs.tolist() == [*range(1, 9)]
+        assert band.epochs.tolist() == [*range(1, 21)]
         assert band.middle == pytest.approx(np.median(curves, axis=0))
         assert band.low == pytest.approx(np.quantile(curves, 0.1, axis=0))
         assert band.high == pytest.approx(np.quantile(curves, 0.9, axis=0))
 
 
 def test_confusion_and_calibration_are_those_of_the_recorded_predictions(
-    section, recorded, client
+    section, recorded, client, shown
 ) -> None:
     best = next(setting for setting in section.settings if setting.is_best)
     parts = [arrays(client, run) for run in recorded[key_of(best)].values()]
@@ -149,22 +234,28 @@ def test_confusion_and_calibration_are_those_of_the_recorded_predictions(
     counts = np.zeros((CLASSES, CLASSES), int)
     for true, chosen in zip(labels, probabilities.argmax(axis=1), strict=True):
         counts[true, chosen] += 1
-    shown = section.best
-    assert shown.confusion.tolist() == counts.tolist()
-    assert shown.runs == 10
+    predicted = section.best
+    assert predicted.confusion.tolist() == counts.tolist()
+    assert predicted.runs == 10
+    # The last table is that of the best setting, after that of the baseline.
+    last = [place for place, row in enumerate(shown.rows) if row[0] == "true"][-1]
+    rows = shown.rows[last + 1 : last + 1 + CLASSES]
+    assert rows == [[str(true), *map(str, row)] for true, row in enumerate(counts.tolist())]
     confidence = probabilities.max(axis=1)
-    for mean, accuracy, number in shown.bins:
+    for mean, accuracy, number in predicted.bins:
         inside = np.abs(confidence - mean) < 1 / 15  # A bin is as wide.
         assert inside.sum() >= number
         assert 0 <= accuracy <= 1
-    assert shown.bins[:, 2].sum() == len(labels)
-    weighted = np.abs(shown.bins[:, 0] - shown.bins[:, 1]) @ shown.bins[:, 2] / len(labels)
-    assert shown.calibration_error == pytest.approx(weighted)
-    assert shown.bins[:, 1] @ shown.bins[:, 2] == pytest.approx(np.trace(counts))
+    assert predicted.bins[:, 2].sum() == len(labels)
+    weighted = (
+        np.abs(predicted.bins[:, 0] - predicted.bins[:, 1]) @ predicted.bins[:, 2] / len(labels)
+    )
+    assert predicted.calibration_error == pytest.approx(weighted)
+    assert predicted.bins[:, 1] @ predicted.bins[:, 2] == pytest.approx(np.trace(counts))
 
 
 def test_the_wrong_pictures_are_those_with_the_surest_wrong_mean_probability(
-    section, recorded, client
+    section, recorded, client, shown
 ) -> None:
     best = next(setting for setting in section.settings if setting.is_best)
     parts = [arrays(client, run) for run in recorded[key_of(best)].values()]
@@ -174,11 +265,19 @@ def test_the_wrong_pictures_are_those_with_the_surest_wrong_mean_probability(
     wrong.sort(key=lambda row: -means[row].max())
     assert wrong
     assert [each.position for each in section.wrong] == [positions[row] for row in wrong][:12]
-    for row, shown in zip(wrong, section.wrong, strict=False):
-        assert shown.true == str(labels[row])
-        assert shown.probabilities[0] == (shown.predicted, pytest.approx(means[row].max()))
-        assert shown.wrong == sum(p[row].argmax() != labels[row] for _, p, _ in parts)
-        assert shown.image.shape == (8, 8, 3)
+    items = [item for item in shown.items if ", taken for" in item]
+    for row, found, item in zip(wrong, section.wrong, items, strict=False):
+        assert found.true == str(labels[row])
+        assert found.probabilities[0] == (found.predicted, pytest.approx(means[row].max()))
+        number = sum(p[row].argmax() != labels[row] for _, p, _ in parts)
+        assert found.wrong == number
+        assert found.image.shape == (8, 8, 3)
+        place, guess = positions[row], means[row].argmax()
+        assert item.startswith(
+            f"{labels[row]} , taken for {guess} image {place}; wrong in {number} of 10 runs "
+            f"{guess} {means[row].max():.3f}"
+        )
+    assert len(items) == len(section.wrong)
 
 
 def test_the_report_of_the_experiment_is_that_of_its_spec(studied, section, monkeypatch) -> None:
@@ -204,3 +303,9 @@ def test_without_the_data_the_numbers_are_the_same(studied, section, monkeypatch
     assert alone.answer == section.answer
     assert [each.image for each in alone.wrong] == [None] * len(section.wrong)
     assert any("--data" in note for note in alone.notes)
+
+
+def test_the_page_in_mlflow_is_that_of_the_command(studied, report) -> None:
+    (logged,) = studied.folder.glob("mlruns/artifacts/**/report.html")
+    pages = [logged.read_text(encoding="utf-8"), render(report, Form.HTML)]
+    assert len({re.sub("<p>Made .*", "", page) for page in pages}) == 1

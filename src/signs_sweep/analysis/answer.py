@@ -261,7 +261,7 @@ def _apart(comparison: Comparison) -> str:
     text = f"By {METRICS[metric].title}: {listed}."
     if comparison.refused:
         return text
-    return f"A verdict needs finished runs of two settings with the same seeds. {text}"
+    return f"A verdict needs finished runs of two settings on the same data with the same seeds. {text}"
 
 
 def _diverged(comparison: Comparison) -> list[str]:

@@ -90,8 +90,8 @@ def clean_runs(
     freed += artifacts if removal.is_final else 0
     if removal.is_final and (elsewhere := cleaner.remover.elsewhere(removal.records)):
         lines.append(
-            f"Some of the artifacts are not beside this store, as in {elsewhere}. If the store is "
-            "a copy, they belong to the original."
+            f"Artifacts that are not beside this store are kept, as in {elsewhere}. If the store "
+            "is a copy, they belong to the original."
         )
     for study in removal.studies:
         where = f"of the search '{study.name}' in {shown(study.storage)}"

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,21 +39,30 @@ def write(content: str | bytes, file: Path | None) -> None:
     print(f"wrote {file}", file=sys.stderr)
 
 
-def check_writable(file: Path, spec: Path | None = None) -> None:
+def check_writable(file: Path, read: Iterable[Path] = ()) -> None:
     """Check that a file can be written, before the work for it begins.
 
+    Args:
+        file: the file.
+        read: files that the work reads; those that do not exist are ignored.
+
     Raises:
-        UsageError: its folder does not exist or cannot be written, or it is the spec itself.
+        UsageError: its folder does not exist or cannot be written, or it is one of `read`.
     """
-    if spec is not None and file.exists() and file.samefile(spec):
-        raise UsageError(f"cannot write {file}: it is the spec of the search")
     folder = file.absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"cannot write {file}: the folder {folder} does not exist")
-    if file.is_dir():
-        raise UsageError(f"cannot write {file}: it is a folder")
-    if not os.access(file if file.exists() else folder, os.W_OK):
-        raise UsageError(f"cannot write {file}: permission denied")
+    try:
+        if not folder.is_dir():
+            raise UsageError(f"cannot write {file}: the folder {folder} does not exist")
+        if file.is_dir():
+            raise UsageError(f"cannot write {file}: it is a folder")
+        if not os.access(file if file.exists() else folder, os.W_OK):
+            raise UsageError(f"cannot write {file}: permission denied")
+    except OSError as error:  # The name is too long, or a folder must not be searched.
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+    for other in read if file.exists() else ():
+        with suppress(OSError):
+            if file.samefile(other):
+                raise UsageError(f"cannot write {file}: the command reads it")
 
 
 def show_error(error: SignsSweepError) -> None:

@@ -20,6 +20,7 @@ from signs_sweep.data import photo_sheet
 from signs_sweep.domain import METRICS
 from signs_sweep.domain.formats import count, measure
 from signs_sweep.importing.phases import OnProgress
+from signs_sweep.importing.photos import find_photos
 
 _LEAST_SHOWN = 0.05
 """Further classes of a photo are shown from this probability on."""
@@ -45,7 +46,8 @@ def predict_images(
         SignsSweepError: see `find_named` and `predict_photos`.
     """
     if sheet is not None:
-        check_writable(sheet)
+        photos = (each for each in find_photos(images) if isinstance(each, Path))
+        check_writable(sheet, photos)
     named = find_named(run, shared)
     _describe(named)
     results: list[Prediction] = []
@@ -86,7 +88,7 @@ def _describe(named: Named) -> None:
     if (setting := named.setting) is not None:
         metric, mean = METRICS[named.metric].title, measure(setting.mean(named.metric))
         of_setting = f"the best setting ({named.title or 'the only one'}), whose {metric} is {mean}"
-        of_setting += f" on average over {count(len([*setting.seeds]), 'seed')}"
+        of_setting += f" on average over {count(len(setting.scores(named.metric)), 'seed')}"
         if named.choice is Choice.BEST:
             (row,) = named.rows
             own = measure(row.counted(named.metric))

@@ -32,7 +32,7 @@ def run_search(
         quiet: whether to show only results and errors.
     """
     if output is not None:
-        check_writable(output, spec)
+        check_writable(output, [spec])
     if not quiet:
         say(*_header(searching))
     search = searching.search

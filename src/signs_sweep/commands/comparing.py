@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -176,4 +177,6 @@ def _of_experiment(name: str, tracking_uri: str | None) -> Found:
 def is_spec(target: SpecPath) -> bool:
     """Whether a target is a spec file, not the name of an experiment."""
     path = Path(target)
-    return path.suffix.lower() in {".yaml", ".yml"} or path.is_file()
+    with suppress(OSError):  # The name is too long, or its folder must not be searched.
+        return path.suffix.lower() in {".yaml", ".yml"} or path.is_file()
+    return False

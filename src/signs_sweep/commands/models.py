@@ -74,13 +74,14 @@ def find_named(name: str, shared: SeedOptions) -> Named:
     store = Store(shared.tracking_uri)
     rows = store.index.named(name) if name else []
     if len(rows) > 1:
-        listed = ", ".join(row.run_id for row in rows[:_MOST_LISTED])
-        more = ", ..." if len(rows) > _MOST_LISTED else ""
-        raise UsageError(f"{name} is the beginning of {len(rows):,} ids: {listed}{more}")
+        ids = [each for row in rows for each in _ids(row) if each.startswith(name)]
+        listed = ", ".join(ids[:_MOST_LISTED])
+        more = ", ..." if len(ids) > _MOST_LISTED else ""
+        raise UsageError(f"{name} is the beginning of {len(ids):,} ids: {listed}{more}")
     if not rows:
         raise UsageError(f"no run has the id '{name}'{_advice(name, store)}")
     (row,) = rows
-    if row.result is None or not row.result.state.is_finished:
+    if not _is_finished(row):
         state = row.result.state.value if row.result else "NEW"
         reason = f": {row.result.message}" if row.result and row.result.message else ""
         raise UsageError(f"the run {row.run_id} has no model: its state is {state}{reason}")
@@ -91,12 +92,17 @@ def _advice(name: str, store: Store) -> str:
     """Return what else could be meant by a name that no run has."""
     if is_spec(name):
         return f"; best:{name} is the best run of a spec"
-    rows = store.rows()
-    known = [each for row in rows for each in (row.run_id, row.result and row.result.location)]
-    near = get_close_matches(name, [each for each in known if each], n=1, cutoff=0.5)
+    known = [each for row in store.rows() for each in _ids(row)]
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f"; did you mean '{near[0]}'?"
     return ". Name an id that `compare` shows with --format csv, or best:SPEC or best:EXPERIMENT"
+
+
+def _ids(row: Row) -> list[str]:
+    """Return the ids of a run: its own, and that of its record in MLflow."""
+    location = row.result and row.result.location
+    return [row.run_id, location] if location else [row.run_id]
 
 
 def _best(name: str, choice: Choice, shared: SeedOptions) -> Named:
@@ -104,10 +110,11 @@ def _best(name: str, choice: Choice, shared: SeedOptions) -> Named:
     if not target:
         raise UsageError(f"{name} names no spec: write {choice.value}SPEC, or the experiment")
     found = find_runs([target], shared)
-    rows = [row for row in found.rows if row.result and row.result.state.is_finished]
-    if not rows:
+    # The others count as well: a setting of which most runs diverge is not the best.
+    settings = [each for each in settings_of(found.rows) if any(map(_is_finished, each.rows))]
+    if not settings:
         raise UsageError(f"no run of {target} is finished, so it has no model yet")
-    candidates = _candidates(settings_of(rows))
+    candidates = _candidates(settings)
     if not all(agree(candidates[0], other) for other in candidates):
         raise UsageError(
             f"the runs of {target} differ in their {', '.join(NEVER_PAIRED[:-1])} or "
@@ -121,11 +128,20 @@ def _best(name: str, choice: Choice, shared: SeedOptions) -> Named:
         return float("-inf") if value is None else sign * value
 
     best = max(candidates, key=lambda setting: rank(setting.mean(metric)))
-    runs = best.rows
+    if best.mean(metric) is None:
+        raise UsageError(
+            f"no setting of {target} has the {METRICS[metric].title} of all splits of a seed yet, "
+            "so none is the best. Name a run by its id."
+        )
+    runs = [*filter(_is_finished, best.rows)]
     if choice is Choice.BEST:
-        runs = (max(runs, key=lambda row: rank(row.counted(metric))),)
-    title = best.name(varying_values(rows))
+        runs = [max(runs, key=lambda row: rank(row.counted(metric)))]
+    title = best.name(varying_values([row for setting in settings for row in setting.rows]))
     return Named(name, choice, runs, best, title, metric)
+
+
+def _is_finished(row: Row) -> bool:
+    return row.result is not None and row.result.state.is_finished
 
 
 def _candidates(settings: Sequence[Replicates]) -> Sequence[Replicates]:

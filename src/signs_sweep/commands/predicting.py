@@ -117,12 +117,21 @@ def _load(model: StoredModel, *, is_worker: bool = False) -> "Classifier":
 
 
 def _novelty(model: StoredModel) -> NoveltyRule | None:
-    """Return the rule for unfamiliar images; None without, and after a warning if it is damaged."""
-    try:
-        return None if model.novelty is None else NoveltyRule.from_bytes(model.novelty)
-    except DataError as error:
-        warnings.warn(f"no photo is marked as unfamiliar: {error}", DataWarning, stacklevel=2)
+    """Return the rule for unfamiliar images; None without, and after a warning if it is of no use.
+
+    It is of no use if it is damaged, or if there were too few training images for a limit.
+    """
+    if model.novelty is None:
         return None
+    try:
+        rule = NoveltyRule.from_bytes(model.novelty)
+        problem = "" if np.isfinite(rule.limit) else "there are too few training images for a rule"
+    except DataError as error:
+        problem = str(error)
+    if not problem:
+        return rule
+    warnings.warn(f"no photo is marked as unfamiliar: {problem}", DataWarning, stacklevel=2)
+    return None
 
 
 def prediction_table(predictions: Iterable[Prediction], named: Named) -> "pd.DataFrame":

@@ -1,6 +1,6 @@
 """The report on experiments, computed from the store; the pictures are those of the data folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,7 +43,7 @@ from signs_sweep.reporting.facts import environment_facts, shared_settings
 from signs_sweep.reporting.headline import headline
 from signs_sweep.reporting.predicted import predicted, predictions_of, set_of, wrong_pictures
 from signs_sweep.reporting.settings import setting_reports
-from signs_sweep.reporting.statements import failures, missing_note, selection_note, statements
+from signs_sweep.reporting.statements import failures, missing_note, statements
 from signs_sweep.spec import Experiment, load
 from signs_sweep.tracking import SweepInfo
 from signs_sweep.trainer.first_layer import first_layer
@@ -58,7 +58,7 @@ def gather(targets: Sequence[SpecPath], shared: SeedOptions) -> Report:
     """Return the report on specs or experiments; see `signs_sweep.report`."""
     found = find_runs(targets, shared)
     if not any(row.result for row in found.rows):
-        names = " and ".join(dict.fromkeys(row.experiment for row in found.rows))
+        names = " and ".join(found.rules)
         raise UsageError(f"there is nothing to report: no run of {names} has been started yet")
     return report_on(found, Store(shared.tracking_uri), shared)
 
@@ -102,13 +102,15 @@ def render(report: Report, form: Form) -> str:
             return to_latex(report)
 
 
-def log_report(found: Found, store: Store, shared: SharedOptions, sweep_id: str) -> str | None:
+def log_report(
+    find: Callable[[], Found], store: Store, shared: SharedOptions, sweep_id: str
+) -> str | None:
     """Write the report on each experiment to the record of its sweep.
 
     Never fails: the results are complete without it.
 
     Args:
-        found: the runs, as the store has them.
+        find: returns the runs, as the store has them.
         store: where they are recorded.
         shared: the options of the command.
         sweep_id: identifies the invocation that recorded the sweeps.
@@ -117,7 +119,7 @@ def log_report(found: Found, store: Store, shared: SharedOptions, sweep_id: str)
         Why it could not be written, or None.
     """
     try:
-        report = report_on(found, store, shared)
+        report = report_on(find(), store, shared)
         for each in report.experiments:
             page = render(replace(report, experiments=[each]), Form.HTML)
             store.tracker.attach(each.name, sweep_id, {REPORT: page.encode()})
@@ -149,7 +151,7 @@ class _Gathering:
     def report(self) -> ExperimentReport:
         """Return the report."""
         comparison, settings, rows = self.comparison, self.settings, self.rows
-        best = next((each for each in settings if each.is_best), None)
+        best = self.best
         baseline = self._baseline(best)
         of_images = set_of(self.metric)
         of_best = predicted(best, self.predictions, of_images) if best else None
@@ -158,7 +160,7 @@ class _Gathering:
         lead = headline(comparison) if comparison else ""
         return ExperimentReport(
             name=self.name,
-            question=self.experiment.description if self.experiment else "",
+            question=mask(self.experiment.description) if self.experiment else "",
             headline=lead,
             answer=None if self.search and lead else answer(rows, self.rule, self.images),
             metric=self.metric,
@@ -244,6 +246,11 @@ class _Gathering:
         return setting_reports(self.comparison) if self.comparison else ()
 
     @cached_property
+    def best(self) -> SettingReport | None:
+        """The setting with the best mean, or None."""
+        return next((each for each in self.settings if each.is_best), None)
+
+    @cached_property
     def sweeps(self) -> list[SweepInfo]:
         """The sweeps that recorded runs of the experiment, oldest first."""
         with suppress(UnknownExperimentError):  # Its runs are recorded in others.
@@ -254,8 +261,8 @@ class _Gathering:
     def spec(self) -> str:
         """The text of the spec: that of the file, else that of the latest sweep."""
         if self.name in self.found.specs:
-            return self.found.specs[self.name].text
-        return self.store.index.spec(self.sweeps[-1].location) if self.sweeps else ""
+            return mask(self.found.specs[self.name].text)
+        return mask(self.store.index.spec(self.sweeps[-1].location)) if self.sweeps else ""
 
     @cached_property
     def experiment(self) -> Experiment | None:
@@ -270,9 +277,10 @@ class _Gathering:
 
     @cached_property
     def dataset(self) -> Dataset | None:
-        """The data of the runs, if it can be found."""
-        fingerprints = {row.data for row in self.rows}
-        for fingerprint in fingerprints & self.found.datasets.keys():
+        """The data of the best setting, otherwise of the first run, if it can be found."""
+        rows = self.best.replicates.rows if self.best else self.rows
+        fingerprint = rows[0].data if rows else ""
+        if fingerprint in self.found.datasets:
             return self.found.datasets[fingerprint]
         if self.experiment is None:
             return None
@@ -283,8 +291,9 @@ class _Gathering:
                 spec_folder=Path.cwd(),
                 is_validated=None,
             )
-            for dataset in (source.load(), source.load().without_given()):
-                if dataset.fingerprint in fingerprints:
+            loaded = source.load()
+            for dataset in (loaded, loaded.without_given()):
+                if dataset.fingerprint == fingerprint:
                     return dataset
         return None
 
@@ -337,17 +346,17 @@ class _Gathering:
             notes.append(
                 "The pictures are left out: the data was not found. Name its folder with --data."
             )
-        notes += refusals([self.comparison] if self.comparison else [])
-        notes += selection_note(self.settings)
+        if self.search and self.comparison:  # Otherwise they are in the answer.
+            notes += refusals([self.comparison])
         notes += test_set_lines(verdicts, self.rows, self.store.index.tested)
         notes += version_lines(self.rows)
         return [*notes, *self.found.notes]
 
     def _data_facts(self) -> list[Fact]:
-        facts = [Fact("fingerprint", name) for name in dict.fromkeys(row.data for row in self.rows)]
-        dataset = self.dataset
+        names, dataset = dict.fromkeys(row.data for row in self.rows), self.dataset
         if dataset is None:
-            return facts
+            return [Fact("fingerprint", name) for name in names]
+        others = [name for name in names if name != dataset.fingerprint]
         height, width, channels = dataset.test_images.shape[1:]
         facts = [
             Fact("name", dataset.name),
@@ -356,7 +365,8 @@ class _Gathering:
             Fact("test images", f"{len(dataset.test_labels):,}"),
             Fact("size", f"{height} x {width} pixels, {'RGB' if channels == 3 else 'grey'}"),
             Fact("classes", ", ".join(dataset.classes)),
-            *facts,
+            Fact("fingerprint", dataset.fingerprint),
+            *(Fact("fingerprint of further runs", name) for name in others),
         ]
         if dataset.origin is not None:
             origin = dataset.origin
@@ -372,15 +382,17 @@ class _Gathering:
 
     def _commands(self) -> list[Fact]:
         experiment = self.found.specs.get(self.name)
-        path = experiment.path if experiment else Path(f"{self.name}.yaml")
+        spec = experiment.path if experiment else Path(f"{self.name}.yaml")
+        target = experiment.path if experiment else self.name
+        # Options such as --set that runs were trained with are not part of a recorded spec.
+        how = "" if experiment else f", with the spec below as {spec} and the options of that time"
         kind = "search" if self.experiment and self.experiment.has_search else "run"
-        purposes = {
-            "train the runs": kind,
-            "compare them": "compare",
-            "look at them in MLflow": "ui",
-            "write this report": "report",
-        }
-        return [Fact(what, self.shared.command(name, path)) for what, name in purposes.items()]
+        purposes = {"compare them": "compare", "look at them in MLflow": "ui"}
+        purposes |= {"write this report": "report"}
+        return [
+            Fact(f"train the runs{how}", self.shared.command(kind, spec)),
+            *(Fact(what, self.shared.command(name, target)) for what, name in purposes.items()),
+        ]
 
     def _run(self, row: Row) -> RunReport:
         result = row.result

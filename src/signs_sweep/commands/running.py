@@ -119,16 +119,18 @@ class Running:
         ]
         if not self.options.report or outcome.was_interrupted or outcome.unwritten or not recorded:
             return None
-        plan = Plan(tuple(recorded))
+        return log_report(lambda: self._found(recorded), self.store, shared, self.sweep_id)
+
+    def _found(self, parts: Sequence[Part]) -> Found:
+        plan = Plan(tuple(parts))
         results = self.store.find(plan).results
-        found = Found(
-            [row for part in recorded for row in rows_of(part, results)],
+        return Found(
+            [row for part in parts for row in rows_of(part, results)],
             rules_of(plan),
             datasets={each.fingerprint: each for each in self.prepared.datasets.values()},
-            specs={part.experiment.name: part.experiment for part in recorded},
+            specs={part.experiment.name: part.experiment for part in parts},
             doubts=self.prepared.doubts,
         )
-        return log_report(found, self.store, shared, self.sweep_id)
 
     def _record(self, part: Part) -> SweepRecord:
         return SweepRecord(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from signs_sweep.analysis.answer import signed
 from signs_sweep.analysis.comparison import compare_settings, for_metric
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import METRICS, Purpose, Row, State, TrialState, VerdictRule
@@ -135,7 +136,11 @@ class SearchHistory:
         values = ", ".join(f"{name}={_short(text)}" for name, text in self._winner.items())
         trial = self._winning
         text = f"trial {trial.number}: {values}" if trial else "the default"
-        return [*facts, Fact("winner", text)]
+        facts.append(Fact("winner", text))
+        if "optimism" in self.sweep.metrics:
+            optimism = signed(self.sweep.metrics["optimism"])
+            facts.append(Fact("optimism for the best trial", optimism))
+        return facts
 
     @property
     def _winning(self) -> TrialInfo | None:

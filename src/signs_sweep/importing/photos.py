@@ -43,10 +43,10 @@ def find_photos(paths: Iterable[Path]) -> list[Path | Photo]:
     """
     found: list[Path | Photo] = []
     for path in paths:
-        if not path.is_dir():
-            found.append(path)
-            continue
         try:
+            if not path.is_dir():
+                found.append(path)
+                continue
             inner = [
                 each
                 for each in sorted(path.iterdir())

@@ -123,6 +123,11 @@ class Statement:
     holds_for: str
     interval: str = ""
 
+    @property
+    def note(self) -> str:
+        """What it holds for and what its interval covers, as a sentence."""
+        return f"For {self.holds_for}: {self.interval}."
+
 
 @dataclass(frozen=True)
 class Failure:

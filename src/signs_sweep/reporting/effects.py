@@ -1,7 +1,7 @@
 """How much each value of a parameter changes the compared metric, with all else equal."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import isfinite, isnan
 from statistics import fmean
 
 from signs_sweep.analysis.comparison import Comparison
@@ -74,10 +74,13 @@ def _effect(
     first, second = (
         [fmean(each[place] for each in both) for both in complete.values()] for place in (0, 1)
     )
+    difference = fmean(first) - fmean(second)
+    if isnan(difference):  # Both have infinite losses.
+        return None
     is_finite = all(map(isfinite, (*first, *second)))
     interval = paired_difference(first, second) if len(complete) > 1 and is_finite else None
     return Effect(
-        *(name, *values, len(contexts), len(complete), fmean(first) - fmean(second)),
+        *(name, *values, len(contexts), len(complete), difference),
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         fails_differently=not _fail_alike(contexts, complete),

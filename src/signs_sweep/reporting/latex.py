@@ -107,7 +107,8 @@ def _experiment(experiment: ExperimentReport) -> Iterator[str]:
     yield "\n".join([f"% {_line(experiment.name)}", *commands])
     paragraphs = [
         experiment.question,
-        experiment.answer or experiment.headline or "There are no results yet.",
+        experiment.headline,
+        experiment.answer or ("" if experiment.headline else "There are no results yet."),
         *(experiment.search.text.split("\n\n") if experiment.search else ()),
         " ".join([*experiment.conditions, *experiment.notes]),
     ]

@@ -30,9 +30,10 @@ def _experiment(experiment: ExperimentReport) -> Iterator[str]:
     yield f"## {_escaped(experiment.name)}"
     if experiment.question:
         yield f"*{_escaped(experiment.question)}*"
-    yield _paragraph(experiment.answer or experiment.headline or "There are no results yet.")
+    texts = [experiment.headline, experiment.answer]
+    yield from map(_paragraph, filter(None, texts) if any(texts) else ["There are no results yet."])
     if experiment.search is not None:
-        yield from map(_paragraph, experiment.search.text.split("\n\n"))
+        yield from map(_paragraph, filter(None, experiment.search.text.split("\n\n")))
     sentences = [*experiment.conditions, *experiment.notes]
     if sentences:
         yield "\n".join(f"- {_paragraph(sentence)}" for sentence in sentences)

@@ -25,7 +25,7 @@ from signs_sweep.reporting.content import (
     Weights,
 )
 from signs_sweep.reporting.numbers import interval
-from signs_sweep.reporting.tables import has_matrix, tables_of
+from signs_sweep.reporting.tables import compared, has_matrix, tables_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -92,17 +92,17 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
     levels = {verdict.error for verdict in verdicts if verdict.low is not None}
     tables = {table.name: table for table in tables_of(it)}
     predicted = [
-        (each, tables[name])
+        (each, tables.get(name))
         for name, each in (("baseline", it.baseline), ("best", it.best))
         if each
     ]
     selected = [OF_SELECTED] if any(setting.is_selected for setting in it.settings) else []
-    notes = {each.title: each.note for each in tables["settings"].columns} if verdicts else {}
     return {
         "it": it,
         "prefix": prefix,
         "summary": _summary(it),
         "has_verdicts": bool(verdicts),
+        "compared": compared(it),
         "has_baselines": len({verdict.baseline for verdict in verdicts}) > 1,
         "level": f"{100 * (1 - levels.pop()):.4g}\u00a0%" if len(levels) == 1 else "",
         "notes": [*selected, *it.notes],
@@ -112,10 +112,10 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
         "has_bands": any(band.runs > 1 for bands in it.bands.values() for band in bands),
         "effects": _effects(it, prefix),
         "tables": tables,
-        "of_difference": notes.get("difference", ""),
         "predicted": predicted,
         "calibration": _calibration([each for each, _ in predicted], prefix),
         "pictures": any(each.image is not None for each in it.wrong),
+        "evaluated": {each.runs for each in it.wrong},
         **_weights(it.weights),
         **_search(it.search, prefix),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from signs_sweep.analysis.answer import OF_SELECTED
+from signs_sweep.analysis.answer import further_sources, scope
 from signs_sweep.analysis.comparison import Comparison
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import METRICS, Condition, Row, State
@@ -19,81 +19,95 @@ def statements(
     comparison: Comparison, effects: Sequence[Effect], best: Predicted | None
 ) -> tuple[Statement, ...]:
     """Return what each statement of the report holds for, and what its interval covers."""
-    images = _images(comparison)
-    found = [
-        Statement(
-            "Mean ± standard deviation of a setting",
-            f"the seeds that were trained, on {images}",
-            "the standard deviation is that of single runs around the mean, not the uncertainty of "
-            "the mean",
-        )
-    ]
-    judged = [verdict for verdict in comparison.decisive if verdict.pairs]
-    if judged:
-        found += _of_verdicts(judged, comparison, images)
+    verdicts = comparison.decisive
+    found = [of_means(comparison), of_verdicts(verdicts), of_differences(verdicts)]
+    found.append(of_crossed(verdicts))
     if effects:
-        found.append(
-            Statement(
-                "Effect of a parameter",
-                f"the other values of this experiment, new seeds, on {images}",
-                "95 % interval of a paired t-test over the seeds, valid for a single look and a "
-                "single comparison; rough where different numbers of runs failed to learn",
-            )
-        )
+        found.append(of_effects(verdicts))
     if best is not None:
-        kind = "test" if best.images == "test" else "held-out"
+        is_test = best.images == "test"
+        images = "the same test images" if is_test else "the images that each of them held out"
         found.append(
             Statement(
                 "Confusion, calibration and wrong pictures",
-                f"all runs of a setting together, on the same {kind} images",
+                f"all finished runs of a setting together, on {images}",
                 "no interval: runs on the same images are not independent",
             )
         )
-    return tuple(found)
+    return tuple(statement for statement in found if statement is not None)
 
 
-def _of_verdicts(
-    verdicts: Sequence[Verdict], comparison: Comparison, images: str
-) -> list[Statement]:
-    first = max(verdicts, key=lambda verdict: verdict.images)
-    seeds = "new seeds and new splits" if first.has_own_splits else "new seeds"
-    error = comparison.rule.error
-    many = len(verdicts)
-    comparisons = "the comparison" if many == 1 else f"any of the {many} comparisons"
-    found = [
-        Statement(
-            "Verdict on a setting",
-            f"{seeds}, on {images}",
-            f"the probability that {comparisons} calls equal settings different is at most "
-            f"{error:.2g}, however often the results are looked at and seeds are added",
-        )
-    ]
-    if any(verdict.low is not None for verdict in verdicts):
-        found.append(
-            Statement(
-                "Difference from the baseline",
-                f"{seeds}, on {images}",
-                f"it contains the mean difference with {1 - error:.3g} confidence, at every number "
-                "of seeds",
-            )
-        )
-    if any(verdict.crossed is not None for verdict in verdicts):
-        found.append(
-            Statement(
-                "Interval over all sources",
-                "new seeds and new images of the same kind",
-                "95 %, valid for a single look",
-            )
-        )
-    return found
-
-
-def _images(comparison: Comparison) -> str:
-    """Return the images that the compared metric is measured on, with their number if known."""
+def of_means(comparison: Comparison) -> Statement:
+    """Return what the mean and the standard deviation of a setting hold for."""
     kind = METRICS[comparison.metric].images
     kind = "held-out" if kind == "validation" else kind
-    counts = {verdict.images for verdict in comparison.decisive if verdict.images}
-    return f"the same {max(counts):,} {kind} images" if counts else f"the same {kind} images"
+    first = _widest(comparison.decisive)
+    is_known = first is not None and first.images and not first.has_own_splits
+    images = f"the same {first.images:,} {kind}" if first and is_known else kind
+    return Statement(
+        "Mean \u00b1 standard deviation of a setting",
+        f"the seeds that were trained, on {images} images",
+        "\u00b1 is the standard deviation over the seeds, not the uncertainty of the mean",
+    )
+
+
+def of_verdicts(verdicts: Sequence[Verdict]) -> Statement | None:
+    """Return what verdicts hold for; None without any that rests on runs."""
+    judged = [verdict for verdict in verdicts if verdict.pairs]
+    first = _widest(judged)
+    if first is None:
+        return None
+    of_all = "the comparison" if len(judged) == 1 else f"any of the {len(judged)} comparisons"
+    margin = f"; equivalent: the interval is within \u00b1{first.margin:g}" if first.margin else ""
+    return Statement(
+        "Verdict on a setting",
+        scope(first),
+        f"the probability that {of_all} ever calls equal settings different is at most "
+        f"{first.error:g}, however often the results are looked at and seeds are added{margin}",
+    )
+
+
+def of_differences(verdicts: Sequence[Verdict]) -> Statement | None:
+    """Return what the intervals of differences cover; None without intervals."""
+    first = _widest([verdict for verdict in verdicts if verdict.low is not None])
+    if first is None:
+        return None
+    return Statement(
+        "Difference of a setting",
+        scope(first),
+        f"{100 * (1 - first.error):.4g} % confidence sequence for the centre of the differences of "
+        "a single comparison, valid however often the results are looked at; left out where "
+        "different numbers of runs failed to learn",
+    )
+
+
+def of_crossed(verdicts: Sequence[Verdict]) -> Statement | None:
+    """Return what the intervals over all sources cover; None without intervals."""
+    first = _widest([verdict for verdict in verdicts if verdict.crossed is not None])
+    if first is None:
+        return None
+    return Statement(
+        "Interval over all sources",
+        f"new seeds and new {further_sources(first)}" if further_sources(first) else "new seeds",
+        "95 % bootstrap interval for the mean difference, valid for a single look and a single "
+        "comparison",
+    )
+
+
+def of_effects(verdicts: Sequence[Verdict]) -> Statement:
+    """Return what the effect of a parameter holds for, and its interval."""
+    first = _widest(verdicts)
+    where = scope(first) if first else "new seeds on the same images"
+    return Statement(
+        "Effect of a parameter",
+        f"the other values of this experiment, {where}",
+        "95 % interval of a paired t-test over the seeds, valid for a single look and a "
+        "single comparison; rough where different numbers of runs failed to learn",
+    )
+
+
+def _widest(verdicts: Sequence[Verdict]) -> Verdict | None:
+    return max(verdicts, key=lambda verdict: verdict.images, default=None)
 
 
 def failures(settings: Iterable[SettingReport]) -> tuple[Failure, ...]:
@@ -128,8 +142,3 @@ def missing_note(rows: Sequence[Row]) -> list[str]:
         f"{number:,} {'is' if number == 1 else 'are'} {what}" for number, what in parts if number
     ]
     return [f"Of {len(rows):,} runs, {', '.join(texts)}."] if texts else []
-
-
-def selection_note(settings: Iterable[SettingReport]) -> list[str]:
-    """Return a sentence on values that early stopping chose, if the table has any."""
-    return [OF_SELECTED] if any(setting.is_selected for setting in settings) else []

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signs_sweep.analysis.answer import OF_SELECTED, SELECTED, further_sources, scope, signed
+from signs_sweep.analysis.answer import OF_SELECTED, SELECTED, signed
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import METRICS
 from signs_sweep.domain.formats import measure
@@ -17,8 +17,16 @@ from signs_sweep.reporting.content import (
     Predicted,
     SearchReport,
     SettingReport,
+    Statement,
 )
 from signs_sweep.reporting.numbers import interval, spread
+from signs_sweep.reporting.statements import (
+    of_crossed,
+    of_differences,
+    of_effects,
+    of_means,
+    of_verdicts,
+)
 
 _WIDEST_MATRIX = 60
 """Characters in the titles of a confusion matrix that still fits on a page."""
@@ -105,7 +113,7 @@ def _settings(experiment: ExperimentReport) -> Table:
                 experiment.title,
                 [mean + mark for mean, mark in zip(means, marks, strict=True)],
                 is_number=True,
-                note="Mean ± standard deviation over the seeds.",
+                note=of_means(experiment.comparison).note if experiment.comparison else "",
             ),
             Column("seeds", [f"{len(each.scores):,}" for each in settings], is_number=True),
             Column(
@@ -116,15 +124,17 @@ def _settings(experiment: ExperimentReport) -> Table:
                 "difference",
                 cells(lambda each: "" if each.difference is None else signed(each.difference)),
                 is_number=True,
-                note=f"{_compared(experiment, known)}, mean over the seeds of both.",
+                note=f"{compared(experiment)}, mean over the seeds of both.",
             ),
             Column(
                 "interval",
                 cells(lambda verdict: interval(verdict.low, verdict.high)),
                 is_number=True,
-                note=_of_interval(known),
+                note=_note(of_differences(known)),
             ),
-            Column("verdict", [_verdict(each) for each in settings], note=_of_verdicts(known)),
+            Column(
+                "verdict", [_verdict(each) for each in settings], note=_note(of_verdicts(known))
+            ),
         ],
         [OF_SELECTED] if any(marks) else [],
     )
@@ -139,7 +149,7 @@ def _details(experiment: ExperimentReport) -> Table:
             "interval over all sources",
             [interval(each.low, each.high) if each else "" for each in crossed],
             is_number=True,
-            note=_of_crossed([each.verdict for each in settings if each.verdict]),
+            note=_note(of_crossed([each.verdict for each in settings if each.verdict])),
         ),
         *(
             Column(
@@ -159,56 +169,27 @@ def _details(experiment: ExperimentReport) -> Table:
 def _verdict(setting: SettingReport) -> str:
     if setting.verdict is not None:
         return setting.verdict.text
-    return "baseline" if setting.is_baseline else ""
+    if setting.is_baseline:
+        return "baseline"
+    return "best mean" if setting.is_best else ""
 
 
-def _compared(experiment: ExperimentReport, verdicts: Sequence[Verdict]) -> str:
+def compared(experiment: ExperimentReport) -> str:
     """Return what a difference is."""
-    names = {verdict.baseline for verdict in verdicts}
+    names = {setting.verdict.baseline for setting in experiment.settings if setting.verdict}
     if len(names) != 1:
         return "Setting minus what it is compared with"
     is_best = experiment.comparison is not None and experiment.comparison.is_best
     return f"Setting minus {'the best mean' if is_best else 'the baseline'}, {names.pop()}"
 
 
-def _widest(verdicts: Sequence[Verdict]) -> Verdict | None:
-    return max(verdicts, key=lambda verdict: verdict.images, default=None)
-
-
-def _of_interval(verdicts: Sequence[Verdict]) -> str:
-    first = _widest(verdicts)
-    if first is None:
-        return ""
-    return (
-        f"{100 * (1 - first.error):g} % confidence sequence for the centre of the differences of a "
-        f"single comparison, for {scope(first)}; valid however often the results are looked at. "
-        "It is left out where different numbers of runs failed to learn."
-    )
-
-
-def _of_crossed(verdicts: Sequence[Verdict]) -> str:
-    first = _widest([verdict for verdict in verdicts if verdict.crossed is not None])
-    if first is None:
-        return ""
-    return (
-        f"95 % bootstrap interval for the mean difference, for new seeds and new "
-        f"{further_sources(first)}; valid for a single look and a single comparison."
-    )
-
-
-def _of_verdicts(verdicts: Sequence[Verdict]) -> str:
-    first = _widest(verdicts)
-    if first is None:
-        return ""
-    margin = f" Equivalent: the interval is within ±{first.margin:g}." if first.margin else ""
-    return (
-        f"For {scope(first)}. The probability that any comparison of equal settings is ever called "
-        f"different is at most {first.error:g}.{margin}"
-    )
+def _note(statement: Statement | None) -> str:
+    return statement.note if statement else ""
 
 
 def _effects(experiment: ExperimentReport) -> Table:
     effects = experiment.effects
+    verdicts = experiment.comparison.decisive if experiment.comparison else []
     return _table(
         "effects",
         f"Effect of each parameter on {experiment.title}",
@@ -230,9 +211,7 @@ def _effects(experiment: ExperimentReport) -> Table:
                     for each in effects
                 ],
                 is_number=True,
-                note="Paired t-test over the seeds: for new seeds, on the same images, splits and "
-                "combinations; valid for a single look and a single comparison. Rough: more runs "
-                "with either value failed to learn.",
+                note=of_effects(verdicts).note,
             ),
             Column("seeds", [f"{each.pairs:,}" for each in effects], is_number=True),
             Column("combinations", [f"{each.contexts:,}" for each in effects], is_number=True),

@@ -159,18 +159,16 @@ class Searching:
         is_recorded = not (outcome.was_interrupted or outcome.was_done or outcome.unwritten)
         if not self.options.report or not is_recorded:
             return None
-        try:
-            rows = self.store.index.list_runs(self.experiment.name)
-        except StoreError as error:
-            return f"the report was not written: {error}"
+        return log_report(self._found, self.store, shared, self.sweep_id)
+
+    def _found(self) -> Found:
         datasets = {each.fingerprint: each for each in self.prepared.datasets.values()}
-        found = Found(
-            *(rows, rules_of(self.prepared.plan)),
+        return Found(
+            *(self.store.index.list_runs(self.experiment.name), rules_of(self.prepared.plan)),
             datasets=datasets,
             specs={self.experiment.name: self.experiment},
             doubts=self.prepared.doubts,
         )
-        return log_report(found, self.store, shared, self.sweep_id)
 
     def _scheduler(self) -> StudyScheduler:
         return StudyScheduler(

@@ -15,12 +15,17 @@ _CONFIG = "config.json"
 
 _MOST_UNITS = 64
 
+_UNREADABLE = (
+    *(OSError, LookupError, TypeError, ValueError, RuntimeError, StopIteration),
+    zipfile.BadZipFile,
+)
+
 
 def _input_shape(config: dict[str, Any]) -> tuple[int, int, int]:
     """Return height, width and channels of the images that a network takes."""
     layers = config["config"]["layers"]
     shapes = (layer["config"].get("batch_shape") for layer in layers)
-    _, height, width, channels = next(shape for shape in shapes if shape)
+    _, height, width, channels = next(filter(None, shapes))
     return int(height), int(width), int(channels)
 
 
@@ -54,7 +59,7 @@ def first_layer(content: bytes) -> tuple[NDArray[np.uint8], str] | None:
 
         with h5py.File(weights) as file:
             file.visititems(note)
-    except (OSError, LookupError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile):
+    except _UNREADABLE:
         return None
     if not found:
         return None

@@ -1,5 +1,6 @@
 """Names and numbers in a figure: how they are written, and how wide they are."""
 
+import math
 import re
 import unicodedata
 
@@ -38,9 +39,9 @@ def _without_middle(name: str, kept: int) -> str:
 
 def number(value: float) -> str:
     """Return a number for people, with three digits and a true minus sign."""
-    if value and not 1e-3 <= abs(value) < 1e4:
+    if value and math.isfinite(value) and not 1e-3 <= abs(value) < 1e4:
         return power(value)
-    return f"{value:,.3g}".replace("-", MINUS)
+    return f"{value:,.3g}".replace("-", MINUS).replace("inf", "\u221e")
 
 
 def power(value: float) -> str:

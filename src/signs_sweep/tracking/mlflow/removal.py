@@ -119,20 +119,27 @@ class MlflowRemover:
             ]
 
     def size(self, records: Iterable[StoredRecord]) -> int:
-        """Return the size of artifacts on this machine in bytes."""
-        folders = [folder for record in records if (folder := _local(record)) is not None]
-        files = (file for folder in folders for file in folder.rglob("*"))
-        return sum(file.stat().st_size for file in files if file.is_file())
+        """Return the size of the artifacts that `remove` removes, on this machine, in bytes."""
+        folders = [_local(record) for record in records if self._is_own(record)]
+        files = (file for folder in folders if folder for file in folder.rglob("*"))
+        return sum(file.lstat().st_size for file in files if not file.is_dir())
 
-    def elsewhere(self, records: Iterable[StoredRecord]) -> Path | None:
-        """Return the first folder of artifacts that is not beside the SQLite file, if any.
+    def elsewhere(self, records: Iterable[StoredRecord]) -> str | None:
+        """Return the first URI of artifacts that `remove` keeps, if any."""
+        others = (record for record in records if not self._is_own(record))
+        places = ((record.artifacts, _local(record)) for record in others)
+        return next((uri for uri, folder in places if folder is None or folder.exists()), None)
+
+    def _is_own(self, record: StoredRecord) -> bool:
+        """Whether artifacts belong to this store alone: if it is a file, those beside it.
 
         In a copy of a store, the records still have the artifacts of the original.
         """
-        path = sqlite_path(self._uri)
-        folders = [folder for record in records if (folder := _local(record)) is not None]
-        others = (folder for folder in folders if path and path.parent not in folder.parents)
-        return next(filter(Path.exists, others), None)
+        path, folder = sqlite_path(self._uri), _local(record)
+        if path is None:
+            return True
+        root = (path.parent / "artifacts").resolve()
+        return folder is not None and root in folder.resolve().parents
 
     def hide(self, records: Iterable[StoredRecord]) -> None:
         """Delete records in MLflow's sense: no look-up finds them any more.
@@ -148,6 +155,8 @@ class MlflowRemover:
     def remove(self, records: Sequence[StoredRecord]) -> int:
         """Remove hidden records for good, with their artifacts; do nothing on a server.
 
+        Artifacts that are not beside a SQLite file are kept; see `elsewhere`.
+
         Returns:
             By how many bytes a SQLite file shrank. It does not if another process is using it.
 
@@ -160,10 +169,11 @@ class MlflowRemover:
             return 0
         with store_errors(self._uri):
             for record in records:
-                get_artifact_repository(record.artifacts).delete_artifacts()
-                if (folder := _local(record)) is not None:
-                    with suppress(OSError):  # It has other files, or does not exist.
-                        folder.parent.rmdir()
+                if self._is_own(record):
+                    get_artifact_repository(record.artifacts).delete_artifacts()
+                    if (folder := _local(record)) is not None:
+                        with suppress(OSError):  # It has other files, or does not exist.
+                            folder.parent.rmdir()
                 self._backend._hard_delete_run(record.location)  # noqa: SLF001 - see above
             return self._compact()
 
