@@ -112,7 +112,7 @@ def experiment_of(
         settings=settings,
         bands=bands(settings, {row.result.location: _curves(row) for row in rows if row.result}),
         effects=found,
-        statements=statements(comparison, settings, found, None, None),
+        statements=statements(comparison, found, None),
         conditions=tuple(describe_conditions(rows)),
         failures=failures(settings),
         notes=("Two experiments in this store used the same test set.",),

@@ -189,7 +189,7 @@ def test_many_classes_have_a_list_of_the_most_frequent_confusions() -> None:
     classes = tuple(f"class {index}" for index in range(20))
     best = replace(experiment.best, classes=classes, confusion=counts)
     page = page_of(report(replace(experiment, best=best, baseline=None)))
-    (table,) = [each for each in page.find("table") if "most frequent" in each["text"]]
+    (table,) = [each for each in page.find("table") if "Most frequent" in each["text"]]
     rows = re.findall(r"class \d+", table["text"])
     assert rows == ["class 5", "class 1", "class 3", "class 4"]
     assert "12.3%" in table["text"]

@@ -23,14 +23,15 @@ def setting_reports(comparison: Comparison) -> tuple[SettingReport, ...]:
     metric = comparison.metric
     best = best_of(comparison)
     ordered = sorted(comparison.entries, key=lambda entry: _place(entry[0], entry[1], metric))
-    baselines = [] if comparison.is_best else comparison.baselines
+    others = [other for setting, other, _ in ordered if other is not setting]
+    baselines = [] if comparison.is_best else others
     colours = [*range(0 if any(baselines) else 1, MOST_COLOURS)]
     return tuple(
         SettingReport(
             replicates=setting,
             name=name_of(setting, comparison),
             colour=colours[number] if number < len(colours) else None,
-            is_baseline=other is setting and not comparison.is_best,
+            is_baseline=any(setting is each for each in baselines),
             is_best=setting is best,
             scores=setting.scores(metric),
             failed_seeds=frozenset(seeds for seeds, failed in setting.failing.items() if failed),

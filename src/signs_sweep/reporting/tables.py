@@ -253,6 +253,7 @@ def _confusion(name: str, predicted: Predicted) -> Table:
         ]
         note = f"Columns are the predicted classes. {note}"
         return _table(name, title, [Column("true class", classes), *columns], [note])
+    title = f"Most frequent confusions of {predicted.setting} on the {predicted.images} images"
     wrong = counts * (1 - np.eye(len(classes), dtype=np.int64))
     order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSIONS]
     pairs = [divmod(int(each), len(classes)) for each in order if wrong.flat[each]]
@@ -263,7 +264,7 @@ def _confusion(name: str, predicted: Predicted) -> Table:
         Column("predictions", [f"{wrong[pair]:,}" for pair in pairs], is_number=True),
         Column("share of the class", [f"{share:.1%}" for share in shares], is_number=True),
     ]
-    return _table(name, title, columns, [f"The most frequent confusions. {note}"])
+    return _table(name, title, columns, [note])
 
 
 def has_matrix(predicted: Predicted) -> bool:
