@@ -102,7 +102,7 @@ def test_the_store_has_what_was_promised_and_what_held(raced, monkeypatch) -> No
     raced_means = {each.candidate.title: each.mean for each in outcome.standings}
     expected = raced_means if outcome.winner.is_default else {outcome.winner.title: known.mean}
     for each in comparison.settings:
-        if (title := each.label.partition(",")[0]) in expected:
+        if (title := each.label.partition(",")[0].removeprefix("the ")) in expected:
             assert each.mean("val_accuracy") == pytest.approx(expected[title])
     assert len(comparison.settings) == (len(expected) if outcome.winner.is_default else 2)
     for mark in ("signs_sweep.sweep", "signs_sweep.kind"):
