@@ -195,6 +195,25 @@ def test_many_classes_have_a_list_of_the_most_frequent_confusions() -> None:
     assert "12.3%" in table["text"]
 
 
+def test_many_classes_without_a_confusion_have_no_list() -> None:
+    (experiment,) = small_report().experiments
+    classes = tuple(f"class {index}" for index in range(20))
+    best = replace(experiment.best, classes=classes, confusion=50 * np.eye(20, dtype=np.int64))
+    assert "Most frequent" not in to_html(report(replace(experiment, best=best, baseline=None)))
+
+
+def test_runs_that_failed_alike_are_in_a_row_together() -> None:
+    (experiment,) = small_report().experiments
+    (failure,) = experiment.failures
+    alike = [replace(failure, seeds=failure.seeds._replace(init_seed=seed)) for seed in range(3)]
+    other = replace(failure, why="diverged")
+    page = page_of(report(replace(experiment, failures=(*alike, other))))
+    (table,) = [each for each in page.find("table") if "learned nothing" in each["text"]]
+    assert table["text"].count(failure.setting) == 2
+    for each in alike:
+        assert str(each.seeds) in table["text"]
+
+
 def test_pictures_that_are_not_there_are_explained() -> None:
     (experiment,) = small_report().experiments
     wrong = tuple(replace(each, image=None) for each in experiment.wrong)
