@@ -16,6 +16,7 @@
 Anything else that reaches the user is a bug and shows its traceback.
 """
 
+import math
 from collections.abc import Callable
 
 from signs_sweep.domain.masking import mask
@@ -78,7 +79,7 @@ class DivergedError(TrainingError):
 
     def __init__(self, epoch: int, loss: float, chance: float) -> None:
         super().__init__(
-            f"diverged: the loss became {loss} in epoch {epoch}. "
+            f"diverged: the loss became {'NaN' if math.isnan(loss) else loss} in epoch {epoch}. "
             "Try a smaller learning_rate, or check the data for extreme values."
         )
         self.epoch = epoch

@@ -138,7 +138,8 @@ def test_without_a_baseline_settings_are_compared_with_the_best_mean() -> None:
 def test_settings_without_a_common_seed_are_not_subtracted() -> None:
     rows = [row(0.0, 0.5, seed=0, baseline=0.0), row(0.1, 0.75, seed=1, baseline=0.0)]
     assert answer(rows) == (
-        "A verdict needs finished runs of two settings with the same seeds. By test accuracy: "
+        "A verdict needs finished runs of two settings on the same data with the same seeds. "
+        "By test accuracy: "
         "l2=0 0.5000 (one seed), l2=0.1 0.7500 (one seed)."
     )
 

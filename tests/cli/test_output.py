@@ -41,3 +41,10 @@ def test_shown_commands_are_commands_with_options_that_exist() -> None:
         done = CliRunner().invoke(app, words)
         assert "No such option" not in done.output
         assert "missing.yaml" in str(done.exception)
+
+
+def test_a_report_has_no_form_that_its_name_promises_in_vain() -> None:
+    done = CliRunner().invoke(app, ["report", "study", "-o", "study.pdf"])
+    assert done.exit_code != 0
+    assert "the name of a report ends in .html, .md or .tex" in str(done.exception or done.output)
+    assert not Path("study.pdf").exists()

@@ -21,6 +21,7 @@ from signs_sweep.domain import (
     TrialState,
     as_text,
 )
+from signs_sweep.reporting.content import Stage
 from signs_sweep.searching.outcome import SearchOutcome
 from signs_sweep.searching.race import make_race
 from signs_sweep.searching.trials import search_trial
@@ -132,6 +133,12 @@ def won(tmp_path: Path) -> tuple[SearchOutcome, list[Trial]]:
     return searched(tmp_path, lambda l2: {0.4: 0.9, 0.2: 0.8}.get(round(l2, 1), 0.6))
 
 
+def numbers(known) -> tuple:
+    """Return the numbers of a stage as the search has computed them."""
+    values = (known.mean, known.pairs, known.reference, known.difference, known.low, known.high)
+    return tuple(map(pytest.approx, values))
+
+
 def test_the_trials_and_the_numbers_are_those_of_the_outcome(won) -> None:
     outcome, fresh = won
     report = history_of(outcome, fresh).report
@@ -149,20 +156,23 @@ def test_the_trials_and_the_numbers_are_those_of_the_outcome(won) -> None:
     assert winner.title == "trial 3"
     (standing,) = [each for each in outcome.standings if each.candidate == winner]
     of_search, tested = known["val_accuracy"], known["test_accuracy"]
-    interval = f"95 % interval {of_search.low:+.4f} to {of_search.high:+.4f}"
-    assert dict(report.promised) == {
+    assert dict(report.chosen) == {
         "best trial of the search": "trial 1: 0.9500 over 2 seeds",
         "winner": "trial 3: l2=0.4",
-        "promised for the winner": "0.9000",
-        "winner in the race": f"{standing.mean:.4f} over {len(standing.values)} seeds",
-        "winner over further seeds": f"{of_search.mean:.4f} over 8 seeds",
-        "default over further seeds": f"{of_search.reference:.4f} over 8 seeds",
-        "difference": f"{of_search.difference:+.4f} ({interval}): better",
         "optimism for the best trial": f"{outcome.optimism:+.4f}",
-        "winner on the test set": f"{tested.mean:.4f} over 8 seeds",
-        "default on the test set": f"{tested.reference:.4f} over 8 seeds",
-        "difference on the test set": f"{tested.difference:+.4f} ({interval}): better",
     }
+    assert report.level == pytest.approx(0.95)
+    assert report.stages[:2] == (
+        Stage("search", 0.9, 2),
+        Stage("race", pytest.approx(standing.mean), len(standing.values)),
+    )
+    assert report.stages[2:] == tuple(
+        Stage(name, *numbers(each), "better")
+        for name, each in [
+            ("further seeds", of_search),
+            ("further seeds, test accuracy", tested),
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,7 +187,7 @@ def test_the_comparison_has_the_verdict_of_the_search(tmp_path, accuracy, words)
     assert verdict.text == known.text == words
     assert (verdict.setting, verdict.baseline) == (
         f"{outcome.winner.title}",
-        "default",
+        "the default",
     )
     assert [verdict.difference, verdict.low, verdict.high, verdict.pairs] == [
         *(known.difference, known.low, known.high, known.pairs)
@@ -188,19 +198,22 @@ def test_the_comparison_has_the_verdict_of_the_search(tmp_path, accuracy, words)
 def test_if_the_default_won_the_comparison_is_that_of_the_race(tmp_path: Path) -> None:
     outcome, fresh = searched(tmp_path, lambda l2: 0.9 if l2 == 0 else 0.6)
     history = history_of(outcome, fresh)
-    facts = dict(history.report.promised)
-    assert facts["winner"] == "the default"
-    assert not {"difference", "promised for the winner"} & facts.keys()
+    assert dict(history.report.chosen)["winner"] == "the default"
+    stages = history.report.stages
+    assert "search" not in [stage.name for stage in stages]
+    assert {stage.difference for stage in stages} == {None}
     rows, rule = history.compared
     (comparison,) = compare_settings(rows, {"toy": rule})
     assert {each.label for each in comparison.settings} == {
-        "default",
+        "the default",
         *(f"trial {number}" for number in (0, 1, 3)),
     }
     assert rule.comparisons == 6
     means = {each.candidate.title: each.mean for each in outcome.standings}
     for each in comparison.settings:
-        assert each.mean("val_accuracy") == pytest.approx(means[each.label.partition(",")[0]])
+        assert each.mean("val_accuracy") == pytest.approx(
+            means[each.label.partition(",")[0].removeprefix("the ")]
+        )
     assert {each.text for each in comparison.decisive} == {"worse"}
 
 
@@ -208,8 +221,9 @@ def test_if_the_default_won_the_comparison_is_that_of_the_race(tmp_path: Path) -
 def test_a_search_that_has_not_ended_has_no_winner(won, state: State) -> None:
     history = history_of(*won)
     history = replace(history, sweep=replace(history.sweep, state=state))
-    assert [fact.name for fact in history.report.promised] == ["best trial of the search", "winner"]
-    assert history.report.promised[1].value == "none yet"
+    assert [fact.name for fact in history.report.chosen] == ["best trial of the search", "winner"]
+    assert history.report.chosen[1].value == "none yet"
+    assert history.report.stages == ()
     assert "trial 1" in {row.label for row in history.compared[0]}
 
 
@@ -232,7 +246,7 @@ def test_there_is_no_honest_comparison_without_fresh_seeds_or_a_purpose(won, tmp
     assert not fresh
     history = history_of(outcome, fresh)
     assert history.compared is None
-    assert dict(history.report.promised)["winner"] == "trial 1: l2=0.2"
+    assert dict(history.report.chosen)["winner"] == "trial 1: l2=0.2"
     history = history_of(*won)
     older = [
         trial if trial.purpose is Purpose.SEARCH else replace(trial, purpose=None)
@@ -240,4 +254,4 @@ def test_there_is_no_honest_comparison_without_fresh_seeds_or_a_purpose(won, tmp
     ]
     history = replace(history, trials=older)
     assert history.compared is None
-    assert dict(history.report.promised)["difference"].startswith("+0.")
+    assert history.report.stages[-1].difference > 0

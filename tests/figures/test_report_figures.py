@@ -127,6 +127,14 @@ def test_settings_without_a_colour_are_counted_in_the_legend() -> None:
     assert f"{200 - MOST_COLOURS} other settings" in texts(figure)
 
 
+def test_without_a_legend_only_curves_that_leave_the_figure_are_named() -> None:
+    exploded = line("diverging", 1, np.geomspace(2, 1e20, 60))
+    lines = [*settings(MOST_COLOURS), exploded]
+    found = texts(learning_curves(lines, "loss", "curves", has_legend=False))
+    assert "diverging (above: up to 10²⁰)" in found
+    assert not [each for each in found if each.startswith("setting")]
+
+
 def test_an_exploded_curve_does_not_flatten_the_others() -> None:
     calm, exploded = line(), line("diverging", 1, np.geomspace(2, 1e20, 60))
     figure = learning_curves([calm, exploded], "loss", "curves")

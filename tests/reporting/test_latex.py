@@ -101,7 +101,7 @@ def test_the_table_has_the_numbers_of_the_report_and_notes_on_its_intervals() ->
     marks = dict(re.findall(r"(\w+)\\textsuperscript\{(\w)\}", head))
     source = source.partition(r"\end{table")[0]
     notes = dict(re.findall(r"^\\par.*\\textsuperscript\{(\w)\} (.*)$", source, re.MULTILINE))
-    assert "standard deviation over the pairs of seeds" in notes[marks["accuracy"]]
+    assert "standard deviation over the seeds" in notes[marks["accuracy"]]
     assert "a single comparison, valid however often" in notes[marks["interval"]]
     assert r"95 \% confidence sequence" in notes[marks["interval"]]
 

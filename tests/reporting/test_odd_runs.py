@@ -60,8 +60,18 @@ def test_settings_on_different_data_are_not_blamed_on_their_seeds() -> None:
     rows = examples.rows_of(examples.scores_of(2, 3))
     rows[3:] = [replace(row, data="0ther0", baseline=None) for row in rows[3:]]
     experiment = examples.experiment_of([replace(row, baseline=None) for row in rows])
-    assert experiment.headline.startswith("No verdict: no two settings can be compared.")
+    assert experiment.headline == ""
+    assert "two settings on the same data with the same seeds" in experiment.answer
     assert experiment.effects == ()
+
+
+def test_a_setting_that_nothing_is_compared_with_is_not_a_baseline() -> None:
+    rows = examples.rows_of(examples.scores_of(3, 3))
+    last = {row.label for row in rows[-3:]}
+    rows = [replace(row, baseline=row.run_id) if row.label in last else row for row in rows]
+    settings = examples.experiment_of(rows).settings
+    assert [each.is_baseline for each in settings].count(True) == 1
+    assert settings[0].is_baseline
 
 
 def test_only_a_declared_baseline_is_called_that() -> None:

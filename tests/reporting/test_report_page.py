@@ -135,9 +135,12 @@ def test_the_verdict_comes_first_and_the_search_right_after_it() -> None:
     texts = [each["text"] for each in page.find("p")]
     assert experiment.answer in texts
     assert texts.index(experiment.answer) < texts.index(experiment.search.text)
-    assert {fact.value for fact in experiment.search.promised} <= {
-        each["text"] for each in page.find("dd")
-    }
+    (winner,) = experiment.search.chosen
+    assert winner.value in [each["text"] for each in page.find("dd")]
+    cells = [each["text"] for each in page.find("td")]
+    for stage in experiment.search.stages:
+        assert f"{stage.winner:.4f}" in cells
+    assert {"0.7900", "+0.0290", "+0.0210 to +0.0370", "better"} <= set(cells)
 
 
 def test_a_page_has_the_number_of_every_setting() -> None:
@@ -167,7 +170,7 @@ def test_what_has_nothing_to_say_is_left_out() -> None:
         each for each in page_of(report_of(1, 1)).find("table") if each["class"] == "settings"
     ]
     assert "each seed" not in single["text"], "a single dot says nothing"
-    assert "No run has a result yet." in to_html(empty_report())
+    assert "There are no results yet." in to_html(empty_report())
 
 
 def test_rows_beyond_thirty_settings_are_in_a_part_to_open() -> None:
@@ -186,10 +189,29 @@ def test_many_classes_have_a_list_of_the_most_frequent_confusions() -> None:
     classes = tuple(f"class {index}" for index in range(20))
     best = replace(experiment.best, classes=classes, confusion=counts)
     page = page_of(report(replace(experiment, best=best, baseline=None)))
-    (table,) = [each for each in page.find("table") if "most frequent" in each["text"]]
+    (table,) = [each for each in page.find("table") if "Most frequent" in each["text"]]
     rows = re.findall(r"class \d+", table["text"])
     assert rows == ["class 5", "class 1", "class 3", "class 4"]
     assert "12.3%" in table["text"]
+
+
+def test_many_classes_without_a_confusion_have_no_list() -> None:
+    (experiment,) = small_report().experiments
+    classes = tuple(f"class {index}" for index in range(20))
+    best = replace(experiment.best, classes=classes, confusion=50 * np.eye(20, dtype=np.int64))
+    assert "Most frequent" not in to_html(report(replace(experiment, best=best, baseline=None)))
+
+
+def test_runs_that_failed_alike_are_in_a_row_together() -> None:
+    (experiment,) = small_report().experiments
+    (failure,) = experiment.failures
+    alike = [replace(failure, seeds=failure.seeds._replace(init_seed=seed)) for seed in range(3)]
+    other = replace(failure, why="diverged")
+    page = page_of(report(replace(experiment, failures=(*alike, other))))
+    (table,) = [each for each in page.find("table") if "learned nothing" in each["text"]]
+    assert table["text"].count(failure.setting) == 2
+    for each in alike:
+        assert str(each.seeds) in table["text"]
 
 
 def test_pictures_that_are_not_there_are_explained() -> None:

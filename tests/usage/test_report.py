@@ -163,7 +163,6 @@ def test_the_page_shows_the_settings_as_mlflow_has_them(shown, recorded) -> None
         assert row[2:5] == [written(fmean(scores)), written(stdev(scores)), f"6{failed}"]
         gain = fmean(score(run) - score(reference[seeds]) for seeds, run in runs.items())
         assert row[5].startswith("" if runs is reference else written(gain, "+.4f"))
-    ids = [row[-1] for row in rows_after(shown, "setting", "seeds", "why")]
     guessing = [
         run.data.tags["signs_sweep.run_id"]
         for runs in recorded.values()
@@ -171,6 +170,10 @@ def test_the_page_shows_the_settings_as_mlflow_has_them(shown, recorded) -> None
         if "signs_sweep.guessing_since" in run.data.tags
     ]
     assert guessing
+    failed = rows_after(shown, "setting", "runs", "reason")
+    assert sum(int(row[1]) for row in failed) == len(guessing)
+    listed = {(row[0], seeds) for row in failed for seeds in row[3].split("; ")}
+    ids = [row[0] for row in rows_after(shown, "run", "setting") if (row[1], row[2]) in listed]
     assert sorted(ids) == sorted(guessing)
 
 

@@ -265,7 +265,8 @@ def _apart(comparison: Comparison) -> str:
     text = f"By {METRICS[metric].title}: {listed}."
     if comparison.refused:
         return text
-    return f"A verdict needs finished runs of two settings with the same seeds. {text}"
+    needed = "finished runs of two settings on the same data with the same seeds"
+    return f"A verdict needs {needed}. {text}"
 
 
 def _diverged(comparison: Comparison) -> list[str]:

@@ -53,7 +53,9 @@ def check_writable(file: Path, read: Iterable[Path] = ()) -> None:
     try:
         if not folder.is_dir():
             raise UsageError(f"cannot write {file}: the folder {folder} does not exist")
-        if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
+        if file.is_dir():
+            raise UsageError(f"cannot write {file}: it is a folder")
+        if not os.access(file if file.exists() else folder, os.W_OK):
             raise UsageError(f"cannot write {file}: permission denied")
     except OSError as error:  # The name is too long, or a folder must not be searched.
         raise UsageError(f"cannot write {file}: {error.strerror}") from error

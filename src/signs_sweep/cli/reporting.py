@@ -45,8 +45,15 @@ def report(
     from signs_sweep.cli.output import check_writable, write
     from signs_sweep.commands.reporting import gather, render
     from signs_sweep.commands.store import Store
+    from signs_sweep.errors import UsageError
 
-    chosen = form or (_SUFFIXES.get(output.suffix.lower()) if output else None) or Form.HTML
+    suffix = output.suffix.lower() if output else ""
+    if form is None and suffix and suffix not in _SUFFIXES:
+        raise UsageError(
+            f"cannot write {output}: the name of a report ends in .html, .md or .tex. "
+            "Name the form with --format, or print the page for a PDF."
+        )
+    chosen = form or _SUFFIXES.get(suffix, Form.HTML)
     file = Path(_FILES[chosen]) if output is None else output
     is_stdout = str(file) == "-"
     if not is_stdout:

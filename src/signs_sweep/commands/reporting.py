@@ -158,20 +158,19 @@ class _Gathering:
         of_best = predicted(best, self.predictions, of_images) if best else None
         weights = self._weights(best)
         all_effects = effects(comparison) if comparison else ()
+        lead = headline(comparison) if comparison else ""
         return ExperimentReport(
             name=self.name,
             question=mask(self.experiment.description) if self.experiment else "",
-            headline=headline(comparison) if comparison else "No run has been started yet.",
-            answer=answer_from(comparison) if comparison and not self.search else None,
+            headline=lead,
+            answer=answer_from(comparison) if comparison and not (self.search and lead) else None,
             metric=self.metric,
             title=METRICS[self.metric].title,
             comparison=comparison,
             settings=settings,
             bands=bands(settings, self._curves()),
             effects=all_effects,
-            statements=statements(comparison, settings, all_effects, of_best, weights)
-            if comparison
-            else (),
+            statements=statements(comparison, all_effects, of_best) if comparison else (),
             conditions=tuple(describe_conditions(rows)),
             failures=failures(settings),
             notes=tuple(self._notes()),

@@ -7,9 +7,9 @@ from functools import cached_property
 from signs_sweep.analysis.answer import signed
 from signs_sweep.analysis.comparison import compare_settings, for_metric
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import Purpose, Row, State, TrialState, VerdictRule
-from signs_sweep.domain.formats import measure
-from signs_sweep.reporting.content import Fact, SearchReport, TrialReport
+from signs_sweep.domain import METRICS, Purpose, Row, State, TrialState, VerdictRule
+from signs_sweep.domain.formats import count, measure
+from signs_sweep.reporting.content import Fact, SearchReport, Stage, TrialReport
 from signs_sweep.spec import Objective
 from signs_sweep.tracking import MlflowIndex, SweepInfo, TrialInfo
 
@@ -43,7 +43,9 @@ class SearchHistory:
             objective=self.objective.metric,
             is_higher_better=self.objective.maximize,
             trials=tuple(self._report_of(trial) for trial in self._searched if trial.state),
-            promised=tuple(self._promised()),
+            chosen=tuple(self._chosen()),
+            stages=tuple(self._stages()),
+            level=1 - self.rule.error,
             text=self.sweep.outcome or self.sweep.note,
         )
 
@@ -91,7 +93,7 @@ class SearchHistory:
         """Return the name of a trial over fresh seeds: that of the trial of the search."""
         same = (each for each in self._searched if each.choices == trial.choices)
         found = next(same, None)
-        return f"trial {found.number}" if found and not trial.is_baseline else "default"
+        return f"trial {found.number}" if found and not trial.is_baseline else "the default"
 
     @property
     def _winner(self) -> Mapping[str, str] | None:
@@ -122,59 +124,65 @@ class SearchHistory:
         state = trial.state.name.lower()
         return TrialReport(trial.number, state, trial.value, choices, self._seeds(trial))
 
-    def _promised(self) -> list[Fact]:
-        value, best = self._ranked[0] if self._ranked else (0.0, None)
-        facts: list[tuple[str, str | None]] = []
-        if best:
-            over = _over(self._seeds(best))
-            facts.append(
-                ("best trial of the search", f"trial {best.number}: {measure(value)}{over}")
-            )
+    def _chosen(self) -> list[Fact]:
+        facts = []
+        if self._ranked and self._ranked[0][1] is not self._winning:
+            value, best = self._ranked[0]
+            seeds = count(self._seeds(best), "seed")
+            text = f"trial {best.number}: {measure(value)} over {seeds}"
+            facts.append(Fact("best trial of the search", text))
         if self._winner is None:
-            return [*(Fact(name, text or "") for name, text in facts), Fact("winner", "none yet")]
-        trial = next((each for _, each in self._ranked if each.choices == self._winner), None)
+            return [*facts, Fact("winner", "none yet")]
         values = ", ".join(f"{name}={_short(text)}" for name, text in self._winner.items())
-        facts.append(("winner", f"trial {trial.number}: {values}" if trial else "the default"))
-        if trial is not best:
-            facts.append(("promised for the winner", self._number("winner_promised")))
-        metric = self.objective.metric
-        seeds = "further seeds" if "winner_race" in self.sweep.metrics else "fresh seeds"
-        facts += [
-            ("winner in the race", self._number("winner_race", "winner_race_seeds")),
-            (f"winner over {seeds}", self._number(f"winner_{metric}", "winner_seeds")),
-            (f"default over {seeds}", self._number(f"default_{metric}", "winner_seeds")),
-            ("difference", self._difference(metric)),
-            ("optimism for the best trial", self._signed("optimism")),
-            ("winner on the test set", self._number(f"winner_{_TEST}", "winner_seeds")),
-            ("default on the test set", self._number(f"default_{_TEST}", "winner_seeds")),
-            ("difference on the test set", self._difference(_TEST)),
+        trial = self._winning
+        text = f"trial {trial.number}: {values}" if trial else "the default"
+        facts.append(Fact("winner", text))
+        if "optimism" in self.sweep.metrics:
+            optimism = signed(self.sweep.metrics["optimism"])
+            facts.append(Fact("optimism for the best trial", optimism))
+        return facts
+
+    @property
+    def _winning(self) -> TrialInfo | None:
+        """The trial of the winner; None without a winner, and if it is the default."""
+        return next((each for _, each in self._ranked if each.choices == self._winner), None)
+
+    def _stages(self) -> list[Stage]:
+        """Return what is recorded of the winner, in the order of the search."""
+        if self._winner is None:
+            return []
+        known = self.sweep.metrics
+        seeds = "further seeds" if "winner_race" in known else "fresh seeds"
+        stages = []
+        if self._winning and "winner_promised" in known:
+            stages.append(Stage("search", known["winner_promised"], self._seeds(self._winning)))
+        if "winner_race" in known:
+            stages.append(Stage("race", known["winner_race"], _whole(known, "winner_race_seeds")))
+        named = {self.objective.metric: seeds, _TEST: f"{seeds}, {METRICS[_TEST].title}"}
+        return stages + [
+            self._compared(*each) for each in named.items() if f"winner_{each[0]}" in known
         ]
-        return [Fact(name, text) for name, text in facts if text]
 
-    def _number(self, name: str, seeds: str = "") -> str | None:
-        """Return a recorded number, and over how many seeds it is."""
-        value, known = self.sweep.metrics.get(name), self.sweep.metrics.get(seeds)
-        return None if value is None else f"{measure(value)}{_over(known)}"
-
-    def _signed(self, name: str) -> str | None:
-        value = self.sweep.metrics.get(name)
-        return None if value is None else signed(value)
-
-    def _difference(self, metric: str) -> str | None:
-        """Return the difference between the winner and the default, with interval and verdict."""
-        text, low, high = (
-            self._signed(f"difference_{metric}{end}") for end in ("", "_low", "_high")
+    def _compared(self, metric: str, name: str) -> Stage:
+        known, difference = self.sweep.metrics, f"difference_{metric}"
+        return Stage(
+            name,
+            known[f"winner_{metric}"],
+            _whole(known, "winner_seeds"),
+            known.get(f"default_{metric}"),
+            known.get(difference),
+            low=known.get(f"{difference}_low"),
+            high=known.get(f"{difference}_high"),
+            verdict=self._verdict_text(metric) if difference in known else "",
         )
-        if text is None:
-            return None
-        if low and high:
-            text += f" ({100 * (1 - self.rule.error):.0f} % interval {low} to {high})"
+
+    def _verdict_text(self, metric: str) -> str:
         verdict = self._verdict(metric)
         if verdict is None:
-            return text
+            return ""
         is_short = not verdict.judgement.is_clear and verdict.pairs < verdict.least_pairs
         more = f" (a verdict needs at least {verdict.least_pairs} seeds)" if is_short else ""
-        return f"{text}: {verdict.text}{more}"
+        return f"{verdict.text}{more}"
 
     def _verdict(self, metric: str) -> Verdict | None:
         """Return the verdict on the winner, compared with the default over further seeds."""
@@ -205,11 +213,8 @@ def read_search(experiment: str, objective: Objective, index: MlflowIndex) -> Se
     return SearchHistory(experiment, latest, trials, rows, index.rule(experiment), objective)
 
 
-def _over(seeds: float | None) -> str:
-    """Return the number of seeds of a value, after it."""
-    if seeds is None:
-        return ""
-    return " over one seed" if seeds == 1 else f" over {seeds:.0f} seeds"
+def _whole(known: Mapping[str, float], name: str) -> int | None:
+    return int(known[name]) if name in known else None
 
 
 def _short(text: str) -> str:

@@ -234,6 +234,30 @@ class TrialReport:
     seeds: int
 
 
+class Stage(NamedTuple):
+    """How the winner of a search did at a stage of it, compared with the default.
+
+    Attributes:
+        name: what it was measured on.
+        winner: mean of the winner.
+        seeds: number of seeds, or None.
+        default: mean of the default over the same seeds, or None.
+        difference: winner minus default, or None.
+        low: lower end of its interval, or None.
+        high: upper end.
+        verdict: the verdict as text, or an empty string.
+    """
+
+    name: str
+    winner: float
+    seeds: int | None = None
+    default: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    verdict: str = ""
+
+
 @dataclass(frozen=True)
 class SearchReport:
     """The history of a search, and what was promised against what held.
@@ -242,15 +266,18 @@ class SearchReport:
         objective: name of the metric.
         is_higher_better: whether more of it is better.
         trials: by number.
-        promised: facts about the best trial and the winner: what the search promised, what the race
-            gave, what further seeds confirmed, and the default beside them.
+        chosen: the best trial and the winner, with its values.
+        stages: what the search promised for the winner, and what held; empty without a winner.
+        level: confidence of the intervals of the stages, such as 0.95.
         text: the outcome in a few sentences.
     """
 
     objective: str
     is_higher_better: bool
     trials: tuple[TrialReport, ...]
-    promised: tuple[Fact, ...]
+    chosen: tuple[Fact, ...]
+    stages: tuple[Stage, ...]
+    level: float
     text: str
 
 
@@ -282,9 +309,9 @@ class ExperimentReport:
     Attributes:
         name: its name.
         question: the question that it asks, or an empty string.
-        headline: what the verdicts come to, in one or two sentences.
-        answer: the verdicts as sentences, with numbers; None without results, and for a search,
-            whose `text` has them.
+        headline: what the verdicts come to, in one or two sentences; empty without verdicts.
+        answer: the verdicts as sentences, with numbers; None without results, and for a search
+            with verdicts, whose `text` has them.
         metric: name of the compared metric.
         title: name of the compared metric for people.
         comparison: its settings with baselines and verdicts; None for an experiment without runs.

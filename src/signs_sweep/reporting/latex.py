@@ -108,8 +108,8 @@ def _experiment(experiment: ExperimentReport) -> Iterator[str]:
     paragraphs = [
         experiment.question,
         experiment.headline,
-        experiment.answer,
-        experiment.search.text if experiment.search else "",
+        experiment.answer or ("" if experiment.headline else "There are no results yet."),
+        *(experiment.search.text.split("\n\n") if experiment.search else ()),
         " ".join([*experiment.conditions, *experiment.notes]),
     ]
     yield from map(_escaped, filter(None, paragraphs))

@@ -31,8 +31,9 @@ def _experiment(experiment: ExperimentReport) -> Iterator[str]:
     if experiment.question:
         yield f"*{_escaped(experiment.question)}*"
     texts = [experiment.headline, experiment.answer]
-    texts += experiment.search.text.split("\n\n") if experiment.search else []
-    yield from map(_paragraph, filter(None, texts))
+    yield from map(_paragraph, filter(None, texts) if any(texts) else ["There are no results yet."])
+    if experiment.search is not None:
+        yield from map(_paragraph, filter(None, experiment.search.text.split("\n\n")))
     sentences = [*experiment.conditions, *experiment.notes]
     if sentences:
         yield "\n".join(f"- {_paragraph(sentence)}" for sentence in sentences)

@@ -3,7 +3,6 @@
 import math
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from signs_sweep.reporting.content import (
     Weights,
 )
 from signs_sweep.reporting.numbers import interval
-from signs_sweep.reporting.tables import compared
+from signs_sweep.reporting.tables import compared, has_matrix, tables_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,11 +36,6 @@ _MOST_DETAILS = 12
 
 _MOST_PRINTED = 100
 """With more rows, what the reader has to open is not printed."""
-
-_MOST_CLASSES = 12
-"""With more classes, a list of the most frequent confusions takes the place of the matrix."""
-
-_MOST_CONFUSIONS = 15
 
 
 def to_html(report: Report) -> str:
@@ -76,18 +70,17 @@ def _environment() -> "Environment":
         "difference": _difference,
         "number": _number,
         "picture": _picture,
+        "typeset": _typeset,
     }
     environment.globals |= {
         "capital": _capital,
         "counted": _counted,
-        "frequent": _frequent,
+        "has_matrix": has_matrix,
         "interval": _interval,
         "shaded": _shaded,
-        "title_of": _title,
         "most_details": _MOST_DETAILS,
         "most_printed": _MOST_PRINTED,
         "most_rows": _MOST_ROWS,
-        "most_classes": _MOST_CLASSES,
         "selected": SELECTED,
     }
     return environment
@@ -97,16 +90,18 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
     """Return what the template of an experiment shows besides the report itself."""
     verdicts = [setting.verdict for setting in it.settings if setting.verdict]
     levels = {verdict.error for verdict in verdicts if verdict.low is not None}
-    predicted = [each for each in (it.baseline, it.best) if each]
+    tables = {table.name: table for table in tables_of(it)}
+    predicted = [
+        (each, tables.get(name))
+        for name, each in (("baseline", it.baseline), ("best", it.best))
+        if each
+    ]
     selected = [OF_SELECTED] if any(setting.is_selected for setting in it.settings) else []
-    has_crossed = any(verdict.crossed for verdict in verdicts)
-    metrics = dict.fromkeys(name for setting in it.settings for name in setting.metrics)
     return {
         "it": it,
         "prefix": prefix,
         "summary": _summary(it),
         "has_verdicts": bool(verdicts),
-        "has_crossed": has_crossed,
         "compared": compared(it),
         "has_baselines": len({verdict.baseline for verdict in verdicts}) > 1,
         "level": f"{100 * (1 - levels.pop()):.4g}\u00a0%" if len(levels) == 1 else "",
@@ -116,13 +111,9 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
         "curves": _curves(it, prefix),
         "has_bands": any(band.runs > 1 for bands in it.bands.values() for band in bands),
         "effects": _effects(it, prefix),
-        "rough": any(effect.fails_differently for effect in it.effects),
-        "metrics": list(metrics),
-        "has_details": bool(metrics)
-        or has_crossed
-        or any(setting.diagnosis for setting in it.settings),
+        "tables": tables,
         "predicted": predicted,
-        "calibration": _calibration(predicted, prefix),
+        "calibration": _calibration([each for each, _ in predicted], prefix),
         "pictures": any(each.image is not None for each in it.wrong),
         "evaluated": {each.runs for each in it.wrong},
         **_weights(it.weights),
@@ -140,7 +131,7 @@ def _summary(it: ExperimentReport) -> list[tuple[str, str]]:
     each = " each" if len(it.settings) > 1 else ""
     return [
         (f"{len(it.settings):,}", "settings" if len(it.settings) > 1 else "setting"),
-        (span, f"pairs of seeds{each}" if high > 1 else f"pair of seeds{each}"),
+        (span, f"seeds{each}" if high > 1 else f"seed{each}"),
         (f"{len(it.runs):,}", "run" if len(it.runs) == 1 else "runs"),
         (f"{len(it.failures):,}", "failed or learned nothing"),
     ]
@@ -175,14 +166,16 @@ def _strip(setting: SettingReport, low: float, high: float, name: str) -> Figure
 
 def _curves(it: ExperimentReport, prefix: str) -> list[Figure]:
     """Return a figure for each metric with a curve of more than one epoch."""
+    shown = {
+        metric: [_line(band) for band in bands]
+        for metric, bands in it.bands.items()
+        if any(len(band.epochs) > 1 for band in bands)
+    }
     return [
         figures.learning_curves(
-            [_line(band) for band in bands],
-            _curve_title(metric),
-            f"{prefix}-curves-{place}",
+            lines, _curve_title(metric), f"{prefix}-curves-{place}", has_legend=place == 0
         )
-        for place, (metric, bands) in enumerate(it.bands.items())
-        if any(len(band.epochs) > 1 for band in bands)
+        for place, (metric, lines) in enumerate(shown.items())
     ]
 
 
@@ -216,33 +209,6 @@ def _calibration(predicted: Sequence[Predicted], prefix: str) -> Figure | None:
     return figures.calibration(items, f"{prefix}-calibration-figure") if items else None
 
 
-@dataclass(frozen=True)
-class _Confusion:
-    true: str
-    predicted: str
-    count: int
-    share: float
-
-
-def _frequent(predicted: Predicted) -> list[_Confusion]:
-    """Return the most frequent confusions, with their shares of the predictions for their class."""
-    counts = predicted.confusion
-    totals = counts.sum(axis=1)
-    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSIONS]
-    places = [divmod(int(place), len(counts)) for place in order]
-    return [
-        _Confusion(
-            predicted.classes[true],
-            predicted.classes[other],
-            int(wrong[true, other]),
-            wrong[true, other] / totals[true],
-        )
-        for true, other in places
-        if wrong[true, other]
-    ]
-
-
 def _shaded(predicted: Predicted) -> Iterator[tuple[str, list[tuple[int, int, bool]]]]:
     """Yield the rows of a confusion matrix: each cell's count, shade in percent, and correctness.
 
@@ -267,12 +233,11 @@ def _shaded(predicted: Predicted) -> Iterator[tuple[str, list[tuple[int, int, bo
 def _search(search: SearchReport | None, prefix: str) -> Mapping[str, Any]:
     if search is None:
         return {}
-    names = dict.fromkeys(name for trial in search.trials for name in trial.choices)
     points = [TrialPoint(trial.number, trial.value, trial.state) for trial in search.trials]
     history = figures.search_history(
         points, _title(search.objective), search.is_higher_better, f"{prefix}-history"
     )
-    return {"dimensions": list(names), "history": history}
+    return {"history": history}
 
 
 def _weights(weights: Weights | None) -> Mapping[str, Any]:

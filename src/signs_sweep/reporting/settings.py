@@ -22,15 +22,19 @@ def setting_reports(comparison: Comparison) -> tuple[SettingReport, ...]:
     """
     metric = comparison.metric
     best = best_of(comparison)
-    ordered = sorted(comparison.entries, key=lambda entry: _place(entry[0], entry[1], metric))
-    baselines = [] if comparison.is_best else comparison.baselines
-    colours = [*range(0 if any(baselines) else 1, MOST_COLOURS)]
+    others = [other for setting, other, _ in comparison.entries if other and other is not setting]
+    baselines = set() if comparison.is_best else {other.key for other in others}
+    ordered = sorted(
+        comparison.entries,
+        key=lambda entry: (entry[0].key not in baselines, _loss(entry[0], metric)),
+    )
+    colours = [*range(0 if baselines else 1, MOST_COLOURS)]
     return tuple(
         SettingReport(
             replicates=setting,
             name=name_of(setting, comparison),
             colour=colours[number] if number < len(colours) else None,
-            is_baseline=other is setting and not comparison.is_best,
+            is_baseline=setting.key in baselines,
             is_best=setting is best,
             scores=setting.scores(metric),
             failed_seeds=frozenset(seeds for seeds, failed in setting.failing.items() if failed),
@@ -41,7 +45,7 @@ def setting_reports(comparison: Comparison) -> tuple[SettingReport, ...]:
             diagnosis=conditions_text(setting.rows),
             is_selected=any(row.selected_on == METRICS[metric].images for row in setting.rows),
         )
-        for number, (setting, other, verdict) in enumerate(ordered)
+        for number, (setting, _, verdict) in enumerate(ordered)
     )
 
 
@@ -55,10 +59,6 @@ def best_of(comparison: Comparison) -> Replicates | None:
     metric = comparison.metric
     known = [setting for setting in comparison.settings if setting.scores(metric)]
     return min(known, key=lambda setting: _loss(setting, metric), default=None)
-
-
-def _place(setting: Replicates, other: Replicates | None, metric: str) -> tuple[bool, float]:
-    return other is not setting, _loss(setting, metric)
 
 
 def _loss(setting: Replicates, metric: str) -> float:

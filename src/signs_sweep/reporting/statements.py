@@ -12,16 +12,11 @@ from signs_sweep.reporting.content import (
     Predicted,
     SettingReport,
     Statement,
-    Weights,
 )
 
 
 def statements(
-    comparison: Comparison,
-    settings: Sequence[SettingReport],
-    effects: Sequence[Effect],
-    best: Predicted | None,
-    weights: Weights | None,
+    comparison: Comparison, effects: Sequence[Effect], best: Predicted | None
 ) -> tuple[Statement, ...]:
     """Return what each statement of the report holds for, and what its interval covers."""
     verdicts = comparison.decisive
@@ -29,15 +24,6 @@ def statements(
     found.append(of_crossed(verdicts))
     if effects:
         found.append(of_effects(verdicts))
-    if any(len(setting.scores) > 1 for setting in settings):
-        found.append(
-            Statement(
-                "Learning curve of a setting",
-                "the runs that were trained",
-                "the line is the median over the runs that reached an epoch, the band reaches from "
-                "their 10 % to their 90 % quantile",
-            )
-        )
     if best is not None:
         is_test = best.images == "test"
         images = "the same test images" if is_test else "the images that each of them held out"
@@ -48,8 +34,6 @@ def statements(
                 "no interval: runs on the same images are not independent",
             )
         )
-    if weights is not None:
-        found.append(Statement("First layer's weights", f"the single run {weights.run_id}"))
     return tuple(statement for statement in found if statement is not None)
 
 
@@ -63,7 +47,7 @@ def of_means(comparison: Comparison) -> Statement:
     return Statement(
         "Mean \u00b1 standard deviation of a setting",
         f"the seeds that were trained, on {images} images",
-        "\u00b1 is the standard deviation over the pairs of seeds, not the uncertainty of the mean",
+        "\u00b1 is the standard deviation over the seeds, not the uncertainty of the mean",
     )
 
 
@@ -117,7 +101,7 @@ def of_effects(verdicts: Sequence[Verdict]) -> Statement:
     return Statement(
         "Effect of a parameter",
         f"the other values of this experiment, {where}",
-        "95 % interval of a paired t-test over the pairs of seeds, valid for a single look and a "
+        "95 % interval of a paired t-test over the seeds, valid for a single look and a "
         "single comparison; rough where different numbers of runs failed to learn",
     )
 

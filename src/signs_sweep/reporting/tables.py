@@ -13,6 +13,7 @@ from signs_sweep.domain.formats import measure
 from signs_sweep.reporting.content import (
     ExperimentReport,
     Fact,
+    Failure,
     Predicted,
     SearchReport,
     SettingReport,
@@ -30,7 +31,7 @@ from signs_sweep.reporting.statements import (
 _WIDEST_MATRIX = 60
 """Characters in the titles of a confusion matrix that still fits on a page."""
 
-_MOST_CONFUSIONS = 12
+_MOST_CONFUSIONS = 15
 
 
 class Column(NamedTuple):
@@ -79,7 +80,6 @@ def tables_of(experiment: ExperimentReport) -> list[Table]:
         _settings(experiment),
         _details(experiment),
         _effects(experiment),
-        _statements(experiment),
         _failures(experiment),
         *(_confusion(name, each) for name, each in predicted.items() if each),
         *(_of_search(experiment.search) if experiment.search else ()),
@@ -124,7 +124,7 @@ def _settings(experiment: ExperimentReport) -> Table:
                 "difference",
                 cells(lambda each: "" if each.difference is None else signed(each.difference)),
                 is_number=True,
-                note=f"{compared(experiment)}, mean over the pairs of seeds of both.",
+                note=f"{compared(experiment)}, mean over the seeds of both.",
             ),
             Column(
                 "interval",
@@ -201,12 +201,15 @@ def _effects(experiment: ExperimentReport) -> Table:
                 "difference",
                 [signed(each.difference) for each in effects],
                 is_number=True,
-                note="With all else equal: mean over the pairs of seeds, each with the mean over "
+                note="With all else equal: mean over the seeds, each with the mean over "
                 "the combinations of the other parameters that have both values.",
             ),
             Column(
                 "95 % interval",
-                [interval(each.low, each.high) for each in effects],
+                [
+                    interval(each.low, each.high) + " (rough)" * each.fails_differently
+                    for each in effects
+                ],
                 is_number=True,
                 note=of_effects(verdicts).note,
             ),
@@ -216,30 +219,20 @@ def _effects(experiment: ExperimentReport) -> Table:
     )
 
 
-def _statements(experiment: ExperimentReport) -> Table:
-    statements = experiment.statements
-    return _table(
-        "statements",
-        "What the statements hold for",
-        [
-            Column("statement", [each.what for each in statements]),
-            Column("holds for", [each.holds_for for each in statements]),
-            Column("interval or spread", [each.interval for each in statements]),
-        ],
-    )
-
-
 def _failures(experiment: ExperimentReport) -> Table:
-    failures = experiment.failures
+    groups: dict[tuple[str, str], list[Failure]] = {}
+    for each in experiment.failures:
+        groups.setdefault((each.setting, each.why), []).append(each)
     return _table(
         "failures",
         "Runs that failed or learned nothing",
         [
-            Column("setting", [each.setting for each in failures]),
-            Column("seeds", [str(each.seeds) for each in failures]),
-            Column("run", [each.run_id for each in failures]),
-            Column("epochs", [f"{each.epochs:,}" for each in failures], is_number=True),
-            Column("reason", [each.why for each in failures]),
+            Column("setting", [setting for setting, _ in groups]),
+            Column("runs", [f"{len(each):,}" for each in groups.values()], is_number=True),
+            Column("reason", [why for _, why in groups]),
+            Column(
+                "seeds", ["; ".join(str(run.seeds) for run in each) for each in groups.values()]
+            ),
         ],
     )
 
@@ -252,31 +245,64 @@ def _confusion(name: str, predicted: Predicted) -> Table:
         f"Numbers of predictions of {runs} together; their expected calibration error is "
         f"{measure(predicted.calibration_error)}."
     )
-    classes = predicted.classes
-    if len(classes) + len("".join(classes)) <= _WIDEST_MATRIX:
-        counts = predicted.confusion.T.tolist()
+    classes, counts = predicted.classes, predicted.confusion
+    if has_matrix(predicted):
         columns = [
             Column(each, [f"{count:,}" for count in column], is_number=True)
-            for each, column in zip(classes, counts, strict=True)
+            for each, column in zip(classes, counts.T.tolist(), strict=True)
         ]
         note = f"Columns are the predicted classes. {note}"
         return _table(name, title, [Column("true class", classes), *columns], [note])
-    wrong = predicted.confusion * (1 - np.eye(len(classes), dtype=np.int64))
+    title = f"Most frequent confusions of {predicted.setting} on the {predicted.images} images"
+    wrong = counts * (1 - np.eye(len(classes), dtype=np.int64))
     order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSIONS]
     pairs = [divmod(int(each), len(classes)) for each in order if wrong.flat[each]]
+    shares = [wrong[pair] / counts[pair[0]].sum() for pair in pairs]
     columns = [
         Column("true class", [classes[true] for true, _ in pairs]),
         Column("predicted", [classes[guess] for _, guess in pairs]),
         Column("predictions", [f"{wrong[pair]:,}" for pair in pairs], is_number=True),
+        Column("share of the class", [f"{share:.1%}" for share in shares], is_number=True),
     ]
-    return _table(name, title, columns, [f"The most frequent confusions. {note}"])
+    return _table(name, title, columns, [note])
 
 
-def _of_search(search: SearchReport) -> tuple[Table, Table]:
-    trials = search.trials
+def has_matrix(predicted: Predicted) -> bool:
+    """Return whether a confusion matrix is shown; with more or longer classes, a list is."""
+    return len(predicted.classes) + len("".join(predicted.classes)) <= _WIDEST_MATRIX
+
+
+def _of_search(search: SearchReport) -> tuple[Table, ...]:
+    stages, trials = search.stages, search.trials
     names = dict.fromkeys(name for trial in trials for name in trial.choices)
+    objective = METRICS[search.objective].title if search.objective in METRICS else search.objective
     return (
-        _facts("promised", "What the search promised and what held", search.promised),
+        _facts("chosen", "What the search chose", search.chosen),
+        _table(
+            "stages",
+            f"{objective[:1].upper()}{objective[1:]} of the winner and the default",
+            [
+                Column("measured in", [each.name for each in stages]),
+                Column(
+                    "seeds",
+                    ["" if s.seeds is None else f"{s.seeds:,}" for s in stages],
+                    is_number=True,
+                ),
+                Column("winner", [measure(each.winner) for each in stages], is_number=True),
+                Column("default", [measure(each.default) for each in stages], is_number=True),
+                Column(
+                    "difference",
+                    ["" if s.difference is None else signed(s.difference) for s in stages],
+                    is_number=True,
+                ),
+                Column(
+                    f"{100 * search.level:g} % interval",
+                    [interval(each.low, each.high) for each in stages],
+                    is_number=True,
+                ),
+                Column("verdict", [each.verdict for each in stages]),
+            ],
+        ),
         _table(
             "trials",
             "Trials of the search",
@@ -286,13 +312,7 @@ def _of_search(search: SearchReport) -> tuple[Table, Table]:
                     Column(name, [trial.choices.get(name, "") for trial in trials])
                     for name in names
                 ),
-                Column(
-                    METRICS[search.objective].title
-                    if search.objective in METRICS
-                    else search.objective,
-                    [measure(trial.value) for trial in trials],
-                    is_number=True,
-                ),
+                Column(objective, [measure(trial.value) for trial in trials], is_number=True),
                 Column("seeds", [f"{trial.seeds:,}" for trial in trials], is_number=True),
                 Column("state", [trial.state for trial in trials]),
             ],

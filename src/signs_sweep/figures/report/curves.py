@@ -54,7 +54,9 @@ class Line(NamedTuple):
     runs: int
 
 
-def learning_curves(lines: Sequence[Line], label: str, name: str) -> Figure:
+def learning_curves(
+    lines: Sequence[Line], label: str, name: str, *, has_legend: bool = True
+) -> Figure:
     """Draw the median curve of each setting, with a band from the 10 % to the 90 % quantile.
 
     The scale is from 0 to 1 if all values are in that range and not all are small. Curves that
@@ -66,10 +68,12 @@ def learning_curves(lines: Sequence[Line], label: str, name: str) -> Figure:
         lines: the settings, at least one.
         label: the metric with its unit.
         name: of the figure: the beginning of all ids.
+        has_legend: whether a legend names all lines; otherwise only those that leave the figure.
     """
     grey = sum(line.colour is None for line in lines)
     shown = [_decimated(line, grey) for line in lines]
     y = _scale(shown)
+    names = {line.name for line in shown}
     shown = [_with_peak(line, y) for line in shown]
     last = max((int(line.epochs[-1]) for line in shown if len(line.epochs)), default=1)
     first = min((int(line.epochs[0]) for line in shown if len(line.epochs)), default=1)
@@ -84,7 +88,9 @@ def learning_curves(lines: Sequence[Line], label: str, name: str) -> Figure:
         x,
         y,
         titles=("epoch", label + (" (logarithmic)" if y.is_log else "")),
-        legend=() if ends else _legend(shown),
+        legend=()
+        if ends
+        else _legend([each for each in shown if has_legend or each.name not in names]),
         right=right,
     )
     return Figure(svg, _sentence(lines, label))
