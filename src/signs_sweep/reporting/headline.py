@@ -27,6 +27,8 @@ def headline(comparison: Comparison) -> str:
     open_ones = [verdict for verdict in verdicts if not verdict.judgement.is_clear]
     if len(open_ones) == len(verdicts):
         return _undecided(verdicts, other)
+    if len(verdicts) == 1:
+        return f"{verdicts[0].setting} is {_WORDS[verdicts[0].judgement].lower()} {other}."
     parts = {f"{words} {other}": judgement for judgement, words in _WORDS.items()}
     groups = {
         text: [each.setting for each in verdicts if each.judgement is judgement]
