@@ -105,3 +105,9 @@ def test_every_interval_has_a_note_on_what_it_covers() -> None:
     (of_effects,) = [note for note in notes if note.startswith("95 % interval: ")]
     assert "paired t-test" in of_effects
     assert "valid for a single look and a single comparison" in of_effects
+
+
+def test_what_held_comes_before_the_results_and_the_whole_search_after_them() -> None:
+    page = to_markdown(examples.search_report())
+    held, results = page.index("of the winner and the default"), page.index("accuracy by setting")
+    assert held < results < page.index("The search in full") < page.index("How to reproduce it")

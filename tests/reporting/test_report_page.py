@@ -214,6 +214,13 @@ def test_runs_that_failed_alike_are_in_a_row_together() -> None:
         assert str(each.seeds) in table["text"]
 
 
+def test_a_figure_of_effects_without_intervals_does_not_explain_their_lines() -> None:
+    assert "the line is its 95" in to_html(report_of(3, 2))
+    text = to_html(report_of(3, 1))
+    assert "a single seed has no interval" in text
+    assert "the line is its 95" not in text
+
+
 def test_pictures_that_are_not_there_are_explained() -> None:
     (experiment,) = small_report().experiments
     wrong = tuple(replace(each, image=None) for each in experiment.wrong)

@@ -32,8 +32,6 @@ def _experiment(experiment: ExperimentReport) -> Iterator[str]:
         yield f"*{_escaped(experiment.question)}*"
     texts = [experiment.headline, experiment.answer]
     yield from map(_paragraph, filter(None, texts) if any(texts) else ["There are no results yet."])
-    if experiment.search is not None:
-        yield from map(_paragraph, filter(None, experiment.search.text.split("\n\n")))
     sentences = [*experiment.conditions, *experiment.notes]
     if sentences:
         yield "\n".join(f"- {_paragraph(sentence)}" for sentence in sentences)
@@ -50,6 +48,9 @@ def _experiment(experiment: ExperimentReport) -> Iterator[str]:
         ]
         if notes:
             yield "\n".join(notes)
+    if experiment.search is not None and experiment.search.text:
+        yield "### The search in full"
+        yield from map(_paragraph, experiment.search.text.split("\n\n"))
     if experiment.commands or experiment.spec:
         yield "### How to reproduce it"
     if experiment.commands:

@@ -111,6 +111,7 @@ def _parts(it: ExperimentReport, prefix: str) -> Mapping[str, Any]:
         "curves": _curves(it, prefix),
         "has_bands": any(band.runs > 1 for bands in it.bands.values() for band in bands),
         "effects": _effects(it, prefix),
+        "has_intervals": any(effect.low is not None for effect in it.effects),
         "tables": tables,
         "predicted": predicted,
         "calibration": _calibration([each for each, _ in predicted], prefix),

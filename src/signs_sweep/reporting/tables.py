@@ -76,16 +76,18 @@ def tables_of(experiment: ExperimentReport) -> list[Table]:
     """Return the tables of an experiment that are not empty, in the order of a report."""
     facts = [*experiment.base, *experiment.data, *experiment.environment]
     predicted = {"best": experiment.best, "baseline": experiment.baseline}
+    *outcome, trials = _of_search(experiment.search) if experiment.search else (None,)
     parts = [
+        *outcome,
         _settings(experiment),
         _details(experiment),
         _effects(experiment),
         _failures(experiment),
         *(_confusion(name, each) for name, each in predicted.items() if each),
-        *(_of_search(experiment.search) if experiment.search else ()),
+        trials,
         _facts("facts", "Shared settings, data and environment", facts),
     ]
-    return [table for table in parts if table.columns]
+    return [table for table in parts if table and table.columns]
 
 
 def _table(name: str, title: str, columns: Iterable[Column], notes: Sequence[str] = ()) -> Table:
