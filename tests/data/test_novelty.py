@@ -16,6 +16,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from signs_sweep.data import Dataset, NoveltyRule, Preparation, draw_dataset, find_source
 from signs_sweep.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 Images = NDArray[np.uint8]
 
 

@@ -24,6 +24,8 @@ from reporting.examples import (
 from signs_sweep.reporting.content import Report
 from signs_sweep.reporting.page import to_html
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 
 
