@@ -14,7 +14,7 @@ from signs_sweep.trainer.training import Trainer
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif("SIGNS_DATA" not in os.environ, reason="the photos are not here"),
+    pytest.mark.skipif(not os.environ.get("SIGNS_DATA"), reason="the photos are not here"),
 ]
 
 FIRST, SECOND = {"global_seed": 2, "init_seed": 2}, {"global_seed": 3, "init_seed": 0}
