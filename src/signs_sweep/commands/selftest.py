@@ -28,7 +28,7 @@ name: selftest
 data: ./data
 validation: 0.2
 model: {hidden: [100, 50]}
-base: {batch_size: 1, learning_rate: 1e-4, keep_prob: 0.9, epochs: 200}
+base: {batch_size: 1, learning_rate: 1e-4, keep_prob: 0.9, epochs: 150}
 """
 _SIDE, _IMAGES = 16, 120
 _ADVICE = "Report this, with all of this text: resumed runs cannot be trusted here."
@@ -60,9 +60,7 @@ def selftest() -> Iterator[Check]:
             yield from _train(prepared, uri, is_killed=is_killed)
         began = time.monotonic()
         found = [_bits(uri, run) for uri in uris]
-        wrong = [
-            what for what in found[0] if not _are_equal(found[0][what], found[1].get(what, []))
-        ]
+        wrong = [what for what in found[0] if not are_equal(found[0][what], found[1].get(what, []))]
         if wrong:
             yield Check("compared", Status.ERROR, f"different: {', '.join(wrong)}", _ADVICE)
         else:
@@ -127,7 +125,7 @@ def _bits(uri: str, run: Run) -> dict[str, list[np.ndarray]]:
     }
 
 
-def _are_equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+def are_equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
     """Whether arrays have the same bits."""
     contents = [
         [(array.dtype, array.shape, array.tobytes()) for array in each] for each in (first, second)

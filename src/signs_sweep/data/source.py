@@ -116,7 +116,7 @@ def _expanded(path: str | Path) -> Path:
 
 
 def photo_folder(data_dir: Path | None) -> Path | None:
-    """Return the folder of the photos; None if there are none, so that drawn images are used.
+    """Return the folder of the photos; None if the drawn images are used instead.
 
     Args:
         data_dir: see `find_source`.
