@@ -180,7 +180,7 @@ def _libraries() -> Iterator[Check]:
         or not each.specifier.contains(found, prereleases=True)
     ]
     named = ("tensorflow", "keras", "mlflow", "optuna", "numpy")
-    found = ", ".join(f"{name} {versions[name] or 'missing'}" for name in named)
+    found = ", ".join(f"{name} {versions.get(name) or 'missing'}" for name in named)
     yield Check("libraries", Status.OK, f"{found}; {len(own)} required")
     for each in wrong:
         what = f"{each.name} {versions[each.name] or 'is missing'}; needed is {each.specifier}"
@@ -256,7 +256,7 @@ def _environment() -> Iterator[Check]:
         effect = next(effects, None)
         if effect is None:
             continue
-        is_secret = re.search("PASSWORD|TOKEN|SECRET|KEY", name) is not None
+        is_secret = re.search("PASSWORD|USERNAME|TOKEN|SECRET|_KEY", name) is not None
         found = f"{name}={'***' if is_secret else value}"
         if effect:
             advice = f"unset {name}, unless you have set it on purpose."
