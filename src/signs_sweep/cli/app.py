@@ -12,11 +12,12 @@ import typer
 from signs_sweep.cli import downloading as _downloading  # noqa: F401 - it adds commands
 from signs_sweep.cli import importing as _importing  # noqa: F401 - it adds commands
 from signs_sweep.cli.data import data_app
-from signs_sweep.cli.options import Commands, TrackingUri, expanded, positive
+from signs_sweep.cli.options import Commands, Data, TrackingUri, expanded, positive
 from signs_sweep.cli.reporting import report
 from signs_sweep.cli.streams import width_of
 from signs_sweep.cli.text import fill
 from signs_sweep.commands.options import (
+    DoctorFormat,
     Format,
     Options,
     PredictionFormat,
@@ -410,6 +411,28 @@ def clean(
     if everything:
         raise UsageError("--all is for checkpoints: runs are removed with all of theirs")
     clean_runs(store, targets or [], shared, age=age, is_agreed=yes)
+
+
+@app.command()
+def doctor(
+    *,
+    selftest: Annotated[
+        bool,
+        typer.Option(
+            "--selftest",
+            help="Also train a tiny run twice, once with its process killed, and compare the bits.",
+        ),
+    ] = False,
+    form: Annotated[
+        DoctorFormat, typer.Option("--format", help="Text for a bug report, or JSON.")
+    ] = DoctorFormat.TEXT,
+    data: Data = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Check installation, machine, store and data, and say what to do if something is not right."""
+    from signs_sweep.cli.doctor import show_checks
+
+    raise typer.Exit(show_checks(tracking_uri, data, form, is_tested=selftest))
 
 
 @app.command()

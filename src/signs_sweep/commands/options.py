@@ -251,3 +251,10 @@ class Format(Enum):
     CSV = "csv"
     JSON = "json"
     MD = "md"
+
+
+class DoctorFormat(Enum):
+    """Format in which `doctor` writes."""
+
+    TEXT = "text"
+    JSON = "json"

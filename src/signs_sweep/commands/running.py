@@ -58,6 +58,7 @@ class Running:
         older: by run_id, the older training version that has finished a run to be trained.
         leftovers: number of earlier sweeps whose unsaved records have just been written.
         scarce: the memory that a worker needs, if fewer are started because of it.
+        session: trains the runs, from the moment at which it begins.
     """
 
     prepared: Prepared
@@ -69,6 +70,7 @@ class Running:
     older: Mapping[str, int] = field(default_factory=dict)
     leftovers: int = 0
     scarce: MemoryNeed | None = None
+    session: Session | None = None
     _started: float = field(default_factory=time.monotonic)
 
     @cached_property
@@ -89,7 +91,7 @@ class Running:
         if self.outlook.is_settled:
             return self._outcome(self.outlook.least, self.known)
         most = len(plan.runs) - len(self.known)
-        session = Session(
+        session = self.session = Session(
             *(self.prepared, self.store, self.options, self.devices[:most]),
             *(self.sweep_id, listener),
         )

@@ -72,6 +72,12 @@ class Store:
         """Machine and folder of the claims, which show whether a sweep of this origin is alive."""
         return f"{platform.node()}:{self.paths.checkpoints}"
 
+    @property
+    def folder(self) -> Path:
+        """The folder of its files, or the nearest existing folder above it."""
+        root = self.paths.root
+        return next(folder for folder in (root, *root.parents) if folder.exists())
+
     def journal(self, sweep_id: str) -> Journal:
         """Return the journal of a sweep."""
         return Journal(self.paths.journal(sweep_id))
@@ -165,16 +171,14 @@ class Store:
                 found = numbers_in_checkpoint(size, epochs, is_validated=bool(run.validation))
                 numbers[run.model] = max(found, numbers.get(run.model, 0))
         datasets = {dataset.fingerprint: dataset for dataset in prepared.datasets.values()}
-        folder = self.paths.root
-        while not folder.exists():
-            folder = folder.parent
         has_database = sqlite_path(self.uri) is not None
         needed, is_least = bytes_of_runs(new, datasets, numbers, has_database=has_database)
         if needed and not store_exists(self.uri):
             needed += EMPTY_DATABASE
         if is_server(self.uri):
             needed, is_least = 0, True
-        return DiskNeed(needed, is_least, shutil.disk_usage(folder).free, str(folder))
+        free = shutil.disk_usage(self.folder).free
+        return DiskNeed(needed, is_least, free, str(self.folder))
 
     def seconds_an_epoch(self) -> float | None:
         """Return the average over all finished runs of the store; None without such runs."""

@@ -15,7 +15,7 @@ from signs_sweep.data.origin import Origin
 from signs_sweep.data.picture import Fit, Preparation
 from signs_sweep.data.reading import read_dataset
 from signs_sweep.data.sheet import contact_sheet, photo_sheet
-from signs_sweep.data.source import KNOWN_DATASETS, DataSource, find_source
+from signs_sweep.data.source import KNOWN_DATASETS, DataSource, find_source, photo_folder
 from signs_sweep.data.split import split_rows
 from signs_sweep.data.summary import PartSummary, Summary, mean_images, summarize
 from signs_sweep.data.writing import Part, write_dataset, write_parts
@@ -44,6 +44,7 @@ __all__ = [
     "find_leak",
     "find_source",
     "mean_images",
+    "photo_folder",
     "photo_sheet",
     "read_dataset",
     "split_rows",

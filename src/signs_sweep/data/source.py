@@ -115,7 +115,15 @@ def _expanded(path: str | Path) -> Path:
         raise DataError(f"{path} begins with ~, but there is no home folder for it") from error
 
 
-def _signs_source(data_dir: Path | None) -> DataSource:
+def photo_folder(data_dir: Path | None) -> Path | None:
+    """Return the folder of the photos; None if the drawn images are used instead.
+
+    Args:
+        data_dir: see `find_source`.
+
+    Raises:
+        DataError: a folder was chosen that does not exist.
+    """
     chosen = data_dir or os.environ.get("SIGNS_DATA")
     folder = _expanded(chosen or "data")
     if chosen and not folder.is_dir():
@@ -124,8 +132,13 @@ def _signs_source(data_dir: Path | None) -> DataSource:
             f"{TRAIN_FILE} and {TEST_FILE}, or set neither to use drawn images."
         )
     if chosen or (folder / TRAIN_FILE).exists() or (folder / TEST_FILE).exists():
-        return _from_folder(folder, "signs")
-    return _drawn_source()
+        return folder
+    return None
+
+
+def _signs_source(data_dir: Path | None) -> DataSource:
+    folder = photo_folder(data_dir)
+    return _drawn_source() if folder is None else _from_folder(folder, "signs")
 
 
 def _from_folder(folder: Path, name: str) -> DataSource:

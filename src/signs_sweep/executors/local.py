@@ -114,6 +114,12 @@ class LocalExecutor:
                 with suppress(OSError):
                     worker.connection.send(run_id)
 
+    def kill(self, run_id: str) -> None:
+        """Kill the process that trains the run, as the system does when memory runs out."""
+        for worker in self._pool:
+            if worker.run_id == run_id:
+                worker.process.kill()
+
     def close(self) -> None:
         """Kill all workers. They keep no data, so nothing is lost."""
         for worker in self._pool:

@@ -50,6 +50,12 @@ def processor() -> tuple[str, frozenset[str]]:
     return values.get("model name", platform.machine()), frozenset(values.get("flags", "").split())
 
 
+def vectors() -> str:
+    """Return the widest vector instructions of the processor that XLA uses, or `baseline`."""
+    flags = processor()[1]
+    return next((name for name in ("avx512f", "avx2", "avx") if name in flags), "baseline")
+
+
 def training_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables of a process that trains, given those of this process.
 
@@ -127,8 +133,6 @@ def _device() -> str:
 
 def describe() -> dict[str, str]:
     """Return what the bits of a result depend on besides the run, for the record."""
-    name, flags = processor()
-    vectors = next((v for v in ("avx512f", "avx2", "avx") if v in flags), "baseline")
     return {
         "python": platform.python_version(),
         "tensorflow": version("tensorflow"),
@@ -136,8 +140,8 @@ def describe() -> dict[str, str]:
         "numpy": version("numpy"),
         "signs-sweep": version("signs-sweep"),
         "platform": f"{platform.system()} {platform.machine()}",
-        "processor": name,
-        "vectors": vectors,
+        "processor": processor()[0],
+        "vectors": vectors(),
         "device": _device(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }

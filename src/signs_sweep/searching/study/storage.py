@@ -128,6 +128,18 @@ def size_of_study(url: str, name: str, identity: str) -> int | None:
         return len(study.get_trials(deepcopy=False)) if is_same else None
 
 
+def studies_in(url: str) -> list[str]:
+    """Return the names of the studies in an existing database.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    import optuna
+
+    with using_storage(url):
+        return optuna.get_all_study_names(storage=_storage(url))
+
+
 def remove_study(url: str, name: str) -> None:
     """Remove a study with its trials.
 

@@ -2,8 +2,9 @@
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -49,15 +50,10 @@ def connect(uri: str) -> "MlflowClient":
     Raises:
         StoreError: the store cannot be opened.
     """
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
-    with store_errors(uri):
-        from mlflow import MlflowClient
-        from mlflow.store.db.utils import create_sqlalchemy_engine
+    _import_mlflow(uri)
+    from mlflow import MlflowClient
+    from mlflow.store.db.utils import create_sqlalchemy_engine
 
-    # MLflow logs the traceback of every error that it raises; the user sees our message.
-    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     with store_errors(uri), opening(uri, OTHERWISE, _make):
         if sqlite_path(uri) is None and not is_server(uri):
             # MLflow retries for 100 s if there is no connection.
@@ -66,6 +62,64 @@ def connect(uri: str) -> "MlflowClient":
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)  # Fails if the store does not answer.
     return client
+
+
+def _import_mlflow(uri: str) -> None:
+    """Import MLflow, with its environment variables set, unless the user has, and without its log.
+
+    Raises:
+        StoreError: it cannot be imported.
+    """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    with store_errors(uri):
+        import mlflow.store.db.utils  # noqa: F401 - it also configures its log
+    # MLflow logs the traceback of every error that it raises; the user sees our message.
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def inspect(uri: str) -> str:
+    """Check that an existing store can be used, and return its version; nothing is written.
+
+    Whether a SQLite file can be written is checked with a transaction that is rolled back.
+
+    Raises:
+        StoreError: it cannot be opened or written, or a different version of MLflow created it.
+    """
+    _import_mlflow(uri)
+    path = sqlite_path(uri)
+    if is_server(uri):
+        client = connect(uri)
+        with store_errors(uri):
+            from mlflow.utils.rest_utils import http_request
+
+            credentials = client._tracking_client.store.get_host_creds()  # noqa: SLF001
+            answer = http_request(credentials, "/version", "GET", timeout=5, max_retries=0)
+        return f"MLflow {answer.text.strip()[:40]}" if answer.ok else "version unknown"
+    errors = database_errors(
+        partial(_explain, uri), "mlflow.exceptions.MlflowException", "sqlite3.Error"
+    )
+    with errors:
+        if path is not None:
+            address = f"{path.absolute().as_uri()}?mode=rw"
+            with closing(sqlite3.connect(address, uri=True, timeout=2)) as database:
+                database.execute("BEGIN IMMEDIATE")
+        from mlflow.store.db.utils import (
+            _get_schema_version,
+            _verify_schema,
+            create_sqlalchemy_engine,
+        )
+
+        engine = create_sqlalchemy_engine(uri)
+        try:
+            version = _get_schema_version(engine)
+            if version is None:
+                return "empty: the first run creates MLflow's tables"
+            _verify_schema(engine)
+        finally:
+            engine.dispose()
+        return f"MLflow's schema {version}"
 
 
 def _make(uri: str) -> None:

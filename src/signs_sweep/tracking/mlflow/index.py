@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import CURVE_METRICS, Curve, Predictions, Result, Row, VerdictRule
+from signs_sweep.domain import CURVE_METRICS, Curve, Predictions, Result, Row, State, VerdictRule
 from signs_sweep.project.databases import sqlite_path
 from signs_sweep.tracking.mlflow import tags
-from signs_sweep.tracking.mlflow.client import connect, store_errors
+from signs_sweep.tracking.mlflow.client import connect, inspect, store_errors
 from signs_sweep.tracking.mlflow.file import (
     artifact_folders,
     read_curves,
@@ -241,6 +241,28 @@ class MlflowIndex:
         return [
             SweepInfo.of(record, is_search=record.location in searches)
             for record in self.records(experiment, mark=tags.SWEEP)
+        ]
+
+    def inspect(self) -> str:
+        """Check that the store, which must exist, can be used, and return its version.
+
+        Nothing is written.
+
+        Raises:
+            StoreError: it cannot be opened or written, or a different MLflow created it.
+        """
+        return inspect(self._uri)
+
+    def running(self) -> list[tuple[str, str]]:
+        """Return the sweeps and searches that are marked RUNNING: their sweep_id and origin.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return [
+            (record.tags[tags.SWEEP], record.tags.get(tags.ORIGIN, ""))
+            for record in self.records(mark=tags.SWEEP)
+            if record.state is State.RUNNING
         ]
 
     def trials(self, experiment: str) -> list[TrialInfo]:
