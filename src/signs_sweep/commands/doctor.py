@@ -359,7 +359,8 @@ def _study(store: Store) -> Iterator[Check]:
         yield Check("study", Status.ERROR, f"{path} is an empty file", "Delete it.")
     else:
         names = studies_in(store.paths.studies)
-        yield Check("study", Status.OK, f"{path} can be opened; {len(names)} studies")
+        found = "1 study" if len(names) == 1 else f"{len(names):,} studies"
+        yield Check("study", Status.OK, f"{path} can be opened; {found}")
 
 
 def _checkpoints(store: Store, *, is_usable: bool) -> Iterator[Check]:
