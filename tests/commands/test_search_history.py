@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from signs_sweep.analysis.comparison import compare_settings
-from signs_sweep.commands.search_history import SearchHistory
+from signs_sweep.commands.search_history import SearchHistory, winner_runs
 from signs_sweep.domain import (
     Purpose,
     Result,
@@ -227,7 +228,9 @@ def test_a_search_that_has_not_ended_has_no_winner(won, state: State) -> None:
     assert "trial 1" in {row.label for row in history.compared[0]}
 
 
-def test_the_confirmation_of_an_earlier_winner_does_not_count(won) -> None:
+@pytest.fixture
+def continued(won) -> tuple[SearchHistory, Trial]:
+    """The history of a search whose earlier winner was confirmed too, and that trial."""
     outcome, fresh = won
     (earlier,) = [each for each in outcome.race.candidates if each.title == "trial 1"]
     trial, _ = outcome.race.confirming(earlier)
@@ -235,10 +238,14 @@ def test_the_confirmation_of_an_earlier_winner_does_not_count(won) -> None:
         name: Result(name, State.FINISHED, {"val_accuracy": 0.99, "test_accuracy": 0.99})
         for name in trial.run_ids
     }
-    continued = replace(outcome, results={**results, **outcome.results})
-    history = history_of(continued, [trial, *fresh])
-    assert set(results) < set(history.rows)
-    assert history.compared == history_of(outcome, fresh).compared
+    outcome = replace(outcome, results={**results, **outcome.results})
+    return history_of(outcome, [trial, *fresh]), trial
+
+
+def test_the_confirmation_of_an_earlier_winner_does_not_count(won, continued) -> None:
+    history, trial = continued
+    assert set(trial.run_ids) < set(history.rows)
+    assert history.compared == history_of(*won).compared
 
 
 def test_there_is_no_honest_comparison_without_fresh_seeds_or_a_purpose(won, tmp_path) -> None:
@@ -255,3 +262,18 @@ def test_there_is_no_honest_comparison_without_fresh_seeds_or_a_purpose(won, tmp
     history = replace(history, trials=older)
     assert history.compared is None
     assert history.report.stages[-1].difference > 0
+
+
+def test_the_runs_of_the_winner_are_those_of_the_latest_winner_over_fresh_seeds(
+    won, continued
+) -> None:
+    history, earlier = continued
+
+    def index_of(sweep: SweepInfo) -> SimpleNamespace:
+        return SimpleNamespace(sweeps=lambda _: [sweep], trials=lambda _: history.trials)
+
+    found = winner_runs("toy", index_of(history.sweep))
+    assert found == {run for each in won[1] for run in each.run_ids if each.choices == {"l2": 0.4}}
+    assert len(found) > 8
+    assert found.isdisjoint(earlier.run_ids)
+    assert not winner_runs("toy", index_of(replace(history.sweep, state=State.KILLED)))

@@ -74,7 +74,8 @@ def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
             found = _of_experiment(str(target), shared.tracking_uri)
         for row in found.rows:  # A spec and its experiment have the same runs.
             rows.setdefault((row.experiment, row.run_id, row.label), row)
-        rules = {**found.rules, **rules}
+        for name, rule in found.rules.items():
+            rules.setdefault(name, rule)
         notes += found.notes
         datasets |= found.datasets
         experiments |= found.specs

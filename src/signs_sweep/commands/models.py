@@ -18,9 +18,11 @@ from signs_sweep.analysis.settings import (
 )
 from signs_sweep.commands.comparing import find_runs, is_spec
 from signs_sweep.commands.options import SeedOptions
+from signs_sweep.commands.search_history import winner_runs
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import METRICS, Row, VerdictRule, is_higher_better
 from signs_sweep.errors import UsageError
+from signs_sweep.project.tracking_store import store_exists
 from signs_sweep.tracking import StoredModel
 
 _MOST_LISTED = 8
@@ -114,7 +116,7 @@ def _best(name: str, choice: Choice, shared: SeedOptions) -> Named:
     settings = [each for each in settings_of(found.rows) if any(map(_is_finished, each.rows))]
     if not settings:
         raise UsageError(f"no run of {target} is finished, so it has no model yet")
-    candidates = _candidates(settings)
+    candidates = _candidates(settings, Store(shared.tracking_uri))
     if not all(agree(candidates[0], other) for other in candidates):
         raise UsageError(
             f"the runs of {target} differ in their {', '.join(NEVER_PAIRED[:-1])} or "
@@ -144,11 +146,16 @@ def _is_finished(row: Row) -> bool:
     return row.result is not None and row.result.state.is_finished
 
 
-def _candidates(settings: Sequence[Replicates]) -> Sequence[Replicates]:
+def _candidates(settings: Sequence[Replicates], store: Store) -> Sequence[Replicates]:
     """Return the settings of which one is the best: in a search, the winner of its race.
 
-    Only the winner and the default are evaluated on the test set; without a race, no setting is.
+    Searches of earlier versions did not record which runs are those of a race. There, only the
+    winner and the default are evaluated on the test set; without a race, no setting is.
     """
+    if store_exists(store.uri):
+        won = winner_runs(settings[0].rows[0].experiment, store.index)
+        if winners := [each for each in settings if any(row.run_id in won for row in each.rows)]:
+            return winners
     tested = [
         setting
         for setting in settings

@@ -26,7 +26,7 @@ from signs_sweep.commands.store import Store
 from signs_sweep.data import Dataset, find_doubts, find_source
 from signs_sweep.domain import CURVE_METRICS, METRICS, Curve, Predictions, Row, VerdictRule
 from signs_sweep.domain.masking import mask
-from signs_sweep.errors import SignsSweepError, UnknownExperimentError, UsageError
+from signs_sweep.errors import SignsSweepError, StoreError, UnknownExperimentError, UsageError
 from signs_sweep.project.databases import shown
 from signs_sweep.reporting.content import (
     ExperimentReport,
@@ -39,7 +39,7 @@ from signs_sweep.reporting.content import (
 )
 from signs_sweep.reporting.curves import bands
 from signs_sweep.reporting.effects import effects
-from signs_sweep.reporting.facts import environment_facts, shared_settings
+from signs_sweep.reporting.facts import data_facts, environment_facts, shared_settings
 from signs_sweep.reporting.headline import headline
 from signs_sweep.reporting.predicted import predicted, predictions_of, set_of, wrong_pictures
 from signs_sweep.reporting.settings import setting_reports
@@ -50,8 +50,6 @@ from signs_sweep.trainer.first_layer import first_layer
 
 REPORT = "report.html"
 """The artifact of a sweep."""
-
-_MODEL = "model/data/model.keras"
 
 
 def gather(targets: Sequence[SpecPath], shared: SeedOptions) -> Report:
@@ -182,7 +180,7 @@ class _Gathering:
             weights=weights,
             search=self.search.report if self.search else None,
             base=shared_settings(rows),
-            data=tuple(self._data_facts()),
+            data=data_facts(rows, self.dataset),
             environment=self._environment(),
             commands=tuple(self._commands()),
             spec=self.spec,
@@ -331,8 +329,11 @@ class _Gathering:
             return None
         row = finished[len(finished) // 2][1]
         location = (row.result and row.result.location) or ""
-        content = self.store.index.artifacts([location], _MODEL).get(location)
-        found = first_layer(content) if content else None
+        found = None
+        # A damaged model has no weights.
+        with suppress(StoreError), TemporaryDirectory() as folder:
+            model = self.store.index.model(location, Path(folder))
+            found = first_layer(model.file.read_bytes()) if model else None
         return Weights(row.run_id, best.name, found[1], found[0]) if found else None
 
     def _notes(self) -> list[str]:
@@ -352,28 +353,6 @@ class _Gathering:
         notes += test_set_lines(verdicts, self.rows, self.store.index.tested)
         notes += version_lines(self.rows)
         return [*notes, *self.found.notes]
-
-    def _data_facts(self) -> list[Fact]:
-        names, dataset = dict.fromkeys(row.data for row in self.rows), self.dataset
-        if dataset is None:
-            return [Fact("fingerprint", name) for name in names]
-        others = [name for name in names if name != dataset.fingerprint]
-        height, width, channels = dataset.test_images.shape[1:]
-        facts = [
-            Fact("name", dataset.name),
-            Fact("training images", f"{len(dataset.train_labels) - dataset.given:,}"),
-            *([Fact("validation images", f"{dataset.given:,}")] if dataset.given else []),
-            Fact("test images", f"{len(dataset.test_labels):,}"),
-            Fact("size", f"{height} x {width} pixels, {'RGB' if channels == 3 else 'grey'}"),
-            Fact("classes", ", ".join(dataset.classes)),
-            Fact("fingerprint", dataset.fingerprint),
-            *(Fact("fingerprint of further runs", name) for name in others),
-        ]
-        if dataset.origin is not None:
-            origin = dataset.origin
-            pairs = (("source", origin.source), ("licence", origin.licence))
-            facts += [Fact(name, mask(value)) for name, value in pairs if value]
-        return facts
 
     def _environment(self) -> tuple[Fact, ...]:
         finished = [row.run_id for row in self.rows if row.result]

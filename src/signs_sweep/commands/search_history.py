@@ -1,6 +1,7 @@
 """The history of a search, and what it promised against what held, from the tracking store."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,6 +10,7 @@ from signs_sweep.analysis.comparison import compare_settings, for_metric
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import METRICS, Purpose, Row, State, TrialState, VerdictRule
 from signs_sweep.domain.formats import count, measure
+from signs_sweep.errors import UnknownExperimentError
 from signs_sweep.reporting.content import Fact, SearchReport, Stage, TrialReport
 from signs_sweep.spec import Objective
 from signs_sweep.tracking import MlflowIndex, SweepInfo, TrialInfo
@@ -191,6 +193,33 @@ class SearchHistory:
         return next((each for comparison in compared for each in comparison.decisive), None)
 
 
+def winner_runs(experiment: str, index: MlflowIndex) -> frozenset[str]:
+    """Return the ids of the winner's runs over fresh seeds, of the latest search of an experiment.
+
+    Empty without a race that has ended, and for searches of earlier versions.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    latest = None
+    with suppress(UnknownExperimentError):  # Its runs are recorded in others.
+        latest = _latest_search(experiment, index)
+    if latest is None or latest.state is not State.FINISHED:
+        return frozenset()
+    return frozenset(
+        run_id
+        for trial in index.trials(experiment)
+        if trial.search == latest.location and trial.choices == latest.best
+        if trial.purpose in (Purpose.RACE, Purpose.CONFIRMATION)
+        for run_id in trial.run_ids
+    )
+
+
+def _latest_search(experiment: str, index: MlflowIndex) -> SweepInfo | None:
+    searches = [sweep for sweep in index.sweeps(experiment) if sweep.is_search]
+    return max(searches, key=lambda each: each.ended or each.began, default=None)
+
+
 def read_search(experiment: str, objective: Objective, index: MlflowIndex) -> SearchHistory | None:
     """Return the latest search of an experiment; None if it has not been searched.
 
@@ -203,10 +232,9 @@ def read_search(experiment: str, objective: Objective, index: MlflowIndex) -> Se
         UnknownExperimentError: the experiment does not exist.
         StoreError: the store cannot be read.
     """
-    searches = [sweep for sweep in index.sweeps(experiment) if sweep.is_search]
-    if not searches:
+    latest = _latest_search(experiment, index)
+    if latest is None:
         return None
-    latest = max(searches, key=lambda each: each.ended or each.began)
     trials = [each for each in index.trials(experiment) if each.search == latest.location]
     run_ids = dict.fromkeys(run_id for trial in trials for run_id in trial.run_ids)
     rows = {row.run_id: row for row in index.find_rows(run_ids, experiment)}

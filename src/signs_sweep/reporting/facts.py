@@ -1,8 +1,10 @@
-"""Lists of facts: the settings that all runs share, and where the runs were trained."""
+"""Lists of facts: the settings that all runs share, their data, and where they were trained."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from signs_sweep.data import Dataset
 from signs_sweep.domain import PARAMETERS, SEED_NAMES, Row, as_text
+from signs_sweep.domain.masking import mask
 from signs_sweep.reporting.content import Fact
 
 _ALWAYS = ("learning_rate", "batch_size", "epochs", "optimizer", "l2", "keep_prob")
@@ -27,6 +29,33 @@ def shared_settings(rows: Sequence[Row]) -> tuple[Fact, ...]:
             facts.append(Fact(name, value))
     versions = sorted({row.version for row in rows})
     return (*facts, Fact("training version", ", ".join(map(str, versions))))
+
+
+def data_facts(rows: Sequence[Row], dataset: Dataset | None) -> tuple[Fact, ...]:
+    """Return what the runs were trained on.
+
+    Args:
+        rows: the runs.
+        dataset: the data of the best setting; None if it was not found.
+    """
+    names = dict.fromkeys(row.data for row in rows)
+    if dataset is None:
+        return tuple(Fact("fingerprint", name) for name in names)
+    others = [name for name in names if name != dataset.fingerprint]
+    height, width, channels = dataset.test_images.shape[1:]
+    origin = dataset.origin
+    pairs = (("source", origin.source), ("licence", origin.licence)) if origin else ()
+    return (
+        Fact("name", dataset.name),
+        Fact("training images", f"{len(dataset.train_labels) - dataset.given:,}"),
+        *([Fact("validation images", f"{dataset.given:,}")] if dataset.given else []),
+        Fact("test images", f"{len(dataset.test_labels):,}"),
+        Fact("size", f"{height} x {width} pixels, {'RGB' if channels == 3 else 'grey'}"),
+        Fact("classes", ", ".join(dataset.classes)),
+        Fact("fingerprint", dataset.fingerprint),
+        *(Fact("fingerprint of further runs", name) for name in others),
+        *(Fact(name, mask(value)) for name, value in pairs if value),
+    )
 
 
 def environment_facts(environments: Iterable[Mapping[str, str]]) -> tuple[Fact, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from signs_sweep.analysis.answer import OF_SELECTED, SELECTED, signed
 from signs_sweep.domain import METRICS
-from signs_sweep.domain.formats import measure
+from signs_sweep.domain.formats import count, measure
 from signs_sweep.figures import report as figures
 from signs_sweep.figures.palette import colour_of
 from signs_sweep.figures.report import Figure, Interval, Line, Reliability, TrialPoint
@@ -74,7 +74,7 @@ def _environment() -> "Environment":
     }
     environment.globals |= {
         "capital": _capital,
-        "counted": _counted,
+        "counted": count,
         "has_matrix": has_matrix,
         "interval": _interval,
         "shaded": _shaded,
@@ -220,13 +220,13 @@ def _shaded(predicted: Predicted) -> Iterator[tuple[str, list[tuple[int, int, bo
     wrong = max(int((counts - np.diag(np.diag(counts))).max()), 1)
     for true, name in enumerate(predicted.classes):
         total = max(int(counts[true].sum()), 1)
-        shades = [round(100 * count / wrong) for count in counts[true]]
+        shades = [round(100 * number / wrong) for number in counts[true]]
         shades[true] = round(100 * counts[true, true] / total)
         yield (
             name,
             [
-                (int(count), shade, other == true)
-                for other, (count, shade) in enumerate(zip(counts[true], shades, strict=True))
+                (int(number), shade, other == true)
+                for other, (number, shade) in enumerate(zip(counts[true], shades, strict=True))
             ],
         )
 
@@ -244,8 +244,8 @@ def _search(search: SearchReport | None, prefix: str) -> Mapping[str, Any]:
 def _weights(weights: Weights | None) -> Mapping[str, Any]:
     if weights is None:
         return {}
-    count, *_, channels = weights.images.shape
-    columns = math.ceil(math.sqrt(count))
+    units, *_, channels = weights.images.shape
+    columns = math.ceil(math.sqrt(units))
     image = _png(figures.weights_png(weights.images, columns))
     return {"weights": image, "has_colours": channels > 1}
 
@@ -283,7 +283,3 @@ def _title(metric: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

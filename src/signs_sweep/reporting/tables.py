@@ -9,7 +9,7 @@ import numpy as np
 from signs_sweep.analysis.answer import OF_SELECTED, SELECTED, signed
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import METRICS
-from signs_sweep.domain.formats import measure
+from signs_sweep.domain.formats import count, measure
 from signs_sweep.reporting.content import (
     ExperimentReport,
     Fact,
@@ -241,16 +241,15 @@ def _failures(experiment: ExperimentReport) -> Table:
 
 def _confusion(name: str, predicted: Predicted) -> Table:
     """Return the confusion matrix, or if that is too wide the most frequent confusions."""
-    runs = f"{predicted.runs:,} run{'' if predicted.runs == 1 else 's'}"
     title = f"Confusion of {predicted.setting} on the {predicted.images} images"
     note = (
-        f"Numbers of predictions of {runs} together; their expected calibration error is "
-        f"{measure(predicted.calibration_error)}."
+        f"Numbers of predictions of {count(predicted.runs, 'run')} together; their expected "
+        f"calibration error is {measure(predicted.calibration_error)}."
     )
     classes, counts = predicted.classes, predicted.confusion
     if has_matrix(predicted):
         columns = [
-            Column(each, [f"{count:,}" for count in column], is_number=True)
+            Column(each, [f"{number:,}" for number in column], is_number=True)
             for each, column in zip(classes, counts.T.tolist(), strict=True)
         ]
         note = f"Columns are the predicted classes. {note}"

@@ -170,15 +170,12 @@ class MlflowIndex:
 
         Args:
             locations: the records.
-            name: path of the artifact, such as `model/data/model.keras`.
+            name: path of the artifact, such as `predictions.npz`.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        path, folders = sqlite_path(self._uri), {}
-        if path is not None and locations:
-            with suppress(sqlite3.Error):
-                folders = artifact_folders(path, locations)
+        folders = self._folders(locations)
         files = {
             location: self._local(folders[location] / name)
             if location in folders
@@ -197,10 +194,7 @@ class MlflowIndex:
         Raises:
             StoreError: the store cannot be read, or the model is damaged.
         """
-        path, folder = sqlite_path(self._uri), None
-        if path is not None:
-            with suppress(sqlite3.Error):
-                folder = artifact_folders(path, [location]).get(location)
+        folder = self._folders([location]).get(location)
         if folder is None:
             client = self._client
             with store_errors(self._uri):
@@ -208,6 +202,14 @@ class MlflowIndex:
                     return None
                 folder = Path(client.download_artifacts(location, MODEL, str(scratch))).parent
         return read_model(folder / MODEL, location) if (folder / MODEL).is_dir() else None
+
+    def _folders(self, locations: Collection[str]) -> Mapping[str, Path]:
+        """Return the folders of artifacts that are on this machine, where that is known."""
+        path = sqlite_path(self._uri)
+        if path is not None and locations:
+            with suppress(sqlite3.Error):
+                return artifact_folders(path, locations)
+        return {}
 
     def _local(self, file: Path) -> bytes | None:
         with store_errors(self._uri), suppress(FileNotFoundError):
