@@ -2,10 +2,12 @@
 
 import math
 import re
+from collections import Counter
 from html.parser import HTMLParser
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from statistics import fmean, stdev
 
+import keras
 import numpy as np
 import pytest
 from mlflow import MlflowClient
@@ -13,6 +15,8 @@ from scipy.stats import t
 
 from signs_sweep.commands.options import Form, SeedOptions
 from signs_sweep.commands.reporting import gather, render
+from signs_sweep.domain import Condition
+from signs_sweep.statistics.sequential import centre, first_threshold, least_pairs
 
 pytestmark = pytest.mark.slow
 
@@ -21,9 +25,9 @@ name: study
 description: Does L2 help where <most> things are small?
 data: signs
 model: {hidden: [4, 3]}
-base: {learning_rate: 0.1, batch_size: 16, epochs: 20}
-grid: {l2: [0, 3], keep_prob: [1, 0.7]}
-seeds: 6
+base: {learning_rate: 0.02, batch_size: 16, epochs: 17}
+grid: {l2: [0, 3], keep_prob: [1, 0.8]}
+seeds: 8
 baseline: {l2: 0, keep_prob: 1}
 """
 CLASSES = 3
@@ -31,7 +35,7 @@ CLASSES = 3
 
 @pytest.fixture(scope="module")
 def studied(make_project, tmp_path_factory):
-    """A project with runs of four settings and six seeds, of which some collapse."""
+    """A project with runs of four settings and eight seeds, of which some collapse."""
     project = make_project(tmp_path_factory.mktemp("studied"))
     project.write("study.yaml", STUDY)
     done = project.run("run", "study.yaml", "--workers", "0", "--report")
@@ -71,19 +75,23 @@ def section(report):
 
 
 class Shown(HTMLParser):
-    """The rows of the tables of a page, each as its cells, and the texts of its list items."""
+    """The rows of the tables of a page, each as its cells, its list items, and its summary."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.rows: list[list[str]] = []
         self.items: list[str] = []
+        self.summary: list[tuple[str, str]] = []
+        self._is_summary = False
         self._texts: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         if tag == "tr":
             self.rows.append([])
-        if tag in ("th", "td", "li"):
+        if tag == "dl":
+            self._is_summary = ("class", "summary") in attrs
+        if tag in ("th", "td", "li") or (self._is_summary and tag in ("dt", "dd")):
             self._texts = []
 
     def handle_data(self, data):
@@ -94,6 +102,10 @@ class Shown(HTMLParser):
             self.rows[-1].append(" ".join(self._texts))
         elif tag == "li":
             self.items.append(" ".join(self._texts))
+        elif tag == "dt" and self._is_summary:
+            self.summary.append((" ".join(self._texts), ""))
+        elif tag == "dd" and self._is_summary:
+            self.summary[-1] = (self.summary[-1][0], " ".join(self._texts))
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +126,10 @@ def rows_after(shown: Shown, *head: str) -> list[list[str]]:
 
 def written(value: float, form: str = ".4f") -> str:
     return f"{value:{form}}".replace("-", "\u2212")
+
+
+def guessing(runs) -> int:
+    return sum("signs_sweep.guessing_since" in run.data.tags for run in runs.values())
 
 
 def score(run) -> float:
@@ -160,7 +176,7 @@ def test_the_page_shows_the_settings_as_mlflow_has_them(shown, recorded) -> None
         scores = [score(run) for run in runs.values()]
         collapsed = sum("signs_sweep.guessing_since" in run.data.tags for run in runs.values())
         failed = f" {collapsed} failed" if collapsed else ""
-        assert row[2:5] == [written(fmean(scores)), written(stdev(scores)), f"6{failed}"]
+        assert row[2:5] == [written(fmean(scores)), written(stdev(scores)), f"8{failed}"]
         gain = fmean(score(run) - score(reference[seeds]) for seeds, run in runs.items())
         assert row[5].startswith("" if runs is reference else written(gain, "+.4f"))
     guessing = [
@@ -183,7 +199,61 @@ def test_the_differences_of_settings_are_those_of_mlflow(section, recorded) -> N
         runs = recorded[key_of(setting)]
         gains = [score(run) - score(reference[seeds]) for seeds, run in runs.items()]
         assert setting.verdict.difference == pytest.approx(fmean(gains), abs=1e-12)
-        assert setting.verdict.pairs == len(gains) == 6
+        assert setting.verdict.pairs == len(gains) == 8
+
+
+def test_the_verdicts_and_intervals_follow_from_what_mlflow_has(section, recorded, shown) -> None:
+    reference = recorded["0", "1"]
+    needed = least_pairs(first_threshold(len(recorded) - 1, 0.05))
+    assert needed > 8
+    assert any(setting.verdict.low is not None for setting in section.settings[1:])
+    rows = rows_after(shown, "setting")
+    for setting in section.settings[1:]:
+        runs = recorded[key_of(setting)]
+        gains = [score(run) - score(reference[seeds]) for seeds, run in runs.items()]
+        ends = [float(each[-1]) for each in centre(gains, 1 / 0.05)]
+        is_even = guessing(runs) == guessing(reference)
+        has_interval = is_even and math.isfinite(ends[0]) and math.isfinite(ends[1])
+        expected = tuple(ends) if has_interval else (None, None)
+        assert (setting.verdict.low, setting.verdict.high) == expected
+        (row, *_) = [row for row in rows if row[0].startswith(setting.name)]
+        interval = [f"{written(end, '+.4f')}" for end in ends] if has_interval else []
+        assert row[5].split()[1:] == [*" to ".join(interval).split()]
+        assert row[6] == "undecided"
+
+
+def test_what_became_of_the_runs_is_counted_from_their_tags(section, recorded, shown) -> None:
+    for setting in section.settings:
+        runs = recorded[key_of(setting)].values()
+        counts = Counter(Condition(run.data.tags["signs_sweep.diagnosis"]) for run in runs)
+        texts = [f"{counts[each]} {each.of(counts[each])}" for each in Condition if counts[each]]
+        assert setting.diagnosis == ", ".join(texts)
+    everything = [run for runs in recorded.values() for run in runs.values()]
+    failed = sum(map(guessing, recorded.values()))
+    summary = {name: int(count) for name, count in shown.summary}
+    assert summary == {
+        "settings": 4,
+        "seeds each": 8,
+        "runs": len(everything),
+        "failed or learned nothing": failed,
+    }
+
+
+def test_the_environment_and_the_weights_are_those_of_the_records(
+    section, recorded, client
+) -> None:
+    best = next(setting for setting in section.settings if setting.is_best)
+    runs = sorted(recorded[key_of(best)].values(), key=score)
+    middle = runs[len(runs) // 2]
+    assert section.weights.run_id == middle.data.tags["signs_sweep.run_id"]
+    model = client.download_artifacts(middle.info.run_id, "model/data/model.keras")
+    kernel = keras.models.load_model(model).weights[0].numpy()
+    units = np.moveaxis(kernel, -1, 0)
+    scaled = 128 + 127 * units / np.abs(units).max(axis=1, keepdims=True)
+    assert section.weights.images.reshape(units.shape).tolist() == scaled.round().tolist()
+    tags = middle.data.tags
+    for name, value in section.environment:
+        assert tags.get(f"signs_sweep.env.{name}", tags.get("mlflow.source.git.commit")) == value
 
 
 def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(
@@ -193,7 +263,7 @@ def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(
     assert (effect.value, effect.reference, effect.contexts) == ("3", "0", 2)
     gains = [
         fmean(
-            score(recorded["3", keep][s]) - score(recorded["0", keep][s]) for keep in ["1", "0.7"]
+            score(recorded["3", keep][s]) - score(recorded["0", keep][s]) for keep in ["1", "0.8"]
         )
         for s in recorded["0", "1"]
     ]
@@ -205,7 +275,7 @@ def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(
     (row,) = [row for row in rows_after(shown, "parameter") if row[0] == "l2"]
     low, middle, high = (written(fmean(gains) + half * side, "+.4f") for side in (-1, 0, 1))
     assert row[1:5] == ["3", "0", middle, f"{low} to {high}" + row[4].partition(high)[2]]
-    assert row[5:] == ["6", "2"]
+    assert row[5:] == ["8", "2"]
 
 
 def test_a_band_has_the_quantiles_of_the_recorded_curves(section, recorded, client) -> None:
@@ -219,7 +289,7 @@ def test_a_band_has_the_quantiles_of_the_recorded_curves(section, recorded, clie
             [point.value for point in sorted(history, key=lambda point: point.step)]
             for history in histories
         ]
-        assert band.epochs.tolist() == [*range(1, 21)]
+        assert band.epochs.tolist() == [*range(1, 18)]
         assert band.middle == pytest.approx(np.median(curves, axis=0))
         assert band.low == pytest.approx(np.quantile(curves, 0.1, axis=0))
         assert band.high == pytest.approx(np.quantile(curves, 0.9, axis=0))
@@ -228,30 +298,33 @@ def test_a_band_has_the_quantiles_of_the_recorded_curves(section, recorded, clie
 def test_confusion_and_calibration_are_those_of_the_recorded_predictions(
     section, recorded, client, shown
 ) -> None:
-    best = next(setting for setting in section.settings if setting.is_best)
-    parts = [arrays(client, run) for run in recorded[key_of(best)].values()]
-    labels, probabilities = (np.concatenate(each) for each in list(zip(*parts, strict=True))[:2])
-    counts = np.zeros((CLASSES, CLASSES), int)
-    for true, chosen in zip(labels, probabilities.argmax(axis=1), strict=True):
-        counts[true, chosen] += 1
-    predicted = section.best
-    assert predicted.confusion.tolist() == counts.tolist()
-    assert predicted.runs == 6
-    # The last table is that of the best setting, after that of the baseline.
-    last = [place for place, row in enumerate(shown.rows) if row[0] == "true"][-1]
-    rows = shown.rows[last + 1 : last + 1 + CLASSES]
-    assert rows == [[str(true), *map(str, row)] for true, row in enumerate(counts.tolist())]
-    confidence = probabilities.max(axis=1)
-    for mean, accuracy, number in predicted.bins:
-        inside = np.abs(confidence - mean) < 1 / 15  # A bin is as wide.
-        assert inside.sum() >= number
-        assert 0 <= accuracy <= 1
-    assert predicted.bins[:, 2].sum() == len(labels)
-    weighted = (
-        np.abs(predicted.bins[:, 0] - predicted.bins[:, 1]) @ predicted.bins[:, 2] / len(labels)
-    )
-    assert predicted.calibration_error == pytest.approx(weighted)
-    assert predicted.bins[:, 1] @ predicted.bins[:, 2] == pytest.approx(np.trace(counts))
+    places = [place for place, row in enumerate(shown.rows) if row[0] == "true"]
+    by_name = {setting.name: setting for setting in section.settings}
+    known = [each for each in (section.baseline, section.best) if each]
+    assert len(known) == len(places)
+    for predicted, place in zip(known, places, strict=True):
+        runs = recorded[key_of(by_name[predicted.setting])].values()
+        parts = [arrays(client, run) for run in runs]
+        labels, chances = (np.concatenate(each) for each in list(zip(*parts, strict=True))[:2])
+        counts = np.zeros((CLASSES, CLASSES), int)
+        for true, chosen in zip(labels, chances.argmax(axis=1), strict=True):
+            counts[true, chosen] += 1
+        assert predicted.confusion.tolist() == counts.tolist()
+        assert predicted.runs == 8
+        rows = shown.rows[place + 1 : place + 1 + CLASSES]
+        assert rows == [[str(true), *map(str, row)] for true, row in enumerate(counts.tolist())]
+        confidence, is_correct = chances.max(axis=1).astype(float), chances.argmax(axis=1) == labels
+        edges = np.linspace(0, 1, 16)
+        inside = [(low < confidence) & (confidence <= high) for low, high in pairwise(edges)]
+        bins = [
+            (confidence[each].mean(), is_correct[each].mean(), each.sum())
+            for each in inside
+            if each.any()
+        ]
+        assert predicted.bins == pytest.approx(np.array(bins))
+        error = sum(abs(mean - accuracy) * number for mean, accuracy, number in bins) / len(labels)
+        assert predicted.calibration_error == pytest.approx(error)
+    assert known[-1] is section.best
 
 
 def test_the_wrong_pictures_are_those_with_the_surest_wrong_mean_probability(
@@ -274,7 +347,7 @@ def test_the_wrong_pictures_are_those_with_the_surest_wrong_mean_probability(
         assert found.image.shape == (8, 8, 3)
         place, guess = positions[row], means[row].argmax()
         assert item.startswith(
-            f"{labels[row]} , taken for {guess} image {place}; wrong in {number} of 6 runs "
+            f"{labels[row]} , taken for {guess} image {place}; wrong in {number} of 8 runs "
             f"{guess} {means[row].max():.3f}"
         )
     assert len(items) == len(section.wrong)
