@@ -13,6 +13,7 @@ import signs_sweep
 from signs_sweep.data import Fit, Origin, Preparation, write_dataset
 from signs_sweep.data.novelty import NoveltyRule
 from signs_sweep.errors import DataWarning, StoreError, UsageError
+from signs_sweep.tracking import MlflowIndex
 from signs_sweep.trainer import inference
 
 pytestmark = pytest.mark.slow
@@ -167,6 +168,16 @@ def test_too_few_training_images_for_the_rule_are_a_warning(
     few = NoveltyRule.fit(small_dataset().train_images[:19])
     monkeypatch.setattr(NoveltyRule, "from_bytes", lambda _: few)
     with pytest.warns(DataWarning, match="no photo is marked as unfamiliar: there are too few"):
+        table = signs_sweep.predict("best:photos", "photos")
+    assert table["is_unfamiliar"].isna().all()
+
+
+def test_a_model_of_an_earlier_version_without_the_rule_is_a_warning(
+    inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = MlflowIndex.model
+    monkeypatch.setattr(MlflowIndex, "model", lambda *where: replace(read(*where), novelty=None))
+    with pytest.warns(DataWarning, match="no photo is marked as unfamiliar: an earlier version"):
         table = signs_sweep.predict("best:photos", "photos")
     assert table["is_unfamiliar"].isna().all()
 

@@ -122,14 +122,15 @@ def _novelty(model: StoredModel) -> NoveltyRule | None:
     It is of no use if it is damaged, or if there were too few training images for a limit.
     """
     if model.novelty is None:
-        return None
-    try:
-        rule = NoveltyRule.from_bytes(model.novelty)
-        problem = "" if np.isfinite(rule.limit) else "there are too few training images for a rule"
-    except DataError as error:
-        problem = str(error)
-    if not problem:
-        return rule
+        problem = "an earlier version recorded the model, without a rule"
+    else:
+        try:
+            rule = NoveltyRule.from_bytes(model.novelty)
+            if np.isfinite(rule.limit):
+                return rule
+            problem = "there are too few training images for a rule"
+        except DataError as error:
+            problem = str(error)
     warnings.warn(f"no photo is marked as unfamiliar: {problem}", DataWarning, stacklevel=2)
     return None
 
