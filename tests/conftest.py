@@ -1,10 +1,12 @@
 """What tests of several layers need."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from servers import Postgres
 from signs_sweep.data import Dataset
 from signs_sweep.tracking import MlflowTracker
 
@@ -33,3 +35,10 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("empty store")
     MlflowTracker(f"sqlite:///{folder}/mlflow.db", {}).open([])
     return folder / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()

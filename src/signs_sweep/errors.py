@@ -7,7 +7,8 @@
     ├── SpecError              a spec with problems, all of them listed           exit code 2
     ├── DataError              a dataset that cannot be used                      exit code 2
     ├── StoreError             a tracking store that cannot be opened or written  exit code 2
-    │   └── UnknownExperimentError  it has no experiment of that name
+    │   ├── UnknownExperimentError  it has no experiment of that name
+    │   └── RefusedError            it refuses, now and later
     └── TrainingError          a run that cannot continue                         ends that run
         └── DivergedError      its loss is NaN or infinite
 
@@ -63,6 +64,10 @@ class StoreError(SignsSweepError):
 
 class UnknownExperimentError(StoreError):
     """The tracking store has no experiment of that name."""
+
+
+class RefusedError(StoreError):
+    """The tracking store answers, but refuses: the same call would be refused again."""
 
 
 class TrainingError(SignsSweepError):

@@ -23,6 +23,7 @@ from signs_sweep.commands.options import (
     PredictionFormat,
     SeedOptions,
     SharedOptions,
+    Sharing,
 )
 
 app = typer.Typer(
@@ -132,6 +133,7 @@ def run(
 def plan(
     specs: Specs,
     shared: SeedOptions,
+    sharing: Sharing,
     *,
     deviation: Annotated[
         float | None,
@@ -149,7 +151,7 @@ def plan(
     from signs_sweep.planning.preparation import prepare
 
     prepared = prepare(specs, overrides=shared.overrides, seeds=shared.seeds, data_dir=shared.data)
-    show_plan(prepared, Store(shared.tracking_uri), deviation)
+    show_plan(prepared, Store(shared.tracking_uri, sharing=sharing), deviation)
 
 
 @app.command()
@@ -370,6 +372,7 @@ def ui(
 @expanded
 def clean(
     shared: SeedOptions,
+    sharing: Sharing,
     *,
     targets: Annotated[
         list[str] | None,
@@ -404,7 +407,8 @@ def clean(
     from signs_sweep.commands.store import Store
     from signs_sweep.errors import UsageError
 
-    store, age = Store(shared.tracking_uri), parse_time("--older-than", older_than)
+    store = Store(shared.tracking_uri, sharing=sharing)
+    age = parse_time("--older-than", older_than)
     if not targets and age is None:
         clean_store(store, ends=everything, is_agreed=yes)
         return

@@ -56,7 +56,34 @@ def options_in(group: type) -> dict[str, Option]:
 
 
 @dataclass(frozen=True)
-class Options:
+class Sharing:
+    """What several machines may share besides the tracking store.
+
+    Attributes:
+        checkpoints: folder of the checkpoints.
+        claims: the PostgreSQL database in which the sweeps claim what they train.
+    """
+
+    checkpoints: Annotated[
+        Path | None,
+        Option(
+            "Folder of the checkpoints, which machines may share. "
+            "[default: $SIGNS_SWEEP_CHECKPOINTS, else mlruns/checkpoints]",
+            "DIR",
+        ),
+    ] = None
+    claims: Annotated[
+        str | None,
+        Option(
+            "PostgreSQL database through which sweeps on several machines train each run once. "
+            "[default: $SIGNS_SWEEP_CLAIMS, else the tracking store]",
+            "URI",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Options(Sharing):
     """How to train: the options of `run` and `search`.
 
     Attributes:
@@ -100,7 +127,10 @@ class Options:
         is_time = isinstance(self.budget, int | float) and self.budget > 0
         if self.budget is not None and not is_time:
             raise UsageError(f"--budget {self.budget}: expected a number of seconds above 0")
+        shared = options_in(Sharing)
         for name, option in options_in(Options).items():
+            if name in shared:
+                continue
             value = getattr(self, name)
             is_number = isinstance(value, int | float)
             if value is not None and not (is_number and option.low <= value <= option.high):
@@ -147,6 +177,8 @@ def parse_time(option: str, text: str | None) -> float | None:
 class Keywords(TypedDict, total=False):
     """The options in `Options` as keywords of a function, for type checkers."""
 
+    checkpoints: Path | None
+    claims: str | None
     workers: int | None
     workers_per_gpu: int
     retries: int

@@ -171,7 +171,7 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
         StoreError: the store cannot be read.
         UsageError: so many workers do not fit into memory.
     """
-    store = Store(tracking_uri, prepared)
+    store = Store(tracking_uri, prepared, options)
     leftovers = store.write_leftovers()
     found = Known() if options.force else store.find(prepared.plan)
     known = {run_id: result for run_id, result in found.results.items() if result.is_settled}

@@ -93,6 +93,7 @@ class Session:
         Raises:
             StoreError: the store cannot be written.
         """
+        self._store.claims.warn = self._tell
         self._store.claims.take(self._sweep_id)
         with handling_signals(self._interrupt):
             try:
@@ -107,6 +108,7 @@ class Session:
             finally:
                 self.executor.close()
                 self._store.claims.retire(self._sweep_id)
+                self._store.claims.close()
 
     def sweep(self, scheduler: Scheduler, known: Mapping[str, Result]) -> bool:
         """Train until the scheduler has no more trials; return whether the sweep was interrupted.

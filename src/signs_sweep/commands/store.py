@@ -1,5 +1,6 @@
 """The store of a project: its records, checkpoints and claims."""
 
+import os
 import platform
 import shutil
 from collections.abc import Callable, Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from signs_sweep.commands.options import Sharing
 from signs_sweep.data import Dataset
 from signs_sweep.data.novelty import NoveltyRule
 from signs_sweep.domain import TRAINING_VERSION, Model, Result, Row, trajectory_of
@@ -15,11 +17,19 @@ from signs_sweep.errors import StoreError
 from signs_sweep.planning.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.planning.plan import Plan
 from signs_sweep.planning.preparation import Prepared
-from signs_sweep.project import FileCheckpoints, FileClaims
-from signs_sweep.project.databases import is_server, sqlite_path
+from signs_sweep.project import FileCheckpoints, FileClaims, PostgresClaims, SharedClaims
+from signs_sweep.project.databases import is_postgres, is_server, resolve, shown, sqlite_path
 from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import resolve_uri, store_exists
-from signs_sweep.tracking import DatasetInfo, Journal, MlflowIndex, MlflowTracker, finish_journal
+from signs_sweep.protocols import RemoteClaims
+from signs_sweep.tracking import (
+    DatasetInfo,
+    Journal,
+    MlflowIndex,
+    MlflowTracker,
+    TagClaims,
+    finish_journal,
+)
 
 
 @dataclass(frozen=True)
@@ -45,24 +55,37 @@ class Store:
         index: reads the tracking store.
         tracker: writes to it.
         checkpoints: the checkpoints.
-        claims: the claims on trajectories, and on the ids of running sweeps.
+        claims: the claims on trajectories, of all machines that share the store.
+        sweeps: the claims on the ids of running sweeps of this machine.
         datasets: descriptions of the data, by fingerprint.
     """
 
-    def __init__(self, tracking_uri: str | None, prepared: Prepared | None = None) -> None:
+    def __init__(
+        self,
+        tracking_uri: str | None,
+        prepared: Prepared | None = None,
+        sharing: Sharing = Sharing(),  # noqa: B008 - it is frozen
+    ) -> None:
         """Find the address of the store.
 
         Args:
             tracking_uri: as written by the user, or None.
             prepared: the data that will be recorded; None for reading only.
+            sharing: what machines share besides it; by default as in the environment.
 
         Raises:
-            StoreError: the URI is not the address of a store.
+            StoreError: the URI is not the address of a store, or that for claims not the address of
+                a PostgreSQL database.
         """
         self.uri = resolve_uri(tracking_uri, Path.cwd())
-        self.paths = ProjectPaths(self.uri)
+        shared = sharing.checkpoints or os.environ.get("SIGNS_SWEEP_CHECKPOINTS")
+        self.paths = ProjectPaths(
+            self.uri, shared_checkpoints=Path(shared).expanduser() if shared else None
+        )
         self.checkpoints = FileCheckpoints(self.paths.checkpoints)
-        self.claims = FileClaims(self.paths.claims)
+        self.sweeps = FileClaims(self.paths.claims)
+        named = sharing.claims or os.environ.get("SIGNS_SWEEP_CLAIMS")
+        self.claims = SharedClaims(self.sweeps, _remote_claims(self.uri, named))
         self.datasets = {} if prepared is None else _describe(prepared)
         self.index = MlflowIndex(self.uri)
         self.tracker = self._tracker(self.datasets)
@@ -90,7 +113,7 @@ class Store:
         """
         done = 0
         for sweep_id, path in self.paths.journals().items():
-            if self.claims.take(sweep_id):
+            if self.sweeps.take(sweep_id):
                 try:
                     finish_journal(Journal(path), self._tracker, self.index)
                 except StoreError as error:
@@ -99,7 +122,7 @@ class Store:
                         "file away to continue without them."
                     ) from error
                 finally:
-                    self.claims.retire(sweep_id)
+                    self.sweeps.retire(sweep_id)
                 done += 1
         return done
 
@@ -108,9 +131,9 @@ class Store:
 
     def is_dead(self, sweep_id: str) -> bool:
         """Whether the process of a sweep of this origin has ended."""
-        if not self.claims.take(sweep_id):
+        if not self.sweeps.take(sweep_id):
             return False
-        self.claims.retire(sweep_id)
+        self.sweeps.retire(sweep_id)
         return True
 
     def find(self, plan: Plan) -> Known:
@@ -186,6 +209,29 @@ class Store:
         finished = [result for result in results if result.seconds and result.epochs]
         epochs = sum(result.epochs for result in finished)
         return sum(result.seconds or 0 for result in finished) / epochs if epochs else None
+
+
+def _remote_claims(uri: str, named: str | None) -> RemoteClaims | None:
+    """Return the claims that machines share, or None if the store is of this machine alone.
+
+    Args:
+        uri: the tracking store, as `resolve_uri` returns it.
+        named: the database for claims, as written by the user, or None.
+
+    Raises:
+        StoreError: `named` is not the address of a PostgreSQL database.
+    """
+    if named:
+        address = resolve(named, Path.cwd(), "")
+        if not is_postgres(address):
+            raise StoreError(
+                f"{shown(named)} cannot hold claims: name a PostgreSQL database, as in "
+                "--claims postgresql://USER@HOST/DATABASE"
+            )
+        return PostgresClaims(address)
+    if is_postgres(uri):
+        return PostgresClaims(uri)
+    return TagClaims(uri) if is_server(uri) else None
 
 
 def _describe(prepared: Prepared) -> dict[str, DatasetInfo]:

@@ -133,6 +133,11 @@ def is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
+def is_postgres(uri: str) -> bool:
+    """Whether an address is that of a PostgreSQL database."""
+    return re.match(r"postgresql(\+\w+)?://", uri) is not None
+
+
 def shown(uri: str) -> str:
     """Return an address for messages: the path of a SQLite file, others without secrets."""
     path = sqlite_path(uri)

@@ -17,7 +17,7 @@ class ProjectPaths:
         mlruns/                                  root
             mlflow.db                            tracking store
             artifacts/
-            checkpoints/TRAJECTORY/EPOCH.h5
+            checkpoints/TRAJECTORY/EPOCH.h5      unless they are shared
             checkpoints/claims/NAME.lock         locks of trajectories, sweeps and searches
             spool/STORE-SWEEP.jsonl              journals of sweeps
             optuna.db                            studies
@@ -28,10 +28,12 @@ class ProjectPaths:
     Attributes:
         uri: the tracking store, as `resolve_uri` returns it.
         folder: the current folder.
+        shared_checkpoints: a folder of checkpoints that machines share, or None.
     """
 
     uri: str
     folder: Path = field(default_factory=Path.cwd)
+    shared_checkpoints: Path | None = None
 
     @property
     def root(self) -> Path:
@@ -47,12 +49,14 @@ class ProjectPaths:
     @property
     def checkpoints(self) -> Path:
         """Folder of checkpoints."""
+        if self.shared_checkpoints is not None:
+            return self.folder.absolute() / self.shared_checkpoints
         return self.root / "checkpoints"
 
     @property
     def claims(self) -> Path:
-        """Folder of claims."""
-        return self.checkpoints / "claims"
+        """Folder of the claims of this machine."""
+        return self.root / "checkpoints" / "claims"
 
     def journal(self, sweep_id: str) -> Path:
         """Return the file for the unsaved records of a sweep."""

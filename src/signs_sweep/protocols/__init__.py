@@ -5,7 +5,7 @@ The loop depends on these and on no implementation. Each has a contract test in
 """
 
 from signs_sweep.protocols.checkpoints import CheckpointStore
-from signs_sweep.protocols.claims import Claims
+from signs_sweep.protocols.claims import Claims, RemoteClaims
 from signs_sweep.protocols.executor import Executor
 from signs_sweep.protocols.index import RunIndex
 from signs_sweep.protocols.scheduler import Scheduler
@@ -16,6 +16,7 @@ __all__ = [
     "Claims",
     "Executor",
     "Findings",
+    "RemoteClaims",
     "RunIndex",
     "Scheduler",
     "SweepRecord",

@@ -15,3 +15,30 @@ class Claims(Protocol):
 
     def release(self, trajectory: str) -> None:
         """Release the claim."""
+
+
+class RemoteClaims(Protocol):
+    """Claims between machines; those of one machine are decided by its own files.
+
+    May be called from several threads. A name is taken once and then released, and is that of a
+    trajectory, a sweep or a study.
+
+    Attributes:
+        place: identifies where the claims are kept, without a secret: two sweeps see each other's
+            claims if they have the same place.
+    """
+
+    place: str
+
+    def take(self, name: str) -> bool:
+        """Take a claim without waiting; return whether it was free.
+
+        Raises:
+            StoreError: the claims cannot be reached.
+        """
+
+    def release(self, name: str) -> None:
+        """Release a claim. Where that is impossible now, it is done later or expires."""
+
+    def close(self) -> None:
+        """Release all claims, and end connections and threads."""

@@ -74,7 +74,7 @@ def begin_search(
     if package := missing_package(search.sampler):
         message = f"the sampler {search.sampler.name} needs a package: pip install {package}"
         raise experiment.problem("search", "sampler", "name", message=message)
-    store = Store(tracking_uri, prepared)
+    store = Store(tracking_uri, prepared, options)
     leftovers = store.write_leftovers()
     storage = _storage(experiment, search, store)
     folder, claim = store.paths.study_claim(storage, experiment.name)

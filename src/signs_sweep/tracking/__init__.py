@@ -4,7 +4,7 @@
 `Outbox` wraps a tracker: the sweep loop does not wait for the store, and no record is lost while
 the store does not answer.
 Importing this package imports neither MLflow nor matplotlib; an `MlflowTracker` imports them when
-it is first used.
+it is first used. `TagClaims` keeps claims on a tracking server.
 """
 
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -15,6 +15,7 @@ from signs_sweep.tracking.mlflow import (
     MlflowTracker,
     StoredRecord,
     SweepInfo,
+    TagClaims,
     TrialInfo,
 )
 from signs_sweep.tracking.mlflow.model import StoredModel
@@ -30,6 +31,7 @@ __all__ = [
     "StoredModel",
     "StoredRecord",
     "SweepInfo",
+    "TagClaims",
     "TrialInfo",
     "finish_journal",
 ]

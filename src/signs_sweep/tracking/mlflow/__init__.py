@@ -7,6 +7,7 @@ turns records into results, `kept` into sweeps and trials, `file` reads a SQLite
 opens the store.
 """
 
+from signs_sweep.tracking.mlflow.claims import TagClaims
 from signs_sweep.tracking.mlflow.index import MlflowIndex
 from signs_sweep.tracking.mlflow.kept import SweepInfo, TrialInfo
 from signs_sweep.tracking.mlflow.removal import MlflowRemover, StoredRecord
@@ -18,5 +19,6 @@ __all__ = [
     "MlflowTracker",
     "StoredRecord",
     "SweepInfo",
+    "TagClaims",
     "TrialInfo",
 ]
