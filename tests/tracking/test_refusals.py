@@ -10,8 +10,9 @@ import pytest
 
 from events import finished, progress, started
 from servers import Postgres
+from signs_sweep.commands.store import Store
 from signs_sweep.domain import Dense, Parameters, Run, State
-from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
+from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError, StoreWarning
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import DatasetInfo, Journal, MlflowIndex, MlflowTracker, Outbox
 from signs_sweep.tracking.mlflow.client import connect, experiment_for, record_errors, store_errors
@@ -120,6 +121,30 @@ def test_a_new_experiment_that_is_refused_leaves_its_name_free(
     monkeypatch.setattr(client, "create_experiment", create)
     assert client.get_experiment_by_name("new") is None
     experiment_for(client, uri, "new")
+
+
+def test_a_leftover_that_is_refused_does_not_stop_the_next_command(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MlflowTracker(uri, {"data": DATASET}).open([SWEEP])
+    client = connect(uri)
+    client.delete_experiment(client.get_experiment_by_name("toy").experiment_id)
+    store = Store(uri)
+    journal = store.journal("one")
+    journal.append(("open", ((SWEEP,), {"data": DATASET})), ("close", (State.FINISHED, {})))
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowTracker, "open", deny)
+        with pytest.warns(StoreWarning, match=r"not you. They are kept in .*one\.jsonl\."):
+            assert store.write_leftovers() == 0
+    assert store.waiting() == 1, "the next command tries again"
+    with pytest.warns(StoreWarning, match=r"'toy' was deleted .*one\.jsonl\.refused\. When"):
+        assert store.write_leftovers() == 0
+    assert store.waiting() == 0
+    assert len(journal.refused.read()) == 2
+
+
+def deny(*_: object) -> None:
+    raise DeniedError("not you.")
 
 
 def test_postgres(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
