@@ -273,9 +273,9 @@ class PostgresClaims:
         with database_errors(self._why):
             return self._connection.execute(text(statement), values).first()
 
-    def _why(self, error: Exception) -> str:
+    def _why(self, error: Exception) -> StoreError:
         # The message of the driver, without SQLAlchemy's additions.
-        return self._explain(why(getattr(error, "orig", None) or error))
+        return StoreError(self._explain(why(getattr(error, "orig", None) or error)))
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
