@@ -176,7 +176,7 @@ class SharedServer:
         token: those of her token, for `with_token`.
     """
 
-    PASSWORD = "s3cret@pass%word"
+    PASSWORD = "s3cret@50%25-off"
     TOKEN = "eyJ-t0ken"
     ADMIN = "admin-S3cret-pw"
 

@@ -62,7 +62,9 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(bare_projec
     spool = project.folder / "mlruns" / "spool"
     wait_until(lambda: list(spool.glob("*.jsonl")))
     assert_no_secret(SECRETS, [], project.folder / "mlruns")
-    wait_until(lambda: len(list(checkpoints.rglob("*.end.h5"))) == 2)
+    wait_until(
+        lambda: sum(each.read_text().count('{"Finished"') for each in spool.glob("*.jsonl")) == 2
+    )
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     assert "does not answer" in err

@@ -60,7 +60,7 @@ _VARIABLES = {
     r"TF_CPP_\w+|TF_NUM_\w+|\w+_NUM_THREADS": "",
     r"TF_(CUDNN|DETERMINISTIC|DISABLE|ENABLE|USE|XLA)_\w+": _CHANGES,
     r"NVIDIA_TF32\w+|KERAS_BACKEND": _CHANGES,
-    r"CUDA_VISIBLE_DEVICES|SIGNS_DATA|MLFLOW_\w+|XDG_CACHE_HOME|TMPDIR": "",
+    r"CUDA_VISIBLE_DEVICES|SIGNS_\w+|MLFLOW_\w+|XDG_CACHE_HOME|TMPDIR": "",
 }
 """By pattern of an environment variable, its effect on results; empty if it has none."""
 
