@@ -20,6 +20,7 @@ class SweepRecord:
         data: name of the dataset, with a remark if it is the built-in drawn images.
         sweep_id: identifies the invocation; opening the same id again continues its record.
         origin: machine and folder of its process.
+        claims: where its claims show to other machines whether it is alive; empty if nowhere.
         is_search: whether its trials have records of their own.
         rule: how its settings are compared.
 
@@ -33,6 +34,7 @@ class SweepRecord:
     data: str
     sweep_id: str = ""
     origin: str = ""
+    claims: str = ""
     is_search: bool = False
     rule: VerdictRule = field(default_factory=VerdictRule)
 
