@@ -85,7 +85,7 @@ class Store:
         self.checkpoints = FileCheckpoints(self.paths.checkpoints)
         self.sweeps = FileClaims(self.paths.claims)
         named = sharing.claims or os.environ.get("SIGNS_SWEEP_CLAIMS")
-        self.claims = SharedClaims(self.sweeps, _remote_claims(self.uri, named))
+        self.claims = SharedClaims(self.sweeps, _remote_claims(self.uri, named, self.sweeps))
         self.datasets = {} if prepared is None else _describe(prepared)
         self.index = MlflowIndex(self.uri)
         self.tracker = self._tracker(self.datasets)
@@ -93,7 +93,7 @@ class Store:
     @property
     def origin(self) -> str:
         """Machine and folder of the claims, which show whether a sweep of this origin is alive."""
-        return f"{platform.node()}:{self.paths.checkpoints}"
+        return f"{platform.node()}:{self.paths.claims.parent}"
 
     @property
     def folder(self) -> Path:
@@ -211,12 +211,13 @@ class Store:
         return sum(result.seconds or 0 for result in finished) / epochs if epochs else None
 
 
-def _remote_claims(uri: str, named: str | None) -> RemoteClaims | None:
+def _remote_claims(uri: str, named: str | None, local: FileClaims) -> RemoteClaims | None:
     """Return the claims that machines share, or None if the store is of this machine alone.
 
     Args:
         uri: the tracking store, as `resolve_uri` returns it.
         named: the database for claims, as written by the user, or None.
+        local: the claims of this machine.
 
     Raises:
         StoreError: `named` is not the address of a PostgreSQL database.
@@ -231,7 +232,7 @@ def _remote_claims(uri: str, named: str | None) -> RemoteClaims | None:
         return PostgresClaims(address)
     if is_postgres(uri):
         return PostgresClaims(uri)
-    return TagClaims(uri) if is_server(uri) else None
+    return TagClaims(uri, local.scope) if is_server(uri) else None
 
 
 def _describe(prepared: Prepared) -> dict[str, DatasetInfo]:

@@ -3,12 +3,14 @@
 The operating system releases a lock when its process ends.
 """
 
+import platform
 import time
+from hashlib import sha256
 from pathlib import Path
 from random import uniform
 from typing import TYPE_CHECKING
 
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import RefusedError, StoreError
 from signs_sweep.protocols import RemoteClaims
 
 if TYPE_CHECKING:
@@ -30,6 +32,16 @@ class FileClaims:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, BaseFileLock] = {}
+
+    def scope(self) -> str:
+        """Return what identifies the folder, which exists, until the machine is started again.
+
+        Two machines may have the same name, and the same path for their folders.
+        """
+        boot, folder = Path("/proc/sys/kernel/random/boot_id"), self._folder.stat()
+        started = boot.read_text() if boot.exists() else ""
+        parts = platform.node(), started, folder.st_dev, folder.st_ino
+        return sha256(repr(parts).encode()).hexdigest()[:16]
 
     def take(self, trajectory: str) -> bool:
         """See `Claims.take`.
@@ -91,6 +103,7 @@ class SharedClaims:
         """When to ask again, by name, after a claim was held on another machine."""
         self._is_reached = False
         self._is_away = False
+        self._is_refused = False
 
     def take(self, name: str) -> bool:
         """See `Claims.take`.
@@ -112,10 +125,17 @@ class SharedClaims:
         return is_free
 
     def _take_remote(self, name: str) -> bool:
-        if self.remote is None:
+        if self.remote is None or self._is_refused:
             return True
         try:
             is_free = self.remote.take(name)
+        except RefusedError as error:
+            self._is_refused = True
+            self.warn(
+                f"{str(error).rstrip('.')}. Sweeps on other machines therefore do not see which "
+                "runs are trained here: a run may be trained twice."
+            )
+            return True
         except StoreError as error:
             if not self._is_reached:
                 raise
