@@ -127,6 +127,7 @@ class Session:
             retries=self._options.retries,
             uses_checkpoints=not self._options.force,
             warn=self._tell,
+            origin=self._store.origin,
         )
         sweep = Sweep(scheduler, self.executor, self.tracker, known, self._listener, recovery)
         if self.is_interrupted:

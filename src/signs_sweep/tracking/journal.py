@@ -18,7 +18,7 @@ import numpy as np
 
 from signs_sweep import domain
 from signs_sweep.data import Fit, Preparation
-from signs_sweep.domain import Curves, Progress, State
+from signs_sweep.domain import Curves, Finished, Progress, State
 from signs_sweep.errors import StoreError
 from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -86,21 +86,26 @@ class Journal:
             self.path.unlink()
 
 
-def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> None:
+def replay(
+    calls: Sequence[Call], tracker: Tracker, index: RunIndex | None, *, has_ended: bool = False
+) -> None:
     """Pass the calls of a journal for runs and trials to an open tracker.
 
-    Runs that are finished in the store are left out. Trials end after all of the runs, in the order
-    of the journal.
+    Runs that are finished in the store are left out. A run that a sweep elsewhere has taken over,
+    and not finished, gets a record beside that of the other sweep, but not from a sweep that has
+    ended without finishing it. Trials end after all of the runs, in the order of the journal.
 
     Args:
         calls: those of the journal.
         tracker: open.
         index: finds runs in the same store; None to ignore their earlier records.
+        has_ended: whether the sweep that wrote the journal has ended.
 
     Raises:
         StoreError: the store cannot be written; the same calls may be replayed again.
     """
     of_runs: dict[str, list[Call]] = {}
+    origins = {sweep.origin for sweep in calls[0][1][0]} if calls[0][0] == "open" else set()
     for name, arguments in calls:
         if name == "start":
             of_runs[arguments[1].run_id] = [(name, arguments)]
@@ -112,7 +117,12 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> N
         if known is not None and known.state.is_finished:
             continue
         trial, run, continues = start[1]
-        tracker.start(trial, run, known.location if known else continues)
+        if known is not None:
+            is_elsewhere = known.begun_by not in (None, *origins)
+            if is_elsewhere and has_ended and not any(map(_is_finish, events)):
+                continue
+            continues = None if is_elsewhere else known.location
+        tracker.start(trial, run, continues)
         curves = Curves()
         for _, (event,) in events:
             # The journal may hold a call twice: the call that failed when the store went away.
@@ -122,6 +132,10 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> N
     for name, arguments in calls:
         if name == "end_trial":
             tracker.end_trial(*arguments)
+
+
+def _is_finish(call: Call) -> bool:
+    return isinstance(call[1][0], Finished)
 
 
 def finish_journal(journal: Journal, make_tracker: Callable[..., Tracker], index: RunIndex) -> None:
@@ -142,7 +156,7 @@ def finish_journal(journal: Journal, make_tracker: Callable[..., Tracker], index
     sweeps, datasets = calls[0][1]
     tracker = make_tracker(datasets)
     tracker.open(sweeps)
-    replay(calls, tracker, index)
+    replay(calls, tracker, index, has_ended=True)
     ends = [arguments for name, arguments in calls if name == "close"]
     tracker.close(*(ends[-1] if ends else (State.KILLED, {})))
     journal.remove()
