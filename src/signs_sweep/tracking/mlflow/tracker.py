@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import Event, Finished, Run, State, Trial, TrialEnd
-from signs_sweep.errors import RefusedError, StoreError
+from signs_sweep.errors import DeniedError, RefusedError, StoreError
 from signs_sweep.project.databases import sqlite_path
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -20,6 +20,7 @@ from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import (
     connect,
     experiment_for,
+    record_errors,
     search_all,
     store_errors,
     write,
@@ -143,8 +144,9 @@ class MlflowTracker:
     def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
         sweep, client = self._sweeps[trial.experiment], self._client
-        if continues is None and run.run_id in self._recorders:  # Started a second time.
-            continues = self._recorders[run.run_id].location
+        own = self._recorders.get(run.run_id)
+        if continues is None and own is not None:  # Started a second time.
+            continues = own.location
         dataset = self._datasets[run.data]
         baseline = trial.baseline_of(run)
         values = {
@@ -158,11 +160,18 @@ class MlflowTracker:
             **({tags.BEGUN_BY: sweep.record.origin} if sweep.record.origin else {}),
             **source_tags(),
         }
-        with store_errors(self._uri):
+        earlier = None
+        if continues is not None:
+            with record_errors(client, self._uri, continues):
+                earlier = client.get_run(continues)
+            if (own is None or own.location != continues) and not self._may_continue(
+                earlier, sweep.record.origin
+            ):
+                earlier = None
+        with record_errors(client, self._uri, earlier and earlier.info.run_id):
             parent = sweep.parent
             if sweep.search is not None:
                 parent = sweep.search.begin_trial(trial)
-            earlier = None if continues is None else self._begun(continues, sweep.record.origin)
             experiment_id = sweep.experiment_id if earlier is None else earlier.info.experiment_id
             finished = self._finished(experiment_id, run.run_id)
             if earlier is None:
@@ -185,20 +194,19 @@ class MlflowTracker:
         )
         self._rivals.setdefault(run.run_id, (experiment_id, finished - {location}))
 
-    def _begun(self, location: str, origin: str) -> "MlflowRun | None":
-        """Return a record that a sweep may continue; None if it needs a new record.
+    def _may_continue(self, earlier: "MlflowRun", origin: str) -> bool:
+        """Whether a sweep may continue a record; if not, the run gets a new one.
 
         The unfinished record of a sweep elsewhere is deleted: MLflow then refuses what that sweep
         still writes, should it be alive, so that no record has an epoch twice.
         """
-        earlier = self._client.get_run(location)
         if earlier.info.lifecycle_stage != "active":
-            return None
-        is_own = earlier.data.tags.get(tags.BEGUN_BY, origin) == origin or not origin
+            return False
+        is_own = not origin or earlier.data.tags.get(tags.BEGUN_BY, origin) == origin
         if is_own or earlier.info.status == State.FINISHED.value:
-            return earlier
-        self._delete(location)
-        return None
+            return True
+        self._delete(earlier.info.run_id)
+        return False
 
     def _finished(self, experiment_id: str, run_id: str) -> set[str]:
         """Return the finished records of a run, in a store that other machines may use."""
@@ -268,8 +276,9 @@ class MlflowTracker:
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
-        with store_errors(self._uri):
-            self._recorders[event.run_id].record(event)
+        recorder = self._recorders[event.run_id]
+        with record_errors(self._client, self._uri, recorder.location):
+            recorder.record(event)
             if isinstance(event, Finished):
                 self._keep_first(event.run_id)
 
@@ -307,10 +316,10 @@ class MlflowTracker:
         findings: Mapping[str, Findings] | None = None,
     ) -> None:
         """See `Tracker.close`."""
+        for recorder in self._recorders.values():
+            if not recorder.state.has_ended:
+                self._stop(recorder)
         with store_errors(self._uri):
-            for recorder in self._recorders.values():
-                if not recorder.state.has_ended:
-                    recorder.stop(time.time())
             for experiment, sweep in self._sweeps.items():
                 if experiment in tables:
                     self._client.log_text(sweep.parent, tables[experiment], "table.csv")
@@ -326,6 +335,17 @@ class MlflowTracker:
         self._recorders.clear()
         self._rivals.clear()
         self._sweeps.clear()
+
+    def _stop(self, recorder: RunRecorder) -> None:
+        """End the record of a run that has not ended; one that the store refuses stays as it is."""
+        try:
+            with store_errors(self._uri):
+                recorder.stop(time.time())
+        except DeniedError:
+            raise
+        except RefusedError:
+            with suppress(RefusedError), store_errors(self._uri):
+                self._client.set_terminated(recorder.location, State.KILLED.value)
 
     def _conclude(self, sweep: _OpenSweep, found: Findings) -> None:
         if sweep.search is not None:
