@@ -26,6 +26,7 @@ def test_type_checkers_know_every_option() -> None:
     # Keywords of `run` only.
     assert types.pop("force") is bool
     assert types.pop("budget") == float | None
+    types["checkpoints"] |= str
     assert get_type_hints(Keywords) == types
 
 

@@ -15,7 +15,7 @@ from signs_sweep.commands.options import Options
 from signs_sweep.commands.session import Session
 from signs_sweep.domain import Dense, Parameters, Result, Run, State
 from signs_sweep.errors import StoreError
-from signs_sweep.project import FileClaims, SharedClaims
+from signs_sweep.project import FileCheckpoints, FileClaims, SharedClaims
 from signs_sweep.tracking import Journal
 
 RUN = Run(Parameters(epochs=3), Dense((2,)), 0.0, "data")
@@ -94,6 +94,7 @@ def test_a_second_interruption_outside_of_a_sweep_does_not_wait_and_is_no_failur
 ) -> None:
     session = make_session(tmp_path, pytest.fail)
     session._store.claims = SharedClaims(FileClaims(tmp_path), None)
+    session._store.checkpoints = FileCheckpoints(tmp_path)
 
     def interrupt_twice() -> None:
         with session.opened([], dict):

@@ -1,8 +1,11 @@
 """Checkpoints as files: complete, checked, and only as many as needed."""
 
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -204,3 +207,38 @@ def test_with_early_stopping_names_say_which_best_weights_and_what_patience(
     (tmp_path / RUN.trajectory_id / f"00000003.{key}.2.h5").write_bytes(b"")
     assert (store.has_end(stopping(4)), store.has_end(stopping(5))) == (True, False)
     assert unneeded() == [f"00000003.{key}.2.h5"]
+
+
+def test_two_machines_that_train_the_same_run_do_not_disturb_each_other(tmp_path: Path) -> None:
+    begin, warnings, found = Barrier(3), [], []
+
+    def train() -> None:
+        begin.wait()
+        keep(FileCheckpoints(tmp_path, is_shared=True), *range(1, 11))
+
+    def look() -> None:
+        begin.wait()
+        while not any(state == b"state 10" for state in found):
+            found.append(FileCheckpoints(tmp_path, is_shared=True).latest(RUN, warnings.append))
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(train), pool.submit(train), pool.submit(look)]:
+            done.result(60)
+    assert not warnings
+    first = next(number for number, state in enumerate(found) if state is not None)
+    assert None not in found[first:]
+    store, folder = FileCheckpoints(tmp_path, is_shared=True), tmp_path / RUN.trajectory_id
+    assert not [name for name in names(tmp_path) if not name.endswith(".h5")]
+    half = folder / ".00000007.h5.0123abcd"
+    half.touch()
+    assert half not in store.unneeded(RUN.trajectory_id, ends=True), "it is being written"
+    os.utime(half, (0, 0))
+    assert half in store.unneeded(RUN.trajectory_id, ends=True)
+
+
+def test_a_shared_folder_is_checked_before_anything_is_trained(tmp_path: Path) -> None:
+    FileCheckpoints(tmp_path / "new" / "folder", is_shared=True).check()
+    assert not list((tmp_path / "new" / "folder").iterdir())
+    (tmp_path / "taken").touch()
+    with pytest.raises(StoreError, match="--checkpoints"):
+        FileCheckpoints(tmp_path / "taken", is_shared=True).check()

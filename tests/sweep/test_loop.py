@@ -368,8 +368,8 @@ def test_a_run_without_the_best_weights_that_it_needs_says_that_it_begins_again(
     for uses_checkpoints in (True, False):
         recovery = Recovery(checkpoints, NoClaims(), uses_checkpoints=uses_checkpoints)
         why = "trained from its beginning: the checkpoints lack the best weights"
-        assert recovery.remark(stopping) == (why if uses_checkpoints else None)
-        assert recovery.remark(plain) is None
+        assert recovery.remark(stopping, None) == (why if uses_checkpoints else None)
+        assert recovery.remark(plain, None) is None
 
 
 def test_a_run_that_was_stopped_resumes_when_a_later_trial_wants_it() -> None:

@@ -280,6 +280,9 @@ def _temporary() -> Iterator[Check]:
 def _folder(store: Store) -> Iterator[Check]:
     advice = f"Name a store in a different folder {OTHERWISE}."
     yield from _writable("folder", store.folder, advice)
+    if store.paths.shared_checkpoints is not None:
+        advice = "Name a different folder in SIGNS_SWEEP_CHECKPOINTS."
+        yield from _writable("shared checkpoints", store.checkpoints.folder, advice)
 
 
 def _writable(name: str, folder: Path, advice: str) -> Iterator[Check]:

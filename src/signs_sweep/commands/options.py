@@ -177,7 +177,7 @@ def parse_time(option: str, text: str | None) -> float | None:
 class Keywords(TypedDict, total=False):
     """The options in `Options` as keywords of a function, for type checkers."""
 
-    checkpoints: Path | None
+    checkpoints: Path | str | None
     claims: str | None
     workers: int | None
     workers_per_gpu: int

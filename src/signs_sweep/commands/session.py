@@ -91,8 +91,9 @@ class Session:
             tables: returns the current tables, for the record after an error.
 
         Raises:
-            StoreError: the store cannot be written.
+            StoreError: the store or the folder of checkpoints cannot be written.
         """
+        self._store.checkpoints.check()
         self._store.claims.warn = self._tell
         self._store.claims.take(self._sweep_id)
         with handling_signals(self._interrupt):
@@ -127,6 +128,7 @@ class Session:
             retries=self._options.retries,
             uses_checkpoints=not self._options.force,
             warn=self._tell,
+            origin=self._store.origin,
         )
         sweep = Sweep(scheduler, self.executor, self.tracker, known, self._listener, recovery)
         if self.is_interrupted:

@@ -83,13 +83,14 @@ class Store:
         """
         self.uri = resolve_uri(tracking_uri, Path.cwd())
         shared = sharing.checkpoints or os.environ.get("SIGNS_SWEEP_CHECKPOINTS")
-        self.paths = ProjectPaths(
-            self.uri, shared_checkpoints=Path(shared).expanduser() if shared else None
-        )
-        self.checkpoints = FileCheckpoints(self.paths.checkpoints)
+        folder = Path(shared) if shared else None
+        with suppress(RuntimeError):  # There is no such user.
+            folder = folder and folder.expanduser()
+        self.paths = ProjectPaths(self.uri, shared_checkpoints=folder)
+        self.checkpoints = FileCheckpoints(self.paths.checkpoints, is_shared=folder is not None)
         self.sweeps = FileClaims(self.paths.claims)
         named = sharing.claims or os.environ.get("SIGNS_SWEEP_CLAIMS")
-        self.claims = SharedClaims(self.sweeps, _remote_claims(self.uri, named))
+        self.claims = SharedClaims(self.sweeps, _remote_claims(self.uri, named, self.sweeps))
         self.datasets = {} if prepared is None else _describe(prepared)
         self.index = MlflowIndex(self.uri)
         self.tracker = self._tracker(self.datasets)
@@ -97,13 +98,12 @@ class Store:
     @property
     def origin(self) -> str:
         """Machine and folder of the claims, which show whether a sweep of this origin is alive."""
-        return f"{platform.node()}:{self.paths.checkpoints}"
+        return f"{platform.node()}:{self.paths.claims.parent}"
 
     @property
     def folder(self) -> Path:
         """The folder of its files, or the nearest existing folder above it."""
-        root = self.paths.root
-        return next(folder for folder in (root, *root.parents) if folder.exists())
+        return _existing(self.paths.root)
 
     def journal(self, sweep_id: str) -> Journal:
         """Return the journal of a sweep."""
@@ -211,7 +211,8 @@ class Store:
     def disk_need(self, prepared: Prepared, known: Mapping[str, Result]) -> DiskNeed:
         """Estimate the disk space that a plan needs.
 
-        With a server, the records need the server's disk, of which nothing is known.
+        With a server, the records need the server's disk, of which nothing is known. If checkpoints
+        are on a disk of their own, the fuller disk has to hold all.
 
         Args:
             prepared: the plan and its data.
@@ -235,8 +236,9 @@ class Store:
             needed += EMPTY_DATABASE
         if is_server(self.uri):
             needed, is_least = 0, True
-        free = shutil.disk_usage(self.folder).free
-        return DiskNeed(needed, is_least, free, str(self.folder))
+        folders = self.folder, _existing(self.paths.checkpoints)
+        free, folder = min((shutil.disk_usage(each).free, str(each)) for each in folders)
+        return DiskNeed(needed, is_least, free, folder)
 
     def seconds_an_epoch(self) -> float | None:
         """Return the average over all finished runs of the store; None without such runs."""
@@ -255,12 +257,18 @@ def _refused(reasons: Mapping[str, RefusedError], journal: Journal) -> str:
     return f"{text} They are kept in {kept}. {HOW_TO_REPEAT}" if kept.exists() else text
 
 
-def _remote_claims(uri: str, named: str | None) -> RemoteClaims | None:
+def _existing(folder: Path) -> Path:
+    """Return a folder, or the nearest existing folder above it."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
+
+
+def _remote_claims(uri: str, named: str | None, local: FileClaims) -> RemoteClaims | None:
     """Return the claims that machines share, or None if the store is of this machine alone.
 
     Args:
         uri: the tracking store, as `resolve_uri` returns it.
         named: the database for claims, as written by the user, or None.
+        local: the claims of this machine.
 
     Raises:
         StoreError: `named` is not the address of a PostgreSQL database.
@@ -275,7 +283,7 @@ def _remote_claims(uri: str, named: str | None) -> RemoteClaims | None:
         return PostgresClaims(address)
     if is_postgres(uri):
         return PostgresClaims(uri)
-    return TagClaims(uri) if is_server(uri) else None
+    return TagClaims(uri, local.scope) if is_server(uri) else None
 
 
 def _describe(prepared: Prepared) -> dict[str, DatasetInfo]:

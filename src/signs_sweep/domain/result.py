@@ -56,6 +56,7 @@ class Result:
         history: the values of every epoch if this process received them; None for a run that was
             found in the store.
         location: where the tracker keeps it (for MLflow, the id of its run there).
+        begun_by: machine and folder of the sweep that began its record; None if it is not known.
         guessing_since: if a finished run gives every image the same class, the first epoch since
             which its loss has not been below that of guessing; None if it has learned.
         chance: the accuracy of guessing, 1 / number of classes, if its loss diverged; else None.
@@ -76,6 +77,7 @@ class Result:
     message: str | None = None
     history: History | None = None
     location: str | None = None
+    begun_by: str | None = None
     guessing_since: int | None = None
     chance: float | None = None
     answers: Mapping[str, Answers] | None = None

@@ -27,7 +27,7 @@ class DiskNeed:
         bytes_needed: estimate for the runs to train.
         is_least: whether the runs need more, because the size of some networks is unknown.
         bytes_free: free space in the folder.
-        folder: the folder of the tracking store.
+        folder: the folder of the tracking store, or of the checkpoints.
     """
 
     bytes_needed: int

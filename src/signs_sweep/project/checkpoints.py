@@ -6,9 +6,14 @@ and the smallest patience with which a run gets this far.
 Every file with such a name is complete. It is HDF5, which may be followed by other content: a line
 with the SHA-256 of the HDF5. While a run is training, its last two checkpoints are kept; after its
 end only the last, for longer runs of the same trajectory.
+
+Machines may share the folder. Two that train the same trajectory, because their claims failed, do
+not disturb each other: a file has its name when it is complete, whichever writes a name last has
+written the same training, and a file that the other has removed counts as missing.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -22,6 +27,8 @@ from signs_sweep.process.durable import replacing
 _MARK = b"\nsha256:"
 _TAIL = len(_MARK) + 64
 _KEPT = 2
+_ABANDONED_SECONDS = 3600
+"""Age from which an incomplete file in a shared folder counts as left by a killed process."""
 _ID = re.compile("[0-9a-f]{12}")
 _NAME = re.compile(r"(\d+)(?:\.([0-9a-f]{8})\.(\d+))?(\.end)?\.h5")
 
@@ -66,8 +73,30 @@ class FileCheckpoints:
         folder: the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_shared: bool = False) -> None:
+        """Name the folder, and whether other machines may write to it."""
         self.folder = folder
+        self._is_shared = is_shared
+
+    def check(self) -> None:
+        """Check that a shared folder can be written, in the way in which checkpoints are.
+
+        Raises:
+            StoreError: it cannot.
+        """
+        if not self._is_shared:  # The claims are in the folder, and have been written.
+            return
+        probe = self.folder / "writable"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with replacing(probe, has_rivals=True) as aside:
+                aside.touch()
+            probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {self.folder}: {error.strerror}. Checkpoints belong there; name "
+                "a different folder with --checkpoints or SIGNS_SWEEP_CHECKPOINTS."
+            ) from error
 
     def keep(self, run: Run, checkpoint: Checkpoint) -> None:
         """See `CheckpointStore.keep`."""
@@ -78,7 +107,7 @@ class FileCheckpoints:
         content = checkpoint.content
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as aside:
+            with replacing(path, has_rivals=self._is_shared) as aside:
                 aside.write_bytes(content + _MARK + sha256(content).hexdigest().encode())
         except OSError as error:
             raise StoreError(
@@ -188,6 +217,8 @@ class FileCheckpoints:
         finished = [file for file in kept.values() if file.is_end]
 
         def is_unneeded(path: Path) -> bool:
+            if path.name.startswith("."):
+                return _age(path) > _ABANDONED_SECONDS
             if is_outdated or path not in kept:
                 return is_outdated or path.suffix in (".damaged", ".part")
             file = kept[path]
@@ -209,6 +240,12 @@ class FileCheckpoints:
         except OSError:
             return []
         return sorted(known for file in files if (known := _File.at(file)))
+
+
+def _age(path: Path) -> float:
+    with suppress(OSError):
+        return time.time() - path.stat().st_mtime
+    return 0
 
 
 def _suits(run: Run) -> Callable[[_File], bool]:

@@ -3,15 +3,17 @@
 The operating system releases a lock when its process ends.
 """
 
+import platform
 import time
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from random import uniform
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import RefusedError, StoreError
 from signs_sweep.project.databases import is_postgres, shown
 from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.postgres import PostgresClaims
@@ -37,6 +39,16 @@ class FileClaims:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, BaseFileLock] = {}
+
+    def scope(self) -> str:
+        """Return what identifies the folder, which exists, until the machine is started again.
+
+        Two machines may have the same name, and the same path for their folders.
+        """
+        boot, folder = Path("/proc/sys/kernel/random/boot_id"), self._folder.stat()
+        started = boot.read_text() if boot.exists() else ""
+        parts = platform.node(), started, folder.st_dev, folder.st_ino
+        return sha256(repr(parts).encode()).hexdigest()[:16]
 
     def take(self, trajectory: str) -> bool:
         """See `Claims.take`.
@@ -104,6 +116,7 @@ class SharedClaims:
         self._is_reached = False
         self._away_since: float | None = None
         self._has_warned = False
+        self._is_refused = False
 
     def take(self, name: str) -> bool:
         """See `Claims.take`.
@@ -126,7 +139,7 @@ class SharedClaims:
         return is_free
 
     def _take_remote(self, name: str) -> bool:
-        if self.remote is None:
+        if self.remote is None or self._is_refused:
             return True
         try:
             for other in [*self._alone]:
@@ -134,6 +147,14 @@ class SharedClaims:
                     self._shared.add(other)
                 self._alone.discard(other)
             is_free = self.remote.take(name)
+        except RefusedError as error:
+            self._is_refused = True
+            if self.warn is not None:
+                self.warn(
+                    f"{str(error).rstrip('.')}. Sweeps on other machines therefore do not see "
+                    "which runs are trained here: a run may be trained twice."
+                )
+            return True
         except StoreError as error:
             if not self._is_reached or self.warn is None:
                 raise

@@ -85,7 +85,8 @@ class Tracker(Protocol):
             trial: the trial that the run is part of.
             run: the run to be trained.
             continues: location of an unfinished record of this run; the record is continued, and
-                what it already contains is not recorded again.
+                what it already contains is not recorded again. If a sweep of another origin began
+                it, a new record replaces it.
         """
 
     def record(self, event: Event) -> None:

@@ -172,7 +172,7 @@ class Sweep:
                 continue
             trial = self._owners[run.run_id][0].trial
             record = None if known is None else known.location
-            if remark := self._recovery.remark(run):
+            if remark := self._recovery.remark(run, known):
                 self._listener(Notice(remark, run.run_id))
             self._claimed.add(run.trajectory_id)
             self._tracker.start(trial, run, record)

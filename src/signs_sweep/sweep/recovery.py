@@ -29,6 +29,7 @@ class Recovery:
         retries: maximum restarts of a run after its process died.
         uses_checkpoints: whether to resume from checkpoints; they are made in any case.
         warn: called with a message about each damaged checkpoint.
+        origin: machine and folder of this sweep.
     """
 
     checkpoints: CheckpointStore
@@ -37,14 +38,26 @@ class Recovery:
     retries: int = 2
     uses_checkpoints: bool = True
     warn: Callable[[str], None] = lambda _: None
+    origin: str = ""
 
-    def remark(self, run: Run) -> str | None:
-        """Return why epochs of a run are trained that are already known, or None."""
+    def remark(self, run: Run, known: Result | None) -> str | None:
+        """Return why epochs of a run are trained that are already known, or None.
+
+        Args:
+            run: a run that starts now.
+            known: its unfinished result in the store, or None.
+        """
         checkpoints, epochs = self.checkpoints, run.parameters.epochs
         if self.uses_checkpoints and (why := checkpoints.unusable(run)):
             return f"trained from its beginning: {why.value}"
         beyond = checkpoints.finished_beyond(run) if self.uses_checkpoints else 0
         start = checkpoints.latest_epoch(run)
+        if known is not None and known.begun_by not in (None, self.origin) and not start:
+            return (
+                f"{known.begun_by} has recorded {known.epochs:,} of {epochs:,} epochs, but its "
+                "checkpoints are not here, so this run is trained from its beginning; with the "
+                "same folder in --checkpoints, machines resume each other's runs"
+            )
         if not beyond or start == epochs:
             return None
         return (

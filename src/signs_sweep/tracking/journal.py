@@ -145,8 +145,8 @@ def name_of(call: Call) -> str:
 def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> Refusals:
     """Pass the calls of a journal for runs and trials to an open tracker.
 
-    Runs that are finished in the store are left out. Trials end after all of the runs, in the order
-    of the journal.
+    Runs that are finished in the store are left out, and the record of a run that a sweep elsewhere
+    is recording counts as deleted. Trials end after all of the runs, in the order of the journal.
 
     Args:
         calls: those of the journal.
@@ -160,6 +160,7 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> R
         StoreError: the store cannot be written; the same calls may be replayed again.
     """
     of_runs: dict[str, list[Call]] = {}
+    origins = {sweep.origin for sweep in calls[0][1][0]} if calls[0][0] == "open" else set()
     for name, arguments in calls:
         if name == "start":
             of_runs[arguments[1].run_id] = [(name, arguments)]
@@ -171,6 +172,8 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> R
         known = found.get(run_id)
         if known is None or not known.state.is_finished:
             with refusals.of(*of_run):
+                if known and not known.state.has_ended and known.begun_by not in (None, *origins):
+                    raise DeletedError("its record was replaced")
                 _replay_run(of_run, tracker, known.location if known else None)
     for call in calls:
         if call[0] == "end_trial":

@@ -107,6 +107,7 @@ class Record:
             seconds=self.metrics.get("seconds"),
             message=self.tags.get(tags.MESSAGE),
             location=self.location,
+            begun_by=self.tags.get(tags.BEGUN_BY),
             guessing_since=None if guessing_since is None else int(guessing_since),
             chance=None if chance is None else float(chance),
             diagnosis=self._diagnosis,

@@ -11,8 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Event, Run, State, Trial, TrialEnd
+from signs_sweep.domain import Event, Finished, Run, State, Trial, TrialEnd
 from signs_sweep.errors import DeniedError, RefusedError, StoreError
+from signs_sweep.project.databases import sqlite_path
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
@@ -35,6 +36,7 @@ from signs_sweep.tracking.mlflow.view import VIEW, route, view_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
 
 
 _DEFAULT = "0"
@@ -78,6 +80,8 @@ class MlflowTracker:
         self._is_dead = is_dead
         self._sweeps: dict[str, _OpenSweep] = {}
         self._recorders: dict[str, RunRecorder] = {}
+        self._rivals: dict[str, tuple[str, set[str]]] = {}
+        """By run_id, the experiment of its record, and which were finished before it began."""
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -141,8 +145,9 @@ class MlflowTracker:
     def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
         sweep, client = self._sweeps[trial.experiment], self._client
-        if continues is None and run.run_id in self._recorders:  # Started a second time.
-            continues = self._recorders[run.run_id].location
+        own = self._recorders.get(run.run_id)
+        if continues is None and own is not None:  # Started a second time.
+            continues = own.location
         dataset = self._datasets[run.data]
         baseline = trial.baseline_of(run)
         values = {
@@ -153,13 +158,24 @@ class MlflowTracker:
             tags.DATASET: dataset.title,
             **({tags.LABEL: trial.label} if trial.label else {}),
             **({tags.BASELINE: baseline} if baseline else {}),
+            **({tags.BEGUN_BY: sweep.record.origin} if sweep.record.origin else {}),
             **source_tags(),
         }
-        with record_errors(client, self._uri, continues):
+        earlier = None
+        if continues is not None:
+            with record_errors(client, self._uri, continues):
+                earlier = client.get_run(continues)
+            if (own is None or own.location != continues) and not self._may_continue(
+                earlier, sweep.record.origin
+            ):
+                earlier = None
+        with record_errors(client, self._uri, earlier and earlier.info.run_id):
             parent = sweep.parent
             if sweep.search is not None:
                 parent = sweep.search.begin_trial(trial)
-            if continues is None:
+            experiment_id = sweep.experiment_id if earlier is None else earlier.info.experiment_id
+            finished = self._finished(experiment_id, run.run_id)
+            if earlier is None:
                 created = client.create_run(
                     sweep.experiment_id,
                     run_name=trial.title_of(run),
@@ -169,14 +185,51 @@ class MlflowTracker:
                 write(client, location, params=params_of(run))
                 recorded: Mapping[str, int] = {}
             else:
-                location = continues
+                location = earlier.info.run_id
                 values |= {tags.PARENT: parent, tags.NAME: trial.title_of(run)}
-                recorded = self._reopen(location, sweep.experiment_id, values)
+                recorded = self._reopen(earlier, sweep.experiment_id, values)
             for record in dict.fromkeys((location, parent, sweep.parent)):
                 self._log_input(record, sweep, run.data)
         self._recorders[run.run_id] = RunRecorder(
             client, location, run, dataset, sweep.record.spec, recorded
         )
+        self._rivals.setdefault(run.run_id, (experiment_id, finished - {location}))
+
+    def _may_continue(self, earlier: "MlflowRun", origin: str) -> bool:
+        """Whether a sweep may continue a record; if not, the run gets a new one.
+
+        The unfinished record of a sweep elsewhere is deleted: MLflow then refuses what that sweep
+        still writes, should it be alive, so that no record has an epoch twice.
+        """
+        if earlier.info.lifecycle_stage != "active":
+            return False
+        is_own = not origin or earlier.data.tags.get(tags.BEGUN_BY, origin) == origin
+        if is_own or earlier.info.status == State.FINISHED.value:
+            return True
+        self._delete(earlier.info.run_id)
+        return False
+
+    def _finished(self, experiment_id: str, run_id: str) -> set[str]:
+        """Return the finished records of a run, in a store that other machines may use."""
+        if sqlite_path(self._uri) is not None:
+            return set()
+        condition = f"tags.`{tags.RUN_ID}` = '{run_id}' AND attributes.status = 'FINISHED'"
+        found = search_all(self._client, [experiment_id], condition)
+        return {record.info.run_id for record in found}
+
+    def _keep_first(self, run_id: str) -> None:
+        """Delete the records of a run that sweeps have finished at the same time, except for one.
+
+        Each sweep looks after it has finished, so that the last sees all, and keeps the same.
+        """
+        experiment_id, before = self._rivals[run_id]
+        for location in sorted(self._finished(experiment_id, run_id) - before)[1:]:
+            self._delete(location)
+
+    def _delete(self, location: str) -> None:
+        """Delete a record in MLflow's sense, if the user may."""
+        with suppress(RefusedError), store_errors(self._uri):
+            self._client.delete_run(location)
 
     def _log_input(self, location: str, sweep: _OpenSweep, fingerprint: str) -> None:
         """Log a dataset as the input of a record, for MLflow's lists and filters."""
@@ -204,14 +257,13 @@ class MlflowTracker:
         sweep.with_data.add((location, fingerprint))
 
     def _reopen(
-        self, location: str, experiment_id: str, values: Mapping[str, str]
+        self, earlier: "MlflowRun", experiment_id: str, values: Mapping[str, str]
     ) -> Mapping[str, int]:
         """Continue an unfinished record; return the last recorded epoch of each metric.
 
         If the record is in this experiment, it gets the tags of the current trial.
         """
-        client = self._client
-        earlier = client.get_run(location)
+        client, location = self._client, earlier.info.run_id
         client.update_run(location, status="RUNNING")
         outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE, tags.DIVERGED]
         if earlier.info.experiment_id == experiment_id:
@@ -228,6 +280,8 @@ class MlflowTracker:
         recorder = self._recorders[event.run_id]
         with record_errors(self._client, self._uri, recorder.location):
             recorder.record(event)
+            if isinstance(event, Finished):
+                self._keep_first(event.run_id)
 
     def then(self, job: Callable[[], None]) -> None:
         """See `Tracker.then`."""
@@ -280,6 +334,7 @@ class MlflowTracker:
                 with suppress(StoreError), store_errors(self._uri):  # `ui` saves the view again.
                     self._write_view(experiment, sweep.experiment_id)
         self._recorders.clear()
+        self._rivals.clear()
         self._sweeps.clear()
 
     def _stop(self, recorder: RunRecorder) -> None:

@@ -1,0 +1,74 @@
+"""A run that a sweep on another machine has begun."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from events import finished, progress
+from fakes import MemoryTracker
+from signs_sweep.domain import Dense, Parameters, Result, Run, State, Stopped
+from signs_sweep.errors import DeletedError
+from signs_sweep.protocols import SweepRecord
+from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
+from signs_sweep.tracking.journal import replay
+from trials import make_trial
+
+RUN = Run(Parameters(epochs=30), Dense((5,)), 0.0, "abcd")
+HERE = SweepRecord("toy", "", "name: toy\n", "", "toy", "one", "here:/a")
+THERE = replace(HERE, sweep_id="two", origin="there:/b")
+DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.uint8), drawn=True)
+
+
+def begin(uri: str, sweep: SweepRecord) -> MlflowTracker:
+    tracker = MlflowTracker(uri, {"abcd": DATASET}, lambda _: False)
+    tracker.open([sweep])
+    known = MlflowIndex(uri).find().get(RUN.run_id)
+    tracker.start(make_trial(RUN), RUN, known and known.location)
+    return tracker
+
+
+@pytest.mark.slow
+def test_a_run_that_is_taken_over_has_one_record_with_each_epoch_once(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    index = MlflowIndex(uri)
+    former = begin(uri, HERE)
+    former.record(progress(RUN, 1, 10))
+    former.record(Stopped(RUN.run_id, 1.0))
+    again = begin(uri, HERE)
+    first = index.find()[RUN.run_id]
+    assert first.begun_by == "here:/a"
+    again.record(progress(RUN, 11, 12))
+    latter = begin(uri, THERE)
+    with pytest.raises(DeletedError):
+        again.record(finished(RUN))
+    latter.record(progress(RUN, 1, 30))
+    latter.record(finished(RUN))
+    (record,) = index.records()
+    assert record.location != first.location
+    assert (record.result.state, record.result.begun_by) == (State.FINISHED, "there:/b")
+    curve = index.curves([record.location])[record.location]["loss"]
+    assert curve.epochs.tolist() == list(range(1, 31))
+    begin(uri, HERE)
+    assert [each.location for each in index.records()] == [record.location], "it had finished"
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.KILLED])
+def test_a_journal_does_not_take_a_run_back_while_a_sweep_elsewhere_trains_it(
+    state: State,
+) -> None:
+    class Index(MemoryTracker):
+        def find(self, run_ids: object = None) -> dict[str, Result]:
+            return {RUN.run_id: Result(RUN.run_id, state, begun_by="there:/b")}
+
+    tracker = Index()
+    tracker.open([HERE])
+    calls = [
+        ("open", ((HERE,), {"abcd": DATASET})),
+        ("start", (make_trial(RUN), RUN, None)),
+        ("record", (finished(RUN),)),
+    ]
+    lost = replay(calls, tracker, tracker).reasons
+    is_left = state is State.RUNNING
+    assert (list(lost), len(tracker.started)) == ([RUN.run_id] * is_left, 1 - is_left)
