@@ -137,7 +137,8 @@ class Store:
                     self.sweeps.retire(sweep_id)
                 if reasons:
                     warnings.warn(_refused(reasons, journal), StoreWarning, stacklevel=2)
-                done += 1
+                else:
+                    done += 1
         return done
 
     def _tracker(self, datasets: Mapping[str, DatasetInfo]) -> MlflowTracker:

@@ -71,7 +71,8 @@ class Tracker(Protocol):
     the event that ends it), `end_trial` after the runs of each trial, then `close`. A tracker has
     one caller at a time. Each epoch of a started run is passed once, in order; what an earlier
     record of the run contains is not recorded again. Recording the end of a run or a trial twice
-    has no further effect. Raises StoreError if the store cannot be opened or written.
+    has no further effect. Raises StoreError if the store cannot be opened or written, RefusedError
+    if it would refuse the call again, and DeletedError if the record of a run was deleted.
     """
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
