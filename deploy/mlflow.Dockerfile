@@ -1,4 +1,4 @@
-# The MLflow server of compose.yaml. Its commands were run by hand; see the note there.
+# The MLflow server of compose.yaml. docs/server.md states how it was checked.
 FROM python:3.12-slim
 
 ARG MLFLOW_VERSION=3.17.2
