@@ -9,10 +9,13 @@
     ├── StoreError             a tracking store that cannot be opened or written  exit code 2
     │   ├── UnknownExperimentError  it has no experiment of that name
     │   └── RefusedError            it refuses, now and later
+    │       ├── DeniedError         every call of this user
+    │       └── DeletedError        calls for a record that was deleted
     └── TrainingError          a run that cannot continue                         ends that run
         └── DivergedError      its loss is NaN or infinite
 
     DataWarning, a `UserWarning`: the dataset can be used, but results from it are doubtful.
+    StoreWarning, a `UserWarning`: records of an earlier sweep are not in the tracking store.
 
 Anything else that reaches the user is a bug and shows its traceback.
 """
@@ -58,6 +61,10 @@ class DataWarning(UserWarning):
     """A dataset can be used, but its results are doubtful; the command line shows it on stderr."""
 
 
+class StoreWarning(UserWarning):
+    """Records of an earlier sweep are not in the tracking store; shown on stderr."""
+
+
 class StoreError(SignsSweepError):
     """The tracking store cannot be opened or written."""
 
@@ -68,6 +75,14 @@ class UnknownExperimentError(StoreError):
 
 class RefusedError(StoreError):
     """The tracking store answers, but refuses: the same call would be refused again."""
+
+
+class DeniedError(RefusedError):
+    """The tracking store refuses this user: every call would be refused."""
+
+
+class DeletedError(RefusedError):
+    """The record was deleted in the tracking store, as by a sweep that takes its run over."""
 
 
 class TrainingError(SignsSweepError):

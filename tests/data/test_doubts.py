@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import signs_sweep
-from signs_sweep.cli import show_data_warnings
+from signs_sweep.cli import show_own_warnings
 from signs_sweep.data import Dataset, find_doubts, find_lacks, find_leak, write_dataset
 from signs_sweep.errors import DataWarning
 
@@ -113,7 +113,7 @@ def test_data_that_two_specs_share_is_doubted_once(doubtful: Path) -> None:
 def test_the_command_line_prints_doubts_on_stderr(
     doubtful: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
-    show_data_warnings()
+    show_own_warnings()
     signs_sweep.plan(doubtful)
     shown = capsys.readouterr()
     assert shown.out == ""

@@ -7,24 +7,25 @@ from contextlib import suppress
 from typing import Any, TextIO, cast
 
 
-def show_data_warnings() -> None:
-    """Print data warnings as `warning: ...` on stderr, also with `--quiet`."""
+def show_own_warnings() -> None:
+    """Print the warnings of this package as `warning: ...` on stderr, also with `--quiet`."""
     import warnings
 
-    from signs_sweep.errors import DataWarning
+    from signs_sweep.errors import DataWarning, StoreWarning
 
     show_others = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
         from signs_sweep.cli.output import say
 
-        if issubclass(category, DataWarning):
+        if issubclass(category, (DataWarning, StoreWarning)):
             say(f"warning: {message}")
         else:
             show_others(message, category, *place, **more)
 
     warnings.showwarning = show
-    warnings.simplefilter("always", DataWarning)
+    for own in (DataWarning, StoreWarning):
+        warnings.simplefilter("always", own)
 
 
 def program() -> None:
@@ -65,7 +66,7 @@ def main() -> None:
     for argument in sys.argv:
         learn(argument)
     sys.stderr = cast("TextIO", MaskedStream(sys.stderr))
-    show_data_warnings()
+    show_own_warnings()
     try:
         _check_folder()
         from signs_sweep.cli.app import app

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from signs_sweep.commands.options import Sharing
 from signs_sweep.data import Dataset
 from signs_sweep.data.novelty import NoveltyRule
 from signs_sweep.domain import TRAINING_VERSION, Model, Result, Row, trajectory_of
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import DeniedError, RefusedError, StoreError, StoreWarning
 from signs_sweep.planning.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.planning.plan import Plan
 from signs_sweep.planning.preparation import Prepared
@@ -23,6 +24,7 @@ from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import resolve_uri, store_exists
 from signs_sweep.protocols import RemoteClaims
 from signs_sweep.tracking import (
+    HOW_TO_REPEAT,
     DatasetInfo,
     Journal,
     MlflowIndex,
@@ -30,6 +32,8 @@ from signs_sweep.tracking import (
     TagClaims,
     finish_journal,
 )
+
+_UNSAVED = "the store refuses records of an earlier sweep: "
 
 
 @dataclass(frozen=True)
@@ -108,14 +112,22 @@ class Store:
     def write_leftovers(self) -> int:
         """Save the journals of earlier sweeps that are not alive; return the number of sweeps.
 
+        What the store refuses is kept in a file, which a StoreWarning names.
+
         Raises:
             StoreError: the store cannot be written, or a journal cannot be read.
         """
         done = 0
         for sweep_id, path in self.paths.journals().items():
             if self.sweeps.take(sweep_id):
+                journal = Journal(path)
                 try:
-                    finish_journal(Journal(path), self._tracker, self.index)
+                    reasons = finish_journal(journal, self._tracker, self.index)
+                except DeniedError as error:
+                    # Perhaps of one experiment only: if of all, the command ends at its next call.
+                    problem = f"{error} They are kept in {path}."
+                    warnings.warn(_UNSAVED + problem, StoreWarning, stacklevel=2)
+                    continue
                 except StoreError as error:
                     raise StoreError(
                         f"{error} The unsaved records of an earlier sweep are in {path}; move that "
@@ -123,18 +135,41 @@ class Store:
                     ) from error
                 finally:
                     self.sweeps.retire(sweep_id)
-                done += 1
+                if reasons:
+                    warnings.warn(_refused(reasons, journal), StoreWarning, stacklevel=2)
+                else:
+                    done += 1
         return done
 
     def _tracker(self, datasets: Mapping[str, DatasetInfo]) -> MlflowTracker:
         return MlflowTracker(self.uri, datasets, self.is_dead)
 
-    def is_dead(self, sweep_id: str) -> bool:
-        """Whether the process of a sweep of this origin has ended."""
-        if not self.sweeps.take(sweep_id):
-            return False
-        self.sweeps.retire(sweep_id)
-        return True
+    @property
+    def claims_place(self) -> str:
+        """Where claims are kept that show whether a sweep of any machine is alive, or ''."""
+        remote = self.claims.remote
+        return remote.place if isinstance(remote, PostgresClaims) else ""
+
+    def is_dead(self, sweep_id: str, origin: str, claims: str) -> bool:
+        """Whether the process of a sweep is known to have ended.
+
+        Args:
+            sweep_id: the sweep.
+            origin: that of its record.
+            claims: `claims_place` of its record.
+        """
+        if origin == self.origin:
+            is_free = self.sweeps.take(sweep_id)
+            if is_free:
+                self.sweeps.retire(sweep_id)
+            return is_free
+        remote, is_free = self.claims.remote, False
+        if remote is not None and claims and claims == self.claims_place:
+            with suppress(StoreError):
+                is_free = remote.take(sweep_id)
+            if is_free:
+                remote.release(sweep_id)
+        return is_free
 
     def find(self, plan: Plan) -> Known:
         """Return the results of the runs of a plan."""
@@ -209,6 +244,15 @@ class Store:
         finished = [result for result in results if result.seconds and result.epochs]
         epochs = sum(result.epochs for result in finished)
         return sum(result.seconds or 0 for result in finished) / epochs if epochs else None
+
+
+def _refused(reasons: Mapping[str, RefusedError], journal: Journal) -> str:
+    """Return a text about the records of an earlier sweep that the store refuses."""
+    name, reason = next(iter(reasons.items()))
+    others = f", and of {len(reasons) - 1:,} others" if len(reasons) > 1 else ""
+    text = f"{_UNSAVED}{name}{others}: {str(reason).rstrip('.')}."
+    kept = journal.refused.path
+    return f"{text} They are kept in {kept}. {HOW_TO_REPEAT}" if kept.exists() else text
 
 
 def _remote_claims(uri: str, named: str | None) -> RemoteClaims | None:

@@ -204,11 +204,11 @@ def opening(
 
 
 @contextmanager
-def database_errors(explain: Callable[[Exception], str], *kinds: str) -> Iterator[None]:
+def database_errors(explain: Callable[[Exception], StoreError], *kinds: str) -> Iterator[None]:
     """Turn the errors of a database, its driver and the disk into a StoreError, but not bugs.
 
     Args:
-        explain: returns the message for an error.
+        explain: returns the error to raise instead.
         kinds: full names of further errors: those of the library that uses the database.
     """
     try:
@@ -221,7 +221,7 @@ def database_errors(explain: Callable[[Exception], str], *kinds: str) -> Iterato
             {"builtins.OSError", "builtins.ImportError", *_DATABASE_ERRORS, *kinds}
         ):
             raise
-        raise StoreError(explain(error)) from shown_cause(error)
+        raise explain(error) from shown_cause(error)
 
 
 def why(error: BaseException) -> str:

@@ -8,7 +8,7 @@ it is first used. `TagClaims` keeps claims on a tracking server.
 """
 
 from signs_sweep.tracking.dataset import DatasetInfo
-from signs_sweep.tracking.journal import Journal, finish_journal
+from signs_sweep.tracking.journal import HOW_TO_REPEAT, Journal, finish_journal
 from signs_sweep.tracking.mlflow import (
     MlflowIndex,
     MlflowRemover,
@@ -22,6 +22,7 @@ from signs_sweep.tracking.mlflow.model import StoredModel
 from signs_sweep.tracking.outbox import Outbox
 
 __all__ = [
+    "HOW_TO_REPEAT",
     "DatasetInfo",
     "Journal",
     "MlflowIndex",

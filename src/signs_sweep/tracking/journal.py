@@ -7,9 +7,9 @@ package are written as their name and values; reading creates no other types and
 import json
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 from signs_sweep import domain
 from signs_sweep.data import Fit, Preparation
 from signs_sweep.domain import Curves, Progress, State
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking.dataset import DatasetInfo
 
@@ -32,6 +32,14 @@ _KINDS: dict[str, type[Any]] = {
 Call = tuple[str, tuple[Any, ...]]
 """Name of a method, and its arguments."""
 
+_KILLED: Call = ("close", (State.KILLED, {}))
+"""The end of a sweep whose process was killed."""
+
+HOW_TO_REPEAT = (
+    "When the reason is gone, remove `.refused` from its name: the next `run` or `search` writes it"
+)
+"""What to do with the file of calls that the store has refused."""
+
 
 class Journal:
     """A file of calls, which is created with the first of them.
@@ -42,6 +50,11 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def refused(self) -> "Journal":
+        """The journal beside it for calls that the store refuses, which no sweep replays."""
+        return Journal(self.path.with_name(f"{self.path.name}.refused"))
 
     def append(self, *calls: Call) -> None:
         """Append calls durably.
@@ -86,7 +99,50 @@ class Journal:
             self.path.unlink()
 
 
-def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> None:
+@dataclass
+class Refusals:
+    """What a store refused of the calls of a journal.
+
+    Attributes:
+        calls: those that it would accept once the reasons are gone; none for a deleted record.
+        reasons: by run_id, or the name of another call.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    reasons: dict[str, RefusedError] = field(default_factory=dict)
+
+    @contextmanager
+    def of(self, *calls: Call) -> Iterator[None]:
+        """Keep calls that are refused, unless the store refuses every call or is away.
+
+        The first of them names them.
+        """
+        try:
+            yield
+        except DeniedError:
+            raise
+        except RefusedError as error:
+            self.reasons[name_of(calls[0])] = error
+            if not isinstance(error, DeletedError):
+                self.calls += calls
+
+
+def run_of(call: Call) -> str:
+    """Return the run_id that a call is about, or an empty string."""
+    name, arguments = call
+    if name == "start":
+        return str(arguments[1].run_id)
+    return str(arguments[0].run_id) if name == "record" else ""
+
+
+def name_of(call: Call) -> str:
+    """Return what a call is about, for messages: a run, a trial or the sweep."""
+    name, arguments = call
+    title = arguments[0].trial.title or "a trial" if name == "end_trial" else "the sweep"
+    return run_of(call) or str(title)
+
+
+def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> Refusals:
     """Pass the calls of a journal for runs and trials to an open tracker.
 
     Runs that are finished in the store are left out. Trials end after all of the runs, in the order
@@ -96,6 +152,9 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> N
         calls: those of the journal.
         tracker: open.
         index: finds runs in the same store; None to ignore their earlier records.
+
+    Returns:
+        What the store refuses; everything else is written.
 
     Raises:
         StoreError: the store cannot be written; the same calls may be replayed again.
@@ -107,24 +166,34 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> N
         elif name == "record" and arguments[0].run_id in of_runs:
             of_runs[arguments[0].run_id].append((name, arguments))
     found = {} if index is None else index.find(list(of_runs))
-    for run_id, (start, *events) in of_runs.items():
+    refusals = Refusals()
+    for run_id, of_run in of_runs.items():
         known = found.get(run_id)
-        if known is not None and known.state.is_finished:
-            continue
-        trial, run, continues = start[1]
-        tracker.start(trial, run, known.location if known else continues)
-        curves = Curves()
-        for _, (event,) in events:
-            # The journal may hold a call twice: the call that failed when the store went away.
-            new = curves.add(event) if isinstance(event, Progress) else event
-            if new is not None:
-                tracker.record(new)
-    for name, arguments in calls:
-        if name == "end_trial":
-            tracker.end_trial(*arguments)
+        if known is None or not known.state.is_finished:
+            with refusals.of(*of_run):
+                _replay_run(of_run, tracker, known.location if known else None)
+    for call in calls:
+        if call[0] == "end_trial":
+            with refusals.of(call):
+                tracker.end_trial(*call[1])
+    return refusals
 
 
-def finish_journal(journal: Journal, make_tracker: Callable[..., Tracker], index: RunIndex) -> None:
+def _replay_run(calls: Sequence[Call], tracker: Tracker, location: str | None) -> None:
+    """Pass the calls for a run; `location` is that of its unfinished record, if it has any."""
+    (_, (trial, run, continues)), *events = calls
+    tracker.start(trial, run, location or continues)
+    curves = Curves()
+    for _, (event,) in events:
+        # The journal may hold a call twice: the call that failed when the store went away.
+        new = curves.add(event) if isinstance(event, Progress) else event
+        if new is not None:
+            tracker.record(new)
+
+
+def finish_journal(
+    journal: Journal, make_tracker: Callable[..., Tracker], index: RunIndex
+) -> Mapping[str, RefusedError]:
     """Save the records of an earlier sweep to the store, and remove its journal.
 
     Args:
@@ -132,20 +201,32 @@ def finish_journal(journal: Journal, make_tracker: Callable[..., Tracker], index
         make_tracker: returns a tracker of the store, given datasets by fingerprint.
         index: finds runs in the same store.
 
+    Returns:
+        Why the store refuses some of them, by run_id or name of a trial or call. They are kept in
+        `journal.refused`, except those whose record was deleted.
+
     Raises:
         StoreError: the store cannot be written, or the journal cannot be read.
     """
     calls = journal.read()
     if not calls:  # Its first line is incomplete: it holds no records.
         journal.remove()
-        return
+        return {}
     sweeps, datasets = calls[0][1]
-    tracker = make_tracker(datasets)
-    tracker.open(sweeps)
-    replay(calls, tracker, index)
-    ends = [arguments for name, arguments in calls if name == "close"]
-    tracker.close(*(ends[-1] if ends else (State.KILLED, {})))
+    tracker, refusals = make_tracker(datasets), Refusals()
+    with refusals.of(*calls):
+        tracker.open(sweeps)
+    if not refusals.reasons:
+        refusals = replay(calls, tracker, index)
+        end = next((call for call in reversed(calls) if call[0] == "close"), _KILLED)
+        with refusals.of(end):
+            tracker.close(*end[1])
+        if refusals.calls:
+            refusals.calls = [calls[0], *refusals.calls, end]
+    if refusals.calls:
+        journal.refused.append(*refusals.calls)
     journal.remove()
+    return refusals.reasons
 
 
 def _encode(value: Any) -> Any:  # noqa: PLR0911 - a case for each kind
@@ -169,7 +250,7 @@ def _encode(value: Any) -> Any:  # noqa: PLR0911 - a case for each kind
         case DatasetInfo():
             value = replace(value, novelty=value.novelty_bytes)
     assert type(value).__name__ in _KINDS, f"{type(value)} cannot be kept"
-    values = {field.name: _encode(getattr(value, field.name)) for field in fields(value)}
+    values = {each.name: _encode(getattr(value, each.name)) for each in fields(value)}
     return {type(value).__name__: values}
 
 

@@ -5,7 +5,7 @@ that time the loop could not serve the workers. A tracking server may restart, a
 database may be locked for a minute: training does not stop for that. Calls therefore wait in a
 queue. A thread passes them to the tracker or, while the store does not answer, writes them to a
 journal. The journal is replayed when the store answers again, at the latest when the next sweep
-starts.
+starts. What the store refuses for good goes into a second journal, which is not replayed.
 """
 
 import time
@@ -27,10 +27,10 @@ from signs_sweep.domain import (
     Trial,
     TrialEnd,
 )
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking.dataset import DatasetInfo
-from signs_sweep.tracking.journal import Call, Journal, replay
+from signs_sweep.tracking.journal import HOW_TO_REPEAT, Call, Journal, name_of, replay, run_of
 
 _MOST_WAITING = 16
 """How many ended runs, each about a megabyte with its model, may wait to be written.
@@ -50,6 +50,9 @@ _ROOM = _MOST_WAITING * _EPOCHS_AN_END
 _RETRY_SECONDS = 15.0
 """Pause after a failure of the store: a failing call may take as long."""
 
+_SELDOM = 20
+"""How many times longer that pause is while the store refuses the user."""
+
 _PATIENCE_SECONDS = 20.0
 """How long `close` waits for a store that does not answer: a server restarts faster."""
 
@@ -67,6 +70,9 @@ _LAST_SECONDS = 0.5
 
 _POLL_SECONDS = 0.1
 """Between two checks for an interruption."""
+
+_MOST_REPORTED = 5
+"""Refusals with a message of their own: a store may refuse every run for the same reason."""
 
 
 @dataclass(eq=False)
@@ -99,6 +105,11 @@ class Outbox:
     `open`, a failure of the store is not an error: calls that it does not accept are kept in the
     journal. Any other error, in `open`, in the journal or a bug, is raised by the next call and by
     every later call except `hurry`; nothing is written after it.
+
+    A refusal (RefusedError) of a call for a run or a trial is no failure of the store: all calls
+    for that run, earlier and later, are kept in `journal.refused`, and those for other runs are
+    written. If the record of the run was deleted (DeletedError), its later calls are dropped. A
+    store that refuses the user (DeniedError) counts as away, but is not asked as often.
 
     It has one caller at a time; a signal handler may call `hurry`. A call is in the queue, then in
     `_current`, until it is in the store or the journal. It moves under `_moving`, so that `close`
@@ -146,7 +157,12 @@ class Outbox:
         self._current: Call | None = None
         """The call that the writer has taken from the queue, until it is stored."""
         self._begun: dict[str, _Begun] = {}
+        self._refused: dict[str, RefusedError] = {}
+        """By run_id or a name, what the store refuses; its calls are in `journal.refused`."""
+        self._dropped: set[str] = set()
+        """Runs whose record was deleted."""
         self._is_left = False
+        self._is_denied = False
         self._next_try = 0.0
         self._failure: Exception | None = None
         self._deadline = float("inf")
@@ -158,12 +174,22 @@ class Outbox:
     @property
     def unwritten(self) -> str | None:
         """A sentence about the records that are not in the store yet, or None."""
-        if not self.is_away:
-            return None
-        return (
-            "the tracking store has not accepted all records yet. The rest is kept in "
-            f"{self._journal.path}; the next `run` or `search` writes it."
-        )
+        sentences = []
+        if self.is_away:
+            sentences.append(
+                "the tracking store has not accepted all records yet. The rest is kept in "
+                f"{self._journal.path}; the next `run` or `search` writes it."
+            )
+        if self._refused:
+            names = ", ".join([*self._refused][:_MOST_REPORTED])
+            more = f" and {len(self._refused) - _MOST_REPORTED:,} more" * (
+                len(self._refused) > _MOST_REPORTED
+            )
+            sentences.append(
+                f"the tracking store refuses the records of {names}{more}. They are kept in "
+                f"{self._journal.refused.path}. {HOW_TO_REPEAT}"
+            )
+        return " ".join(sentences) or None
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`. A store that cannot be written here is an error."""
@@ -303,30 +329,84 @@ class Outbox:
         if name == "then":
             arguments[0]()
             return
+        call = (name, arguments)
         if name == "close":
-            self._wait_for_store(0 if arguments[0] is State.KILLED else self._patience_seconds)
-        failure = None
-        if not self.is_away:
-            try:
-                getattr(self._tracker, name)(*arguments)
-            except StoreError as error:
-                if name == "open":
-                    raise
-                failure = error
-            else:
-                return
+            is_hopeless = arguments[0] is State.KILLED or self._is_denied
+            self._wait_for_store(0 if is_hopeless else self._patience_seconds)
+            with self._moving:
+                if self._refused and not self._is_left:
+                    self._set_aside([call])
+        if self.is_away or self._is_lost(call):
+            self._store_later()
+            if self.is_away and name != "close" and time.monotonic() >= self._next_try:
+                self._try_again()
+            return
+        try:
+            getattr(self._tracker, name)(*arguments)
+        except StoreError as error:
+            if name == "open":
+                raise
+            if isinstance(error, RefusedError) and not isinstance(error, DeniedError):
+                self._refuse(call, error)
+            elif self._store_later():
+                self._postpone(error, is_new=True)
+
+    def _store_later(self) -> bool:
+        """Keep the current call in a journal, unless `close` has done it; return whether."""
+        with self._moving:
+            if not self._is_left:
+                self._keep()
+            return not self._is_left
+
+    def _refuse(self, call: Call, failure: RefusedError) -> None:
+        """Set the calls for a run aside, or another call, and continue without them."""
+        reasons = {name_of(call): failure}
         with self._moving:
             if self._is_left:
                 return
-            self._keep()
-        if failure is not None:
-            self._next_try = time.monotonic() + self._retry_seconds
+            self._current = None
+            begun = self._begun.get(run_of(call))
+            is_deleted = isinstance(failure, DeletedError)
+            self._set_aside([] if is_deleted else begun.all() if begun else [call])
+            self._remember(reasons)
+        self._tell_of(reasons)
+
+    def _is_lost(self, call: Call) -> bool:
+        run_id = run_of(call)
+        return run_id in self._refused or run_id in self._dropped
+
+    def _remember(self, reasons: Mapping[str, RefusedError]) -> None:
+        """Remember what the store refuses; the caller holds `_moving`."""
+        for name, reason in reasons.items():
+            if isinstance(reason, DeletedError):
+                self._dropped.add(name)
+            else:
+                self._refused[name] = reason
+
+    def _tell_of(self, reasons: Mapping[str, RefusedError]) -> None:
+        for name, error in reasons.items():
+            if isinstance(error, DeletedError):
+                self._tell(
+                    f"{name}: {error}, as by another sweep that takes the run over. Nothing more "
+                    "is recorded for it here."
+                )
+            elif list(self._refused).index(name) < _MOST_REPORTED:
+                self._tell(
+                    f"{name}: {str(error).rstrip('.')}. Its records are kept in "
+                    f"{self._journal.refused.path}; all others are written."
+                )
+
+    def _postpone(self, error: StoreError, *, is_new: bool = False) -> None:
+        """Leave the store alone for a while, and tell why if that is new."""
+        is_denied = isinstance(error, DeniedError)
+        if is_new or (is_denied and not self._is_denied):
+            until = "put right" if is_denied else "over"
             self._tell(
-                f"{str(failure).rstrip('.')}. Training continues; its records are kept in "
-                f"{self._journal.path} until the store answers again."
+                f"{str(error).rstrip('.')}. Training continues; its records are kept in "
+                f"{self._journal.path} until that is {until}."
             )
-        elif name != "close" and time.monotonic() >= self._next_try:
-            self._try_again()
+        self._is_denied = is_denied
+        self._next_try = time.monotonic() + self._retry_seconds * (_SELDOM if is_denied else 1)
 
     def _wait_for_store(self, seconds: float) -> None:
         """Try at least once to replay the journal, and repeat for so many seconds."""
@@ -340,15 +420,18 @@ class Outbox:
     def _try_again(self) -> None:
         """Replay the journal, and remove it if the store accepts all of it."""
         try:
-            replay(self._journal.read(), self._tracker, self._index)
-        except StoreError:
-            self._next_try = time.monotonic() + self._retry_seconds
+            refusals = replay(self._journal.read(), self._tracker, self._index)
+        except StoreError as error:
+            self._postpone(error)
             return
         with self._moving:
             if self._is_left:
                 return
+            self._remember(refusals.reasons)
+            self._set_aside(refusals.calls)
             self._journal.remove()
-            self.is_away = False
+            self.is_away = self._is_denied = False
+        self._tell_of(refusals.reasons)
         self._tell("the tracking store answers again; the waiting records are saved")
 
     def _keep(self, waiting: Sequence[Call] = ()) -> None:
@@ -357,16 +440,35 @@ class Outbox:
         A new journal starts with all calls for the runs under way. The tracker may have processed
         some of them: repeating them changes nothing.
         """
-        calls = [] if self._current is None else [self._current]
-        if not self.is_away:
-            begun = [call for run in self._begun.values() for call in run.all()]
-            calls = [*begun, *(call for call in calls if call[0] not in ("start", "record"))]
-        kept = [call for call in (*calls, *waiting) if call[0] not in ("open", "then")]
-        if not self.is_away:
-            kept.insert(0, ("open", (self._sweeps, self._datasets)))
-        self.is_away = True
-        self._journal.append(*kept)
+        current = [] if self._current is None else [self._current]
+        calls = [call for call in (*current, *waiting) if call[0] not in ("open", "then")]
         self._current = None
+        self._set_aside([call for call in calls if run_of(call) in self._refused])
+        calls = [call for call in calls if not self._is_lost(call)]
+        if not calls:
+            return
+        if not self.is_away:
+            begun = [
+                call
+                for run in self._begun.values()
+                if not self._is_lost(run.calls[0])
+                for call in run.all()
+            ]
+            if current and current[0] is calls[0] and calls[0][0] in ("start", "record"):
+                del calls[0]  # It is in `begun`.
+            calls = [self._opening, *begun, *calls]
+        self.is_away = True
+        self._journal.append(*calls)
+
+    def _set_aside(self, calls: Sequence[Call]) -> None:
+        """Append calls to the journal of what is refused; the caller holds `_moving`."""
+        if calls:
+            aside = self._journal.refused
+            aside.append(*([] if aside.path.exists() else [self._opening]), *calls)
+
+    @property
+    def _opening(self) -> Call:
+        return "open", (self._sweeps, self._datasets)
 
 
 def _is_end(event: Event) -> bool:

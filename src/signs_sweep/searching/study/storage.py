@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from signs_sweep.errors import UsageError
+from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.project.databases import database_errors, opening, shown, sqlite_path, why
 
 if TYPE_CHECKING:
@@ -209,9 +209,9 @@ def _differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list
 def using_storage(url: str) -> Iterator[None]:
     """Silence Optuna's log messages and warnings, and turn database errors into a StoreError."""
 
-    def explain(error: Exception) -> str:
+    def explain(error: Exception) -> StoreError:
         cause = error if isinstance(error, ImportError) else error.__cause__ or error
-        return f"the study's database {shown(url)} cannot be used: {why(cause)}"
+        return StoreError(f"the study's database {shown(url)} cannot be used: {why(cause)}")
 
     with database_errors(explain, "optuna.exceptions.StorageInternalError"), _quiet_optuna():
         yield

@@ -3,24 +3,24 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from signs_sweep.domain.masking import mask
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.project.databases import (
     database_errors,
     is_server,
     opening,
     shown,
     sqlite_path,
-    why,
 )
 from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import OTHERWISE
+from signs_sweep.tracking.mlflow.answers import check_server, explain
 from signs_sweep.tracking.mlflow.tags import KIND, TRAINING
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ def connect(uri: str) -> "MlflowClient":
             create_sqlalchemy_engine(uri).connect().close()
             _make(uri)
         client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)  # Fails if the store does not answer.
+        if is_server(uri):
+            check_server(uri)
+        else:
+            client.search_experiments(max_results=1)  # Fails if the store cannot be read.
     return client
 
 
@@ -90,15 +93,11 @@ def inspect(uri: str) -> str:
     _import_mlflow(uri)
     path = sqlite_path(uri)
     if is_server(uri):
-        client = connect(uri)
         with store_errors(uri):
-            from mlflow.utils.rest_utils import http_request
-
-            credentials = client._tracking_client.store.get_host_creds()  # noqa: SLF001
-            answer = http_request(credentials, "/version", "GET", timeout=5, max_retries=0)
-        return f"MLflow {answer.text.strip()[:40]}" if answer.ok else "version unknown"
+            version = check_server(uri)
+        return f"MLflow {version}" if version else "version unknown"
     errors = database_errors(
-        partial(_explain, uri), "mlflow.exceptions.MlflowException", "sqlite3.Error"
+        partial(explain, uri), "mlflow.exceptions.MlflowException", "sqlite3.Error"
     )
     with errors:
         if path is not None:
@@ -135,7 +134,34 @@ def _make(uri: str) -> None:
 
 def store_errors(uri: str) -> AbstractContextManager[None]:
     """Turn the errors of a store and of the disk into a StoreError."""
-    return database_errors(partial(_explain, uri), "mlflow.exceptions.MlflowException")
+    return database_errors(partial(explain, uri), "mlflow.exceptions.MlflowException")
+
+
+@contextmanager
+def record_errors(client: "MlflowClient", uri: str, location: str | None) -> Iterator[None]:
+    """Turn the errors of calls for a record into a StoreError: a DeletedError if it is deleted.
+
+    Args:
+        client: the store.
+        uri: its address.
+        location: id of the record; None for a record that is created.
+    """
+    try:
+        with store_errors(uri):
+            yield
+    except DeniedError:
+        raise
+    except RefusedError as error:
+        if location is None:
+            raise
+        try:
+            with store_errors(uri):
+                is_deleted = client.get_run(location).info.lifecycle_stage != "active"
+        except RefusedError:  # `mlflow gc` removes deleted records.
+            is_deleted = True
+        if is_deleted:
+            raise DeletedError(f"its record in {shown(uri)} was deleted") from error
+        raise
 
 
 def search_all(
@@ -187,7 +213,8 @@ def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
     """Return the id of an MLflow experiment, which is created if it does not exist.
 
     Raises:
-        StoreError: the experiment was deleted in MLflow.
+        StoreError: the experiment was deleted in MLflow, or its artifacts would be written into a
+            folder that is on another machine.
     """
     from mlflow.exceptions import MlflowException
 
@@ -197,15 +224,58 @@ def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
         location = None if root is None else f"{root}/{quote(name)}"
         try:
             kind = {KIND: TRAINING}
-            return str(client.create_experiment(name, artifact_location=location, tags=kind))
+            new = str(client.create_experiment(name, artifact_location=location, tags=kind))
         except MlflowException:
             # Another process may just have created the experiment.
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
+        else:
+            try:
+                _check_artifacts(client, uri, client.get_experiment(new))
+            except StoreError:  # Its folder could never be changed: its name has to be free again.
+                client.rename_experiment(new, f"{name} {new}")
+                client.delete_experiment(new)
+                raise
+            return new
     if found.lifecycle_stage != "active":
-        raise StoreError(_deleted(found))
+        raise RefusedError(_deleted(found))
+    _check_artifacts(client, uri, found)
     return str(found.experiment_id)
+
+
+def _check_artifacts(client: "MlflowClient", uri: str, experiment: "Experiment") -> None:
+    """Raise a RefusedError if the artifacts of an experiment belong on another machine's disk.
+
+    MLflow's client would write them into a folder of the same name on this machine.
+    """
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
+
+    location = experiment.artifact_location
+    if sqlite_path(uri) is not None or not is_local_uri(
+        location, is_tracking_or_registry_uri=False
+    ):
+        return
+    folder = Path(local_file_uri_to_path(location))
+    if folder.is_dir():
+        return
+    # The first artifact creates the folder, and for a database also the folder above it.
+    root = ProjectPaths(uri).artifact_root
+    is_possible = folder.parent.is_dir() or (root and location.startswith(f"{root}/"))
+    if is_possible and not client.search_runs([experiment.experiment_id], max_results=1):
+        return
+    advice = (
+        "If it is the server's, start that with --serve-artifacts and --artifacts-destination"
+        if is_server(uri)
+        else "Or record through an MLflow server, to which the database belongs"
+    )
+    raise RefusedError(
+        f"the experiment '{experiment.name}' of {shown(uri)} keeps its artifacts in {folder}, "
+        "which does not exist on this machine. Mount the folder of the machine that has it at the "
+        f"same path. {advice}; an experiment that exists keeps its folder, so give the spec "
+        "another name then."
+    )
 
 
 def _deleted(experiment: "Experiment") -> str:
@@ -214,22 +284,3 @@ def _deleted(experiment: "Experiment") -> str:
         f"`mlflow experiments restore --experiment-id {experiment.experiment_id}`, or give the "
         "spec another name."
     )
-
-
-def _explain(uri: str, error: Exception) -> str:
-    reason, store = why(error), shown(uri)
-    if is_server(uri):
-        text = mask(str(error))
-        if "error responses" in text:
-            return f"the tracking server {store} answers with errors. Its log says why."
-        if "Max retries" in text or "Connection" in text:
-            cause = text.rpartition("(Caused by ")[2].rpartition("): ")[2].rstrip('")')
-            return f"the tracking server {store} does not answer. Is it running? ({cause[:200]})"
-        return f"the tracking server {store} refused: {reason}"
-    for fragment, meaning in (
-        ("out-of-date database schema", "an older MLflow created it; see `mlflow db upgrade`"),
-        ("Can't locate revision", "a newer MLflow created it; upgrade mlflow to read it"),
-    ):
-        if fragment in str(error):
-            reason = meaning
-    return f"the tracking store {store} cannot be used: {reason}"

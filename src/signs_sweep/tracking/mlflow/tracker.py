@@ -12,13 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import Event, Run, State, Trial, TrialEnd
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import DeniedError, RefusedError, StoreError
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import (
     connect,
     experiment_for,
+    record_errors,
     search_all,
     store_errors,
     write,
@@ -62,14 +63,15 @@ class MlflowTracker:
         self,
         uri: str,
         datasets: Mapping[str, DatasetInfo],
-        is_dead: Callable[[str], bool] = lambda _: False,
+        is_dead: Callable[[str, str, str], bool] = lambda *_: False,
     ) -> None:
         """Store the settings; the store is opened by the first call.
 
         Args:
             uri: the store, as `resolve_uri` returns it.
             datasets: what runs are trained on, by fingerprint.
-            is_dead: whether the process of a sweep of the same origin has ended, by sweep_id.
+            is_dead: whether the process of a sweep is known to have ended, given its sweep_id,
+                origin and place of claims.
         """
         self._uri = uri
         self._datasets = datasets
@@ -114,6 +116,7 @@ class MlflowTracker:
                 tags.DATASET: sweep.data,
                 tags.SWEEP: sweep.sweep_id,
                 tags.ORIGIN: sweep.origin,
+                **({tags.CLAIMS: sweep.claims} if sweep.claims else {}),
                 **source_tags(),
             },
         )
@@ -125,12 +128,11 @@ class MlflowTracker:
             return
         condition = f"tags.`{tags.ORIGIN}` LIKE '%' AND attributes.status = 'RUNNING'"
         for other in search_all(self._client, [experiment_id], condition):
-            # Not part of the condition: the name of a folder may contain quotes.
-            if other.data.tags[tags.ORIGIN] != sweep.origin:
-                continue
-            sweep_id = other.data.tags[tags.SWEEP]
-            location = other.info.run_id
-            if sweep_id == sweep.sweep_id or not self._is_dead(sweep_id):
+            known = other.data.tags
+            sweep_id, location = known[tags.SWEEP], other.info.run_id
+            if sweep_id == sweep.sweep_id or not self._is_dead(
+                sweep_id, known[tags.ORIGIN], known.get(tags.CLAIMS, "")
+            ):
                 continue
             if self._client.get_run(location).info.status == "RUNNING":  # It may just have ended.
                 SearchRecorder(self._client, experiment_id, location).stop_trials()
@@ -153,7 +155,7 @@ class MlflowTracker:
             **({tags.BASELINE: baseline} if baseline else {}),
             **source_tags(),
         }
-        with store_errors(self._uri):
+        with record_errors(client, self._uri, continues):
             parent = sweep.parent
             if sweep.search is not None:
                 parent = sweep.search.begin_trial(trial)
@@ -223,8 +225,9 @@ class MlflowTracker:
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
-        with store_errors(self._uri):
-            self._recorders[event.run_id].record(event)
+        recorder = self._recorders[event.run_id]
+        with record_errors(self._client, self._uri, recorder.location):
+            recorder.record(event)
 
     def then(self, job: Callable[[], None]) -> None:
         """See `Tracker.then`."""
@@ -260,10 +263,10 @@ class MlflowTracker:
         findings: Mapping[str, Findings] | None = None,
     ) -> None:
         """See `Tracker.close`."""
+        for recorder in self._recorders.values():
+            if not recorder.state.has_ended:
+                self._stop(recorder)
         with store_errors(self._uri):
-            for recorder in self._recorders.values():
-                if not recorder.state.has_ended:
-                    recorder.stop(time.time())
             for experiment, sweep in self._sweeps.items():
                 if experiment in tables:
                     self._client.log_text(sweep.parent, tables[experiment], "table.csv")
@@ -278,6 +281,17 @@ class MlflowTracker:
                     self._write_view(experiment, sweep.experiment_id)
         self._recorders.clear()
         self._sweeps.clear()
+
+    def _stop(self, recorder: RunRecorder) -> None:
+        """End the record of a run that has not ended; one that the store refuses stays as it is."""
+        try:
+            with store_errors(self._uri):
+                recorder.stop(time.time())
+        except DeniedError:
+            raise
+        except RefusedError:
+            with suppress(RefusedError), store_errors(self._uri):
+                self._client.set_terminated(recorder.location, State.KILLED.value)
 
     def _conclude(self, sweep: _OpenSweep, found: Findings) -> None:
         if sweep.search is not None:
