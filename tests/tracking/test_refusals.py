@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 import numpy as np
@@ -157,7 +158,7 @@ def test_postgres(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.Monkey
         MlflowTracker(uri, {}).open([replace(SWEEP, experiment="elsewhere")])
     monkeypatch.chdir("/")
     with pytest.raises(DeniedError, match="password authentication failed"):
-        connect(uri.replace(postgres.PASSWORD, "wrong-password"))
+        connect(uri.replace(quote(postgres.PASSWORD, safe=""), "wrong-password"))
     with pytest.raises(StoreError) as away:
         connect(uri.replace(str(postgres.port), "1"))
     assert type(away.value) is StoreError
