@@ -171,6 +171,23 @@ def test_claims_are_of_one_machine_while_the_others_cannot_be_reached(
 
 
 @pytest.mark.usefixtures("at_once")
+def test_other_machines_wait_for_results_that_are_not_in_the_store(tmp_path: Path) -> None:
+    taken: dict[str, Remote] = {}
+    here, is_behind = SharedClaims(FileClaims(tmp_path), Remote(taken)), True
+    here.is_behind = lambda: is_behind
+    for name in ("abc", "def", "ghi"):
+        assert here.take(name)
+        here.release(name)
+    assert here.take("abc")
+    assert set(taken) == {"abc", "def", "ghi"}
+    is_behind = False
+    here.retire("ghi")
+    assert set(taken) == {"abc", "def"}
+    here.release("abc")
+    assert not taken
+
+
+@pytest.mark.usefixtures("at_once")
 def test_who_does_not_train_needs_the_other_machines(tmp_path: Path) -> None:
     remote = Remote({})
     here = SharedClaims(FileClaims(tmp_path), remote)

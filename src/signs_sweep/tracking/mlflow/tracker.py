@@ -224,8 +224,11 @@ class MlflowTracker:
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
+        recorder = self._recorders.get(event.run_id)
+        if recorder is None:  # Not started again after an outage: another sweep has finished it.
+            return
         with store_errors(self._uri):
-            self._recorders[event.run_id].record(event)
+            recorder.record(event)
 
     def then(self, job: Callable[[], None]) -> None:
         """See `Tracker.then`."""
