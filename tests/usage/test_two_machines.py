@@ -3,7 +3,6 @@
 Each has its own claims on files, so that the two keep out of each other's way by the server alone.
 """
 
-import os
 import signal
 import subprocess
 import sys
@@ -104,10 +103,11 @@ def test_they_share_the_work_and_train_each_run_once_though_the_server_restarts(
 def test_the_runs_of_a_machine_that_dies_are_taken_over_at_once(machines, store: str) -> None:
     here, there = machines
     for machine in machines:
-        machine.write("dies.yaml", SPEC.format(name="dies", epochs=400, seeds=1))
+        machine.write("dies.yaml", SPEC.format(name="dies", epochs=150, seeds=1))
     command = ("run", "dies.yaml", *LEAST, "--tracking-uri", store)
     first = here.start(*command)
     wait_until(lambda: trained(store, "dies") == ["RUNNING"])
+    first.send_signal(signal.SIGSTOP)
     second = there.start(*command)
     wait_until(lambda: PostgresClaims(store).count() == (3, 2))
     cleaned = there.run("clean", "dies", "--yes", "--tracking-uri", store)
@@ -115,7 +115,7 @@ def test_the_runs_of_a_machine_that_dies_are_taken_over_at_once(machines, store:
     examined = " ".join(there.run("doctor", "--tracking-uri", store).stdout.split())
     assert "machines can be opened; MLflow's schema" in examined
     assert "machines can be opened; 3 claims of 2 sessions" in examined
-    os.killpg(first.pid, signal.SIGKILL)
+    first.kill()
     first.communicate()
     _, err = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0, err
@@ -171,9 +171,17 @@ def test_a_study_has_one_search_at_a_time_and_a_dead_one_is_followed_at_once(
     assert "2 trials: 2 complete" in done.stdout
 
 
-@pytest.mark.parametrize("command", [("run", "toy.yaml"), ("clean",), ("clean", "toy", "--yes")])
+@pytest.mark.parametrize("command", [("run", "toy.yaml", "--workers", "0"), ("clean",)])
 def test_claims_that_cannot_be_reached_are_an_error_before_anything_is_done(
-    command, project: Project, postgres: Postgres
+    command: tuple[str, ...], project: Project, postgres: Postgres
 ) -> None:
-    _ = postgres.address("postgres").replace(Postgres.PASSWORD, "wr0ng-one")
-    (project.folder / "mlruns" / "checkpoints" / "0123456789ab").mkdir(parents=True)
+    uri = postgres.address("postgres").replace(Postgres.PASSWORD, "wr0ng-one")
+    checkpoint = project.folder / "mlruns" / "checkpoints" / "0123456789ab" / "00000300.h5.damaged"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    done = project.run(*command, "--claims", uri)
+    assert done.returncode == 2
+    assert 'password authentication failed for user "signs"' in " ".join(done.stderr.split())
+    assert "wr0ng-one" not in done.stderr
+    assert checkpoint.exists()
+    assert trained(project.uri, "toy") == []

@@ -170,7 +170,7 @@ class MlflowTracker:
             else:
                 location = continues
                 values |= {tags.PARENT: parent, tags.NAME: trial.title_of(run)}
-                recorded = self._reopen(location, sweep.experiment_id, values)
+                recorded = self._reopen(location, sweep.experiment_id, values, run)
             for record in dict.fromkeys((location, parent, sweep.parent)):
                 self._log_input(record, sweep, run.data)
         self._recorders[run.run_id] = RunRecorder(
@@ -203,7 +203,7 @@ class MlflowTracker:
         sweep.with_data.add((location, fingerprint))
 
     def _reopen(
-        self, location: str, experiment_id: str, values: Mapping[str, str]
+        self, location: str, experiment_id: str, values: Mapping[str, str], run: Run
     ) -> Mapping[str, int]:
         """Continue an unfinished record; return the last recorded epoch of each metric.
 
@@ -212,6 +212,8 @@ class MlflowTracker:
         client = self._client
         earlier = client.get_run(location)
         client.update_run(location, status="RUNNING")
+        if not earlier.data.params:  # Its process was killed while it created the record.
+            write(client, location, params=params_of(run))
         outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE, tags.DIVERGED]
         if earlier.info.experiment_id == experiment_id:
             write(client, location, tags=values)
