@@ -153,9 +153,10 @@ def test_a_study_has_one_search_at_a_time_and_a_dead_one_is_followed_at_once(
     there.write("sought.yaml", SEARCH.replace("STORAGE", storage))
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, storage, "sought"],
-        *(-1, None, subprocess.PIPE),
+        stdout=subprocess.PIPE,
         cwd=here.folder,
         text=True,
+        start_new_session=True,
     )
     here.started.append(holder)
     assert holder.stdout is not None
