@@ -132,7 +132,7 @@ def test_the_runs_of_a_machine_that_dies_are_taken_over_at_once(machines, store:
 SEARCH = """\
 name: sought
 model: {hidden: [4]}
-base: {epochs: 2}
+base: {epochs: 2, batch_size: 8}
 validation: 0.2
 search: {trials: 2, sampler: random, confirm: 0, storage: "STORAGE", space: {l2: [0, 0.1]}}
 """
