@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -52,16 +53,16 @@ class Postgres:
         if initdb is None:
             pytest.skip("PostgreSQL is not installed")
         self._bin = Path(initdb).resolve().parent
-        self.folder = folder / "postgres"
-        self.folder.mkdir()
         self.port = free_port()
-        # PostgreSQL does not run as root.
+        # PostgreSQL does not run as root, and pytest's folders are private: each session of pytest
+        # makes them so again.
         self._as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        self.folder = folder / "postgres"
         if self._as_user:
+            self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
             shutil.chown(self.folder, "postgres")
-            for parent in self.folder.parents:  # Temporary folders are private.
-                if parent.stat().st_uid == 0 and parent not in (Path("/"), Path("/tmp")):
-                    parent.chmod(0o755)
+        else:
+            self.folder.mkdir()
         password = self.folder / "password"
         password.write_text(self.PASSWORD)
         password.chmod(0o644)

@@ -29,6 +29,7 @@ def make_session(folder: Path, find, **options) -> Session:
         index=SimpleNamespace(find=find),
         journal=lambda name: Journal(folder / name),
         datasets={},
+        claims=SharedClaims(FileClaims(folder), None),
     )
     return Session(prepared, store, Options(**options), [], "one", lambda _: None)
 
@@ -39,6 +40,23 @@ def test_a_run_that_was_finished_meanwhile_is_found(tmp_path: Path) -> None:
 
 def test_with_force_the_store_is_not_asked(tmp_path: Path) -> None:
     assert make_session(tmp_path, pytest.fail, force=True)._look_up(RUN) is None
+
+
+def test_while_the_store_is_away_it_is_asked_only_for_what_other_machines_wrote(
+    tmp_path: Path,
+) -> None:
+    answers = [{RUN.run_id: KNOWN}, StoreError("the connection is closed")]
+
+    def find(_: list[str]) -> Mapping[str, Result]:
+        if isinstance(answer := answers.pop(), StoreError):
+            raise answer
+        return answer
+
+    session = make_session(tmp_path, find)
+    session.tracker.is_away = True
+    assert session._look_up(RUN) is None
+    session._store.claims.remote = SimpleNamespace()
+    assert session._look_up(RUN) is KNOWN
 
 
 def test_training_continues_when_the_store_fails(tmp_path: Path) -> None:
@@ -93,7 +111,6 @@ def test_a_second_interruption_outside_of_a_sweep_does_not_wait_and_is_no_failur
     tmp_path: Path,
 ) -> None:
     session = make_session(tmp_path, pytest.fail)
-    session._store.claims = SharedClaims(FileClaims(tmp_path), None)
     session._store.checkpoints = FileCheckpoints(tmp_path)
 
     def interrupt_twice() -> None:

@@ -95,6 +95,7 @@ class Session:
         """
         self._store.checkpoints.check()
         self._store.claims.warn = self._tell
+        self._store.claims.is_behind = lambda: self.tracker.is_away
         self._store.claims.take(self._sweep_id)
         with handling_signals(self._interrupt):
             try:
@@ -174,16 +175,18 @@ class Session:
         """Return the current result of a run in the store; None if the store does not answer soon.
 
         A worker waits meanwhile: finding out whether another sweep has trained the run is worth
-        some seconds only.
+        some seconds only. While the store does not accept records, only other machines can have
+        written to it.
         """
-        now = time.monotonic()
-        if self._options.force or self.tracker.is_away or now < self._no_look_up_before:
+        now, is_shared = time.monotonic(), self._store.claims.remote is not None
+        is_vain = self.tracker.is_away and not is_shared
+        if self._options.force or is_vain or now < self._no_look_up_before:
             return None
         answers: SimpleQueue[Result | Exception | None] = SimpleQueue()
 
         def ask() -> None:
             try:
-                answers.put(self._store.index.find([run.run_id]).get(run.run_id))
+                answers.put(self._find(run))
             except Exception as error:  # noqa: BLE001 - raised below, in the calling thread
                 answers.put(error)
 
@@ -201,6 +204,13 @@ class Session:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def _find(self, run: Run) -> Result | None:
+        try:
+            found = self._store.index.find([run.run_id])
+        except StoreError:  # A server that has restarted has ended the connections.
+            found = self._store.index.find([run.run_id])
+        return found.get(run.run_id)
 
     def _tell(self, message: str) -> None:
         self._listener(Notice(message))

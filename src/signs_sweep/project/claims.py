@@ -99,18 +99,23 @@ class SharedClaims:
         local: the claims of this machine.
         remote: those between machines, or None if no other machine can use the store.
         warn: called with a message when claims are of this machine alone; None if that is an error.
+        is_behind: whether results are missing in the store, so that other machines would train
+            their runs again: claims that are released are kept between the machines meanwhile.
     """
 
     def __init__(self, local: FileClaims, remote: RemoteClaims | None) -> None:
         self.local = local
         self.remote = remote
         self.warn: Callable[[str], None] | None = None
+        self.is_behind: Callable[[], bool] = lambda: False
         self._lock = Lock()
         """Held while claims between the machines change."""
         self._shared: set[str] = set()
         """Names that are claimed between the machines."""
         self._alone: set[str] = set()
         """Names that are claimed on this machine alone: the others could not be reached."""
+        self._kept: set[str] = set()
+        """Names that are released on this machine only."""
         self._not_before: dict[str, float] = {}
         """When to ask again, by name, after a claim was not free on another machine."""
         self._is_reached = False
@@ -139,7 +144,8 @@ class SharedClaims:
         return is_free
 
     def _take_remote(self, name: str) -> bool:
-        if self.remote is None or self._is_refused:
+        if self.remote is None or self._is_refused or name in self._kept:
+            self._kept.discard(name)
             return True
         try:
             for other in [*self._alone]:
@@ -181,19 +187,25 @@ class SharedClaims:
 
     def release(self, name: str) -> None:
         """See `Claims.release`."""
-        self._release_remote(name)
+        with self._lock:
+            self._alone.discard(name)
+            self._kept |= self._shared & {name}
+            if not self.is_behind():
+                self._release_remote(*self._kept)
         self.local.release(name)
 
     def retire(self, name: str) -> None:
         """Release a claim, if it is held, and remove its file."""
-        self._release_remote(name)
-        self.local.retire(name)
-
-    def _release_remote(self, name: str) -> None:
         with self._lock:
             self._alone.discard(name)
-            if name in self._shared and self.remote is not None:
-                self._shared.discard(name)
+            self._release_remote(name)
+        self.local.retire(name)
+
+    def _release_remote(self, *names: str) -> None:
+        for name in self._shared.intersection(names):
+            self._shared.discard(name)
+            self._kept.discard(name)
+            if self.remote is not None:
                 self.remote.release(name)
 
     def close(self) -> None:

@@ -187,7 +187,7 @@ class MlflowTracker:
             else:
                 location = earlier.info.run_id
                 values |= {tags.PARENT: parent, tags.NAME: trial.title_of(run)}
-                recorded = self._reopen(earlier, sweep.experiment_id, values)
+                recorded = self._reopen(earlier, sweep.experiment_id, values, run)
             for record in dict.fromkeys((location, parent, sweep.parent)):
                 self._log_input(record, sweep, run.data)
         self._recorders[run.run_id] = RunRecorder(
@@ -257,7 +257,7 @@ class MlflowTracker:
         sweep.with_data.add((location, fingerprint))
 
     def _reopen(
-        self, earlier: "MlflowRun", experiment_id: str, values: Mapping[str, str]
+        self, earlier: "MlflowRun", experiment_id: str, values: Mapping[str, str], run: Run
     ) -> Mapping[str, int]:
         """Continue an unfinished record; return the last recorded epoch of each metric.
 
@@ -265,6 +265,8 @@ class MlflowTracker:
         """
         client, location = self._client, earlier.info.run_id
         client.update_run(location, status="RUNNING")
+        if not earlier.data.params:  # Its process was killed while it created the record.
+            write(client, location, params=params_of(run))
         outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE, tags.DIVERGED]
         if earlier.info.experiment_id == experiment_id:
             write(client, location, tags=values)
@@ -277,7 +279,9 @@ class MlflowTracker:
 
     def record(self, event: Event) -> None:
         """See `Tracker.record`."""
-        recorder = self._recorders[event.run_id]
+        recorder = self._recorders.get(event.run_id)
+        if recorder is None:  # Not started again after an outage: another sweep has finished it.
+            return
         with record_errors(self._client, self._uri, recorder.location):
             recorder.record(event)
             if isinstance(event, Finished):
