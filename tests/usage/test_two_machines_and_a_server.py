@@ -112,7 +112,7 @@ def test_two_sweeps_at_the_same_time_train_each_run_once(machines, server) -> No
 def test_a_run_is_taken_over_from_a_machine_that_died(
     machines, server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_shared: bool
 ) -> None:
-    epochs, experiment = 200, f"dead-{is_shared}"
+    epochs, experiment = 200 + is_shared, f"dead-{is_shared}"  # Runs of their own.
     name = write(machines, experiment, epochs, 1)
     common = ("--workers", "0", "--tracking-uri", server.address, "--checkpoint-seconds", "0.2")
     common += ("--checkpoints", str(tmp_path / "shared")) if is_shared else ()
