@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -11,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Project, new_project
 from looking import PATIENCE, wait_until
 
+from conftest import Project, new_project
 from events import finished, progress
 from servers import Mlflow
 from signs_sweep.commands import store as stores
@@ -31,15 +29,6 @@ name: NAME
 model: {hidden: [100, 50]}
 base: {batch_size: 1, learning_rate: 1e-4, epochs: EPOCHS}
 grid: {l2: RATES}
-"""
-
-WITHOUT_CLAIMS = """
-import sys
-from signs_sweep.commands import store
-store._remote_claims = lambda *_: None
-from signs_sweep.cli import main
-sys.argv[0] = "signs-sweep"
-main()
 """
 
 
@@ -66,7 +55,8 @@ def machines(tmp_path: Path) -> Iterator[tuple[Project, Project]]:
 def write(machines: tuple[Project, Project], name: str, epochs: int, runs: int) -> str:
     text = SPEC.replace("NAME", name).replace("EPOCHS", str(epochs))
     text = text.replace("RATES", str([number / 100 for number in range(runs)]))
-    return [project.write("spec.yaml", text) for project in machines][0]
+    machines[1].write("spec.yaml", text)
+    return machines[0].write("spec.yaml", text)
 
 
 def check_records(server: Mlflow, name: str, epochs: int, *, active: int, deleted: int) -> None:
@@ -144,29 +134,25 @@ def epochs_in(server: Mlflow, experiment: str) -> int:
     return max((row.result.epochs for row in rows), default=0)
 
 
-def test_when_claims_fail_a_run_is_trained_twice_and_has_one_record(machines, server) -> None:
-    epochs = 150
+def test_a_run_that_is_trained_twice_as_a_machine_slept_has_one_record(
+    machines, server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs = 300
     name = write(machines, "twice", epochs, 1)
-    command = ["run", name, "--workers", "0", "--no-report", "--tracking-uri", server.address]
-    first = machines[0]
-    process = subprocess.Popen(
-        [sys.executable, "-c", WITHOUT_CLAIMS, *command],
-        cwd=first.folder,
-        env=first.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    first.started.append(process)
+    command = ("run", name, "--workers", "0", "--tracking-uri", server.address)
+    asleep = machines[0].start(*command)
     wait_until(lambda: epochs_in(server, "twice") > 5)
+    asleep.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(stores, "TagClaims", partial(TagClaims, lease=2.0, beat=0.5))
     done = machines[1].run(*command)
-    out, err = process.communicate(timeout=PATIENCE)
-    tables = [text.split("\n\n")[0] for text in (out, done.stdout)]
-    assert tables[0] == tables[1]
-    assert (process.returncode, done.returncode) == (0, 0)
-    assert "another sweep does that takes the run over" in " ".join(err.split())
+    asleep.send_signal(signal.SIGCONT)
+    out, err = asleep.communicate(timeout=PATIENCE)
+    assert (asleep.returncode, done.returncode) == (0, 0), err
+    assert "as another sweep does that takes the run over" in " ".join(err.split())
+    rows = [text.split("\n\n")[0].splitlines()[-1].split() for text in (out, done.stdout)]
+    assert rows[0][:4] == rows[1][:4]
     check_records(server, "twice", epochs, active=1, deleted=1)
+    assert board(server) == []
 
 
 RUN = Run(Parameters(epochs=5), Dense((5,)), 0.0, "abcd")

@@ -35,7 +35,7 @@ _BOARD = "0"
 
 
 class Board(Protocol):
-    """Texts of owners, one for each; reading after a write sees it, whoever wrote."""
+    """Texts of owners, one for each; reading after a write of any owner sees it."""
 
     def read(self) -> Mapping[str, str]:
         """Return all texts, by owner."""
@@ -57,7 +57,7 @@ class TagClaims:
     second reads after the first wrote, and sees its claim. Both may give way to each other.
 
     A thread renews the counter. An owner counts as dead once this object, by its own clock, has
-    read the same counter for the lease; whoever sees that removes its tag. An owner that did not
+    read the same counter for the lease; its tag is then removed. An owner that did not
     reach the server for so long, or misses its tag, checks its claims like new ones, and drops
     those that another has taken; its runs continue, and are then trained twice.
 
