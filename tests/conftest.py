@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from servers import Postgres
+from servers import Postgres, SharedServer
 from signs_sweep.data import Dataset
 from signs_sweep.tracking import MlflowTracker
 
@@ -42,3 +42,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     server = Postgres(tmp_path_factory.mktemp("postgres"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_server(
+    tmp_path_factory: pytest.TempPathFactory, postgres: Postgres
+) -> Iterator[SharedServer]:
+    server = SharedServer(tmp_path_factory.mktemp("shared"), postgres)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

@@ -24,6 +24,7 @@ def git(*arguments: str) -> "subprocess.CompletedProcess[str]":
         "dist/signs_sweep-0.1.0-py3-none-any.whl",
         "build/lib/signs_sweep/api.py",
         "src/signs_sweep.egg-info/PKG-INFO",
+        "deploy/.env",
     ],
 )
 def test_what_is_produced_is_ignored(path: str) -> None:

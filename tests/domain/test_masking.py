@@ -56,10 +56,16 @@ def test_a_secret_is_masked_in_every_encoding(text: str) -> None:
 
 
 def test_secrets_in_the_environment_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "from the keyring")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "from the keyring, 50%25")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "eyJhbGciOi")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cretpw@host")
-    assert mask("from the keyring, eyJhbGciOi, s3cretpw") == "***, ***, ***"
+    monkeypatch.setenv("PGPASSWORD", "of the database")
+    monkeypatch.setenv("SIGNS_SWEEP_CLAIMS", "postgresql://me:f%C3%BCr+alle@host/db")
+    sent = base64.b64encode(b"me:from the keyring, 50%25").decode()
+    texts = ["from the keyring, 50%25", "from%20the%20keyring%2C%2050%2525", sent, "eyJhbGciOi"]
+    for text in (*texts, "s3cretpw", "of the database", "für+alle", "f%C3%BCr%2Balle"):
+        assert mask(f"a {text} here") == "a *** here"
 
 
 @pytest.mark.parametrize("uri", ["http://me:loss@host", "http://mlflow:mlflow@host"])

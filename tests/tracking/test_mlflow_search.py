@@ -41,7 +41,7 @@ class Store:
         self.uri = f"sqlite:///{file}"
 
     def tracker(self, sweep: SweepRecord = SEARCH) -> MlflowTracker:
-        tracker = MlflowTracker(self.uri, {"abcd": DATASET}, lambda _: True)
+        tracker = MlflowTracker(self.uri, {"abcd": DATASET}, lambda *_: True)
         tracker.open([sweep])
         return tracker
 

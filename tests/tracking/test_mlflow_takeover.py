@@ -22,7 +22,7 @@ DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 4, 4, 3), np.uint8), drawn
 
 
 def begin(uri: str, sweep: SweepRecord) -> MlflowTracker:
-    tracker = MlflowTracker(uri, {"abcd": DATASET}, lambda _: False)
+    tracker = MlflowTracker(uri, {"abcd": DATASET}, lambda *_: False)
     tracker.open([sweep])
     known = MlflowIndex(uri).find().get(RUN.run_id)
     tracker.start(make_trial(RUN), RUN, known and known.location)

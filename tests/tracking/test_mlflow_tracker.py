@@ -606,17 +606,20 @@ def test_an_error_of_the_store_is_raised_and_not_printed_as_well(tmp_path: Path)
 def test_the_record_of_a_sweep_that_was_killed_is_ended_by_the_next_sweep(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     first, second, third, elsewhere = (
-        replace(SWEEP, sweep_id=name, origin=place)
-        for name, place in (("1", "here"), ("2", "here"), ("3", "here"), ("4", "there"))
+        replace(SWEEP, sweep_id=name, origin=place, claims=claims)
+        for name, place, claims in (
+            *(("1", "here", ""), ("2", "here", "db"), ("3", "here", "")),
+            ("4", "there", "db"),
+        )
     )
     MlflowTracker(uri, {}).open([first])  # Alive.
     MlflowTracker(uri, {}).open([second])  # Killed.
-    MlflowTracker(uri, {}).open([elsewhere])  # Nobody here can tell.
-    asked: list[str] = []
+    MlflowTracker(uri, {}).open([elsewhere])  # Killed.
+    asked: list[tuple[str, str, str]] = []
 
-    def is_dead(sweep_id: str) -> bool:
-        asked.append(sweep_id)
-        return sweep_id == "2"
+    def is_dead(*sweep: str) -> bool:
+        asked.append(sweep)
+        return sweep[0] in ("2", "4")
 
     MlflowTracker(uri, {}, is_dead).open([third])
     client = connect(uri)
@@ -625,8 +628,8 @@ def test_the_record_of_a_sweep_that_was_killed_is_ended_by_the_next_sweep(tmp_pa
         run.data.tags["signs_sweep.sweep"]: run.info.status
         for run in client.search_runs([experiment.experiment_id])
     }
-    assert states == {"1": "RUNNING", "2": "KILLED", "3": "RUNNING", "4": "RUNNING"}
-    assert sorted(asked) == ["1", "2"]
+    assert states == {"1": "RUNNING", "2": "KILLED", "3": "RUNNING", "4": "KILLED"}
+    assert sorted(asked) == [("1", "here", ""), ("2", "here", "db"), ("4", "there", "db")]
 
 
 def test_a_sweep_that_is_opened_again_continues_its_record(tmp_path: Path) -> None:
@@ -681,7 +684,7 @@ def test_a_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     uri = resolve_uri(None, folder)
     sweep = replace(SWEEP, sweep_id="one", origin=f"here:{folder}")
     MlflowTracker(uri, {}).open([sweep])  # Its process dies.
-    tracker = MlflowTracker(uri, {}, is_dead=lambda sweep_id: sweep_id == "one")
+    tracker = MlflowTracker(uri, {}, is_dead=lambda sweep_id, *_: sweep_id == "one")
     tracker.open([replace(sweep, sweep_id="two")])
     tracker.close(State.FINISHED, {"toy": "a,b"})
 

@@ -174,7 +174,7 @@ def test_a_run_whose_record_was_deleted_is_dropped_with_one_message(
     assert story.store.attempts == 1
     assert story.tracker.unwritten is None
     (message,) = story.messages
-    assert message.startswith(f"{REFUSED}: its record was deleted, as another sweep does")
+    assert message.startswith(f"{REFUSED}: its record was deleted, as by another sweep")
     assert not list(tmp_path.iterdir())
 
 

@@ -17,7 +17,7 @@ from small import small_dataset
 
 from signs_sweep.data import write_dataset
 
-HIDDEN = ("SIGNS_DATA", "MLFLOW_TRACKING_URI")
+HIDDEN = ("SIGNS_DATA", "MLFLOW_TRACKING_URI", "SIGNS_SWEEP_CLAIMS", "SIGNS_SWEEP_CHECKPOINTS")
 """Variables of the environment that would lead out of a project."""
 
 SPEC = """\
@@ -59,12 +59,12 @@ class Project:
         """Run a command to its end, in this process."""
         return call(without_report(arguments), self.folder, self.environment() | variables)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
         """Start a command in a process and a process group of its own, as a shell does."""
         process = subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment() | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -3,7 +3,10 @@
 import io
 import time
 import zipfile
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import h5py
 
@@ -41,6 +44,23 @@ def processes_in(project) -> dict[int, str]:
         if state != "Z" and cwd == project.folder and "signs_sweep" in line:
             found[int(folder.name)] = line
     return found
+
+
+def assert_no_secret(secrets: Iterable[str], texts: Iterable[str], *folders: Path) -> None:
+    """Look for secrets, as they are and encoded, in texts and in the files of folders.
+
+    Specs that a user has written are not looked at.
+    """
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    contents = [str(text).encode() for text in (*texts, *files)]
+    for file in files:
+        if file.suffix != ".yaml" or "mlruns" in str(file):
+            with suppress(FileNotFoundError):  # A sweep that runs removes checkpoints.
+                contents.append(file.read_bytes())
+    assert contents
+    for secret in secrets:
+        for form in {secret, quote(secret, safe=""), quote(secret)}:
+            assert not any(form.encode() in content for content in contents), form
 
 
 def wait_until(condition) -> None:

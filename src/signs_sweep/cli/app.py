@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -409,12 +410,13 @@ def clean(
 
     store = Store(shared.tracking_uri, sharing=sharing)
     age = parse_time("--older-than", older_than)
-    if not targets and age is None:
-        clean_store(store, ends=everything, is_agreed=yes)
-        return
-    if everything:
-        raise UsageError("--all is for checkpoints: runs are removed with all of theirs")
-    clean_runs(store, targets or [], shared, age=age, is_agreed=yes)
+    with closing(store.claims):
+        if not targets and age is None:
+            clean_store(store, ends=everything, is_agreed=yes)
+            return
+        if everything:
+            raise UsageError("--all is for checkpoints: runs are removed with all of theirs")
+        clean_runs(store, targets or [], shared, age=age, is_agreed=yes)
 
 
 @app.command()

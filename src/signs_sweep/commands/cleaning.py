@@ -13,7 +13,7 @@ from signs_sweep.commands.store import Store
 from signs_sweep.domain import State, trajectory_of
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.planning.preparation import prepare
-from signs_sweep.project import FileClaims
+from signs_sweep.project import claim_study
 from signs_sweep.project.databases import resolve
 from signs_sweep.project.tracking_store import store_exists
 from signs_sweep.searching.study.storage import remove_study, size_of_study
@@ -204,24 +204,23 @@ class RunCleaner:
         return [*hidden, *others]
 
     def _claim_study(self, study: Study, claims: ExitStack) -> None:
-        folder, claim = self._store.paths.study_claim(study.storage, study.name)
-        files = FileClaims(folder)
-        if not files.take(claim):
+        release = claim_study(self._store.paths, study.storage, study.name)
+        if release is None:
             raise UsageError(
                 f"another process is running the search '{study.name}'. Wait until it ends, or "
                 "stop it."
             )
-        claims.callback(files.retire, claim)
+        claims.callback(release)
 
     def _is_wanted(self, record: StoredRecord) -> bool:
         is_named = self._is_all or record.experiment in self._names
         return (is_named or record.run_id in self._run_ids) and record.ended < self._before
 
     def _is_alive(self, top: StoredRecord) -> bool:
-        """Whether a sweep may be under way; of other machines and folders that is not known."""
+        """Whether a sweep may be under way."""
         if top.sweep_id is None or top.state is not State.RUNNING or top.is_deleted:
             return False
-        return top.origin != self._store.origin or not self._store.is_dead(top.sweep_id)
+        return not self._store.is_dead(top.sweep_id, top.origin, top.claims)
 
     def _claimed(self, records: Iterable[StoredRecord]) -> set[str]:
         """Return those runs of records whose trajectory a sweep is training."""

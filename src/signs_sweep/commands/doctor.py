@@ -22,7 +22,7 @@ from signs_sweep.domain.masking import mask
 from signs_sweep.errors import SignsSweepError
 from signs_sweep.executors import choose_devices, default_workers, find_gpus
 from signs_sweep.process.memory import available_memory, gigabytes
-from signs_sweep.project import FileClaims
+from signs_sweep.project import FileClaims, PostgresClaims
 from signs_sweep.project.databases import is_server, shown, sqlite_path
 from signs_sweep.project.tracking_store import OTHERWISE, store_exists
 from signs_sweep.searching.study.storage import studies_in
@@ -60,7 +60,7 @@ _VARIABLES = {
     r"TF_CPP_\w+|TF_NUM_\w+|\w+_NUM_THREADS": "",
     r"TF_(CUDNN|DETERMINISTIC|DISABLE|ENABLE|USE|XLA)_\w+": _CHANGES,
     r"NVIDIA_TF32\w+|KERAS_BACKEND": _CHANGES,
-    r"CUDA_VISIBLE_DEVICES|SIGNS_DATA|MLFLOW_\w+|XDG_CACHE_HOME|TMPDIR": "",
+    r"CUDA_VISIBLE_DEVICES|SIGNS_\w+|MLFLOW_\w+|XDG_CACHE_HOME|TMPDIR": "",
 }
 """By pattern of an environment variable, its effect on results; empty if it has none."""
 
@@ -137,7 +137,10 @@ def examine(tracking_uri: str | None = None, data_dir: Path | None = None) -> It
     yield from _guarded("study", partial(_study, store))
     yield from _guarded("checkpoints", partial(_checkpoints, store, is_usable=is_usable))
     yield from _guarded("locks", partial(_locks, store))
+    if isinstance(store.claims.remote, PostgresClaims):
+        yield from _guarded("claims", partial(_claims, store.claims.remote))
     yield from _guarded("folder", partial(_folder, store))
+    store.claims.close()
 
 
 def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> list[Check]:
@@ -343,8 +346,8 @@ def _runs(store: Store) -> Iterator[Check]:
     rows = store.rows()
     states = [row.result.state for row in rows if row.result is not None]
     running, dead = states.count(State.RUNNING), 0
-    for sweep_id, origin in store.index.running():
-        dead += origin == store.origin and store.is_dead(sweep_id)
+    for sweep_id, origin, claims in store.index.running():
+        dead += store.is_dead(sweep_id, origin, claims)
     what = f"{count(len(rows), 'run')}, {running:,} marked RUNNING"
     if dead:
         what += f"; {count(dead, 'sweep')} marked RUNNING, whose process has ended"
@@ -402,3 +405,10 @@ def _locks(store: Store) -> Iterator[Check]:
         yield Check("locks", Status.OK, what, "A lock ends with its process; delete no file.")
     else:
         yield Check("locks", Status.OK, "none held")
+
+
+def _claims(claims: PostgresClaims) -> Iterator[Check]:
+    held, sessions = claims.count()
+    what = f"{claims.place} can be opened; {count(held, 'claim')}"
+    what += f" of {count(sessions, 'session')}" if held else " held"
+    yield Check("claims", Status.OK, what)

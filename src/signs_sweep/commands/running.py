@@ -143,6 +143,7 @@ class Running:
             data=self.prepared.datasets[part.experiment.name].describe(),
             sweep_id=self.sweep_id,
             origin=self.store.origin,
+            claims=self.store.claims_place,
             rule=declared_rule(part),
         )
 

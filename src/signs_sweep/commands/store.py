@@ -137,18 +137,39 @@ class Store:
                     self.sweeps.retire(sweep_id)
                 if reasons:
                     warnings.warn(_refused(reasons, journal), StoreWarning, stacklevel=2)
-                done += 1
+                else:
+                    done += 1
         return done
 
     def _tracker(self, datasets: Mapping[str, DatasetInfo]) -> MlflowTracker:
         return MlflowTracker(self.uri, datasets, self.is_dead)
 
-    def is_dead(self, sweep_id: str) -> bool:
-        """Whether the process of a sweep of this origin has ended."""
-        if not self.sweeps.take(sweep_id):
-            return False
-        self.sweeps.retire(sweep_id)
-        return True
+    @property
+    def claims_place(self) -> str:
+        """Where claims are kept that show whether a sweep of any machine is alive, or ''."""
+        remote = self.claims.remote
+        return remote.place if isinstance(remote, PostgresClaims) else ""
+
+    def is_dead(self, sweep_id: str, origin: str, claims: str) -> bool:
+        """Whether the process of a sweep is known to have ended.
+
+        Args:
+            sweep_id: the sweep.
+            origin: that of its record.
+            claims: `claims_place` of its record.
+        """
+        if origin == self.origin:
+            is_free = self.sweeps.take(sweep_id)
+            if is_free:
+                self.sweeps.retire(sweep_id)
+            return is_free
+        remote, is_free = self.claims.remote, False
+        if remote is not None and claims and claims == self.claims_place:
+            with suppress(StoreError):
+                is_free = remote.take(sweep_id)
+            if is_free:
+                remote.release(sweep_id)
+        return is_free
 
     def find(self, plan: Plan) -> Known:
         """Return the results of the runs of a plan."""

@@ -52,7 +52,8 @@ def show(
     Raises:
         SpecError: the spec has problems.
         UsageError: the port is taken or not valid.
-        StoreError: the store or the experiment does not exist, or the server does not start.
+        StoreError: the store or the experiment does not exist, or the server does not start or
+            cannot be used.
     """
 
     def open_page(address: str, page: str) -> None:
@@ -74,6 +75,7 @@ def show(
 
     uri = store.uri
     if is_server(uri):
+        store.index.inspect()
         # The browser asks for the password.
         open_page(mask(without_password(uri)), save_view())
         return 0

@@ -15,6 +15,8 @@ from typing import Any, TextIO
 from urllib.parse import quote, unquote, unquote_plus
 
 _SECRET_KEY = r"(?:pass(?!file)|pwd|token|secret|api_?key)[\w.-]*="  # noqa: S105 - a pattern
+_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD")
+"""Variables of the environment whose value is a secret."""
 _LEAST = 6
 """Characters a secret needs to be masked everywhere; a shorter one would match unrelated text."""
 
@@ -29,19 +31,33 @@ def learn(uri: str) -> None:
         # SQLAlchemy lets a password end at the first @, a browser at the last.
         for password in (rest.partition("@")[0], rest):
             _remember(password, user)
-            # As sent in HTTP headers, which a server may echo.
-            pair = f"{unquote(user)}:{unquote(password)}".encode()
-            _everywhere.add(b64encode(pair).decode())
+            _remember_pair(unquote(user), unquote(password))
     for text in (uri, unquote_plus(uri)):
         for value in re.findall(rf"(?i)[?&;][\w.-]*{_SECRET_KEY}([^&;\s'\"]*)", text):
             _remember(value)
 
 
+def _learn_environment() -> None:
+    for name, value in os.environ.items():
+        if name in _VARIABLES:
+            _remember(value)
+        elif "://" in value:
+            learn(value)
+    if password := os.environ.get("MLFLOW_TRACKING_PASSWORD"):
+        _remember_pair(os.environ.get("MLFLOW_TRACKING_USERNAME", ""), password)
+
+
+def _remember_pair(user: str, password: str) -> None:
+    """Remember user and password as sent in HTTP headers, which a server may echo."""
+    _everywhere.add(b64encode(f"{user}:{password}".encode()).decode())
+
+
 def _remember(secret: str, user: str = "") -> None:
     """Remember a secret in every encoding; if it is the user name, mask it in URIs only."""
     plain = unquote(secret)
-    forms = {secret, plain, unquote_plus(secret), quote(plain, safe="")}
-    forms |= {repr(plain)[1:-1], json.dumps(plain)[1:-1]}
+    forms = {secret, plain, unquote_plus(secret)}
+    for text in (secret, plain):
+        forms |= {quote(text, safe=""), repr(text)[1:-1], json.dumps(text)[1:-1]}
     is_short = len(plain) < _LEAST or plain == unquote(user)
     (_within_uris if is_short else _everywhere).update(forms - {""})
 
@@ -49,11 +65,10 @@ def _remember(secret: str, user: str = "") -> None:
 def mask(text: str) -> str:
     """Return a text with `***` for each known secret.
 
-    Known are the learned secrets and those in the environment's tracking URI, password and token.
+    Known are the learned secrets and those in the environment: the passwords and tokens for MLflow
+    and PostgreSQL, and those in URIs.
     """
-    _remember(os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))
-    _remember(os.environ.get("MLFLOW_TRACKING_TOKEN", ""))
-    learn(os.environ.get("MLFLOW_TRACKING_URI", ""))
+    _learn_environment()
     for secret in sorted(_everywhere, key=len, reverse=True):
         text = text.replace(secret, "***")
     for secret in sorted(_within_uris, key=len, reverse=True):

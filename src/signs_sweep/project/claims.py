@@ -5,21 +5,28 @@ The operating system releases a lock when its process ends.
 
 import platform
 import time
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from random import uniform
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from signs_sweep.errors import RefusedError, StoreError
+from signs_sweep.project.databases import is_postgres, shown
+from signs_sweep.project.paths import ProjectPaths
+from signs_sweep.project.postgres import PostgresClaims
 from signs_sweep.protocols import RemoteClaims
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from filelock import BaseFileLock
 
 _AGAIN_SECONDS = 0.5, 1.5
 """How long not to ask again for a claim that another machine holds, at least and at most."""
+
+_PATIENCE_SECONDS = 20.0
+"""How long no claim is given while the other machines are unreachable: servers restart faster."""
 
 
 class FileClaims:
@@ -85,42 +92,49 @@ class SharedClaims:
     """Implements `Claims` for sweeps on several machines that share a store.
 
     A claim is taken on this machine first, then between the machines. Training does not stop when
-    the other machines cannot be reached any more: until they can, claims are of this machine alone.
+    the other machines cannot be reached any more: soon, claims are of this machine alone, until the
+    others can be reached again.
 
     Attributes:
         local: the claims of this machine.
         remote: those between machines, or None if no other machine can use the store.
-        warn: called with a message when the other machines cannot be reached.
+        warn: called with a message when claims are of this machine alone; None if that is an error.
     """
 
     def __init__(self, local: FileClaims, remote: RemoteClaims | None) -> None:
         self.local = local
         self.remote = remote
-        self.warn: Callable[[str], None] = lambda _: None
+        self.warn: Callable[[str], None] | None = None
+        self._lock = Lock()
+        """Held while claims between the machines change."""
         self._shared: set[str] = set()
         """Names that are claimed between the machines."""
+        self._alone: set[str] = set()
+        """Names that are claimed on this machine alone: the others could not be reached."""
         self._not_before: dict[str, float] = {}
-        """When to ask again, by name, after a claim was held on another machine."""
+        """When to ask again, by name, after a claim was not free on another machine."""
         self._is_reached = False
-        self._is_away = False
+        self._away_since: float | None = None
+        self._has_warned = False
         self._is_refused = False
 
     def take(self, name: str) -> bool:
         """See `Claims.take`.
 
         Raises:
-            StoreError: the folder cannot be written, or the claims between machines could never be
-                reached.
+            StoreError: the folder cannot be written; or the claims between machines cannot be
+                reached, and could never be, or `warn` is None.
         """
         if time.monotonic() < self._not_before.get(name, 0) or not self.local.take(name):
             return False
+        is_free = False
         try:
-            is_free = self._take_remote(name)
-        except BaseException:
-            self.local.release(name)
-            raise
+            with self._lock:
+                is_free = self._take_remote(name)
+        finally:
+            if not is_free:
+                self.local.release(name)
         if not is_free:
-            self.local.release(name)
             self._not_before[name] = time.monotonic() + uniform(*_AGAIN_SECONDS)  # noqa: S311 - not for secrets
         return is_free
 
@@ -128,8 +142,14 @@ class SharedClaims:
         if self.remote is None or self._is_refused:
             return True
         try:
+            for other in [*self._alone]:
+                if self.remote.take(other):
+                    self._shared.add(other)
+                self._alone.discard(other)
             is_free = self.remote.take(name)
         except RefusedError as error:
+            if self.warn is None:
+                raise
             self._is_refused = True
             self.warn(
                 f"{str(error).rstrip('.')}. Sweeps on other machines therefore do not see which "
@@ -137,19 +157,28 @@ class SharedClaims:
             )
             return True
         except StoreError as error:
-            if not self._is_reached:
+            if not self._is_reached or self.warn is None:
                 raise
-            if not self._is_away:
-                self._is_away = True
-                self.warn(
-                    f"{str(error).rstrip('.')}. Training continues; until it answers again, a run "
-                    "that another machine trains may be trained here as well."
-                )
-            return True
-        self._is_reached, self._is_away = True, False
+            return self._take_alone(name, error)
+        self._is_reached, self._away_since, self._has_warned = True, None, False
         if is_free:
             self._shared.add(name)
         return is_free
+
+    def _take_alone(self, name: str, error: StoreError) -> bool:
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        if now < self._away_since + _PATIENCE_SECONDS:
+            return False
+        if self.warn is not None and not self._has_warned:
+            self._has_warned = True
+            self.warn(
+                f"{str(error).rstrip('.')}. Training continues; until it answers again, a run "
+                "that another machine trains may be trained here as well."
+            )
+        self._alone.add(name)
+        return True
 
     def release(self, name: str) -> None:
         """See `Claims.release`."""
@@ -162,11 +191,47 @@ class SharedClaims:
         self.local.retire(name)
 
     def _release_remote(self, name: str) -> None:
-        if name in self._shared and self.remote is not None:
-            self._shared.discard(name)
-            self.remote.release(name)
+        with self._lock:
+            self._alone.discard(name)
+            if name in self._shared and self.remote is not None:
+                self._shared.discard(name)
+                self.remote.release(name)
 
     def close(self) -> None:
-        """End the connection to the claims between machines."""
+        """End the connection to the claims between machines, which releases those."""
         if self.remote is not None:
             self.remote.close()
+
+
+def claim_study(paths: ProjectPaths, storage: str, study: str) -> Callable[[], None] | None:
+    """Claim a study for this process.
+
+    In PostgreSQL this excludes the processes of all machines, otherwise those of this machine.
+
+    Args:
+        paths: the paths of the project.
+        storage: URL of the study's database, as `resolve` returns it.
+        study: its name.
+
+    Returns:
+        A function that releases the claim; None if another process holds it.
+
+    Raises:
+        StoreError: the database cannot be reached, or its folder cannot be written.
+    """
+    title = "the study's database"
+    if is_postgres(storage):
+        claims = PostgresClaims(storage, title)
+        if claims.take(f"study {study}"):
+            return claims.close
+        claims.close()
+        return None
+    folder, name = paths.study_claim(storage, study)
+    files = FileClaims(folder)
+    try:
+        is_claimed = files.take(name)
+    except StoreError as error:
+        raise StoreError(
+            f"{title} {shown(storage)} cannot be created: {error.__cause__}"
+        ) from error
+    return partial(files.retire, name) if is_claimed else None

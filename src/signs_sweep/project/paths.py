@@ -20,6 +20,7 @@ class ProjectPaths:
             checkpoints/TRAJECTORY/EPOCH.h5      unless they are shared
             checkpoints/claims/NAME.lock         locks of trajectories, sweeps and searches
             spool/STORE-SWEEP.jsonl              journals of sweeps
+            spool/STORE-SWEEP.jsonl.refused      what the store refuses of them
             optuna.db                            studies
             optuna.db.STUDY.lock                 locks of searches, beside their database file
 

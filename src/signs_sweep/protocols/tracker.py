@@ -20,6 +20,7 @@ class SweepRecord:
         data: name of the dataset, with a remark if it is the built-in drawn images.
         sweep_id: identifies the invocation; opening the same id again continues its record.
         origin: machine and folder of its process.
+        claims: where its claims show to other machines whether it is alive; empty if nowhere.
         is_search: whether its trials have records of their own.
         rule: how its settings are compared.
 
@@ -33,6 +34,7 @@ class SweepRecord:
     data: str
     sweep_id: str = ""
     origin: str = ""
+    claims: str = ""
     is_search: bool = False
     rule: VerdictRule = field(default_factory=VerdictRule)
 
@@ -69,7 +71,8 @@ class Tracker(Protocol):
     the event that ends it), `end_trial` after the runs of each trial, then `close`. A tracker has
     one caller at a time. Each epoch of a started run is passed once, in order; what an earlier
     record of the run contains is not recorded again. Recording the end of a run or a trial twice
-    has no further effect. Raises StoreError if the store cannot be opened or written.
+    has no further effect. Raises StoreError if the store cannot be opened or written, RefusedError
+    if it would refuse the call again, and DeletedError if the record of a run was deleted.
     """
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:

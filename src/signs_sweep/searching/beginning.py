@@ -21,8 +21,8 @@ from signs_sweep.domain import (
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import choose_devices, find_gpus
 from signs_sweep.planning.preparation import Prepared
-from signs_sweep.project import FileClaims
-from signs_sweep.project.databases import resolve, shown, without_password
+from signs_sweep.project import claim_study
+from signs_sweep.project.databases import resolve, without_password
 from signs_sweep.searching.execution import Searching
 from signs_sweep.searching.study import OwnTrials, open_study
 from signs_sweep.searching.study.methods import missing_package, proposals
@@ -77,16 +77,13 @@ def begin_search(
     store = Store(tracking_uri, prepared, options)
     leftovers = store.write_leftovers()
     storage = _storage(experiment, search, store)
-    folder, claim = store.paths.study_claim(storage, experiment.name)
-    claims = FileClaims(folder)
     try:
-        is_claimed = claims.take(claim)
+        release = claim_study(store.paths, storage, experiment.name)
     except StoreError as error:
-        message = f"the study's database {shown(storage)} cannot be created: {error.__cause__}"
         if search.storage is None:
-            raise StoreError(message) from error
-        raise experiment.problem("search", "storage", message=message) from error
-    if not is_claimed:
+            raise
+        raise experiment.problem("search", "storage", message=str(error)) from error
+    if release is None:
         raise UsageError(
             f"another process is running the search '{experiment.name}'. Wait until it ends, or "
             "stop it: its results are kept."
@@ -97,11 +94,11 @@ def begin_search(
         searching = Searching(
             *(prepared, experiment, search, store, own, storage, options, devices, recovered),
             leftovers=leftovers,
-            release=lambda: claims.retire(claim),
+            release=release,
         )
         _fit_into_memory(searching)
     except BaseException:
-        claims.retire(claim)
+        release()
         raise
     return searching
 

@@ -282,6 +282,7 @@ class Searching:
             data=self.prepared.datasets[experiment.name].describe(),
             sweep_id=self.sweep_id,
             origin=self.store.origin,
+            claims=self.store.claims_place,
             is_search=True,
             rule=declared_rule(self.prepared.plan.parts[0]),
         )

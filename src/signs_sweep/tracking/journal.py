@@ -32,6 +32,9 @@ _KINDS: dict[str, type[Any]] = {
 Call = tuple[str, tuple[Any, ...]]
 """Name of a method, and its arguments."""
 
+_KILLED: Call = ("close", (State.KILLED, {}))
+"""The end of a sweep whose process was killed."""
+
 HOW_TO_REPEAT = (
     "When the reason is gone, remove `.refused` from its name: the next `run` or `search` writes it"
 )
@@ -109,16 +112,34 @@ class Refusals:
     reasons: dict[str, RefusedError] = field(default_factory=dict)
 
     @contextmanager
-    def of(self, name: str, calls: Sequence[Call]) -> Iterator[None]:
-        """Keep calls that are refused, unless the store refuses every call or is away."""
+    def of(self, *calls: Call) -> Iterator[None]:
+        """Keep calls that are refused, unless the store refuses every call or is away.
+
+        The first of them names them.
+        """
         try:
             yield
         except DeniedError:
             raise
         except RefusedError as error:
-            self.reasons[name] = error
+            self.reasons[name_of(calls[0])] = error
             if not isinstance(error, DeletedError):
                 self.calls += calls
+
+
+def run_of(call: Call) -> str:
+    """Return the run_id that a call is about, or an empty string."""
+    name, arguments = call
+    if name == "start":
+        return str(arguments[1].run_id)
+    return str(arguments[0].run_id) if name == "record" else ""
+
+
+def name_of(call: Call) -> str:
+    """Return what a call is about, for messages: a run, a trial or the sweep."""
+    name, arguments = call
+    title = arguments[0].trial.title or "a trial" if name == "end_trial" else "the sweep"
+    return run_of(call) or str(title)
 
 
 def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> Refusals:
@@ -150,14 +171,14 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> R
     for run_id, of_run in of_runs.items():
         known = found.get(run_id)
         if known is None or not known.state.is_finished:
-            with refusals.of(run_id, of_run):
+            with refusals.of(*of_run):
                 if known and not known.state.has_ended and known.begun_by not in (None, *origins):
                     raise DeletedError("its record was replaced")
                 _replay_run(of_run, tracker, known.location if known else None)
-    for name, arguments in calls:
-        if name == "end_trial":
-            with refusals.of(arguments[0].trial.title, [(name, arguments)]):
-                tracker.end_trial(*arguments)
+    for call in calls:
+        if call[0] == "end_trial":
+            with refusals.of(call):
+                tracker.end_trial(*call[1])
     return refusals
 
 
@@ -195,19 +216,18 @@ def finish_journal(
         journal.remove()
         return {}
     sweeps, datasets = calls[0][1]
-    tracker, opening = make_tracker(datasets), Refusals()
-    with opening.of("the sweep", calls):
+    tracker, refusals = make_tracker(datasets), Refusals()
+    with refusals.of(*calls):
         tracker.open(sweeps)
-    if opening.reasons:
-        journal.refused.append(*calls)
-        journal.remove()
-        return opening.reasons
-    refusals = replay(calls, tracker, index)
-    ends = [call for call in calls if call[0] == "close"][-1:]
-    with refusals.of("the sweep", ()):
-        tracker.close(*(ends[0][1] if ends else (State.KILLED, {})))
-    if refusals.calls or "the sweep" in refusals.reasons:
-        journal.refused.append(calls[0], *refusals.calls, *ends)
+    if not refusals.reasons:
+        refusals = replay(calls, tracker, index)
+        end = next((call for call in reversed(calls) if call[0] == "close"), _KILLED)
+        with refusals.of(end):
+            tracker.close(*end[1])
+        if refusals.calls:
+            refusals.calls = [calls[0], *refusals.calls, end]
+    if refusals.calls:
+        journal.refused.append(*refusals.calls)
     journal.remove()
     return refusals.reasons
 

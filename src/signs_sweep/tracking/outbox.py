@@ -30,7 +30,7 @@ from signs_sweep.domain import (
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking.dataset import DatasetInfo
-from signs_sweep.tracking.journal import HOW_TO_REPEAT, Call, Journal, replay
+from signs_sweep.tracking.journal import HOW_TO_REPEAT, Call, Journal, name_of, replay, run_of
 
 _MOST_WAITING = 16
 """How many ended runs, each about a megabyte with its model, may wait to be written.
@@ -71,7 +71,7 @@ _LAST_SECONDS = 0.5
 _POLL_SECONDS = 0.1
 """Between two checks for an interruption."""
 
-_MOST_TOLD = 5
+_MOST_REPORTED = 5
 """Refusals with a message of their own: a store may refuse every run for the same reason."""
 
 
@@ -181,9 +181,9 @@ class Outbox:
                 f"{self._journal.path}; the next `run` or `search` writes it."
             )
         if self._refused:
-            names = ", ".join([*self._refused][:_MOST_TOLD])
-            more = f" and {len(self._refused) - _MOST_TOLD:,} more" * (
-                len(self._refused) > _MOST_TOLD
+            names = ", ".join([*self._refused][:_MOST_REPORTED])
+            more = f" and {len(self._refused) - _MOST_REPORTED:,} more" * (
+                len(self._refused) > _MOST_REPORTED
             )
             sentences.append(
                 f"the tracking store refuses the records of {names}{more}. They are kept in "
@@ -336,47 +336,43 @@ class Outbox:
             with self._moving:
                 if self._refused and not self._is_left:
                     self._set_aside([call])
-        failure = None
-        if not self.is_away and not self._is_lost(call):
-            try:
-                getattr(self._tracker, name)(*arguments)
-            except StoreError as error:
-                if name == "open":
-                    raise
-                failure = error
-            else:
-                return
-        if isinstance(failure, RefusedError) and not isinstance(failure, DeniedError):
-            self._refuse(call, failure)
-        else:
-            self._store_later(call, failure)
+        if self.is_away or self._is_lost(call):
+            self._store_later()
+            if self.is_away and name != "close" and time.monotonic() >= self._next_try:
+                self._try_again()
+            return
+        try:
+            getattr(self._tracker, name)(*arguments)
+        except StoreError as error:
+            if name == "open":
+                raise
+            if isinstance(error, RefusedError) and not isinstance(error, DeniedError):
+                self._refuse(call, error)
+            elif self._store_later():
+                self._postpone(error, is_new=True)
 
-    def _store_later(self, call: Call, failure: StoreError | None) -> None:
-        """Keep a call in the journal, after a failure of the store or while it is away."""
+    def _store_later(self) -> bool:
+        """Keep the current call in a journal, unless `close` has done it; return whether."""
         with self._moving:
-            if self._is_left:
-                return
-            self._keep()
-        if failure is not None:
-            self._postpone(failure, is_new=True)
-        elif self.is_away and call[0] != "close" and time.monotonic() >= self._next_try:
-            self._try_again()
+            if not self._is_left:
+                self._keep()
+            return not self._is_left
 
     def _refuse(self, call: Call, failure: RefusedError) -> None:
-        """Set the calls for a run aside, or another call, and go on without them."""
-        reasons = {_name_of(call): failure}
+        """Set the calls for a run aside, or another call, and continue without them."""
+        reasons = {name_of(call): failure}
         with self._moving:
             if self._is_left:
                 return
             self._current = None
-            begun = self._begun.get(_run_of(call))
+            begun = self._begun.get(run_of(call))
             is_deleted = isinstance(failure, DeletedError)
             self._set_aside([] if is_deleted else begun.all() if begun else [call])
             self._remember(reasons)
         self._tell_of(reasons)
 
     def _is_lost(self, call: Call) -> bool:
-        run_id = _run_of(call)
+        run_id = run_of(call)
         return run_id in self._refused or run_id in self._dropped
 
     def _remember(self, reasons: Mapping[str, RefusedError]) -> None:
@@ -391,10 +387,10 @@ class Outbox:
         for name, error in reasons.items():
             if isinstance(error, DeletedError):
                 self._tell(
-                    f"{name}: {error}, as another sweep does that takes the run over. Nothing more "
+                    f"{name}: {error}, as by another sweep that takes the run over. Nothing more "
                     "is recorded for it here."
                 )
-            elif list(self._refused).index(name) < _MOST_TOLD:
+            elif list(self._refused).index(name) < _MOST_REPORTED:
                 self._tell(
                     f"{name}: {str(error).rstrip('.')}. Its records are kept in "
                     f"{self._journal.refused.path}; all others are written."
@@ -447,7 +443,7 @@ class Outbox:
         current = [] if self._current is None else [self._current]
         calls = [call for call in (*current, *waiting) if call[0] not in ("open", "then")]
         self._current = None
-        self._set_aside([call for call in calls if _run_of(call) in self._refused])
+        self._set_aside([call for call in calls if run_of(call) in self._refused])
         calls = [call for call in calls if not self._is_lost(call)]
         if not calls:
             return
@@ -473,20 +469,6 @@ class Outbox:
     @property
     def _opening(self) -> Call:
         return "open", (self._sweeps, self._datasets)
-
-
-def _run_of(call: Call) -> str:
-    """Return the run_id that a call is about, or an empty string."""
-    name, arguments = call
-    if name == "start":
-        return str(arguments[1].run_id)
-    return str(arguments[0].run_id) if name == "record" else ""
-
-
-def _name_of(call: Call) -> str:
-    """Return what a call is about, for messages: a run, a trial or a sweep."""
-    name, arguments = call
-    return _run_of(call) or (arguments[0].trial.title if name == "end_trial" else "the sweep")
 
 
 def _is_end(event: Event) -> bool:

@@ -4,7 +4,7 @@
 record of a run, `model` the folder of its model, `search` the trials and findings of a search,
 `view` the page of an experiment. `predictions` is the artifact of a run's predictions. `found`
 turns records into results, `kept` into sweeps and trials, `file` reads a SQLite file, `client`
-opens the store.
+opens the store, `answers` states what its errors mean.
 """
 
 from signs_sweep.tracking.mlflow.claims import TagClaims

@@ -12,8 +12,12 @@ from signs_sweep.domain.masking import mask
 from signs_sweep.errors import DeniedError, RefusedError, StoreError
 from signs_sweep.project.databases import is_server, shown, why
 
-_LEAST = (2, 4)
-"""The oldest server that has all calls that are used: the last of them is `log_inputs`."""
+_LEAST = (3, 2)
+"""The oldest server that has all calls that are used: the last of them is `delete_experiment_tag`,
+by which claims end."""
+
+_SECONDS = 30
+"""How long to wait for an answer."""
 
 _API = "/api/2.0/mlflow/"
 _TEMPORARY = {408, 425, 429}
@@ -66,7 +70,7 @@ _UNREACHED = {
     "SSLError": "TLS fails ({last}). If it has no TLS, write http://",
     "gaierror": "its host is unknown. Check the address, and the network",
     "ConnectionRefusedError": "the connection is refused. Is it running, and is the port right?",
-    "Timeout": "no answer in time. Is it running, and is the way to it open?",
+    "TimeoutError": "no answer in time. Is it running, and is the way to it open?",
     "RetryError": "it has errors ({last}). Its log says why",
     "BadStatusLine": "it closes the connection",
     "ConnectionResetError": "it closes the connection",
@@ -90,7 +94,7 @@ def check_server(uri: str) -> str:
     from mlflow.utils.rest_utils import http_request
 
     def get(path: str) -> Any:
-        return http_request(get_default_host_creds(uri), path, "GET", timeout=30)
+        return http_request(get_default_host_creds(uri), path, "GET", timeout=_SECONDS)
 
     answer = get(f"{_API}experiments/search?max_results=1")
     server = f"the tracking server {shown(uri)}"

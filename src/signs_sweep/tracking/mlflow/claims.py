@@ -13,7 +13,7 @@ from uuid import uuid4
 from signs_sweep.errors import RefusedError, StoreError
 from signs_sweep.project.databases import shown, without_password
 from signs_sweep.tracking.mlflow.client import connect, store_errors
-from signs_sweep.tracking.mlflow.tags import CLAIMS
+from signs_sweep.tracking.mlflow.tags import BOARD
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,12 +30,15 @@ _PATIENCE_SECONDS = 5.0
 _LAST_SECONDS = 2.0
 """How long `close` waits."""
 
+_MOST_NAMES = 300
+"""How many names an owner may claim: some servers limit a tag to 5,000 characters."""
+
 _BOARD = "0"
 """Id of the experiment whose tags are the board: every MLflow store has it."""
 
 
 class Board(Protocol):
-    """Texts of owners, one for each; reading after a write of any owner sees it."""
+    """Texts of owners, one for each; a read sees all earlier writes."""
 
     def read(self) -> Mapping[str, str]:
         """Return all texts, by owner."""
@@ -57,7 +60,7 @@ class TagClaims:
     second reads after the first wrote, and sees its claim. Both may give way to each other.
 
     A thread renews the counter. An owner counts as dead once this object, by its own clock, has
-    read the same counter for the lease; its tag is then removed. An owner that did not
+    read the same counter for the lease; it then removes its tag. An owner that did not
     reach the server for so long, or misses its tag, checks its claims like new ones, and drops
     those that another has taken; its runs continue, and are then trained twice.
 
@@ -192,6 +195,8 @@ class TagClaims:
 
     def _attempt(self, name: str) -> bool:
         """Take a name; return whether it was free."""
+        if len(self._names) >= _MOST_NAMES:
+            return False
         if name in self._elsewhere and name in self._read():
             return False
         self._names.add(name)
@@ -263,20 +268,18 @@ class _ServerBoard:
         with store_errors(self._uri):
             found = client.get_experiment(_BOARD).tags
         return {
-            name.removeprefix(CLAIMS): text
-            for name, text in found.items()
-            if name.startswith(CLAIMS)
+            name.removeprefix(BOARD): text for name, text in found.items() if name.startswith(BOARD)
         }
 
     def write(self, owner: str, text: str) -> None:
         """See `Board.write`."""
         with store_errors(self._uri):
-            self._client.set_experiment_tag(_BOARD, f"{CLAIMS}{owner}", text)
+            self._client.set_experiment_tag(_BOARD, f"{BOARD}{owner}", text)
 
     def remove(self, owner: str) -> None:
         """See `Board.remove`."""
         with suppress(RefusedError), store_errors(self._uri):  # Another may just have removed it.
-            self._client.delete_experiment_tag(_BOARD, f"{CLAIMS}{owner}")
+            self._client.delete_experiment_tag(_BOARD, f"{BOARD}{owner}")
 
 
 def _names_in(text: str, scope: str) -> set[str]:

@@ -260,8 +260,10 @@ def _check_artifacts(client: "MlflowClient", uri: str, experiment: "Experiment")
     folder = Path(local_file_uri_to_path(location))
     if folder.is_dir():
         return
-    # MLflow creates the folder with the first artifact, and the folder above it with the store.
-    if folder.parent.is_dir() and not client.search_runs([experiment.experiment_id], max_results=1):
+    # The first artifact creates the folder, and for a database also the folder above it.
+    root = ProjectPaths(uri).artifact_root
+    is_possible = folder.parent.is_dir() or (root and location.startswith(f"{root}/"))
+    if is_possible and not client.search_runs([experiment.experiment_id], max_results=1):
         return
     advice = (
         "If it is the server's, start that with --serve-artifacts and --artifacts-destination"

@@ -255,14 +255,18 @@ class MlflowIndex:
         """
         return inspect(self._uri)
 
-    def running(self) -> list[tuple[str, str]]:
-        """Return the sweeps and searches that are marked RUNNING: their sweep_id and origin.
+    def running(self) -> list[tuple[str, str, str]]:
+        """Return for each sweep or search marked RUNNING its sweep_id, origin and place of claims.
 
         Raises:
             StoreError: the store cannot be read.
         """
         return [
-            (record.tags[tags.SWEEP], record.tags.get(tags.ORIGIN, ""))
+            (
+                record.tags[tags.SWEEP],
+                record.tags.get(tags.ORIGIN, ""),
+                record.tags.get(tags.CLAIMS, ""),
+            )
             for record in self.records(mark=tags.SWEEP)
             if record.state is State.RUNNING
         ]

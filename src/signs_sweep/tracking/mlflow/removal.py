@@ -34,6 +34,7 @@ class StoredRecord:
         is_trial: whether it is the record of a trial of a search.
         sweep_id: identifies a sweep or search; None for other records.
         origin: machine and folder of the process of a sweep or search.
+        claims: where its claims show to other machines whether it is alive, or ''.
         parent: location of the record above it, or None.
         status: its MLflow status.
         ended: when it ended, or began if it has no end, in seconds since 1970.
@@ -47,6 +48,7 @@ class StoredRecord:
     is_trial: bool
     sweep_id: str | None
     origin: str
+    claims: str
     parent: str | None
     status: str
     ended: float
@@ -108,6 +110,7 @@ class MlflowRemover:
                     is_trial=run.data.tags.get(tags.RECORD) == tags.OF_TRIAL,
                     sweep_id=run.data.tags.get(tags.SWEEP),
                     origin=run.data.tags.get(tags.ORIGIN, ""),
+                    claims=run.data.tags.get(tags.CLAIMS, ""),
                     parent=run.data.tags.get(tags.PARENT),
                     status=run.info.status,
                     ended=(run.info.end_time or run.info.start_time) / 1000,

@@ -65,14 +65,15 @@ class MlflowTracker:
         self,
         uri: str,
         datasets: Mapping[str, DatasetInfo],
-        is_dead: Callable[[str], bool] = lambda _: False,
+        is_dead: Callable[[str, str, str], bool] = lambda *_: False,
     ) -> None:
         """Store the settings; the store is opened by the first call.
 
         Args:
             uri: the store, as `resolve_uri` returns it.
             datasets: what runs are trained on, by fingerprint.
-            is_dead: whether the process of a sweep of the same origin has ended, by sweep_id.
+            is_dead: whether the process of a sweep is known to have ended, given its sweep_id,
+                origin and place of claims.
         """
         self._uri = uri
         self._datasets = datasets
@@ -119,6 +120,7 @@ class MlflowTracker:
                 tags.DATASET: sweep.data,
                 tags.SWEEP: sweep.sweep_id,
                 tags.ORIGIN: sweep.origin,
+                **({tags.CLAIMS: sweep.claims} if sweep.claims else {}),
                 **source_tags(),
             },
         )
@@ -130,12 +132,11 @@ class MlflowTracker:
             return
         condition = f"tags.`{tags.ORIGIN}` LIKE '%' AND attributes.status = 'RUNNING'"
         for other in search_all(self._client, [experiment_id], condition):
-            # Not part of the condition: the name of a folder may contain quotes.
-            if other.data.tags[tags.ORIGIN] != sweep.origin:
-                continue
-            sweep_id = other.data.tags[tags.SWEEP]
-            location = other.info.run_id
-            if sweep_id == sweep.sweep_id or not self._is_dead(sweep_id):
+            known = other.data.tags
+            sweep_id, location = known[tags.SWEEP], other.info.run_id
+            if sweep_id == sweep.sweep_id or not self._is_dead(
+                sweep_id, known[tags.ORIGIN], known.get(tags.CLAIMS, "")
+            ):
                 continue
             if self._client.get_run(location).info.status == "RUNNING":  # It may just have ended.
                 SearchRecorder(self._client, experiment_id, location).stop_trials()
