@@ -154,12 +154,13 @@ class SharedClaims:
                 self._alone.discard(other)
             is_free = self.remote.take(name)
         except RefusedError as error:
+            if self.warn is None:
+                raise
             self._is_refused = True
-            if self.warn is not None:
-                self.warn(
-                    f"{str(error).rstrip('.')}. Sweeps on other machines therefore do not see "
-                    "which runs are trained here: a run may be trained twice."
-                )
+            self.warn(
+                f"{str(error).rstrip('.')}. Sweeps on other machines therefore do not see which "
+                "runs are trained here: a run may be trained twice."
+            )
             return True
         except StoreError as error:
             if not self._is_reached or self.warn is None:

@@ -30,6 +30,9 @@ _PATIENCE_SECONDS = 5.0
 _LAST_SECONDS = 2.0
 """How long `close` waits."""
 
+_MOST_NAMES = 300
+"""How many names an owner may claim: some servers limit a tag to 5,000 characters."""
+
 _BOARD = "0"
 """Id of the experiment whose tags are the board: every MLflow store has it."""
 
@@ -192,6 +195,8 @@ class TagClaims:
 
     def _attempt(self, name: str) -> bool:
         """Take a name; return whether it was free."""
+        if len(self._names) >= _MOST_NAMES:
+            return False
         if name in self._elsewhere and name in self._read():
             return False
         self._names.add(name)
