@@ -5,7 +5,7 @@ from typing import Any
 
 
 def acknowledge_immediately() -> None:
-    """Acknowledge immediately what a server sends, in all HTTP connections that begin after this call.
+    """Acknowledge immediately what a server sends, in HTTP connections that begin after this call.
 
     MLflow's server, with several processes, sends an answer in two parts, and the second only after
     the first was acknowledged (Nagle's algorithm). The operating system waits 40 ms with that, in
