@@ -43,10 +43,10 @@ HEAVY = {
     "h5py": {"data", "trainer"},
     "PIL": {"data", "figures", "importing"},
     "jinja2": {"reporting"},
-    "sqlalchemy": {"project"},
+    "sqlalchemy": {"project", "tracking"},
     "datasets": {"importing"},
     "pooch": {"importing"},
-    "requests": {"importing"},
+    "requests": {"importing", "tracking"},
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -13,8 +13,8 @@ from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.journal import replay
 from signs_sweep.tracking.mlflow.client import connect
-from signs_sweep.tracking.mlflow.file import read_records
 from signs_sweep.tracking.mlflow.found import ask_for_records
+from signs_sweep.tracking.mlflow.tables import Tables
 from trials import make_trial, searched
 
 pytestmark = pytest.mark.slow
@@ -364,7 +364,7 @@ def test_the_index_has_the_searches_and_their_trials_as_mlflow_has_them(store, t
     assert index.spec(search.location) == "name: toy\n"
     for mark in ("signs_sweep.sweep", "signs_sweep.kind"):
         asked = ask_for_records(connect(store.uri), store.uri, "toy", mark=mark)
-        assert read_records(tmp_path / "mlflow.db", store.uri, "toy", mark=mark) == asked != []
+        assert Tables(store.uri).records("toy", mark=mark) == asked != []
 
 
 def test_trials_of_earlier_versions_are_told_apart_as_far_as_possible(store) -> None:

@@ -34,10 +34,10 @@ from signs_sweep.searching.study.storage import open_study
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect
-from signs_sweep.tracking.mlflow.file import artifact_folders, read_curves, read_records
 from signs_sweep.tracking.mlflow.found import Record, ask_for_curves, ask_for_records
 from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
 from signs_sweep.tracking.mlflow.recorder import tags_of
+from signs_sweep.tracking.mlflow.tables import Tables
 from trials import make_trial
 
 pytestmark = pytest.mark.slow
@@ -327,11 +327,11 @@ def test_a_continued_record_has_every_step_of_every_metric_once(tmp_path: Path) 
 
 
 def test_the_file_and_mlflow_give_the_same_records(store) -> None:
-    uri, folder = store
+    uri, _ = store
     for experiment in (None, "toy"):
         asked = ask_for_records(connect(uri), uri, experiment)
         assert len(asked) == 2
-        assert read_records(folder / "mlflow.db", uri, experiment) == asked
+        assert Tables(uri).records(experiment) == asked
 
 
 def as_lists(curves) -> dict:
@@ -352,7 +352,7 @@ def test_the_file_and_mlflow_give_the_same_curves_each_epoch_once(store, tmp_pat
     broken = index.find()[BROKEN.run_id].location
     for step, moment, value in ((1, 0, 9.0), (30, 2_000_000_000_000, 9.0), (31, 0, np.nan)):
         connect(uri).log_metric(broken, "loss", value, moment, step)  # Two epochs a second time.
-    read = read_curves(folder / "mlflow.db", locations, ("loss", "val_loss"))
+    read = Tables(uri).curves(locations, ("loss", "val_loss"))
     assert [values.tolist() for values in read[broken]["val_loss"]] == [[], []]
     epochs, values = read[broken]["loss"]
     assert (epochs.dtype, values.dtype) == (np.int64, np.float64)
@@ -369,12 +369,12 @@ def test_predictions_are_read_as_they_were_recorded(
     store, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], is_local: bool
 ) -> None:
     """From the folder of the artifacts, or through MLflow if that is elsewhere."""
-    uri, folder = store
+    uri, _ = store
     index = MlflowIndex(uri)
     found = {run_id: result.location for run_id, result in index.find().items()}
-    assert set(artifact_folders(folder / "mlflow.db", found.values())) == set(found.values())
+    assert set(Tables(uri).folders(found.values())) == set(found.values())
     if not is_local:
-        monkeypatch.setattr("signs_sweep.tracking.mlflow.index.artifact_folders", lambda *_: {})
+        monkeypatch.setattr(Tables, "folders", lambda *_: {})
     read = index.predictions(found.values())
     assert capfd.readouterr() == ("", "")
     assert read.keys() == {found[RUN.run_id]}, "the other run failed"
@@ -412,7 +412,7 @@ def test_a_model_is_found_in_its_folder_or_through_mlflow(
     uri, folder = store
     index = MlflowIndex(uri)
     if not is_local:
-        monkeypatch.setattr("signs_sweep.tracking.mlflow.index.artifact_folders", lambda *_: {})
+        monkeypatch.setattr(Tables, "folders", lambda *_: {})
     found = {run_id: result.location for run_id, result in index.find().items()}
     model = index.model(found[RUN.run_id], tmp_path)
     assert model.file.read_bytes() == (folder / "model.keras").read_bytes()
@@ -438,7 +438,7 @@ def test_damaged_predictions_are_an_error_that_names_the_run(tmp_path: Path) -> 
     tracker.record(replace(finished(RUN), predictions=PREDICTED))
     tracker.close(State.FINISHED, {})
     location = MlflowIndex(uri).find()[RUN.run_id].location
-    file = artifact_folders(tmp_path / "mlflow.db", [location])[location] / PREDICTIONS
+    file = Tables(uri).folders([location])[location] / PREDICTIONS
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(StoreError, match=f"predictions.npz of the MLflow run {location} is dam"):
         MlflowIndex(uri).predictions([location])
@@ -700,7 +700,7 @@ def test_a_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     client = connect(uri)
     runs = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
     assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
-    assert read_records(folder / "mlruns" / "mlflow.db", uri, "toy") == []
+    assert Tables(uri).records("toy") == []
 
     study = open_study(ProjectPaths(uri, folder).studies, "x", {}, {}, maximize=True, metric="m")
     assert study.study_name == "x"

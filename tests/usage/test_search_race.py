@@ -11,8 +11,8 @@ from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.commands.search_history import read_search
 from signs_sweep.tracking import MlflowIndex
 from signs_sweep.tracking.mlflow.client import connect
-from signs_sweep.tracking.mlflow.file import read_records
 from signs_sweep.tracking.mlflow.found import ask_for_records
+from signs_sweep.tracking.mlflow.tables import Tables
 
 pytestmark = pytest.mark.slow
 
@@ -107,5 +107,4 @@ def test_the_store_has_what_was_promised_and_what_held(raced, monkeypatch) -> No
     assert len(comparison.settings) == (len(expected) if outcome.winner.is_default else 2)
     for mark in ("signs_sweep.sweep", "signs_sweep.kind"):
         asked = ask_for_records(connect(project.uri), project.uri, "race", mark=mark)
-        file = project.folder / "mlruns" / "mlflow.db"
-        assert read_records(file, project.uri, "race", mark=mark) == asked
+        assert Tables(project.uri).records("race", mark=mark) == asked

@@ -86,7 +86,14 @@ class Replicates:
 
     def splits_of(self, seeds: Seeds) -> frozenset[int]:
         """Return the seeds of the splits with a pair of seeds."""
-        return frozenset(row.seeds.split_seed for row in self.rows_of(seeds))
+        return self._splits[seeds]
+
+    @cached_property
+    def _splits(self) -> Mapping[Seeds, frozenset[int]]:
+        return {
+            seeds: frozenset(row.seeds.split_seed for row in rows)
+            for seeds, rows in self._by_pair.items()
+        }
 
     @property
     def is_baseline(self) -> bool:

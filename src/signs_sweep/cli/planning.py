@@ -53,6 +53,7 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
     `deviation` is the standard deviation of the metric between seeds, or None if the store has it.
     """
     width = width_of(sys.stdout)
+    store.index.freeze()
     found = store.find(prepared.plan)
     known, older = found.results, found.older
     settled = {run_id: result for run_id, result in known.items() if result.is_settled}
@@ -99,7 +100,8 @@ def show_plan(prepared: Prepared, store: Store, deviation: float | None = None) 
         )
         for line in ([] if power is None else [_power_line(power)]) + refusals_of(part):
             print(fill(line, width), end="\n\n")
-    print(joined(summary(looked, settled, begun, store.seconds_an_epoch()), width))
+    seconds = None if looked.is_settled else store.seconds_an_epoch()
+    print(joined(summary(looked, settled, begun, seconds), width))
     for line in outdated_lines(older.values()) + disk_lines(store.disk_need(prepared, known)):
         print(fill(line, width))
 

@@ -107,6 +107,7 @@ def _locations(rows: Sequence[Row]) -> list[str]:
 def _of_spec(spec: Path, shared: SeedOptions) -> Found:
     prepared = prepare([spec], overrides=shared.overrides, seeds=shared.seeds, data_dir=shared.data)
     store = Store(shared.tracking_uri)
+    store.index.freeze()
     (part,) = prepared.plan.parts
     known = store.find(prepared.plan)
     datasets = {each.fingerprint: each for each in prepared.datasets.values()}

@@ -4,6 +4,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from signs_sweep.project.databases import (
 from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import OTHERWISE
 from signs_sweep.tracking.mlflow.answers import check_server, explain
+from signs_sweep.tracking.mlflow.http import acknowledge_immediately
 from signs_sweep.tracking.mlflow.tags import KIND, TRAINING
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Metric, Run
 
 _PAGE = 5000
+_UPLOADS = 4
+"""Uploads at the same time."""
 _ACTIVE = 1
 """MLflow's `ViewType.ACTIVE_ONLY`."""
 _OLDEST_FIRST = "attributes.start_time ASC"
@@ -75,6 +79,8 @@ def _import_mlflow(uri: str) -> None:
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    if is_server(uri):
+        acknowledge_immediately()
     with store_errors(uri):
         import mlflow.store.db.utils  # noqa: F401 - it also configures its log
     # MLflow logs the traceback of every error that it raises; the user sees our message.
@@ -207,6 +213,27 @@ def write(
         params=[Param(*item) for item in (params or {}).items()],
         tags=[RunTag(*item) for item in (tags or {}).items()],
     )
+
+
+def log_files(client: "MlflowClient", location: str, folder: Path) -> None:
+    """Add the files in a folder and below to the artifacts of a record.
+
+    A server that keeps artifacts itself gets several at the same time: each is a request.
+    """
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+
+    artifacts = client._tracking_client._get_artifact_repo(location)  # noqa: SLF001
+    if not isinstance(artifacts, HttpArtifactRepository):
+        client.log_artifacts(location, str(folder))
+        return
+
+    def log(file: Path) -> None:
+        parent = file.parent.relative_to(folder).as_posix()
+        artifacts.log_artifact(str(file), None if parent == "." else parent)
+
+    with ThreadPoolExecutor(_UPLOADS) as pool:
+        for _ in pool.map(log, [file for file in folder.rglob("*") if file.is_file()]):
+            pass  # Raises the error of an upload.
 
 
 def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:

@@ -37,6 +37,10 @@ _FEW = 8
 """Up to so many runs are queried separately: MLflow has no condition for several run_ids."""
 
 
+class UnexpectedError(Exception):
+    """A store is not as a reader without MLflow expects: MLflow has to be asked."""
+
+
 @dataclass(frozen=True)
 class Record:
     """The record of a run in MLflow, or of a trial or a sweep.

@@ -1,26 +1,20 @@
 """The index of the recorded runs."""
 
-import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from signs_sweep.domain import CURVE_METRICS, Curve, Predictions, Result, Row, State, VerdictRule
-from signs_sweep.project.databases import sqlite_path
+from signs_sweep.project.databases import is_postgres, is_server, sqlite_path
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import connect, inspect, store_errors
-from signs_sweep.tracking.mlflow.file import (
-    artifact_folders,
-    read_curves,
-    read_records,
-    read_tag,
-    read_tags,
-)
 from signs_sweep.tracking.mlflow.found import (
     Record,
+    UnexpectedError,
     ask_for_curves,
     ask_for_records,
     best_records,
@@ -29,21 +23,53 @@ from signs_sweep.tracking.mlflow.found import (
 from signs_sweep.tracking.mlflow.kept import SPEC, SweepInfo, TrialInfo
 from signs_sweep.tracking.mlflow.model import MODEL, StoredModel, read_model
 from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
+from signs_sweep.tracking.mlflow.rest import SOME, Server
+from signs_sweep.tracking.mlflow.tables import Tables
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+T = TypeVar("T")
+
+_AT_ONCE = 8
+"""Downloads at the same time."""
 
 
 class MlflowIndex:
     """Implements `RunIndex` on an MLflow store: a database or a server.
 
-    A SQLite file is read without MLflow. If its content is not as expected, and for any other
-    store, MLflow is asked.
+    A SQLite file, a PostgreSQL database and a server are read without MLflow. If one is not as
+    expected, and for any other store, MLflow is asked.
     """
 
     def __init__(self, uri: str) -> None:
         """Remember the store, as `resolve_uri` returns it; the first call reads it."""
         self._uri = uri
+        self._reader: Tables | Server | None = None
+        if is_server(uri):
+            self._reader = Server(uri)
+        elif is_postgres(uri) or sqlite_path(uri) is not None:
+            self._reader = Tables(uri)
+        self._is_frozen = False
+        self._frozen: list[Record] | None = None
+
+    def freeze(self) -> None:
+        """Read all runs at most once from now on, for a command that only shows them.
+
+        Runs that are recorded in the meantime may be missing from what is returned.
+        """
+        self._is_frozen = True
+
+    def _read(
+        self, read: Callable[["Tables | Server"], T], ask: Callable[["MlflowClient"], T]
+    ) -> T:
+        """Read the store without MLflow or, if that is not possible, ask MLflow."""
+        if self._reader is not None:
+            with suppress(UnexpectedError):
+                return read(self._reader)
+        client = self._client
+        with store_errors(self._uri):
+            return ask(client)
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -107,13 +133,12 @@ class MlflowIndex:
         Raises:
             StoreError: the store cannot be read.
         """
-        path = sqlite_path(self._uri)
-        if path is not None:
-            with suppress(sqlite3.Error):
-                return rule_in(read_tags(path, experiment))
-        with store_errors(self._uri):
-            found = self._client.get_experiment_by_name(experiment)
-        return rule_in(found.tags if found else {})
+
+        def ask(client: "MlflowClient") -> Mapping[str, str]:
+            found = client.get_experiment_by_name(experiment)
+            return found.tags if found else {}
+
+        return rule_in(self._read(lambda reader: reader.experiment_tags(experiment), ask))
 
     def tested(self, fingerprint: str) -> int:
         """Return how many comparisons the experiments of the store have had on a test set.
@@ -121,12 +146,12 @@ class MlflowIndex:
         Raises:
             StoreError: the store cannot be read.
         """
-        name, path = tags.TESTED + fingerprint, sqlite_path(self._uri)
-        if path is not None:
-            with suppress(sqlite3.Error):
-                return sum(map(int, read_tag(path, name)))
-        with store_errors(self._uri):
-            return sum(int(each.tags.get(name, 0)) for each in self._client.search_experiments())
+        name = tags.TESTED + fingerprint
+        values = self._read(
+            lambda reader: reader.tag_values(name),
+            lambda client: [each.tags.get(name, "0") for each in client.search_experiments()],
+        )
+        return sum(map(int, values))
 
     def versions(self) -> Mapping[str, int]:
         """Return the training version of every run of the store, by run_id.
@@ -146,13 +171,10 @@ class MlflowIndex:
         """
         if not locations:
             return {}
-        path = sqlite_path(self._uri)
-        if path is not None:
-            with suppress(sqlite3.Error):
-                return read_curves(path, locations, metrics)
-        client = self._client
-        with store_errors(self._uri):
-            return ask_for_curves(client, locations, metrics)
+        return self._read(
+            lambda reader: reader.curves(locations, metrics),
+            lambda client: ask_for_curves(client, locations, metrics),
+        )
 
     def predictions(self, locations: Collection[str]) -> Mapping[str, Mapping[str, Predictions]]:
         """Return the predictions of records by location and set; records without any are left out.
@@ -176,12 +198,15 @@ class MlflowIndex:
             StoreError: the store cannot be read.
         """
         folders = self._folders(locations)
-        files = {
-            location: self._local(folders[location] / name)
-            if location in folders
-            else self._download(location, name)
-            for location in locations
-        }
+
+        def read(location: str) -> bytes | None:
+            folder = folders.get(location)
+            return self._download(location, name) if folder is None else self._local(folder / name)
+
+        if len(folders) < len(locations):
+            self._client  # noqa: B018 - the first thread would import it while others wait
+        with ThreadPoolExecutor(_AT_ONCE if len(folders) < len(locations) else 1) as pool:
+            files = dict(zip(locations, pool.map(read, locations), strict=True))
         return {location: content for location, content in files.items() if content is not None}
 
     def model(self, location: str, scratch: Path) -> StoredModel | None:
@@ -205,10 +230,9 @@ class MlflowIndex:
 
     def _folders(self, locations: Collection[str]) -> Mapping[str, Path]:
         """Return the folders of artifacts that are on this machine, where that is known."""
-        path = sqlite_path(self._uri)
-        if path is not None and locations:
-            with suppress(sqlite3.Error):
-                return artifact_folders(path, locations)
+        if self._reader is not None and locations:
+            with suppress(UnexpectedError):
+                return self._reader.folders(locations)
         return {}
 
     def _local(self, file: Path) -> bytes | None:
@@ -302,12 +326,21 @@ class MlflowIndex:
         Raises:
             StoreError: the experiment does not exist, or the store cannot be read.
         """
+        if self._is_frozen and experiment is None and mark == tags.RUN_ID:
+            wanted = None if run_ids is None else set(run_ids)
+            if self._frozen is None and (wanted is None or len(wanted) > SOME):
+                self._frozen = self._records(None, None, mark)
+            if self._frozen is not None:
+                return [each for each in self._frozen if wanted is None or each.run_id in wanted]
+        return self._records(experiment, run_ids, mark)
+
+    def _records(
+        self, experiment: str | None, run_ids: Collection[str] | None, mark: str
+    ) -> list[Record]:
         path = sqlite_path(self._uri)
-        if path is not None:
-            if not path.exists() and experiment is None:
-                return []
-            with suppress(sqlite3.Error):
-                return read_records(path, self._uri, experiment, run_ids, mark)
-        client = self._client
-        with store_errors(self._uri):
-            return ask_for_records(client, self._uri, experiment, run_ids, mark)
+        if path is not None and not path.exists() and experiment is None:
+            return []
+        return self._read(
+            lambda reader: reader.records(experiment, run_ids, mark),
+            lambda client: ask_for_records(client, self._uri, experiment, run_ids, mark),
+        )

@@ -32,7 +32,7 @@ from signs_sweep.domain import (
 from signs_sweep.figures.run import draw_run
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
-from signs_sweep.tracking.mlflow.client import write
+from signs_sweep.tracking.mlflow.client import log_files, write
 from signs_sweep.tracking.mlflow.model import MODEL, write_model
 from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, predictions_file
 
@@ -232,7 +232,7 @@ class RunRecorder:
                 (folder / file).write_bytes(content)
             if model is not None:
                 write_model(folder / MODEL, model, self.dataset, self._environment)
-            self.client.log_artifacts(self.location, str(folder))
+            log_files(self.client, self.location, folder)
         self.client.set_terminated(self.location, state.value, end_time=int(when * 1000))
         self.state = state
 
