@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -328,6 +329,7 @@ class Loop(RuleBasedStateMachine):
             assert not self.scheduler.waiting
 
 
+@pytest.mark.slow
 def test_no_order_of_events_loses_a_trial_or_a_claim_or_ends_a_trial_twice() -> None:
     with patch.object(loop, "_POLL_SECONDS", 0), patch.object(loop, "_GRACE_SECONDS", 0):
         run_state_machine_as_test(

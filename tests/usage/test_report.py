@@ -7,10 +7,9 @@ from html.parser import HTMLParser
 from itertools import pairwise, takewhile
 from statistics import fmean, stdev
 
-import keras
 import numpy as np
 import pytest
-from mlflow import MlflowClient
+from looking import runs_in
 from scipy.stats import t
 
 from signs_sweep.commands.options import Form, SeedOptions
@@ -45,8 +44,8 @@ def studied(make_project, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def client(studied) -> MlflowClient:
-    return MlflowClient(studied.uri)
+def client(studied):
+    return runs_in(studied)[0]
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +245,8 @@ def test_the_environment_and_the_weights_are_those_of_the_records(
     runs = sorted(recorded[key_of(best)].values(), key=score)
     middle = runs[len(runs) // 2]
     assert section.weights.run_id == middle.data.tags["signs_sweep.run_id"]
+    import keras
+
     model = client.download_artifacts(middle.info.run_id, "model/data/model.keras")
     kernel = keras.models.load_model(model).weights[0].numpy()
     units = np.moveaxis(kernel, -1, 0)
