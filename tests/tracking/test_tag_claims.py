@@ -3,12 +3,14 @@
 import time
 from collections.abc import Mapping
 from itertools import combinations
+from pathlib import Path
 from threading import Condition, Event, Thread
 
 import pytest
 
 from servers import wait_for
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import DeniedError, StoreError
+from signs_sweep.project import FileClaims, SharedClaims
 from signs_sweep.tracking.mlflow import claims as claims_module
 from signs_sweep.tracking.mlflow.claims import TagClaims
 
@@ -224,3 +226,29 @@ def test_a_server_that_hangs_keeps_the_sweep_for_seconds_once(
     answers.set()
     wait_for(lambda: "early" in str(board) and "late" not in str(board), 60)
     first.close()
+
+
+def test_a_sweep_that_may_not_claim_is_warned_once_and_trains_but_nothing_is_cleaned(
+    tmp_path: Path,
+) -> None:
+    class Forbidden(Registers):
+        def write(self, owner: str, text: str) -> None:
+            raise DeniedError("Permission denied")
+
+    remote = claims_on(Forbidden(), "a")
+    claims, messages = SharedClaims(FileClaims(tmp_path), remote), []
+    with pytest.raises(DeniedError):
+        claims.take("name")
+    claims.warn = messages.append
+    assert claims.take("name")
+    assert claims.take("other")
+    (message,) = messages
+    assert "may be trained twice" in message
+    claims.close()
+
+
+def test_an_owner_never_writes_more_than_a_tag_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims_module, "_MOST_NAMES", 2)
+    claims = claims_on(Registers(), "a")
+    assert [claims.take(name) for name in "abc"] == [True, True, False]
+    claims.close()

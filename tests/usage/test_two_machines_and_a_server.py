@@ -102,13 +102,13 @@ def test_two_sweeps_at_the_same_time_train_each_run_once(machines, server) -> No
 def test_a_run_is_taken_over_from_a_machine_that_died(
     machines, server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_shared: bool
 ) -> None:
-    epochs, experiment = 200 + is_shared, f"dead-{is_shared}"  # Runs of their own.
+    epochs, experiment = 1200 + is_shared, f"dead-{is_shared}"  # Runs of their own.
     name = write(machines, experiment, epochs, 1)
     common = ("--workers", "0", "--tracking-uri", server.address, "--checkpoint-seconds", "0.2")
     common += ("--checkpoints", str(tmp_path / "shared")) if is_shared else ()
     first, second = machines
     process = first.start("run", name, *common)
-    wait_until(lambda: any(tmp_path.rglob("*[0-9].h5")) and epochs_in(server, experiment) > 5)
+    wait_until(lambda: any(tmp_path.rglob("0*.h5")) and epochs_in(server, experiment) > 5)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     (left,) = board(server)
@@ -117,7 +117,7 @@ def test_a_run_is_taken_over_from_a_machine_that_died(
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stderr.split())
     assert "another sweep is training it" in text
-    begins_again = f"of {epochs} epochs, but its checkpoints are not here" in text
+    begins_again = f"of {epochs:,} epochs, but its checkpoints are not here" in text
     assert begins_again is not is_shared
     assert ("--checkpoints" in text) is not is_shared
     check_records(server, experiment, epochs, active=1, deleted=1)
@@ -137,7 +137,7 @@ def epochs_in(server: Mlflow, experiment: str) -> int:
 def test_a_run_that_is_trained_twice_as_a_machine_slept_has_one_record(
     machines, server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    epochs = 300
+    epochs = 1200
     name = write(machines, "twice", epochs, 1)
     command = ("run", name, "--workers", "0", "--tracking-uri", server.address)
     asleep = machines[0].start(*command)
