@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from looking import PATIENCE, wait_until
@@ -103,7 +104,7 @@ def test_they_share_the_work_and_train_each_run_once_though_the_server_restarts(
 def test_the_runs_of_a_machine_that_dies_are_taken_over_at_once(machines, store: str) -> None:
     here, there = machines
     for machine in machines:
-        machine.write("dies.yaml", SPEC.format(name="dies", epochs=150, seeds=1))
+        machine.write("dies.yaml", SPEC.format(name="dies", epochs=400, seeds=1))
     command = ("run", "dies.yaml", *LEAST, "--tracking-uri", store)
     first = here.start(*command)
     wait_until(lambda: trained(store, "dies") == ["RUNNING"])
@@ -176,7 +177,7 @@ def test_a_study_has_one_search_at_a_time_and_a_dead_one_is_followed_at_once(
 def test_claims_that_cannot_be_reached_are_an_error_before_anything_is_done(
     command: tuple[str, ...], project: Project, postgres: Postgres
 ) -> None:
-    uri = postgres.address("postgres").replace(Postgres.PASSWORD, "wr0ng-one")
+    uri = postgres.address("postgres").replace(quote(Postgres.PASSWORD, safe=""), "wr0ng-one")
     checkpoint = project.folder / "mlruns" / "checkpoints" / "0123456789ab" / "00000300.h5.damaged"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.touch()

@@ -18,7 +18,7 @@ from signs_sweep.commands import store as stores
 from signs_sweep.domain import Dense, Parameters, Run, State
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker, TagClaims
-from signs_sweep.tracking.mlflow.tags import CLAIMS
+from signs_sweep.tracking.mlflow.tags import BOARD
 from trials import make_trial
 
 pytestmark = pytest.mark.slow
@@ -83,7 +83,7 @@ def board(server: Mlflow) -> list[str]:
     from mlflow import MlflowClient
 
     found = MlflowClient(server.address).get_experiment("0").tags
-    return [text for name, text in found.items() if name.startswith(CLAIMS)]
+    return [text for name, text in found.items() if name.startswith(BOARD)]
 
 
 def test_two_sweeps_at_the_same_time_train_each_run_once(machines, server) -> None:
@@ -137,7 +137,7 @@ def epochs_in(server: Mlflow, experiment: str) -> int:
 def test_a_run_that_is_trained_twice_as_a_machine_slept_has_one_record(
     machines, server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    epochs = 1200
+    epochs = 1300  # A run of its own.
     name = write(machines, "twice", epochs, 1)
     command = ("run", name, "--workers", "0", "--tracking-uri", server.address)
     asleep = machines[0].start(*command)
@@ -148,7 +148,7 @@ def test_a_run_that_is_trained_twice_as_a_machine_slept_has_one_record(
     asleep.send_signal(signal.SIGCONT)
     out, err = asleep.communicate(timeout=PATIENCE)
     assert (asleep.returncode, done.returncode) == (0, 0), err
-    assert "as another sweep does that takes the run over" in " ".join(err.split())
+    assert "as by another sweep that takes the run over" in " ".join(err.split())
     rows = [text.split("\n\n")[0].splitlines()[-1].split() for text in (out, done.stdout)]
     assert rows[0][:4] == rows[1][:4]
     check_records(server, "twice", epochs, active=1, deleted=1)
@@ -163,7 +163,7 @@ def test_of_records_finished_at_the_same_time_one_is_kept_but_with_force_both(se
     here = SweepRecord("same", "", "name: same\n", "", "toy", "one", "here:/a")
     trackers = []
     for sweep in (here, replace(here, sweep_id="two", origin="there:/b")):
-        tracker = MlflowTracker(server.address, {"abcd": dataset}, lambda _: False)
+        tracker = MlflowTracker(server.address, {"abcd": dataset}, lambda *_: False)
         tracker.open([sweep])
         tracker.start(make_trial(RUN, experiment="same"), RUN)
         tracker.record(progress(RUN, 1, 5))

@@ -244,6 +244,7 @@ def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
             folder that is on another machine.
     """
     from mlflow.exceptions import MlflowException
+    from mlflow.utils.file_utils import local_file_uri_to_path
 
     found = client.get_experiment_by_name(name)
     if found is None:
@@ -264,6 +265,8 @@ def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
                 client.rename_experiment(new, f"{name} {new}")
                 client.delete_experiment(new)
                 raise
+            if location is not None:  # It shows other machines whether they have the same disk.
+                Path(local_file_uri_to_path(location)).mkdir(parents=True, exist_ok=True)
             return new
     if found.lifecycle_stage != "active":
         raise RefusedError(_deleted(found))
