@@ -38,6 +38,7 @@ from signs_sweep.tracking.mlflow.found import Record, ask_for_curves, ask_for_re
 from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
 from signs_sweep.tracking.mlflow.recorder import tags_of
 from signs_sweep.tracking.mlflow.tables import Tables
+from signs_sweep.trainer import runtime
 from signs_sweep.trainer.network import taking_pixels
 from trials import make_trial
 
@@ -86,6 +87,7 @@ def python(code: str, *arguments: str) -> str:
 
 def make_model(folder: Path) -> None:
     """Save a model and what it answers to the example."""
+    runtime.prepare()
     import keras
 
     layers = [keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]

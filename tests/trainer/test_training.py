@@ -285,10 +285,11 @@ class TestSameBits:
         shared = [results(loop, fold) for fold in (0, 1, 2, 0)]
         assert traces == [loop]
         assert [kept() for _, kept in shared] == [None] * 4, "the loop keeps no data"
-        assert shared[2][0] == results(loop_of(), 2)[0], "alone"
+        other = loop_of()
+        assert shared[2][0] == results(other, 2)[0], "alone"
         assert shared[3][0] == shared[0][0]
         assert len({bits[0] for bits, _ in shared}) == 3
-        whole, other = LabelledImages(images, labels), loop_of()
+        whole = LabelledImages(images, labels)
         taken = [results(other, fold, whole) for fold in (1, 2)]
         assert [bits for bits, _ in taken] == [bits for bits, _ in shared[1:3]]
         assert {tensor() is whole.tensors[0] for _, tensor in taken} == {True}, "one copy of all"

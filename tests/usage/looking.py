@@ -1,10 +1,11 @@
 """Looking from outside at what a command does: its store and its processes."""
 
 import io
+import sqlite3
 import time
 import zipfile
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,6 +30,12 @@ def runs_in(project, experiment: str = "toy"):
 def children(project, experiment: str = "toy"):
     client, runs = runs_in(project, experiment)
     return client, [run for run in runs if "signs_sweep.run_id" in run.data.tags]
+
+
+def rows_of(project, query: str) -> list[tuple]:
+    """What a query finds in the database of a project: cheaper than MLflow for who waits."""
+    with closing(sqlite3.connect(project.folder / "mlruns" / "mlflow.db", timeout=60)) as database:
+        return database.execute(query).fetchall()
 
 
 def processes_in(project) -> dict[int, str]:

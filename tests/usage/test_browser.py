@@ -17,9 +17,18 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def server(finished) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def project(make_project, tmp_path_factory):
+    """A project whose spec has been run, without the processes that `finished` starts."""
+    project = make_project(tmp_path_factory.mktemp("shown"))
+    done = project.run("run", "toy.yaml", "--workers", "0")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+@pytest.fixture(scope="module")
+def server(project) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The process of `signs-sweep ui toy.yaml`, and the address that it prints."""
-    process = finished.start("ui", "toy.yaml", "--no-browser")
+    process = project.start("ui", "toy.yaml", "--no-browser")
     assert process.stdout is not None
     line = process.stdout.readline().strip()
     assert re.match(r"http://127\.0\.0\.1:\d+/#/experiments/1/runs\?", line)
@@ -73,11 +82,11 @@ def text_of(browser) -> str:
 
 
 @pytest.fixture(scope="module")
-def recorded(finished) -> tuple[str, str]:
+def recorded(project) -> tuple[str, str]:
     """Ids of the experiment and of one of its runs."""
     from mlflow import MlflowClient
 
-    client = MlflowClient(finished.uri)
+    client = MlflowClient(project.uri)
     experiment = client.get_experiment_by_name("toy").experiment_id
     runs = client.search_runs([experiment], "params.l2 = '0.01' and params.keep_prob = '0.8'")
     return experiment, runs[0].info.run_id
@@ -150,10 +159,10 @@ def test_a_picture_is_shown(browser, address, recorded) -> None:
     wait_for(browser, loaded)
 
 
-def test_no_server_is_left_when_it_is_ended(finished, server, address) -> None:
+def test_no_server_is_left_when_it_is_ended(project, server, address) -> None:
     """The last test of this module: the others need the server."""
     process, _ = server
-    store = subprocess.run(["pgrep", "-f", "--", finished.uri], capture_output=True, check=False)
+    store = subprocess.run(["pgrep", "-f", "--", project.uri], capture_output=True, check=False)
     assert store.stdout == b"", "an address may hold a password, and all may read a command line"
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0

@@ -86,7 +86,7 @@ def both(make_project, tmp_path_factory: pytest.TempPathFactory):
     project = make_project(tmp_path_factory.mktemp("both"))
     project.write("reps.yaml", SPEC)
     record_old_runs(project)
-    done = project.run("run", "reps.yaml", "--workers", "1")
+    done = project.run("run", "reps.yaml", "--workers", "0")
     assert done.returncode == 0, done.stderr
     (project.folder / "stderr.txt").write_text(done.stderr, encoding="utf-8")
     return project

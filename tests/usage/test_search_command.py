@@ -105,7 +105,7 @@ def test_a_finished_search_says_so_and_more_trials_are_added(searched) -> None:
     assert "this search has 5 trials and is finished." in again.stderr
     assert "30 trials more   signs-sweep search small.yaml --trials 35" in again.stderr
     assert again.stdout == first.stdout
-    more = project.run("search", "small.yaml", "--trials", "6", "--workers", "2")
+    more = project.run("search", "small.yaml", "--trials", "6", "--workers", "0")
     assert more.returncode == 0, more.stderr
     assert "done before: 5 trials; 1 left" in more.stderr
     assert "6 trials: 6 complete." in more.stdout

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from looking import runs_in, wait_until
+from looking import rows_of, runs_in, wait_until
 
 import signs_sweep
 from signs_sweep.analysis.answer import signed
@@ -66,14 +66,11 @@ def test_killed_in_the_race_and_with_other_workers_it_has_the_same_winner(
     project.write("race.yaml", SPEC)
     begun = project.start("search", "race.yaml", "--workers", "2")
 
-    def is_racing() -> bool:
-        _, runs = runs_in(project, "race")
-        return any(run.info.run_name.startswith("race of") for run in runs)
-
-    wait_until(is_racing)
+    racing = "SELECT * FROM runs WHERE name LIKE 'race of%'"
+    wait_until(lambda: rows_of(project, racing))
     begun.send_signal(signal.SIGKILL)
     begun.communicate()
-    done = project.run("search", "race.yaml", "--workers", "1")
+    done = project.run("search", "race.yaml", "--workers", "0")
     assert done.returncode == 0, done.stderr
     assert race_of(done.stdout) == race_of(undisturbed.stdout)
     again = project.run("search", "race.yaml")
