@@ -96,7 +96,9 @@ class Session:
         self._store.checkpoints.check()
         self._store.claims.warn = self._tell
         self._store.claims.is_behind = lambda: self.tracker.is_away
-        self._store.claims.take(self._sweep_id)
+        claims = self._store.claims
+        if not claims.take(self._sweep_id):  # A machine that died may still hold it for a while.
+            claims.local.take(self._sweep_id)
         with handling_signals(self._interrupt):
             try:
                 self.tracker.open(records)
