@@ -209,6 +209,11 @@ class SharedClaims:
             if self.remote is not None:
                 self.remote.release(name)
 
+    def hurry(self) -> None:
+        """Do not wait for other machines any longer. A signal handler may call it."""
+        if self.remote is not None:
+            self.remote.is_hurried = True
+
     def close(self) -> None:
         """End the connection to the claims between machines, which releases those."""
         if self.remote is not None:
