@@ -17,6 +17,8 @@ def test_a_killed_run_has_the_bits_of_an_undisturbed_run(
 ) -> None:
     (tmp_path / "scratch").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    monkeypatch.setenv("SIGNS_SWEEP_CHECKPOINTS", str(tmp_path / "shared"))
+    monkeypatch.setenv("SIGNS_SWEEP_CLAIMS", "postgresql://nobody@127.0.0.1:1/none")
     before = sorted(tmp_path.rglob("*"))
     done = bare_project.run("doctor", "--selftest", "--format", "json")
     assert done.stderr == ""
