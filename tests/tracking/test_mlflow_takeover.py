@@ -79,6 +79,14 @@ def test_a_run_whose_earlier_record_was_removed_gets_a_new_one(tmp_path: Path) -
     assert result.state is State.FINISHED
 
 
+@pytest.mark.slow
+def test_a_search_that_continues_elsewhere_is_alive_there(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    for sweep in (HERE, replace(THERE, sweep_id=HERE.sweep_id, claims="somewhere")):
+        MlflowTracker(uri, {"abcd": DATASET}).open([sweep])
+    assert MlflowIndex(uri).running() == [(HERE.sweep_id, THERE.origin, "somewhere")]
+
+
 @pytest.mark.parametrize("state", [State.RUNNING, State.KILLED])
 def test_a_journal_does_not_take_a_run_back_while_a_sweep_elsewhere_trains_it(
     state: State,

@@ -105,10 +105,12 @@ class MlflowTracker:
 
     def _parent(self, experiment_id: str, sweep: SweepRecord) -> str:
         """Return the id of the record of a sweep, which is created if it does not exist."""
+        where = {tags.ORIGIN: sweep.origin, **({tags.CLAIMS: sweep.claims} if sweep.claims else {})}
         if sweep.sweep_id:
             condition = f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"
             for known in search_all(self._client, [experiment_id], condition):
                 self._client.update_run(known.info.run_id, status="RUNNING")
+                write(self._client, known.info.run_id, tags=where)  # It may have been elsewhere.
                 return str(known.info.run_id)
         now = datetime.now().astimezone()
         name = f"search {sweep.experiment}" if sweep.is_search else f"sweep {now:%Y-%m-%d %H:%M}"
@@ -119,8 +121,7 @@ class MlflowTracker:
                 tags.NOTE: sweep.description,
                 tags.DATASET: sweep.data,
                 tags.SWEEP: sweep.sweep_id,
-                tags.ORIGIN: sweep.origin,
-                **({tags.CLAIMS: sweep.claims} if sweep.claims else {}),
+                **where,
                 **source_tags(),
             },
         )
@@ -313,8 +314,12 @@ class MlflowTracker:
         here = [self._recorders[run_id] for run_id in run_ids if run_id in self._recorders]
         condition = f"tags.`{tags.PARENT}` = '{trial}' AND attributes.status = 'KILLED'"
         below = search_all(self._client, [experiment_id], condition)
-        return {recorder.location for recorder in here if recorder.state is State.KILLED} | {
-            record.info.run_id for record in below
+        # A sweep elsewhere may have replaced a record since.
+        return {record.info.run_id for record in below} | {
+            recorder.location
+            for recorder in here
+            if recorder.state is State.KILLED
+            and self._client.get_run(recorder.location).info.lifecycle_stage == "active"
         }
 
     def close(
