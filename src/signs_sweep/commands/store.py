@@ -141,6 +141,7 @@ class Store:
                     warnings.warn(_refused(reasons, journal), StoreWarning, stacklevel=2)
                 else:
                     done += 1
+        self.claims.close()  # If no sweep follows, `is_dead` leaves no connection.
         return done
 
     def _tracker(self, datasets: Mapping[str, DatasetInfo]) -> MlflowTracker:

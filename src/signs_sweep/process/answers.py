@@ -16,7 +16,7 @@ def wait_for_answer(
     """Return the answer that a thread puts into a queue.
 
     Raises:
-        Empty: there is none within so many seconds, or before an interruption.
+        Empty: it does not come within so many seconds, or before an interruption.
     """
     deadline = time.monotonic() + seconds
     while True:

@@ -29,7 +29,7 @@ _PATIENCE_SECONDS = 20.0
 """How long no claim is given while the other machines are unreachable: servers restart faster."""
 
 _MOST_KEPT = 100
-"""Claims that are kept for results which are not in the store: a server holds limited numbers."""
+"""Claims that are kept for results which are not in the store: no server holds any number."""
 
 
 class FileClaims:
