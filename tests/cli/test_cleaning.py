@@ -92,3 +92,26 @@ def test_what_is_being_trained_is_left_alone(store: Store, tmp_path: Path) -> No
     other.release(RUN.trajectory_id)
     clean_store(store, ends=True, is_agreed=True)
     assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_trajectories_are_claimed_one_at_a_time_and_elsewhere_only_if_checkpoints_are_shared(
+    store: Store, is_shared: bool
+) -> None:
+    held, most = set[str](), []
+
+    class Remote:
+        def take(self, name: str) -> bool:
+            held.add(name)
+            most.append(len(held))
+            return True
+
+        release = staticmethod(held.discard)
+
+    other = replace(RUN, parameters=Parameters(epochs=10, l2=0.5))
+    store.checkpoints.keep(other, Checkpoint(other.run_id, 10, b"end", is_end=True))
+    store.checkpoints.is_shared = is_shared
+    store.claims.remote = Remote()
+    clean_store(store, ends=True, is_agreed=True)
+    assert most == [1] * 4 * is_shared
+    assert not list(store.checkpoints.folder.rglob("*.h5"))

@@ -121,3 +121,15 @@ def test_a_second_interruption_outside_of_a_sweep_does_not_wait_and_is_no_failur
     with pytest.raises(KeyboardInterrupt):
         interrupt_twice()
     assert session._store.tracker.closed == [State.KILLED]
+
+
+def test_a_sweep_is_alive_on_its_machine_although_another_machine_still_has_its_claim(
+    tmp_path: Path,
+) -> None:
+    session = make_session(tmp_path, pytest.fail)
+    session._store.checkpoints = FileCheckpoints(tmp_path)
+    session._store.claims.remote = SimpleNamespace(take=lambda _: False, close=lambda: None)
+    with session.opened([], dict):
+        assert not FileClaims(tmp_path).take("one"), "its journal is not that of a dead sweep"
+        session.tracker.close(State.FINISHED, {})
+    assert FileClaims(tmp_path).take("one")

@@ -171,7 +171,9 @@ def test_claims_are_of_one_machine_while_the_others_cannot_be_reached(
 
 
 @pytest.mark.usefixtures("at_once")
-def test_other_machines_wait_for_results_that_are_not_in_the_store(tmp_path: Path) -> None:
+def test_other_machines_wait_for_results_that_are_not_in_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     taken: dict[str, Remote] = {}
     here, is_behind = SharedClaims(FileClaims(tmp_path), Remote(taken)), True
     here.is_behind = lambda: is_behind
@@ -185,6 +187,12 @@ def test_other_machines_wait_for_results_that_are_not_in_the_store(tmp_path: Pat
     assert set(taken) == {"abc", "def"}
     here.release("abc")
     assert not taken
+    is_behind = True
+    monkeypatch.setattr(claims, "_MOST_KEPT", 2)
+    for name in ("abc", "def", "ghi", "jkl"):
+        assert here.take(name)
+        here.release(name)
+    assert set(taken) == {"ghi", "jkl"}, "but not for any number of them"
 
 
 @pytest.mark.usefixtures("at_once")

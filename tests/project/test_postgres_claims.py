@@ -228,3 +228,13 @@ def test_a_database_that_cannot_be_used_is_an_error_with_the_reason(
 )
 def test_the_place_is_the_server_and_the_database(uri: str, place: str) -> None:
     assert PostgresClaims(uri).place.lower() == f"postgresql://{place}".lower()
+
+
+def test_an_unexpected_error_of_the_thread_does_not_end_it(make, monkeypatch) -> None:
+    claims = make()
+    assert claims.take("abc")
+    with monkeypatch.context() as patch:
+        patch.setattr(claims, "_fetch", lambda *_, **__: {}["missing"])
+        wait_for(lambda: claims._lost is not None)
+    wait_for(lambda: claims._lost is None)
+    assert not make().take("abc")

@@ -313,6 +313,22 @@ def test_what_another_sweep_trains_is_waited_for_and_taken_over_if_it_did_not_fi
     assert [event.run_id for event in events if isinstance(event, Waiting)] == [theirs.run_id]
 
 
+def test_an_interruption_ends_the_search_for_a_run_that_can_be_claimed() -> None:
+    asked = []
+
+    class Elsewhere(NoClaims):
+        def take(self, trajectory: str) -> bool:
+            asked.append(trajectory)
+            sweep.interrupt()
+            return False
+
+    recovery = Recovery(MemoryCheckpoints(), Elsewhere())
+    sweep, _ = make_sweep(Recording([make_trial(1, 0.1, 0.2)]), ToyExecutor(1), recovery=recovery)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert len(asked) == 1
+
+
 class Importing(ToyExecutor):
     """Starts runs and never sends an epoch, like a worker that imports or compiles."""
 

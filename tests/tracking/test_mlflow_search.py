@@ -189,6 +189,15 @@ def test_the_unfinished_runs_of_a_pruned_trial_are_pruned_until_they_resume(
     assert "signs_sweep.pruned" not in client.get_run(location).data.tags
 
 
+def test_a_trial_ends_as_pruned_although_a_sweep_elsewhere_has_replaced_a_record(store) -> None:
+    tracker = store.tracker()
+    tracker.start(TRIAL, RUNS[1])
+    tracker.record(stopped(RUNS[1]))
+    connect(store.uri).delete_run(MlflowIndex(store.uri).find()[RUNS[1].run_id].location)
+    tracker.end_trial(PRUNED)
+    assert store.named("trial 1").data.tags["signs_sweep.state"] == "PRUNED"
+
+
 @pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.COMPLETE])
 def test_no_run_of_a_trial_with_a_different_state_is_pruned(store, state: TrialState) -> None:
     tracker = store.tracker()

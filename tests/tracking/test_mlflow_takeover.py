@@ -25,7 +25,8 @@ def begin(uri: str, sweep: SweepRecord) -> MlflowTracker:
     tracker = MlflowTracker(uri, {"abcd": DATASET}, lambda *_: False)
     tracker.open([sweep])
     known = MlflowIndex(uri).find().get(RUN.run_id)
-    tracker.start(make_trial(RUN), RUN, known and known.location)
+    trial = replace(make_trial(RUN), experiment=sweep.experiment)
+    tracker.start(trial, RUN, known and known.location)
     return tracker
 
 
@@ -52,6 +53,38 @@ def test_a_run_that_is_taken_over_has_one_record_with_each_epoch_once(tmp_path: 
     assert curve.epochs.tolist() == list(range(1, 31))
     begin(uri, HERE)
     assert [each.location for each in index.records()] == [record.location], "it had finished"
+
+
+@pytest.mark.slow
+def test_a_finished_run_that_is_only_tested_elsewhere_is_recorded_by_who_tests_it(
+    tmp_path: Path,
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    former = begin(uri, HERE)
+    former.record(progress(RUN, 1, 30))
+    former.record(finished(RUN))
+    begin(uri, replace(THERE, experiment="other"))
+    (result,) = MlflowIndex(uri).find().values()
+    assert (result.state, result.begun_by) == (State.RUNNING, "there:/b")
+
+
+@pytest.mark.slow
+def test_a_run_whose_earlier_record_was_removed_gets_a_new_one(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([HERE])
+    tracker.start(make_trial(RUN), RUN, "0" * 32)
+    tracker.record(finished(RUN))
+    (result,) = MlflowIndex(uri).find().values()
+    assert result.state is State.FINISHED
+
+
+@pytest.mark.slow
+def test_a_search_that_continues_elsewhere_is_alive_there(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    for sweep in (HERE, replace(THERE, sweep_id=HERE.sweep_id, claims="somewhere")):
+        MlflowTracker(uri, {"abcd": DATASET}).open([sweep])
+    assert MlflowIndex(uri).running() == [(HERE.sweep_id, THERE.origin, "somewhere")]
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.KILLED])

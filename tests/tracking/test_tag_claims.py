@@ -225,7 +225,35 @@ def test_a_server_that_hangs_keeps_the_sweep_for_seconds_once(
             first.take("late")
     answers.set()
     wait_for(lambda: "early" in str(board) and "late" not in str(board), 60)
+    monkeypatch.setattr(claims_module, "_PATIENCE_SECONDS", 600)
+    answers.clear()
+    SharedClaims(FileClaims(Path()), first).hurry()
+    with pytest.raises(StoreError, match="does not answer"):
+        first.take("interrupted")
+    answers.set()
+    wait_for(lambda: "early" in str(board) and "late" not in str(board), 60)
     first.close()
+
+
+def test_an_unexpected_error_of_the_thread_ends_the_sweep_and_not_its_claims() -> None:
+    class Faulty(Registers):
+        is_faulty = False
+
+        def read(self) -> Mapping[str, str]:
+            return dict(self)["missing"] if self.is_faulty else super().read()
+
+    board = Faulty()
+    claims = claims_on(board, "a", beat=0.02)
+    assert claims.take("kept")
+    board.is_faulty = True
+    wait_for(lambda: claims._failure is not None, 60)
+    with pytest.raises(KeyError, match="missing"):
+        claims.take("other")
+    board.is_faulty = False
+    wait_for(lambda: claims._failure is None, 60)
+    assert "kept" in str(board)
+    assert claims.take("other")
+    claims.close()
 
 
 def test_a_sweep_that_may_not_claim_is_warned_once_and_trains_but_nothing_is_cleaned(

@@ -18,7 +18,11 @@ def test_a_killed_run_has_the_bits_of_an_undisturbed_run(
     (tmp_path / "scratch").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     before = sorted(tmp_path.rglob("*"))
-    done = bare_project.run("doctor", "--selftest", "--format", "json")
+    elsewhere = {
+        "SIGNS_SWEEP_CHECKPOINTS": str(tmp_path / "shared"),
+        "SIGNS_SWEEP_CLAIMS": "postgresql://nobody@127.0.0.1:1/none",
+    }
+    done = bare_project.run("doctor", "--selftest", "--format", "json", **elsewhere)
     assert done.stderr == ""
     checks = json.loads(done.stdout)["checks"]
     steps = [check for check in checks if check["name"].startswith("selftest")]

@@ -3,7 +3,8 @@
 import shlex
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.filesize import decimal
 
@@ -30,31 +31,34 @@ def clean_store(store: Store, *, ends: bool, is_agreed: bool) -> None:
     Raises:
         StoreError: a file cannot be removed.
     """
-    checkpoints, claims = store.checkpoints, store.claims
-    free = [trajectory for trajectory in checkpoints.trajectories() if claims.take(trajectory)]
-    try:
-        outdated = store.outdated() if free else set()
-        files = [
-            file
-            for trajectory in free
-            for file in checkpoints.unneeded(
-                trajectory, ends=ends, is_outdated=trajectory in outdated
-            )
-        ]
-        if not files:
-            print("nothing to remove")
-            return
-        for file in files:
-            print(f"  {decimal(file.stat().st_size):>9}  {file}")
-        print(f"{count(len(files), 'file')}, {decimal(sum(file.stat().st_size for file in files))}")
-        if old := sum(file.parent.name in outdated for file in files):
-            print(f"{old:,} of an older training version, from which no run resumes")
-        if is_agreed or _is_confirmed():
-            remove_files(files)
-            print("removed")
-    finally:
-        for trajectory in free:
-            claims.release(trajectory)
+    checkpoints = store.checkpoints
+    claims = store.claims if checkpoints.is_shared else store.claims.local
+    trajectories = checkpoints.trajectories()
+    outdated = store.outdated() if trajectories else set()
+
+    def find() -> Iterator[list[Path]]:
+        """Yield what is unneeded of each trajectory, which is claimed meanwhile."""
+        for trajectory in trajectories:
+            if claims.take(trajectory):
+                old = trajectory in outdated
+                try:
+                    yield checkpoints.unneeded(trajectory, ends=ends, is_outdated=old)
+                finally:
+                    claims.release(trajectory)
+
+    files = {file: file.stat().st_size for found in find() for file in found}
+    if not files:
+        print("nothing to remove")
+        return
+    for file, size in files.items():
+        print(f"  {decimal(size):>9}  {file}")
+    print(f"{count(len(files), 'file')}, {decimal(sum(files.values()))}")
+    if old := sum(file.parent.name in outdated for file in files):
+        print(f"{old:,} of an older training version, from which no run resumes")
+    if is_agreed or _is_confirmed():
+        for found in find():
+            remove_files(files.keys() & found)
+        print("removed")
 
 
 def clean_runs(

@@ -20,6 +20,7 @@ from signs_sweep.errors import DataWarning
 from signs_sweep.executors import LocalExecutor
 from signs_sweep.planning.preparation import Prepared, prepare
 from signs_sweep.project.databases import sqlite_uri
+from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.trainer.checkpoint import Snapshot
 
 # One sample a step makes epochs slow: the process is killed long before the last.
@@ -70,8 +71,7 @@ def selftest() -> Iterator[Check]:
 def _train(prepared: Prepared, uri: str, *, is_killed: bool) -> Iterator[Check]:
     """Train the run; kill its process as soon as there is a checkpoint, if it is to be killed."""
     name, began = "killed and resumed" if is_killed else "trained", time.monotonic()
-    options = Options(workers=1, checkpoint_seconds=0, report=False)
-    running = begin(prepared, uri, options)
+    running = begin(prepared, uri, _options(uri))
     (run,) = prepared.plan.runs.values()
     retried: list[Retried] = []
     killed = not is_killed
@@ -101,13 +101,19 @@ def _train(prepared: Prepared, uri: str, *, is_killed: bool) -> Iterator[Check]:
         yield Check(name, Status.WARNING, what, "Try it again: the machine may be busy.")
 
 
+def _options(uri: str) -> Options:
+    """Return options that share nothing with other machines, whatever the environment names."""
+    own = ProjectPaths(uri).checkpoints
+    return Options(workers=1, checkpoint_seconds=0, report=False, checkpoints=own, claims="")
+
+
 def _passed(name: str, found: str, began: float) -> Check:
     return Check(name, Status.OK, f"{found} ({duration(time.monotonic() - began)})")
 
 
 def _bits(uri: str, run: Run) -> dict[str, list[np.ndarray]]:
     """Return what is kept of a run, by what it is."""
-    store = Store(uri)
+    store = Store(uri, sharing=_options(uri))
     rows = store.rows()
     (result,) = [row.result for row in rows if row.result is not None and row.result.location]
     location = result.location or ""

@@ -14,6 +14,7 @@ from signs_sweep.domain import Notice, Result, Run, State
 from signs_sweep.errors import StoreError
 from signs_sweep.executors import InlineExecutor, LocalExecutor, on_device
 from signs_sweep.planning.preparation import Prepared
+from signs_sweep.process.answers import wait_for_answer
 from signs_sweep.process.interrupts import handling_signals
 from signs_sweep.protocols import Executor, Scheduler, SweepRecord
 from signs_sweep.sweep.loop import Listener, Sweep
@@ -25,9 +26,6 @@ _LOOK_UP_SECONDS = 5.0
 
 _LOOK_UP_PAUSE = 60.0
 """How long not to ask again after the store did not answer."""
-
-_POLL_SECONDS = 0.1
-"""Between two checks for an interruption during that wait."""
 
 
 class Session:
@@ -96,7 +94,9 @@ class Session:
         self._store.checkpoints.check()
         self._store.claims.warn = self._tell
         self._store.claims.is_behind = lambda: self.tracker.is_away
-        self._store.claims.take(self._sweep_id)
+        claims = self._store.claims
+        if not claims.take(self._sweep_id):  # A machine that died may still hold it for a while.
+            claims.local.take(self._sweep_id)
         with handling_signals(self._interrupt):
             try:
                 self.tracker.open(records)
@@ -147,6 +147,7 @@ class Session:
     def _interrupt(self) -> None:
         """End the current or next sweep between two events, and the tracker within seconds."""
         self.tracker.hurry()
+        self._store.claims.hurry()
         if self._sweep is not None:
             self._sweep.interrupt()
         elif self.is_interrupted and not self.tracker.is_closing:  # Closing takes seconds.
@@ -191,14 +192,11 @@ class Session:
                 answers.put(error)
 
         threading.Thread(target=ask, daemon=True).start()
-        while True:
-            try:
-                answer = answers.get(timeout=_POLL_SECONDS)
-                break
-            except Empty:
-                if self.is_interrupted or time.monotonic() >= now + _LOOK_UP_SECONDS:
-                    self._no_look_up_before = now + _LOOK_UP_PAUSE
-                    return None
+        try:
+            answer = wait_for_answer(answers, _LOOK_UP_SECONDS, lambda: self.is_interrupted)
+        except Empty:
+            self._no_look_up_before = now + _LOOK_UP_PAUSE
+            return None
         if isinstance(answer, StoreError):
             return None
         if isinstance(answer, Exception):

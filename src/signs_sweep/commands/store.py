@@ -89,7 +89,9 @@ class Store:
         self.paths = ProjectPaths(self.uri, shared_checkpoints=folder)
         self.checkpoints = FileCheckpoints(self.paths.checkpoints, is_shared=folder is not None)
         self.sweeps = FileClaims(self.paths.claims)
-        named = sharing.claims or os.environ.get("SIGNS_SWEEP_CLAIMS")
+        named = sharing.claims  # An empty text, where the environment must not count.
+        if named is None:
+            named = os.environ.get("SIGNS_SWEEP_CLAIMS")
         self.claims = SharedClaims(self.sweeps, _remote_claims(self.uri, named, self.sweeps))
         self.datasets = {} if prepared is None else _describe(prepared)
         self.index = MlflowIndex(self.uri)
@@ -139,6 +141,7 @@ class Store:
                     warnings.warn(_refused(reasons, journal), StoreWarning, stacklevel=2)
                 else:
                     done += 1
+        self.claims.close()  # If no sweep follows, `is_dead` leaves no connection.
         return done
 
     def _tracker(self, datasets: Mapping[str, DatasetInfo]) -> MlflowTracker:

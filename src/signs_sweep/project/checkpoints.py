@@ -71,12 +71,13 @@ class FileCheckpoints:
 
     Attributes:
         folder: the folder.
+        is_shared: whether other machines may write to it.
     """
 
     def __init__(self, folder: Path, *, is_shared: bool = False) -> None:
         """Name the folder, and whether other machines may write to it."""
         self.folder = folder
-        self._is_shared = is_shared
+        self.is_shared = is_shared
 
     def check(self) -> None:
         """Check that a shared folder can be written, in the way in which checkpoints are.
@@ -84,7 +85,7 @@ class FileCheckpoints:
         Raises:
             StoreError: it cannot.
         """
-        if not self._is_shared:  # The claims are in the folder, and have been written.
+        if not self.is_shared:  # The claims are in the folder, and have been written.
             return
         probe = self.folder / "writable"
         try:
@@ -107,7 +108,7 @@ class FileCheckpoints:
         content = checkpoint.content
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with replacing(path, has_rivals=self._is_shared) as aside:
+            with replacing(path, has_rivals=self.is_shared) as aside:
                 aside.write_bytes(content + _MARK + sha256(content).hexdigest().encode())
         except OSError as error:
             raise StoreError(

@@ -28,6 +28,9 @@ _AGAIN_SECONDS = 0.5, 1.5
 _PATIENCE_SECONDS = 20.0
 """How long no claim is given while the other machines are unreachable: servers restart faster."""
 
+_MOST_KEPT = 100
+"""Claims that are kept for results which are not in the store: no server holds any number."""
+
 
 class FileClaims:
     """Implements `Claims` in a folder, for the sweeps of a machine.
@@ -100,7 +103,8 @@ class SharedClaims:
         remote: those between machines, or None if no other machine can use the store.
         warn: called with a message when claims are of this machine alone; None if that is an error.
         is_behind: whether results are missing in the store, so that other machines would train
-            their runs again: claims that are released are kept between the machines meanwhile.
+            their runs again: the latest claims that are released are kept between the machines
+            meanwhile.
     """
 
     def __init__(self, local: FileClaims, remote: RemoteClaims | None) -> None:
@@ -114,8 +118,8 @@ class SharedClaims:
         """Names that are claimed between the machines."""
         self._alone: set[str] = set()
         """Names that are claimed on this machine alone: the others could not be reached."""
-        self._kept: set[str] = set()
-        """Names that are released on this machine only."""
+        self._kept: dict[str, None] = {}
+        """Names that are released on this machine only, in order."""
         self._not_before: dict[str, float] = {}
         """When to ask again, by name, after a claim was not free on another machine."""
         self._is_reached = False
@@ -145,7 +149,7 @@ class SharedClaims:
 
     def _take_remote(self, name: str) -> bool:
         if self.remote is None or self._is_refused or name in self._kept:
-            self._kept.discard(name)
+            self._kept.pop(name, None)
             return True
         try:
             for other in [*self._alone]:
@@ -190,9 +194,10 @@ class SharedClaims:
         """See `Claims.release`."""
         with self._lock:
             self._alone.discard(name)
-            self._kept |= self._shared & {name}
-            if not self.is_behind():
-                self._release_remote(*self._kept)
+            if name in self._shared:
+                self._kept[name] = None
+            kept = [*self._kept]
+            self._release_remote(*(kept[:-_MOST_KEPT] if self.is_behind() else kept))
         self.local.release(name)
 
     def retire(self, name: str) -> None:
@@ -205,9 +210,14 @@ class SharedClaims:
     def _release_remote(self, *names: str) -> None:
         for name in self._shared.intersection(names):
             self._shared.discard(name)
-            self._kept.discard(name)
+            self._kept.pop(name, None)
             if self.remote is not None:
                 self.remote.release(name)
+
+    def hurry(self) -> None:
+        """Do not wait for other machines any longer. A signal handler may call it."""
+        if self.remote is not None:
+            self.remote.is_hurried = True
 
     def close(self) -> None:
         """End the connection to the claims between machines, which releases those."""

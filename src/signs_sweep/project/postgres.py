@@ -10,6 +10,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.errors import StoreError
+from signs_sweep.process.answers import wait_for_answer
 from signs_sweep.project.databases import database_errors, shown, why
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class PostgresClaims:
         self._uri = uri
         self._title = title
         self.place = _place(self._url)
+        self.is_hurried = False
         self._connection: Connection | None = None
         self._session = 0
         """Process id of the session on the server."""
@@ -114,7 +116,7 @@ class PostgresClaims:
         assert jobs is not None
         jobs.put(partial(self._answer, answer, name))
         try:
-            taken = answer.get(timeout=_ANSWER_SECONDS)
+            taken = wait_for_answer(answer, _ANSWER_SECONDS, lambda: self.is_hurried)
         except Empty:
             jobs.put(partial(self._release, name))  # It may still be taken.
             self._lost = self._explain("it does not answer")
@@ -171,34 +173,33 @@ class PostgresClaims:
             try:
                 job = jobs.get(timeout=max(0, next_check - time.monotonic()))
             except Empty:
-                self._check()
-                next_check = time.monotonic() + _CHECK_SECONDS
-                continue
+                job = self._check
             if job is None:
                 break
-            job()
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001 - the next claim raises it
+                self._disconnect()
+                self._lost = str(error if isinstance(error, StoreError) else self._why(error))
+            if job == self._check:
+                next_check = time.monotonic() + _CHECK_SECONDS
         self._disconnect()
 
     def _check(self) -> None:
         """Restore a connection that was lost, and take the claims again."""
-        try:
-            if self._connection is None:
-                self._connect()
-                self._held = {name for name in self._held if self._lock(name)}
-            else:
-                self._fetch(_WHO)
-            self._lost = None
-        except StoreError as error:
-            self._lose(error)
+        if self._connection is None:
+            self._connect()
+            self._held = {name for name in self._held if self._lock(name)}
+        else:
+            self._fetch(_WHO)
+        self._lost = None
 
     def _answer(self, answer: "SimpleQueue[bool | Exception]", name: str) -> None:
         try:
             answer.put(self._take(name))
-        except StoreError as error:
-            self._lose(error)
+        except Exception as error:
             answer.put(error)
-        except Exception as error:  # noqa: BLE001 - raised by the caller
-            answer.put(error)
+            raise
 
     def _take(self, name: str) -> bool:
         if self._connection is None:
@@ -212,11 +213,8 @@ class PostgresClaims:
     def _release(self, name: str) -> None:
         if name in self._held:
             self._held.discard(name)
-            try:
-                if self._connection is not None:
-                    self._fetch("SELECT pg_advisory_unlock(:key)", key=_key(name))
-            except StoreError as error:
-                self._lose(error)
+            if self._connection is not None:
+                self._fetch("SELECT pg_advisory_unlock(:key)", key=_key(name))
 
     def _lock(self, name: str) -> bool:
         taken, session = self._fetch(
@@ -233,10 +231,6 @@ class PostgresClaims:
                     "cannot hold claims. Name the server itself, or a pooler of sessions"
                 )
             )
-
-    def _lose(self, error: StoreError) -> None:
-        self._disconnect()
-        self._lost = str(error)
 
     def _explain(self, reason: str) -> str:
         return f"{self._title} {shown(self._uri)} cannot be used: {reason}"

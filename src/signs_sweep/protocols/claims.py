@@ -26,9 +26,12 @@ class RemoteClaims(Protocol):
     Attributes:
         place: identifies where the claims are kept, without a secret: two sweeps see each other's
             claims if they have the same place.
+        is_hurried: whether `take` waits for no answer, because the command is to end; a signal
+            handler may set it.
     """
 
     place: str
+    is_hurried: bool
 
     def take(self, name: str) -> bool:
         """Take a claim without waiting; return whether it was free.

@@ -203,6 +203,8 @@ class Sweep:
         """
         while not self._is_interrupted:
             for run in self._waiting:
+                if self._is_interrupted:
+                    return None
                 if self._recovery.claims.take(run.trajectory_id):
                     self._waiting.remove(run)
                     return run

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 from signs_sweep.errors import RefusedError, StoreError
+from signs_sweep.process.answers import wait_for_answer
 from signs_sweep.project.databases import shown, without_password
 from signs_sweep.tracking.mlflow.client import connect, store_errors
 from signs_sweep.tracking.mlflow.tags import BOARD
@@ -89,13 +90,14 @@ class TagClaims:
         """
         self._server = shown(uri)
         self.place = without_password(uri)
+        self.is_hurried = False
         self._board = _ServerBoard(uri) if board is None else board
         self._find_scope = scope
         self._lease = lease
         self._beat = beat
         self._owner = uuid4().hex[:12]
         self._thread: Thread | None = None
-        self._failure: StoreError | None = None
+        self._failure: Exception | None = None
         """Why the last call failed; None if it did not."""
         # The thread alone uses the following.
         self._names: set[str] = set()
@@ -121,7 +123,7 @@ class TagClaims:
         if self._thread is None:
             self._start()
         if self._failure is not None:  # The next sign of life shows whether the server is back.
-            raise type(self._failure)(str(self._failure))
+            raise self._failure.with_traceback(None)
         answers: SimpleQueue[bool | Exception] = SimpleQueue()
 
         def attempt() -> None:
@@ -133,7 +135,7 @@ class TagClaims:
 
         self._jobs.put(attempt)
         try:
-            answer = answers.get(timeout=_PATIENCE_SECONDS)
+            answer = wait_for_answer(answers, _PATIENCE_SECONDS, lambda: self.is_hurried)
         except Empty:
             self._failure = answer = StoreError(
                 f"the tracking server {self._server} does not answer"
@@ -184,7 +186,7 @@ class TagClaims:
             try:
                 job()
                 self._failure = None
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - the next claim raises it
                 self._failure = error
             if job == self._renew:
                 next_beat = time.monotonic() + self._beat

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import Event, Finished, Run, State, Trial, TrialEnd
-from signs_sweep.errors import DeniedError, RefusedError, StoreError
+from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.project.databases import sqlite_path
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -105,10 +105,12 @@ class MlflowTracker:
 
     def _parent(self, experiment_id: str, sweep: SweepRecord) -> str:
         """Return the id of the record of a sweep, which is created if it does not exist."""
+        where = {tags.ORIGIN: sweep.origin, **({tags.CLAIMS: sweep.claims} if sweep.claims else {})}
         if sweep.sweep_id:
             condition = f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"
             for known in search_all(self._client, [experiment_id], condition):
                 self._client.update_run(known.info.run_id, status="RUNNING")
+                write(self._client, known.info.run_id, tags=where)  # It may have been elsewhere.
                 return str(known.info.run_id)
         now = datetime.now().astimezone()
         name = f"search {sweep.experiment}" if sweep.is_search else f"sweep {now:%Y-%m-%d %H:%M}"
@@ -119,8 +121,7 @@ class MlflowTracker:
                 tags.NOTE: sweep.description,
                 tags.DATASET: sweep.data,
                 tags.SWEEP: sweep.sweep_id,
-                tags.ORIGIN: sweep.origin,
-                **({tags.CLAIMS: sweep.claims} if sweep.claims else {}),
+                **where,
                 **source_tags(),
             },
         )
@@ -163,11 +164,11 @@ class MlflowTracker:
         }
         earlier = None
         if continues is not None:
-            with record_errors(client, self._uri, continues):
+            # It may have been removed for good since it was found.
+            with suppress(DeletedError), record_errors(client, self._uri, continues):
                 earlier = client.get_run(continues)
-            if (own is None or own.location != continues) and not self._may_continue(
-                earlier, sweep.record.origin
-            ):
+            is_own = own is not None and own.location == continues
+            if earlier and not is_own and not self._may_continue(earlier, sweep.record.origin):
                 earlier = None
         with record_errors(client, self._uri, earlier and earlier.info.run_id):
             parent = sweep.parent
@@ -261,7 +262,8 @@ class MlflowTracker:
     ) -> Mapping[str, int]:
         """Continue an unfinished record; return the last recorded epoch of each metric.
 
-        If the record is in this experiment, it gets the tags of the current trial.
+        If the record is in this experiment, it gets the tags of the current trial; otherwise only
+        that of who records it now.
         """
         client, location = self._client, earlier.info.run_id
         client.update_run(location, status="RUNNING")
@@ -269,8 +271,10 @@ class MlflowTracker:
             write(client, location, params=params_of(run))
         outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE, tags.DIVERGED]
         if earlier.info.experiment_id == experiment_id:
-            write(client, location, tags=values)
             outdated += [name for name in (tags.LABEL, tags.BASELINE) if name not in values]
+        else:
+            values = {name: value for name, value in values.items() if name == tags.BEGUN_BY}
+        write(client, location, tags=values)
         for name in outdated:
             if name in earlier.data.tags:
                 client.delete_tag(location, name)
@@ -310,8 +314,12 @@ class MlflowTracker:
         here = [self._recorders[run_id] for run_id in run_ids if run_id in self._recorders]
         condition = f"tags.`{tags.PARENT}` = '{trial}' AND attributes.status = 'KILLED'"
         below = search_all(self._client, [experiment_id], condition)
-        return {recorder.location for recorder in here if recorder.state is State.KILLED} | {
-            record.info.run_id for record in below
+        # A sweep elsewhere may have replaced a record since.
+        return {record.info.run_id for record in below} | {
+            recorder.location
+            for recorder in here
+            if recorder.state is State.KILLED
+            and self._client.get_run(recorder.location).info.lifecycle_stage == "active"
         }
 
     def close(
