@@ -171,8 +171,9 @@ def test_of_records_finished_at_the_same_time_one_is_kept_but_with_force_both(se
     for tracker in trackers:
         tracker.record(finished(RUN))
     check_records(server, "same", 5, active=1, deleted=1)
-    trackers[0].close(State.FINISHED, {})
-    trackers[0].open([here])
-    trackers[0].start(make_trial(RUN, experiment="same"), RUN)
-    trackers[0].record(finished(RUN))
-    assert len(MlflowIndex(server.address).records("same")) == 2
+    for sweep, left in ((here, 1), (replace(here, is_forced=True), 2)):
+        trackers[0].close(State.FINISHED, {})
+        trackers[0].open([sweep])
+        trackers[0].start(make_trial(RUN, experiment="same"), RUN)
+        trackers[0].record(finished(RUN))
+        assert len(MlflowIndex(server.address).records("same")) == left

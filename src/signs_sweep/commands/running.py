@@ -144,6 +144,7 @@ class Running:
             sweep_id=self.sweep_id,
             origin=self.store.origin,
             claims=self.store.claims_place,
+            is_forced=self.options.force,
             rule=declared_rule(part),
         )
 

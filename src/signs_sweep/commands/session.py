@@ -25,7 +25,10 @@ _LOOK_UP_SECONDS = 5.0
 """How long to wait for the store's answer whether a run is finished."""
 
 _LOOK_UP_PAUSE = 60.0
-"""How long not to ask again after the store did not answer."""
+"""How long not to ask again after the store did not answer.
+
+Where other machines may finish runs, each run is asked for.
+"""
 
 
 class Session:
@@ -195,7 +198,8 @@ class Session:
         try:
             answer = wait_for_answer(answers, _LOOK_UP_SECONDS, lambda: self.is_interrupted)
         except Empty:
-            self._no_look_up_before = now + _LOOK_UP_PAUSE
+            if not is_shared:
+                self._no_look_up_before = now + _LOOK_UP_PAUSE
             return None
         if isinstance(answer, StoreError):
             return None

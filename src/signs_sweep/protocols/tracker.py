@@ -22,6 +22,7 @@ class SweepRecord:
         origin: machine and folder of its process.
         claims: where its claims show to other machines whether it is alive; empty if nowhere.
         is_search: whether its trials have records of their own.
+        is_forced: whether it trains finished runs again, whose records are kept.
         rule: how its settings are compared.
 
     Secrets in the texts are masked.
@@ -36,6 +37,7 @@ class SweepRecord:
     origin: str = ""
     claims: str = ""
     is_search: bool = False
+    is_forced: bool = False
     rule: VerdictRule = field(default_factory=VerdictRule)
 
     def __post_init__(self) -> None:

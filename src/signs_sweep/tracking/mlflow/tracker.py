@@ -175,7 +175,9 @@ class MlflowTracker:
             if sweep.search is not None:
                 parent = sweep.search.begin_trial(trial)
             experiment_id = sweep.experiment_id if earlier is None else earlier.info.experiment_id
-            finished = self._finished(experiment_id, run.run_id)
+            # What an earlier sweep has finished stays if the run is to have several records.
+            is_further = sweep.record.is_forced or continues is not None
+            before = self._finished(experiment_id, run.run_id) if is_further else set()
             if earlier is None:
                 created = client.create_run(
                     sweep.experiment_id,
@@ -194,7 +196,7 @@ class MlflowTracker:
         self._recorders[run.run_id] = RunRecorder(
             client, location, run, dataset, sweep.record.spec, recorded
         )
-        self._rivals.setdefault(run.run_id, (experiment_id, finished - {location}))
+        self._rivals.setdefault(run.run_id, (experiment_id, before - {location}))
 
     def _may_continue(self, earlier: "MlflowRun", origin: str) -> bool:
         """Whether a sweep may continue a record; if not, the run gets a new one.
