@@ -72,3 +72,17 @@ def test_a_journal_does_not_take_a_run_back_while_a_sweep_elsewhere_trains_it(
     lost = replay(calls, tracker, tracker).reasons
     is_left = state is State.RUNNING
     assert (list(lost), len(tracker.started)) == ([RUN.run_id] * is_left, 1 - is_left)
+
+
+def test_a_journal_leaves_out_what_is_finished_elsewhere_while_it_is_replayed() -> None:
+    other = replace(RUN, parameters=Parameters(epochs=40))
+
+    class Index(MemoryTracker):
+        def find(self, run_ids: object = None) -> dict[str, Result]:
+            return {other.run_id: Result(other.run_id, State.FINISHED)} if self.started else {}
+
+    tracker = Index()
+    tracker.open([HERE])
+    calls = [("start", (make_trial(run), run, None)) for run in (RUN, other)]
+    assert not replay([("open", ((HERE,), {})), *calls], tracker, tracker).reasons
+    assert len(tracker.started) == 1

@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -170,6 +170,14 @@ class Store:
             if is_free:
                 remote.release(sweep_id)
         return is_free
+
+    def end_abandoned(self, experiments: Iterable[str]) -> None:
+        """End the records of sweeps whose process was killed, if the store answers and permits."""
+        for experiment in experiments:
+            with suppress(StoreError):
+                if any(self.is_dead(*sweep) for sweep in self.index.running(experiment)):
+                    self.tracker.end_abandoned(experiment)
+        self.claims.close()
 
     def find(self, plan: Plan) -> Known:
         """Return the results of the runs of a plan."""

@@ -96,7 +96,8 @@ class MlflowTracker:
                 pairs = [seeds[:2] for seeds in sweep.rule.seeds]
                 rule = json.dumps(asdict(sweep.rule) | {"seeds": pairs})
                 client.set_experiment_tag(experiment_id, tags.RULE, rule)
-                self._end_abandoned(experiment_id, sweep)
+                if sweep.origin:
+                    self._end_abandoned(experiment_id, sweep.sweep_id)
                 parent = self._parent(experiment_id, sweep)
                 client.log_text(parent, sweep.spec, SPEC)
                 client.log_text(parent, sweep.plan, "plan.txt")
@@ -126,15 +127,23 @@ class MlflowTracker:
         )
         return str(created.info.run_id)
 
-    def _end_abandoned(self, experiment_id: str, sweep: SweepRecord) -> None:
-        """End the records of sweeps whose process was killed."""
-        if not sweep.origin:
-            return
+    def end_abandoned(self, experiment: str) -> None:
+        """End the records of the sweeps of an experiment whose process was killed.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        with store_errors(self._uri):
+            known = self._client.get_experiment_by_name(experiment)
+            if known is not None:
+                self._end_abandoned(str(known.experiment_id))
+
+    def _end_abandoned(self, experiment_id: str, own: str = "") -> None:
         condition = f"tags.`{tags.ORIGIN}` LIKE '%' AND attributes.status = 'RUNNING'"
         for other in search_all(self._client, [experiment_id], condition):
             known = other.data.tags
             sweep_id, location = known[tags.SWEEP], other.info.run_id
-            if sweep_id == sweep.sweep_id or not self._is_dead(
+            if sweep_id == own or not self._is_dead(
                 sweep_id, known[tags.ORIGIN], known.get(tags.CLAIMS, "")
             ):
                 continue
