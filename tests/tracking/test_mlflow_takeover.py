@@ -13,6 +13,7 @@ from signs_sweep.errors import DeletedError
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.journal import replay
+from signs_sweep.tracking.mlflow.client import insert
 from trials import make_trial
 
 RUN = Run(Parameters(epochs=30), Dense((5,)), 0.0, "abcd")
@@ -52,6 +53,21 @@ def test_a_run_that_is_taken_over_has_one_record_with_each_epoch_once(tmp_path: 
     assert curve.epochs.tolist() == list(range(1, 31))
     begin(uri, HERE)
     assert [each.location for each in index.records()] == [record.location], "it had finished"
+
+
+def test_what_another_machine_has_just_inserted_is_no_refusal() -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos import databricks_pb2 as codes
+
+    errors = [MlflowException("UNIQUE constraint failed", codes.BAD_REQUEST)]
+    insert(lambda: errors and raise_(errors.pop()))
+    errors = [MlflowException("no such run", codes.RESOURCE_DOES_NOT_EXIST)]
+    with pytest.raises(MlflowException):
+        insert(lambda: errors and raise_(errors.pop()))
+
+
+def raise_(error: Exception) -> None:
+    raise error
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.KILLED])

@@ -639,6 +639,17 @@ def test_two_may_create_the_tables_of_a_database_at_the_same_time(postgres) -> N
         list(pool.map(connect, [uri, uri]))  # Raises their errors.
 
 
+def test_a_sweep_whose_record_was_deleted_ends_without_it(uri: str) -> None:
+    tracker = MlflowTracker(uri, {})
+    tracker.open([SWEEP, replace(SWEEP, experiment="other")])
+    client = connect(uri)
+    (record,) = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
+    client.delete_run(record.info.run_id)
+    tracker.close(State.FINISHED, {"toy": "a table"})
+    (kept,) = client.search_runs([client.get_experiment_by_name("other").experiment_id])
+    assert kept.info.status == "FINISHED"
+
+
 def test_a_sweep_that_is_opened_again_continues_its_record(uri: str) -> None:
     sweep = replace(SWEEP, sweep_id="1", origin="here")
     MlflowTracker(uri, {}).open([sweep])

@@ -81,8 +81,8 @@ class Running:
     def execute(self, listener: Listener) -> Outcome:
         """Train the runs that are not known.
 
-        If there is nothing to train, only the ends of killed sweeps are recorded. SIGINT, SIGTERM and SIGHUP end it between
-        two events, with everything recorded, as the outcome shows.
+        If there is nothing to train, only the ends of killed sweeps are recorded. SIGINT, SIGTERM
+        and SIGHUP end it between two events, with everything recorded, as the outcome shows.
 
         Raises:
             StoreError: the store cannot be written; runs under way are stopped.

@@ -163,7 +163,7 @@ class SharedClaims:
                 raise
             self._is_refused = True
             self.warn(
-                f"{str(error).rstrip('.')}. Sweeps on other machines therefore do not see which "
+                f"{error.sentence} Sweeps on other machines therefore do not see which "
                 "runs are trained here: a run may be trained twice."
             )
             return True
@@ -185,7 +185,7 @@ class SharedClaims:
         if self.warn is not None and not self._has_warned:
             self._has_warned = True
             self.warn(
-                f"{str(error).rstrip('.')}. Training continues; until it answers again, a run "
+                f"{error.sentence} Training continues; until it answers again, a run "
                 "that another machine trains may be trained here as well."
             )
         self._alone.add(name)

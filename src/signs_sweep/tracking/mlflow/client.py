@@ -3,7 +3,7 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
@@ -219,6 +219,21 @@ def write(
         params=[Param(*item) for item in (params or {}).items()],
         tags=[RunTag(*item) for item in (tags or {}).items()],
     )
+
+
+def insert(call: Callable[..., None], *arguments: object) -> None:
+    """Call MLflow for what several machines may write: a tag of an experiment, or a dataset.
+
+    MLflow refuses to insert a row that another process has just inserted, but then finds it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        call(*arguments)
+    except MlflowException as error:
+        if error.error_code != "BAD_REQUEST":
+            raise
+        call(*arguments)
 
 
 def log_files(client: "MlflowClient", location: str, folder: Path) -> None:

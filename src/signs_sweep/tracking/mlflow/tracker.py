@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import Event, Finished, Run, State, Trial, TrialEnd
-from signs_sweep.errors import DeniedError, RefusedError, StoreError
+from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.project.databases import sqlite_path
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -20,6 +20,7 @@ from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import (
     connect,
     experiment_for,
+    insert,
     record_errors,
     search_all,
     store_errors,
@@ -95,7 +96,7 @@ class MlflowTracker:
                 experiment_id = experiment_for(client, self._uri, sweep.experiment)
                 pairs = [seeds[:2] for seeds in sweep.rule.seeds]
                 rule = json.dumps(asdict(sweep.rule) | {"seeds": pairs})
-                client.set_experiment_tag(experiment_id, tags.RULE, rule)
+                insert(client.set_experiment_tag, experiment_id, tags.RULE, rule)
                 if sweep.origin:
                     self._end_abandoned(experiment_id, sweep.sweep_id)
                 parent = self._parent(experiment_id, sweep)
@@ -262,7 +263,7 @@ class MlflowTracker:
             ),
         )
         context = InputTag("mlflow.data.context", "training")
-        self._client.log_inputs(location, [DatasetInput(dataset, [context])])
+        insert(self._client.log_inputs, location, [DatasetInput(dataset, [context])])
         sweep.with_data.add((location, fingerprint))
 
     def _reopen(
@@ -333,8 +334,9 @@ class MlflowTracker:
         for recorder in self._recorders.values():
             if not recorder.state.has_ended:
                 self._stop(recorder)
-        with store_errors(self._uri):
-            for experiment, sweep in self._sweeps.items():
+        for experiment, sweep in self._sweeps.items():
+            # A record that the user has deleted needs no end.
+            with suppress(DeletedError), record_errors(self._client, self._uri, sweep.parent):
                 if experiment in tables:
                     self._client.log_text(sweep.parent, tables[experiment], "table.csv")
                 if sweep.search is not None:
@@ -375,7 +377,7 @@ class MlflowTracker:
         for fingerprint, number in tested.items():
             name = tags.TESTED + fingerprint
             largest = max(number, int(known.get(name, 0)))
-            self._client.set_experiment_tag(experiment_id, name, str(largest))
+            insert(self._client.set_experiment_tag, experiment_id, name, str(largest))
 
     def attach(self, experiment: str, sweep_id: str, files: Mapping[str, bytes]) -> None:
         """Add files to the record of a sweep that has ended, or replace those of the same name.
@@ -421,4 +423,4 @@ class MlflowTracker:
 
     def _write_view(self, experiment: str, experiment_id: str) -> None:
         view = view_of(MlflowIndex(self._uri).records(experiment))
-        self._client.set_experiment_tag(experiment_id, VIEW, view)
+        insert(self._client.set_experiment_tag, experiment_id, VIEW, view)
