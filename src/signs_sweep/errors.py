@@ -35,6 +35,11 @@ class SignsSweepError(Exception):
     def __init__(self, message: str = "") -> None:
         super().__init__(mask(message))
 
+    @property
+    def sentence(self) -> str:
+        """The message, with a full stop unless it ends with a question."""
+        return str(self) if str(self).endswith((".", "?")) else f"{self}."
+
 
 class UsageError(SignsSweepError):
     """An option or argument is invalid."""

@@ -13,6 +13,7 @@ from signs_sweep.errors import DeletedError
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
 from signs_sweep.tracking.journal import replay
+from signs_sweep.tracking.mlflow.client import insert
 from trials import make_trial
 
 RUN = Run(Parameters(epochs=30), Dense((5,)), 0.0, "abcd")
@@ -87,6 +88,21 @@ def test_a_search_that_continues_elsewhere_is_alive_there(tmp_path: Path) -> Non
     assert MlflowIndex(uri).running() == [(HERE.sweep_id, THERE.origin, "somewhere")]
 
 
+def test_what_another_machine_has_just_inserted_is_no_refusal() -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos import databricks_pb2 as codes
+
+    errors = [MlflowException("UNIQUE constraint failed", codes.BAD_REQUEST)]
+    insert(lambda: errors and raise_(errors.pop()))
+    errors = [MlflowException("no such run", codes.RESOURCE_DOES_NOT_EXIST)]
+    with pytest.raises(MlflowException):
+        insert(lambda: errors and raise_(errors.pop()))
+
+
+def raise_(error: Exception) -> None:
+    raise error
+
+
 @pytest.mark.parametrize("state", [State.RUNNING, State.KILLED])
 def test_a_journal_does_not_take_a_run_back_while_a_sweep_elsewhere_trains_it(
     state: State,
@@ -105,3 +121,17 @@ def test_a_journal_does_not_take_a_run_back_while_a_sweep_elsewhere_trains_it(
     lost = replay(calls, tracker, tracker).reasons
     is_left = state is State.RUNNING
     assert (list(lost), len(tracker.started)) == ([RUN.run_id] * is_left, 1 - is_left)
+
+
+def test_a_journal_leaves_out_what_is_finished_elsewhere_while_it_is_replayed() -> None:
+    other = replace(RUN, parameters=Parameters(epochs=40))
+
+    class Index(MemoryTracker):
+        def find(self, run_ids: object = None) -> dict[str, Result]:
+            return {other.run_id: Result(other.run_id, State.FINISHED)} if self.started else {}
+
+    tracker = Index()
+    tracker.open([HERE])
+    calls = [("start", (make_trial(run), run, None)) for run in (RUN, other)]
+    assert not replay([("open", ((HERE,), {})), *calls], tracker, tracker).reasons
+    assert len(tracker.started) == 1

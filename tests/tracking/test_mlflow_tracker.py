@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -628,6 +629,27 @@ def test_the_record_of_a_sweep_that_was_killed_is_ended_by_the_next_sweep(uri: s
     }
     assert states == {"1": "RUNNING", "2": "KILLED", "3": "RUNNING", "4": "KILLED"}
     assert sorted(asked) == [("1", "here", ""), ("2", "here", "db"), ("4", "there", "db")]
+    MlflowTracker(uri, {}, lambda *sweep: sweep[0] == "3").end_abandoned("toy")
+    left = client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'")
+    assert [run.data.tags["signs_sweep.sweep"] for run in left] == ["1"]
+
+
+@pytest.mark.slow
+def test_two_may_create_the_tables_of_a_database_at_the_same_time(postgres) -> None:
+    uri = postgres.database("at_once")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(connect, [uri, uri]))  # Raises their errors.
+
+
+def test_a_sweep_whose_record_was_deleted_ends_without_it(uri: str) -> None:
+    tracker = MlflowTracker(uri, {})
+    tracker.open([SWEEP, replace(SWEEP, experiment="other")])
+    client = connect(uri)
+    (record,) = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
+    client.delete_run(record.info.run_id)
+    tracker.close(State.FINISHED, {"toy": "a table"})
+    (kept,) = client.search_runs([client.get_experiment_by_name("other").experiment_id])
+    assert kept.info.status == "FINISHED"
 
 
 def test_a_sweep_that_is_opened_again_continues_its_record(uri: str) -> None:

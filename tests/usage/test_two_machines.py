@@ -126,6 +126,8 @@ def test_the_runs_of_a_machine_that_dies_are_taken_over_at_once(machines, store:
     check_that_everything_is_recorded_once(store, "dies", 1)
     warned = " ".join(there.run("doctor", "--tracking-uri", store).stdout.split())
     assert "1 sweep marked RUNNING, whose process has ended" in warned
+    there.run(*command)  # Everything is cached.
+    assert {run.info.status for run in records(store, "dies")[1]} == {"FINISHED", "KILLED"}
     cleaned = there.run("clean", "dies", "--yes", "--tracking-uri", store)
     assert "1 finished" in cleaned.stdout
     assert records(store, "dies")[1] == []

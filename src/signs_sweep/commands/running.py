@@ -81,14 +81,15 @@ class Running:
     def execute(self, listener: Listener) -> Outcome:
         """Train the runs that are not known.
 
-        Nothing is recorded if there is nothing to train. SIGINT, SIGTERM and SIGHUP end it between
-        two events, with everything recorded, as the outcome shows.
+        If there is nothing to train, only the ends of killed sweeps are recorded. SIGINT, SIGTERM
+        and SIGHUP end it between two events, with everything recorded, as the outcome shows.
 
         Raises:
             StoreError: the store cannot be written; runs under way are stopped.
         """
         plan = self.prepared.plan
         if self.outlook.is_settled:
+            self.store.end_abandoned(part.experiment.name for part in plan.parts)
             return self._outcome(self.outlook.least, self.known)
         most = len(plan.runs) - len(self.known)
         session = self.session = Session(

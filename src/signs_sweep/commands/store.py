@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -127,13 +127,13 @@ class Store:
                     reasons = finish_journal(journal, self._tracker, self.index)
                 except DeniedError as error:
                     # Perhaps of one experiment only: if of all, the command ends at its next call.
-                    problem = f"{error} They are kept in {path}."
+                    problem = f"{error.sentence} They are kept in {path}."
                     warnings.warn(_UNSAVED + problem, StoreWarning, stacklevel=2)
                     continue
                 except StoreError as error:
                     raise StoreError(
-                        f"{error} The unsaved records of an earlier sweep are in {path}; move that "
-                        "file away to continue without them."
+                        f"{error.sentence} The unsaved records of an earlier sweep are in {path}; "
+                        "move that file away to continue without them."
                     ) from error
                 finally:
                     self.sweeps.retire(sweep_id)
@@ -173,6 +173,14 @@ class Store:
             if is_free:
                 remote.release(sweep_id)
         return is_free
+
+    def end_abandoned(self, experiments: Iterable[str]) -> None:
+        """End the records of sweeps whose process was killed, if the store answers and permits."""
+        for experiment in experiments:
+            with suppress(StoreError):
+                if any(self.is_dead(*sweep) for sweep in self.index.running(experiment)):
+                    self.tracker.end_abandoned(experiment)
+        self.claims.close()
 
     def find(self, plan: Plan) -> Known:
         """Return the results of the runs of a plan."""
@@ -255,7 +263,7 @@ def _refused(reasons: Mapping[str, RefusedError], journal: Journal) -> str:
     """Return a text about the records of an earlier sweep that the store refuses."""
     name, reason = next(iter(reasons.items()))
     others = f", and of {len(reasons) - 1:,} others" if len(reasons) > 1 else ""
-    text = f"{_UNSAVED}{name}{others}: {str(reason).rstrip('.')}."
+    text = f"{_UNSAVED}{name}{others}: {reason.sentence}"
     kept = journal.refused.path
     return f"{text} They are kept in {kept}. {HOW_TO_REPEAT}" if kept.exists() else text
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _AGAIN_SECONDS = 0.5, 1.5
 """How long not to ask again for a claim that another machine holds, at least and at most."""
 
+_ASKED_A_SECOND = 20
+"""How many of many such claims to ask for."""
+
 _PATIENCE_SECONDS = 20.0
 """How long no claim is given while the other machines are unreachable: servers restart faster."""
 
@@ -143,8 +146,10 @@ class SharedClaims:
         finally:
             if not is_free:
                 self.local.release(name)
+        self._not_before.pop(name, None)
         if not is_free:
-            self._not_before[name] = time.monotonic() + uniform(*_AGAIN_SECONDS)  # noqa: S311 - not for secrets
+            pause = uniform(*_AGAIN_SECONDS) * max(1, len(self._not_before) / _ASKED_A_SECOND)  # noqa: S311 - not for secrets
+            self._not_before[name] = time.monotonic() + pause
         return is_free
 
     def _take_remote(self, name: str) -> bool:
@@ -162,7 +167,7 @@ class SharedClaims:
                 raise
             self._is_refused = True
             self.warn(
-                f"{str(error).rstrip('.')}. Sweeps on other machines therefore do not see which "
+                f"{error.sentence} Sweeps on other machines therefore do not see which "
                 "runs are trained here: a run may be trained twice."
             )
             return True
@@ -184,7 +189,7 @@ class SharedClaims:
         if self.warn is not None and not self._has_warned:
             self._has_warned = True
             self.warn(
-                f"{str(error).rstrip('.')}. Training continues; until it answers again, a run "
+                f"{error.sentence} Training continues; until it answers again, a run "
                 "that another machine trains may be trained here as well."
             )
         self._alone.add(name)

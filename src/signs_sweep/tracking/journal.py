@@ -166,10 +166,10 @@ def replay(calls: Sequence[Call], tracker: Tracker, index: RunIndex | None) -> R
             of_runs[arguments[1].run_id] = [(name, arguments)]
         elif name == "record" and arguments[0].run_id in of_runs:
             of_runs[arguments[0].run_id].append((name, arguments))
-    found = {} if index is None else index.find(list(of_runs))
     refusals = Refusals()
     for run_id, of_run in of_runs.items():
-        known = found.get(run_id)
+        # Of each when its turn comes: another machine may be replaying the same runs.
+        known = None if index is None else index.find([run_id]).get(run_id)
         if known is None or not known.state.is_finished:
             with refusals.of(*of_run):
                 if known and not known.state.has_ended and known.begun_by not in (None, *origins):

@@ -392,7 +392,7 @@ class Outbox:
                 )
             elif list(self._refused).index(name) < _MOST_REPORTED:
                 self._tell(
-                    f"{name}: {str(error).rstrip('.')}. Its records are kept in "
+                    f"{name}: {error.sentence} Its records are kept in "
                     f"{self._journal.refused.path}; all others are written."
                 )
 
@@ -402,7 +402,7 @@ class Outbox:
         if is_new or (is_denied and not self._is_denied):
             until = "put right" if is_denied else "over"
             self._tell(
-                f"{str(error).rstrip('.')}. Training continues; its records are kept in "
+                f"{error.sentence} Training continues; its records are kept in "
                 f"{self._journal.path} until that is {until}."
             )
         self._is_denied = is_denied

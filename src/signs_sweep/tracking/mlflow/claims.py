@@ -28,6 +28,9 @@ _BEAT_SECONDS = 10.0
 _PATIENCE_SECONDS = 5.0
 """How long a claim may take: the sweep loop waits meanwhile."""
 
+_FRESH_SECONDS = 1.0
+"""For how long a name that another owner claimed counts as claimed without reading again."""
+
 _LAST_SECONDS = 2.0
 """How long `close` waits."""
 
@@ -112,6 +115,8 @@ class TagClaims:
         """The tags of other owners, and since when they have been the same."""
         self._elsewhere: set[str] = set()
         """The names that live owners claimed at the last reading."""
+        self._read_at = 0.0
+        """When that began."""
 
     def take(self, name: str) -> bool:
         """See `RemoteClaims.take`.
@@ -199,8 +204,10 @@ class TagClaims:
         """Take a name; return whether it was free."""
         if len(self._names) >= _MOST_NAMES:
             return False
-        if name in self._elsewhere and name in self._read():
-            return False
+        if name in self._elsewhere:
+            is_fresh = time.monotonic() < self._read_at + _FRESH_SECONDS
+            if is_fresh or name in self._read():
+                return False
         self._names.add(name)
         is_free = False
         try:
@@ -247,7 +254,7 @@ class TagClaims:
                 self._board.remove(owner)
             else:
                 names |= _names_in(text, self._scope)
-        self._seen, self._elsewhere = seen, names
+        self._seen, self._elsewhere, self._read_at = seen, names, began
         return names
 
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
@@ -14,6 +14,7 @@ from urllib.parse import quote
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.project.databases import (
     database_errors,
+    is_postgres,
     is_server,
     opening,
     shown,
@@ -48,6 +49,9 @@ _SETTINGS = {
 }
 
 
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('signs-sweep creates the tables of MLflow'))"
+
+
 def connect(uri: str) -> "MlflowClient":
     """Open a store; a database that does not exist is created.
 
@@ -61,8 +65,10 @@ def connect(uri: str) -> "MlflowClient":
     with store_errors(uri), opening(uri, OTHERWISE, _make):
         if sqlite_path(uri) is None and not is_server(uri):
             # MLflow retries for 100 s if there is no connection.
-            create_sqlalchemy_engine(uri).connect().close()
-            _make(uri)
+            with create_sqlalchemy_engine(uri).connect() as connection:
+                if is_postgres(uri):  # Of two processes that create the tables, one would fail.
+                    connection.exec_driver_sql(_LOCK)
+                _make(uri)
         client = MlflowClient(tracking_uri=uri)
         if is_server(uri):
             check_server(uri)
@@ -213,6 +219,21 @@ def write(
         params=[Param(*item) for item in (params or {}).items()],
         tags=[RunTag(*item) for item in (tags or {}).items()],
     )
+
+
+def insert(call: Callable[..., None], *arguments: object) -> None:
+    """Call MLflow for what several machines may write: a tag of an experiment, or a dataset.
+
+    MLflow refuses to insert a row that another process has just inserted, but then finds it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        call(*arguments)
+    except MlflowException as error:
+        if error.error_code != "BAD_REQUEST":
+            raise
+        call(*arguments)
 
 
 def log_files(client: "MlflowClient", location: str, folder: Path) -> None:

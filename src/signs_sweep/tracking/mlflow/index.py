@@ -279,11 +279,11 @@ class MlflowIndex:
         """
         return inspect(self._uri)
 
-    def running(self) -> list[tuple[str, str, str]]:
+    def running(self, experiment: str | None = None) -> list[tuple[str, str, str]]:
         """Return for each sweep or search marked RUNNING its sweep_id, origin and place of claims.
 
         Raises:
-            StoreError: the store cannot be read.
+            StoreError: the experiment does not exist, or the store cannot be read.
         """
         return [
             (
@@ -291,7 +291,7 @@ class MlflowIndex:
                 record.tags.get(tags.ORIGIN, ""),
                 record.tags.get(tags.CLAIMS, ""),
             )
-            for record in self.records(mark=tags.SWEEP)
+            for record in self.records(experiment, mark=tags.SWEEP)
             if record.state is State.RUNNING
         ]
 

@@ -20,6 +20,7 @@ from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import (
     connect,
     experiment_for,
+    insert,
     record_errors,
     search_all,
     store_errors,
@@ -95,8 +96,9 @@ class MlflowTracker:
                 experiment_id = experiment_for(client, self._uri, sweep.experiment)
                 pairs = [seeds[:2] for seeds in sweep.rule.seeds]
                 rule = json.dumps(asdict(sweep.rule) | {"seeds": pairs})
-                client.set_experiment_tag(experiment_id, tags.RULE, rule)
-                self._end_abandoned(experiment_id, sweep)
+                insert(client.set_experiment_tag, experiment_id, tags.RULE, rule)
+                if sweep.origin:
+                    self._end_abandoned(experiment_id, sweep.sweep_id)
                 parent = self._parent(experiment_id, sweep)
                 client.log_text(parent, sweep.spec, SPEC)
                 client.log_text(parent, sweep.plan, "plan.txt")
@@ -127,15 +129,23 @@ class MlflowTracker:
         )
         return str(created.info.run_id)
 
-    def _end_abandoned(self, experiment_id: str, sweep: SweepRecord) -> None:
-        """End the records of sweeps whose process was killed."""
-        if not sweep.origin:
-            return
+    def end_abandoned(self, experiment: str) -> None:
+        """End the records of the sweeps of an experiment whose process was killed.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        with store_errors(self._uri):
+            known = self._client.get_experiment_by_name(experiment)
+            if known is not None:
+                self._end_abandoned(str(known.experiment_id))
+
+    def _end_abandoned(self, experiment_id: str, own: str = "") -> None:
         condition = f"tags.`{tags.ORIGIN}` LIKE '%' AND attributes.status = 'RUNNING'"
         for other in search_all(self._client, [experiment_id], condition):
             known = other.data.tags
             sweep_id, location = known[tags.SWEEP], other.info.run_id
-            if sweep_id == sweep.sweep_id or not self._is_dead(
+            if sweep_id == own or not self._is_dead(
                 sweep_id, known[tags.ORIGIN], known.get(tags.CLAIMS, "")
             ):
                 continue
@@ -256,7 +266,7 @@ class MlflowTracker:
             ),
         )
         context = InputTag("mlflow.data.context", "training")
-        self._client.log_inputs(location, [DatasetInput(dataset, [context])])
+        insert(self._client.log_inputs, location, [DatasetInput(dataset, [context])])
         sweep.with_data.add((location, fingerprint))
 
     def _reopen(
@@ -334,8 +344,9 @@ class MlflowTracker:
         for recorder in self._recorders.values():
             if not recorder.state.has_ended:
                 self._stop(recorder)
-        with store_errors(self._uri):
-            for experiment, sweep in self._sweeps.items():
+        for experiment, sweep in self._sweeps.items():
+            # A record that the user has deleted needs no end.
+            with suppress(DeletedError), record_errors(self._client, self._uri, sweep.parent):
                 if experiment in tables:
                     self._client.log_text(sweep.parent, tables[experiment], "table.csv")
                 if sweep.search is not None:
@@ -376,7 +387,7 @@ class MlflowTracker:
         for fingerprint, number in tested.items():
             name = tags.TESTED + fingerprint
             largest = max(number, int(known.get(name, 0)))
-            self._client.set_experiment_tag(experiment_id, name, str(largest))
+            insert(self._client.set_experiment_tag, experiment_id, name, str(largest))
 
     def attach(self, experiment: str, sweep_id: str, files: Mapping[str, bytes]) -> None:
         """Add files to the record of a sweep that has ended, or replace those of the same name.
@@ -422,4 +433,4 @@ class MlflowTracker:
 
     def _write_view(self, experiment: str, experiment_id: str) -> None:
         view = view_of(MlflowIndex(self._uri).records(experiment))
-        self._client.set_experiment_tag(experiment_id, VIEW, view)
+        insert(self._client.set_experiment_tag, experiment_id, VIEW, view)
