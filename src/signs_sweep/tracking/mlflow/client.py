@@ -14,6 +14,7 @@ from urllib.parse import quote
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.project.databases import (
     database_errors,
+    is_postgres,
     is_server,
     opening,
     shown,
@@ -60,8 +61,8 @@ def connect(uri: str) -> "MlflowClient":
 
     with store_errors(uri), opening(uri, OTHERWISE, _make):
         if sqlite_path(uri) is None and not is_server(uri):
-            # MLflow retries for 100 s if there is no connection.
-            create_sqlalchemy_engine(uri).connect().close()
+            if not is_postgres(uri):  # MLflow retries for 100 s if there is no connection.
+                create_sqlalchemy_engine(uri).connect().close()
             _make(uri)
         client = MlflowClient(tracking_uri=uri)
         if is_server(uri):

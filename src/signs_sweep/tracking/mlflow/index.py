@@ -75,6 +75,13 @@ class MlflowIndex:
     def _client(self) -> "MlflowClient":
         return connect(self._uri)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is certain that nothing was ever recorded, as in a new database."""
+        with suppress(UnexpectedError):
+            return isinstance(self._reader, Tables) and self._reader.is_empty
+        return False
+
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
         """See `RunIndex.find`."""
         return {best.run_id: best.result for best in best_records(self.records(run_ids=run_ids))}
@@ -337,9 +344,6 @@ class MlflowIndex:
     def _records(
         self, experiment: str | None, run_ids: Collection[str] | None, mark: str
     ) -> list[Record]:
-        path = sqlite_path(self._uri)
-        if path is not None and not path.exists() and experiment is None:
-            return []
         return self._read(
             lambda reader: reader.records(experiment, run_ids, mark),
             lambda client: ask_for_records(client, self._uri, experiment, run_ids, mark),
