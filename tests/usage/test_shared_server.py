@@ -63,6 +63,7 @@ def test_every_command_works_with_a_password_and_with_a_token(
     runs = client.search_runs([experiment.experiment_id], "tags.`signs_sweep.run_id` LIKE '%'")
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
     for run in runs:
+        assert run.data.tags["mlflow.user"] == "ann"
         history = client.get_metric_history(run.info.run_id, "loss")
         assert [point.step for point in history] == [1, 2, 3]
         files = {item.path for item in client.list_artifacts(run.info.run_id)}
