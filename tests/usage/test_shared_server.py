@@ -205,7 +205,7 @@ def test_a_user_who_may_only_read(
 def refused(project, word: str, name: str = "served", **variables: str) -> str:
     """Return the error of a `run`, which trains nothing."""
     project.write("served.yaml", f"name: {name}\n{SPEC}")
-    command = ("run", "served.yaml", "--workers", "1", "--set", "epochs=4")  # Not in the store.
+    command = ("run", "served.yaml", "--workers", "0", "--set", "epochs=4")  # Not in the store.
     done = project.run(*command, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0", **variables)
     assert done.returncode == 2
     assert done.stdout == ""
