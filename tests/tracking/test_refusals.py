@@ -11,6 +11,8 @@ import pytest
 
 from events import finished, progress, started
 from servers import Postgres
+from signs_sweep.cli.notes import warn_of_leftovers
+from signs_sweep.commands.doctor import examine
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Dense, Parameters, Run, State
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError, StoreWarning
@@ -125,7 +127,7 @@ def test_a_new_experiment_that_is_refused_leaves_its_name_free(
 
 
 def test_a_leftover_that_is_refused_does_not_stop_the_next_command(
-    uri: str, monkeypatch: pytest.MonkeyPatch
+    uri: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     MlflowTracker(uri, {"data": DATASET}).open([SWEEP])
     client = connect(uri)
@@ -142,6 +144,12 @@ def test_a_leftover_that_is_refused_does_not_stop_the_next_command(
         assert store.write_leftovers() == 0
     assert store.waiting() == 0
     assert len(journal.refused.read()) == 2
+    warn_of_leftovers(store)
+    warned = " ".join(capsys.readouterr().err.split())
+    assert f"{journal.refused.path}. When the reason is gone, remove `.refused`" in warned
+    (check,) = [check for check in examine(uri) if check.name == "records"]
+    assert check.found.endswith(f"{journal.refused.path}")
+    assert "delete it" in check.advice
 
 
 def deny(*_: object) -> None:

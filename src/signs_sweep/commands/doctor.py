@@ -340,6 +340,8 @@ def _records(store: Store) -> Iterator[Check]:
     if sweeps := store.waiting():
         what = f"those of {count(sweeps, 'sweep')} are not in the store yet"
         yield Check("records", Status.WARNING, what, "The next `run` or `search` writes them.")
+    if refused := store.refused():
+        yield Check("records", Status.WARNING, *refused)
 
 
 def _runs(store: Store) -> Iterator[Check]:
