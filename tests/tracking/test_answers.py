@@ -5,6 +5,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from servers import free_port
 from signs_sweep.errors import DeniedError, RefusedError, StoreError
 from signs_sweep.tracking.mlflow.answers import check_server
-from signs_sweep.tracking.mlflow.client import connect, inspect, store_errors
+from signs_sweep.tracking.mlflow.client import connect, inspect, log_files, store_errors
 from stub_server import MLFLOW, PAGE, Stub
 
 
@@ -220,3 +221,26 @@ def test_errors_in_the_middle(
     with pytest.raises(StoreError) as caught, store_errors(address):
         act() if is_file else client.set_tag(run_id, "name", "value")
     assert type(caught.value) is kind
+
+
+def test_files_are_uploaded_several_at_a_time_and_the_error_of_any_is_raised(
+    stub: Stub, tmp_path: Path
+) -> None:
+    address, run_id = f"http://127.0.0.1:{stub.port}", uuid4().hex
+    client = connect(address)
+    info = {"run_id": run_id, "artifact_uri": "mlflow-artifacts:/0"}
+    run = (200, json.dumps({"run": {"info": info, "data": {}}}))
+    stub.answers = {"/api/2.0/mlflow/runs/get": run, "/": (200, "{}")}
+    for number in range(9):
+        folder = tmp_path / ("" if number < 3 else f"of a/{number % 3}")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.txt").write_text(f"content {number}")
+    log_files(client, run_id, tmp_path)
+    root = "/api/2.0/mlflow-artifacts/artifacts/0"
+    assert stub.files == {
+        f"{root}/{quote(str(file.relative_to(tmp_path)))}": file.read_bytes()
+        for file in tmp_path.rglob("*.txt")
+    }
+    stub.answers = {f"{root}/of%20a/1/7.txt": (403, "Permission denied")} | stub.answers
+    with pytest.raises(DeniedError, match=r"does not permit this \(403\)"), store_errors(address):
+        log_files(client, run_id, tmp_path)
