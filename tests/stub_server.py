@@ -20,12 +20,14 @@ class Stub:
         answers: by the beginning of a path, the status and the content.
         to: where it redirects to.
         seconds: before it answers.
+        files: the contents that were uploaded, by path.
     """
 
     answers: Mapping[str, tuple[int, str]] = field(default_factory=lambda: MLFLOW)
     to: str = ""
     seconds: float = 0
     port: int = 0
+    files: dict[str, bytes] = field(default_factory=dict)
 
     @contextmanager
     def serving(self, context: ssl.SSLContext | None = None) -> "Iterator[Stub]":
@@ -34,7 +36,9 @@ class Stub:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 time.sleep(stub.seconds)
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.command == "PUT":
+                    stub.files[self.path] = content
                 known = [each for path, each in stub.answers.items() if self.path.startswith(path)]
                 status, content = known[0] if known else (404, PAGE)
                 self.send_response(status)

@@ -5,6 +5,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from servers import free_port
 from signs_sweep.errors import DeniedError, RefusedError, StoreError
 from signs_sweep.tracking.mlflow.answers import check_server
-from signs_sweep.tracking.mlflow.client import connect, inspect, store_errors
+from signs_sweep.tracking.mlflow.client import connect, inspect, log_files, store_errors
 from stub_server import MLFLOW, PAGE, Stub
 
 
@@ -38,6 +39,8 @@ def problem(address: str, kind: type[StoreError]) -> str:
     with pytest.raises(StoreError) as caught:
         connect(address)
     assert type(caught.value) is kind
+    assert "Response body" not in str(caught.value)
+    assert "<html>" not in str(caught.value)
     with pytest.raises(kind) as inspected:
         inspect(address)
     assert str(inspected.value) == str(caught.value)
@@ -48,6 +51,11 @@ def problem(address: str, kind: type[StoreError]) -> str:
 def of(status: int, message: str | None = None) -> dict[str, tuple[int, str]]:
     content = PAGE if message is None else json.dumps({"error_code": "X", "message": message})
     return MLFLOW | {"/api": (status, content)}
+
+
+def saying(text: str) -> dict[str, tuple[int, str]]:
+    """A refusal by MLflow's server itself, which is plain text."""
+    return MLFLOW | {"/api": (403, text)}
 
 
 def test_a_server_that_answers_is_used(stub: Stub) -> None:
@@ -63,7 +71,13 @@ def test_a_server_that_answers_is_used(stub: Stub) -> None:
     [
         (of(401), DeniedError, ["needs a user and a password", "USERNAME", "~/.mlflow"]),
         (of(403, "Not you"), DeniedError, ["(403): Not you", "administrator"]),
-        (of(403), DeniedError, ["does not permit this (403)"]),
+        (of(403), DeniedError, ["does not permit this (403): Forbidden. Ask", "delete", "MANAGE"]),
+        (saying("Permission denied"), DeniedError, ["(403): Permission denied. Ask"]),
+        (
+            saying("Invalid Host header - possible DNS rebinding attack detected"),
+            DeniedError,
+            ["refuses its address (403): Invalid Host header - possible", "--allowed-hosts"],
+        ),
         (of(407), DeniedError, ["HTTPS_PROXY"]),
         (of(413), RefusedError, ["client_max_body_size"]),
         (of(400), RefusedError, ["does not accept HTTP", "https://"]),
@@ -97,6 +111,10 @@ def test_an_answer_that_is_not_that_of_a_usable_server(
     [
         ({"USERNAME": "ann", "PASSWORD": "wrong-password"}, "the user 'ann' with this password"),
         ({"TOKEN": "wrong-token"}, "this token"),
+        (
+            {"USERNAME": "ann", "PASSWORD": "wrong-password", "TOKEN": "wrong-token"},
+            "the user 'ann' with this password; MLflow ignores MLFLOW_TRACKING_TOKEN",
+        ),
         ({"USERNAME": "ann"}, None),
     ],
 )
@@ -162,7 +180,9 @@ def test_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "not accepted (self-signed certificate)" in message
         assert "MLFLOW_TRACKING_SERVER_CERT_PATH=FILE" in message
         monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(tmp_path / "absent.pem"))
-        assert "absent.pem" in problem(f"https://localhost:{stub.port}", StoreError)
+        message = problem(f"https://localhost:{stub.port}", StoreError)
+        absent = f"{tmp_path}/absent.pem, which does not exist"
+        assert message == f"MLFLOW_TRACKING_SERVER_CERT_PATH names {absent}"
         monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(certificate))
         assert inspect(f"https://localhost:{stub.port}") == "MLflow 3.17.2"
         assert "'127.0.0.1'" in problem(f"https://127.0.0.1:{stub.port}", StoreError)
@@ -173,6 +193,7 @@ def test_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (401, PAGE, DeniedError),
         (403, '{"error_code": "PERMISSION_DENIED", "message": "No"}', DeniedError),
+        (403, "Permission denied", DeniedError),
         (400, '{"error_code": "INVALID_PARAMETER_VALUE", "message": "No"}', RefusedError),
         (404, '{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No"}', RefusedError),
         (413, PAGE, RefusedError),
@@ -200,3 +221,26 @@ def test_errors_in_the_middle(
     with pytest.raises(StoreError) as caught, store_errors(address):
         act() if is_file else client.set_tag(run_id, "name", "value")
     assert type(caught.value) is kind
+
+
+def test_files_are_uploaded_several_at_a_time_and_the_error_of_any_is_raised(
+    stub: Stub, tmp_path: Path
+) -> None:
+    address, run_id = f"http://127.0.0.1:{stub.port}", uuid4().hex
+    client = connect(address)
+    info = {"run_id": run_id, "artifact_uri": "mlflow-artifacts:/0"}
+    run = (200, json.dumps({"run": {"info": info, "data": {}}}))
+    stub.answers = {"/api/2.0/mlflow/runs/get": run, "/": (200, "{}")}
+    for number in range(9):
+        folder = tmp_path / ("" if number < 3 else f"of a/{number % 3}")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.txt").write_text(f"content {number}")
+    log_files(client, run_id, tmp_path)
+    root = "/api/2.0/mlflow-artifacts/artifacts/0"
+    assert stub.files == {
+        f"{root}/{quote(str(file.relative_to(tmp_path)))}": file.read_bytes()
+        for file in tmp_path.rglob("*.txt")
+    }
+    stub.answers = {f"{root}/of%20a/1/7.txt": (403, "Permission denied")} | stub.answers
+    with pytest.raises(DeniedError, match=r"does not permit this \(403\)"), store_errors(address):
+        log_files(client, run_id, tmp_path)

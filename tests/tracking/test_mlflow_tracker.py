@@ -536,6 +536,22 @@ def test_what_was_deleted_in_mlflow_is_not_found(uri: str) -> None:
         MlflowIndex(uri).list_runs("toy")
 
 
+def test_a_frozen_index_keeps_all_runs_from_the_first_time_that_it_reads_them(uri: str) -> None:
+    tracker, index = MlflowTracker(uri, {"abcd": DATASET}), MlflowIndex(uri)
+    index.freeze()
+    tracker.open([SWEEP])
+    tracker.start(make_trial(RUN, number=1), RUN)
+    assert set(index.find([RUN.run_id])) == {RUN.run_id}, "few are read alone"
+    tracker.start(make_trial(BROKEN, number=2), BROKEN)
+    both = {RUN.run_id, BROKEN.run_id}
+    assert set(index.find()) == both
+    connect(uri).delete_run(index.find()[RUN.run_id].location)
+    assert set(index.find()) == both
+    assert set(index.find([RUN.run_id, "0123456789ab-30"])) == {RUN.run_id}
+    assert [row.run_id for row in index.list_runs("toy")] == [BROKEN.run_id]
+    assert set(MlflowIndex(uri).find()) == {BROKEN.run_id}
+
+
 def test_a_continued_record_has_the_label_and_baseline_of_the_trial_that_continues_it(
     uri: str,
 ) -> None:

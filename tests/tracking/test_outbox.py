@@ -86,6 +86,35 @@ def begin(tracker: Outbox, sweeps: Sequence[SweepRecord] = (SWEEP,)) -> None:
     tracker.record(started(RUN))
 
 
+def test_nothing_is_trained_before_the_store_is_open_unless_interrupted() -> None:
+    inner, may_open = MemoryTracker(), threading.Event()
+
+    def refuse(_: object) -> None:
+        may_open.wait(600)
+        raise StoreError("not you")
+
+    inner.open = refuse
+    tracker, errors = make(inner), []
+
+    def train() -> None:
+        try:
+            begin(tracker)
+        except StoreError as error:
+            errors.append(str(error))
+
+    for is_interrupted in (False, True):
+        may_open.clear()
+        tracker = make(inner)
+        training = threading.Thread(target=train, daemon=True)
+        training.start()
+        training.join(0.3)
+        assert training.is_alive()
+        (tracker.hurry if is_interrupted else may_open.set)()
+        training.join(600)
+        assert errors == ["not you"], "an interruption ends the wait, not the sweep"
+    may_open.set()
+
+
 def test_calls_return_before_anything_is_written_and_close_waits() -> None:
     inner = SlowTracker()
     tracker = make(inner)

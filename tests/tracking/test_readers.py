@@ -16,6 +16,7 @@ from signs_sweep.tracking.mlflow import rest, tables, tags
 from signs_sweep.tracking.mlflow.client import connect, write
 from signs_sweep.tracking.mlflow.found import UnexpectedError, ask_for_curves, ask_for_records
 from signs_sweep.tracking.mlflow.rest import Server
+from signs_sweep.tracking.mlflow.source import source_tags
 from signs_sweep.tracking.mlflow.tables import Tables
 
 VALUES = {"loss": float("nan"), "accuracy": float("inf"), "seconds": -0.5}
@@ -145,9 +146,11 @@ class Echo(BaseHTTPRequestHandler):
         ({"PASSWORD": "env"}, "mlflow_tracking_username = bo\nmlflow_tracking_password = file"),
     ],
 )
-def test_a_server_gets_the_credentials_that_mlflow_sends(
+def test_a_server_gets_the_credentials_that_mlflow_sends_and_records_their_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], file: str
 ) -> None:
+    from mlflow.tracking.context.default_context import DefaultRunContext
+
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in [name for name in os.environ if name.startswith("MLFLOW_TRACKING")]:
         monkeypatch.delenv(name)
@@ -163,6 +166,7 @@ def test_a_server_gets_the_credentials_that_mlflow_sends(
         Server(uri).experiment_tags("toy")
         connect(uri)
         server.shutdown()
+    assert source_tags()["mlflow.user"] == DefaultRunContext().tags()["mlflow.user"]
     (ours, *mlflows) = server.seen
     assert mlflows
     assert {sent for _, sent in mlflows} == {ours[1]}

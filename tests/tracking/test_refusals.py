@@ -1,5 +1,6 @@
 """What real stores of MLflow refuse, and where their artifacts would be written."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,15 @@ import pytest
 
 from events import finished, progress, started
 from servers import Postgres
+from signs_sweep.cli.notes import warn_of_leftovers
+from signs_sweep.commands.doctor import examine
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Dense, Parameters, Run, State
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError, StoreWarning
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import DatasetInfo, Journal, MlflowIndex, MlflowTracker, Outbox
 from signs_sweep.tracking.mlflow.client import connect, experiment_for, record_errors, store_errors
+from stub_server import MLFLOW, Stub
 from trials import make_trial
 
 RUNS = [Run(Parameters(epochs=3, l2=l2), Dense((4,)), 0.0, "data") for l2 in (0.0, 0.1, 0.2)]
@@ -106,6 +110,17 @@ def test_an_experiment_whose_artifacts_are_on_another_machine_is_refused(
     assert "--serve-artifacts" in str(caught.value)
 
 
+def test_doctor_finds_that_a_server_does_not_serve_artifacts() -> None:
+    default = {"experiment_id": "0", "name": "Default", "lifecycle_stage": "active"}
+    for location, number in (("mlflow-artifacts:/0", 0), ("/no/such/folder/mlruns/0", 1)):
+        answer = json.dumps({"experiments": [default | {"artifact_location": location}]})
+        with Stub(answers=MLFLOW | {"/api": (200, answer)}).serving() as stub:
+            found = list(examine(f"http://127.0.0.1:{stub.port}"))
+        wrong = [check.found for check in found if check.name == "artifacts"]
+        assert len(wrong) == number
+    assert "start that with --serve-artifacts" in wrong[0]
+
+
 def test_a_new_experiment_that_is_refused_leaves_its_name_free(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +140,7 @@ def test_a_new_experiment_that_is_refused_leaves_its_name_free(
 
 
 def test_a_leftover_that_is_refused_does_not_stop_the_next_command(
-    uri: str, monkeypatch: pytest.MonkeyPatch
+    uri: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     MlflowTracker(uri, {"data": DATASET}).open([SWEEP])
     client = connect(uri)
@@ -142,6 +157,12 @@ def test_a_leftover_that_is_refused_does_not_stop_the_next_command(
         assert store.write_leftovers() == 0
     assert store.waiting() == 0
     assert len(journal.refused.read()) == 2
+    warn_of_leftovers(store)
+    warned = " ".join(capsys.readouterr().err.split())
+    assert f"{journal.refused.path}. When the reason is gone, remove `.refused`" in warned
+    (check,) = [check for check in examine(uri) if check.name == "records"]
+    assert check.found.endswith(f"{journal.refused.path}")
+    assert "delete it" in check.advice
 
 
 def deny(*_: object) -> None:
@@ -156,6 +177,11 @@ def test_postgres(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.Monkey
     client.create_experiment("elsewhere", artifact_location="/no/folder/elsewhere")
     with pytest.raises(RefusedError, match="keeps its artifacts in /no/folder/elsewhere"):
         MlflowTracker(uri, {}).open([replace(SWEEP, experiment="elsewhere")])
+    client.create_experiment("served", artifact_location="mlflow-artifacts:/7")
+    with pytest.raises(RefusedError, match=r"'served' of .* was recorded through an MLflow"):
+        MlflowTracker(uri, {}).open([replace(SWEEP, experiment="served")])
+    (check,) = [check for check in examine(uri) if check.name == "artifacts"]
+    assert check.found.endswith("The same with 1 other experiment.")
     monkeypatch.chdir("/")
     with pytest.raises(DeniedError, match="password authentication failed"):
         connect(uri.replace(quote(postgres.PASSWORD, safe=""), "wrong-password"))

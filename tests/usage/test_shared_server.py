@@ -63,6 +63,7 @@ def test_every_command_works_with_a_password_and_with_a_token(
     runs = client.search_runs([experiment.experiment_id], "tags.`signs_sweep.run_id` LIKE '%'")
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
     for run in runs:
+        assert run.data.tags["mlflow.user"] == "ann"
         history = client.get_metric_history(run.info.run_id, "loss")
         assert [point.step for point in history] == [1, 2, 3]
         files = {item.path for item in client.list_artifacts(run.info.run_id)}
@@ -204,7 +205,7 @@ def test_a_user_who_may_only_read(
 def refused(project, word: str, name: str = "served", **variables: str) -> str:
     """Return the error of a `run`, which trains nothing."""
     project.write("served.yaml", f"name: {name}\n{SPEC}")
-    command = ("run", "served.yaml", "--workers", "1", "--set", "epochs=4")  # Not in the store.
+    command = ("run", "served.yaml", "--workers", "0", "--set", "epochs=4")  # Not in the store.
     done = project.run(*command, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0", **variables)
     assert done.returncode == 2
     assert done.stdout == ""

@@ -147,12 +147,15 @@ def plan(
     ] = None,
 ) -> None:
     """Show what `run` would train: runs, whether they are cached, and how long it would take."""
+    from signs_sweep.cli.notes import warn_of_leftovers
     from signs_sweep.cli.planning import show_plan
     from signs_sweep.commands.store import Store
     from signs_sweep.planning.preparation import prepare
 
     prepared = prepare(specs, overrides=shared.overrides, seeds=shared.seeds, data_dir=shared.data)
-    show_plan(prepared, Store(shared.tracking_uri, sharing=sharing), deviation)
+    store = Store(shared.tracking_uri, sharing=sharing)
+    warn_of_leftovers(store)
+    show_plan(prepared, store, deviation)
 
 
 @app.command()

@@ -23,12 +23,14 @@ def announce_leftovers(store: "Store") -> None:
 
 
 def warn_of_leftovers(store: "Store") -> None:
-    """Write to stderr that records of sweeps are still to be written, if there are any."""
+    """Write to stderr that records of sweeps are still to be written or refused, if any are."""
     if sweeps := store.waiting():
         say(
             f"warning: records of {count(sweeps, 'sweep')} are not in the tracking store yet, so "
             "numbers may be missing. The next `run` or `search` writes them."
         )
+    if refused := store.refused():
+        say(f"warning: some records are missing: {'. '.join(refused)}")
 
 
 def leftovers_line(sweeps: int) -> list[str]:

@@ -15,7 +15,6 @@ from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.planning.preparation import prepare
 from signs_sweep.project import claim_study
 from signs_sweep.project.databases import resolve
-from signs_sweep.project.tracking_store import store_exists
 from signs_sweep.searching.study.storage import remove_study, size_of_study
 from signs_sweep.tracking import MlflowRemover, StoredRecord
 
@@ -92,7 +91,7 @@ class RunCleaner:
         self._run_ids: set[str] = set()
         self._named = [target for target in targets if not is_spec(target)]
         self._names = set(self._named)
-        if not store_exists(store.uri):
+        if store.index.is_empty:
             raise StoreError("there is no tracking store: nothing has been run here yet")
         for target in filter(is_spec, targets):
             plan = prepare(

@@ -130,9 +130,10 @@ def examine(tracking_uri: str | None = None, data_dir: Path | None = None) -> It
         return
     of_store = _guarded("store", partial(_store, store))
     yield from of_store
-    is_usable = store_exists(store.uri) and all(each.status is Status.OK for each in of_store)
+    is_usable = all(each.status is Status.OK for each in of_store) and not store.index.is_empty
     yield from _guarded("records", partial(_records, store))
     if is_usable:
+        yield from _guarded("artifacts", partial(_artifacts, store))
         yield from _guarded("runs", partial(_runs, store))
     yield from _guarded("study", partial(_study, store))
     yield from _guarded("checkpoints", partial(_checkpoints, store, is_usable=is_usable))
@@ -330,7 +331,7 @@ def _store(store: Store) -> Iterator[Check]:
         advice = "Delete it; the next run creates it."
         yield Check("store", Status.ERROR, f"{where} is an empty file", advice)
         return
-    found = store.index.inspect()
+    found = store.index.inspect() or "empty: the first run creates MLflow's tables"
     kind = "answers" if is_server(store.uri) else "can be opened"
     kind += " and written" if path is not None else ""
     yield Check("store", Status.OK, f"{where} {kind}; {found}")
@@ -340,6 +341,15 @@ def _records(store: Store) -> Iterator[Check]:
     if sweeps := store.waiting():
         what = f"those of {count(sweeps, 'sweep')} are not in the store yet"
         yield Check("records", Status.WARNING, what, "The next `run` or `search` writes them.")
+    if refused := store.refused():
+        yield Check("records", Status.WARNING, *refused)
+
+
+def _artifacts(store: Store) -> Iterator[Check]:
+    if problems := store.index.unwritable():
+        others = f" The same with {count(len(problems) - 1, 'other experiment')}."
+        what = problems[0] + others * (len(problems) > 1)
+        yield Check("artifacts", Status.WARNING, what, "`run` refuses to record to them.")
 
 
 def _runs(store: Store) -> Iterator[Check]:

@@ -14,6 +14,7 @@ from signs_sweep.commands.options import Sharing
 from signs_sweep.data import Dataset
 from signs_sweep.data.novelty import NoveltyRule
 from signs_sweep.domain import TRAINING_VERSION, Model, Result, Row, trajectory_of
+from signs_sweep.domain.formats import count
 from signs_sweep.errors import DeniedError, RefusedError, StoreError, StoreWarning
 from signs_sweep.planning.disk import EMPTY_DATABASE, DiskNeed, bytes_of_runs, numbers_in_checkpoint
 from signs_sweep.planning.plan import Plan
@@ -218,6 +219,15 @@ class Store:
     def waiting(self) -> int:
         """Return how many sweeps have unsaved records; see `write_leftovers`."""
         return len(self.paths.journals())
+
+    def refused(self) -> tuple[str, str] | None:
+        """Return where the records are that the store has refused, and what to do; or None."""
+        files = self.paths.refused()
+        if not files:
+            return None
+        more = f" and {count(len(files) - 1, 'other file')}" if len(files) > 1 else ""
+        what = f"those of earlier sweeps that the store has refused are in {files[0]}{more}"
+        return what, f"{HOW_TO_REPEAT}. To do without these records, delete it."
 
     def disk_need(self, prepared: Prepared, known: Mapping[str, Result]) -> DiskNeed:
         """Estimate the disk space that a plan needs.

@@ -20,7 +20,7 @@ from signs_sweep.domain.masking import mask
 from signs_sweep.errors import StoreError, UnknownExperimentError, UsageError
 from signs_sweep.planning.preparation import load_all
 from signs_sweep.process.interrupts import handling_signals
-from signs_sweep.project.databases import is_server, opening, shown, without_password
+from signs_sweep.project.databases import is_server, opening, shown, sqlite_path, without_password
 from signs_sweep.project.paths import ProjectPaths
 from signs_sweep.project.tracking_store import OTHERWISE, store_exists
 from signs_sweep.tracking.mlflow.view import route
@@ -82,8 +82,12 @@ def show(
     if not store_exists(uri):
         raise StoreError(f"the store {shown(uri)} does not exist yet; run a spec first")
     address = f"http://{_HOST}:{_choose_port(port)}"
-    with opening(uri, OTHERWISE):
-        pass  # The server must not open a database that another process is creating.
+    # The server must not open a database that another process is creating.
+    if sqlite_path(uri) is None:
+        store.tracker.prepare()
+    else:
+        with opening(uri, OTHERWISE):
+            pass
     with tempfile.TemporaryFile() as output, handling_signals():
         process = _start(store.paths, address, output.fileno())
         try:

@@ -6,7 +6,7 @@ to import, and the default store is such a file.
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -154,11 +154,11 @@ def without_password(uri: str) -> str:
 def opening(
     uri: str, otherwise: str, create: Callable[[str], None] | None = None
 ) -> Iterator[None]:
-    """Hold the lock for opening a SQLite file, which is created if it does not exist.
+    """Hold the lock for opening a database; a SQLite file is created if it does not exist.
 
-    The migrations of MLflow and Optuna fail if several processes start them at the same time.
-    Other databases need no lock; neither does a file in a read-only folder, where no process can
-    create it.
+    The migrations of MLflow and Optuna fail if several processes start them at the same time. The
+    lock of a SQLite file is a file beside it, except in a read-only folder, where no process can
+    create the database; that of a PostgreSQL database is in it. Others have none.
 
     A new file gets its name when it is complete: MLflow creates its tables in some forty steps, and
     cannot continue or repeat them after it was killed.
@@ -166,15 +166,17 @@ def opening(
     Args:
         uri: the database.
         otherwise: how to name a different database, for messages.
-        create: creates a database at a URI; None to create none.
+        create: creates a SQLite file at a URI; None to create none.
 
     Raises:
         StoreError: the folder cannot be created or written, or another process holds the lock for
             minutes.
+        sqlalchemy.exc.SQLAlchemyError: the same for a PostgreSQL database.
     """
     path = sqlite_path(uri)
     if path is None:
-        yield
+        with _locked(uri) if is_postgres(uri) else nullcontext():
+            yield
         return
     from filelock import FileLock, Timeout
 
@@ -201,6 +203,18 @@ def opening(
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _locked(uri: str) -> Iterator[None]:
+    """Hold an advisory lock in a PostgreSQL database for as long as a transaction."""
+    from sqlalchemy import NullPool, create_engine, text
+
+    with create_engine(uri, poolclass=NullPool).connect() as connection:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('signs-sweep opening'))"))
+        yield
 
 
 @contextmanager
@@ -239,6 +253,7 @@ def why(error: BaseException) -> str:
         ("database or disk is full", "the disk is full"),
         ("No space left", "the disk is full"),
         ("database is locked", "another process keeps it locked"),
+        ("due to lock timeout", "another process keeps it locked"),
         ("Can't load plugin: sqlalchemy.dialects", "this kind of database is unknown"),
     ):
         if fragment in text:

@@ -71,6 +71,11 @@ class ProjectPaths:
         found = sorted(pattern.parent.glob(pattern.name))
         return {path.stem.removeprefix(prefix): path for path in found}
 
+    def refused(self) -> list[Path]:
+        """Return the existing files of what this store refuses."""
+        pattern = self.journal("*")
+        return sorted(pattern.parent.glob(f"{pattern.name}.refused"))
+
     @property
     def studies(self) -> str:
         """URL of the database of studies, unless a spec names a different database."""

@@ -101,10 +101,11 @@ class _Begun:
 class Outbox:
     """Implements `Tracker` on top of another tracker, which only its writer thread calls.
 
-    Calls do not wait for the store, except `close`, and `record` while too much is waiting. After
-    `open`, a failure of the store is not an error: calls that it does not accept are kept in the
-    journal. Any other error, in `open`, in the journal or a bug, is raised by the next call and by
-    every later call except `hurry`; nothing is written after it.
+    Calls do not wait for the store, except `close`, and `record` while too much is waiting or the
+    store is being opened: nothing is trained for a store that refuses the user. After `open`, a
+    failure of the store is not an error: calls that it does not accept are kept in the journal. Any
+    other error, in `open`, in the journal or a bug, is raised by the next call and by every later
+    call except `hurry`; nothing is written after it.
 
     A refusal (RefusedError) of a call for a run or a trial is no failure of the store: all calls
     for that run, earlier and later, are kept in `journal.refused`, and those for other runs are
@@ -161,6 +162,7 @@ class Outbox:
         """By run_id or a name, what the store refuses; its calls are in `journal.refused`."""
         self._dropped: set[str] = set()
         """Runs whose record was deleted."""
+        self._is_opening = False
         self._is_left = False
         self._is_denied = False
         self._next_try = 0.0
@@ -193,7 +195,7 @@ class Outbox:
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`. A store that cannot be written here is an error."""
-        self._sweeps = tuple(sweeps)
+        self._sweeps, self._is_opening = tuple(sweeps), True
         self._later("open", sweeps)
 
     def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
@@ -201,7 +203,10 @@ class Outbox:
         self._later("start", trial, run, continues)
 
     def record(self, event: Event) -> None:
-        """See `Tracker.record`. Waits while the queue is full."""
+        """See `Tracker.record`. Waits for the end of `open`, and while the queue is full."""
+        with self._changed:
+            while self._is_opening and self._is_patient:
+                self._changed.wait(_POLL_SECONDS)
         self._later("record", event)
 
     def then(self, job: Callable[[], None]) -> None:
@@ -321,6 +326,7 @@ class Outbox:
             if name == "record" and _is_end(arguments[0]):
                 self._begun.pop(arguments[0].run_id, None)
         with self._changed:
+            self._is_opening = self._is_opening and name != "open"
             self._load -= _load(call)
             self._changed.notify_all()
 

@@ -1,11 +1,15 @@
 """What the answers and errors of a tracking store mean, and what to do about them.
 
-Status codes and types of exceptions decide; texts of libraries are only quoted. MLflow and requests
-wrap the exception that says what happened, so that all causes of an error are searched.
+Status codes and types of exceptions decide; texts of libraries are quoted, and a few add advice.
+MLflow and requests wrap the exception that says what happened, so that all causes of an error are
+searched.
 """
 
+import os
 import re
 from collections.abc import Iterator
+from http.client import responses
+from pathlib import Path
 from typing import Any
 
 from signs_sweep.domain.masking import mask
@@ -38,8 +42,8 @@ _REFUSALS = {
     403: (
         DeniedError,
         (
-            "does not permit this (403): {reason}. Ask its administrator for permission to read "
-            "and edit the experiment, and to create experiments"
+            "does not permit this (403): {reason}. Ask its administrator for the permission to "
+            "read, edit and delete in the experiment (MANAGE), and to create experiments"
         ),
     ),
     407: (
@@ -58,6 +62,14 @@ _REFUSALS = {
     ),
 }
 """Kind and text of the error, by status."""
+
+_ADDRESS_REFUSED = {
+    "Invalid Host header": "--allowed-hosts",
+    "Cross-origin request blocked": "--cors-allowed-origins",
+}
+"""By the beginning of the reason of a 403, the option of the server that would permit it."""
+
+_CERTIFICATES = ("MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH")
 
 _UNREACHED = {
     "ProxyError": "the proxy of HTTPS_PROXY or HTTP_PROXY fails. Name this host in NO_PROXY?",
@@ -96,6 +108,10 @@ def check_server(uri: str) -> str:
     def get(path: str) -> Any:
         return http_request(get_default_host_creds(uri), path, "GET", timeout=_SECONDS)
 
+    for name in _CERTIFICATES:
+        file = os.environ.get(name)
+        if file and uri.startswith("https:") and not Path(file).exists():
+            raise StoreError(f"{name} names {file}, which does not exist")
     answer = get(f"{_API}experiments/search?max_results=1")
     server = f"the tracking server {shown(uri)}"
     _check_redirects(server, answer)
@@ -144,9 +160,16 @@ def _is_json(answer: Any) -> bool:
 
 
 def _quoted(answer: Any) -> str:
-    """Return MLflow's message in an answer, or its reason phrase."""
-    text = answer.json().get("message") if _is_json(answer) else None
-    return mask(str(text or answer.reason))[:300]
+    """Return MLflow's message in an answer, or its text."""
+    text = answer.json().get("message") if _is_json(answer) else answer.text
+    return _line(str(text or ""), answer.status_code)
+
+
+def _line(text: str, status: int) -> str:
+    """Return what a server answers in a line, without MLflow's words; the status for a page."""
+    body = re.sub(r"^API request to endpoint .*? Response body: '(.*?)'?$", r"\1", text)
+    line = mask(body.strip().partition("\n")[0])[:300].rstrip(".")
+    return responses.get(status, "no reason") if line.startswith("<") or not line else line
 
 
 def explain(uri: str, error: Exception) -> StoreError:
@@ -165,7 +188,13 @@ def explain(uri: str, error: Exception) -> StoreError:
 
 def _of_status(uri: str, status: int, reason: str) -> StoreError:
     """Return the error for an answer with a status from 300 on."""
-    server = f"the tracking server {shown(uri)}"
+    server, reason = f"the tracking server {shown(uri)}", _line(reason, status)
+    option = next((each for text, each in _ADDRESS_REFUSED.items() if reason.startswith(text)), "")
+    if status == 403 and option:
+        return DeniedError(
+            f"{server} refuses its address (403): {reason}. Use the name that it expects, or add "
+            f"this name to its option {option}"
+        )
     if status in _PROXIES:
         return StoreError(f"{server} is not available ({status}): {reason}. Is it running?")
     if status >= 500 or status in _TEMPORARY:
@@ -184,7 +213,8 @@ def _credentials(uri: str) -> str | None:
     if "@" in uri:
         return "user and password in its address"
     if known.username and known.password:
-        return f"the user '{known.username}' with this password"
+        ignored = "; MLflow ignores MLFLOW_TRACKING_TOKEN as long as there is a password"
+        return f"the user '{known.username}' with this password{ignored if known.token else ''}"
     return "this token" if known.token else None
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _PAGE = 5000
 _UPLOADS = 4
 """Uploads at the same time."""
+_DEFAULT = "0"
+"""Id of the experiment that every store has."""
 _ACTIVE = 1
 """MLflow's `ViewType.ACTIVE_ONLY`."""
 _OLDEST_FIRST = "attributes.start_time ASC"
@@ -49,9 +51,6 @@ _SETTINGS = {
 }
 
 
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('signs-sweep creates the tables of MLflow'))"
-
-
 def connect(uri: str) -> "MlflowClient":
     """Open a store; a database that does not exist is created.
 
@@ -64,11 +63,9 @@ def connect(uri: str) -> "MlflowClient":
 
     with store_errors(uri), opening(uri, OTHERWISE, _make):
         if sqlite_path(uri) is None and not is_server(uri):
-            # MLflow retries for 100 s if there is no connection.
-            with create_sqlalchemy_engine(uri).connect() as connection:
-                if is_postgres(uri):  # Of two processes that create the tables, one would fail.
-                    connection.exec_driver_sql(_LOCK)
-                _make(uri)
+            if not is_postgres(uri):  # MLflow retries for 100 s if there is no connection.
+                create_sqlalchemy_engine(uri).connect().close()
+            _make(uri)
         client = MlflowClient(tracking_uri=uri)
         if is_server(uri):
             check_server(uri)
@@ -96,6 +93,8 @@ def _import_mlflow(uri: str) -> None:
 
 def inspect(uri: str) -> str:
     """Check that an existing store can be used, and return its version; nothing is written.
+
+    The version of a database without tables is an empty string.
 
     Whether a SQLite file can be written is checked with a transaction that is rolled back.
 
@@ -126,11 +125,31 @@ def inspect(uri: str) -> str:
         try:
             version = _get_schema_version(engine)
             if version is None:
-                return "empty: the first run creates MLflow's tables"
+                return ""
             _verify_schema(engine)
         finally:
             engine.dispose()
         return f"MLflow's schema {version}"
+
+
+def unwritable(uri: str) -> list[str]:
+    """Return for each experiment of a store that cannot be recorded to from this machine, why.
+
+    Nothing is written. The store is a server, or a database that is not empty.
+
+    Raises:
+        StoreError: the store cannot be opened.
+    """
+    client, problems = connect(uri), []
+    with store_errors(uri):
+        for experiment in client.search_experiments():
+            # In the default experiment of a server, new experiments have their folders as well.
+            if experiment.experiment_id != _DEFAULT or is_server(uri):
+                try:
+                    _check_artifacts(client, uri, experiment)
+                except RefusedError as error:
+                    problems.append(str(error))
+    return problems
 
 
 def _make(uri: str) -> None:
@@ -296,7 +315,7 @@ def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
 
 
 def _check_artifacts(client: "MlflowClient", uri: str, experiment: "Experiment") -> None:
-    """Raise a RefusedError if the artifacts of an experiment belong on another machine's disk.
+    """Raise a RefusedError if artifacts of an experiment belong to a server or another machine.
 
     MLflow's client would write them into a folder of the same name on this machine.
     """
@@ -304,6 +323,12 @@ def _check_artifacts(client: "MlflowClient", uri: str, experiment: "Experiment")
     from mlflow.utils.uri import is_local_uri
 
     location = experiment.artifact_location
+    if location.startswith("mlflow-artifacts:") and not is_server(uri):
+        raise RefusedError(
+            f"the experiment '{experiment.name}' of {shown(uri)} was recorded through an MLflow "
+            f"server, which alone has its artifacts. Name that server {OTHERWISE}, or give the "
+            "spec another name."
+        )
     if sqlite_path(uri) is not None or not is_local_uri(
         location, is_tracking_or_registry_uri=False
     ):

@@ -213,6 +213,10 @@ def rule_in(values: Mapping[str, str]) -> VerdictRule:
 def unknown_experiment(name: str, names: Iterable[str], uri: str) -> UnknownExperimentError:
     """Return the error for an experiment that is not in a store."""
     listed = sorted(names)
+    if not listed:
+        return UnknownExperimentError(
+            f"no experiment '{name}' in {shown(uri)}: nothing has been recorded there yet"
+        )
     near = get_close_matches(name, listed, n=1)
     question = f"; did you mean '{near[0]}'?" if near else "."
     return UnknownExperimentError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from signs_sweep.domain import CURVE_METRICS, Curve, Predictions, Result, Row, State, VerdictRule
 from signs_sweep.project.databases import is_postgres, is_server, sqlite_path
 from signs_sweep.tracking.mlflow import tags
-from signs_sweep.tracking.mlflow.client import connect, inspect, store_errors
+from signs_sweep.tracking.mlflow.client import connect, inspect, store_errors, unwritable
 from signs_sweep.tracking.mlflow.found import (
     Record,
     UnexpectedError,
@@ -74,6 +74,15 @@ class MlflowIndex:
     @cached_property
     def _client(self) -> "MlflowClient":
         return connect(self._uri)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is certain that nothing was ever recorded, as in a new database."""
+        if self._reader is None:
+            return not inspect(self._uri)
+        with suppress(UnexpectedError):
+            return isinstance(self._reader, Tables) and self._reader.is_empty
+        return False
 
     def find(self, run_ids: Collection[str] | None = None) -> Mapping[str, Result]:
         """See `RunIndex.find`."""
@@ -274,10 +283,22 @@ class MlflowIndex:
 
         Nothing is written.
 
+        Returns:
+            The version; an empty string for a database without tables.
+
         Raises:
             StoreError: it cannot be opened or written, or a different MLflow created it.
         """
         return inspect(self._uri)
+
+    def unwritable(self) -> list[str]:
+        """Return for each experiment that cannot be recorded to from this machine, why.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        is_own = sqlite_path(self._uri) is not None  # It would get a lock beside it.
+        return [] if is_own or self.is_empty else unwritable(self._uri)
 
     def running(self, experiment: str | None = None) -> list[tuple[str, str, str]]:
         """Return for each sweep or search marked RUNNING its sweep_id, origin and place of claims.
@@ -337,9 +358,6 @@ class MlflowIndex:
     def _records(
         self, experiment: str | None, run_ids: Collection[str] | None, mark: str
     ) -> list[Record]:
-        path = sqlite_path(self._uri)
-        if path is not None and not path.exists() and experiment is None:
-            return []
         return self._read(
             lambda reader: reader.records(experiment, run_ids, mark),
             lambda client: ask_for_records(client, self._uri, experiment, run_ids, mark),

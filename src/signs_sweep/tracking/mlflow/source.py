@@ -8,10 +8,15 @@ from signs_sweep.tracking.mlflow.tags import COMMIT
 
 
 def source_tags() -> dict[str, str]:
-    """Return MLflow's tags for the user, program and commit that create a record."""
+    """Return MLflow's tags for the user, program and commit that create a record.
+
+    The user is that of the credentials for a server, as MLflow does it, or else of the machine.
+    """
+    from mlflow.utils.credentials import read_mlflow_creds
+
     values = {"mlflow.source.name": "signs-sweep", "mlflow.source.type": "LOCAL"}
     with suppress(KeyError, OSError):  # The user of a container may have no name.
-        values["mlflow.user"] = getpass.getuser()
+        values["mlflow.user"] = read_mlflow_creds().username or getpass.getuser()
     commit = _commit()
     return values | ({COMMIT: commit} if commit else {})
 

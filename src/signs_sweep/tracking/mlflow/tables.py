@@ -30,7 +30,9 @@ _RUNS = """
     AND tags.key = :mark
 """
 _OLDEST_FIRST = " ORDER BY start_time, run_uuid"
-_ACTIVE = "SELECT name FROM experiments WHERE lifecycle_stage = 'active'"
+_EXPERIMENTS = "SELECT name FROM experiments"
+_ACTIVE = f"{_EXPERIMENTS} WHERE lifecycle_stage = 'active'"
+_HAS_TABLES = "SELECT to_regclass('experiments') IS NOT NULL"
 _TAGS = """
     SELECT key, value FROM experiment_tags JOIN experiments USING (experiment_id)
     WHERE name = :name
@@ -52,13 +54,20 @@ _Query = Callable[[str, Mapping[str, object]], Iterable[Any]]
 class Tables:
     """Reads a SQLite file or a PostgreSQL database.
 
-    All methods raise an UnexpectedError if it is not a database, cannot be reached, is not (yet) a
-    database of MLflow, or locked.
+    A file that does not exist and a database without MLflow's tables hold nothing. All methods
+    raise an UnexpectedError if it is not a database, cannot be reached, is not (yet) a database of
+    MLflow, or locked.
     """
 
     def __init__(self, uri: str) -> None:
         """Remember the store, as `resolve_uri` returns it."""
         self._uri = uri
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it, not even the experiment that MLflow creates."""
+        with self._opened() as query:
+            return not list(query(_EXPERIMENTS, {}))
 
     def records(
         self,
@@ -131,6 +140,9 @@ class Tables:
     def _opened(self) -> Iterator[_Query]:
         """Open the database for reading; all queries see the same state of the store."""
         path = sqlite_path(self._uri)
+        if path is not None and not path.exists():
+            yield lambda *_: ()
+            return
         if path is not None:
             address = f"{path.absolute().as_uri()}?mode=ro"
             try:
@@ -147,7 +159,10 @@ class Tables:
         try:
             engine = create_engine(self._uri, poolclass=NullPool, isolation_level="REPEATABLE READ")
             with engine.connect() as connection:
-                yield lambda query, values: map(tuple, connection.execute(text(query), values))
+                if connection.execute(text(_HAS_TABLES)).scalar():
+                    yield lambda query, values: map(tuple, connection.execute(text(query), values))
+                else:
+                    yield lambda *_: ()
         except (SQLAlchemyError, ImportError) as error:
             raise UnexpectedError from error
 

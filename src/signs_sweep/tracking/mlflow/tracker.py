@@ -88,6 +88,14 @@ class MlflowTracker:
     def _client(self) -> "MlflowClient":
         return connect(self._uri)
 
+    def prepare(self) -> None:
+        """Open the store; a database without tables gets them.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        self._client  # noqa: B018 - it is opened when it is first used
+
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""
         client = self._client
