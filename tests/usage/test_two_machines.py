@@ -16,6 +16,7 @@ from conftest import Project, new_project
 from servers import Postgres
 from signs_sweep.project import PostgresClaims
 from signs_sweep.tracking import MlflowTracker
+from signs_sweep.tracking.mlflow.tags import SWEEP
 
 pytestmark = pytest.mark.slow
 
@@ -124,8 +125,12 @@ def test_the_runs_of_a_machine_that_dies_are_taken_over_at_once(machines, store:
     check_that_everything_is_recorded_once(store, "dies", 1)
     warned = " ".join(there.run("doctor", "--tracking-uri", store).stdout.split())
     assert "1 sweep marked RUNNING, whose process has ended" in warned
+    third = there.run(*command, "--set", "epochs=1")
+    assert third.returncode == 0, third.stderr
+    sweeps = [run for run in records(store, "dies")[1] if SWEEP in run.data.tags]
+    assert sorted(run.info.status for run in sweeps) == ["FINISHED", "FINISHED", "KILLED"]
     cleaned = there.run("clean", "dies", "--yes", "--tracking-uri", store)
-    assert "1 finished" in cleaned.stdout
+    assert "2 finished" in cleaned.stdout
     assert records(store, "dies")[1] == []
 
 
