@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from signs_sweep.cli.app import app
-from signs_sweep.commands.options import SharedOptions
+from signs_sweep.commands.options import SharedOptions, Sharing
 from signs_sweep.domain.masking import learn
 
 
@@ -31,6 +31,18 @@ def test_a_password_is_masked_before_a_shell_would_quote_it() -> None:
     uri = "http://me:it's-s3cret@host"
     learn(uri)
     assert "s3cret" not in SharedOptions(tracking_uri=uri).command("ui")
+
+
+def test_commands_that_train_have_what_machines_share() -> None:
+    uri = "postgresql://me:it's-s3cret@host/claims"
+    learn(uri)
+    sharing = Sharing(Path("/mnt/our checkpoints"), uri)
+    shown = SharedOptions().command("run", Path("a.yaml"), *sharing.arguments)
+    assert shlex.split(shown) == [
+        *("signs-sweep", "run", "a.yaml", "--checkpoints", "/mnt/our checkpoints"),
+        *("--claims", "postgresql://me:***@host/claims"),
+    ]
+    assert Sharing().arguments == []
 
 
 def test_shown_commands_are_commands_with_options_that_exist() -> None:

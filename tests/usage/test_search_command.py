@@ -100,10 +100,11 @@ def test_the_study_can_be_read_with_optuna(searched) -> None:
 
 def test_a_finished_search_says_so_and_more_trials_are_added(searched) -> None:
     project, first = searched
-    again = project.run("search", "small.yaml")
+    again = project.run("search", "small.yaml", "--checkpoints", "shared")
     assert again.returncode == 0, again.stderr
     assert "this search has 5 trials and is finished." in again.stderr
-    assert "30 trials more   signs-sweep search small.yaml --trials 35" in again.stderr
+    shown = "30 trials more   signs-sweep search small.yaml --trials 35 --checkpoints shared"
+    assert shown in again.stderr
     assert again.stdout == first.stdout
     more = project.run("search", "small.yaml", "--trials", "6", "--workers", "0")
     assert more.returncode == 0, more.stderr

@@ -99,6 +99,7 @@ def _show_end(
     if outcome.was_interrupted:
         say("interrupted: the same command resumes the search.")
         return
+    sharing = searching.store.sharing.arguments
     commands = [("look", shared.command("ui", spec)), ("report", shared.command("report", spec))]
     if outcome.was_done:
         made = sum(outcome.counts.values())
@@ -106,7 +107,7 @@ def _show_end(
         if searching.search.sampler.name == "grid" and searching.total < searching.search.trials:
             text += ": that is the whole grid"
         else:
-            more = shared.command("search", spec, "--trials", str(made + 30))
+            more = shared.command("search", spec, "--trials", str(made + 30), *sharing)
             commands.append(("30 trials more", more))
     else:
         text = f"searched in {duration(outcome.seconds)}"
@@ -117,9 +118,9 @@ def _show_end(
         # Without a number of trials, a search that was shortened would continue.
         trials, written = searching.search.trials, searching.experiment.search.trials
         total = [] if trials == written else ["--trials", str(trials)]
-        best = shared.command("search", spec, *total, "-o", "best.yaml")
+        best = shared.command("search", spec, *total, "-o", "best.yaml", *sharing)
         commands.append(("best as a spec", best))
     elif outcome.winner is not None and output is not None:
         without = replace(shared, overrides=())  # The spec that was written has them.
-        commands.append(("train the best", without.command("run", output)))
+        commands.append(("train the best", without.command("run", output, *sharing)))
     show_commands(commands)

@@ -81,6 +81,12 @@ class Sharing:
         ),
     ] = None
 
+    @property
+    def arguments(self) -> list[str]:
+        """These options on a command line that is shown."""
+        checkpoints = [] if self.checkpoints is None else ["--checkpoints", str(self.checkpoints)]
+        return checkpoints + ([] if self.claims is None else ["--claims", self.claims])
+
 
 @dataclass(frozen=True)
 class Options(Sharing):

@@ -367,10 +367,11 @@ class _Gathering:
         # Options such as --set that runs were trained with are not part of a recorded spec.
         how = "" if experiment else f", with the spec below as {spec} and the options of that time"
         kind = "search" if self.experiment and self.experiment.has_search else "run"
+        train = self.shared.command(kind, spec, *self.store.sharing.arguments)
         purposes = {"compare them": "compare", "look at them in MLflow": "ui"}
         purposes |= {"write this report": "report"}
         return [
-            Fact(f"train the runs{how}", self.shared.command(kind, spec)),
+            Fact(f"train the runs{how}", train),
             *(Fact(what, self.shared.command(name, target)) for what, name in purposes.items()),
         ]
 

@@ -56,6 +56,7 @@ class Store:
 
     Attributes:
         uri: address of the tracking store.
+        sharing: what machines share besides it, as the user has chosen it.
         paths: the paths of the project.
         index: reads the tracking store.
         tracker: writes to it.
@@ -83,6 +84,7 @@ class Store:
                 a PostgreSQL database.
         """
         self.uri = resolve_uri(tracking_uri, Path.cwd())
+        self.sharing = sharing
         shared = sharing.checkpoints or os.environ.get("SIGNS_SWEEP_CHECKPOINTS")
         folder = Path(shared) if shared else None
         with suppress(RuntimeError):  # There is no such user.
