@@ -231,14 +231,11 @@ def compare(
     found = find_runs(targets, SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds))
     if by is None and baseline is None:
         return build_table(found.rows, found.rules, sort=sort, metrics=metrics)
-    return build_settings(
-        *(found.rows, found.rules),
-        by=by or BY_SETTING,
-        baseline=baseline,
-        sort=sort,
-        metrics=metrics,
-        images=images_of(found.rows, Store(tracking_uri)),
+    images = images_of(found.rows, Store(tracking_uri))
+    compared = compare_settings(
+        *(found.rows, found.rules), by=by or BY_SETTING, baseline=baseline, images=images
     )
+    return build_settings(found.rows, compared, sort=sort, metrics=metrics, images=images)
 
 
 def verdicts(

@@ -123,10 +123,11 @@ class Replicates:
         Pairs of seeds are left out if the settings have different splits of them.
         """
         own, theirs = self.scores(metric), other.scores(metric)
+        splits, their_splits = self._splits, other._splits
         return {
-            seeds: (own[seeds], theirs[seeds])
-            for seeds in own
-            if seeds in theirs and self.splits_of(seeds) == other.splits_of(seeds)
+            seeds: (value, theirs[seeds])
+            for seeds, value in own.items()
+            if seeds in theirs and splits[seeds] == their_splits[seeds]
         }
 
     @cached_property
