@@ -250,7 +250,7 @@ def compare(
 
     store = Store(shared.tracking_uri)
     warn_of_leftovers(store)
-    found = find_runs(targets, shared)
+    found = find_runs(targets, shared, store)
     width = width_of(sys.stdout) if output is None else None
     has_settings = by is not None or baseline is not None or detail
     has_images = detail or (has_settings and form in (Format.CSV, Format.JSON))

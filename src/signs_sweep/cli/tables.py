@@ -121,11 +121,11 @@ def comparison_text(
     Raises:
         UsageError: no run has the column to sort by or a metric.
     """
-    form, shown = view.form, {"sort": view.sort, "metrics": view.metrics}
+    form, sort, metrics = view.form, view.sort, view.metrics
     if view.has_settings:
-        table = build_settings(rows, compared, images=view.images, **shown)
+        table = build_settings(rows, compared, sort=sort, metrics=metrics, images=view.images)
     else:
-        table = build_table(rows, rules, **shown)
+        table = build_table(rows, rules, sort=sort, metrics=metrics)
     if form is Format.CSV:
         return str(table.to_csv())
     if form is Format.JSON:
@@ -134,7 +134,7 @@ def comparison_text(
         )
     if not view.has_settings:
         text = _render(cells_of_runs(table), form, width)
-        text += _statistics(rows, compared, form, width, view.metrics)
+        text += _statistics(rows, compared, form, width, metrics)
         return text + _explanation(rows, width)
     text = _render(cells_of_settings(table), form, width) + _explanation(rows, width)
     if not view.has_detail:

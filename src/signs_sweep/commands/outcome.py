@@ -67,7 +67,7 @@ class Outcome:
         is_finished = all(result and result.state.is_finished for result in results)
         return State.FINISHED if is_finished else State.FAILED
 
-    @property
+    @cached_property
     def rows(self) -> list[Row]:
         """The runs in the order of the plan, with their results."""
         return [row for part in self.plan.parts for row in rows_of(part, self.results)]
