@@ -228,17 +228,16 @@ def compare(
         UsageError: no run has the column `sort` or a metric in `metrics`, or no setting the values
             of `baseline`.
     """
-    found = find_runs(targets, SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds))
+    shared = SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds)
+    store = Store(tracking_uri)
+    found = find_runs(targets, shared, store)
     if by is None and baseline is None:
         return build_table(found.rows, found.rules, sort=sort, metrics=metrics)
-    return build_settings(
-        *(found.rows, found.rules),
-        by=by or BY_SETTING,
-        baseline=baseline,
-        sort=sort,
-        metrics=metrics,
-        images=images_of(found.rows, Store(tracking_uri)),
+    images = images_of(found.rows, store)
+    compared = compare_settings(
+        *(found.rows, found.rules), by=by or BY_SETTING, baseline=baseline, images=images
     )
+    return build_settings(found.rows, compared, sort=sort, metrics=metrics, images=images)
 
 
 def verdicts(
@@ -259,12 +258,14 @@ def verdicts(
         StoreError: the store cannot be read, or does not have the experiment.
         UsageError: no setting has the values of `baseline`, or the parameter does not exist.
     """
-    found = find_runs(targets, SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds))
+    shared = SeedOptions(_arguments(overrides), _path(data), tracking_uri, seeds)
+    store = Store(tracking_uri)
+    found = find_runs(targets, shared, store)
     compared = compare_settings(
         *(found.rows, found.rules),
         by=by,
         baseline=baseline,
-        images=images_of(found.rows, Store(tracking_uri)),
+        images=images_of(found.rows, store),
     )
     return Verdicts(verdict for comparison in compared for verdict in comparison.decisive)
 

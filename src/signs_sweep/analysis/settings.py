@@ -84,12 +84,9 @@ class Replicates:
         """Return the runs with a pair of seeds: one for each split."""
         return self._by_pair[seeds]
 
-    def splits_of(self, seeds: Seeds) -> frozenset[int]:
-        """Return the seeds of the splits with a pair of seeds."""
-        return self._splits[seeds]
-
     @cached_property
-    def _splits(self) -> Mapping[Seeds, frozenset[int]]:
+    def splits(self) -> Mapping[Seeds, frozenset[int]]:
+        """The seeds of the splits by pair of seeds."""
         return {
             seeds: frozenset(row.seeds.split_seed for row in rows)
             for seeds, rows in self._by_pair.items()
@@ -123,10 +120,11 @@ class Replicates:
         Pairs of seeds are left out if the settings have different splits of them.
         """
         own, theirs = self.scores(metric), other.scores(metric)
+        splits, their_splits = self.splits, other.splits
         return {
-            seeds: (own[seeds], theirs[seeds])
-            for seeds in own
-            if seeds in theirs and self.splits_of(seeds) == other.splits_of(seeds)
+            seeds: (value, theirs[seeds])
+            for seeds, value in own.items()
+            if seeds in theirs and splits[seeds] == their_splits[seeds]
         }
 
     @cached_property

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from signs_sweep.analysis.comparison import BY_SETTING, Comparison, Rules, compare_settings
+from signs_sweep.analysis.comparison import Comparison, Rules, compare_settings
 from signs_sweep.analysis.conditions import conditions, conditions_text
 from signs_sweep.analysis.layout import Images, layout_of
 from signs_sweep.analysis.settings import (
-    BaselineValues,
     Replicates,
     are_judged,
     chosen_metric,
@@ -109,10 +108,8 @@ def build_table(
 
 def build_settings(
     rows: Sequence[Row],
-    rules: Rules | None = None,
+    compared: Sequence[Comparison] | None = None,
     *,
-    by: str = BY_SETTING,
-    baseline: BaselineValues | str | None = None,
     sort: str | None = None,
     metrics: Sequence[str] = (),
     images: Images | None = None,
@@ -122,10 +119,7 @@ def build_settings(
 
     Args:
         rows: the runs, those of a setting in the order of its seeds.
-        rules: how the settings of each experiment are compared.
-        by: a parameter whose values are compared, or `setting`; see
-            `signs_sweep.analysis.comparison.compare_settings`.
-        baseline: what to compare with, instead of the baseline of the spec.
+        compared: their settings, compared; by default as `compare_settings` does.
         sort: a column to sort by, best first for accuracies and losses; None keeps the order.
         metrics: additional metrics to show.
         images: returns which images a run classifies correctly, for the statistics over images.
@@ -150,14 +144,15 @@ def build_settings(
         `share_seeds`, `share_splits` and `share_images`.
 
     Raises:
-        UsageError: `sort` or one of `metrics` is unknown for every run, no setting is the baseline,
-            or the parameter does not exist.
+        UsageError: `sort` or one of `metrics` is unknown for every run.
     """
     import pandas as pd
 
+    if compared is None:
+        compared = compare_settings(rows, images=images)
     shown, varying = _shown_metrics(rows, metrics), varying_values(rows)
     records: list[dict[str, Any]] = []
-    for comparison in compare_settings(rows, rules, by=by, baseline=baseline, images=images):
+    for comparison in compared:
         wanted = _replicated(comparison)
         for setting, other, verdict in _in_blocks(comparison):
             if only_replicated and setting.key not in wanted:

@@ -253,21 +253,16 @@ def compare(
 
     store = Store(shared.tracking_uri)
     warn_of_leftovers(store)
-    found = find_runs(targets, shared)
+    found = find_runs(targets, shared, store)
     width = width_of(sys.stdout) if output is None else None
     has_settings = by is not None or baseline is not None or detail
-    view = View(
-        form,
-        sort,
-        metric or [],
-        by or (BY_SETTING if has_settings else None),
-        baseline,
-        detail,
-        images_of(found.rows, store),
+    has_images = detail or (has_settings and form in (Format.CSV, Format.JSON))
+    images = images_of(found.rows, store) if has_images else None
+    compared = compare_settings(
+        *(found.rows, found.rules), by=by or BY_SETTING, baseline=baseline, images=images
     )
-    text = comparison_text(found.rows, found.rules, view, width)
-    asked = view.by or BY_SETTING
-    compared = compare_settings(found.rows, found.rules, by=asked, baseline=baseline)
+    view = View(form, sort, metric or [], has_settings, detail, images)
+    text = comparison_text(found.rows, found.rules, compared, view, width)
     verdicts = [verdict for each in compared for verdict in each.decisive]
     notes = (*version_lines(found.rows), *test_set_lines(verdicts, found.rows, store.index.tested))
     notes += tuple(refusals(compared))

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from signs_sweep.analysis.answer import OF_SELECTED
 from signs_sweep.analysis.cells import cells_for_one_look, cells_of_runs, cells_of_settings
-from signs_sweep.analysis.comparison import Rules
+from signs_sweep.analysis.comparison import Comparison, Rules
 from signs_sweep.analysis.layout import Images
-from signs_sweep.analysis.settings import BaselineValues
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.cli.text import columns, fill
 from signs_sweep.commands.options import Format
@@ -56,7 +55,7 @@ def outcome_text(outcome: Outcome, width: int | None) -> str:
     cells = cells_of_runs(table.drop(columns=hidden).assign(seconds=times))
     title = "means over the splits\n" if has_folds else ""
     text = title + _render(cells, Format.TABLE, width)
-    text += _statistics(outcome.rows, outcome.rules, Format.TABLE, width, ())
+    text += _statistics(outcome.rows, outcome.compared, Format.TABLE, width, ())
     return text + _explanation(outcome.rows, width)
 
 
@@ -90,54 +89,52 @@ class View:
         form: format; CSV and JSON keep all digits and columns.
         sort: a column to sort by, or None.
         metrics: further metrics to show.
-        by: show settings and compare the values of this parameter, or `setting`; None for runs.
-        baseline: what to compare with, or None for the baseline of the spec.
+        has_settings: whether to show settings instead of runs.
         has_detail: whether to show statistics that are valid for a single look.
-        images: returns which images a run classifies correctly.
+        images: returns which images a run classifies correctly, if that is shown.
     """
 
     form: Format
     sort: str | None = None
     metrics: Sequence[str] = ()
-    by: str | None = None
-    baseline: BaselineValues | str | None = None
+    has_settings: bool = False
     has_detail: bool = False
     images: Images | None = None
 
 
-def comparison_text(rows: Sequence[Row], rules: Rules, view: View, width: int | None) -> str:
+def comparison_text(
+    rows: Sequence[Row],
+    rules: Rules,
+    compared: Sequence[Comparison],
+    view: View,
+    width: int | None,
+) -> str:
     """Return the table of runs or of settings; for people, both if settings have several seeds.
 
     Args:
         rows: the runs.
         rules: how the settings of each experiment are compared.
+        compared: the settings, compared.
         view: what to show.
         width: columns of the terminal, or None for no limit.
 
     Raises:
-        UsageError: no run has the column to sort by or a metric, or no setting is the baseline.
+        UsageError: no run has the column to sort by or a metric.
     """
-    form, is_exact = view.form, view.form in (Format.CSV, Format.JSON)
-    if view.by is None:
-        table = build_table(rows, rules, sort=view.sort, metrics=view.metrics)
+    form, sort, metrics = view.form, view.sort, view.metrics
+    if view.has_settings:
+        table = build_settings(rows, compared, sort=sort, metrics=metrics, images=view.images)
     else:
-        table = build_settings(
-            *(rows, rules),
-            by=view.by,
-            baseline=view.baseline,
-            sort=view.sort,
-            metrics=view.metrics,
-            images=view.images if is_exact or view.has_detail else None,
-        )
+        table = build_table(rows, rules, sort=sort, metrics=metrics)
     if form is Format.CSV:
         return str(table.to_csv())
     if form is Format.JSON:
         return (
             str(table.reset_index().to_json(orient="records", indent=2, double_precision=15)) + "\n"
         )
-    if view.by is None:
+    if not view.has_settings:
         text = _render(cells_of_runs(table), form, width)
-        text += _statistics(rows, rules, form, width, view.metrics)
+        text += _statistics(rows, compared, form, width, metrics)
         return text + _explanation(rows, width)
     text = _render(cells_of_settings(table), form, width) + _explanation(rows, width)
     if not view.has_detail:
@@ -148,10 +145,14 @@ def comparison_text(rows: Sequence[Row], rules: Rules, view: View, width: int | 
 
 
 def _statistics(
-    rows: Sequence[Row], rules: Rules, form: Format, width: int | None, metrics: Sequence[str]
+    rows: Sequence[Row],
+    compared: Sequence[Comparison],
+    form: Format,
+    width: int | None,
+    metrics: Sequence[str],
 ) -> str:
     """Return the table of settings with several seeds, below a title, if there are any."""
-    table = build_settings(rows, rules, metrics=metrics, only_replicated=True)
+    table = build_settings(rows, compared, metrics=metrics, only_replicated=True)
     if table.empty:
         return ""
     title = "over seeds\n" if form is Format.TABLE else "Over seeds:\n\n"

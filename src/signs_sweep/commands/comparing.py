@@ -53,8 +53,8 @@ class Found:
     doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
-    """Return the runs of specs or experiments; see `signs_sweep.compare`."""
+def find_runs(targets: Sequence[SpecPath], shared: SeedOptions, store: Store) -> Found:
+    """Return the runs of specs or experiments, from a store; see `signs_sweep.compare`."""
     if not targets:
         raise UsageError("nothing to compare: name a spec file or an experiment")
     rows: dict[tuple[str, str, str | None], Row] = {}
@@ -66,12 +66,12 @@ def find_runs(targets: Sequence[SpecPath], shared: SeedOptions) -> Found:
     doubts: dict[str, Sequence[str]] = {}
     for target in dict.fromkeys(targets):
         if is_spec(target):
-            found = _of_spec(Path(target), shared)
+            found = _of_spec(Path(target), shared, store)
             (name,) = found.rules
             if specs.setdefault(name, target) is not target:
                 raise UsageError(f"{specs[name]} and {target} both have the name '{name}'")
         else:
-            found = _of_experiment(str(target), shared.tracking_uri)
+            found = _of_experiment(str(target), store)
         for row in found.rows:  # A spec and its experiment have the same runs.
             rows.setdefault((row.experiment, row.run_id, row.label), row)
         for name, rule in found.rules.items():
@@ -87,15 +87,17 @@ def read_history(
     targets: Sequence[SpecPath], shared: SeedOptions, metrics: Sequence[str]
 ) -> "pd.DataFrame":
     """Return the curves of the runs of specs or experiments; see `signs_sweep.history`."""
-    rows = find_runs(targets, shared).rows
+    store = Store(shared.tracking_uri)
+    rows = find_runs(targets, shared, store).rows
     names = curves_to_read(rows, metrics)
-    return build_history(rows, Store(shared.tracking_uri).index.curves(_locations(rows), names))
+    return build_history(rows, store.index.curves(_locations(rows), names))
 
 
 def read_predictions(targets: Sequence[SpecPath], shared: SeedOptions) -> "pd.DataFrame":
     """Return the predictions of the runs of specs or experiments; see `signs_sweep.predictions`."""
-    rows = find_runs(targets, shared).rows
-    return build_predictions(rows, Store(shared.tracking_uri).index.predictions(_locations(rows)))
+    store = Store(shared.tracking_uri)
+    rows = find_runs(targets, shared, store).rows
+    return build_predictions(rows, store.index.predictions(_locations(rows)))
 
 
 def _locations(rows: Sequence[Row]) -> list[str]:
@@ -104,9 +106,8 @@ def _locations(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(location for location in found if location))
 
 
-def _of_spec(spec: Path, shared: SeedOptions) -> Found:
+def _of_spec(spec: Path, shared: SeedOptions, store: Store) -> Found:
     prepared = prepare([spec], overrides=shared.overrides, seeds=shared.seeds, data_dir=shared.data)
-    store = Store(shared.tracking_uri)
     store.index.freeze()
     (part,) = prepared.plan.parts
     known = store.find(prepared.plan)
@@ -156,8 +157,7 @@ def _further_seeds(part: Part, store: Store) -> list[str]:
     ]
 
 
-def _of_experiment(name: str, tracking_uri: str | None) -> Found:
-    store = Store(tracking_uri)
+def _of_experiment(name: str, store: Store) -> Found:
     if not store_exists(store.uri):
         raise StoreError(
             f"'{name}' is neither a spec file nor an experiment: there is no tracking store, since "

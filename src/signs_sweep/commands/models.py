@@ -111,12 +111,13 @@ def _best(name: str, choice: Choice, shared: SeedOptions) -> Named:
     target = name.removeprefix(choice.value)
     if not target:
         raise UsageError(f"{name} names no spec: write {choice.value}SPEC, or the experiment")
-    found = find_runs([target], shared)
+    store = Store(shared.tracking_uri)
+    found = find_runs([target], shared, store)
     # The others count as well: a setting of which most runs diverge is not the best.
     settings = [each for each in settings_of(found.rows) if any(map(_is_finished, each.rows))]
     if not settings:
         raise UsageError(f"no run of {target} is finished, so it has no model yet")
-    candidates = _candidates(settings, Store(shared.tracking_uri))
+    candidates = _candidates(settings, store)
     if not all(agree(candidates[0], other) for other in candidates):
         raise UsageError(
             f"the runs of {target} differ in their {', '.join(NEVER_PAIRED[:-1])} or "

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from signs_sweep.analysis.answer import OF_SELECTED, answer, refusals
+from signs_sweep.analysis.answer import OF_SELECTED, answer_from, refusals
 from signs_sweep.analysis.cells import cells_of_settings
-from signs_sweep.analysis.comparison import Rules, compare_settings
+from signs_sweep.analysis.comparison import Comparison, Rules, compare_settings
 from signs_sweep.analysis.conditions import describe_conditions
 from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.table import build_settings, build_table
@@ -67,7 +67,7 @@ class Outcome:
         is_finished = all(result and result.state.is_finished for result in results)
         return State.FINISHED if is_finished else State.FAILED
 
-    @property
+    @cached_property
     def rows(self) -> list[Row]:
         """The runs in the order of the plan, with their results."""
         return [row for part in self.plan.parts for row in rows_of(part, self.results)]
@@ -80,7 +80,7 @@ class Outcome:
     @cached_property
     def settings(self) -> "pd.DataFrame":
         """One row per setting, with statistics over its seeds; see `signs_sweep.compare`."""
-        return build_settings(self.rows, self.rules, images=self.images)
+        return build_settings(self.rows, self.compared, images=self.images)
 
     @property
     def rules(self) -> Rules:
@@ -88,20 +88,19 @@ class Outcome:
         return rules_of(self.plan)
 
     @cached_property
+    def compared(self) -> list[Comparison]:
+        """The settings of each experiment, compared."""
+        return compare_settings(self.rows, self.rules, images=self.images)
+
+    @property
     def verdicts(self) -> Verdicts:
         """The verdict on each setting that has a baseline, in the order of the plan."""
-        compared = compare_settings(self.rows, self.rules, images=self.images)
-        return Verdicts(verdict for comparison in compared for verdict in comparison.decisive)
+        return Verdicts(verdict for comparison in self.compared for verdict in comparison.decisive)
 
     @cached_property
     def answers(self) -> dict[str, str]:
         """By experiment, the verdict on its settings in a sentence; left out without results."""
-        answers = {
-            part.experiment.name: answer(
-                rows_of(part, self.results), self.rules[part.experiment.name], self.images
-            )
-            for part in self.plan.parts
-        }
+        answers = {comparison.experiment: answer_from(comparison) for comparison in self.compared}
         return {name: text for name, text in answers.items() if text}
 
     def _repr_html_(self) -> str:
@@ -176,7 +175,11 @@ def findings_of(outcome: Outcome) -> dict[str, Findings]:
         name: Findings(
             text,
             {
-                "settings.csv": build_settings(rows, outcome.rules, images=outcome.images)
+                "settings.csv": build_settings(
+                    rows,
+                    [each for each in outcome.compared if each.experiment == name],
+                    images=outcome.images,
+                )
                 .to_csv()
                 .encode()
             },

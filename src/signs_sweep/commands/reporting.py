@@ -54,11 +54,12 @@ REPORT = "report.html"
 
 def gather(targets: Sequence[SpecPath], shared: SeedOptions) -> Report:
     """Return the report on specs or experiments; see `signs_sweep.report`."""
-    found = find_runs(targets, shared)
+    store = Store(shared.tracking_uri)
+    found = find_runs(targets, shared, store)
     if not any(row.result for row in found.rows):
         names = " and ".join(found.rules)
         raise UsageError(f"there is nothing to report: no run of {names} has been started yet")
-    return report_on(found, Store(shared.tracking_uri), shared)
+    return report_on(found, store, shared)
 
 
 def report_on(found: Found, store: Store, shared: SharedOptions) -> Report:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from math import ceil
@@ -109,7 +109,8 @@ class Running:
             outcome.is_out_of_time = blocks.is_out_of_time and not was_interrupted
             tables = tables_of(blocks.plan, outcome.results)
             session.tracker.close(outcome.state, tables, findings_of(outcome))
-        return replace(outcome, unwritten=session.tracker.unwritten)
+        outcome.unwritten = session.tracker.unwritten
+        return outcome
 
     def log_report(self, outcome: Outcome, shared: SharedOptions) -> str | None:
         """Write a report to the record of each sweep; return why not if that failed.

@@ -198,7 +198,9 @@ class Parameters:
         A parameter that was added later is left out at its default, so that adding a parameter
         changes no identity. The original parameters have a fixed order; later ones are sorted.
         """
-        differing = [n for n in _LATER_NAMES if getattr(self, n) != PARAMETERS[n].default]
+        values = ((name, getattr(self, name), default) for name, default in _LATER)
+        # Most values are the defaults themselves, and thousands of runs ask for their ids.
+        differing = [n for n, value, default in values if value is not default and value != default]
         return (*_FIRST_NAMES, *differing)
 
     @property
@@ -258,4 +260,4 @@ _FIRST_NAMES = (
 )
 """The original parameters, which are part of every identity. Frozen."""
 
-_LATER_NAMES = tuple(sorted(PARAMETERS.keys() - set(_FIRST_NAMES)))
+_LATER = [(n, PARAMETERS[n].default) for n in sorted(PARAMETERS.keys() - set(_FIRST_NAMES))]

@@ -39,6 +39,10 @@ _MOST_PAIRS = 16 * _EXACT_PAIRS
 """Pairs that `centre` and `least_pairs` consider, since the time grows with their square."""
 
 
+_MOST_COMPARED = 1_000_000
+"""Values that are compared together: more need more memory, fewer more calls."""
+
+
 def evidence(differences: ArrayLike) -> NDArray[np.float64]:
     """Return the evidence that exchanging the results within pairs would matter.
 
@@ -83,11 +87,15 @@ def _of_ranks(signs: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray
 def _sequential_ranks(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the midrank of each value among those up to it, divided by their number."""
     ranks = np.empty_like(sizes)
-    for index in range(sizes.shape[-1]):
-        last, values = sizes[..., index : index + 1], sizes[..., : index + 1]
-        below = (values < last).sum(axis=-1)
-        equal = (values == last).sum(axis=-1)
-        ranks[..., index] = (below + (equal + 1) / 2) / (index + 1)
+    count = sizes.shape[-1]
+    at_once = max(_MOST_COMPARED // max(sizes.size, 1), 1)
+    for first in range(0, count, at_once):
+        end = min(first + at_once, count)
+        last, values = sizes[..., first:end, np.newaxis], sizes[..., np.newaxis, :end]
+        is_before = np.tri(end - first, end, first, dtype=bool)
+        below = ((values < last) & is_before).sum(axis=-1)
+        equal = ((values == last) & is_before).sum(axis=-1)
+        ranks[..., first:end] = (below + (equal + 1) / 2) / np.arange(first + 1, end + 1)
     return ranks
 
 

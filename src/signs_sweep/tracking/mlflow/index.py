@@ -207,16 +207,17 @@ class MlflowIndex:
             StoreError: the store cannot be read.
         """
         folders = self._folders(locations)
-
-        def read(location: str) -> bytes | None:
-            folder = folders.get(location)
-            return self._download(location, name) if folder is None else self._local(folder / name)
-
-        if len(folders) < len(locations):
+        files = {location: self._local(folder / name) for location, folder in folders.items()}
+        if isinstance(self._reader, Server):
+            with suppress(UnexpectedError):
+                files |= self._reader.artifacts(locations, name)
+        if others := [location for location in locations if location not in files]:
             self._client  # noqa: B018 - the first thread would import it while others wait
-        with ThreadPoolExecutor(_AT_ONCE if len(folders) < len(locations) else 1) as pool:
-            files = dict(zip(locations, pool.map(read, locations), strict=True))
-        return {location: content for location, content in files.items() if content is not None}
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                downloads = pool.map(lambda location: self._download(location, name), others)
+                files |= dict(zip(others, downloads, strict=True))
+        found = {location: files[location] for location in locations}
+        return {location: content for location, content in found.items() if content is not None}
 
     def model(self, location: str, scratch: Path) -> StoredModel | None:
         """Return the model of a record, or None if it has none.

@@ -1,4 +1,4 @@
-"""Reading runs and their curves from an MLflow server, without MLflow.
+"""Reading runs, their curves and artifacts from an MLflow server, without MLflow.
 
 Most of the time the server works: it needs 1 to 2 ms for a run, more in an answer of thousands, and
 answers several requests at the same time. Therefore many runs are asked for in parts. MLflow's
@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from configparser import Error as ConfigError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from signs_sweep.domain import Curve
 from signs_sweep.tracking.mlflow import tags
@@ -29,11 +30,14 @@ from signs_sweep.tracking.mlflow.found import (
 from signs_sweep.tracking.mlflow.http import acknowledge_immediately
 
 if TYPE_CHECKING:
-    from requests import Session
+    from requests import Response, Session
 
 _API = "/api/2.0/mlflow"
 _HISTORIES = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 """The address from which MLflow's own pages get curves of several runs."""
+
+_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+"""The address of the artifacts that a server keeps itself."""
 
 _CONNECT_SECONDS = 5
 _AT_ONCE = 4
@@ -71,6 +75,7 @@ class Server:
     def __init__(self, uri: str) -> None:
         """Remember the server, as `resolve_uri` returns it."""
         self._uri = uri
+        self._folders: dict[str, str] = {}
 
     def records(
         self,
@@ -87,6 +92,8 @@ class Server:
                 known = {experiment: known[experiment]}
             wanted = None if run_ids is None else set(run_ids)
             runs = self._runs(list(known.values()), wanted, mark)
+            infos = [run["info"] for run in runs]
+            self._folders |= {info["run_id"]: info.get("artifact_uri", "") for info in infos}
             found = {record.location: record for record in map(_record, runs)}
             return sorted(
                 (each for each in found.values() if wanted is None or each.tags[mark] in wanted),
@@ -188,6 +195,27 @@ class Server:
         """Return no folders: artifacts are on the server."""
         return {}
 
+    def artifacts(self, locations: Collection[str], name: str) -> Mapping[str, bytes | None]:
+        """Return an artifact of records by location; None for a record without it.
+
+        The records that have been read are asked about, if the server itself keeps their artifacts.
+        Where an answer is not as expected, they are left out.
+        """
+
+        def read(location: str) -> list[tuple[str, bytes | None]]:
+            address = urlsplit(self._folders[location])
+            if address.scheme != "mlflow-artifacts" or address.netloc:
+                return []
+            with suppress(UnexpectedError, ValueError):
+                answer = self._ask("GET", f"{_ARTIFACTS}{address.path}/{name}")
+                if answer.status_code == 200:
+                    return [(location, answer.content)]
+                if answer.json().get("error_code") == "RESOURCE_DOES_NOT_EXIST":
+                    return [(location, None)]
+            return []
+
+        return dict(self._all(read, [each for each in locations if each in self._folders]))
+
     def _experiments(self) -> list[Any]:
         found, token = [], None
         while True:
@@ -204,11 +232,17 @@ class Server:
             return [each for answer in pool.map(ask, questions) for each in answer]
 
     def _call(self, method: str, path: str, **content: Any) -> Any:
+        answer = self._ask(method, path, **content)
+        if answer.status_code != 200:
+            raise UnexpectedError
+        return answer.json()
+
+    def _ask(self, method: str, path: str, **content: Any) -> "Response":
         from requests import RequestException
 
         seconds = float(os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "30"))
         try:
-            answer = self._session.request(
+            return self._session.request(
                 method,
                 self._uri.rstrip("/") + path,
                 timeout=(_CONNECT_SECONDS, seconds),
@@ -218,9 +252,6 @@ class Server:
             )
         except (RequestException, OSError) as error:  # OSError: a certificate is not a file.
             raise UnexpectedError from error
-        if answer.status_code != 200:
-            raise UnexpectedError
-        return answer.json()
 
     @cached_property
     def _session(self) -> "Session":
