@@ -110,6 +110,7 @@ def test_the_runs_of_a_machine_that_dies_are_taken_over_at_once(machines, store:
     first.send_signal(signal.SIGSTOP)
     second = there.start(*command)
     wait_until(lambda: PostgresClaims(store).count() == (3, 2))
+    wait_until(lambda: len(records(store, "dies")[1]) == 3)  # Two sweeps, and the run.
     cleaned = there.run("clean", "dies", "--yes", "--tracking-uri", store)
     assert "kept: 1 run of sweeps under way" in cleaned.stdout
     examined = " ".join(there.run("doctor", "--tracking-uri", store).stdout.split())

@@ -60,15 +60,20 @@ def connect(uri: str) -> "MlflowClient":
     """
     _import_mlflow(uri)
     from mlflow import MlflowClient
-    from mlflow.store.db.utils import create_sqlalchemy_engine
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.db.utils import _verify_schema, create_sqlalchemy_engine
 
     with store_errors(uri), opening(uri, OTHERWISE, _make):
         if sqlite_path(uri) is None and not is_server(uri):
             # MLflow retries for 100 s if there is no connection.
-            with create_sqlalchemy_engine(uri).connect() as connection:
-                if is_postgres(uri):  # Of two processes that create the tables, one would fail.
-                    connection.exec_driver_sql(_LOCK)
-                _make(uri)
+            engine = create_sqlalchemy_engine(uri)
+            with engine.connect() as connection:
+                try:
+                    _verify_schema(engine)
+                except MlflowException:
+                    if is_postgres(uri):  # Of two processes that create the tables, one would fail.
+                        connection.exec_driver_sql(_LOCK)
+                    _make(uri)
         client = MlflowClient(tracking_uri=uri)
         if is_server(uri):
             check_server(uri)
