@@ -149,6 +149,7 @@ class SharedClaims:
         return is_free
 
     def _take_remote(self, name: str) -> bool:
+        self._release_kept()
         if self.remote is None or self._is_refused or name in self._kept:
             self._kept.discard(name)
             return True
@@ -196,8 +197,7 @@ class SharedClaims:
         with self._lock:
             self._alone.discard(name)
             self._kept |= self._shared & {name}
-            if not self.is_behind():
-                self._release_remote(*self._kept)
+            self._release_kept()
         self.local.release(name)
 
     def retire(self, name: str) -> None:
@@ -206,6 +206,10 @@ class SharedClaims:
             self._alone.discard(name)
             self._release_remote(name)
         self.local.retire(name)
+
+    def _release_kept(self) -> None:
+        if self._kept and not self.is_behind():
+            self._release_remote(*self._kept)
 
     def _release_remote(self, *names: str) -> None:
         for name in self._shared.intersection(names):
