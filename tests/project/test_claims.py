@@ -183,9 +183,11 @@ def test_other_machines_wait_for_results_that_are_not_in_the_store(
     assert here.take("abc")
     assert set(taken) == {"abc", "def", "ghi"}
     is_behind = False
-    here.retire("ghi")
-    assert set(taken) == {"abc", "def"}
+    assert here.take("jkl"), "while it waits, it releases nothing"
+    assert set(taken) == {"abc", "jkl"}
     here.release("abc")
+    assert set(taken) == {"jkl"}
+    here.release("jkl")
     assert not taken
     is_behind = True
     monkeypatch.setattr(claims, "_MOST_KEPT", 2)

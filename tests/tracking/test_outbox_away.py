@@ -11,6 +11,7 @@ import pytest
 
 from events import FINAL, finished, progress, started
 from fakes import MemoryTracker
+from servers import wait_for
 from signs_sweep.domain import (
     Dense,
     Event,
@@ -176,6 +177,18 @@ def test_a_store_that_is_never_away_leaves_no_file(tmp_path: Path) -> None:
     assert story.messages == []
     assert story.tracker.unwritten is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_journal_is_saved_without_a_further_call(tmp_path: Path) -> None:
+    story = Story(tmp_path, retry_seconds=0.05)
+    story.start(0)
+    story.store.is_away = True
+    story.finish(0)
+    assert story.tracker.outbox.is_away
+    story.store.is_away = False
+    wait_for(lambda: not story.tracker.outbox.is_away, 60)
+    assert story.store.find()[RUNS[0].run_id].state is State.FINISHED
+    story.tracker.close(State.FINISHED, {})
 
 
 @pytest.mark.parametrize("moment", ["start", "epoch", "finish", "close"])

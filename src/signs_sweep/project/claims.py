@@ -153,6 +153,7 @@ class SharedClaims:
         return is_free
 
     def _take_remote(self, name: str) -> bool:
+        self._release_kept()
         if self.remote is None or self._is_refused or name in self._kept:
             self._kept.pop(name, None)
             return True
@@ -201,8 +202,7 @@ class SharedClaims:
             self._alone.discard(name)
             if name in self._shared:
                 self._kept[name] = None
-            kept = [*self._kept]
-            self._release_remote(*(kept[:-_MOST_KEPT] if self.is_behind() else kept))
+            self._release_kept()
         self.local.release(name)
 
     def retire(self, name: str) -> None:
@@ -211,6 +211,10 @@ class SharedClaims:
             self._alone.discard(name)
             self._release_remote(name)
         self.local.retire(name)
+
+    def _release_kept(self) -> None:
+        if kept := [*self._kept]:
+            self._release_remote(*(kept[:-_MOST_KEPT] if self.is_behind() else kept))
 
     def _release_remote(self, *names: str) -> None:
         for name in self._shared.intersection(names):

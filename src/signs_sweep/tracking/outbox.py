@@ -306,8 +306,11 @@ class Outbox:
 
     def _take(self) -> Call | None:
         """Wait for the next call and take it from the queue; return None after `_leave`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_left)
+        while not self._is_due():
+            try:
+                self._try_again()
+            except Exception as error:  # noqa: BLE001 - raised in the caller's thread
+                self._failure = error
         with self._moving:
             if self._is_left:
                 return None
@@ -317,6 +320,16 @@ class Outbox:
             elif name == "record" and arguments[0].run_id in self._begun:
                 self._begun[arguments[0].run_id].add(self._current, arguments[0])
             return self._current
+
+    def _is_due(self) -> bool:
+        """Wait for the next call; return False if it is time to try the store again.
+
+        No call may come before that: the sweep may wait for one whose own calls are kept as well.
+        """
+        is_kept = self.is_away and self._failure is None
+        with self._changed:
+            pause = max(0.0, self._next_try - time.monotonic()) if is_kept else None
+            return bool(self._changed.wait_for(lambda: self._waiting or self._is_left, pause))
 
     def _finish(self, call: Call) -> None:
         """Forget a call that is in the store or the journal, and a run after its end."""
