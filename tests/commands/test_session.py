@@ -89,6 +89,8 @@ def test_a_store_that_hangs_is_not_waited_for_and_not_asked_again(tmp_path: Path
     assert session._look_up(RUN) is None
     assert len(asked) == 1
     is_over.set()
+    session._store.claims.remote = SimpleNamespace()
+    assert session._look_up(RUN) is KNOWN, "another machine may have finished it meanwhile"
 
 
 def test_an_interruption_ends_the_wait_for_what_the_store_knows(

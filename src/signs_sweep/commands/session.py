@@ -180,11 +180,12 @@ class Session:
 
         A worker waits meanwhile: finding out whether another sweep has trained the run is worth
         some seconds only. While the store does not accept records, only other machines can have
-        written to it.
+        written to it; if there are any, it is asked each time, as they may have reached it again.
         """
         now, is_shared = time.monotonic(), self._store.claims.remote is not None
         is_vain = self.tracker.is_away and not is_shared
-        if self._options.force or is_vain or now < self._no_look_up_before:
+        is_paused = now < self._no_look_up_before and not is_shared
+        if self._options.force or is_vain or is_paused:
             return None
         answers: SimpleQueue[Result | Exception | None] = SimpleQueue()
 
