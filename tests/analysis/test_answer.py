@@ -7,10 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from signs_sweep.analysis.answer import answer
+from signs_sweep.analysis.answer import answer_from
+from signs_sweep.analysis.comparison import compare_settings
+from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.settings import declared_baselines, settings_of
 from signs_sweep.analysis.table import build_settings, build_table
 from signs_sweep.domain import Answers, Parameters, Result, Row, State, VerdictRule
+
+
+def answer(
+    rows: Sequence[Row], rule: VerdictRule | None = None, images: Images | None = None
+) -> str | None:
+    rules = {rows[0].experiment: rule or VerdictRule()}
+    return answer_from(*compare_settings(rows, rules, images=images))
 
 
 def row(

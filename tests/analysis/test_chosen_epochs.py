@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from signs_sweep.analysis.answer import answer
+from signs_sweep.analysis.answer import answer_from
 from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.analysis.power import power_of
 from signs_sweep.analysis.table import build_settings, build_table
@@ -62,7 +62,9 @@ def test_there_is_no_verdict_by_the_images_that_differing_rules_chose_by() -> No
     better = Judgement.BETTER
     assert judgements(runs, "val_accuracy") == [None, None, better]
     assert judgements(runs, "test_accuracy") == [None, better, better]
-    table = build_settings(runs, {"toy": VerdictRule(metric="val_accuracy")})
+    table = build_settings(
+        runs, compare_settings(runs, {"toy": VerdictRule(metric="val_accuracy")})
+    )
     refused, judged = table.loc[2], table.loc[3]
     assert refused[["verdict", "difference", "t_low", "sign_flip_p"]].isna().all()
     assert judged[["verdict", "difference", "t_low", "sign_flip_p"]].notna().all()
@@ -97,13 +99,14 @@ def test_the_answer_says_why_there_is_no_verdict_and_what_to_do() -> None:
         "{metric: test_accuracy} in the spec), or use the same early_stopping everywhere."
     )
     runs = [*rows(NONE), *rows(rule(5), first=0.6)]
-    text = answer(runs)
+    text = answer_from(*compare_settings(runs))
     assert text is not None
     assert text.startswith(
         "By validation accuracy: early_stopping=none 0.5000 (mean over 10 seeds)"
     )
     assert text.endswith(why.replace("metric: val_loss, ", ""))
-    assert "No verdict" not in str(answer(runs, VerdictRule(metric="test_accuracy")))
+    (by_test,) = compare_settings(runs, {"toy": VerdictRule(metric="test_accuracy")})
+    assert "No verdict" not in str(answer_from(by_test))
 
 
 def test_the_tables_say_which_epoch_was_chosen_and_by_which_images() -> None:

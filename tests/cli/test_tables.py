@@ -1,6 +1,7 @@
 """Tables of results for people, and the formats of `compare`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.analysis.table import build_table
 from signs_sweep.cli.tables import View, comparison_text, outcome_text
 from signs_sweep.commands.options import Format
@@ -42,12 +44,16 @@ ROWS = [
 
 
 def outcome(*rows: Row, cached: tuple[str, ...] = ()) -> SimpleNamespace:
-    table = build_table(rows)
-    return SimpleNamespace(rows=list(rows), rules={}, table=table, cached=frozenset(cached))
+    known = {"table": build_table(rows), "compared": compare_settings(rows)}
+    return SimpleNamespace(rows=list(rows), cached=frozenset(cached), **known)
+
+
+def text_of(rows: Sequence[Row], view: View, width: int | None = None) -> str:
+    return comparison_text(rows, {}, compare_settings(rows, images=view.images), view, width)
 
 
 def compared(form: Format, width: int | None = None, **more) -> str:
-    return comparison_text(ROWS, {}, View(form, **more), width)
+    return text_of(ROWS, View(form, **more), width)
 
 
 def test_the_end_of_a_sweep_has_seeds_baseline_times_and_diagnoses() -> None:
@@ -75,7 +81,7 @@ def test_values_by_which_early_stopping_chose_are_marked_and_explained(form: For
     chosen = [
         replace(each, parameters=replace(each.parameters, early_stopping=rule)) for each in chosen
     ]
-    text = comparison_text([*chosen, ROWS[2]], {}, View(form), None)
+    text = text_of([*chosen, ROWS[2]], View(form))
     runs, settings = text.lower().split("over seeds")
     for table, count in ((runs, 2), (settings, 1)):
         assert table.count("0.5000*") == table.count("0.7500*") == count
@@ -109,7 +115,7 @@ def test_means_failures_and_diagnoses_of_settings_fit_into_80_columns() -> None:
         for l2 in (0.0, 0.01)
         for seed, condition in enumerate(conditions)
     ]
-    text = comparison_text(rows, {}, View(Format.TABLE, by="setting"), 80)
+    text = text_of(rows, View(Format.TABLE, has_settings=True), 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "seeds    test  failed  diagnosis" in text
     assert "14  0.5000       0  1 overfits, 1 oscillates" in text
@@ -131,7 +137,7 @@ def test_markdown_has_both_tables_or_only_the_means() -> None:
     assert first.startswith("| run | l2 | seeds | state | loss | train | test | vs baseline |")
     assert first.endswith("| epochs | time | diagnosis |")
     assert second == "| --- " * 11 + "|"
-    assert compared(Format.MD, by="setting") == means
+    assert compared(Format.MD, has_settings=True) == means
 
 
 NAMES = (
@@ -158,7 +164,7 @@ NAMES = (
 
 
 def test_the_names_in_json_are_stable() -> None:
-    of_baseline, other = json.loads(compared(Format.JSON, by="setting"))
+    of_baseline, other = json.loads(compared(Format.JSON, has_settings=True))
     assert tuple(of_baseline) == tuple(other) == NAMES
     assert of_baseline["verdict"] is None
     assert (other["verdict"], other["won"], other["difference"]) == ("undecided", 1, 0.25)
@@ -173,8 +179,8 @@ def right(row: Row, metric: str) -> Answers:
 
 
 def test_statistics_for_a_single_look_are_shown_only_on_request() -> None:
-    short = compared(Format.TABLE, by="setting")
-    detail = compared(Format.TABLE, by="setting", has_detail=True, images=right)
+    short = compared(Format.TABLE, has_settings=True)
+    detail = compared(Format.TABLE, has_settings=True, has_detail=True, images=right)
     assert "sign-flip p" not in short
     assert "valid for a single look" in detail
     assert "1.86e-09" in detail  # 30 discordant images, all in favour of the setting.
@@ -189,11 +195,11 @@ def of_split(seed: int, split: int, l2: float) -> Row:
 
 def test_splits_are_a_column_and_their_share_of_the_variance_fits_into_80_columns() -> None:
     rows = [of_split(*cell) for cell in product(range(3), range(2), (0.0, 0.01))]
-    runs = comparison_text(rows, {}, View(Format.MD), None)
+    runs = text_of(rows, View(Format.MD))
     assert "| l2 | seeds | split | state |" in runs
     assert "| 2, 0 | 1 |" in runs
-    detailed = View(Format.TABLE, by="setting", has_detail=True, images=right)
-    text = comparison_text(rows, {}, detailed, 80)
+    detailed = View(Format.TABLE, has_settings=True, has_detail=True, images=right)
+    text = text_of(rows, detailed, 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "seeds  runs  " in text
     assert "due to seeds  due to splits  due to images" in text

@@ -22,7 +22,7 @@ def row(l2: float, seed: int, chance: float | None = None, **metrics: float) -> 
 
 def named(monkeypatch: pytest.MonkeyPatch, name: str, *rows: Row, **rule: str) -> models.Named:
     found = Found(list(rows), {"toy": VerdictRule(**rule)})
-    monkeypatch.setattr(models, "find_runs", lambda targets, shared: found)
+    monkeypatch.setattr(models, "find_runs", lambda *_: found)
     return find_named(name, SeedOptions())
 
 

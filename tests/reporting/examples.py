@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from signs_sweep.analysis.answer import answer
+from signs_sweep.analysis.answer import answer_from
 from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.analysis.conditions import describe_conditions
 from signs_sweep.analysis.layout import Images
@@ -105,7 +105,7 @@ def experiment_of(
         name=rows[0].experiment,
         question=question,
         headline=headline(comparison),
-        answer=answer(rows, images=images),
+        answer=answer_from(comparison),
         metric=metric,
         title=METRICS[metric].title,
         comparison=comparison,

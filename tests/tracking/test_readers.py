@@ -111,6 +111,22 @@ def test_tables_and_server_give_the_curves_that_mlflow_gives(uris, monkeypatch) 
         np.testing.assert_equal(MlflowIndex(uri).curves(locations, tuple(VALUES)), asked)
 
 
+def test_artifacts_of_a_server_are_read_without_asking_for_runs(uris, monkeypatch) -> None:
+    client, index = connect(uris[1]), MlflowIndex(uris[1])
+    experiment = client.create_experiment("of the server")
+    first, second, other = (
+        client.create_run(experiment, tags={tags.RUN_ID: name}).info.run_id for name in "abc"
+    )
+    client.log_text(first, "one", "x.txt")
+    client.log_text(second, "two", "x.txt")
+    contents = {first: b"one", second: b"two"}
+    assert index.artifacts([first, other, second], "x.txt") == contents  # MLflow is asked.
+    monkeypatch.setattr("signs_sweep.tracking.mlflow.index.connect", None)
+    index = MlflowIndex(uris[1])
+    index.records("of the server")
+    assert index.artifacts([first, other, second], "x.txt") == contents
+
+
 def test_tags_of_experiments_are_read(uris) -> None:
     for reader in (Tables(uris[0]), Server(uris[1])):
         assert reader.experiment_tags(NAMES[1])["ü"] == NAMES[1]

@@ -55,7 +55,9 @@ def test_what_is_finished_is_not_trained_again(finished) -> None:
 
 def test_a_run_of_a_spec_has_the_same_configuration_as_in_the_store(finished, monkeypatch) -> None:
     finished.enter(monkeypatch)
-    of_spec, of_store = (find_runs([name], SeedOptions()).rows for name in ("toy.yaml", "toy"))
+    of_spec, of_store = (
+        find_runs([name], SeedOptions(), Store(None)).rows for name in ("toy.yaml", "toy")
+    )
     assert {row.run_id: row.params for row in of_spec} == {
         row.run_id: row.params for row in of_store
     }

@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from signs_sweep.analysis.comparison import Comparison, compare_settings
+from signs_sweep.analysis.comparison import Comparison
 from signs_sweep.analysis.judging import FURTHEST
-from signs_sweep.analysis.layout import Images
 from signs_sweep.analysis.settings import Replicates
 from signs_sweep.analysis.verdict import Verdict
-from signs_sweep.domain import METRICS, Judgement, Row, VerdictRule, is_higher_better
+from signs_sweep.domain import METRICS, Judgement, is_higher_better
 
 SELECTED = "*"
 OF_SELECTED = (
@@ -32,22 +31,6 @@ _PREPOSITIONS = {
     Judgement.EQUIVALENT: "to",
     Judgement.UNDECIDED: "against",
 }
-
-
-def answer(
-    rows: Sequence[Row], rule: VerdictRule | None = None, images: Images | None = None
-) -> str | None:
-    """Return the verdict on the settings of an experiment; None without results.
-
-    Args:
-        rows: the runs, of one experiment and of one training version.
-        rule: how the settings are compared.
-        images: returns which images a run classifies correctly, for the uncertainty over images.
-    """
-    if not rows:
-        return None
-    rules = {rows[0].experiment: rule or VerdictRule()}
-    return answer_from(*compare_settings(rows, rules, images=images))
 
 
 def answer_from(comparison: Comparison) -> str | None:
