@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ from urllib.parse import quote
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.project.databases import (
     database_errors,
-    is_postgres,
     is_server,
     opening,
     shown,
@@ -59,12 +58,12 @@ def connect(uri: str) -> "MlflowClient":
     """
     _import_mlflow(uri)
     from mlflow import MlflowClient
-    from mlflow.store.db.utils import create_sqlalchemy_engine
 
-    with store_errors(uri), opening(uri, OTHERWISE, _make):
-        if sqlite_path(uri) is None and not is_server(uri):
-            if not is_postgres(uri):  # MLflow retries for 100 s if there is no connection.
-                create_sqlalchemy_engine(uri).connect().close()
+    with store_errors(uri), ExitStack() as lock:
+        if sqlite_path(uri) is not None:
+            lock.enter_context(opening(uri, OTHERWISE, _make))
+        elif not is_server(uri) and not _is_made(uri):
+            lock.enter_context(opening(uri, OTHERWISE))
             _make(uri)
         client = MlflowClient(tracking_uri=uri)
         if is_server(uri):
@@ -150,6 +149,22 @@ def unwritable(uri: str) -> list[str]:
                 except RefusedError as error:
                     problems.append(str(error))
     return problems
+
+
+def _is_made(uri: str) -> bool:
+    """Whether a database has MLflow's current tables: then no process needs a lock to open it."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.db.utils import _verify_schema, create_sqlalchemy_engine
+
+    engine = create_sqlalchemy_engine(uri)
+    try:
+        with engine.connect():  # MLflow retries for 100 s if there is no connection.
+            _verify_schema(engine)
+    except MlflowException:
+        return False
+    finally:
+        engine.dispose()
+    return True
 
 
 def _make(uri: str) -> None:
