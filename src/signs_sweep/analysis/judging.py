@@ -7,6 +7,7 @@ their interval is within the margin: so it stays when any setting gets more seed
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -77,7 +78,7 @@ def judge(
     if not asked:
         return {}
     pairs = [*asked, *others]
-    sequences = [_Sequence.of(*pair, metric) for pair in pairs]
+    sequences = _sequences(pairs, metric)
     values = _by_length([each.differences for each in sequences], evidence)
     shares = _by_length([each.failing for each in sequences], evidence_of_signs)
     largest = [float(process.max(initial=1.0)) for process in (*values, *shares)]
@@ -146,6 +147,37 @@ class _Sequence:
             differences.append(_gain(*pairs[seeds], metric))
             failing.append(others_failed[seeds] - failed[seeds])
         return cls(np.array(differences), np.array(failing), gap)
+
+
+def _sequences(pairs: Sequence[Pair], metric: str) -> list[_Sequence]:
+    """Return the sequence of each comparison.
+
+    All settings may be compared with each other, and most have the same seeds: these are subtracted
+    together.
+    """
+    alike: dict[object, dict[int, Replicates]] = defaultdict(dict)
+    for setting in {id(each): each for pair in pairs for each in pair}.values():
+        if len(setting.scores(metric)) == len(setting.splits):
+            alike[tuple(setting.splits.items())][id(setting)] = setting
+    sequences: dict[int, _Sequence] = {}
+    for settings in alike.values():
+        rows = {name: row for row, name in enumerate(settings)}
+        values = np.array([[*each.scores(metric).values()] for each in settings.values()])
+        failing = np.array([[*each.failing.values()] for each in settings.values()])
+        names = [(id(setting), id(other)) for setting, other in pairs]
+        indices = [i for i, (name, other) in enumerate(names) if name in rows and other in rows]
+        chosen = np.array([[rows[each] for each in names[i]] for i in indices], int)
+        first, second = chosen.reshape(-1, 2).T
+        with np.errstate(invalid="ignore"):
+            gains = values[first] - values[second]
+        gains[values[first] == values[second]] = 0.0
+        gains = gains if is_higher_better(metric) else 0.0 - gains
+        parts = zip(indices, gains, failing[second] - failing[first], strict=True)
+        sequences |= {index: _Sequence(gain, failed, None) for index, gain, failed in parts}
+    return [
+        sequences[index] if index in sequences else _Sequence.of(*pair, metric)
+        for index, pair in enumerate(pairs)
+    ]
 
 
 def _gain(value: float, reference: float, metric: str) -> float:

@@ -43,7 +43,7 @@ _CONNECT_SECONDS = 5
 _AT_ONCE = 4
 """Requests at the same time: MLflow's server has four processes by default."""
 
-_PAGE = 200
+_PAGE = 100
 """Runs in the first answer. A store that has more is read in parts."""
 
 _PARTS = "0123456789abcdef"
