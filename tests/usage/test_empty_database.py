@@ -1,6 +1,9 @@
 """A new PostgreSQL database: only commands that record or serve something create tables in it."""
 
+import signal
+
 import pytest
+from looking import PATIENCE
 
 from servers import Postgres
 from signs_sweep.tracking import MlflowIndex
@@ -34,3 +37,5 @@ def test_commands_that_read_change_nothing_and_two_that_create_tables_take_turns
     assert pages.stdout is not None
     assert pages.stdout.readline().startswith("http://127.0.0.1:")
     assert not MlflowIndex(store).is_empty
+    pages.send_signal(signal.SIGINT)  # It ends its server.
+    pages.communicate(timeout=PATIENCE)
