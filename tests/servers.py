@@ -91,10 +91,11 @@ class Postgres:
             self._call("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "-w", "stop")
 
     def database(self, name: str) -> str:
-        """Create a database; return its address."""
+        """Create a database, in place of one that an earlier test left; return its address."""
         import psycopg
 
         with psycopg.connect(self.address("postgres"), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
             connection.execute(f'CREATE DATABASE "{name}"')
         return self.address(name)
 
