@@ -105,6 +105,18 @@ def new_project(folder: Path) -> Project:
     return project
 
 
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[tuple[Project, Project]]:
+    """Two machines: the files in the folder of one are not seen in that of the other."""
+    made = []
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        made.append(new_project(tmp_path / name))
+    yield made[0], made[1]
+    for project in made:
+        project.end()
+
+
 MakeProject = Callable[..., Project]
 
 

@@ -6,14 +6,12 @@ Each has its own claims on files, so that the two keep out of each other's way b
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from looking import PATIENCE, wait_until
 
-from conftest import Project, new_project
+from conftest import Project
 from servers import Postgres
 from signs_sweep.project import PostgresClaims
 from signs_sweep.tracking import MlflowTracker
@@ -36,17 +34,6 @@ def store(postgres: Postgres) -> str:
     uri = postgres.database("machines")
     MlflowTracker(uri, {}).open([])
     return uri
-
-
-@pytest.fixture
-def machines(tmp_path: Path) -> Iterator[tuple[Project, Project]]:
-    projects = []
-    for name in ("here", "there"):
-        (tmp_path / name).mkdir()
-        projects.append(new_project(tmp_path / name))
-    yield projects[0], projects[1]
-    for project in projects:
-        project.end()
 
 
 def records(store: str, experiment: str):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from looking import PATIENCE, wait_until
 
-from conftest import Project, new_project
+from conftest import Project
 from events import finished, progress
 from servers import Mlflow
 from signs_sweep.commands import store as stores
@@ -38,18 +38,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def machines(tmp_path: Path) -> Iterator[tuple[Project, Project]]:
-    """Two folders: the files of one are not seen in the other."""
-    made = []
-    for name in ("here", "there"):
-        (tmp_path / name).mkdir()
-        made.append(new_project(tmp_path / name))
-    yield made[0], made[1]
-    for project in made:
-        project.end()
 
 
 def write(machines: tuple[Project, Project], name: str, epochs: int, runs: int) -> str:

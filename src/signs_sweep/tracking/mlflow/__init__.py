@@ -1,10 +1,12 @@
 """Recording in MLflow, which is imported when a store is first used.
 
-`tracker` and `index` implement the protocols, `removal` removes records. `recorder` writes the
-record of a run, `model` the folder of its model, `search` the trials and findings of a search,
-`view` the page of an experiment. `predictions` is the artifact of a run's predictions. `found`
-turns records into results, `kept` into sweeps and trials, `file` reads a SQLite file, `client`
-opens the store, `answers` states what its errors mean.
+`tracker` and `index` implement the protocols, `claims` keeps claims on a server, `removal` removes
+records. `recorder` writes the record of a run, `takeover` keeps it the only one although machines
+share the store, `model` writes the folder of its model, `search` the trials and findings of a
+search, `view` the page of an experiment. `predictions` is the artifact of a run's predictions.
+`found` turns records into results, `kept` into sweeps and trials; `tables` reads a database and
+`rest` a server, both without MLflow. `client` opens the store, `http` speeds up its connections,
+`answers` states what its errors mean.
 """
 
 from signs_sweep.tracking.mlflow.claims import TagClaims

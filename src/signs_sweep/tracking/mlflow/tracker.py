@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from signs_sweep.domain import Event, Finished, Run, State, Trial, TrialEnd
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
-from signs_sweep.project.databases import sqlite_path
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
 from signs_sweep.tracking.mlflow import tags
@@ -33,6 +32,7 @@ from signs_sweep.tracking.mlflow.kept import SPEC
 from signs_sweep.tracking.mlflow.recorder import RunRecorder, params_of
 from signs_sweep.tracking.mlflow.search import SearchRecorder
 from signs_sweep.tracking.mlflow.source import source_tags
+from signs_sweep.tracking.mlflow.takeover import Takeover
 from signs_sweep.tracking.mlflow.view import VIEW, route, view_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,6 @@ class MlflowTracker:
         self._is_dead = is_dead
         self._sweeps: dict[str, _OpenSweep] = {}
         self._recorders: dict[str, RunRecorder] = {}
-        self._rivals: dict[str, tuple[str, set[str]]] = {}
         """By run_id, the experiment of its record, and which were finished before it began."""
 
     @cached_property
@@ -95,6 +94,10 @@ class MlflowTracker:
             StoreError: it cannot be opened.
         """
         self._client  # noqa: B018 - it is opened when it is first used
+
+    @cached_property
+    def _takeover(self) -> Takeover:
+        return Takeover(self._client, self._uri)
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""
@@ -186,7 +189,8 @@ class MlflowTracker:
             with suppress(DeletedError), record_errors(client, self._uri, continues):
                 earlier = client.get_run(continues)
             is_own = own is not None and own.location == continues
-            if earlier and not is_own and not self._may_continue(earlier, sweep.record.origin):
+            origin = sweep.record.origin
+            if earlier and not is_own and not self._takeover.may_continue(earlier, origin):
                 earlier = None
         with record_errors(client, self._uri, earlier and earlier.info.run_id):
             parent = sweep.parent
@@ -195,7 +199,7 @@ class MlflowTracker:
             experiment_id = sweep.experiment_id if earlier is None else earlier.info.experiment_id
             # What an earlier sweep has finished stays if the run is to have several records.
             is_further = sweep.record.is_forced or continues is not None
-            before = self._finished(experiment_id, run.run_id) if is_further else set()
+            before = self._takeover.finished(run.run_id, experiment_id) if is_further else set()
             if earlier is None:
                 created = client.create_run(
                     sweep.experiment_id,
@@ -214,43 +218,7 @@ class MlflowTracker:
         self._recorders[run.run_id] = RunRecorder(
             client, location, run, dataset, sweep.record.spec, recorded
         )
-        self._rivals.setdefault(run.run_id, (experiment_id, before - {location}))
-
-    def _may_continue(self, earlier: "MlflowRun", origin: str) -> bool:
-        """Whether a sweep may continue a record; if not, the run gets a new one.
-
-        The unfinished record of a sweep elsewhere is deleted: MLflow then refuses what that sweep
-        still writes, should it be alive, so that no record has an epoch twice.
-        """
-        if earlier.info.lifecycle_stage != "active":
-            return False
-        is_own = not origin or earlier.data.tags.get(tags.BEGUN_BY, origin) == origin
-        if is_own or earlier.info.status == State.FINISHED.value:
-            return True
-        self._delete(earlier.info.run_id)
-        return False
-
-    def _finished(self, experiment_id: str, run_id: str) -> set[str]:
-        """Return the finished records of a run, in a store that other machines may use."""
-        if sqlite_path(self._uri) is not None:
-            return set()
-        condition = f"tags.`{tags.RUN_ID}` = '{run_id}' AND attributes.status = 'FINISHED'"
-        found = search_all(self._client, [experiment_id], condition)
-        return {record.info.run_id for record in found}
-
-    def _keep_first(self, run_id: str) -> None:
-        """Delete the records of a run that sweeps have finished at the same time, except for one.
-
-        Each sweep looks after it has finished, so that the last sees all, and keeps the same.
-        """
-        experiment_id, before = self._rivals[run_id]
-        for location in sorted(self._finished(experiment_id, run_id) - before)[1:]:
-            self._delete(location)
-
-    def _delete(self, location: str) -> None:
-        """Delete a record in MLflow's sense, if the user may."""
-        with suppress(RefusedError), store_errors(self._uri):
-            self._client.delete_run(location)
+        self._takeover.begin(run.run_id, experiment_id, before - {location})
 
     def _log_input(self, location: str, sweep: _OpenSweep, fingerprint: str) -> None:
         """Log a dataset as the input of a record, for MLflow's lists and filters."""
@@ -309,7 +277,7 @@ class MlflowTracker:
         with record_errors(self._client, self._uri, recorder.location):
             recorder.record(event)
             if isinstance(event, Finished):
-                self._keep_first(event.run_id)
+                self._takeover.finish(event.run_id)
 
     def then(self, job: Callable[[], None]) -> None:
         """See `Tracker.then`."""
@@ -367,7 +335,7 @@ class MlflowTracker:
                 with suppress(StoreError), store_errors(self._uri):  # `ui` saves the view again.
                     self._write_view(experiment, sweep.experiment_id)
         self._recorders.clear()
-        self._rivals.clear()
+        self._takeover.clear()
         self._sweeps.clear()
 
     def _stop(self, recorder: RunRecorder) -> None:
