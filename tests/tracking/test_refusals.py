@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -108,6 +109,27 @@ def test_an_experiment_whose_artifacts_are_on_another_machine_is_refused(
     with pytest.raises(RefusedError, match="Mount the folder"):
         experiment_for(client, server, "old")
     assert "--serve-artifacts" in str(caught.value)
+
+
+def test_an_experiment_has_its_folder_before_another_machine_can_see_it(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    uri = postgres.database("folders")
+    MlflowTracker(uri, {}).open([])
+    client = connect(uri)
+    create = client.create_experiment
+
+    def create_slowly(name: str, artifact_location: str, **more: Any) -> str:
+        new = create(name, artifact_location=artifact_location, **more)
+        monkeypatch.chdir(machine)
+        assert experiment_for(client, uri, name) == new, "it looks like one of another machine"
+        monkeypatch.chdir(tmp_path)
+        return new
+
+    (machine := tmp_path / "another machine").mkdir()
+    monkeypatch.setattr(client, "create_experiment", create_slowly)
+    experiment_for(client, uri, "new")
 
 
 def test_doctor_finds_that_a_server_does_not_serve_artifacts() -> None:

@@ -305,6 +305,8 @@ def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
     if found is None:
         root = ProjectPaths(uri).artifact_root
         location = None if root is None else f"{root}/{quote(name)}"
+        if location is not None:  # First, for it shows other machines whether they share the disk.
+            Path(local_file_uri_to_path(location)).mkdir(parents=True, exist_ok=True)
         try:
             kind = {KIND: TRAINING}
             new = str(client.create_experiment(name, artifact_location=location, tags=kind))
@@ -320,8 +322,6 @@ def experiment_for(client: "MlflowClient", uri: str, name: str) -> str:
                 client.rename_experiment(new, f"{name} {new}")
                 client.delete_experiment(new)
                 raise
-            if location is not None:  # It shows other machines whether they have the same disk.
-                Path(local_file_uri_to_path(location)).mkdir(parents=True, exist_ok=True)
             return new
     if found.lifecycle_stage != "active":
         raise RefusedError(_deleted(found))
