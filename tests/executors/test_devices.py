@@ -66,7 +66,7 @@ def test_each_worker_sees_its_own_gpu() -> None:
     try:
         for seed in (0, 1):
             executor.submit(toys.toy_run("slow", seed=seed))
-        seen = [environment_of(worker.process.pid) for worker in executor._pool]
+        seen = [environment_of(worker.child.process.pid) for worker in executor._pool]
     finally:
         executor.close()
     assert b"CUDA_VISIBLE_DEVICES=4" in seen[0]

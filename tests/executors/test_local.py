@@ -69,7 +69,7 @@ def test_a_worker_that_was_killed_while_idle_costs_no_run(make_local: MakeLocal)
     executor = make_local()
     pid = toys.process_of(toys.train(executor, toys.toy_run("quick")))
     os.kill(pid, signal.SIGKILL)
-    executor._pool[0].process.wait()
+    executor._pool[0].child.process.wait()
     assert isinstance(toys.train(executor, toys.toy_run("quick"))[-1], Finished)
 
 
@@ -168,7 +168,7 @@ def test_an_interrupt_while_a_worker_starts_does_not_reach_it(make_local: MakeLo
     executor.submit(toys.toy_run("quick"))
     (worker,) = executor._pool
     for _ in range(20):
-        worker.process.send_signal(signal.SIGINT)
+        worker.child.process.send_signal(signal.SIGINT)
         time.sleep(0.005)
     assert isinstance(toys.events_until_end(executor)[-1], Finished)
 
@@ -247,8 +247,8 @@ def test_an_idle_worker_ends_when_its_pipe_closes(make_local: MakeLocal) -> None
     executor = make_local()
     toys.train(executor, toys.toy_run("quick"))
     (worker,) = executor._pool
-    worker.connection.close()
-    assert worker.process.wait(timeout=toys.PATIENCE) == 0
+    worker.child.connection.close()
+    assert worker.child.process.wait(timeout=toys.PATIENCE) == 0
     executor._pool.clear()
 
 

@@ -1,49 +1,28 @@
 """Worker processes on this machine."""
 
-import os
 import pickle
-import signal
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import IO
+from pathlib import Path
 
 from signs_sweep.domain import Event, Failed, Finished, Run, Stopped
 from signs_sweep.executors.attempt import Task, TrainerFactory
 from signs_sweep.executors.causes import cannot_start, cause_of_death, memory_kills
-from signs_sweep.process.interrupts import ENDING
-
-_LAST_BYTES = 2000
-"""How much of a dead worker's output is kept."""
+from signs_sweep.executors.child import Child
 
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker process with the orchestrator's end of its pipe."""
+    """A worker process, and what it is doing."""
 
     index: int
-    process: "subprocess.Popen[bytes]"
-    connection: Connection
-    output: IO[bytes]
+    child: Child
     run_id: str | None = None
     last_active: float = 0.0
-
-    def kill(self) -> None:
-        self.connection.close()
-        self.process.kill()
-        self.process.wait()
-        self.output.close()
-
-    def last_output(self) -> str:
-        length = self.output.seek(0, os.SEEK_END)
-        self.output.seek(max(0, length - _LAST_BYTES))
-        return self.output.read().decode(errors="replace").strip()
 
 
 @dataclass(eq=False)
@@ -60,11 +39,15 @@ class LocalExecutor:
         environments: for each worker, its environment variables; the maximum number of workers.
         stall_seconds: how long a worker with a run may send nothing before it counts as hanging and
             is killed; None for no limit.
+        folder: current folder of the workers; None for that of this process.
+        wake: a connection; a message on it ends the wait of `events`.
     """
 
     make_trainer: TrainerFactory
     environments: Sequence[Mapping[str, str]]
     stall_seconds: float | None = None
+    folder: Path | None = None
+    wake: Connection | None = None
     _pool: list[_Worker] = field(default_factory=list, init=False)
     _memory_kills: int = field(default_factory=memory_kills, init=False)
 
@@ -80,7 +63,7 @@ class LocalExecutor:
             UsageError: the system cannot start another process.
         """
         for worker in [worker for worker in self._pool if worker.run_id is None]:
-            if worker.process.poll() is not None:
+            if worker.child.process.poll() is not None:
                 self._remove_dead(worker)
         idle = [worker for worker in self._pool if worker.run_id is None]
         assert idle or len(self._pool) < self.slots, "all workers are busy"
@@ -88,16 +71,19 @@ class LocalExecutor:
         worker.run_id = run.run_id
         worker.last_active = time.monotonic()
         with suppress(OSError):  # `events` handles a worker that has just died.
-            worker.connection.send(Task(run, checkpoint, is_tested))
+            worker.child.connection.send(Task(run, checkpoint, is_tested))
 
     def events(self, timeout: float) -> Sequence[Event]:
         """Return the events that the workers have sent; see the protocol."""
-        by_connection = {worker.connection: worker for worker in self._pool}
+        by_connection = {worker.child.connection: worker for worker in self._pool}
         received: list[Event] = []
-        for ready in wait(list(by_connection), timeout):
+        for ready in wait([*by_connection, *filter(None, [self.wake])], timeout):
+            if ready is self.wake:
+                self.wake.recv()
+                continue
             worker = by_connection[ready]  # type: ignore[index]
             try:
-                event: Event = worker.connection.recv()
+                event: Event = worker.child.connection.recv()
             except (EOFError, OSError):
                 received += self._remove_dead(worker)
                 continue
@@ -112,52 +98,39 @@ class LocalExecutor:
         for worker in self._pool:
             if worker.run_id == run_id:
                 with suppress(OSError):
-                    worker.connection.send(run_id)
+                    worker.child.connection.send(run_id)
 
     def kill(self, run_id: str) -> None:
         """Kill the process that trains the run, as the system does when memory runs out."""
         for worker in self._pool:
             if worker.run_id == run_id:
-                worker.process.kill()
+                worker.child.process.kill()
 
     def close(self) -> None:
         """Kill all workers. They keep no data, so nothing is lost."""
         for worker in self._pool:
-            worker.process.kill()
+            worker.child.process.kill()
         for worker in self._pool:
-            worker.kill()
+            worker.child.kill()
         self._pool.clear()
 
     def _start(self) -> _Worker:
         factory = pickle.dumps(self.make_trainer)
         index = min(set(range(self.slots)) - {worker.index for worker in self._pool})
         try:
-            worker = self._start_process(index)
+            child = Child.start(
+                "signs_sweep.executors.worker",
+                str(index),
+                environment=self.environments[index],
+                folder=self.folder,
+            )
         except OSError as error:
             raise cannot_start(error, index) from error
+        worker = _Worker(index, child)
         with suppress(OSError):  # `events` handles a worker that failed to start.
-            worker.connection.send_bytes(factory)
+            worker.child.connection.send_bytes(factory)
         self._pool.append(worker)
         return worker
-
-    def _start_process(self, index: int) -> _Worker:
-        with ExitStack() as on_failure:
-            connection, worker_end = Pipe()
-            on_failure.enter_context(connection)
-            output = on_failure.enter_context(tempfile.TemporaryFile())
-            with worker_end, _interrupts_blocked():
-                # -P: modules in the current folder must not shadow those of the package.
-                command = [sys.executable, "-P", "-m", "signs_sweep.executors.worker"]
-                process = subprocess.Popen(
-                    [*command, str(worker_end.fileno()), str(index)],
-                    pass_fds=[worker_end.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    env=dict(self.environments[index]),
-                )
-            on_failure.pop_all()  # Both stay open as long as the worker lives.
-        return _Worker(index, process, connection, output)
 
     def _kill_hanging(self) -> list[Event]:
         """Kill workers that have sent nothing for too long; return the failures of their runs."""
@@ -166,7 +139,7 @@ class LocalExecutor:
         before = time.monotonic() - self.stall_seconds
         hanging = [each for each in self._pool if each.run_id and each.last_active < before]
         for worker in hanging:
-            worker.process.kill()
+            worker.child.process.kill()
         message = (
             f"its worker process sent nothing for {self.stall_seconds:g} s and was killed. If an "
             "epoch takes so long, raise --stall-seconds."
@@ -176,30 +149,15 @@ class LocalExecutor:
     def _remove_dead(self, worker: _Worker, message: str | None = None) -> list[Event]:
         """Remove a dead worker; return the failure of its run, if it had one."""
         with suppress(subprocess.TimeoutExpired):
-            worker.process.wait(timeout=1)
-        worker.process.kill()
-        code, output = worker.process.wait(), worker.last_output()
+            worker.child.process.wait(timeout=1)
+        worker.child.process.kill()
+        code, output = worker.child.process.wait(), worker.child.last_output()
         if message is None:
             before, self._memory_kills = self._memory_kills, memory_kills()
             is_out_of_memory = self._memory_kills > before
             message = cause_of_death(code, output, is_out_of_memory=is_out_of_memory)
         self._pool.remove(worker)
-        worker.kill()
+        worker.child.kill()
         if worker.run_id is None:
             return []
         return [Failed(worker.run_id, time.time(), message, output or None, is_crash=True)]
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Block `ENDING` signals here for now, and permanently in processes started meanwhile.
-
-    Ctrl-C and a closed terminal reach every process of the terminal, and stopping a service sends
-    SIGTERM to all of its processes; the orchestrator decides what to do. A worker that set the
-    signals to be ignored would still be killed by them while Python starts.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
