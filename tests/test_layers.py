@@ -46,6 +46,7 @@ HEAVY = {
     "sqlalchemy": {"project", "tracking"},
     "datasets": {"importing"},
     "pooch": {"importing"},
+    "ray": {"executors"},
     "requests": {"importing", "tracking"},
 }
 

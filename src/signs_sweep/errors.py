@@ -11,6 +11,7 @@
     │   └── RefusedError            it refuses, now and later
     │       ├── DeniedError         every call of this user
     │       └── DeletedError        calls for a record that was deleted
+    ├── ClusterError           a Ray cluster that cannot be joined, or is lost    exit code 2
     └── TrainingError          a run that cannot continue                         ends that run
         └── DivergedError      its loss is NaN or infinite
 
@@ -88,6 +89,10 @@ class DeniedError(RefusedError):
 
 class DeletedError(RefusedError):
     """The record was deleted in the tracking store, as by a sweep that takes its run over."""
+
+
+class ClusterError(SignsSweepError):
+    """A Ray cluster cannot be joined, or the connection to it is lost."""
 
 
 class TrainingError(SignsSweepError):

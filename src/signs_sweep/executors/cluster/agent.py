@@ -1,0 +1,168 @@
+"""The agent of a node: relays runs to its workers, and their events back.
+
+An agent is an actor of Ray, but does not import it: the bridge makes it one.
+"""
+
+import os
+import pickle
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from multiprocessing import Pipe
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from signs_sweep.domain import Event, Failed, Finished, Started, Stopped
+from signs_sweep.errors import SignsSweepError
+from signs_sweep.executors.cluster.messages import Assignment, Report, Stop
+from signs_sweep.executors.devices import find_gpus
+
+if TYPE_CHECKING:
+    from signs_sweep.executors.cluster.crew import Crew
+
+_LONGEST_POLL = 10.0
+"""Seconds after which a poll without a report returns: it shows that the agent is alive."""
+
+_POLL_SECONDS = 1.0
+
+_FOLDER = "signs-sweep-node-"
+
+
+class Agent:
+    """Has the workers of a node.
+
+    `poll` is called from one thread, the other methods from another.
+    """
+
+    def __init__(self, crew: bytes, indexes: Sequence[int], *, uses_gpus: bool) -> None:
+        """Create the workers' folder; no worker is started.
+
+        Args:
+            crew: a pickled `Crew`.
+            indexes: of its workers among those of all nodes.
+            uses_gpus: whether the workers train on GPUs.
+        """
+        _remove_leftovers()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
+        self._indexes = indexes
+        self._wake, wake = Pipe()
+        made: Crew = pickle.loads(crew)  # noqa: S301  # from our orchestrator
+        gpus = find_gpus(os.environ) if uses_gpus else ()
+        self._executor = made.start(len(indexes), gpus, self._folder, wake)
+        self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._attempts: dict[str, int] = {}
+        self._stopped: set[tuple[str, int]] = set()
+        self._reports: list[Report] = []
+        self._reported = 0
+        self._changed = threading.Condition()
+        self._error: Exception | None = None
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def unpack(self, paths: Sequence[Path], *contents: bytes) -> None:
+        """Write files into the workers' folder.
+
+        Args:
+            paths: of the files, relative to the folder.
+            contents: of the files.
+        """
+        for path, content in zip(paths, contents, strict=True):
+            file = self._folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+    def assign(self, assignment: Assignment) -> None:
+        """Start a run; an attempt that is already known is left out."""
+        self._do(partial(self._assign, assignment))
+
+    def stop(self, stop: Stop) -> None:
+        """Stop an attempt, also if its assignment is still to come."""
+        self._do(partial(self._stop, stop))
+
+    def poll(self, confirmed: int) -> list[Report]:
+        """Return the reports after the last confirmed one; wait some seconds for the first.
+
+        Raises:
+            Exception: the agent cannot go on.
+        """
+        with self._changed:
+            self._reports = [report for report in self._reports if report.number > confirmed]
+            self._changed.wait_for(lambda: self._reports or self._error, _LONGEST_POLL)
+            if self._error is not None:
+                raise self._error
+            return list(self._reports)
+
+    def close(self) -> None:
+        """End all workers and remove their folder."""
+        self._is_closed = True
+        self._do(lambda: None)
+        self._thread.join()
+        self._executor.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _do(self, command: Callable[[], None]) -> None:
+        self._commands.put(command)
+        self._wake.send(None)
+
+    def _serve(self) -> None:
+        """Carry out commands and collect events: the executor is used by this thread alone."""
+        try:
+            while not self._is_closed:
+                with suppress(Empty):
+                    while True:
+                        self._commands.get_nowait()()
+                for event in self._executor.events(_POLL_SECONDS):
+                    self._report(event)
+        except Exception as error:  # noqa: BLE001  # raised by `poll`
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _assign(self, assignment: Assignment) -> None:
+        run_id = assignment.run_id
+        if self._attempts.get(run_id, 0) >= assignment.attempt:
+            return
+        self._attempts[run_id] = assignment.attempt
+        task = pickle.loads(assignment.task)  # noqa: S301  # from our orchestrator
+        try:
+            self._executor.submit(task.run, task.checkpoint, is_tested=task.is_tested)
+        except SignsSweepError as error:  # No process can be started.
+            self._report(Failed(run_id, time.time(), str(error), is_crash=True))
+            return
+        if (run_id, assignment.attempt) in self._stopped:
+            self._executor.stop(run_id)
+
+    def _stop(self, stop: Stop) -> None:
+        self._stopped.add((stop.run_id, stop.attempt))
+        if self._attempts.get(stop.run_id) == stop.attempt:
+            self._executor.stop(stop.run_id)
+
+    def _report(self, event: Event) -> None:
+        if isinstance(event, Started):
+            event = replace(event, worker=self._indexes[event.worker])
+        is_end = isinstance(event, Finished | Failed | Stopped)
+        content = pickle.dumps(event)
+        with self._changed:
+            self._reported += 1
+            attempt = self._attempts[event.run_id]
+            report = Report(event.run_id, attempt, content, is_end, self._reported)
+            self._reports.append(report)
+            self._changed.notify_all()
+
+
+def _remove_leftovers() -> None:
+    """Remove the folders of agents that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        pid = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        with suppress(ValueError, PermissionError):
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                shutil.rmtree(folder, ignore_errors=True)

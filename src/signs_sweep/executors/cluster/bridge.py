@@ -1,0 +1,432 @@
+"""The bridge to Ray: `python -m signs_sweep.executors.cluster.bridge FD`.
+
+The only process of an orchestrator that imports Ray. It reads messages from the orchestrator on a
+pipe, and sends it the reports of the agents. When the pipe closes, because the orchestrator closed
+it or died, the agents end, and so does Ray if it was started here.
+"""
+
+import asyncio
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
+
+from signs_sweep.domain import Stopped
+from signs_sweep.executors.cluster.agent import Agent
+from signs_sweep.executors.cluster.joining import RefusedError, join
+from signs_sweep.executors.cluster.messages import (
+    Assignment,
+    Broken,
+    Close,
+    Lost,
+    Remark,
+    Report,
+    Setup,
+    Stop,
+    Workers,
+)
+from signs_sweep.executors.cluster.nodes import NodeFacts, describe, mismatch
+
+_WATCH_SECONDS = 1.0
+"""How often the nodes are listed."""
+
+_ANSWER_SECONDS = 15.0
+"""How long Ray's head may take to list the nodes before it counts as gone."""
+
+_LOOK_SECONDS = 60.0
+"""How long a node may take to describe itself."""
+
+_AWAY_SECONDS = 20.0
+"""How long an agent may be unreachable before it counts as lost, if Ray does not say so earlier."""
+
+_CLOSING_SECONDS = 2.0
+_SHUTDOWN_SECONDS = 3.0
+
+
+@dataclass(eq=False)
+class _Node:
+    """A node of the cluster.
+
+    Attributes:
+        name: its name for people.
+        resources: CPU, GPU and others, by name, whether free or not.
+    """
+
+    node_id: str
+    name: str
+    resources: Mapping[str, float]
+
+
+@dataclass(eq=False)
+class _Agent:
+    """An agent, and what its workers are doing.
+
+    Attributes:
+        actor: its handle in Ray.
+        indexes: of its workers among those of all nodes.
+        running: by run_id, the assignments that it has.
+        has_begun: whether it takes assignments.
+    """
+
+    actor: Any
+    node: _Node
+    indexes: list[int]
+    running: dict[str, Assignment] = field(default_factory=dict)
+    has_begun: bool = False
+
+    @property
+    def free(self) -> int:
+        return len(self.indexes) - len(self.running) if self.has_begun else 0
+
+
+class Bridge:
+    """Keeps an agent on each node, and hands out assignments."""
+
+    def __init__(self, connection: Connection, setup: Setup, inbox: "asyncio.Queue[Any]") -> None:
+        """Ray has been joined.
+
+        Args:
+            connection: the pipe to the orchestrator, for sending.
+            setup: its first message.
+            inbox: its further messages.
+        """
+        self._connection = connection
+        self._setup = setup
+        self._inbox = inbox
+        self._agents: list[_Agent] = []
+        self._waiting: deque[Assignment] = deque()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._contents: list[Any] = []
+        self._uses_gpus = False
+        self._sending = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Serve until the orchestrator closes the pipe or the cluster is lost."""
+        own = [asyncio.create_task(each) for each in (self._follow(), self._watch())]
+        done, _ = await asyncio.wait(own, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*own, *self._tasks.values()):
+            task.cancel()
+        for task in done:
+            if error := task.exception():
+                await self._send(Broken(str(error) or repr(error)))
+        await self._close()
+
+    async def _follow(self) -> None:
+        """Do what the orchestrator asks for."""
+        while True:
+            match await self._inbox.get():
+                case Assignment() as assignment:
+                    self._waiting.append(assignment)
+                    self._fill()
+                case Stop() as stop:
+                    await self._stop(stop)
+                case Close():
+                    return
+
+    async def _stop(self, stop: Stop) -> None:
+        key = stop.run_id, stop.attempt
+        for agent in self._agents:
+            held = agent.running.get(stop.run_id)
+            if held and held.attempt == stop.attempt:
+                self._command(agent, "stop", stop)
+        for waiting in list(self._waiting):
+            if (waiting.run_id, waiting.attempt) == key:
+                self._waiting.remove(waiting)
+                event = pickle.dumps(Stopped(stop.run_id, time.time()))
+                await self._send(Report(*key, event, is_end=True))
+
+    def _fill(self) -> None:
+        """Give waiting assignments to free workers, on the nodes with most free workers first."""
+        for assignment in list(self._waiting):
+            agent = max(self._agents, key=lambda agent: agent.free, default=None)
+            if agent is None or not agent.free:
+                return
+            self._waiting.remove(assignment)
+            agent.running[assignment.run_id] = assignment
+            self._command(agent, "assign", assignment)
+
+    def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
+        """Call a method of an agent; what goes wrong shows in its poll."""
+        getattr(agent.actor, method).options(concurrency_group="commands").remote(argument)
+
+    async def _watch(self) -> None:
+        """Compare the nodes, and keep an agent on each, also on those that come later."""
+        import ray
+
+        nodes = await self._nodes()
+        self._uses_gpus = any(node.resources.get("GPU") for node in nodes)
+        wrong = {node.name: found for node in nodes if (found := await self._differences(node))}
+        if wrong:
+            raise RefusedError(mismatch(wrong))
+        self._contents = [ray.put(file.read_bytes()) for file in self._setup.files.values()]
+        known = {node.node_id for node in nodes}
+        if not any(self._capacity(node) for node in nodes):
+            await self._send(Remark("the cluster has no free core: runs wait for one"))
+            await self._tell_workers()
+        while True:
+            for node in nodes:
+                task = self._tasks.get(node.node_id)
+                if task is None:
+                    is_new = node.node_id not in known
+                    self._tasks[node.node_id] = asyncio.create_task(
+                        self._serve(node, is_new=is_new)
+                    )
+                elif task.done() and not task.cancelled() and (error := task.exception()):
+                    raise error
+            alive = {node.node_id for node in nodes}
+            for agent in [each for each in self._agents if each.node.node_id not in alive]:
+                await self._lose(agent, "its node was lost")
+            for gone in self._tasks.keys() - alive:
+                self._tasks.pop(gone).cancel()
+            await asyncio.sleep(_WATCH_SECONDS)
+            nodes = await self._nodes()
+
+    async def _nodes(self) -> list[_Node]:
+        """Return the nodes that are alive and may have workers.
+
+        Raises:
+            RefusedError: Ray's head does not answer.
+        """
+        import ray
+
+        try:
+            found = await asyncio.wait_for(asyncio.to_thread(ray.nodes), _ANSWER_SECONDS)
+        except Exception as error:
+            raise RefusedError("the head of the Ray cluster does not answer") from error
+        return [
+            _Node(each["NodeID"], each["NodeManagerHostname"], each["Resources"])
+            for each in found
+            if each["Alive"] and each["Resources"].get("CPU")
+        ]
+
+    async def _differences(self, node: _Node) -> list[str]:
+        """Return how a node differs from this machine; nothing if it can train."""
+        import ray
+
+        look = ray.remote(num_cpus=0, max_retries=0)(_look)
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                found = await look.options(scheduling_strategy=_on(node)).remote()
+        except TimeoutError:
+            return ["it does not answer"]
+        except ray.exceptions.RayError as error:
+            return [_first_line(error)]
+        return [found] if isinstance(found, str) else describe().differences(found)
+
+    async def _serve(self, node: _Node, *, is_new: bool) -> None:
+        """Keep an agent on a node as long as the node lives."""
+        import ray
+
+        if is_new and (found := await self._differences(node)):
+            await self._send(Remark(f"not used: {mismatch({node.name: found})}"))
+            return
+        pause = _WATCH_SECONDS
+        while True:
+            indexes = self._indexes(self._capacity(node))
+            if not indexes:
+                await asyncio.sleep(_WATCH_SECONDS)
+                continue
+            agent = self._hire(node, indexes)
+            try:
+                await self._relay(agent)
+            except ray.exceptions.RayError as error:
+                if not any(each.has_begun for each in self._agents):
+                    raise RefusedError(f"no worker can start: {_first_line(error)}") from error
+                await self._lose(agent, f"its agent on {node.name} ended: {_first_line(error)}")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 60)
+
+    def _capacity(self, node: _Node) -> int:
+        """Return how many workers a node can have, given what is free there."""
+        free = _free(node)
+        if self._uses_gpus:
+            return int(free.get("GPU", 0)) * self._setup.workers_per_gpu
+        return int(free.get("CPU", 0))
+
+    def _indexes(self, workers: int) -> list[int]:
+        """Return the indexes of so many workers, or of fewer if there would be too many in all."""
+        taken = {index for agent in self._agents for index in agent.indexes}
+        limit = self._setup.workers
+        most = workers if limit is None else min(workers, limit - len(taken))
+        free = (index for index in range(len(taken) + workers) if index not in taken)
+        return [index for index, _ in zip(free, range(most), strict=False)]
+
+    def _hire(self, node: _Node, indexes: list[int]) -> _Agent:
+        import ray
+
+        share = self._setup.workers_per_gpu
+        make = ray.remote(concurrency_groups={"polls": 1, "commands": 1})(Agent)
+        actor = make.options(
+            num_cpus=min(len(indexes), int(_free(node).get("CPU", 0))),
+            num_gpus=-(-len(indexes) // share) if self._uses_gpus else 0,
+            scheduling_strategy=_on(node),
+            max_restarts=0,
+            max_task_retries=0,
+        ).remote(self._setup.crew, indexes, uses_gpus=self._uses_gpus)
+        agent = _Agent(actor, node, indexes)
+        self._agents.append(agent)
+        return agent
+
+    async def _relay(self, agent: _Agent) -> None:
+        """Pass on the reports of an agent until it is lost."""
+        import ray
+
+        paths = list(self._setup.files)
+        unpack = agent.actor.unpack.options(concurrency_group="commands")
+        await unpack.remote(paths, *self._contents)
+        agent.has_begun = True
+        await self._tell_workers()
+        self._fill()
+        poll = agent.actor.poll.options(concurrency_group="polls")
+        confirmed, answered = 0, time.monotonic()
+        while True:
+            try:
+                reports: Sequence[Report] = await poll.remote(confirmed)
+            except ray.exceptions.ActorUnavailableError:
+                if time.monotonic() - answered > _AWAY_SECONDS:
+                    raise
+                await asyncio.sleep(_WATCH_SECONDS)
+                for assignment in agent.running.values():  # One that is known is left out.
+                    self._command(agent, "assign", assignment)
+                continue
+            answered = time.monotonic()
+            for report in reports:
+                held = agent.running.get(report.run_id)
+                if report.is_end and held and held.attempt == report.attempt:
+                    del agent.running[report.run_id]
+            if reports:
+                confirmed = reports[-1].number
+                await self._send(*reports)
+                self._fill()
+
+    async def _lose(self, agent: _Agent, why: str) -> None:
+        """Report the runs of an agent that is gone, or that must end because it seems to be."""
+        import ray
+
+        if agent not in self._agents:
+            return
+        self._agents.remove(agent)
+        with suppress(Exception):
+            ray.kill(agent.actor)
+        await self._tell_workers()
+        message = f"{why}."
+        await self._send(
+            *(Lost(held.run_id, held.attempt, message) for held in agent.running.values())
+        )
+
+    async def _tell_workers(self) -> None:
+        begun = [agent for agent in self._agents if agent.has_begun]
+        await self._send(Workers({each.node.node_id: len(each.indexes) for each in begun}, {}))
+
+    async def _send(self, *messages: Any) -> None:
+        """Send messages to the orchestrator, which may be busy for a while."""
+
+        def send() -> None:
+            with suppress(OSError):
+                for message in messages:
+                    self._connection.send(message)
+
+        async with self._sending:
+            await asyncio.to_thread(send)
+
+    async def _close(self) -> None:
+        """End the agents."""
+        import ray
+
+        closing = [
+            agent.actor.close.options(concurrency_group="commands").remote()
+            for agent in self._agents
+        ]
+        if closing:
+            with suppress(Exception):
+                await asyncio.wait_for(
+                    asyncio.gather(*closing, return_exceptions=True), _CLOSING_SECONDS
+                )
+        for agent in self._agents:
+            with suppress(Exception):
+                ray.kill(agent.actor)
+
+
+def _look() -> NodeFacts | str:
+    """Describe the node on which this is called; return what is wrong if that is not possible."""
+    try:
+        from signs_sweep.executors.cluster.nodes import describe
+    except Exception as error:  # noqa: BLE001  # whatever an installation raises
+        return f"signs-sweep cannot be imported ({type(error).__name__}: {error})"
+    return describe()
+
+
+def _on(node: _Node) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node.node_id, soft=False)
+
+
+def _free(node: _Node) -> Mapping[str, float]:
+    """Return the resources of a node that are free, or all where Ray does not say."""
+    try:
+        from ray._private.state import available_resources_per_node
+
+        free: Mapping[str, Mapping[str, float]] = available_resources_per_node()
+        return free.get(node.node_id, {})
+    except (ImportError, AttributeError):
+        return node.resources
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if "Traceback" in str(error) else lines[0])[:300] if lines else repr(error)
+
+
+def _receive(
+    connection: Connection, accept: Callable[[Any], object], is_connected: threading.Event
+) -> None:
+    """Pass on the messages of the orchestrator, the last one when it closes the pipe or dies."""
+    message: Any = None
+    while not isinstance(message, Close):
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            message = Close()
+        if isinstance(message, Close) and not is_connected.is_set():
+            os._exit(0)  # What Ray has started so far ends with this process.
+        accept(message)
+
+
+def main() -> None:
+    """Join the cluster and serve until the orchestrator closes the pipe."""
+    connection: Connection = Connection(int(sys.argv[1]))
+    setup = connection.recv()
+    loop, inbox, is_connected = asyncio.new_event_loop(), asyncio.Queue[Any](), threading.Event()
+
+    def accept(message: Any) -> None:
+        loop.call_soon_threadsafe(inbox.put_nowait, message)
+
+    receive = partial(_receive, connection, accept, is_connected)
+    threading.Thread(target=receive, daemon=True).start()
+    try:
+        join(setup.address, setup.workers)
+    except RefusedError as error:
+        connection.send(Broken(str(error)))
+        os._exit(0)
+    is_connected.set()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # The orchestrator decides when to end.
+    loop.run_until_complete(Bridge(connection, setup, inbox).run())
+    threading.Timer(_SHUTDOWN_SECONDS, os._exit, [0]).start()
+    import ray
+
+    ray.shutdown()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""The orchestrator's side of a Ray cluster."""
+
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from signs_sweep.domain import Event, Failed, Finished, Run, Stopped
+from signs_sweep.errors import ClusterError
+from signs_sweep.executors.attempt import Task
+from signs_sweep.executors.child import Child
+from signs_sweep.executors.cluster.crew import Crew
+from signs_sweep.executors.cluster.messages import (
+    Assignment,
+    Broken,
+    Close,
+    Lost,
+    Remark,
+    Report,
+    Setup,
+    Stop,
+    Workers,
+)
+
+_POLL_SECONDS = 0.1
+_CLOSING_SECONDS = 6.0
+"""How long the bridge may take to end the workers and, if it started it, Ray."""
+
+_MOST_EVENTS = 256
+"""Most events that a call of `events` returns: the orchestrator fills free slots between calls."""
+
+_LOST = (
+    "the connection to the Ray cluster was lost{why}. What was trained so far is kept: when the "
+    "cluster runs again, run the same command again to go on."
+)
+
+
+@dataclass(eq=False)
+class RayExecutor:
+    """Trains in worker processes on the nodes of a Ray cluster; see `executors.cluster`.
+
+    The number of slots follows the nodes. A run that is submitted while no worker is free waits for
+    one. If a node is lost, its runs fail as if their processes had died.
+
+    Attributes:
+        crew: the workers of a node.
+        address: of the cluster, as `host:port` or `auto`; None to start Ray on this machine.
+        files: by relative path on the nodes, the files on this machine that workers need.
+        workers: most workers on all nodes; None for one a core, or `workers_per_gpu` a GPU.
+        memory: bytes that a worker needs.
+        tell: called with messages for the user.
+        environment: environment variables of the bridge, and of Ray if it starts that.
+    """
+
+    crew: Crew
+    address: str | None = None
+    files: Mapping[Path, Path] = field(default_factory=dict)
+    workers: int | None = None
+    memory: int = 0
+    tell: Callable[[str], None] = lambda _: None
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    _bridge: Child | None = field(default=None, init=False)
+    _there: Workers | None = field(default=None, init=False)
+    _attempts: dict[str, int] = field(default_factory=dict, init=False)
+    _underway: set[str] = field(default_factory=set, init=False)
+
+    @property
+    def slots(self) -> int:
+        """The number of workers on all nodes; 1 while there is none."""
+        return max(1, sum(self._there.by_node.values())) if self._there else 1
+
+    def connect(self, is_interrupted: Callable[[], bool] = lambda: False) -> None:
+        """Join the cluster, or start Ray on this machine; return when there are workers.
+
+        If all cores of the cluster are taken, it returns as well: runs wait then.
+
+        Raises:
+            ClusterError: there is no such cluster, or its nodes have other versions.
+        """
+        if self._bridge is None:
+            self._start()
+        while self._there is None and not is_interrupted():
+            self._receive(_POLL_SECONDS)
+
+    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+        """Send a run to a worker that is free, or will be."""
+        self.connect()
+        attempt = self._attempts[run.run_id] = self._attempts.get(run.run_id, 0) + 1
+        self._underway.add(run.run_id)
+        task = pickle.dumps(Task(run, checkpoint, is_tested))
+        self._send(Assignment(run.run_id, attempt, task))
+
+    def events(self, timeout: float) -> Sequence[Event]:
+        """Return what the bridge has sent; see the protocol.
+
+        Raises:
+            ClusterError: the connection to the cluster is lost.
+        """
+        received = self._receive(timeout)
+        while received and len(received) < _MOST_EVENTS and (more := self._receive(0)):
+            received += more
+        return received
+
+    def stop(self, run_id: str) -> None:
+        """Ask the worker that trains the run to stop it."""
+        if run_id in self._underway:
+            self._send(Stop(run_id, self._attempts[run_id]))
+
+    def close(self) -> None:
+        """End all workers, and Ray if it was started here."""
+        bridge, self._bridge = self._bridge, None
+        self._underway.clear()
+        if bridge is None:
+            return
+        with suppress(OSError):
+            bridge.connection.send(Close())
+        deadline = time.monotonic() + _CLOSING_SECONDS
+        with suppress(EOFError, OSError):
+            while (left := deadline - time.monotonic()) > 0 and bridge.connection.poll(left):
+                bridge.connection.recv_bytes()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(bridge.process.pid, signal.SIGKILL)
+        bridge.kill()
+
+    def _start(self) -> None:
+        self._bridge = Child.start(
+            "signs_sweep.executors.cluster.bridge", environment=self.environment, is_separate=True
+        )
+        crew, share = pickle.dumps(self.crew), self.crew.workers_per_gpu
+        self._send(Setup(self.address, self.workers, share, self.memory, crew, self.files))
+
+    def _send(self, message: Setup | Assignment | Stop) -> None:
+        assert self._bridge is not None
+        with suppress(OSError):  # `events` handles a bridge that has ended.
+            self._bridge.connection.send(message)
+
+    def _receive(self, timeout: float) -> list[Event]:
+        """Handle the next message of the bridge; return the events in it."""
+        if self._bridge is None:
+            return []
+        try:
+            if not self._bridge.connection.poll(timeout):
+                return []
+            message = self._bridge.connection.recv()
+        except (EOFError, OSError):
+            raise ClusterError(_LOST.format(why=self._last_words())) from None
+        match message:
+            case Report() | Lost() if self._is_current(message):
+                return [self._event(message)]
+            case Workers():
+                self._there = message
+            case Remark():
+                self.tell(message.message)
+            case Broken():
+                raise ClusterError(
+                    message.message
+                    if self._there is None
+                    else _LOST.format(why=f": {message.message}")
+                )
+        return []
+
+    def _is_current(self, message: Report | Lost) -> bool:
+        """Whether a message is about a run in progress, and not about an earlier attempt."""
+        is_underway = message.run_id in self._underway
+        return is_underway and message.attempt == self._attempts[message.run_id]
+
+    def _event(self, message: Report | Lost) -> Event:
+        event: Event
+        if isinstance(message, Lost):
+            event = Failed(message.run_id, time.time(), message.message, is_crash=True)
+        else:
+            event = pickle.loads(message.event)  # noqa: S301  # from our own agents
+        if isinstance(event, Finished | Failed | Stopped):
+            self._underway.discard(event.run_id)
+        return event
+
+    def _last_words(self) -> str:
+        assert self._bridge is not None
+        lines = self._bridge.last_output().splitlines()
+        return f' (its last output: "{lines[-1][:300]}")' if lines else ""

@@ -1,0 +1,107 @@
+"""What orchestrator, bridge and agents send to each other, pickled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The first message to the bridge.
+
+    Attributes:
+        address: of the cluster; None to start Ray on this machine.
+        workers: most workers on all nodes; None for one a core or `workers_per_gpu` a GPU.
+        workers_per_gpu: how many workers share a GPU.
+        memory: bytes that a worker needs.
+        crew: the pickled `Crew` of every node.
+        files: by relative path on the nodes, the files on this machine that workers need.
+    """
+
+    address: str | None
+    workers: int | None
+    workers_per_gpu: int
+    memory: int
+    crew: bytes = field(repr=False)
+    files: Mapping[Path, Path]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A run to train: from the orchestrator through the bridge to an agent.
+
+    Attributes:
+        task: the pickled `Task`.
+        kind: the kind of processor that must train it; None for any.
+    """
+
+    run_id: str
+    attempt: int
+    task: bytes = field(repr=False)
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A run to stop: from the orchestrator through the bridge to an agent."""
+
+    run_id: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Close:
+    """The end: to the bridge."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """An event of a run: from an agent through the bridge to the orchestrator.
+
+    Attributes:
+        event: the pickled event.
+        is_end: whether it is the last of its attempt.
+        number: counts the reports of an agent from 1; the agent repeats it until it is confirmed.
+    """
+
+    run_id: str
+    attempt: int
+    event: bytes = field(repr=False)
+    is_end: bool
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The agent that had a run is gone: from the bridge."""
+
+    run_id: str
+    attempt: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The workers there are now: from the bridge.
+
+    Attributes:
+        by_node: by name of the node, the number of its workers.
+        kinds: by name of the node, the kind of its processors.
+    """
+
+    by_node: Mapping[str, int]
+    kinds: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A message for the user: from the bridge."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Why the bridge ends, and what to do: from the bridge."""
+
+    message: str
