@@ -82,13 +82,13 @@ class LiveView:
 
         Args:
             headline: what the bar shows.
-            workers: how many there are.
+            workers: how many there are at least.
         """
         from rich.console import Console
 
         self.console = Console(stderr=True)
         self._headline = headline
-        self._lines = [("waiting", "", "")] * workers
+        self._lines = dict.fromkeys(range(workers), ("waiting", "", ""))
         self._worker_of: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
 
@@ -144,8 +144,8 @@ class LiveView:
             cell(headline.text()),
         )
         workers = Table.grid(padding=(0, 2))
-        for number, line in enumerate(self._lines, start=1):
-            workers.add_row(cell(f"  {number}", "dim"), *map(cell, line))
+        for index, line in sorted(self._lines.items()):
+            workers.add_row(cell(f"  {index + 1}", "dim"), *map(cell, line))
         return Group(bar, workers)
 
 
@@ -200,7 +200,7 @@ def watching(
 
     Args:
         headline: what is counted; None to show only what a user must know.
-        workers: how many lines the live view has.
+        workers: how many lines the live view has at least.
         is_live: whether the terminal can redraw lines.
         is_prefixed: whether titles need the name of their experiment.
     """

@@ -49,7 +49,9 @@ def run_specs(
     is_limit |= any(run.early_stopping for run in to_train)
     with watching(
         None if quiet or not to_train else EpochCount(epochs, is_limit=is_limit),
-        workers=min(max(len(running.devices), 1), len(to_train)),
+        workers=1
+        if running.options.is_cluster
+        else min(max(len(running.devices), 1), len(to_train)),
         is_live=has_cursor(sys.stderr),
         is_prefixed=len(plan.parts) > 1,
     ) as listener:

@@ -41,7 +41,7 @@ def run_search(
     )
     with watching(
         None if quiet else trials,
-        workers=max(len(searching.devices), 1),
+        workers=1 if searching.options.is_cluster else max(len(searching.devices), 1),
         is_live=has_cursor(sys.stderr),
     ) as listener:
         outcome = searching.execute(listener)

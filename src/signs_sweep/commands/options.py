@@ -19,7 +19,7 @@ from signs_sweep.domain.masking import mask
 from signs_sweep.domain.parameters import MOST_REPLICATES
 from signs_sweep.errors import UsageError
 
-_MOST_WORKERS = 256
+MOST_WORKERS = 1024
 _DAY = 86400
 _TIME = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
@@ -88,8 +88,43 @@ class Sharing:
         return checkpoints + ([] if self.claims is None else ["--claims", self.claims])
 
 
+class Place(StrEnum):
+    """Where workers are."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 @dataclass(frozen=True)
-class Options(Sharing):
+class Cluster:
+    """Where to train, if not on this machine.
+
+    Attributes:
+        executor: where the workers are.
+        ray_address: the Ray cluster.
+    """
+
+    executor: Annotated[
+        Place,
+        Option("Where to train: on this machine, or on the nodes of a Ray cluster.", "local|ray"),
+    ] = Place.LOCAL
+    ray_address: Annotated[
+        str | None,
+        Option(
+            "Ray cluster, as HOST:PORT or auto. "
+            "[default: $RAY_ADDRESS, else Ray is started on this machine]",
+            "ADDRESS",
+        ),
+    ] = None
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the workers are those of a Ray cluster."""
+        return self.executor == Place.RAY
+
+
+@dataclass(frozen=True)
+class Options(Cluster, Sharing):
     """How to train: the options of `run` and `search`.
 
     Attributes:
@@ -106,12 +141,10 @@ class Options(Sharing):
         Option(
             "Processes that train; 0 trains in this process, for a debugger. "
             "[default: one per GPU, else one per core, or fewer for little work]",
-            *("N", 0, _MOST_WORKERS),
+            *("N", 0, MOST_WORKERS),
         ),
     ] = None
-    workers_per_gpu: Annotated[
-        int, Option("Processes that share a GPU.", "N", 1, _MOST_WORKERS)
-    ] = 1
+    workers_per_gpu: Annotated[int, Option("Processes that share a GPU.", "N", 1, MOST_WORKERS)] = 1
     retries: Annotated[
         int, Option("Maximum restarts of a run whose process died.", "N", 0, 1000)
     ] = 2
@@ -130,12 +163,18 @@ class Options(Sharing):
 
     def __post_init__(self) -> None:
         """Check the ranges."""
+        if self.executor not in set(Place):
+            raise UsageError(f"--executor {self.executor}: expected {' or '.join(Place)}")
+        if self.is_cluster and self.workers == 0:
+            raise UsageError("--workers 0 trains in this process, --executor ray does not")
+        if self.ray_address is not None and not self.is_cluster:
+            raise UsageError("--ray-address needs --executor ray")
         is_time = isinstance(self.budget, int | float) and self.budget > 0
         if self.budget is not None and not is_time:
             raise UsageError(f"--budget {self.budget}: expected a number of seconds above 0")
-        shared = options_in(Sharing)
+        others = options_in(Sharing) | options_in(Cluster)
         for name, option in options_in(Options).items():
-            if name in shared:
+            if name in others:
                 continue
             value = getattr(self, name)
             is_number = isinstance(value, int | float)
@@ -185,6 +224,8 @@ class Keywords(TypedDict, total=False):
 
     checkpoints: Path | str | None
     claims: str | None
+    executor: str
+    ray_address: str | None
     workers: int | None
     workers_per_gpu: int
     retries: int

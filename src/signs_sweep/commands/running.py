@@ -179,15 +179,19 @@ def begin(prepared: Prepared, tracking_uri: str | None, options: Options) -> Run
     leftovers = store.write_leftovers()
     found = Known() if options.force else store.find(prepared.plan)
     known = {run_id: result for run_id, result in found.results.items() if result.is_settled}
-    gpus = find_gpus(os.environ)
-    devices = choose_devices(options.workers, gpus, options.workers_per_gpu)
     new = [run for run_id, run in prepared.plan.runs.items() if run_id not in known]
-    if options.workers is None and not gpus:
-        devices = devices[: _workers_worth_starting(new, prepared)]
+    gpus = find_gpus(os.environ)
+    devices: list[str | None]
+    if options.is_cluster:
+        devices = [None] * (options.workers or len(prepared.plan.runs))
+    else:
+        devices = choose_devices(options.workers, gpus, options.workers_per_gpu)
+        if options.workers is None and not gpus:
+            devices = devices[: _workers_worth_starting(new, prepared)]
     running = Running(
         *(prepared, store, known, options, devices), older=found.older, leftovers=leftovers
     )
-    if not running.outlook.is_settled:
+    if not running.outlook.is_settled and not options.is_cluster:
         data = {run.data for run in new}
         # Specs may share a dataset.
         all_data = {each.fingerprint: each for each in prepared.datasets.values()}

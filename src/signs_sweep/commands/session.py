@@ -12,7 +12,9 @@ from signs_sweep.commands.options import Options
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Notice, Result, Run, State
 from signs_sweep.errors import StoreError
-from signs_sweep.executors import InlineExecutor, LocalExecutor, on_device
+from signs_sweep.executors import InlineExecutor, LocalExecutor, default_workers, on_device
+from signs_sweep.executors.cluster import Crew, Parcel, RayExecutor, travelling
+from signs_sweep.planning.memory import memory_need
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.process.answers import wait_for_answer
 from signs_sweep.process.interrupts import handling_signals
@@ -57,7 +59,7 @@ class Session:
             store: where to record.
             options: how to train.
             devices: for each worker process, the graphics processor that it uses, or None; empty
-                to train in this process.
+                to train in this process. With a cluster, as many as can be of use.
             sweep_id: identifies this invocation.
             listener: receives all news of the sweeps.
         """
@@ -102,6 +104,8 @@ class Session:
             claims.local.take(self._sweep_id)
         with handling_signals(self._interrupt):
             try:
+                if isinstance(self.executor, RayExecutor):
+                    self.executor.connect(lambda: self.is_interrupted)
                 self.tracker.open(records)
                 yield
             except BaseException as error:
@@ -167,12 +171,44 @@ class Session:
             self._prepared.models,
             checkpoint_seconds=self._options.checkpoint_seconds,
         )
+        if self._options.is_cluster:
+            return self._make_ray(len(devices))
         if not devices:
             return InlineExecutor(make_trainer)
         common = training_environment(os.environ)
         environments = [on_device(common, gpu) for gpu in devices]
         return LocalExecutor(
             partial(make_trainer, is_worker=True), environments, self._options.stall_seconds
+        )
+
+    def _make_ray(self, most: int) -> RayExecutor:
+        """Return an executor with at most so many workers; nothing is started."""
+        from signs_sweep.trainer.runtime import training_environment
+        from signs_sweep.trainer.training import Trainer
+
+        options, prepared = self._options, self._prepared
+        parcel = Parcel.of(prepared.sources, prepared.models)
+        crew = Crew(
+            partial(
+                Trainer,
+                parcel.sources,
+                parcel.models,
+                is_worker=True,
+                checkpoint_seconds=options.checkpoint_seconds,
+            ),
+            training_environment,
+            travelling(os.environ),
+            options.stall_seconds,
+            options.workers_per_gpu,
+        )
+        return RayExecutor(
+            crew,
+            options.ray_address or os.environ.get("RAY_ADDRESS"),
+            parcel.files,
+            workers=most,
+            cores=most if options.workers else min(most, default_workers()),
+            memory=memory_need(list(prepared.datasets.values())).of_worker,
+            tell=self._tell,
         )
 
     def _look_up(self, run: Run) -> Result | None:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from signs_sweep.commands.options import Options
+from signs_sweep.commands.options import MOST_WORKERS, Options
 from signs_sweep.commands.running import fitting
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import (
@@ -88,7 +88,11 @@ def begin_search(
             f"another process is running the search '{experiment.name}'. Wait until it ends, or "
             "stop it: its results are kept."
         )
-    devices = choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
+    devices: list[str | None] = (
+        [None] * (options.workers or MOST_WORKERS)
+        if options.is_cluster
+        else choose_devices(options.workers, find_gpus(os.environ), options.workers_per_gpu)
+    )
     try:
         own, recovered = _open(experiment, search, storage, dataset.fingerprint)
         searching = Searching(
@@ -105,7 +109,7 @@ def begin_search(
 
 def _fit_into_memory(searching: Searching) -> None:
     """Leave out workers that do not fit; a complete search starts none."""
-    if searching.left:
+    if searching.left and not searching.options.is_cluster:
         datasets = searching.prepared.datasets.values()
         searching.devices, searching.scarce = fitting(
             searching.devices, datasets, searching.options

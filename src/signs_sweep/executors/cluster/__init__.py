@@ -10,8 +10,8 @@ Every message about a run has its `run_id` and its attempt, which counts its sub
 belongs to an earlier attempt is dropped, so that messages may be late or repeated.
 """
 
-from signs_sweep.executors.cluster.crew import Crew
+from signs_sweep.executors.cluster.crew import Crew, travelling
 from signs_sweep.executors.cluster.executor import RayExecutor
 from signs_sweep.executors.cluster.parcel import Parcel
 
-__all__ = ["Crew", "Parcel", "RayExecutor"]
+__all__ = ["Crew", "Parcel", "RayExecutor", "travelling"]

@@ -35,6 +35,7 @@ from signs_sweep.executors.cluster.messages import (
     Workers,
 )
 from signs_sweep.executors.cluster.nodes import NodeFacts, describe, mismatch
+from signs_sweep.process.memory import gigabytes
 
 _WATCH_SECONDS = 1.0
 """How often the nodes are listed."""
@@ -47,6 +48,9 @@ _LOOK_SECONDS = 60.0
 
 _AWAY_SECONDS = 20.0
 """How long an agent may be unreachable before it counts as lost, if Ray does not say so earlier."""
+
+_MOST_OF_A_NODE = 10_000
+"""Workers of a node whose memory is unknown: more than it has cores."""
 
 _CLOSING_SECONDS = 2.0
 _SHUTDOWN_SECONDS = 3.0
@@ -106,6 +110,7 @@ class Bridge:
         self._waiting: deque[Assignment] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._contents: list[Any] = []
+        self._memory: dict[str, int | None] = {}
         self._uses_gpus = False
         self._sending = asyncio.Lock()
 
@@ -164,9 +169,15 @@ class Bridge:
 
         nodes = await self._nodes()
         self._uses_gpus = any(node.resources.get("GPU") for node in nodes)
-        wrong = {node.name: found for node in nodes if (found := await self._differences(node))}
+        differences = await asyncio.gather(*map(self._differences, nodes))
+        wrong = {node.name: found for node, found in zip(nodes, differences, strict=True) if found}
         if wrong:
             raise RefusedError(mismatch(wrong))
+        if nodes and not any(map(self._fitting, nodes)):
+            raise RefusedError(
+                f"a worker needs about {gigabytes(self._setup.memory)} of memory for the images, "
+                "and no node of the cluster has that free"
+            )
         self._contents = [ray.put(file.read_bytes()) for file in self._setup.files.values()]
         known = {node.node_id for node in nodes}
         if not any(self._capacity(node) for node in nodes):
@@ -220,7 +231,10 @@ class Bridge:
             return ["it does not answer"]
         except ray.exceptions.RayError as error:
             return [_first_line(error)]
-        return [found] if isinstance(found, str) else describe().differences(found)
+        if isinstance(found, str):
+            return [found]
+        self._memory[node.node_id] = found.memory
+        return describe().differences(found)
 
     async def _serve(self, node: _Node, *, is_new: bool) -> None:
         """Keep an agent on a node as long as the node lives."""
@@ -248,9 +262,15 @@ class Bridge:
     def _capacity(self, node: _Node) -> int:
         """Return how many workers a node can have, given what is free there."""
         free = _free(node)
+        most = self._fitting(node)
         if self._uses_gpus:
-            return int(free.get("GPU", 0)) * self._setup.workers_per_gpu
-        return int(free.get("CPU", 0))
+            return min(int(free.get("GPU", 0)) * self._setup.workers_per_gpu, most)
+        return min(int(free.get("CPU", 0)), most)
+
+    def _fitting(self, node: _Node) -> int:
+        """Return how many workers fit into the memory that a node had free at the beginning."""
+        memory, need = self._memory.get(node.node_id), self._setup.memory
+        return _MOST_OF_A_NODE if memory is None or not need else memory // need
 
     def _indexes(self, workers: int) -> list[int]:
         """Return the indexes of so many workers, or of fewer if there would be too many in all."""
@@ -414,7 +434,7 @@ def main() -> None:
     receive = partial(_receive, connection, accept, is_connected)
     threading.Thread(target=receive, daemon=True).start()
     try:
-        join(setup.address, setup.workers)
+        join(setup.address, setup.cores)
     except RefusedError as error:
         connection.send(Broken(str(error)))
         os._exit(0)

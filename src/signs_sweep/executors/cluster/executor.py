@@ -51,6 +51,7 @@ class RayExecutor:
         address: of the cluster, as `host:port` or `auto`; None to start Ray on this machine.
         files: by relative path on the nodes, the files on this machine that workers need.
         workers: most workers on all nodes; None for one a core, or `workers_per_gpu` a GPU.
+        cores: how many cores Ray has if it is started here.
         memory: bytes that a worker needs.
         tell: called with messages for the user.
         environment: environment variables of the bridge, and of Ray if it starts that.
@@ -60,6 +61,7 @@ class RayExecutor:
     address: str | None = None
     files: Mapping[Path, Path] = field(default_factory=dict)
     workers: int | None = None
+    cores: int = 1
     memory: int = 0
     tell: Callable[[str], None] = lambda _: None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -130,8 +132,16 @@ class RayExecutor:
         self._bridge = Child.start(
             "signs_sweep.executors.cluster.bridge", environment=self.environment, is_separate=True
         )
-        crew, share = pickle.dumps(self.crew), self.crew.workers_per_gpu
-        self._send(Setup(self.address, self.workers, share, self.memory, crew, self.files))
+        setup = Setup(
+            address=self.address,
+            workers=self.workers,
+            workers_per_gpu=self.crew.workers_per_gpu,
+            cores=self.cores,
+            memory=self.memory,
+            crew=pickle.dumps(self.crew),
+            files=self.files,
+        )
+        self._send(setup)
 
     def _send(self, message: Setup | Assignment | Stop) -> None:
         assert self._bridge is not None

@@ -32,12 +32,12 @@ class RefusedError(Exception):
     """There is no cluster to work with; the message says what to do."""
 
 
-def join(address: str | None, workers: int | None) -> None:
+def join(address: str | None, cores: int) -> None:
     """Join the cluster at an address, or start Ray on this machine.
 
     Args:
         address: `host:port` or `auto`; None to start Ray.
-        workers: for a Ray that is started here, how many cores it has; None for all.
+        cores: how many cores Ray has if it is started here.
 
     Raises:
         RefusedError: there is no such cluster, or it refuses this process.
@@ -57,7 +57,7 @@ def join(address: str | None, workers: int | None) -> None:
             "it: pip install 'signs-sweep[ray]'"
         ) from error
     own = {
-        "num_cpus": workers,
+        "num_cpus": cores,
         "include_dashboard": False,
         "_node_ip_address": _LOOPBACK if sys.platform == "linux" else None,
     }

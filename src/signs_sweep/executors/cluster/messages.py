@@ -13,6 +13,7 @@ class Setup:
         address: of the cluster; None to start Ray on this machine.
         workers: most workers on all nodes; None for one a core or `workers_per_gpu` a GPU.
         workers_per_gpu: how many workers share a GPU.
+        cores: how many cores Ray has if it is started here.
         memory: bytes that a worker needs.
         crew: the pickled `Crew` of every node.
         files: by relative path on the nodes, the files on this machine that workers need.
@@ -21,6 +22,7 @@ class Setup:
     address: str | None
     workers: int | None
     workers_per_gpu: int
+    cores: int
     memory: int
     crew: bytes = field(repr=False)
     files: Mapping[Path, Path]
