@@ -27,6 +27,7 @@ def test_type_checkers_know_every_option() -> None:
     assert types.pop("force") is bool
     assert types.pop("budget") == float | None
     types["checkpoints"] |= str
+    types["executor"] |= str
     assert get_type_hints(Keywords) == types
 
 
@@ -55,8 +56,8 @@ def test_every_command_that_reads_specs_has_the_shared_options() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"workers": -1}, "--workers -1: expected a number from 0 to 256"),
-        ({"workers_per_gpu": 0}, "--workers-per-gpu 0: expected a number from 1 to 256"),
+        ({"workers": -1}, "--workers -1: expected a number from 0 to 1024"),
+        ({"workers_per_gpu": 0}, "--workers-per-gpu 0: expected a number from 1 to 1024"),
         ({"retries": 1001}, "--retries 1001: expected a number from 0 to 1000"),
         ({"stall_seconds": float("nan")}, "--stall-seconds nan: expected a number from 1 to 86400"),
         ({"workers": "2"}, "--workers 2: expected a number"),

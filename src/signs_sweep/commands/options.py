@@ -224,7 +224,7 @@ class Keywords(TypedDict, total=False):
 
     checkpoints: Path | str | None
     claims: str | None
-    executor: str
+    executor: Place | str
     ray_address: str | None
     workers: int | None
     workers_per_gpu: int

@@ -90,7 +90,7 @@ class Agent:
         """Return the reports after the last confirmed one; wait some seconds for the first.
 
         Raises:
-            Exception: the agent cannot go on.
+            Exception: the agent cannot continue.
         """
         with self._changed:
             self._reports = [report for report in self._reports if report.number > confirmed]

@@ -35,7 +35,7 @@ _MOST_EVENTS = 256
 
 _LOST = (
     "the connection to the Ray cluster was lost{why}. What was trained so far is kept: when the "
-    "cluster runs again, run the same command again to go on."
+    "cluster runs again, run the same command again to resume."
 )
 
 
@@ -72,7 +72,7 @@ class RayExecutor:
 
     @property
     def slots(self) -> int:
-        """The number of workers on all nodes; 1 while there is none."""
+        """The number of workers on all nodes; never less than 1."""
         return max(1, sum(self._there.by_node.values())) if self._there else 1
 
     def connect(self, is_interrupted: Callable[[], bool] = lambda: False) -> None:
