@@ -479,7 +479,9 @@ def _nodes_alive() -> list[_Node]:
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if "Traceback" in str(error) else lines[0])[:300] if lines else repr(error)
+    if not lines:
+        return repr(error)
+    return (lines[-1] if "Traceback" in str(error) else lines[0])[:300].rstrip(".")
 
 
 def _receive(
