@@ -110,6 +110,8 @@ class RunRecorder:
                 self._waiting_tags |= {
                     tags.ENVIRONMENT + name: value for name, value in event.environment.items()
                 }
+                if event.node is not None:
+                    self._waiting_tags[tags.NODE] = event.node
             case Progress():
                 self._add(event)
             case Finished():

@@ -39,6 +39,8 @@ CHOSEN = "signs_sweep.chosen."
 DIVERGED = "signs_sweep.diverged"
 """For a run whose loss diverged: the accuracy of guessing, 1 / number of classes."""
 ENVIRONMENT = "signs_sweep.env."
+NODE = "signs_sweep.node"
+"""The node of a cluster that trained the run; missing for a run without a cluster."""
 
 PRUNED = "signs_sweep.pruned"
 """The reason for which a search pruned a run, as text."""
