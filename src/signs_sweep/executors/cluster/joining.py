@@ -142,9 +142,9 @@ def _check_cluster(address: str) -> None:
     with suppress(AuthenticationError):
         GcsClient(address=address)
         raise RefusedError(
-            f"RAY_AUTH_MODE={mode} is set, but the cluster at {address} uses no token, so whoever "
-            "reaches it can run code on it. Start its nodes with the same token, or unset "
-            "RAY_AUTH_MODE."
+            f"RAY_AUTH_MODE={mode} is set, but the cluster at {address} uses no token: every "
+            "program that reaches it can run code on it. Start its nodes with the same token, or "
+            "unset RAY_AUTH_MODE."
         )
     os.environ["RAY_AUTH_MODE"] = mode
     Config.initialize("")
