@@ -259,7 +259,8 @@ def _cluster() -> Iterator[Check]:
         yield Check("Ray cluster", Status.WARNING, str(error))
         return
     if _version("ray"):
-        yield Check("Ray cluster", Status.OK, f"RAY_ADDRESS={address} can be used")
+        answers = "" if address == "auto" else ": a head answers"
+        yield Check("Ray cluster", Status.OK, f"RAY_ADDRESS={address}{answers}")
     else:
         advice = "To train there: pip install 'signs-sweep[ray]'"
         what = f"RAY_ADDRESS={address}, but ray is not installed"
