@@ -54,7 +54,14 @@ class ToyExecutor:
         self.is_closed = False
         self._queues: dict[str, deque[Event]] = {}
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
         self.begun_from.append(checkpoint)
         assert len(self._queues) < self.slots
         self.submitted.append(run)
@@ -219,8 +226,15 @@ class Crashing(ToyExecutor):
         super().__init__(1)
         self.times = times
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
-        super().submit(run, checkpoint, is_tested=is_tested)
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
+        super().submit(run, checkpoint, is_tested=is_tested, kind=kind)
         if len(self.begun_from) <= self.times:
             state = Checkpoint(run.run_id, 1, b"after 1", is_end=False)
             queue = [started(run), progress(run, 1), state, crashed(run)]
@@ -332,8 +346,15 @@ def test_an_interruption_ends_the_search_for_a_run_that_can_be_claimed() -> None
 class Importing(ToyExecutor):
     """Starts runs and never sends an epoch, like a worker that imports or compiles."""
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
-        super().submit(run, checkpoint, is_tested=is_tested)
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
+        super().submit(run, checkpoint, is_tested=is_tested, kind=kind)
         self._queues[run.run_id] = deque([started(run)] * 10_000)
 
     def stop(self, run_id: str) -> None:

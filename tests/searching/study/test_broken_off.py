@@ -58,7 +58,14 @@ class Scripted:
         self._runs: dict[str, deque[Event]] = {}
         self._reached: dict[str, int] = {}
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
         self.tick()
         assert not self.is_closed
         assert len(self._runs) < self.slots

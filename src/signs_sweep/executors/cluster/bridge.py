@@ -12,8 +12,8 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -78,6 +78,7 @@ class _Agent:
         actor: its handle in Ray.
         indexes: of its workers among those of all nodes.
         running: by run_id, the assignments that it has.
+        kinds: of their processors.
         has_begun: whether it takes assignments.
     """
 
@@ -85,6 +86,7 @@ class _Agent:
     node: _Node
     indexes: list[int]
     running: dict[str, Assignment] = field(default_factory=dict)
+    kinds: Collection[str] = ()
     has_begun: bool = False
 
     @property
@@ -131,7 +133,7 @@ class Bridge:
             match await self._inbox.get():
                 case Assignment() as assignment:
                     self._waiting.append(assignment)
-                    self._fill()
+                    await self._fill()
                 case Stop() as stop:
                     await self._stop(stop)
                 case Close():
@@ -149,15 +151,23 @@ class Bridge:
                 event = pickle.dumps(Stopped(stop.run_id, time.time()))
                 await self._send(Report(*key, event, is_end=True))
 
-    def _fill(self) -> None:
+    async def _fill(self) -> None:
         """Give waiting assignments to free workers, on the nodes with most free workers first."""
+        lost: list[Lost] = []
         for assignment in list(self._waiting):
-            agent = max(self._agents, key=lambda agent: agent.free, default=None)
-            if agent is None or not agent.free:
-                return
-            self._waiting.remove(assignment)
-            agent.running[assignment.run_id] = assignment
-            self._command(agent, "assign", assignment)
+            kind, possible = assignment.kind, [each for each in self._agents if each.has_begun]
+            if kind is not None:
+                possible = [each for each in possible if kind in each.kinds]
+            agent = max(possible, key=lambda agent: agent.free, default=None)
+            if agent is not None and agent.free:
+                self._waiting.remove(assignment)
+                agent.running[assignment.run_id] = assignment
+                self._command(agent, "assign", assignment)
+            elif agent is None and kind is not None:
+                self._waiting.remove(assignment)
+                message = f"no worker has a processor like the one it began on ({kind})."
+                lost.append(Lost(assignment.run_id, assignment.attempt, message))
+        await self._send(*lost)
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
         """Call a method of an agent; what goes wrong shows in its poll."""
@@ -302,10 +312,10 @@ class Bridge:
 
         paths = list(self._setup.files)
         unpack = agent.actor.unpack.options(concurrency_group="commands")
-        await unpack.remote(paths, *self._contents)
+        agent.kinds = await unpack.remote(paths, *self._contents)
         agent.has_begun = True
         await self._tell_workers()
-        self._fill()
+        await self._fill()
         poll = agent.actor.poll.options(concurrency_group="polls")
         confirmed, answered = 0, time.monotonic()
         while True:
@@ -326,7 +336,7 @@ class Bridge:
             if reports:
                 confirmed = reports[-1].number
                 await self._send(*reports)
-                self._fill()
+                await self._fill()
 
     async def _lose(self, agent: _Agent, why: str) -> None:
         """Report the runs of an agent that is gone, or that must end because it seems to be."""
@@ -342,10 +352,14 @@ class Bridge:
         await self._send(
             *(Lost(held.run_id, held.attempt, message) for held in agent.running.values())
         )
+        await self._fill()
 
     async def _tell_workers(self) -> None:
-        begun = [agent for agent in self._agents if agent.has_begun]
-        await self._send(Workers({each.node.node_id: len(each.indexes) for each in begun}, {}))
+        by_kind: Counter[str] = Counter()
+        for agent in self._agents:
+            if agent.has_begun:  # All processors of a node are of one kind, as a rule.
+                by_kind[next(iter(agent.kinds))] += len(agent.indexes)
+        await self._send(Workers(by_kind))
 
     async def _send(self, *messages: Any) -> None:
         """Send messages to the orchestrator, which may be busy for a while."""
