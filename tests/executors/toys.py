@@ -44,7 +44,8 @@ def toy_run(behaviour: str, epochs: int = 3, seed: int = 0) -> Run:
 
 def worker_environment() -> dict[str, str]:
     """Return environment variables with which a worker finds this module."""
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 class ToyTrainer:

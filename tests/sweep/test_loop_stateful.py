@@ -48,6 +48,8 @@ RUNS = [
 class Scripted:
     """An executor in which nothing happens but what a rule says."""
 
+    kinds = ()
+
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.underway: dict[str, Run] = {}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from events import FINAL, finished, progress
+from events import FINAL, finished, progress, started
 from signs_sweep.domain import (
     TRAINING_VERSION,
     Condition,
@@ -335,6 +335,34 @@ def test_a_continued_record_has_every_step_of_every_metric_once(uri: str) -> Non
     experiment = client.get_experiment_by_name("toy").experiment_id
     children = client.search_runs([experiment], f"tags.`signs_sweep.run_id` = '{RUN.run_id}'")
     assert len(children) == 1
+
+
+@pytest.mark.parametrize("is_repeated", [False, True])
+def test_a_record_names_the_kinds_of_processors_that_trained_its_run(
+    uri: str, is_repeated: bool
+) -> None:
+    kinds = {1: "Old, avx2", 3: "NVIDIA H200"}
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    tracker.start(make_trial(RUN), RUN)
+    old = {"processor": "Old", "vectors": "avx2", "device": "CPU"}
+    tracker.record(replace(started(RUN), environment=old))
+    tracker.record(replace(progress(RUN, 1, 2), kinds={1: "Old, avx2"}))
+    tracker.close(State.KILLED, {})
+    index = MlflowIndex(uri)
+    assert index.find()[RUN.run_id].kinds == {1: "Old, avx2"}
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    tracker.start(make_trial(RUN), RUN, index.find()[RUN.run_id].location)
+    tracker.record(replace(started(RUN), environment={**old, "device": "NVIDIA H200"}))
+    if not is_repeated:  # Its epochs may all have been recorded, before its process died.
+        tracker.record(replace(progress(RUN, 3), kinds=kinds))
+    tracker.record(replace(finished(RUN), kinds=kinds))
+    tracker.close(State.FINISHED, {})
+    assert MlflowIndex(uri).find()[RUN.run_id].kinds == kinds
+    assert record(uri, RUN)[1].data.tags["signs_sweep.kinds"] == (
+        '{"1": "Old, avx2", "3": "NVIDIA H200"}'
+    )
 
 
 def test_the_file_and_mlflow_give_the_same_records(store) -> None:

@@ -30,6 +30,8 @@ from signs_sweep.domain import (
 )
 from signs_sweep.errors import DataError, DivergedError
 from signs_sweep.statistics.scores import scores
+from signs_sweep.trainer import checkpoint as snapshots
+from signs_sweep.trainer import runtime
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.evaluation import LabelledImages
 from signs_sweep.trainer.loop import EpochLoop
@@ -413,6 +415,33 @@ class TestCheckpoints:
         other = list(keeping.train(run_on(source, epochs=3, l2=0.5)))[-2].content
         content = b"nonsense" if kind == "nonsense" else other
         assert bits(list(trainer.train(run, content))) == bits(list(trainer.train(run)))
+
+    def test_a_run_knows_the_kinds_of_processors_that_trained_it(
+        self,
+        source: DataSource,
+        keeping: Trainer,
+        trainer: Trainer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        first, second = "Old, avx2", "New, avx512f"
+
+        def train(kind: str, run: Run, content: bytes | None = None) -> list[Event]:
+            name, vectors = kind.split(", ")
+            environment = {"processor": name, "vectors": vectors}
+            monkeypatch.setattr(runtime, "describe", lambda: environment)
+            return list(keeping.train(run, content))
+
+        *_, end, finished = train(first, run_on(source, epochs=3))
+        assert end.kinds == finished.kinds == {1: first}
+        before, *_, end, finished = train(second, run_on(source, epochs=5), end.content)
+        assert (before.is_replay, before.kinds) == (True, {1: first})
+        assert end.kinds == finished.kinds == {1: first, 4: second}
+        *_, again = train(first, run_on(source, epochs=5), end.content)
+        assert again.kinds == finished.kinds, "it trained no epoch"
+        monkeypatch.setattr(snapshots, "kinds_text", lambda _: "{}")  # As in earlier versions.
+        *_, old, _ = train(first, run_on(source, epochs=3))
+        *_, finished = train(second, run_on(source, epochs=5), old.content)
+        assert finished.kinds == {4: second}
 
     def test_without_checkpoint_seconds_there_are_none(
         self, source: DataSource, trainer: Trainer

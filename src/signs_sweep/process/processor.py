@@ -45,7 +45,9 @@ def kind_of(environment: Mapping[str, str]) -> str:
     device = environment.get("device", CPU)
     if device != CPU:
         return device
-    return ", ".join(environment[name] for name in ("processor", "vectors") if name in environment)
+    if "processor" not in environment or "vectors" not in environment:
+        return ""
+    return f"{environment['processor']}, {environment['vectors']}"
 
 
 def kind_here(gpu: str | None = None, gpus: Path = _GPUS) -> str:

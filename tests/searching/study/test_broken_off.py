@@ -50,6 +50,8 @@ def epochs_of(run: Run, first: int, last: int) -> Progress:
 class Scripted:
     """An executor whose runs have ten epochs per event and resume from their checkpoint."""
 
+    kinds = ()
+
     def __init__(self, slots: int, tick: Tick, crashes: int = 0) -> None:
         self.slots = slots
         self.tick = tick

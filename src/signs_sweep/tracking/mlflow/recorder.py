@@ -19,6 +19,7 @@ from signs_sweep.domain import (
     Failed,
     Finished,
     History,
+    Kinds,
     Progress,
     Retried,
     Run,
@@ -27,6 +28,7 @@ from signs_sweep.domain import (
     Stopped,
     Waiting,
     as_text,
+    kinds_text,
     values_at,
 )
 from signs_sweep.figures.run import draw_run
@@ -95,6 +97,7 @@ class RunRecorder:
     recorded: Mapping[str, int]
     state: State = field(default=State.RUNNING, init=False)
     _environment: Mapping[str, str] = field(default_factory=dict, init=False)
+    _kinds: Kinds = field(default_factory=dict, init=False)
     _curves: Curves = field(default_factory=Curves, init=False)
     _waiting: list["Metric"] = field(default_factory=list, init=False)
     _waiting_tags: dict[str, str] = field(default_factory=dict, init=False)
@@ -111,8 +114,10 @@ class RunRecorder:
                     tags.ENVIRONMENT + name: value for name, value in event.environment.items()
                 }
             case Progress():
+                self._note_kinds(event.kinds)
                 self._add(event)
             case Finished():
+                self._note_kinds(event.kinds)
                 self._finish(event)
             case Failed():
                 self._fail(event)
@@ -124,6 +129,11 @@ class RunRecorder:
     def stop(self, when: float) -> None:
         """End the record as killed, with the epochs so far."""
         self._end(State.KILLED, when, self._history_files())
+
+    def _note_kinds(self, kinds: Kinds) -> None:
+        if kinds != self._kinds and len(kinds) > 1:
+            self._waiting_tags[tags.KINDS] = kinds_text(kinds)
+        self._kinds = kinds
 
     def _add(self, event: Progress) -> None:
         from mlflow.entities import Metric

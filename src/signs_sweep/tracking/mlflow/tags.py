@@ -39,6 +39,8 @@ CHOSEN = "signs_sweep.chosen."
 DIVERGED = "signs_sweep.diverged"
 """For a run whose loss diverged: the accuracy of guessing, 1 / number of classes."""
 ENVIRONMENT = "signs_sweep.env."
+KINDS = "signs_sweep.kinds"
+"""Of a run that several kinds of processors trained: each, by its first epoch, as JSON."""
 
 PRUNED = "signs_sweep.pruned"
 """The reason for which a search pruned a run, as text."""

@@ -258,6 +258,7 @@ class MlflowTracker:
         if not earlier.data.params:  # Its process was killed while it created the record.
             write(client, location, params=params_of(run))
         outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE, tags.DIVERGED]
+        outdated.append(tags.KINDS)
         if earlier.info.experiment_id == experiment_id:
             outdated += [name for name in (tags.LABEL, tags.BASELINE) if name not in values]
         else:
