@@ -122,7 +122,8 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[
             baselines=[BROKEN.run_id],
         )
         tracker.start(trial, run)
-        tracker.record(Started(run.run_id, 0, 1_700_000_000.0, {"keras": "3.1", "numpy": "2.0"}))
+        environment = {"keras": "3.1", "numpy": "2.0"}
+        tracker.record(Started(run.run_id, 0, 1_700_000_000.0, environment, node="node-7"))
         metrics = {"loss": 1 / epochs, "accuracy": epochs / 30}
         tracker.record(Progress(run.run_id, 1, metrics, 1_700_000_000_000 + epochs * 1000))
     model = (folder / "model.keras").read_bytes()
@@ -170,6 +171,7 @@ def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
     assert tags["signs_sweep.training_version"] == str(TRAINING_VERSION)
     assert "drawn" in tags["signs_sweep.dataset"]
     assert tags["signs_sweep.env.keras"] == "3.1"
+    assert tags["signs_sweep.node"] == "node-7"
     assert tags["signs_sweep.baseline"] == BROKEN.run_id
     assert run.info.run_name == "case 1 l2=0.01"
     parent = client.get_run(tags["mlflow.parentRunId"])

@@ -195,6 +195,9 @@ class Session:
         from signs_sweep.trainer.training import Trainer
 
         options, prepared = self._options, self._prepared
+        address = options.ray_address
+        if address is None:
+            address = os.environ.get("RAY_ADDRESS") or None
         parcel = Parcel.of(prepared.sources, prepared.models)
         crew = Crew(
             partial(
@@ -211,7 +214,7 @@ class Session:
         )
         return RayExecutor(
             crew,
-            options.ray_address or os.environ.get("RAY_ADDRESS"),
+            address,
             parcel.files,
             workers=most,
             cores=most if options.workers else min(most, default_workers()),

@@ -31,12 +31,14 @@ class Started:
         worker: index of the worker, from 0.
         environment: what the bits of a result depend on besides the run: library versions,
             processor type, compiler flags.
+        node: the node of a cluster where the worker is, a name for people; None without a cluster.
     """
 
     run_id: str
     worker: int
     time: float
     environment: Mapping[str, str]
+    node: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

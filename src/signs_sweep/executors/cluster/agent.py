@@ -5,6 +5,7 @@ An agent is an actor of Ray, but does not import it: the bridge makes it one.
 
 import os
 import pickle
+import platform
 import shutil
 import tempfile
 import threading
@@ -149,7 +150,9 @@ class Agent:
 
     def _report(self, event: Event) -> None:
         if isinstance(event, Started):
-            event = replace(event, worker=self._indexes[event.worker])
+            event = replace(event, worker=self._indexes[event.worker], node=platform.node())
+        if isinstance(event, Failed) and event.chance is None:
+            event = replace(event, message=f"on {platform.node()}: {event.message}")
         is_end = isinstance(event, Finished | Failed | Stopped)
         content = pickle.dumps(event)
         with self._changed:

@@ -390,7 +390,7 @@ class Bridge:
                 ray.kill(agent.actor)
 
 
-def _look() -> NodeFacts | str:
+def _look() -> "NodeFacts | str":  # As text: a node without this package could not unpickle it.
     """Describe the node on which this is called; return what is wrong if that is not possible."""
     try:
         from signs_sweep.executors.cluster.nodes import describe

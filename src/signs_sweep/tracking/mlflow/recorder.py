@@ -113,6 +113,8 @@ class RunRecorder:
                 self._waiting_tags |= {
                     tags.ENVIRONMENT + name: value for name, value in event.environment.items()
                 }
+                if event.node is not None:
+                    self._waiting_tags[tags.NODE] = event.node
             case Progress():
                 self._note_kinds(event.kinds)
                 self._add(event)

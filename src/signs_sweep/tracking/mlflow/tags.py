@@ -41,6 +41,8 @@ DIVERGED = "signs_sweep.diverged"
 ENVIRONMENT = "signs_sweep.env."
 KINDS = "signs_sweep.kinds"
 """Of a run that several kinds of processors trained: each, by its first epoch, as JSON."""
+NODE = "signs_sweep.node"
+"""The node of a cluster that trained the run; missing for a run without a cluster."""
 
 PRUNED = "signs_sweep.pruned"
 """The reason for which a search pruned a run, as text."""
