@@ -111,6 +111,25 @@ class ForeignTrainer(ToyTrainer):
         return {**super().environment(), "device": "Abacus 3000"}
 
 
+class ReadingTrainer(ToyTrainer):
+    """Reads a file of its current folder."""
+
+    def environment(self) -> Mapping[str, str]:
+        return {"note": Path("a/note").read_text()}
+
+
+class HeavyTrainer(ToyTrainer):
+    """Makes a checkpoint of 100 MiB after every epoch."""
+
+    def train(
+        self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True
+    ) -> Iterator[Event]:
+        for event in super().train(run, None, is_tested=is_tested):
+            yield event
+            if isinstance(event, Progress):
+                yield Checkpoint(run.run_id, event.last_epoch, bytes(100 * 2**20), is_end=False)
+
+
 _ERRORS = {
     "bug": ZeroDivisionError("a bug in epoch 1"),
     "known problem": TrainingError("this cannot be trained. Use other data."),

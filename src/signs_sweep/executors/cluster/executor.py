@@ -69,6 +69,7 @@ class RayExecutor:
     _there: Workers | None = field(default=None, init=False)
     _attempts: dict[str, int] = field(default_factory=dict, init=False)
     _underway: set[str] = field(default_factory=set, init=False)
+    _loss: ClusterError | None = field(default=None, init=False)
 
     @property
     def slots(self) -> int:
@@ -114,9 +115,14 @@ class RayExecutor:
         Raises:
             ClusterError: the connection to the cluster is lost.
         """
+        if self._loss is not None:
+            raise self._loss
         received = self._receive(timeout)
-        while received and len(received) < _MOST_EVENTS and (more := self._receive(0)):
-            received += more
+        try:
+            while received and len(received) < _MOST_EVENTS and (more := self._receive(0)):
+                received += more
+        except ClusterError as error:  # What came before it is not lost.
+            self._loss = error
         return received
 
     def stop(self, run_id: str) -> None:
@@ -126,7 +132,7 @@ class RayExecutor:
 
     def close(self) -> None:
         """End all workers, and Ray if it was started here."""
-        bridge, self._bridge = self._bridge, None
+        bridge, self._bridge, self._there, self._loss = self._bridge, None, None, None
         self._underway.clear()
         if bridge is None:
             return
