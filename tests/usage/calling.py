@@ -1,7 +1,6 @@
 """The command line in the process of the tests: its own `main`, an interpreter less.
 
-What a command has compiled serves the next. `tests/trainer` tests that this changes no bit, and the
-processes that tests start compile for themselves.
+What a command has compiled serves the next; that this changes no bit is tested in `tests/trainer`.
 """
 
 import os

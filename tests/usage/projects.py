@@ -41,7 +41,7 @@ class Project:
     """A folder with data and specs, and the processes that were started in it.
 
     Attributes:
-        programs: where processes keep what XLA compiles, which takes a second and more each time.
+        programs: a folder in which processes keep what XLA compiles; each program takes seconds.
     """
 
     folder: Path
