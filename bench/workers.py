@@ -51,6 +51,7 @@ from signs_sweep.project import FileCheckpoints, SharedClaims
 from signs_sweep.protocols import Executor
 from signs_sweep.sweep.loop import Sweep
 from signs_sweep.tracking import MlflowTracker, Outbox
+from signs_sweep.tracking.mlflow.recorder import RunRecorder
 from signs_sweep.trainer.runtime import training_environment
 from signs_sweep.trainer.training import Trainer
 
@@ -78,6 +79,8 @@ PARTS = {
     (Outbox, "_take"): "writer: idle",
     (MlflowTracker, "start"): "writer: start",
     (MlflowTracker, "record"): "writer: record",
+    (RunRecorder, "_write"): "writer: record: metrics and tags",
+    (RunRecorder, "_draw"): "writer: record: pictures",
     (Outbox, "close"): "behind",
 }
 """What is timed, and under which name."""
@@ -301,7 +304,7 @@ def measure(slots: int, options: argparse.Namespace, make: Callable[[int], Execu
         flush=True,
     )
     for part in sorted(wall):
-        print(f"    {part:20} {wall[part]:8.1f} s, {cpu[part] / runs * 1000:6.1f} ms of a core a run")
+        print(f"    {part:34} {wall[part]:8.1f} s, {cpu[part] / runs * 1000:6.1f} ms of a core a run")
 
 
 def main() -> None:
