@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,8 +34,8 @@ from signs_sweep.project.tracking_store import resolve_uri
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.searching.study.storage import open_study
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
-from signs_sweep.tracking.mlflow import tags
-from signs_sweep.tracking.mlflow.client import connect
+from signs_sweep.tracking.mlflow import recorder, tags
+from signs_sweep.tracking.mlflow.client import connect, write
 from signs_sweep.tracking.mlflow.found import Record, ask_for_curves, ask_for_records
 from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
 from signs_sweep.tracking.mlflow.recorder import tags_of
@@ -713,7 +714,7 @@ def test_a_sweep_that_is_opened_again_continues_its_record(uri: str) -> None:
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
 from sqlalchemy import Engine, event
-from signs_sweep.tracking.mlflow.client import connect
+from signs_sweep.tracking.mlflow.client import connect, write
 
 tables = []
 
@@ -785,3 +786,44 @@ def test_a_view_that_cannot_be_saved_does_not_keep_a_sweep_from_closing(
     tracker.close(State.FINISHED, {})
     with pytest.raises(StoreError, match="permission denied"):
         tracker.save_view("toy")
+
+
+def test_with_many_runs_the_epochs_of_each_are_written_less_often(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, writes = 0.0, []
+
+    def slow_write(client: object, location: str, **values: object) -> None:
+        nonlocal now
+        now += 0.1
+        write(client, location, **values)
+        writes.append(location)
+
+    monkeypatch.setattr(recorder, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(recorder, "write", slow_write)
+    runs = [replace(RUN, parameters=replace(RUN.parameters, l2=number)) for number in range(10)]
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+
+    def writes_in_a_minute(first: int) -> int:
+        nonlocal now
+        writes.clear()
+        for epoch in range(first, first + 60):
+            now += 1.0
+            tracker.record(progress(runs[0], epoch))
+        return len(writes)
+
+    for run in runs:
+        tracker.start(make_trial(run), run)
+    of_ten = writes_in_a_minute(1)
+    for run in runs[1:]:
+        tracker.record(Failed(run.run_id, 1.0, "it broke"))
+    of_one = writes_in_a_minute(61)
+    tracker.record(replace(finished(runs[0]), pictures={}))
+    tracker.close(State.FINISHED, {})
+
+    assert of_ten < 10
+    assert of_one > 15
+    index = MlflowIndex(uri)
+    location = index.find()[runs[0].run_id].location
+    assert index.curves([location])[location]["loss"].epochs.tolist() == list(range(1, 121))

@@ -4,7 +4,7 @@ import csv
 import io
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,8 @@ _SECONDS = 2.0
 """Between two writes of a run's epochs: often enough to watch, rarely enough to cost little."""
 
 _REST = 10
-"""On a slow store, the pause after a write in multiples of its duration."""
+"""The pause after a write at least, in multiples of its duration and of the runs that are recorded:
+with many runs, or on a slow store, writing so often would take more than a tenth of the time."""
 
 _AT_ONCE = 900
 """Metrics in a call; MLflow's limit is 1,000."""
@@ -86,6 +87,7 @@ class RunRecorder:
         dataset: what it is trained on.
         spec: text of the spec.
         recorded: by metric, the last epoch that the record already holds.
+        underway: all runs that are recorded at the moment.
         state: how the run ended, or RUNNING.
     """
 
@@ -95,6 +97,7 @@ class RunRecorder:
     dataset: DatasetInfo
     spec: str
     recorded: Mapping[str, int]
+    underway: Collection[str] = ()
     state: State = field(default=State.RUNNING, init=False)
     _environment: Mapping[str, str] = field(default_factory=dict, init=False)
     _kinds: Kinds = field(default_factory=dict, init=False)
@@ -166,7 +169,7 @@ class RunRecorder:
         write(self.client, self.location, metrics=waiting, tags=values)
         self._waiting_tags = {}
         now = time.monotonic()
-        rest = 0 if is_backlog else _REST * (now - began)
+        rest = 0 if is_backlog else _REST * (now - began) * len(self.underway)
         self._next_write = now + max(_SECONDS, rest)
 
     def _finish(self, event: Finished) -> None:
