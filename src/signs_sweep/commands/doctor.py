@@ -23,11 +23,12 @@ from signs_sweep.errors import SignsSweepError
 from signs_sweep.executors import choose_devices, default_workers, find_gpus
 from signs_sweep.executors.cluster.joining import RefusedError, check_address
 from signs_sweep.process.memory import available_memory, gigabytes
+from signs_sweep.process.processor import processor, vectors
 from signs_sweep.project import FileClaims, PostgresClaims
 from signs_sweep.project.databases import is_server, shown, sqlite_path
 from signs_sweep.project.tracking_store import OTHERWISE, store_exists
 from signs_sweep.searching.study.storage import studies_in
-from signs_sweep.trainer.runtime import processor, training_environment, vectors
+from signs_sweep.trainer.runtime import training_environment
 
 _PATIENCE = 10.0
 """Seconds after which a check is abandoned."""

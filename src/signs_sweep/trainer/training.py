@@ -15,15 +15,18 @@ from signs_sweep.domain import (
     Dense,
     Event,
     Finished,
+    Kinds,
     Model,
     Predictions,
     Progress,
     Run,
     Validation,
+    last_kind,
 )
 from signs_sweep.errors import DataError, DivergedError, TrainingError
 from signs_sweep.figures.run import draw_run
 from signs_sweep.planning.building import ModelSource
+from signs_sweep.process.processor import kind_of
 from signs_sweep.statistics.diagnosis import diagnose
 from signs_sweep.statistics.guessing import guessing_since
 from signs_sweep.statistics.scores import scores
@@ -129,13 +132,12 @@ class Trainer:
             Recipe.of(run.parameters),
         )
         loop.start(run.parameters)
-        course = self._course = _Course(run, split, loop, started)
+        course = self._course = _Course(run, split, loop, started, kind_of(self.environment()))
         if checkpoint is not None and (before := course.resume(checkpoint)):
             yield before
         every = self._checkpoint_seconds
         for progress in _epochs(course, dataset.chance):
-            course.curves.add(progress)
-            yield progress
+            yield course.add(progress)
             if every is not None and course.seconds_since_checkpoint >= every and course.is_whole:
                 yield course.checkpoint()
         if every is not None:
@@ -203,8 +205,10 @@ class Trainer:
 class _Course:
     """The progress of a run so far, for its checkpoints."""
 
-    def __init__(self, run: Run, split: _Split, loop: EpochLoop, started: float) -> None:
+    def __init__(self, run: Run, split: _Split, loop: EpochLoop, started: float, kind: str) -> None:
         self.run = run
+        self._kind = kind
+        self.kinds: Kinds = {}
         self.rule = run.early_stopping
         self.split = split
         self.loop = loop
@@ -253,8 +257,21 @@ class _Course:
             self.loop.start(self.run.parameters)
             return None
         self._spent_before = snapshot.seconds
-        before = Progress(self.run.run_id, 1, snapshot.history, snapshot.times, is_replay=True)
+        self.kinds = snapshot.kinds
+        before = Progress(
+            *(self.run.run_id, 1, snapshot.history, snapshot.times),
+            is_replay=True,
+            kinds=snapshot.kinds,
+        )
         return self.curves.add(before)
+
+    def add(self, progress: Progress) -> Progress:
+        """Add epochs that were trained here, and return them with the kinds so far."""
+        if self._kind != last_kind(self.kinds):
+            self.kinds = {**self.kinds, progress.first_epoch: self._kind}
+        progress = replace(progress, kinds=self.kinds)
+        self.curves.add(progress)
+        return progress
 
     def checkpoint(self) -> Checkpoint:
         """Return the state after the last epoch."""
@@ -269,10 +286,12 @@ class _Course:
             times=past.times,
             seconds=self.seconds,
             best=best,
+            kinds=self.kinds,
         )
         self._last_checkpoint = time.monotonic()
         return Checkpoint(
-            self.run.run_id, snapshot.epoch, snapshot.to_bytes(), self.has_ended, patience
+            *(self.run.run_id, snapshot.epoch, snapshot.to_bytes(), self.has_ended, patience),
+            kinds=self.kinds,
         )
 
     def keep_chosen(self) -> int | None:
@@ -373,6 +392,7 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
         predictions=predictions,
         stopped_at=course.stopped_at,
         chosen_epoch=chosen,
+        kinds=course.kinds,
     )
 
 

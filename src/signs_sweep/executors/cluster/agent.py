@@ -3,6 +3,7 @@
 An agent is an actor of Ray, but does not import it: the bridge makes it one.
 """
 
+import fcntl
 import os
 import pickle
 import platform
@@ -10,10 +11,11 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 from multiprocessing import Pipe
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -27,10 +29,16 @@ from signs_sweep.executors.devices import find_gpus
 if TYPE_CHECKING:
     from signs_sweep.executors.cluster.crew import Crew
 
-_LONGEST_POLL = 10.0
+_LONGEST_POLL = 5.0
 """Seconds after which a poll without a report returns: it shows that the agent is alive."""
 
 _POLL_SECONDS = 1.0
+
+_MOST_WAITING = 64 * 2**20
+"""Bytes of reports that wait for the bridge, beyond which workers have to wait."""
+
+_MOST_AT_ONCE = 32 * 2**20
+"""Bytes of reports beyond which a poll returns no further report."""
 
 _FOLDER = "signs-sweep-node-"
 
@@ -50,7 +58,7 @@ class Agent:
             uses_gpus: whether the workers train on GPUs.
         """
         _remove_leftovers()
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
+        self._folder, self._lock = _make_folder()
         self._indexes = indexes
         self._wake, wake = Pipe()
         made: Crew = pickle.loads(crew)  # noqa: S301  # from our orchestrator
@@ -67,8 +75,8 @@ class Agent:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
-    def unpack(self, paths: Sequence[Path], *contents: bytes) -> None:
-        """Write files into the workers' folder.
+    def unpack(self, paths: Sequence[Path], *contents: bytes) -> Collection[str]:
+        """Write files into the workers' folder; return the kinds of their processors.
 
         Args:
             paths: of the files, relative to the folder.
@@ -78,6 +86,7 @@ class Agent:
             file = self._folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
+        return self._executor.kinds
 
     def assign(self, assignment: Assignment) -> None:
         """Start a run; an attempt that is already known is left out."""
@@ -95,10 +104,13 @@ class Agent:
         """
         with self._changed:
             self._reports = [report for report in self._reports if report.number > confirmed]
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._reports or self._error, _LONGEST_POLL)
-            if self._error is not None:
+            if self._error is not None and not self._reports:
                 raise self._error
-            return list(self._reports)
+            sizes = accumulate(len(report.event) for report in self._reports)
+            amount = sum(1 for size in sizes if size < _MOST_AT_ONCE)
+            return self._reports[: max(1, amount)]
 
     def close(self) -> None:
         """End all workers and remove their folder."""
@@ -107,9 +119,12 @@ class Agent:
         self._thread.join()
         self._executor.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
 
     def _do(self, command: Callable[[], None]) -> None:
-        self._commands.put(command)
+        with self._changed:
+            self._commands.put(command)
+            self._changed.notify_all()
         self._wake.send(None)
 
     def _serve(self) -> None:
@@ -119,12 +134,25 @@ class Agent:
                 with suppress(Empty):
                     while True:
                         self._commands.get_nowait()()
-                for event in self._executor.events(_POLL_SECONDS):
-                    self._report(event)
+                if self._has_room():
+                    for event in self._executor.events(_POLL_SECONDS):
+                        self._report(event)
         except Exception as error:  # noqa: BLE001  # raised by `poll`
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        """Whether more reports may be kept; wait for that until the next command."""
+
+        def is_full() -> bool:
+            return sum(len(report.event) for report in self._reports) > _MOST_WAITING
+
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not is_full() or not self._commands.empty(), _POLL_SECONDS
+            )
+            return not is_full()
 
     def _assign(self, assignment: Assignment) -> None:
         run_id = assignment.run_id
@@ -133,7 +161,9 @@ class Agent:
         self._attempts[run_id] = assignment.attempt
         task = pickle.loads(assignment.task)  # noqa: S301  # from our orchestrator
         try:
-            self._executor.submit(task.run, task.checkpoint, is_tested=task.is_tested)
+            self._executor.submit(
+                task.run, task.checkpoint, is_tested=task.is_tested, kind=task.kind
+            )
         except SignsSweepError as error:  # No process can be started.
             self._report(Failed(run_id, time.time(), str(error), is_crash=True))
             return
@@ -160,12 +190,32 @@ class Agent:
             self._changed.notify_all()
 
 
+def _make_folder() -> tuple[Path, int]:
+    """Return a new folder, and the descriptor of its lock, which is held while this process lives.
+
+    The lock tells it apart from the folders of agents that were killed.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
+        with suppress(FileNotFoundError):  # Another agent took it for a leftover.
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, lock
+            os.close(lock)
+
+
 def _remove_leftovers() -> None:
     """Remove the folders of agents that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
-        pid = folder.name.removeprefix(_FOLDER).partition("-")[0]
-        with suppress(ValueError, PermissionError):
-            try:
-                os.kill(int(pid), 0)
-            except ProcessLookupError:
-                shutil.rmtree(folder, ignore_errors=True)
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except OSError:  # It belongs to another user, or has been removed.
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(lock)

@@ -12,8 +12,8 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -46,8 +46,17 @@ _ANSWER_SECONDS = 15.0
 _LOOK_SECONDS = 60.0
 """How long a node may take to describe itself."""
 
-_AWAY_SECONDS = 20.0
-"""How long an agent may be unreachable before it counts as lost, if Ray does not say so earlier."""
+_AWAY_SECONDS = 30.0
+"""How long an agent may not answer before it counts as lost, if Ray does not say so earlier.
+
+Ray itself takes about a minute for a node that has no network or is frozen.
+"""
+
+_BEGIN_SECONDS = 60.0
+"""How long an agent may take to start: Ray does not start it while its cores are taken."""
+
+_LONGEST_PAUSE = 60.0
+"""Most seconds between two attempts to start an agent on a node."""
 
 _MOST_OF_A_NODE = 10_000
 """Workers of a node whose memory is unknown: more than it has cores."""
@@ -63,11 +72,13 @@ class _Node:
     Attributes:
         name: its name for people.
         resources: CPU, GPU and others, by name, whether free or not.
+        free: those that are free.
     """
 
     node_id: str
     name: str
     resources: Mapping[str, float]
+    free: Mapping[str, float]
 
 
 @dataclass(eq=False)
@@ -78,14 +89,18 @@ class _Agent:
         actor: its handle in Ray.
         indexes: of its workers among those of all nodes.
         running: by run_id, the assignments that it has.
+        kinds: of their processors.
         has_begun: whether it takes assignments.
+        relay: passes on its reports.
     """
 
     actor: Any
     node: _Node
     indexes: list[int]
     running: dict[str, Assignment] = field(default_factory=dict)
+    kinds: Collection[str] = ()
     has_begun: bool = False
+    relay: "asyncio.Task[None] | None" = None
 
     @property
     def free(self) -> int:
@@ -106,24 +121,27 @@ class Bridge:
         self._connection = connection
         self._setup = setup
         self._inbox = inbox
+        self._nodes: dict[str, _Node] = {}
         self._agents: list[_Agent] = []
         self._waiting: deque[Assignment] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._contents: list[Any] = []
         self._memory: dict[str, int | None] = {}
         self._uses_gpus = False
+        self._has_begun = False
+        self._background: set[asyncio.Task[None]] = set()
         self._sending = asyncio.Lock()
 
     async def run(self) -> None:
         """Serve until the orchestrator closes the pipe or the cluster is lost."""
         own = [asyncio.create_task(each) for each in (self._follow(), self._watch())]
         done, _ = await asyncio.wait(own, return_when=asyncio.FIRST_COMPLETED)
-        for task in (*own, *self._tasks.values()):
+        relays = [agent.relay for agent in self._agents if agent.relay]
+        for task in (*own, *relays, *self._tasks.values()):
             task.cancel()
         for task in done:
             if error := task.exception():
                 await self._send(Broken(str(error) or repr(error)))
-        await self._close()
 
     async def _follow(self) -> None:
         """Do what the orchestrator asks for."""
@@ -131,7 +149,7 @@ class Bridge:
             match await self._inbox.get():
                 case Assignment() as assignment:
                     self._waiting.append(assignment)
-                    self._fill()
+                    await self._fill()
                 case Stop() as stop:
                     await self._stop(stop)
                 case Close():
@@ -149,29 +167,77 @@ class Bridge:
                 event = pickle.dumps(Stopped(stop.run_id, time.time()))
                 await self._send(Report(*key, event, is_end=True))
 
-    def _fill(self) -> None:
+    async def _fill(self) -> None:
         """Give waiting assignments to free workers, on the nodes with most free workers first."""
+        lost: list[Lost] = []
         for assignment in list(self._waiting):
-            agent = max(self._agents, key=lambda agent: agent.free, default=None)
-            if agent is None or not agent.free:
-                return
-            self._waiting.remove(assignment)
-            agent.running[assignment.run_id] = assignment
-            self._command(agent, "assign", assignment)
+            kind, possible = assignment.kind, [each for each in self._agents if each.has_begun]
+            if kind is not None:
+                possible = [each for each in possible if kind in each.kinds]
+            agent = max(possible, key=lambda agent: agent.free, default=None)
+            if agent is not None and agent.free:
+                self._waiting.remove(assignment)
+                agent.running[assignment.run_id] = assignment
+                self._command(agent, "assign", assignment)
+            elif agent is None and kind is not None:
+                self._waiting.remove(assignment)
+                message = f"no worker has a processor like the one it began on ({kind})."
+                lost.append(Lost(assignment.run_id, assignment.attempt, message))
+        await self._send(*lost)
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
-        """Call a method of an agent; what goes wrong shows in its poll."""
-        getattr(agent.actor, method).options(concurrency_group="commands").remote(argument)
+        """Call a method of an agent; if it is unreachable meanwhile, call it again."""
+
+        async def deliver() -> None:
+            import ray
+
+            call = getattr(agent.actor, method).options(concurrency_group="commands")
+            while agent in self._agents:
+                try:
+                    await call.remote(argument)
+                except ray.exceptions.ActorUnavailableError:
+                    await asyncio.sleep(_WATCH_SECONDS)
+                except ray.exceptions.RayError:  # Its relay handles an agent that is lost.
+                    return
+                else:
+                    return
+
+        task = asyncio.create_task(deliver())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _watch(self) -> None:
-        """Compare the nodes, and keep an agent on each, also on those that come later."""
+        """Keep agents on all nodes, also on those that come later."""
+        nodes = await self._list_nodes()
+        known = await self._compare(nodes)
+        while True:
+            for node in nodes:
+                if node.node_id not in self._tasks:
+                    serving = self._serve(node, is_new=node.node_id not in known)
+                    self._tasks[node.node_id] = asyncio.create_task(serving)
+            alive = {node.node_id for node in nodes}
+            for agent in [each for each in self._agents if each.node.node_id not in alive]:
+                await self._lose(agent, f"its node {agent.node.name} was lost")
+            for gone in self._tasks.keys() - alive:
+                self._tasks.pop(gone).cancel()
+            for task in (*self._tasks.values(), *(agent.relay for agent in self._agents)):
+                if task and task.done() and not task.cancelled() and (error := task.exception()):
+                    raise error
+            await asyncio.sleep(_WATCH_SECONDS)
+            nodes = await self._list_nodes()
+
+    async def _compare(self, nodes: Sequence[_Node]) -> set[str]:
+        """Compare the first nodes with this machine; return the ids of those that have answered.
+
+        Raises:
+            RefusedError: they cannot train.
+        """
         import ray
 
-        nodes = await self._nodes()
         self._uses_gpus = any(node.resources.get("GPU") for node in nodes)
         differences = await asyncio.gather(*map(self._differences, nodes))
-        wrong = {node.name: found for node, found in zip(nodes, differences, strict=True) if found}
-        if wrong:
+        compared = list(zip(nodes, differences, strict=True))
+        if wrong := {node.name: found for node, found in compared if found}:
             raise RefusedError(mismatch(wrong))
         if nodes and not any(map(self._fitting, nodes)):
             raise RefusedError(
@@ -179,93 +245,86 @@ class Bridge:
                 "and no node of the cluster has that free"
             )
         self._contents = [ray.put(file.read_bytes()) for file in self._setup.files.values()]
-        known = {node.node_id for node in nodes}
-        if not any(self._capacity(node) for node in nodes):
+        known = {node.node_id for node, found in compared if found is not None}
+        if not any(self._capacity(node) for node in nodes if node.node_id in known):
             await self._send(Remark("the cluster has no free core: runs wait for one"))
             await self._tell_workers()
-        while True:
-            for node in nodes:
-                task = self._tasks.get(node.node_id)
-                if task is None:
-                    is_new = node.node_id not in known
-                    self._tasks[node.node_id] = asyncio.create_task(
-                        self._serve(node, is_new=is_new)
-                    )
-                elif task.done() and not task.cancelled() and (error := task.exception()):
-                    raise error
-            alive = {node.node_id for node in nodes}
-            for agent in [each for each in self._agents if each.node.node_id not in alive]:
-                await self._lose(agent, "its node was lost")
-            for gone in self._tasks.keys() - alive:
-                self._tasks.pop(gone).cancel()
-            await asyncio.sleep(_WATCH_SECONDS)
-            nodes = await self._nodes()
+        return known
 
-    async def _nodes(self) -> list[_Node]:
+    async def _list_nodes(self) -> list[_Node]:
         """Return the nodes that are alive and may have workers.
 
         Raises:
             RefusedError: Ray's head does not answer.
         """
-        import ray
-
         try:
-            found = await asyncio.wait_for(asyncio.to_thread(ray.nodes), _ANSWER_SECONDS)
+            nodes = await asyncio.wait_for(asyncio.to_thread(_nodes_alive), _ANSWER_SECONDS)
         except Exception as error:
             raise RefusedError("the head of the Ray cluster does not answer") from error
-        return [
-            _Node(each["NodeID"], each["NodeManagerHostname"], each["Resources"])
-            for each in found
-            if each["Alive"] and each["Resources"].get("CPU")
-        ]
+        self._nodes = {node.node_id: node for node in nodes}
+        return nodes
 
-    async def _differences(self, node: _Node) -> list[str]:
-        """Return how a node differs from this machine; nothing if it can train."""
+    async def _differences(self, node: _Node) -> list[str] | None:
+        """Return how a node differs from this machine; None if it does not answer."""
         import ray
 
         look = ray.remote(num_cpus=0, max_retries=0)(_look)
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
                 found = await look.options(scheduling_strategy=_on(node)).remote()
-        except TimeoutError:
-            return ["it does not answer"]
-        except ray.exceptions.RayError as error:
+        except ray.exceptions.RayTaskError as error:
             return [_first_line(error)]
+        except (TimeoutError, ray.exceptions.RayError):
+            await self._send(Remark(f"not used yet: {node.name}, which does not answer"))
+            return None
         if isinstance(found, str):
             return [found]
         self._memory[node.node_id] = found.memory
         return describe().differences(found)
 
     async def _serve(self, node: _Node, *, is_new: bool) -> None:
-        """Keep an agent on a node as long as the node lives."""
+        """Start agents on a node for all cores that are free or become free, while it lives."""
         import ray
 
-        if is_new and (found := await self._differences(node)):
-            await self._send(Remark(f"not used: {mismatch({node.name: found})}"))
-            return
+        while is_new:
+            found = await self._differences(node)
+            if found:
+                await self._send(Remark(f"not used: {mismatch({node.name: found})}"))
+                return
+            is_new = found is None
         pause = _WATCH_SECONDS
         while True:
+            node = self._nodes.get(node.node_id, node)
             indexes = self._indexes(self._capacity(node))
             if not indexes:
                 await asyncio.sleep(_WATCH_SECONDS)
                 continue
             agent = self._hire(node, indexes)
             try:
-                await self._relay(agent)
+                await self._begin(agent)
+            except TimeoutError:  # Another program was faster.
+                await self._lose(agent, f"its agent on {node.name} did not start")
             except ray.exceptions.RayError as error:
-                if not any(each.has_begun for each in self._agents):
-                    raise RefusedError(f"no worker can start: {_first_line(error)}") from error
-                await self._lose(agent, f"its agent on {node.name} ended: {_first_line(error)}")
+                reason = _first_line(error)
+                if not self._has_begun:
+                    raise RefusedError(f"no worker can start: {reason}") from error
+                await self._send(Remark(f"no worker can start on {node.name}: {reason}"))
+                await self._lose(agent, f"its agent on {node.name} did not start: {reason}")
+            else:
+                agent.relay = asyncio.create_task(self._relay(agent))
+                await asyncio.sleep(2 * _WATCH_SECONDS)  # Until what is free has been listed again.
+                pause = _WATCH_SECONDS
+                continue
             await asyncio.sleep(pause)
-            pause = min(2 * pause, 60)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _capacity(self, node: _Node) -> int:
-        """Return how many workers a node can have, given what is free there."""
-        free = _free(node)
-        most = self._fitting(node)
+        """Return how many more workers a node can have, given what is free there."""
+        own = [agent for agent in self._agents if agent.node.node_id == node.node_id]
+        most = max(0, self._fitting(node) - sum(len(agent.indexes) for agent in own))
         if self._uses_gpus:
-            return min(int(free.get("GPU", 0)) * self._setup.workers_per_gpu, most)
-        return min(int(free.get("CPU", 0)), most)
+            return min(int(node.free.get("GPU", 0)) * self._setup.workers_per_gpu, most)
+        return min(int(node.free.get("CPU", 0)), most)
 
     def _fitting(self, node: _Node) -> int:
         """Return how many workers fit into the memory that a node had free at the beginning."""
@@ -286,7 +345,7 @@ class Bridge:
         share = self._setup.workers_per_gpu
         make = ray.remote(concurrency_groups={"polls": 1, "commands": 1})(Agent)
         actor = make.options(
-            num_cpus=min(len(indexes), int(_free(node).get("CPU", 0))),
+            num_cpus=min(len(indexes), int(node.free.get("CPU", 0))),
             num_gpus=-(-len(indexes) // share) if self._uses_gpus else 0,
             scheduling_strategy=_on(node),
             max_restarts=0,
@@ -296,28 +355,40 @@ class Bridge:
         self._agents.append(agent)
         return agent
 
+    async def _begin(self, agent: _Agent) -> None:
+        """Wait until an agent has started, and give it its files.
+
+        Raises:
+            TimeoutError: Ray has not started it.
+            RayError: it cannot start, or is lost.
+        """
+        unpack = agent.actor.unpack.options(concurrency_group="commands")
+        async with asyncio.timeout(_BEGIN_SECONDS):
+            await unpack.remote([])
+        agent.kinds = await unpack.remote(list(self._setup.files), *self._contents)
+        agent.has_begun = self._has_begun = True
+        await self._tell_workers()
+        await self._fill()
+
     async def _relay(self, agent: _Agent) -> None:
         """Pass on the reports of an agent until it is lost."""
         import ray
 
-        paths = list(self._setup.files)
-        unpack = agent.actor.unpack.options(concurrency_group="commands")
-        await unpack.remote(paths, *self._contents)
-        agent.has_begun = True
-        await self._tell_workers()
-        self._fill()
         poll = agent.actor.poll.options(concurrency_group="polls")
         confirmed, answered = 0, time.monotonic()
         while True:
             try:
-                reports: Sequence[Report] = await poll.remote(confirmed)
-            except ray.exceptions.ActorUnavailableError:
-                if time.monotonic() - answered > _AWAY_SECONDS:
-                    raise
-                await asyncio.sleep(_WATCH_SECONDS)
-                for assignment in agent.running.values():  # One that is known is left out.
-                    self._command(agent, "assign", assignment)
-                continue
+                async with asyncio.timeout(_AWAY_SECONDS):
+                    reports: Sequence[Report] = await poll.remote(confirmed)
+            except TimeoutError:
+                return await self._lose(agent, f"its agent on {agent.node.name} does not answer")
+            except ray.exceptions.RayError as error:
+                is_away = isinstance(error, ray.exceptions.ActorUnavailableError)
+                if is_away and time.monotonic() - answered < _AWAY_SECONDS:
+                    await asyncio.sleep(_WATCH_SECONDS)
+                    continue
+                why = f"its agent on {agent.node.name} ended: {_first_line(error)}"
+                return await self._lose(agent, why)
             answered = time.monotonic()
             for report in reports:
                 held = agent.running.get(report.run_id)
@@ -326,26 +397,28 @@ class Bridge:
             if reports:
                 confirmed = reports[-1].number
                 await self._send(*reports)
-                self._fill()
+                await self._fill()
 
     async def _lose(self, agent: _Agent, why: str) -> None:
         """Report the runs of an agent that is gone, or that must end because it seems to be."""
-        import ray
-
         if agent not in self._agents:
             return
         self._agents.remove(agent)
-        with suppress(Exception):
-            ray.kill(agent.actor)
-        await self._tell_workers()
-        message = f"{why}."
+        if agent.relay and agent.relay is not asyncio.current_task():
+            agent.relay.cancel()
         await self._send(
-            *(Lost(held.run_id, held.attempt, message) for held in agent.running.values())
+            *(Lost(each.run_id, each.attempt, f"{why}.") for each in agent.running.values())
         )
+        await self._tell_workers()
+        await self._fill()
+        await asyncio.to_thread(_kill, agent)
 
     async def _tell_workers(self) -> None:
-        begun = [agent for agent in self._agents if agent.has_begun]
-        await self._send(Workers({each.node.node_id: len(each.indexes) for each in begun}, {}))
+        by_kind: Counter[str] = Counter()
+        for agent in self._agents:
+            if agent.has_begun:  # All processors of a node are of one kind, as a rule.
+                by_kind[next(iter(agent.kinds))] += len(agent.indexes)
+        await self._send(Workers(by_kind))
 
     async def _send(self, *messages: Any) -> None:
         """Send messages to the orchestrator, which may be busy for a while."""
@@ -355,16 +428,19 @@ class Bridge:
                 for message in messages:
                     self._connection.send(message)
 
-        async with self._sending:
-            await asyncio.to_thread(send)
+        async def send_alone() -> None:
+            async with self._sending:
+                await asyncio.to_thread(send)
 
-    async def _close(self) -> None:
+        # A task that is cancelled meanwhile must not leave half a message in the pipe.
+        await asyncio.shield(send_alone())
+
+    async def close(self) -> None:
         """End the agents."""
-        import ray
-
         closing = [
             agent.actor.close.options(concurrency_group="commands").remote()
             for agent in self._agents
+            if agent.has_begun
         ]
         if closing:
             with suppress(Exception):
@@ -372,8 +448,14 @@ class Bridge:
                     asyncio.gather(*closing, return_exceptions=True), _CLOSING_SECONDS
                 )
         for agent in self._agents:
-            with suppress(Exception):
-                ray.kill(agent.actor)
+            _kill(agent)
+
+
+def _kill(agent: _Agent) -> None:
+    import ray
+
+    with suppress(Exception):
+        ray.kill(agent.actor)
 
 
 def _look() -> "NodeFacts | str":  # As text: a node without this package could not unpickle it.
@@ -391,20 +473,29 @@ def _on(node: _Node) -> Any:
     return NodeAffinitySchedulingStrategy(node.node_id, soft=False)
 
 
-def _free(node: _Node) -> Mapping[str, float]:
-    """Return the resources of a node that are free, or all where Ray does not say."""
-    try:
-        from ray._private.state import available_resources_per_node
+def _nodes_alive() -> list[_Node]:
+    """Return the nodes that are alive and may have workers, with what is free there."""
+    import ray
+    from ray._private.state import available_resources_per_node
 
-        free: Mapping[str, Mapping[str, float]] = available_resources_per_node()
-        return free.get(node.node_id, {})
-    except (ImportError, AttributeError):
-        return node.resources
+    free: Mapping[str, Mapping[str, float]] = available_resources_per_node()
+    return [
+        _Node(
+            each["NodeID"],
+            each["NodeManagerHostname"],
+            each["Resources"],
+            free.get(each["NodeID"], {}),
+        )
+        for each in ray.nodes()
+        if each["Alive"] and each["Resources"].get("CPU")
+    ]
 
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if "Traceback" in str(error) else lines[0])[:300] if lines else repr(error)
+    if not lines:
+        return repr(error)
+    return (lines[-1] if "Traceback" in str(error) else lines[0])[:300].rstrip(".")
 
 
 def _receive(
@@ -440,8 +531,11 @@ def main() -> None:
         os._exit(0)
     is_connected.set()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # The orchestrator decides when to end.
-    loop.run_until_complete(Bridge(connection, setup, inbox).run())
-    threading.Timer(_SHUTDOWN_SECONDS, os._exit, [0]).start()
+    bridge = Bridge(connection, setup, inbox)
+    loop.run_until_complete(bridge.run())
+    # Calls of Ray may wait for a head that is gone.
+    threading.Timer(_CLOSING_SECONDS + _SHUTDOWN_SECONDS, os._exit, [0]).start()
+    loop.run_until_complete(bridge.close())
     import ray
 
     ray.shutdown()

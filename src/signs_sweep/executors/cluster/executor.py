@@ -4,7 +4,7 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,11 +69,12 @@ class RayExecutor:
     _there: Workers | None = field(default=None, init=False)
     _attempts: dict[str, int] = field(default_factory=dict, init=False)
     _underway: set[str] = field(default_factory=set, init=False)
+    _loss: ClusterError | None = field(default=None, init=False)
 
     @property
     def slots(self) -> int:
         """The number of workers on all nodes; never less than 1."""
-        return max(1, sum(self._there.by_node.values())) if self._there else 1
+        return max(1, sum(self._there.by_kind.values())) if self._there else 1
 
     def connect(self, is_interrupted: Callable[[], bool] = lambda: False) -> None:
         """Join the cluster, or start Ray on this machine; return when there are workers.
@@ -88,13 +89,25 @@ class RayExecutor:
         while self._there is None and not is_interrupted():
             self._receive(_POLL_SECONDS)
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+    @property
+    def kinds(self) -> Collection[str]:
+        """Those of the workers that there are now."""
+        return set(self._there.by_kind) if self._there else set()
+
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
         """Send a run to a worker that is free, or will be."""
         self.connect()
         attempt = self._attempts[run.run_id] = self._attempts.get(run.run_id, 0) + 1
         self._underway.add(run.run_id)
-        task = pickle.dumps(Task(run, checkpoint, is_tested))
-        self._send(Assignment(run.run_id, attempt, task))
+        task = pickle.dumps(Task(run, checkpoint, is_tested, kind))
+        self._send(Assignment(run.run_id, attempt, task, kind))
 
     def events(self, timeout: float) -> Sequence[Event]:
         """Return what the bridge has sent; see the protocol.
@@ -102,9 +115,14 @@ class RayExecutor:
         Raises:
             ClusterError: the connection to the cluster is lost.
         """
+        if self._loss is not None:
+            raise self._loss
         received = self._receive(timeout)
-        while received and len(received) < _MOST_EVENTS and (more := self._receive(0)):
-            received += more
+        try:
+            while received and len(received) < _MOST_EVENTS and (more := self._receive(0)):
+                received += more
+        except ClusterError as error:  # What came before it is not lost.
+            self._loss = error
         return received
 
     def stop(self, run_id: str) -> None:
@@ -114,7 +132,7 @@ class RayExecutor:
 
     def close(self) -> None:
         """End all workers, and Ray if it was started here."""
-        bridge, self._bridge = self._bridge, None
+        bridge, self._bridge, self._there, self._loss = self._bridge, None, None, None
         self._underway.clear()
         if bridge is None:
             return

@@ -39,6 +39,8 @@ CHOSEN = "signs_sweep.chosen."
 DIVERGED = "signs_sweep.diverged"
 """For a run whose loss diverged: the accuracy of guessing, 1 / number of classes."""
 ENVIRONMENT = "signs_sweep.env."
+KINDS = "signs_sweep.kinds"
+"""Of a run that several kinds of processors trained: each, by its first epoch, as JSON."""
 NODE = "signs_sweep.node"
 """The node of a cluster that trained the run; missing for a run without a cluster."""
 
