@@ -186,7 +186,7 @@ class Bridge:
         await self._send(*lost)
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
-        """Call a method of an agent; if it is unreachable meanwhile, call it again."""
+        """Call a method of an agent; if that fails, call it again as long as the agent is there."""
 
         async def deliver() -> None:
             import ray
@@ -195,12 +195,9 @@ class Bridge:
             while agent in self._agents:
                 try:
                     await call.remote(argument)
-                except ray.exceptions.ActorUnavailableError:
+                    break
+                except ray.exceptions.RayError:
                     await asyncio.sleep(_WATCH_SECONDS)
-                except ray.exceptions.RayError:  # Its relay handles an agent that is lost.
-                    return
-                else:
-                    return
 
         task = asyncio.create_task(deliver())
         self._background.add(task)
@@ -275,7 +272,6 @@ class Bridge:
         except ray.exceptions.RayTaskError as error:
             return [_first_line(error)]
         except (TimeoutError, ray.exceptions.RayError):
-            await self._send(Remark(f"not used yet: {node.name}, which does not answer"))
             return None
         if isinstance(found, str):
             return [found]
@@ -286,12 +282,12 @@ class Bridge:
         """Start agents on a node for all cores that are free or become free, while it lives."""
         import ray
 
-        while is_new:
-            found = await self._differences(node)
+        while is_new and (found := await self._differences(node)) != []:
             if found:
                 await self._send(Remark(f"not used: {mismatch({node.name: found})}"))
                 return
-            is_new = found is None
+            await self._send(Remark(f"not used yet: {node.name}, which does not answer"))
+            await asyncio.sleep(_LONGEST_PAUSE)
         pause = _WATCH_SECONDS
         while True:
             node = self._nodes.get(node.node_id, node)
@@ -302,14 +298,14 @@ class Bridge:
             agent = self._hire(node, indexes)
             try:
                 await self._begin(agent)
-            except TimeoutError:  # Another program was faster.
-                await self._lose(agent, f"its agent on {node.name} did not start")
-            except ray.exceptions.RayError as error:
-                reason = _first_line(error)
-                if not self._has_begun:
-                    raise RefusedError(f"no worker can start: {reason}") from error
-                await self._send(Remark(f"no worker can start on {node.name}: {reason}"))
-                await self._lose(agent, f"its agent on {node.name} did not start: {reason}")
+            except (TimeoutError, ray.exceptions.RayError) as error:
+                reason = "does another program use its cores?"
+                if not isinstance(error, TimeoutError):
+                    reason = _first_line(error)
+                    if not self._has_begun:
+                        raise RefusedError(f"no worker can start: {reason}") from error
+                await self._send(Remark(f"no worker has started on {node.name}: {reason}"))
+                await self._lose(agent, "its agent did not start")
             else:
                 agent.relay = asyncio.create_task(self._relay(agent))
                 await asyncio.sleep(2 * _WATCH_SECONDS)  # Until what is free has been listed again.
@@ -440,7 +436,6 @@ class Bridge:
         closing = [
             agent.actor.close.options(concurrency_group="commands").remote()
             for agent in self._agents
-            if agent.has_begun
         ]
         if closing:
             with suppress(Exception):
@@ -476,9 +471,14 @@ def _on(node: _Node) -> Any:
 def _nodes_alive() -> list[_Node]:
     """Return the nodes that are alive and may have workers, with what is free there."""
     import ray
-    from ray._private.state import available_resources_per_node
 
-    free: Mapping[str, Mapping[str, float]] = available_resources_per_node()
+    nodes = [each for each in ray.nodes() if each["Alive"] and each["Resources"].get("CPU")]
+    try:
+        from ray._private.state import available_resources_per_node
+
+        free: Mapping[str, Mapping[str, float]] = available_resources_per_node()
+    except (ImportError, AttributeError):  # A version of Ray that does not say.
+        free = {each["NodeID"]: each["Resources"] for each in nodes}
     return [
         _Node(
             each["NodeID"],
@@ -486,8 +486,7 @@ def _nodes_alive() -> list[_Node]:
             each["Resources"],
             free.get(each["NodeID"], {}),
         )
-        for each in ray.nodes()
-        if each["Alive"] and each["Resources"].get("CPU")
+        for each in nodes
     ]
 
 
