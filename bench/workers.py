@@ -4,7 +4,7 @@
 
 A whole `run`, with records, checkpoints and claims; only its executor is replaced. A short run is
 trained first. Another process sends its events for every run, with checkpoints and model of the
-real size, at the pace of training and in real time. As behind a pipe, a worker goes on after a
+real size, at the pace of training and in real time. As behind a pipe, a worker resumes after a
 checkpoint only when that has been read.
 """
 
@@ -114,7 +114,7 @@ class Simulation:
         self._proceed(time.monotonic(), slot, events_of(run, slot, self._first))
 
     def events(self, timeout: float) -> Sequence[Event]:
-        """Return what is due; a worker goes on when its checkpoint has been processed."""
+        """Return what is due; a worker resumes when its checkpoint has been processed."""
         while self._sent:
             self._proceed(time.monotonic(), *self._sent.pop())
         pause = self._due[0][0] - time.monotonic() if self._due else timeout

@@ -149,7 +149,8 @@ class Bridge:
             match await self._inbox.get():
                 case Assignment() as assignment:
                     self._waiting.append(assignment)
-                    await self._fill()
+                    self._fill()
+                    await self._give_up()
                 case Stop() as stop:
                     await self._stop(stop)
                 case Close():
@@ -167,23 +168,31 @@ class Bridge:
                 event = pickle.dumps(Stopped(stop.run_id, time.time()))
                 await self._send(Report(*key, event, is_end=True))
 
-    async def _fill(self) -> None:
+    def _fill(self) -> None:
         """Give waiting assignments to free workers, on the nodes with most free workers first."""
-        lost: list[Lost] = []
         for assignment in list(self._waiting):
-            kind, possible = assignment.kind, [each for each in self._agents if each.has_begun]
-            if kind is not None:
-                possible = [each for each in possible if kind in each.kinds]
-            agent = max(possible, key=lambda agent: agent.free, default=None)
+            agent = max(self._suitable(assignment), key=lambda agent: agent.free, default=None)
             if agent is not None and agent.free:
                 self._waiting.remove(assignment)
                 agent.running[assignment.run_id] = assignment
                 self._command(agent, "assign", assignment)
-            elif agent is None and kind is not None:
+
+    def _suitable(self, assignment: Assignment) -> list[_Agent]:
+        """Return the agents whose workers may train a run."""
+        kind = assignment.kind
+        return [
+            agent
+            for agent in self._agents
+            if agent.has_begun and (kind is None or kind in agent.kinds)
+        ]
+
+    async def _give_up(self) -> None:
+        """Report waiting runs that need a kind of processor that is gone."""
+        for assignment in list(self._waiting):
+            if assignment.kind is not None and not self._suitable(assignment):
                 self._waiting.remove(assignment)
-                message = f"no worker has a processor like the one it began on ({kind})."
-                lost.append(Lost(assignment.run_id, assignment.attempt, message))
-        await self._send(*lost)
+                message = f"no worker has the processor that it began on ({assignment.kind})."
+                await self._send(Lost(assignment.run_id, assignment.attempt, message))
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
         """Call a method of an agent; if that fails, call it again as long as the agent is there."""
@@ -364,7 +373,7 @@ class Bridge:
         agent.kinds = await unpack.remote(list(self._setup.files), *self._contents)
         agent.has_begun = self._has_begun = True
         await self._tell_workers()
-        await self._fill()
+        self._fill()
 
     async def _relay(self, agent: _Agent) -> None:
         """Pass on the reports of an agent until it is lost."""
@@ -393,7 +402,7 @@ class Bridge:
             if reports:
                 confirmed = reports[-1].number
                 await self._send(*reports)
-                await self._fill()
+                self._fill()
 
     async def _lose(self, agent: _Agent, why: str) -> None:
         """Report the runs of an agent that is gone, or that must end because it seems to be."""
@@ -406,7 +415,7 @@ class Bridge:
             *(Lost(each.run_id, each.attempt, f"{why}.") for each in agent.running.values())
         )
         await self._tell_workers()
-        await self._fill()
+        await self._give_up()
         await asyncio.to_thread(_kill, agent)
 
     async def _tell_workers(self) -> None:
