@@ -1,5 +1,6 @@
 """What tests of several layers need."""
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,19 @@ from servers import Postgres, SharedServer
 from signs_sweep.data import Dataset
 from signs_sweep.tracking import MlflowTracker
 
+LONG = ("usage", "trainer", "tracking")
+"""The folders with the files that take longest, the longest first."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take minutes: no worker is left alone with one at the end."""
-    items.sort(key=lambda item: "usage" not in item.path.parts)
+    items.sort(key=lambda item: [folder not in item.path.parts for folder in LONG])
+
+
+def pytest_collection_finish() -> None:
+    """Spare each garbage collection the items and libraries: they stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def small() -> Dataset:

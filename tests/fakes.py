@@ -9,6 +9,7 @@ from signs_sweep.domain import (
     Event,
     Failed,
     Finished,
+    Kinds,
     Progress,
     Result,
     Run,
@@ -17,6 +18,7 @@ from signs_sweep.domain import (
     Trial,
     TrialEnd,
     Unusable,
+    only_kind,
 )
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.sweep.blocks import BlockScheduler
@@ -168,17 +170,24 @@ class MemoryCheckpoints:
             or (key == rule.state_key and (checkpoint.least_patience or 0) <= rule.patience)
         ]
 
-    def _up_to_end(self, run: Run) -> list[Checkpoint]:
-        return [each for each in self._usable(run) if each.epoch <= run.parameters.epochs]
+    def _up_to_end(self, run: Run, kind: str | None = None) -> list[Checkpoint]:
+        known = [each for each in self._usable(run) if each.epoch <= run.parameters.epochs]
+        known = [each for each in known if kind in (None, only_kind(each.kinds))]
+        return sorted(known, key=lambda each: each.epoch)
 
-    def latest(self, run: Run, warn: Callable[[str], None] = lambda _: None) -> bytes | None:
+    def latest(
+        self, run: Run, warn: Callable[[str], None] = lambda _: None, kind: str | None = None
+    ) -> bytes | None:
         """See `CheckpointStore.latest`."""
-        known = self._up_to_end(run)
-        return max(known, key=lambda each: each.epoch).content if known else None
+        return next((each.content for each in reversed(self._up_to_end(run, kind))), None)
 
-    def latest_epoch(self, run: Run) -> int:
+    def latest_epoch(self, run: Run, kind: str | None = None) -> int:
         """See `CheckpointStore.latest_epoch`."""
-        return max((each.epoch for each in self._up_to_end(run)), default=0)
+        return max((each.epoch for each in self._up_to_end(run, kind)), default=0)
+
+    def kinds(self, run: Run) -> Kinds:
+        """See `CheckpointStore.kinds`."""
+        return next((each.kinds for each in reversed(self._up_to_end(run))), {})
 
     def finished_beyond(self, run: Run) -> int:
         """See `CheckpointStore.finished_beyond`."""

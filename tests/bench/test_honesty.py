@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
 
 from signs_sweep.analysis.comparison import compare_settings
 from signs_sweep.domain import Parameters, Result, Row, State, VerdictRule
@@ -70,6 +69,8 @@ def test_exchanging_keeps_each_pair_but_not_its_order() -> None:
 
 
 def test_the_t_test_is_that_of_scipy() -> None:
+    from scipy.stats import ttest_rel
+
     differences = np.random.default_rng(0).integers(-400, 800, (200, SEEDS))
     verdicts = t_test(pairs(differences))
     for seeds in (2, 3, 5, 30):

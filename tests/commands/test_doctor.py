@@ -212,6 +212,15 @@ def test_a_gpu_without_cuda_and_variables_that_change_results_are_found(
     assert check.found.startswith("TF_ENABLE_ONEDNN_OPTS=0")
 
 
+def test_a_ray_address_is_checked_if_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert "Ray cluster" not in {check.name for check in examine()}
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    check = found("Ray cluster")
+    assert check.status is Status.WARNING
+    assert check.found.startswith("no Ray cluster answers at 127.0.0.1:1 (")
+
+
 def test_a_missing_library_is_an_error_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

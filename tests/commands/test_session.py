@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,8 @@ from signs_sweep.commands import session as sessions
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.session import Session
 from signs_sweep.domain import Dense, Parameters, Result, Run, State
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import StoreError, UsageError
+from signs_sweep.executors import local
 from signs_sweep.project import FileCheckpoints, FileClaims, SharedClaims
 from signs_sweep.tracking import Journal
 
@@ -22,7 +24,7 @@ RUN = Run(Parameters(epochs=3), Dense((2,)), 0.0, "data")
 KNOWN = Result(RUN.run_id, State.FINISHED)
 
 
-def make_session(folder: Path, find, **options) -> Session:
+def make_session(folder: Path, find, devices=(), **options) -> Session:
     prepared = SimpleNamespace(sources={}, models={})
     store = SimpleNamespace(
         tracker=MemoryTracker(),
@@ -31,7 +33,7 @@ def make_session(folder: Path, find, **options) -> Session:
         datasets={},
         claims=SharedClaims(FileClaims(folder), None),
     )
-    return Session(prepared, store, Options(**options), [], "one", lambda _: None)
+    return Session(prepared, store, Options(**options), devices, "one", lambda _: None)
 
 
 def test_a_run_that_was_finished_meanwhile_is_found(tmp_path: Path) -> None:
@@ -135,3 +137,13 @@ def test_a_sweep_is_alive_on_its_machine_although_another_machine_still_has_its_
         assert not FileClaims(tmp_path).take("one"), "its journal is not that of a dead sweep"
         session.tracker.close(State.FINISHED, {})
     assert FileClaims(tmp_path).take("one")
+
+
+def test_workers_of_several_kinds_on_one_machine_cannot_keep_runs_on_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "kind_here", lambda gpu: {"0": "NVIDIA H200"}.get(gpu, "NVIDIA L4"))
+    make = partial(make_session, tmp_path, dict, same_processor=True)
+    assert make(devices=["1", "2"]).executor.kinds == {"NVIDIA L4"}
+    with pytest.raises(UsageError, match=r"has NVIDIA H200 and NVIDIA L4\. Choose those of one"):
+        make(devices=["0", "1"])

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from signs_sweep.data import Copy, find_copies
 
@@ -74,6 +73,8 @@ def test_blank_images_have_only_exact_copies() -> None:
 
 
 def test_different_images_that_resemble_each_other_are_not_copies() -> None:
+    from sklearn.datasets import load_digits
+
     digits = (load_digits().images * 15.9).astype(np.uint8)
     larger = np.stack([np.asarray(Image.fromarray(each).resize((28, 28))) for each in digits])
     for images in (digits[..., None], larger[..., None]):

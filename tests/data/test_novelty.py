@@ -9,7 +9,6 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-import sklearn.datasets
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -85,6 +84,8 @@ def photos() -> Images:
 
 
 def photos_of_other_things() -> Iterator[Image.Image]:
+    import sklearn.datasets
+
     folder = Path(sklearn.datasets.__file__).parent / "images"
     sample = Path(mpl.get_data_path(), "sample_data/grace_hopper.jpg")
     random = np.random.default_rng(3)

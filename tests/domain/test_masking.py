@@ -61,10 +61,12 @@ def test_secrets_in_the_environment_are_masked(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "eyJhbGciOi")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cretpw@host")
     monkeypatch.setenv("PGPASSWORD", "of the database")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "of-the-cluster")
     monkeypatch.setenv("SIGNS_SWEEP_CLAIMS", "postgresql://me:f%C3%BCr+alle@host/db")
     sent = base64.b64encode(b"me:from the keyring, 50%25").decode()
     texts = ["from the keyring, 50%25", "from%20the%20keyring%2C%2050%2525", sent, "eyJhbGciOi"]
-    for text in (*texts, "s3cretpw", "of the database", "für+alle", "f%C3%BCr%2Balle"):
+    texts += ["s3cretpw", "of the database", "of-the-cluster", "für+alle", "f%C3%BCr%2Balle"]
+    for text in texts:
         assert mask(f"a {text} here") == "a *** here"
 
 

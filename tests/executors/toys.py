@@ -26,6 +26,7 @@ from signs_sweep.domain import (
     Stopped,
 )
 from signs_sweep.errors import DivergedError, TrainingError
+from signs_sweep.process.processor import processor, vectors
 from signs_sweep.protocols import Executor
 
 LARGE_MODEL = bytes(range(256)) * 8192
@@ -43,15 +44,20 @@ def toy_run(behaviour: str, epochs: int = 3, seed: int = 0) -> Run:
 
 def worker_environment() -> dict[str, str]:
     """Return environment variables with which a worker finds this module."""
-    path = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 class ToyTrainer:
     """Counts epochs instead of training."""
 
     def environment(self) -> Mapping[str, str]:
-        return {"pid": str(os.getpid()), "tensorflow": str("tensorflow" in sys.modules)}
+        return {
+            "pid": str(os.getpid()),
+            "tensorflow": str("tensorflow" in sys.modules),
+            "processor": processor()[0],
+            "vectors": vectors(),
+        }
 
     def checkpoint(self) -> Checkpoint | None:
         return None
@@ -96,6 +102,13 @@ class KeepingTrainer(ToyTrainer):
             yield event
             if isinstance(event, Progress):
                 yield self._last
+
+
+class ForeignTrainer(ToyTrainer):
+    """Trains on a kind of processor that this machine does not seem to have."""
+
+    def environment(self) -> Mapping[str, str]:
+        return {**super().environment(), "device": "Abacus 3000"}
 
 
 class ReadingTrainer(ToyTrainer):

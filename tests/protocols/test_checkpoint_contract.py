@@ -1,5 +1,6 @@
 """What every checkpoint store guarantees."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,18 @@ def test_runs_resume_from_checkpoints_with_the_best_weights_that_they_need(
     assert store.finished_beyond(stopping(10, 9)) == 20
     assert store.finished_beyond(Run(Parameters(epochs=10), Dense((2,)), 0.2, "data")) == 20
     assert store.finished_beyond(stopping(10, 9, metric="loss")) == 0
+
+
+def test_checkpoints_are_found_by_the_kind_of_processor_that_made_them(
+    store: CheckpointStore,
+) -> None:
+    run = run_of(9)
+    made = {2: {1: "A, avx2"}, 4: {1: "A, avx2", 3: "\u00c4 9"}, 6: {}, 8: {7: "A, avx2"}}
+    for epoch, kinds in made.items():
+        shorter = run_of(epoch)
+        store.keep(shorter, replace(checkpoint(shorter, epoch, b"%d" % epoch), kinds=kinds))
+        assert store.kinds(run) == kinds
+    assert (store.latest(run), store.latest_epoch(run)) == (b"8", 8)
+    assert (store.latest(run, kind="A, avx2"), store.latest_epoch(run, "A, avx2")) == (b"2", 2)
+    assert (store.latest(run, kind="\u00c4 9"), store.latest_epoch(run, "\u00c4 9")) == (None, 0)
+    assert store.kinds(run_of(1)) == {}

@@ -14,6 +14,7 @@ from ray_nodes import Node
 from signs_sweep.domain import Checkpoint, Failed, Finished, Progress, Started, Stopped
 from signs_sweep.executors import InlineExecutor, LocalExecutor
 from signs_sweep.executors.cluster import Crew, RayExecutor
+from signs_sweep.process.processor import kind_of
 from signs_sweep.protocols import Executor
 
 MakeExecutor = Callable[..., Executor]
@@ -141,6 +142,24 @@ def test_a_stopped_run_leaves_a_checkpoint_of_its_last_epoch(make_executor: Make
     assert isinstance(events[-2], Checkpoint)
     trained = [event.last_epoch for event in events if isinstance(event, Progress)]
     assert not trained or events[-2].epoch == trained[-1]
+
+
+def test_a_run_resumes_on_the_kind_of_processor_it_names_and_on_no_other(
+    make_executor: MakeExecutor,
+) -> None:
+    executor = make_executor()
+    run = toys.toy_run("quick", epochs=5)
+    assert executor.kinds
+    for kind in executor.kinds:
+        executor.submit(run, b"3", kind=kind)
+        started, first, *_ = toys.events_until_end(executor)
+        assert kind_of(started.environment) == kind
+        assert first.first_epoch == 4
+    foreign = make_executor(toys.ForeignTrainer)  # Its kind shows when it has started.
+    foreign.submit(run, b"3", kind=kind)
+    started, first, *_ = toys.events_until_end(foreign)
+    assert foreign.kinds >= {kind_of(started.environment)} != {kind}
+    assert first.first_epoch == 1
 
 
 @pytest.mark.parametrize("is_tested", [True, False])

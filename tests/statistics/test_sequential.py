@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import rankdata
 
 from signs_sweep.statistics.sequential import (
     centre,
@@ -39,6 +38,8 @@ def test_evidence_is_the_mean_of_both_processes() -> None:
 
 
 def test_ranks_are_midranks_among_the_differences_up_to_each() -> None:
+    from scipy.stats import rankdata
+
     values = np.random.default_rng(5).integers(-3, 4, 20).astype(float)
     bets = [
         np.sign(value) * rankdata(np.abs(values[: index + 1]))[-1] / (index + 1)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import permutation_test
 
 from signs_sweep.statistics.single_look import effect_size, independence, mcnemar, sign_flip
 
@@ -18,6 +17,8 @@ def test_fishers_own_example_gives_his_p_value() -> None:
 @pytest.mark.parametrize("pairs", [2, 3, 8, 11])
 @pytest.mark.parametrize("is_discrete", [False, True])
 def test_the_count_is_that_of_all_assignments(pairs: int, *, is_discrete: bool) -> None:
+    from scipy.stats import permutation_test
+
     rng = np.random.default_rng(pairs)
     values = rng.integers(-3, 5, pairs) / 120 if is_discrete else rng.standard_normal(pairs)
     expected = permutation_test(

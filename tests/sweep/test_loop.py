@@ -1,8 +1,9 @@
 """The loop, with a fake executor and the tracker in memory."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from signs_sweep.domain import (
     Dense,
     Event,
     Failed,
+    Kinds,
     Notice,
     Parameters,
     Progress,
@@ -27,6 +29,8 @@ from signs_sweep.domain import (
     Trial,
     TrialEnd,
     Waiting,
+    kinds_in,
+    kinds_text,
 )
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.sweep.loop import Sweep
@@ -44,6 +48,8 @@ def make_trial(number: int, *l2: float) -> Trial:
 class ToyExecutor:
     """Sends one event per run and call, in the order in which runs were submitted."""
 
+    kinds: Collection[str] = ()
+
     def __init__(self, slots: int, ends: Mapping[float, Callable[[Run], Event]] | None = None):
         self.slots = slots
         self.ends = ends or {}
@@ -54,7 +60,14 @@ class ToyExecutor:
         self.is_closed = False
         self._queues: dict[str, deque[Event]] = {}
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
         self.begun_from.append(checkpoint)
         assert len(self._queues) < self.slots
         self.submitted.append(run)
@@ -219,8 +232,15 @@ class Crashing(ToyExecutor):
         super().__init__(1)
         self.times = times
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
-        super().submit(run, checkpoint, is_tested=is_tested)
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
+        super().submit(run, checkpoint, is_tested=is_tested, kind=kind)
         if len(self.begun_from) <= self.times:
             state = Checkpoint(run.run_id, 1, b"after 1", is_end=False)
             queue = [started(run), progress(run, 1), state, crashed(run)]
@@ -262,6 +282,134 @@ def test_a_run_begins_where_an_earlier_sweep_left_it() -> None:
         recovery = Recovery(checkpoints, NoClaims(), uses_checkpoints=uses_checkpoints)
         make_sweep(Recording([make_trial(1, 0.1)]), executor, recovery=recovery)[0].run()
         assert executor.begun_from == [expected]
+
+
+class OnKinds(ToyExecutor):
+    """Trains on the first of several kinds of processors, or on the kind that a run requires.
+
+    Runs leave a checkpoint of their first epoch. The process of the first `crashes` then dies.
+    """
+
+    def __init__(self, *kinds: str, crashes: int = 0) -> None:
+        super().__init__(1)
+        self.kinds = kinds
+        self.crashes = crashes
+        self.required: list[str | None] = []
+
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
+        super().submit(run, checkpoint, is_tested=is_tested, kind=kind)
+        self.required.append(kind)
+        own = kind or self.kinds[0]
+        before = kinds_in(checkpoint or b"{}") or {1: own}
+        kinds = before if before == {1: own} else {**before, 2: own}
+        first = replace(progress(run, 1), is_replay=checkpoint is not None, kinds=before)
+        queue: list[Event] = [replace(started(run), environment={"device": own}), first]
+        if checkpoint is None:
+            queue.append(kept(run, before))
+        if len(self.required) > self.crashes:
+            queue += [replace(progress(run, 2), kinds=kinds), replace(finished(run), kinds=kinds)]
+        else:
+            queue.append(crashed(run))
+        self._queues[run.run_id] = deque(queue)
+
+
+def kept(run: Run, kinds: Kinds) -> Checkpoint:
+    return Checkpoint(run.run_id, 1, kinds_text(kinds).encode(), is_end=False, kinds=kinds)
+
+
+def resume(
+    executor: OnKinds, made: Kinds, *, same_processor: bool
+) -> tuple[Result, list[str], list[str | None]]:
+    """Train a run that has a checkpoint and a record of its first epoch.
+
+    Returns:
+        Its result, the messages, and the record that it continues.
+    """
+    run, continued = make_run(0.1), []
+    earlier = Result(run.run_id, State.KILLED, epochs=1, location="earlier", kinds=made)
+    checkpoints = MemoryCheckpoints()
+    checkpoints.keep(run, kept(run, made))
+    events: list[Event | None] = []
+    sweep, tracker = make_sweep(
+        Recording([make_trial(1, 0.1)]),
+        executor,
+        listener=events.append,
+        recovery=Recovery(
+            checkpoints, NoClaims(), lambda _: earlier, same_processor=same_processor
+        ),
+    )
+    start = tracker.start
+
+    def started_as(trial: Trial, run: Run, continues: str | None = None) -> None:
+        continued.append(continues)
+        start(trial, run, continues)
+
+    tracker.start = started_as
+    sweep.run()
+    messages = [event.message for event in events if isinstance(event, Notice)]
+    return sweep.results[run.run_id], messages, continued
+
+
+def test_a_run_that_resumes_on_another_kind_of_processor_says_so() -> None:
+    executor = OnKinds("A", "B")
+    result, messages, continued = resume(executor, {1: "A"}, same_processor=False)
+    assert (result.kinds, messages, continued) == ({1: "A"}, [], ["earlier"])
+    executor = OnKinds("B", "A")
+    result, (message,), continued = resume(executor, {1: "A"}, same_processor=False)
+    assert (result.kinds, continued) == ({1: "A", 2: "B"}, ["earlier"])
+    assert message.startswith("trained on A until epoch 1, from then on B: its numbers may differ")
+    assert executor.required == [None]
+
+
+def test_with_the_same_processor_a_run_resumes_on_its_kind_or_begins_anew() -> None:
+    executor = OnKinds("B", "A")
+    result, messages, continued = resume(executor, {1: "A"}, same_processor=True)
+    assert (result.kinds, messages, continued) == ({1: "A"}, [], ["earlier"])
+    assert executor.required == ["A"]
+    for made, name in (
+        ({1: "A"}, "A"),
+        ({1: "A", 2: "B"}, "A and B"),
+        ({2: "B"}, "an unknown kind and B"),
+        ({}, "an unknown kind"),
+    ):
+        executor = OnKinds("B")
+        result, (message,), continued = resume(executor, made, same_processor=True)
+        assert (result.kinds, continued) == ({1: "B"}, [None])
+        assert (executor.begun_from, executor.required) == ([None], [None])
+        assert message == (
+            f"its checkpoint after epoch 1 was trained on {name}; with --same-processor, this run "
+            "is therefore trained from epoch 0"
+        )
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_with_the_same_processor_a_run_whose_process_dies_resumes_on_its_kind(
+    is_lost: bool,
+) -> None:
+    class Changing(OnKinds):
+        """After the first submission, another kind comes first or is the only one."""
+
+        def submit(self, *arguments: Any, **options: Any) -> None:
+            super().submit(*arguments, **options)
+            self.kinds = ("B",) if is_lost else ("B", "A")
+
+    executor, events = Changing("A", crashes=1), []
+    recovery = Recovery(MemoryCheckpoints(), NoClaims(), same_processor=True)
+    sweep, _ = make_sweep(Recording([make_trial(1, 0.1)]), executor, None, events.append, recovery)
+    sweep.run()
+    (result,) = sweep.results.values()
+    assert executor.required == [None, None if is_lost else "A"]
+    assert [content is None for content in executor.begun_from] == [True, is_lost]
+    assert result.kinds == {1: "B" if is_lost else "A"}
+    assert [event.epoch for event in events if isinstance(event, Retried)] == [0 if is_lost else 1]
+    assert any(isinstance(event, Notice) for event in events) == is_lost
 
 
 def test_runs_on_one_trajectory_are_trained_one_after_the_other() -> None:
@@ -332,8 +480,15 @@ def test_an_interruption_ends_the_search_for_a_run_that_can_be_claimed() -> None
 class Importing(ToyExecutor):
     """Starts runs and never sends an epoch, like a worker that imports or compiles."""
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
-        super().submit(run, checkpoint, is_tested=is_tested)
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
+        super().submit(run, checkpoint, is_tested=is_tested, kind=kind)
         self._queues[run.run_id] = deque([started(run)] * 10_000)
 
     def stop(self, run_id: str) -> None:

@@ -48,6 +48,8 @@ RUNS = [
 class Scripted:
     """An executor in which nothing happens but what a rule says."""
 
+    kinds = ()
+
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.underway: dict[str, Run] = {}
@@ -55,7 +57,14 @@ class Scripted:
         self.stopping: set[str] = set()
         self.events_to_come: list[Event] = []
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
         assert len(self.underway) < self.slots
         assert run.run_id not in self.underway
         self.underway[run.run_id] = run

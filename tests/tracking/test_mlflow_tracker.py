@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from events import FINAL, finished, progress
+from events import FINAL, finished, progress, started
 from signs_sweep.domain import (
     TRAINING_VERSION,
     Condition,
@@ -33,8 +34,8 @@ from signs_sweep.project.tracking_store import resolve_uri
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.searching.study.storage import open_study
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker
-from signs_sweep.tracking.mlflow import tags
-from signs_sweep.tracking.mlflow.client import connect
+from signs_sweep.tracking.mlflow import recorder, tags
+from signs_sweep.tracking.mlflow.client import connect, write
 from signs_sweep.tracking.mlflow.found import Record, ask_for_curves, ask_for_records
 from signs_sweep.tracking.mlflow.predictions import PREDICTIONS, read_predictions
 from signs_sweep.tracking.mlflow.recorder import tags_of
@@ -122,7 +123,8 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[
             baselines=[BROKEN.run_id],
         )
         tracker.start(trial, run)
-        tracker.record(Started(run.run_id, 0, 1_700_000_000.0, {"keras": "3.1", "numpy": "2.0"}))
+        environment = {"keras": "3.1", "numpy": "2.0"}
+        tracker.record(Started(run.run_id, 0, 1_700_000_000.0, environment, node="node-7"))
         metrics = {"loss": 1 / epochs, "accuracy": epochs / 30}
         tracker.record(Progress(run.run_id, 1, metrics, 1_700_000_000_000 + epochs * 1000))
     model = (folder / "model.keras").read_bytes()
@@ -170,6 +172,7 @@ def test_a_run_has_its_parameters_tags_and_parent(store) -> None:
     assert tags["signs_sweep.training_version"] == str(TRAINING_VERSION)
     assert "drawn" in tags["signs_sweep.dataset"]
     assert tags["signs_sweep.env.keras"] == "3.1"
+    assert tags["signs_sweep.node"] == "node-7"
     assert tags["signs_sweep.baseline"] == BROKEN.run_id
     assert run.info.run_name == "case 1 l2=0.01"
     parent = client.get_run(tags["mlflow.parentRunId"])
@@ -335,6 +338,34 @@ def test_a_continued_record_has_every_step_of_every_metric_once(uri: str) -> Non
     experiment = client.get_experiment_by_name("toy").experiment_id
     children = client.search_runs([experiment], f"tags.`signs_sweep.run_id` = '{RUN.run_id}'")
     assert len(children) == 1
+
+
+@pytest.mark.parametrize("is_repeated", [False, True])
+def test_a_record_names_the_kinds_of_processors_that_trained_its_run(
+    uri: str, is_repeated: bool
+) -> None:
+    kinds = {1: "Old, avx2", 3: "NVIDIA H200"}
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    tracker.start(make_trial(RUN), RUN)
+    old = {"processor": "Old", "vectors": "avx2", "device": "CPU"}
+    tracker.record(replace(started(RUN), environment=old))
+    tracker.record(replace(progress(RUN, 1, 2), kinds={1: "Old, avx2"}))
+    tracker.close(State.KILLED, {})
+    index = MlflowIndex(uri)
+    assert index.find()[RUN.run_id].kinds == {1: "Old, avx2"}
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+    tracker.start(make_trial(RUN), RUN, index.find()[RUN.run_id].location)
+    tracker.record(replace(started(RUN), environment={**old, "device": "NVIDIA H200"}))
+    if not is_repeated:  # Its epochs may all have been recorded, before its process died.
+        tracker.record(replace(progress(RUN, 3), kinds=kinds))
+    tracker.record(replace(finished(RUN), kinds=kinds))
+    tracker.close(State.FINISHED, {})
+    assert MlflowIndex(uri).find()[RUN.run_id].kinds == kinds
+    assert record(uri, RUN)[1].data.tags["signs_sweep.kinds"] == (
+        '{"1": "Old, avx2", "3": "NVIDIA H200"}'
+    )
 
 
 def test_the_file_and_mlflow_give_the_same_records(store) -> None:
@@ -683,7 +714,7 @@ def test_a_sweep_that_is_opened_again_continues_its_record(uri: str) -> None:
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
 from sqlalchemy import Engine, event
-from signs_sweep.tracking.mlflow.client import connect
+from signs_sweep.tracking.mlflow.client import connect, write
 
 tables = []
 
@@ -755,3 +786,44 @@ def test_a_view_that_cannot_be_saved_does_not_keep_a_sweep_from_closing(
     tracker.close(State.FINISHED, {})
     with pytest.raises(StoreError, match="permission denied"):
         tracker.save_view("toy")
+
+
+def test_with_many_runs_the_epochs_of_each_are_written_less_often(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, writes = 0.0, []
+
+    def slow_write(client: object, location: str, **values: object) -> None:
+        nonlocal now
+        now += 0.1
+        write(client, location, **values)
+        writes.append(location)
+
+    monkeypatch.setattr(recorder, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(recorder, "write", slow_write)
+    runs = [replace(RUN, parameters=replace(RUN.parameters, l2=number)) for number in range(10)]
+    tracker = MlflowTracker(uri, {"abcd": DATASET})
+    tracker.open([SWEEP])
+
+    def writes_in_a_minute(first: int) -> int:
+        nonlocal now
+        writes.clear()
+        for epoch in range(first, first + 60):
+            now += 1.0
+            tracker.record(progress(runs[0], epoch))
+        return len(writes)
+
+    for run in runs:
+        tracker.start(make_trial(run), run)
+    of_ten = writes_in_a_minute(1)
+    for run in runs[1:]:
+        tracker.record(Failed(run.run_id, 1.0, "it broke"))
+    of_one = writes_in_a_minute(61)
+    tracker.record(replace(finished(runs[0]), pictures={}))
+    tracker.close(State.FINISHED, {})
+
+    assert of_ten < 10
+    assert of_one > 15
+    index = MlflowIndex(uri)
+    location = index.find()[runs[0].run_id].location
+    assert index.curves([location])[location]["loss"].epochs.tolist() == list(range(1, 121))

@@ -58,6 +58,7 @@ def uris(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     server.stop()
 
 
+@pytest.mark.slow
 def test_tables_and_server_give_the_records_that_mlflow_gives(uris, monkeypatch) -> None:
     """For all runs, for few and for many; with several pages, parts and conditions."""
     database, address = uris
@@ -94,6 +95,7 @@ def test_tables_and_server_give_the_records_that_mlflow_gives(uris, monkeypatch)
             Tables(database).records(name)
 
 
+@pytest.mark.slow
 def test_tables_and_server_give_the_curves_that_mlflow_gives(uris, monkeypatch) -> None:
     database, address = uris
     locations = [record.location for record in Tables(database).records()]
@@ -111,6 +113,7 @@ def test_tables_and_server_give_the_curves_that_mlflow_gives(uris, monkeypatch) 
         np.testing.assert_equal(MlflowIndex(uri).curves(locations, tuple(VALUES)), asked)
 
 
+@pytest.mark.slow
 def test_artifacts_of_a_server_are_read_without_asking_for_runs(uris, monkeypatch) -> None:
     client, index = connect(uris[1]), MlflowIndex(uris[1])
     experiment = client.create_experiment("of the server")
@@ -127,6 +130,7 @@ def test_artifacts_of_a_server_are_read_without_asking_for_runs(uris, monkeypatc
     assert index.artifacts([first, other, second], "x.txt") == contents
 
 
+@pytest.mark.slow
 def test_tags_of_experiments_are_read(uris) -> None:
     for reader in (Tables(uris[0]), Server(uris[1])):
         assert reader.experiment_tags(NAMES[1])["ü"] == NAMES[1]

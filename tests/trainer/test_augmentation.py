@@ -265,7 +265,9 @@ def test_a_network_learns_from_the_changed_images_and_is_judged_on_the_others(
     model = keras.models.clone_model(made.to_keras() if network == "dense" else made._model)
     model.set_weights(made.weights() if network == "dense" else made._model.get_weights())
     model.compile(
-        keras.optimizers.Adam(parameters.learning_rate), "sparse_categorical_crossentropy"
+        keras.optimizers.Adam(parameters.learning_rate),
+        "sparse_categorical_crossentropy",
+        run_eagerly=True,  # tracing takes longer than these few steps
     )
     shown, held_out = data(SHOWN), data(HELD_OUT)
     augmentation = Augmentation(ALL_STAGES, SHAPE)

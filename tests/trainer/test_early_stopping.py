@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 MakeSource = Callable[..., DataSource]
 
-COMMON = Parameters(learning_rate=3e-3, batch_size=16, epochs=300, keep_prob=0.8)
+COMMON = Parameters(learning_rate=3e-3, batch_size=12, epochs=300, keep_prob=0.8)
 
 
 @pytest.fixture(scope="module")

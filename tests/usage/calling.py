@@ -1,4 +1,7 @@
-"""The command line in the process of the tests: its own `main`, an interpreter less."""
+"""The command line in the process of the tests: its own `main`, an interpreter less.
+
+What a command has compiled serves the next; that this changes no bit is tested in `tests/trainer`.
+"""
 
 import os
 import sys
@@ -8,11 +11,15 @@ from contextlib import ExitStack, chdir, contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 from unittest import mock
 
 from signs_sweep.cli import main
 from signs_sweep.domain import masking
+from signs_sweep.trainer.loop import EpochLoop
+from signs_sweep.trainer.training import Trainer
+
+_compile, _compiled = Trainer._compile, dict[tuple[Any, ...], EpochLoop]()
 
 
 def call(
@@ -33,6 +40,7 @@ def call(
         )
         secrets = {"_everywhere": set(), "_within_uris": set()}
         restored.enter_context(mock.patch.multiple(masking, **secrets))
+        restored.enter_context(mock.patch.object(Trainer, "_compile", _compile_once))
         restored.enter_context(warnings.catch_warnings())
         code = 0
         with leading(1, out), leading(2, err):
@@ -46,6 +54,12 @@ def call(
         for file in (out, err):
             file.seek(0)
         return CompletedProcess(arguments, code, out.read(), err.read())
+
+
+def _compile_once(trainer: Trainer, *of: Any) -> EpochLoop:
+    if of not in _compiled:
+        _compiled[of] = _compile(trainer, *of)
+    return _compiled[of]
 
 
 @contextmanager

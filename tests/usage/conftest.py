@@ -1,117 +1,30 @@
-"""A project folder as a user has it: small data, a spec, and the command line."""
+"""Projects of the tests that use them as a user does."""
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from calling import call
-from looking import PATIENCE
-from small import small_dataset
-
-from signs_sweep.data import write_dataset
-
-HIDDEN = ("SIGNS_DATA", "MLFLOW_TRACKING_URI", "SIGNS_SWEEP_CLAIMS", "SIGNS_SWEEP_CHECKPOINTS")
-"""Variables of the environment that would lead out of a project."""
-
-SPEC = """\
-name: toy
-description: Small enough to be trained in a moment.
-data: signs
-model: {hidden: [4, 3]}
-base: {learning_rate: 1e-3, batch_size: 16, epochs: 6}
-grid: {l2: [0, 0.01], keep_prob: [1, 0.8]}
-seeds: [{global_seed: 3, init_seed: 0}]
-baseline: {l2: 0, keep_prob: 1}
-"""
+from projects import Project, new_project
 
 
-def without_report(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a command that writes no report, which takes a second, unless it asks for that."""
-    is_training = arguments[:1] in (("run",), ("search",))
-    return (*arguments, "--no-report") if is_training and "--report" not in arguments else arguments
-
-
-@dataclass(frozen=True)
-class Project:
-    """A folder with data and specs, and the processes that were started in it."""
-
-    folder: Path
-    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
-
-    def write(self, name: str, text: str) -> str:
-        (self.folder / name).write_text(text, encoding="utf-8")
-        return name
-
-    def environment(self) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if name not in HIDDEN}
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "signs_sweep", *without_report(arguments)]
-
-    def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end, in this process."""
-        return call(without_report(arguments), self.folder, self.environment() | variables)
-
-    def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
-        """Start a command in a process and a process group of its own, as a shell does."""
-        process = subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment() | variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.started.append(process)
-        return process
-
-    def end(self) -> None:
-        """Kill what is left, as a test leaves it that fails."""
-        for process in self.started:
-            if process.poll() is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
-
-    def finish(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end, in a process of its own."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=PATIENCE)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Make this the current folder, and its store and data the default."""
-        monkeypatch.chdir(self.folder)
-        for name in HIDDEN:
-            monkeypatch.delenv(name, raising=False)
-
-    @property
-    def uri(self) -> str:
-        return f"sqlite:///{self.folder}/mlruns/mlflow.db"
-
-
-def new_project(folder: Path) -> Project:
-    write_dataset(small_dataset(), folder / "data")
-    project = Project(folder)
-    project.write("toy.yaml", SPEC)
-    return project
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of this session of pytest."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "programs"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
-def machines(tmp_path: Path) -> Iterator[tuple[Project, Project]]:
+def machines(tmp_path: Path, programs: Path) -> Iterator[tuple[Project, Project]]:
     """Two machines: the files in the folder of one are not seen in that of the other."""
     made = []
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
-        made.append(new_project(tmp_path / name))
+        made.append(new_project(tmp_path / name, programs))
     yield made[0], made[1]
     for project in made:
         project.end()
@@ -121,12 +34,12 @@ MakeProject = Callable[..., Project]
 
 
 @pytest.fixture(scope="session")
-def make_project(empty_store: Path) -> Iterator[MakeProject]:
+def make_project(empty_store: Path, programs: Path) -> Iterator[MakeProject]:
     """Make a project in a folder; its store has been made and is empty."""
     made: list[Project] = []
 
     def make(folder: Path) -> Project:
-        project = new_project(folder)
+        project = new_project(folder, programs)
         (folder / "mlruns").mkdir()
         shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
         made.append(project)
@@ -138,9 +51,9 @@ def make_project(empty_store: Path) -> Iterator[MakeProject]:
 
 
 @pytest.fixture
-def bare_project(tmp_path: Path) -> Iterator[Project]:
+def bare_project(tmp_path: Path, programs: Path) -> Iterator[Project]:
     """A project without a store."""
-    project = new_project(tmp_path)
+    project = new_project(tmp_path, programs)
     yield project
     project.end()
 
@@ -154,9 +67,9 @@ def project(make_project: MakeProject, tmp_path: Path) -> Iterator[Project]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def finished(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Project:
     """A project whose spec has been run, by a process. Tests look at it and change nothing."""
-    project = new_project(tmp_path_factory.mktemp("finished"))
+    project = new_project(tmp_path_factory.mktemp("finished"), programs)
     done = project.finish("run", "toy.yaml", "--workers", "2", "--report")
     assert done.returncode == 0, done.stderr
     (project.folder / "stdout.txt").write_text(done.stdout, encoding="utf-8")

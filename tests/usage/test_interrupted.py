@@ -32,7 +32,7 @@ SEED = int(os.environ.get("SIGNS_SWEEP_SEED") or random.randrange(10**6))
 # One sample a step makes epochs slow: some milliseconds. Two pairs of runs share a trajectory.
 SPEC = """\
 name: long
-model: {hidden: [200, 100]}
+model: {hidden: [300]}
 base: {batch_size: 1, learning_rate: 1e-4, keep_prob: 0.9}
 cases:
   - {label: longer, epochs: 240}

@@ -10,7 +10,6 @@ from statistics import fmean, stdev
 import numpy as np
 import pytest
 from looking import runs_in
-from scipy.stats import t
 
 from signs_sweep.commands.options import Form, SeedOptions
 from signs_sweep.commands.reporting import gather, render
@@ -260,6 +259,8 @@ def test_the_environment_and_the_weights_are_those_of_the_records(
 def test_the_effect_of_a_parameter_is_a_paired_t_test_over_its_seeds(
     section, recorded, shown
 ) -> None:
+    from scipy.stats import t
+
     (effect,) = [each for each in section.effects if each.parameter == "l2"]
     assert (effect.value, effect.reference, effect.contexts) == ("3", "0", 2)
     gains = [

@@ -66,7 +66,7 @@ def test_a_run_of_a_spec_has_the_same_configuration_as_in_the_store(finished, mo
 
 def test_validation_shares_of_an_experiment_are_separate_settings(project) -> None:
     spec = (
-        "name: reps\nmodel: {hidden: [3]}\nbase: {epochs: 2, batch_size: 16}\n"
+        "name: reps\nmodel: {hidden: [3]}\nbase: {epochs: 2, batch_size: 8}\n"
         "grid: {l2: [0, 0.1]}\nseeds: 2\nbaseline: {l2: 0}\n"
     )
     for share in ("0", "0.25"):
@@ -171,7 +171,7 @@ def test_curves_and_predictions_come_from_the_store_to_python(finished, monkeypa
 
 
 def test_force_trains_again_and_the_numbers_are_the_same(project) -> None:
-    project.write("one.yaml", "name: one\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n")
+    project.write("one.yaml", "name: one\nmodel: {hidden: [3]}\nbase: {epochs: 3, batch_size: 8}\n")
     first = project.run("run", "one.yaml", "--workers", "0")
     again = project.run("run", "one.yaml", "--force", "--workers", "0")
     assert (first.returncode, again.returncode) == (0, 0), again.stderr
@@ -183,9 +183,10 @@ def test_force_trains_again_and_the_numbers_are_the_same(project) -> None:
 
 @pytest.mark.parametrize("grid", ["l2: [0, 0.1]", "hidden: [[4], [3]]"])
 def test_specs_that_share_a_run_train_it_once(project, grid: str) -> None:
-    project.write("a.yaml", "name: a\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n")
+    project.write("a.yaml", "name: a\nmodel: {hidden: [3]}\nbase: {epochs: 3, batch_size: 8}\n")
     project.write(
-        "b.yaml", f"name: b\nmodel: {{hidden: [3]}}\nbase: {{epochs: 3}}\ngrid: {{{grid}}}\n"
+        "b.yaml",
+        f"name: b\nmodel: {{hidden: [3]}}\nbase: {{epochs: 3, batch_size: 8}}\ngrid: {{{grid}}}\n",
     )
     done = project.run("run", "a.yaml", "b.yaml", "--workers", "0")
     assert done.returncode == 0, done.stderr
@@ -196,7 +197,7 @@ def test_specs_that_share_a_run_train_it_once(project, grid: str) -> None:
 def test_a_run_that_diverges_fails_alone(project) -> None:
     project.write(
         "wild.yaml",
-        "name: wild\nmodel: {hidden: [3]}\nbase: {epochs: 30}\n"
+        "name: wild\nmodel: {hidden: [3]}\nbase: {epochs: 30, batch_size: 8}\n"
         "grid: {learning_rate: [1e-3, 1e38]}\n",
     )
     done = project.run("run", "wild.yaml", "--quiet", "--workers", "0")
@@ -211,7 +212,7 @@ def test_a_run_that_diverges_fails_alone(project) -> None:
 def test_a_run_that_diverged_is_trained_again_only_by_force(project) -> None:
     project.write(
         "wild.yaml",
-        "name: wild\nmodel: {hidden: [3]}\nbase: {epochs: 3}\n"
+        "name: wild\nmodel: {hidden: [3]}\nbase: {epochs: 3, batch_size: 8}\n"
         "grid: {learning_rate: [1e-3, 1e38]}\n",
     )
     message = re.compile(r"^failed: learning_rate=1e\+38: diverged: .*", re.MULTILINE)
@@ -338,7 +339,8 @@ def test_an_experiment_that_is_cached_does_not_keep_another_from_being_trained(
 ) -> None:
     project = make_project(tmp_path)
     for name, l2 in (("first", 0), ("second", 0.1)):
-        project.write(f"{name}.yaml", f"name: {name}\ndata: signs\nbase: {{epochs: 2, l2: {l2}}}\n")
+        base = f"{{epochs: 2, batch_size: 8, l2: {l2}}}"
+        project.write(f"{name}.yaml", f"name: {name}\ndata: signs\nbase: {base}\n")
     assert project.run("run", "first.yaml", "--workers", "0").returncode == 0
     done = project.run("run", "first.yaml", "second.yaml", "--workers", "0")
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)

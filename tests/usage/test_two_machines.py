@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import pytest
 from looking import PATIENCE, wait_until
+from projects import Project
 
-from conftest import Project
 from servers import Postgres
 from signs_sweep.project import PostgresClaims
 from signs_sweep.tracking import MlflowTracker

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from looking import PATIENCE, wait_until
+from projects import Project
 
-from conftest import Project
 from events import finished, progress
 from servers import Mlflow
 from signs_sweep.commands import store as stores

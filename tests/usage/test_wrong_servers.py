@@ -1,8 +1,8 @@
 """Each command says why a tracking server cannot be used, before anything is trained."""
 
 import pytest
+from projects import Project
 
-from conftest import Project
 from stub_server import MLFLOW, Stub
 
 SEARCH = """\

@@ -1,9 +1,11 @@
-"""What has to be known about the numbers: training versions, and how often a test set was used."""
+"""What has to be known about the numbers: training versions, processors, uses of a test set."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 from signs_sweep.analysis.verdict import Verdict
 from signs_sweep.domain import TRAINING_VERSION, Row
+from signs_sweep.domain.formats import count
 
 
 def test_set_lines(
@@ -62,6 +64,29 @@ def version_lines(rows: Sequence[Row]) -> list[str]:
             "numbers in the last digits."
         )
     return [*lines, sentence]
+
+
+def kind_lines(rows: Sequence[Row]) -> list[str]:
+    """Return sentences on the kinds of processors that trained runs, if there are several."""
+    known = {row.run_id: row.result.kinds for row in rows if row.result and row.result.kinds}
+    mixed = [run_id for run_id, kinds in known.items() if len(set(kinds.values())) > 1]
+    counts = Counter(
+        kind for run_id in known.keys() - set(mixed) for kind in known[run_id].values()
+    )
+    lines = []
+    if len(counts) > 1:
+        parts = "; ".join(f"{number:,} on {kind}" for kind, number in sorted(counts.items()))
+        lines.append(
+            f"These runs were trained on {len(counts)} kinds of processors: {parts}. The numbers "
+            "of a run may differ between kinds, at first in the last digits."
+        )
+    if mixed:
+        parts = "; ".join(f"{kind} from epoch {at:,}" for at, kind in known[mixed[0]].items())
+        lines.append(
+            f"{count(len(mixed), 'run')} changed to another kind of processor while training, such "
+            f"as {mixed[0]}: {parts}. With --same-processor, a run stays on one kind."
+        )
+    return lines
 
 
 def _named(versions: Collection[int]) -> str:

@@ -243,7 +243,7 @@ def compare(
     """Show the runs of specs or experiments in one table, and the verdicts on settings."""
     from signs_sweep.analysis.answer import refusals
     from signs_sweep.analysis.comparison import BY_SETTING, compare_settings
-    from signs_sweep.analysis.remarks import test_set_lines, version_lines
+    from signs_sweep.analysis.remarks import kind_lines, test_set_lines, version_lines
     from signs_sweep.cli.notes import warn_of_leftovers
     from signs_sweep.cli.output import say, write
     from signs_sweep.cli.tables import View, comparison_text
@@ -265,7 +265,7 @@ def compare(
     text = comparison_text(found.rows, found.rules, compared, view, width)
     verdicts = [verdict for each in compared for verdict in each.decisive]
     notes = (*version_lines(found.rows), *test_set_lines(verdicts, found.rows, store.index.tested))
-    notes += tuple(refusals(compared))
+    notes += (*kind_lines(found.rows), *refusals(compared))
     for note in (*found.notes, *notes):
         if form in (Format.TABLE, Format.MD):
             text += f"\n{fill(note, width)}\n"

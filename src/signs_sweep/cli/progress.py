@@ -218,7 +218,8 @@ def text_of(event: Started | Finished | Failed | Retried | Waiting | Stopped) ->
     """Return what happened to a run, as text."""
     match event:
         case Started():
-            return f"started by worker {event.worker + 1}"
+            where = f" on {event.node}" if event.node else ""
+            return f"started by worker {event.worker + 1}{where}"
         case Finished():
             parts = [f"finished in {duration(event.seconds)}"]
             if event.stopped_at is not None:

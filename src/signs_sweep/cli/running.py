@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from signs_sweep.analysis.conditions import describe_conditions
-from signs_sweep.analysis.remarks import outdated_lines, test_set_lines
+from signs_sweep.analysis.remarks import kind_lines, outdated_lines, test_set_lines
 from signs_sweep.cli.headlines import EpochCount
 from signs_sweep.cli.notes import (
     disk_lines,
@@ -98,6 +98,7 @@ def _results(outcome: Outcome, store: Store) -> str:
     """Return the tables and the answers."""
     width = width_of(sys.stdout)
     sentences = describe_conditions(outcome.rows) + answer_lines(outcome)
+    sentences += kind_lines(outcome.rows)
     if outcome.unwritten is None:  # Otherwise the store does not answer.
         with suppress(StoreError):
             sentences += test_set_lines(outcome.verdicts, outcome.rows, store.index.tested)

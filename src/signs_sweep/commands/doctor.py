@@ -21,12 +21,14 @@ from signs_sweep.domain.formats import count
 from signs_sweep.domain.masking import mask
 from signs_sweep.errors import SignsSweepError
 from signs_sweep.executors import choose_devices, default_workers, find_gpus
+from signs_sweep.executors.cluster.joining import RefusedError, check_address
 from signs_sweep.process.memory import available_memory, gigabytes
+from signs_sweep.process.processor import processor, vectors
 from signs_sweep.project import FileClaims, PostgresClaims
 from signs_sweep.project.databases import is_server, shown, sqlite_path
 from signs_sweep.project.tracking_store import OTHERWISE, store_exists
 from signs_sweep.searching.study.storage import studies_in
-from signs_sweep.trainer.runtime import processor, training_environment, vectors
+from signs_sweep.trainer.runtime import training_environment
 
 _PATIENCE = 10.0
 """Seconds after which a check is abandoned."""
@@ -43,6 +45,7 @@ _EXTRAS = {
     "huggingface": "data download from Hugging Face",
     "onnx": "export to ONNX",
     "postgresql": "a store or studies in PostgreSQL",
+    "ray": "training on a Ray cluster",
 }
 """By extra, what its packages are for."""
 
@@ -60,7 +63,7 @@ _VARIABLES = {
     r"TF_CPP_\w+|TF_NUM_\w+|\w+_NUM_THREADS": "",
     r"TF_(CUDNN|DETERMINISTIC|DISABLE|ENABLE|USE|XLA)_\w+": _CHANGES,
     r"NVIDIA_TF32\w+|KERAS_BACKEND": _CHANGES,
-    r"CUDA_VISIBLE_DEVICES|SIGNS_\w+|MLFLOW_\w+|XDG_CACHE_HOME|TMPDIR": "",
+    r"CUDA_VISIBLE_DEVICES|SIGNS_\w+|MLFLOW_\w+|RAY_\w+|XDG_CACHE_HOME|TMPDIR": "",
 }
 """By pattern of an environment variable, its effect on results; empty if it has none."""
 
@@ -117,6 +120,7 @@ def examine(tracking_uri: str | None = None, data_dir: Path | None = None) -> It
         ("libraries", _libraries),
         ("processor", _processor),
         ("executor", _executor),
+        ("Ray cluster", _cluster),
         ("environment", _environment),
         ("temporary folder", _temporary),
         ("data", partial(_data, data_dir)),
@@ -244,6 +248,24 @@ def _executor() -> Iterator[Check]:
     what = "unknown" if free is None else f"{gigabytes(free)} available; a worker takes about 0.6"
     advice = "Use --workers 1, and close other programs." if is_little else ""
     yield Check("memory", Status.WARNING if is_little else Status.OK, what, advice)
+
+
+def _cluster() -> Iterator[Check]:
+    """Check that the head of the cluster in RAY_ADDRESS answers; nothing if there is no address."""
+    if not (address := os.environ.get("RAY_ADDRESS")):
+        return
+    try:
+        check_address(address)
+    except RefusedError as error:
+        yield Check("Ray cluster", Status.WARNING, str(error))
+        return
+    if _version("ray"):
+        answers = "" if address == "auto" else ": a head answers"
+        yield Check("Ray cluster", Status.OK, f"RAY_ADDRESS={address}{answers}")
+    else:
+        advice = "To train there: pip install 'signs-sweep[ray]'"
+        what = f"RAY_ADDRESS={address}, but ray is not installed"
+        yield Check("Ray cluster", Status.WARNING, what, advice)
 
 
 def _quota() -> float | None:

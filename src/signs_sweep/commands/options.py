@@ -154,6 +154,14 @@ class Options(Cluster, Sharing):
     stall_seconds: Annotated[
         float, Option("Seconds of silence after which a worker is killed.", "S", 1, _DAY)
     ] = 600.0
+    same_processor: Annotated[
+        bool,
+        Option(
+            "Resume a run on the kind of processor that began it, or else from its beginning.",
+            "",
+            flag="--same-processor",
+        ),
+    ] = False
     report: Annotated[
         bool,
         Option("Write a report to the sweep's record in MLflow.", "", flag="--report/--no-report"),
@@ -231,6 +239,7 @@ class Keywords(TypedDict, total=False):
     retries: int
     checkpoint_seconds: float
     stall_seconds: float
+    same_processor: bool
     report: bool
 
 

@@ -17,7 +17,7 @@ from signs_sweep.analysis.answer import answer_from, refusals
 from signs_sweep.analysis.comparison import Comparison, compare_settings
 from signs_sweep.analysis.conditions import describe_conditions
 from signs_sweep.analysis.layout import Images
-from signs_sweep.analysis.remarks import test_set_lines, version_lines
+from signs_sweep.analysis.remarks import kind_lines, test_set_lines, version_lines
 from signs_sweep.commands.comparing import Found, SpecPath, find_runs
 from signs_sweep.commands.images import images_of
 from signs_sweep.commands.options import Form, SeedOptions, SharedOptions
@@ -352,7 +352,7 @@ class _Gathering:
         if self.search and self.comparison:  # Otherwise they are in the answer.
             notes += refusals([self.comparison])
         notes += test_set_lines(verdicts, self.rows, self.store.index.tested)
-        notes += version_lines(self.rows)
+        notes += version_lines(self.rows) + kind_lines(self.rows)
         return [*notes, *self.found.notes]
 
     def _environment(self) -> tuple[Fact, ...]:

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Notice, Result, Run, State
-from signs_sweep.errors import StoreError
+from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import InlineExecutor, LocalExecutor, default_workers, on_device
 from signs_sweep.executors.cluster import Crew, Parcel, RayExecutor, travelling
 from signs_sweep.planning.memory import memory_need
@@ -137,6 +137,7 @@ class Session:
             uses_checkpoints=not self._options.force,
             warn=self._tell,
             origin=self._store.origin,
+            same_processor=self._options.same_processor,
         )
         sweep = Sweep(scheduler, self.executor, self.tracker, known, self._listener, recovery)
         if self.is_interrupted:
@@ -177,9 +178,16 @@ class Session:
             return InlineExecutor(make_trainer)
         common = training_environment(os.environ)
         environments = [on_device(common, gpu) for gpu in devices]
-        return LocalExecutor(
+        executor = LocalExecutor(
             partial(make_trainer, is_worker=True), environments, self._options.stall_seconds
         )
+        if self._options.same_processor and len(executor.kinds) > 1:
+            kinds = " and ".join(sorted(executor.kinds))
+            raise UsageError(
+                f"--same-processor: this machine has {kinds}. Choose those of one kind with "
+                "CUDA_VISIBLE_DEVICES."
+            )
+        return executor
 
     def _make_ray(self, most: int) -> RayExecutor:
         """Return an executor with at most so many workers; nothing is started."""
@@ -187,6 +195,9 @@ class Session:
         from signs_sweep.trainer.training import Trainer
 
         options, prepared = self._options, self._prepared
+        address = options.ray_address
+        if address is None:
+            address = os.environ.get("RAY_ADDRESS") or None
         parcel = Parcel.of(prepared.sources, prepared.models)
         crew = Crew(
             partial(
@@ -194,6 +205,7 @@ class Session:
                 parcel.sources,
                 parcel.models,
                 is_worker=True,
+                draws=True,
                 checkpoint_seconds=options.checkpoint_seconds,
             ),
             training_environment,
@@ -203,7 +215,7 @@ class Session:
         )
         return RayExecutor(
             crew,
-            options.ray_address or os.environ.get("RAY_ADDRESS"),
+            address,
             parcel.files,
             workers=most,
             cores=most if options.workers else min(most, default_workers()),

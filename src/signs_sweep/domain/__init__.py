@@ -20,6 +20,7 @@ from signs_sweep.domain.event import (
     Waiting,
 )
 from signs_sweep.domain.hyperparameter import Component, Hyperparameter, as_text
+from signs_sweep.domain.kinds import Kinds, kinds_in, kinds_text, last_kind, only_kind
 from signs_sweep.domain.metrics import METRICS, SCORES, Measure, is_higher_better
 from signs_sweep.domain.model import (
     DEFAULT_HIDDEN,
@@ -102,6 +103,7 @@ __all__ = [
     "History",
     "Hyperparameter",
     "Judgement",
+    "Kinds",
     "Measure",
     "Model",
     "News",
@@ -133,6 +135,10 @@ __all__ = [
     "frozen",
     "is_argument",
     "is_higher_better",
+    "kinds_in",
+    "kinds_text",
+    "last_kind",
+    "only_kind",
     "ranked",
     "search_key",
     "trajectory_of",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain.diagnosis import Diagnosis
+from signs_sweep.domain.kinds import Kinds
 from signs_sweep.domain.masking import mask
 from signs_sweep.domain.predictions import Predictions
 from signs_sweep.domain.trial import Trial, TrialEnd
@@ -30,12 +31,14 @@ class Started:
         worker: index of the worker, from 0.
         environment: what the bits of a result depend on besides the run: library versions,
             processor type, compiler flags.
+        node: the node of a cluster where the worker is, a name for people; None without a cluster.
     """
 
     run_id: str
     worker: int
     time: float
     environment: Mapping[str, str]
+    node: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,7 @@ class Progress:
         times: milliseconds since the Unix epoch at which each epoch ended, int64.
         is_replay: whether the epochs were trained by an earlier sweep and were read from the
             checkpoint that the run resumes from.
+        kinds: the kinds of processors that trained the run up to the last of these epochs.
     """
 
     run_id: str
@@ -56,6 +60,7 @@ class Progress:
     metrics: "Mapping[str, NDArray[np.float64]]"
     times: "NDArray[np.int64]"
     is_replay: bool = False
+    kinds: Kinds = field(default_factory=dict)
 
     @property
     def last_epoch(self) -> int:
@@ -74,6 +79,7 @@ class Checkpoint:
             start.
         least_patience: for a run with early stopping, the smallest patience with which it gets
             this far; None without, where the checkpoint has no best weights.
+        kinds: the kinds of processors that trained the run so far.
     """
 
     run_id: str
@@ -81,6 +87,7 @@ class Checkpoint:
     content: bytes
     is_end: bool
     least_patience: int | None = None
+    kinds: Kinds = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +116,7 @@ class Finished:
             were held out, `test` if the run was tested.
         stopped_at: the epoch after which early stopping ended it; None if it reached the last.
         chosen_epoch: the epoch that early stopping chose as the best; None if it does not choose.
+        kinds: the kinds of processors that trained the run.
     """
 
     run_id: str
@@ -123,6 +131,7 @@ class Finished:
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
     stopped_at: int | None = None
     chosen_epoch: int | None = None
+    kinds: Kinds = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

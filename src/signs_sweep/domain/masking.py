@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from urllib.parse import quote, unquote, unquote_plus
 
 _SECRET_KEY = r"(?:pass(?!file)|pwd|token|secret|api_?key)[\w.-]*="  # noqa: S105 - a pattern
-_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD")
+_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD", "RAY_AUTH_TOKEN")
 """Variables of the environment whose value is a secret."""
 _LEAST = 6
 """Characters a secret needs to be masked everywhere; a shorter one would match unrelated text."""
@@ -65,8 +65,8 @@ def _remember(secret: str, user: str = "") -> None:
 def mask(text: str) -> str:
     """Return a text with `***` for each known secret.
 
-    Known are the learned secrets and those in the environment: the passwords and tokens for MLflow
-    and PostgreSQL, and those in URIs.
+    Known are the learned secrets and those in the environment: the passwords and tokens for MLflow,
+    PostgreSQL and Ray, and those in URIs.
     """
     _learn_environment()
     for secret in sorted(_everywhere, key=len, reverse=True):

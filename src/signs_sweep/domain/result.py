@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain.diagnosis import Condition, Diagnosis
+from signs_sweep.domain.kinds import Kinds
 from signs_sweep.domain.predictions import Answers
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Result:
         stopped_at: the epoch after which early stopping ended it, or None.
         chosen_epoch: the epoch that early stopping chose as the best, whose weights are kept; None
             if it did not choose, for the last.
+        kinds: the kinds of processors that trained it, as far as they are known.
     """
 
     run_id: str
@@ -84,6 +86,7 @@ class Result:
     diagnosis: Diagnosis | None = None
     stopped_at: int | None = None
     chosen_epoch: int | None = None
+    kinds: Kinds = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.diagnosis is None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from signs_sweep.domain import Checkpoint, Event, Failed, Finished, Progress, Run, Started, Stopped
 from signs_sweep.errors import DivergedError, SignsSweepError
 from signs_sweep.executors.causes import hint
+from signs_sweep.process.processor import kind_of
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,13 @@ class Task:
         run: what to train.
         checkpoint: content of the checkpoint to resume from, or None.
         is_tested: whether to evaluate it on the test set at its end.
+        kind: the kind of processor for which the checkpoint may be used; None for any.
     """
 
     run: Run
     checkpoint: bytes | None = None
     is_tested: bool = True
+    kind: str | None = None
 
 
 class RunTrainer(Protocol):
@@ -67,8 +70,10 @@ def _events(trainer: TrainerFactory, task: Task, worker: int) -> Iterator[Event]
     run = task.run
     try:
         run_trainer = trainer()
-        yield Started(run.run_id, worker, time.time(), run_trainer.environment())
-        yield from run_trainer.train(run, task.checkpoint, is_tested=task.is_tested)
+        environment = run_trainer.environment()
+        yield Started(run.run_id, worker, time.time(), environment)
+        checkpoint = task.checkpoint if task.kind in (None, kind_of(environment)) else None
+        yield from run_trainer.train(run, checkpoint, is_tested=task.is_tested)
     except Exception as error:  # noqa: BLE001  # any error ends only this run
         yield _failure(run.run_id, error)
 

@@ -52,3 +52,8 @@ def choose_devices(
 def on_device(environment: Mapping[str, str], gpu: str | None) -> dict[str, str]:
     """Return the environment variables of a process that sees the given GPU, or no GPU."""
     return {**environment, _VISIBLE: "-1" if gpu is None else gpu}
+
+
+def gpu_of(environment: Mapping[str, str]) -> str | None:
+    """Return the first GPU that a process with these environment variables sees, or None."""
+    return next(iter(find_gpus(environment)), None)

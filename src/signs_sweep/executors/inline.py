@@ -1,10 +1,13 @@
 """An executor without worker processes, for debugging and tests."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
-from signs_sweep.domain import Event, Failed, Finished, Run, Stopped
+from signs_sweep.domain import Event, Failed, Finished, Run, Started, Stopped
 from signs_sweep.executors.attempt import Task, TrainerFactory, attempt
+from signs_sweep.executors.devices import gpu_of
+from signs_sweep.process.processor import kind_here, kind_of
 
 
 class InlineExecutor:
@@ -14,17 +17,30 @@ class InlineExecutor:
         self._trainer: TrainerFactory = cache(make_trainer)
         self._current: tuple[str, Iterator[Event]] | None = None
         self._is_stopped = False
+        self._kind = kind_here(gpu_of(os.environ))
 
     @property
     def slots(self) -> int:
         """One."""
         return 1
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+    @property
+    def kinds(self) -> Collection[str]:
+        """That of this process."""
+        return {self._kind}
+
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
         """Accept a run; calls of `events` train it."""
         assert self._current is None, "a run is in progress"
         self._is_stopped = False
-        task = Task(run, checkpoint, is_tested)
+        task = Task(run, checkpoint, is_tested, kind)
         events = attempt(self._trainer, task, 0, lambda: self._is_stopped)
         self._current = (run.run_id, events)
 
@@ -37,7 +53,9 @@ class InlineExecutor:
         if self._current is None:
             return []
         event = next(self._current[1])
-        if isinstance(event, Finished | Failed | Stopped):
+        if isinstance(event, Started):
+            self._kind = kind_of(event.environment) or self._kind
+        elif isinstance(event, Finished | Failed | Stopped):
             self._current = None
         return [event]
 

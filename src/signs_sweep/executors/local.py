@@ -3,16 +3,18 @@
 import pickle
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from signs_sweep.domain import Event, Failed, Finished, Run, Stopped
+from signs_sweep.domain import Event, Failed, Finished, Run, Started, Stopped
 from signs_sweep.executors.attempt import Task, TrainerFactory
 from signs_sweep.executors.causes import cannot_start, cause_of_death, memory_kills
 from signs_sweep.executors.child import Child
+from signs_sweep.executors.devices import gpu_of
+from signs_sweep.process.processor import kind_here, kind_of
 
 
 @dataclass(eq=False)
@@ -50,13 +52,30 @@ class LocalExecutor:
     wake: Connection | None = None
     _pool: list[_Worker] = field(default_factory=list, init=False)
     _memory_kills: int = field(default_factory=memory_kills, init=False)
+    _kinds: list[str] = field(init=False)
+    """By index, the kind of each worker: as the driver names it, until the worker itself has."""
+
+    def __post_init__(self) -> None:
+        self._kinds = [kind_here(gpu_of(environment)) for environment in self.environments]
 
     @property
     def slots(self) -> int:
         """The number of workers."""
         return len(self.environments)
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+    @property
+    def kinds(self) -> Collection[str]:
+        """Those of this machine's processors that the workers use: as a rule, one."""
+        return set(self._kinds)
+
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
         """Send a run to an idle worker or a new worker.
 
         Raises:
@@ -71,7 +90,7 @@ class LocalExecutor:
         worker.run_id = run.run_id
         worker.last_active = time.monotonic()
         with suppress(OSError):  # `events` handles a worker that has just died.
-            worker.child.connection.send(Task(run, checkpoint, is_tested))
+            worker.child.connection.send(Task(run, checkpoint, is_tested, kind))
 
     def events(self, timeout: float) -> Sequence[Event]:
         """Return the events that the workers have sent; see the protocol."""
@@ -88,7 +107,9 @@ class LocalExecutor:
                 received += self._remove_dead(worker)
                 continue
             worker.last_active = time.monotonic()
-            if isinstance(event, Finished | Failed | Stopped):
+            if isinstance(event, Started):
+                self._kinds[worker.index] = kind_of(event.environment) or self._kinds[worker.index]
+            elif isinstance(event, Finished | Failed | Stopped):
                 worker.run_id = None
             received.append(event)
         return received + self._kill_hanging()

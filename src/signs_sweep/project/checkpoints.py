@@ -4,14 +4,16 @@ With early stopping `EPOCH.KEY.PATIENCE.h5`: which best weights it has, `EarlySt
 and the smallest patience with which a run gets this far.
 
 Every file with such a name is complete. It is HDF5, which may be followed by other content: a line
-with the SHA-256 of the HDF5. While a run is training, its last two checkpoints are kept; after its
-end only the last, for longer runs of the same trajectory.
+with the kinds of processors that trained it, and one with the SHA-256 of all before it. While a run
+is training, its last two checkpoints are kept; after its end only the last, for longer runs of the
+same trajectory.
 
 Machines may share the folder. Two that train the same trajectory, because their claims failed, do
 not disturb each other: a file has its name when it is complete, whichever writes a name last has
 written the same training, and a file that the other has removed counts as missing.
 """
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -20,12 +22,23 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from signs_sweep.domain import Checkpoint, EarlyStopping, Run, Unusable
+from signs_sweep.domain import (
+    Checkpoint,
+    EarlyStopping,
+    Kinds,
+    Run,
+    Unusable,
+    kinds_in,
+    kinds_text,
+    only_kind,
+)
 from signs_sweep.errors import StoreError
 from signs_sweep.process.durable import replacing
 
 _MARK = b"\nsha256:"
 _TAIL = len(_MARK) + 64
+_KINDS = re.compile(rb"\nkinds:(\{[^\n]*\})\Z")
+_LONGEST_KINDS = 16_384
 _KEPT = 2
 _ABANDONED_SECONDS = 3600
 """Age from which an incomplete file in a shared folder counts as left by a killed process."""
@@ -64,6 +77,17 @@ class _File(NamedTuple):
         if rule is None:
             return True
         return self.key == rule.state_key and self.least_patience <= rule.patience
+
+    def kinds(self) -> Kinds:
+        """Return the kinds of processors that trained it, or none if they are not known."""
+        try:
+            with self.path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _LONGEST_KINDS))
+                found = _KINDS.search(file.read()[:-_TAIL])
+        except OSError:
+            return {}
+        return kinds_in(found[1]) if found else {}
 
 
 class FileCheckpoints:
@@ -106,6 +130,8 @@ class FileCheckpoints:
         end = ".end" if checkpoint.is_end else ""
         path = folder / f"{checkpoint.epoch:08}{best}{end}.h5"
         content = checkpoint.content
+        if checkpoint.kinds:
+            content += b"\nkinds:" + kinds_text(checkpoint.kinds).encode()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with replacing(path, has_rivals=self.is_shared) as aside:
@@ -126,20 +152,22 @@ class FileCheckpoints:
             with suppress(OSError):
                 old.unlink()
 
-    def latest(self, run: Run, warn: Callable[[str], None] = lambda _: None) -> bytes | None:
+    def latest(
+        self, run: Run, warn: Callable[[str], None] = lambda _: None, kind: str | None = None
+    ) -> bytes | None:
         """See `CheckpointStore.latest`. A damaged file is renamed to `NAME.damaged`."""
         files = self._files(run)
-        for file in reversed(self._usable(run, files)):
+        for file in reversed(self._usable(run, files, kind)):
             path = file.path
             try:
                 whole = path.read_bytes()
             except OSError:
                 if self._files(run) == files:
                     continue
-                return self.latest(run, warn)  # A later checkpoint has replaced it.
+                return self.latest(run, warn, kind)  # A later checkpoint has replaced it.
             content, tail = whole[:-_TAIL], whole[-_TAIL:]
             if tail == _MARK + sha256(content).hexdigest().encode():
-                return content
+                return _KINDS.sub(b"", content)
             with suppress(OSError):
                 path.rename(path.with_name(f"{path.name}.damaged"))
             warn(
@@ -148,9 +176,13 @@ class FileCheckpoints:
             )
         return None
 
-    def latest_epoch(self, run: Run) -> int:
+    def latest_epoch(self, run: Run, kind: str | None = None) -> int:
         """See `CheckpointStore.latest_epoch`."""
-        return max((file.epoch for file in self._usable(run)), default=0)
+        return max((file.epoch for file in self._usable(run, kind=kind)), default=0)
+
+    def kinds(self, run: Run) -> Kinds:
+        """See `CheckpointStore.kinds`."""
+        return next((file.kinds() for file in reversed(self._usable(run))), {})
 
     def has_end(self, run: Run) -> bool:
         """Whether the last checkpoint that a run can resume from seems to be its own end."""
@@ -229,10 +261,17 @@ class FileCheckpoints:
 
         return [path for path in files if is_unneeded(path)]
 
-    def _usable(self, run: Run, files: Sequence[_File] | None = None) -> list[_File]:
+    def _usable(
+        self, run: Run, files: Sequence[_File] | None = None, kind: str | None = None
+    ) -> list[_File]:
         """Return those of the checkpoints, by default of all, that a run can resume from."""
         known = self._files(run) if files is None else files
-        return [file for file in filter(_suits(run), known) if file.epoch <= run.parameters.epochs]
+        until = run.parameters.epochs
+        return [
+            file
+            for file in filter(_suits(run), known)
+            if file.epoch <= until and (kind is None or only_kind(file.kinds()) == kind)
+        ]
 
     def _files(self, run: Run) -> list[_File]:
         """Return the checkpoints of a trajectory in the order of their epochs."""

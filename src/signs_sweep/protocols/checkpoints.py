@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from signs_sweep.domain import Checkpoint, Run, Unusable
+from signs_sweep.domain import Checkpoint, Kinds, Run, Unusable
 
 
 class CheckpointStore(Protocol):
@@ -22,7 +22,9 @@ class CheckpointStore(Protocol):
             StoreError: it cannot be written; earlier checkpoints are unchanged.
         """
 
-    def latest(self, run: Run, warn: Callable[[str], None] = lambda _: None) -> bytes | None:
+    def latest(
+        self, run: Run, warn: Callable[[str], None] = lambda _: None, kind: str | None = None
+    ) -> bytes | None:
         """Return the content of the checkpoint nearest to the end of a run, but not beyond it.
 
         It is one that the run can resume from. A damaged checkpoint is set aside, and the previous
@@ -31,6 +33,7 @@ class CheckpointStore(Protocol):
         Args:
             run: the run.
             warn: called with a message about each damaged checkpoint.
+            kind: the kind of processor that must have trained all of its epochs; None for any.
         """
 
     def finished_beyond(self, run: Run) -> int:
@@ -43,5 +46,11 @@ class CheckpointStore(Protocol):
     def unusable(self, run: Run) -> Unusable | None:
         """Return why a run that has checkpoints can resume from none of them, if so."""
 
-    def latest_epoch(self, run: Run) -> int:
+    def latest_epoch(self, run: Run, kind: str | None = None) -> int:
         """Return the epoch of the checkpoint that `latest` would return, unread; 0 for none."""
+
+    def kinds(self, run: Run) -> Kinds:
+        """Return the kinds of processors that made the checkpoint that `latest` would return.
+
+        None if there is no checkpoint, or a version without kinds has made it.
+        """

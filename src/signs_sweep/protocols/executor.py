@@ -1,6 +1,6 @@
 """Where runs are trained."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from signs_sweep.domain import Event, Run
@@ -17,15 +17,35 @@ class Executor(Protocol):
     def slots(self) -> int:
         """How many runs can be in progress at the same time."""
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+    @property
+    def kinds(self) -> Collection[str]:
+        """The kinds of processors of its workers now, as `process.processor.kind_of` names them.
+
+        Known before the first run starts. A kind can come and go with the workers.
+        """
+
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
         """Start a run, from its beginning or from a checkpoint.
 
-        At most `slots` runs may be in progress.
+        At most `slots` runs may be in progress. A run that must be trained on a kind of processor
+        of which all workers are busy is in progress too: it waits, without an event, until one is
+        free, while other runs start. If the last worker of that kind is lost meanwhile, it ends
+        with `Failed(is_crash=True)`, so that no run waits for a kind that may not come back.
 
         Args:
             run: what to train.
             checkpoint: content of the checkpoint to resume from, or None.
             is_tested: whether to evaluate it on the test set at its end.
+            kind: the kind of processor that must train it, one of `kinds`; None for any. A worker
+                that finds itself to be of a different kind does not use the checkpoint, but trains
+                the run from its beginning: no run resumes on a kind other than this.
         """
 
     def events(self, timeout: float) -> Sequence[Event]:

@@ -27,6 +27,7 @@ from signs_sweep.domain import (
     Stopped,
     Trial,
     Waiting,
+    only_kind,
 )
 from signs_sweep.protocols import Executor, Scheduler, Tracker
 from signs_sweep.sweep.recovery import Recovery, Underway
@@ -135,6 +136,8 @@ class Sweep:
     def _receive(self, timeout: float) -> None:
         events = self._executor.events(timeout)
         for event in events:
+            if remark := self._underway[event.run_id].observe(event):
+                self._listener(Notice(remark, event.run_id))
             self._handle(event)
         if not events:
             self._listener(None)
@@ -171,17 +174,28 @@ class Sweep:
                     return
                 continue
             trial = self._owners[run.run_id][0].trial
-            record = None if known is None else known.location
-            if remark := self._recovery.remark(run, known):
+            entry = Underway(run, kind=only_kind(known.kinds) if known else "")
+            self._require_kind(entry)
+            # A record with epochs of another kind is not continued.
+            is_foreign = self._recovery.same_processor and entry.required != entry.kind
+            is_new = known is None or (is_foreign and known.epochs > 0)
+            record = None if known is None or is_new else known.location
+            if remark := self._recovery.remark(run, known, entry.required):
                 self._listener(Notice(remark, run.run_id))
             self._claimed.add(run.trajectory_id)
             self._tracker.start(trial, run, record)
-            self._underway[run.run_id] = Underway(run)
-            self._submit(run)
+            self._underway[run.run_id] = entry
+            self._submit(entry)
 
-    def _submit(self, run: Run) -> None:
-        checkpoint, is_tested = self._recovery.checkpoint(run), self._is_tested(run.run_id)
-        self._executor.submit(run, checkpoint, is_tested=is_tested)
+    def _require_kind(self, entry: Underway) -> None:
+        kinds = self._executor.kinds
+        entry.required = self._recovery.kind(entry.run, kinds, entry.kind)
+
+    def _submit(self, entry: Underway) -> None:
+        kind = entry.required
+        checkpoint = self._recovery.checkpoint(entry.run, kind)
+        is_tested = self._is_tested(entry.run.run_id)
+        self._executor.submit(entry.run, checkpoint, is_tested=is_tested, kind=kind)
 
     def _is_tested(self, run_id: str) -> bool:
         """Whether any of its trials requires a run to be evaluated on the test set at its end.
@@ -362,9 +376,11 @@ class Sweep:
         """Resume a run whose process died, in a new process, from its last checkpoint."""
         run = entry.run
         cause = entry.retry(crash.message)
-        uses_checkpoints = self._recovery.uses_checkpoints
-        epoch = self._recovery.checkpoints.latest_epoch(run) if uses_checkpoints else 0
+        self._require_kind(entry)
+        if remark := self._recovery.foreign(run, entry.required):
+            self._listener(Notice(remark, run.run_id))
+        epoch = self._recovery.latest_epoch(run, entry.required)
         event = Retried(run.run_id, crash.time, cause, epoch)
         self._tracker.record(event)
         self._listener(event)
-        self._submit(run)
+        self._submit(entry)

@@ -4,14 +4,14 @@ HDF5 with plain arrays: any HDF5 tool can open it, and reading it executes no co
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signs_sweep.domain import CURVE_METRICS, Run
+from signs_sweep.domain import CURVE_METRICS, Kinds, Run, kinds_in, kinds_text
 from signs_sweep.errors import TrainingError
 
 _FORMAT = 1
@@ -43,6 +43,7 @@ class Snapshot:
         times: milliseconds since the Unix epoch at which each epoch ended, int64.
         seconds: time that workers have spent on it.
         best: its best weights; None without early stopping.
+        kinds: the kinds of processors that trained it; none in checkpoints of earlier versions.
     """
 
     trajectory: str
@@ -51,6 +52,7 @@ class Snapshot:
     times: NDArray[np.int64]
     seconds: float
     best: Best | None = None
+    kinds: Kinds = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -84,6 +86,7 @@ class Snapshot:
                 trajectory=self.trajectory,
                 epoch=self.epoch,
                 seconds=self.seconds,
+                kinds=kinds_text(self.kinds),
             )
             for number, values in enumerate(self.state):
                 file[f"state/{number:04}"] = values
@@ -120,6 +123,7 @@ class Snapshot:
                     file["times"][()],
                     float(file.attrs["seconds"]),
                     _best(file["best"]) if "best" in file else None,
+                    kinds_in(file.attrs.get("kinds", "{}")),
                 )
         except (OSError, KeyError, ValueError) as error:
             raise TrainingError(f"the checkpoint cannot be read: {error}") from error

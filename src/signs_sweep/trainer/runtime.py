@@ -5,9 +5,9 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
+
+from signs_sweep.process.processor import CPU, processor, vectors
 
 _XLA_FLAGS = {
     "xla_cpu_prefer_vector_width": "512",
@@ -36,24 +36,6 @@ _THREADS = (
     "TF_NUM_INTEROP_THREADS",
 )
 """The environment variables that limit the threads of libraries."""
-
-
-@cache
-def processor() -> tuple[str, frozenset[str]]:
-    """Return the name of the processor and its instruction sets (empty where unknown)."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine(), frozenset()
-    fields = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
-    values = {key.strip(): value.strip() for key, value in fields.items()}
-    return values.get("model name", platform.machine()), frozenset(values.get("flags", "").split())
-
-
-def vectors() -> str:
-    """Return the widest vector instructions of the processor that XLA uses, or `baseline`."""
-    flags = processor()[1]
-    return next((name for name in ("avx512f", "avx2", "avx") if name in flags), "baseline")
 
 
 def training_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -126,7 +108,7 @@ def _device() -> str:
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        return "CPU"
+        return CPU
     details = tf.config.experimental.get_device_details(gpus[0])
     return str(details.get("device_name", "GPU"))
 

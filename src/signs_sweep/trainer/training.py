@@ -15,15 +15,18 @@ from signs_sweep.domain import (
     Dense,
     Event,
     Finished,
+    Kinds,
     Model,
     Predictions,
     Progress,
     Run,
     Validation,
+    last_kind,
 )
 from signs_sweep.errors import DataError, DivergedError, TrainingError
 from signs_sweep.figures.run import draw_run
 from signs_sweep.planning.building import ModelSource
+from signs_sweep.process.processor import kind_of
 from signs_sweep.statistics.diagnosis import diagnose
 from signs_sweep.statistics.guessing import guessing_since
 from signs_sweep.statistics.scores import scores
@@ -75,6 +78,7 @@ class Trainer:
         models: Mapping[str, ModelSource] | None = None,
         *,
         is_worker: bool = False,
+        draws: bool = False,
         checkpoint_seconds: float | None = None,
     ) -> None:
         """Set up TensorFlow; no data is loaded yet.
@@ -83,6 +87,8 @@ class Trainer:
             sources: locations of the datasets, by fingerprint.
             models: locations of the functions that build models, by fingerprint.
             is_worker: whether the process only trains.
+            draws: whether to draw the pictures of every run, for an orchestrator with so many
+                workers that it could not draw them itself.
             checkpoint_seconds: time between two checkpoints of a run; None for no checkpoints.
         """
         runtime.prepare(is_worker=is_worker)
@@ -90,6 +96,7 @@ class Trainer:
         self._models = models or {}
         self._checkpoint_seconds = checkpoint_seconds
         self._is_worker = is_worker
+        self._draws = draws
         self._runs_finished = 0
         self._course: _Course | None = None
         self._dataset = cache(self._load)
@@ -129,13 +136,12 @@ class Trainer:
             Recipe.of(run.parameters),
         )
         loop.start(run.parameters)
-        course = self._course = _Course(run, split, loop, started)
+        course = self._course = _Course(run, split, loop, started, kind_of(self.environment()))
         if checkpoint is not None and (before := course.resume(checkpoint)):
             yield before
         every = self._checkpoint_seconds
         for progress in _epochs(course, dataset.chance):
-            course.curves.add(progress)
-            yield progress
+            yield course.add(progress)
             if every is not None and course.seconds_since_checkpoint >= every and course.is_whole:
                 yield course.checkpoint()
         if every is not None:
@@ -143,7 +149,8 @@ class Trainer:
         self._course = None  # The weights may soon be those of another epoch than the last.
         finished = _finish(course, dataset, is_tested=is_tested)
         is_short = finished.seconds <= _SHORT_SECONDS
-        if self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING:
+        is_usual = self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING
+        if self._draws or is_usual:
             history, rate = course.curves.history(), run.parameters.learning_rate
             pictures = draw_run(
                 rate, history, finished.confusion, dataset.classes, finished.chosen_epoch
@@ -203,8 +210,10 @@ class Trainer:
 class _Course:
     """The progress of a run so far, for its checkpoints."""
 
-    def __init__(self, run: Run, split: _Split, loop: EpochLoop, started: float) -> None:
+    def __init__(self, run: Run, split: _Split, loop: EpochLoop, started: float, kind: str) -> None:
         self.run = run
+        self._kind = kind
+        self.kinds: Kinds = {}
         self.rule = run.early_stopping
         self.split = split
         self.loop = loop
@@ -253,8 +262,21 @@ class _Course:
             self.loop.start(self.run.parameters)
             return None
         self._spent_before = snapshot.seconds
-        before = Progress(self.run.run_id, 1, snapshot.history, snapshot.times, is_replay=True)
+        self.kinds = snapshot.kinds
+        before = Progress(
+            *(self.run.run_id, 1, snapshot.history, snapshot.times),
+            is_replay=True,
+            kinds=snapshot.kinds,
+        )
         return self.curves.add(before)
+
+    def add(self, progress: Progress) -> Progress:
+        """Add epochs that were trained here, and return them with the kinds so far."""
+        if self._kind != last_kind(self.kinds):
+            self.kinds = {**self.kinds, progress.first_epoch: self._kind}
+        progress = replace(progress, kinds=self.kinds)
+        self.curves.add(progress)
+        return progress
 
     def checkpoint(self) -> Checkpoint:
         """Return the state after the last epoch."""
@@ -269,10 +291,12 @@ class _Course:
             times=past.times,
             seconds=self.seconds,
             best=best,
+            kinds=self.kinds,
         )
         self._last_checkpoint = time.monotonic()
         return Checkpoint(
-            self.run.run_id, snapshot.epoch, snapshot.to_bytes(), self.has_ended, patience
+            *(self.run.run_id, snapshot.epoch, snapshot.to_bytes(), self.has_ended, patience),
+            kinds=self.kinds,
         )
 
     def keep_chosen(self) -> int | None:
@@ -373,6 +397,7 @@ def _finish(course: _Course, dataset: Dataset, *, is_tested: bool) -> Finished:
         predictions=predictions,
         stopped_at=course.stopped_at,
         chosen_epoch=chosen,
+        kinds=course.kinds,
     )
 
 

@@ -40,8 +40,8 @@ def node(name: str, cores: float = 0, gpus: float = 0) -> _Node:
     return _Node(f"id of {name}", name, free, free)
 
 
-def agent(name: str, *indexes: int, has_begun: bool = True) -> _Agent:
-    return _Agent(None, node(name), list(indexes), has_begun=has_begun)
+def agent(name: str, *indexes: int, has_begun: bool = True, kind: str = "fast") -> _Agent:
+    return _Agent(None, node(name), list(indexes), kinds={kind}, has_begun=has_begun)
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +63,21 @@ def test_runs_go_to_the_node_with_most_free_workers_and_wait_in_their_order() ->
     bridge._fill()
     assert bridge.commands[-1] == ("late", "assign", "e")
     assert [waiting.run_id for waiting in bridge._waiting] == ["f"]
+
+
+def test_a_run_waits_for_the_kind_of_processor_that_it_needs_while_there_is_any() -> None:
+    bridge = Unconnected()
+    slow = agent("old", 2, kind="slow")
+    bridge._agents = [agent("new", 0, 1), slow]
+    bridge._waiting += [Assignment(run_id, 1, b"", "slow") for run_id in "ab"]
+    bridge.assign("c")
+    assert bridge.commands == [("old", "assign", "a"), ("new", "assign", "c")]
+    asyncio.run(bridge._give_up())
+    assert [waiting.run_id for waiting in bridge._waiting] == ["b"]
+    asyncio.run(bridge._lose(slow, "its node old was lost"))
+    lost = [message for message in bridge.sent if isinstance(message, Lost)]
+    assert [each.run_id for each in lost] == ["a", "b"]
+    assert lost[1].message == "no worker has the processor that it began on (slow)."
 
 
 def test_a_stop_goes_to_the_agent_of_that_attempt_and_ends_a_run_that_waits() -> None:
@@ -92,7 +107,7 @@ def test_a_lost_agent_is_reported_once_with_its_runs_and_killed(killed: list[_Ag
     asyncio.run(bridge._lose(lost, "its agent ended"))
     assert bridge.sent == [
         *(Lost(run_id, 1, "its node here was lost.") for run_id in lost.running),
-        Workers({"id of there": 1}, {}),
+        Workers({"fast": 1}),
     ]
     assert len(lost.running) == 2
     assert killed == [lost]

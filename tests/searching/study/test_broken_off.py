@@ -50,6 +50,8 @@ def epochs_of(run: Run, first: int, last: int) -> Progress:
 class Scripted:
     """An executor whose runs have ten epochs per event and resume from their checkpoint."""
 
+    kinds = ()
+
     def __init__(self, slots: int, tick: Tick, crashes: int = 0) -> None:
         self.slots = slots
         self.tick = tick
@@ -58,7 +60,14 @@ class Scripted:
         self._runs: dict[str, deque[Event]] = {}
         self._reached: dict[str, int] = {}
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
         self.tick()
         assert not self.is_closed
         assert len(self._runs) < self.slots

@@ -6,11 +6,12 @@ An agent is an actor of Ray, but does not import it: the bridge makes it one.
 import fcntl
 import os
 import pickle
+import platform
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -74,8 +75,8 @@ class Agent:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
-    def unpack(self, paths: Sequence[Path], *contents: bytes) -> None:
-        """Write files into the workers' folder.
+    def unpack(self, paths: Sequence[Path], *contents: bytes) -> Collection[str]:
+        """Write files into the workers' folder; return the kinds of their processors.
 
         Args:
             paths: of the files, relative to the folder.
@@ -85,6 +86,7 @@ class Agent:
             file = self._folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
+        return self._executor.kinds
 
     def assign(self, assignment: Assignment) -> None:
         """Start a run; an attempt that is already known is left out."""
@@ -159,7 +161,9 @@ class Agent:
         self._attempts[run_id] = assignment.attempt
         task = pickle.loads(assignment.task)  # noqa: S301  # from our orchestrator
         try:
-            self._executor.submit(task.run, task.checkpoint, is_tested=task.is_tested)
+            self._executor.submit(
+                task.run, task.checkpoint, is_tested=task.is_tested, kind=task.kind
+            )
         except SignsSweepError as error:  # No process can be started.
             self._report(Failed(run_id, time.time(), str(error), is_crash=True))
             return
@@ -173,7 +177,9 @@ class Agent:
 
     def _report(self, event: Event) -> None:
         if isinstance(event, Started):
-            event = replace(event, worker=self._indexes[event.worker])
+            event = replace(event, worker=self._indexes[event.worker], node=platform.node())
+        if isinstance(event, Failed) and event.chance is None:
+            event = replace(event, message=f"on {platform.node()}: {event.message}")
         is_end = isinstance(event, Finished | Failed | Stopped)
         content = pickle.dumps(event)
         with self._changed:

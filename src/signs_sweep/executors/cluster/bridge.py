@@ -12,8 +12,8 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -89,6 +89,7 @@ class _Agent:
         actor: its handle in Ray.
         indexes: of its workers among those of all nodes.
         running: by run_id, the assignments that it has.
+        kinds: of their processors.
         has_begun: whether it takes assignments.
         relay: passes on its reports.
     """
@@ -97,6 +98,7 @@ class _Agent:
     node: _Node
     indexes: list[int]
     running: dict[str, Assignment] = field(default_factory=dict)
+    kinds: Collection[str] = ()
     has_begun: bool = False
     relay: "asyncio.Task[None] | None" = None
 
@@ -148,6 +150,7 @@ class Bridge:
                 case Assignment() as assignment:
                     self._waiting.append(assignment)
                     self._fill()
+                    await self._give_up()
                 case Stop() as stop:
                     await self._stop(stop)
                 case Close():
@@ -168,12 +171,28 @@ class Bridge:
     def _fill(self) -> None:
         """Give waiting assignments to free workers, on the nodes with most free workers first."""
         for assignment in list(self._waiting):
-            agent = max(self._agents, key=lambda agent: agent.free, default=None)
-            if agent is None or not agent.free:
-                return
-            self._waiting.remove(assignment)
-            agent.running[assignment.run_id] = assignment
-            self._command(agent, "assign", assignment)
+            agent = max(self._suitable(assignment), key=lambda agent: agent.free, default=None)
+            if agent is not None and agent.free:
+                self._waiting.remove(assignment)
+                agent.running[assignment.run_id] = assignment
+                self._command(agent, "assign", assignment)
+
+    def _suitable(self, assignment: Assignment) -> list[_Agent]:
+        """Return the agents whose workers may train a run."""
+        kind = assignment.kind
+        return [
+            agent
+            for agent in self._agents
+            if agent.has_begun and (kind is None or kind in agent.kinds)
+        ]
+
+    async def _give_up(self) -> None:
+        """Report waiting runs that need a kind of processor that is gone."""
+        for assignment in list(self._waiting):
+            if assignment.kind is not None and not self._suitable(assignment):
+                self._waiting.remove(assignment)
+                message = f"no worker has the processor that it began on ({assignment.kind})."
+                await self._send(Lost(assignment.run_id, assignment.attempt, message))
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
         """Call a method of an agent; if that fails, call it again as long as the agent is there."""
@@ -351,7 +370,7 @@ class Bridge:
         unpack = agent.actor.unpack.options(concurrency_group="commands")
         async with asyncio.timeout(_BEGIN_SECONDS):
             await unpack.remote([])
-        await unpack.remote(list(self._setup.files), *self._contents)
+        agent.kinds = await unpack.remote(list(self._setup.files), *self._contents)
         agent.has_begun = self._has_begun = True
         await self._tell_workers()
         self._fill()
@@ -396,11 +415,15 @@ class Bridge:
             *(Lost(each.run_id, each.attempt, f"{why}.") for each in agent.running.values())
         )
         await self._tell_workers()
+        await self._give_up()
         await asyncio.to_thread(_kill, agent)
 
     async def _tell_workers(self) -> None:
-        begun = [agent for agent in self._agents if agent.has_begun]
-        await self._send(Workers({each.node.node_id: len(each.indexes) for each in begun}, {}))
+        by_kind: Counter[str] = Counter()
+        for agent in self._agents:
+            if agent.has_begun:  # All processors of a node are of one kind, as a rule.
+                by_kind[next(iter(agent.kinds))] += len(agent.indexes)
+        await self._send(Workers(by_kind))
 
     async def _send(self, *messages: Any) -> None:
         """Send messages to the orchestrator, which may be busy for a while."""
@@ -439,7 +462,7 @@ def _kill(agent: _Agent) -> None:
         ray.kill(agent.actor)
 
 
-def _look() -> NodeFacts | str:
+def _look() -> "NodeFacts | str":  # As text: a node without this package could not unpickle it.
     """Describe the node on which this is called; return what is wrong if that is not possible."""
     try:
         from signs_sweep.executors.cluster.nodes import describe

@@ -4,7 +4,7 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +74,7 @@ class RayExecutor:
     @property
     def slots(self) -> int:
         """The number of workers on all nodes; never less than 1."""
-        return max(1, sum(self._there.by_node.values())) if self._there else 1
+        return max(1, sum(self._there.by_kind.values())) if self._there else 1
 
     def connect(self, is_interrupted: Callable[[], bool] = lambda: False) -> None:
         """Join the cluster, or start Ray on this machine; return when there are workers.
@@ -89,13 +89,25 @@ class RayExecutor:
         while self._there is None and not is_interrupted():
             self._receive(_POLL_SECONDS)
 
-    def submit(self, run: Run, checkpoint: bytes | None = None, *, is_tested: bool = True) -> None:
+    @property
+    def kinds(self) -> Collection[str]:
+        """Those of the workers that there are now."""
+        return set(self._there.by_kind) if self._there else set()
+
+    def submit(
+        self,
+        run: Run,
+        checkpoint: bytes | None = None,
+        *,
+        is_tested: bool = True,
+        kind: str | None = None,
+    ) -> None:
         """Send a run to a worker that is free, or will be."""
         self.connect()
         attempt = self._attempts[run.run_id] = self._attempts.get(run.run_id, 0) + 1
         self._underway.add(run.run_id)
-        task = pickle.dumps(Task(run, checkpoint, is_tested))
-        self._send(Assignment(run.run_id, attempt, task))
+        task = pickle.dumps(Task(run, checkpoint, is_tested, kind))
+        self._send(Assignment(run.run_id, attempt, task, kind))
 
     def events(self, timeout: float) -> Sequence[Event]:
         """Return what the bridge has sent; see the protocol.

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import sys
+from contextlib import suppress
 
 _LOOPBACK = "127.0.0.2"
 """Address of a Ray that is started here. Ray replaces 127.0.0.1 by the machine's own address."""
@@ -28,6 +29,12 @@ _JOIN = (
 )
 
 
+_NO_HEAD = (
+    "what answers at {} is not the head of a Ray cluster. Name the port that `ray start --head` "
+    "shows, usually 6379; the dashboard has another."
+)
+
+
 class RefusedError(Exception):
     """There is no cluster to work with; the message says what to do."""
 
@@ -48,7 +55,8 @@ def join(address: str | None, cores: int) -> None:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     else:
-        _check(address)
+        check_address(address)
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "5")  # Seconds to look for the head.
     try:
         import ray
     except ImportError as error:
@@ -56,6 +64,8 @@ def join(address: str | None, cores: int) -> None:
             f"--executor ray needs the package ray, which cannot be imported ({error}). Install "
             "it: pip install 'signs-sweep[ray]'"
         ) from error
+    if address not in (None, "auto"):
+        _check_cluster(address)
     own = {
         "num_cpus": cores,
         "include_dashboard": False,
@@ -72,41 +82,99 @@ def join(address: str | None, cores: int) -> None:
         raise RefusedError(_refusal(address, error)) from error
 
 
-def _check(address: str) -> None:
-    """Raise a RefusedError for an address that cannot be one, or at which nothing answers."""
-    if address.startswith("ray://"):
+def check_address(address: str) -> None:
+    """Raise a RefusedError for an address that cannot be one, or at which no Ray answers."""
+    if "://" in address:
         raise RefusedError(
-            f"--ray-address {address}: Ray's client (ray://) cannot be used. {_JOIN}, then name "
-            "HOST:PORT, usually with the port 6379"
+            f"Ray address {address}: Ray's client (ray://) and URLs cannot be used. {_JOIN}, then "
+            "name HOST:PORT, usually with the port 6379"
         )
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
-        raise RefusedError(f"--ray-address {address}: expected HOST:PORT, as in 10.0.0.1:6379")
+        raise RefusedError(f"Ray address '{address}': expected HOST:PORT, as in 10.0.0.1:6379")
+    place = host.strip("[]"), int(port)
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+        with socket.create_connection(place, _CONNECT_SECONDS) as connection:
+            is_ray = "RAY_USE_TLS" in os.environ or _speaks_http2(connection)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RefusedError(
             f"no Ray cluster answers at {address} ({reason}). Is its head running? On that "
             "machine, `ray status` shows it."
         ) from error
+    if not is_ray:
+        raise RefusedError(_NO_HEAD.format(address))
+
+
+def _speaks_http2(connection: socket.socket) -> bool:
+    """Return whether a server speaks HTTP/2, as Ray's head does, and a web server need not.
+
+    Ray waits much longer for one that does not, and then ends the process.
+    """
+    settings = b"\0\0\0\4\0\0\0\0\0"
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
+    return connection.recv(len(settings))[3:4] == settings[3:4]
+
+
+def _check_cluster(address: str) -> None:
+    """Raise a RefusedError if the token does not fit a cluster, or no node of it runs here.
+
+    Ray itself would find out up to a minute later, with a message about something else.
+    """
+    from ray._private.services import find_node_ids
+    from ray._raylet import Config, GcsClient
+    from ray.exceptions import AuthenticationError, RayError
+
+    try:
+        GcsClient(address=address)
+    except AuthenticationError as error:
+        raise RefusedError(_wrong_token(address)) from error
+    except RayError as error:
+        raise RefusedError(_NO_HEAD.format(address)) from error
+    if not find_node_ids():
+        raise RefusedError(f"this machine is not a node of the Ray cluster at {address}. {_JOIN}.")
+    if (mode := os.environ.get("RAY_AUTH_MODE")) != "token":
+        return
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    Config.initialize("")
+    with suppress(AuthenticationError):
+        GcsClient(address=address)
+        raise RefusedError(
+            f"RAY_AUTH_MODE={mode} is set, but the cluster at {address} uses no token: every "
+            "program that reaches it can run code on it. Start its nodes with the same token, or "
+            "unset RAY_AUTH_MODE."
+        )
+    os.environ["RAY_AUTH_MODE"] = mode
+    Config.initialize("")
+
+
+def _wrong_token(address: str) -> str:
+    return (
+        f"the cluster at {address} needs a token, and that of this process is missing or wrong. "
+        "Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH as on its nodes."
+    )
 
 
 def _refusal(address: str | None, error: Exception) -> str:
     text = str(error)
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    if address is None:
+        return f"Ray cannot be started on this machine: {first}"
     if "Version mismatch" in text:
         return (
             f"the cluster at {address} has other versions than this machine: "
             f"{' '.join(text.split())}. Install the same versions on all nodes."
         )
-    if "auth" in text.lower() or "token" in text.lower():
+    causes = f"{error.__cause__} {error.__context__}"
+    if type(error).__name__ == "AuthenticationError" or "AuthToken" in causes:
+        return _wrong_token(address)
+    if address == "auto" and "any running Ray" in text:
         return (
-            f"the cluster at {address} refuses this process: {first} Set RAY_AUTH_MODE=token and "
-            "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH as on its nodes."
+            "no Ray runs on this machine. Start it, ray start --head, or name that of another "
+            "machine, --ray-address HOST:PORT."
         )
-    if address is None:
-        return f"Ray cannot be started on this machine: {first}"
-    return f"cannot join the Ray cluster at {address}: {first} {_JOIN}"
+    if "No node info" in causes:
+        return f"this machine is not a node of the Ray cluster at {address}. {_JOIN}."
+    return f"cannot join the Ray cluster at {address}: {first.rstrip('.')}. {_JOIN}."

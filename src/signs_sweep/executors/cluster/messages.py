@@ -87,12 +87,10 @@ class Workers:
     """The workers there are now: from the bridge.
 
     Attributes:
-        by_node: by name of the node, the number of its workers.
-        kinds: by name of the node, the kind of its processors.
+        by_kind: by kind of processor, how many there are.
     """
 
-    by_node: Mapping[str, int]
-    kinds: Mapping[str, str]
+    by_kind: Mapping[str, int]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from signs_sweep.domain import (
     Condition,
     Curve,
     Diagnosis,
+    Kinds,
     Parameters,
     Result,
     Row,
@@ -24,8 +25,10 @@ from signs_sweep.domain import (
     State,
     VerdictRule,
     as_text,
+    kinds_in,
 )
 from signs_sweep.errors import UnknownExperimentError
+from signs_sweep.process.processor import kind_of
 from signs_sweep.project.databases import shown
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.client import search_all
@@ -117,7 +120,16 @@ class Record:
             diagnosis=self._diagnosis,
             stopped_at=None if stopped_at is None else int(stopped_at),
             chosen_epoch=None if chosen_epoch is None else int(chosen_epoch),
+            kinds=self._kinds,
         )
+
+    @property
+    def _kinds(self) -> Kinds:
+        """The kinds of processors that trained the run; none if its record does not name them."""
+        if tags.KINDS in self.tags:
+            return kinds_in(self.tags[tags.KINDS])
+        kind = kind_of(self.environment)
+        return {1: kind} if kind else {}
 
     @property
     def _diagnosis(self) -> Diagnosis | None:

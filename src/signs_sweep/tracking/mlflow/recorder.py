@@ -4,7 +4,7 @@ import csv
 import io
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from signs_sweep.domain import (
     Failed,
     Finished,
     History,
+    Kinds,
     Progress,
     Retried,
     Run,
@@ -27,6 +28,7 @@ from signs_sweep.domain import (
     Stopped,
     Waiting,
     as_text,
+    kinds_text,
     values_at,
 )
 from signs_sweep.figures.run import draw_run
@@ -46,7 +48,8 @@ _SECONDS = 2.0
 """Between two writes of a run's epochs: often enough to watch, rarely enough to cost little."""
 
 _REST = 10
-"""On a slow store, the pause after a write in multiples of its duration."""
+"""The pause after a write at least, in multiples of its duration and of the runs that are recorded:
+with many runs, or on a slow store, writing so often would take more than a tenth of the time."""
 
 _AT_ONCE = 900
 """Metrics in a call; MLflow's limit is 1,000."""
@@ -84,6 +87,7 @@ class RunRecorder:
         dataset: what it is trained on.
         spec: text of the spec.
         recorded: by metric, the last epoch that the record already holds.
+        underway: all runs that are recorded at the moment.
         state: how the run ended, or RUNNING.
     """
 
@@ -93,8 +97,10 @@ class RunRecorder:
     dataset: DatasetInfo
     spec: str
     recorded: Mapping[str, int]
+    underway: Collection[str] = ()
     state: State = field(default=State.RUNNING, init=False)
     _environment: Mapping[str, str] = field(default_factory=dict, init=False)
+    _kinds: Kinds = field(default_factory=dict, init=False)
     _curves: Curves = field(default_factory=Curves, init=False)
     _waiting: list["Metric"] = field(default_factory=list, init=False)
     _waiting_tags: dict[str, str] = field(default_factory=dict, init=False)
@@ -110,9 +116,13 @@ class RunRecorder:
                 self._waiting_tags |= {
                     tags.ENVIRONMENT + name: value for name, value in event.environment.items()
                 }
+                if event.node is not None:
+                    self._waiting_tags[tags.NODE] = event.node
             case Progress():
+                self._note_kinds(event.kinds)
                 self._add(event)
             case Finished():
+                self._note_kinds(event.kinds)
                 self._finish(event)
             case Failed():
                 self._fail(event)
@@ -124,6 +134,11 @@ class RunRecorder:
     def stop(self, when: float) -> None:
         """End the record as killed, with the epochs so far."""
         self._end(State.KILLED, when, self._history_files())
+
+    def _note_kinds(self, kinds: Kinds) -> None:
+        if kinds != self._kinds and len(kinds) > 1:
+            self._waiting_tags[tags.KINDS] = kinds_text(kinds)
+        self._kinds = kinds
 
     def _add(self, event: Progress) -> None:
         from mlflow.entities import Metric
@@ -154,7 +169,7 @@ class RunRecorder:
         write(self.client, self.location, metrics=waiting, tags=values)
         self._waiting_tags = {}
         now = time.monotonic()
-        rest = 0 if is_backlog else _REST * (now - began)
+        rest = 0 if is_backlog else _REST * (now - began) * len(self.underway)
         self._next_write = now + max(_SECONDS, rest)
 
     def _finish(self, event: Finished) -> None:

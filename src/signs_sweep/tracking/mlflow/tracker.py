@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Event, Finished, Run, State, Trial, TrialEnd
+from signs_sweep.domain import Event, Failed, Finished, Run, State, Stopped, Trial, TrialEnd
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -81,7 +81,8 @@ class MlflowTracker:
         self._is_dead = is_dead
         self._sweeps: dict[str, _OpenSweep] = {}
         self._recorders: dict[str, RunRecorder] = {}
-        """By run_id, the experiment of its record, and which were finished before it began."""
+        """By run_id; also those that have ended."""
+        self._underway: set[str] = set()
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -216,8 +217,10 @@ class MlflowTracker:
             for record in dict.fromkeys((location, parent, sweep.parent)):
                 self._log_input(record, sweep, run.data)
         self._recorders[run.run_id] = RunRecorder(
-            client, location, run, dataset, sweep.record.spec, recorded
+            *(client, location, run, dataset, sweep.record.spec, recorded),
+            underway=self._underway,
         )
+        self._underway.add(run.run_id)
         self._takeover.begin(run.run_id, experiment_id, before - {location})
 
     def _log_input(self, location: str, sweep: _OpenSweep, fingerprint: str) -> None:
@@ -258,6 +261,7 @@ class MlflowTracker:
         if not earlier.data.params:  # Its process was killed while it created the record.
             write(client, location, params=params_of(run))
         outdated = [tags.MESSAGE, tags.NOTE, tags.PRUNED, tags.GUESSING_SINCE, tags.DIVERGED]
+        outdated.append(tags.KINDS)
         if earlier.info.experiment_id == experiment_id:
             outdated += [name for name in (tags.LABEL, tags.BASELINE) if name not in values]
         else:
@@ -274,6 +278,8 @@ class MlflowTracker:
         recorder = self._recorders.get(event.run_id)
         if recorder is None:  # Not started again after an outage: another sweep has finished it.
             return
+        if isinstance(event, Failed | Finished | Stopped):
+            self._underway.discard(event.run_id)
         with record_errors(self._client, self._uri, recorder.location):
             recorder.record(event)
             if isinstance(event, Finished):
@@ -335,6 +341,7 @@ class MlflowTracker:
                 with suppress(StoreError), store_errors(self._uri):  # `ui` saves the view again.
                     self._write_view(experiment, sweep.experiment_id)
         self._recorders.clear()
+        self._underway.clear()
         self._takeover.clear()
         self._sweeps.clear()
 
