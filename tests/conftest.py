@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ray_nodes import Node
 from servers import Postgres, SharedServer
 from signs_sweep.data import Dataset
 from signs_sweep.tracking import MlflowTracker
@@ -54,6 +55,18 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     yield server
     server.stop()
     shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def ray_head() -> Iterator[Node]:
+    """A cluster of one node, whose workers find the toys."""
+    pytest.importorskip("ray")
+    import toys  # Found by the tests that ask for it.
+
+    head = Node(8, toys.worker_environment())
+    yield head
+    head.kill()
+    shutil.rmtree(head.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

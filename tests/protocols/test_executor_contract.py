@@ -10,8 +10,10 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "executors"))
 import toys
 
+from ray_nodes import Node
 from signs_sweep.domain import Checkpoint, Failed, Finished, Progress, Started, Stopped
 from signs_sweep.executors import InlineExecutor, LocalExecutor
+from signs_sweep.executors.cluster import Crew, RayExecutor
 from signs_sweep.process.processor import kind_of
 from signs_sweep.protocols import Executor
 
@@ -26,16 +28,37 @@ def make_local(make_trainer: Callable) -> Executor:
     return LocalExecutor(make_trainer, [toys.worker_environment()] * 2)
 
 
-@pytest.fixture(params=[make_inline, make_local])
+@pytest.fixture(scope="module")
+def make_ray(ray_head: Node) -> Iterator[MakeExecutor]:
+    """Return an executor a trainer: each has processes that take seconds to start."""
+    made: dict[Callable, RayExecutor] = {}
+
+    def make(make_trainer: Callable) -> Executor:
+        if make_trainer not in made:
+            crew, environment = Crew(make_trainer, dict), toys.worker_environment()
+            made[make_trainer] = RayExecutor(
+                crew, ray_head.address, workers=2, environment=environment
+            )
+        made[make_trainer].connect()
+        return made[make_trainer]
+
+    yield make
+    for executor in made.values():
+        executor.close()
+
+
+@pytest.fixture(params=[make_inline, make_local, pytest.param("make_ray", marks=pytest.mark.slow)])
 def make_executor(request: pytest.FixtureRequest) -> Iterator[MakeExecutor]:
+    is_ray = isinstance(request.param, str)
+    make_one = request.getfixturevalue(request.param) if is_ray else request.param
     made: list[Executor] = []
 
     def make(make_trainer: Callable = toys.ToyTrainer) -> Executor:
-        made.append(request.param(make_trainer))
+        made.append(make_one(make_trainer))
         return made[-1]
 
     yield make
-    for executor in made:
+    for executor in made if not is_ray else ():
         executor.close()
 
 

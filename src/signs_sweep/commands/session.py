@@ -205,6 +205,7 @@ class Session:
                 parcel.sources,
                 parcel.models,
                 is_worker=True,
+                draws=True,
                 checkpoint_seconds=options.checkpoint_seconds,
             ),
             training_environment,

@@ -78,6 +78,7 @@ class Trainer:
         models: Mapping[str, ModelSource] | None = None,
         *,
         is_worker: bool = False,
+        draws: bool = False,
         checkpoint_seconds: float | None = None,
     ) -> None:
         """Set up TensorFlow; no data is loaded yet.
@@ -86,6 +87,8 @@ class Trainer:
             sources: locations of the datasets, by fingerprint.
             models: locations of the functions that build models, by fingerprint.
             is_worker: whether the process only trains.
+            draws: whether to draw the pictures of every run, for an orchestrator with so many
+                workers that it could not draw them itself.
             checkpoint_seconds: time between two checkpoints of a run; None for no checkpoints.
         """
         runtime.prepare(is_worker=is_worker)
@@ -93,6 +96,7 @@ class Trainer:
         self._models = models or {}
         self._checkpoint_seconds = checkpoint_seconds
         self._is_worker = is_worker
+        self._draws = draws
         self._runs_finished = 0
         self._course: _Course | None = None
         self._dataset = cache(self._load)
@@ -145,7 +149,8 @@ class Trainer:
         self._course = None  # The weights may soon be those of another epoch than the last.
         finished = _finish(course, dataset, is_tested=is_tested)
         is_short = finished.seconds <= _SHORT_SECONDS
-        if self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING:
+        is_usual = self._is_worker and is_short and self._runs_finished >= _RUNS_BEFORE_DRAWING
+        if self._draws or is_usual:
             history, rate = course.curves.history(), run.parameters.learning_rate
             pictures = draw_run(
                 rate, history, finished.confusion, dataset.classes, finished.chosen_epoch

@@ -137,7 +137,7 @@ def test_a_worker_that_cannot_be_started_fails_its_run(
     failed = event_of(report)
     assert isinstance(failed, Failed)
     assert failed.is_crash
-    assert failed.message.startswith("cannot start worker 1: No such file or directory.")
+    assert "cannot start worker 1: No such file or directory." in failed.message
 
 
 def test_files_are_in_the_current_folder_of_the_workers(make_agent: MakeAgent) -> None:

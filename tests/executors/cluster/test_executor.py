@@ -43,7 +43,7 @@ def bridge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     child = Child(process, ours, output)
     monkeypatch.setattr(Child, "start", lambda *_, **__: child)
     monkeypatch.setattr("os.killpg", lambda *_: process.kill())
-    theirs.send(Workers({"here": 2, "there": 3}, {}))
+    theirs.send(Workers({"fast": 2, "slow": 3}))
     yield theirs
     theirs.close()
     with process:
@@ -75,10 +75,11 @@ def received(executor: RayExecutor) -> list[Event]:
 
 def test_the_slots_follow_the_workers(executor: RayExecutor, bridge: Connection) -> None:
     assert executor.slots == 5
-    for workers, slots in (({"here": 2}, 2), ({}, 1), ({"here": 2, "new": 8}, 10)):
-        bridge.send(Workers(workers, {}))
+    for workers, slots in (({"fast": 2}, 2), ({}, 1), ({"fast": 2, "slow": 8}, 10)):
+        bridge.send(Workers(workers))
         assert received(executor) == []
         assert executor.slots == slots
+        assert executor.kinds == set(workers)
 
 
 def test_a_submission_is_an_assignment_with_its_attempt(

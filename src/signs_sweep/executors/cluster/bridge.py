@@ -149,7 +149,8 @@ class Bridge:
             match await self._inbox.get():
                 case Assignment() as assignment:
                     self._waiting.append(assignment)
-                    await self._fill()
+                    self._fill()
+                    await self._give_up()
                 case Stop() as stop:
                     await self._stop(stop)
                 case Close():
@@ -167,26 +168,34 @@ class Bridge:
                 event = pickle.dumps(Stopped(stop.run_id, time.time()))
                 await self._send(Report(*key, event, is_end=True))
 
-    async def _fill(self) -> None:
+    def _fill(self) -> None:
         """Give waiting assignments to free workers, on the nodes with most free workers first."""
-        lost: list[Lost] = []
         for assignment in list(self._waiting):
-            kind, possible = assignment.kind, [each for each in self._agents if each.has_begun]
-            if kind is not None:
-                possible = [each for each in possible if kind in each.kinds]
-            agent = max(possible, key=lambda agent: agent.free, default=None)
+            agent = max(self._suitable(assignment), key=lambda agent: agent.free, default=None)
             if agent is not None and agent.free:
                 self._waiting.remove(assignment)
                 agent.running[assignment.run_id] = assignment
                 self._command(agent, "assign", assignment)
-            elif agent is None and kind is not None:
+
+    def _suitable(self, assignment: Assignment) -> list[_Agent]:
+        """Return the agents whose workers may train a run."""
+        kind = assignment.kind
+        return [
+            agent
+            for agent in self._agents
+            if agent.has_begun and (kind is None or kind in agent.kinds)
+        ]
+
+    async def _give_up(self) -> None:
+        """Report waiting runs that need a kind of processor that is gone."""
+        for assignment in list(self._waiting):
+            if assignment.kind is not None and not self._suitable(assignment):
                 self._waiting.remove(assignment)
-                message = f"no worker has a processor like the one it began on ({kind})."
-                lost.append(Lost(assignment.run_id, assignment.attempt, message))
-        await self._send(*lost)
+                message = f"no worker has the processor that it began on ({assignment.kind})."
+                await self._send(Lost(assignment.run_id, assignment.attempt, message))
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
-        """Call a method of an agent; if it is unreachable meanwhile, call it again."""
+        """Call a method of an agent; if that fails, call it again as long as the agent is there."""
 
         async def deliver() -> None:
             import ray
@@ -195,12 +204,9 @@ class Bridge:
             while agent in self._agents:
                 try:
                     await call.remote(argument)
-                except ray.exceptions.ActorUnavailableError:
+                    break
+                except ray.exceptions.RayError:
                     await asyncio.sleep(_WATCH_SECONDS)
-                except ray.exceptions.RayError:  # Its relay handles an agent that is lost.
-                    return
-                else:
-                    return
 
         task = asyncio.create_task(deliver())
         self._background.add(task)
@@ -275,7 +281,6 @@ class Bridge:
         except ray.exceptions.RayTaskError as error:
             return [_first_line(error)]
         except (TimeoutError, ray.exceptions.RayError):
-            await self._send(Remark(f"not used yet: {node.name}, which does not answer"))
             return None
         if isinstance(found, str):
             return [found]
@@ -286,12 +291,12 @@ class Bridge:
         """Start agents on a node for all cores that are free or become free, while it lives."""
         import ray
 
-        while is_new:
-            found = await self._differences(node)
+        while is_new and (found := await self._differences(node)) != []:
             if found:
                 await self._send(Remark(f"not used: {mismatch({node.name: found})}"))
                 return
-            is_new = found is None
+            await self._send(Remark(f"not used yet: {node.name}, which does not answer"))
+            await asyncio.sleep(_LONGEST_PAUSE)
         pause = _WATCH_SECONDS
         while True:
             node = self._nodes.get(node.node_id, node)
@@ -302,14 +307,14 @@ class Bridge:
             agent = self._hire(node, indexes)
             try:
                 await self._begin(agent)
-            except TimeoutError:  # Another program was faster.
-                await self._lose(agent, f"its agent on {node.name} did not start")
-            except ray.exceptions.RayError as error:
-                reason = _first_line(error)
-                if not self._has_begun:
-                    raise RefusedError(f"no worker can start: {reason}") from error
-                await self._send(Remark(f"no worker can start on {node.name}: {reason}"))
-                await self._lose(agent, f"its agent on {node.name} did not start: {reason}")
+            except (TimeoutError, ray.exceptions.RayError) as error:
+                reason = "does another program use its cores?"
+                if not isinstance(error, TimeoutError):
+                    reason = _first_line(error)
+                    if not self._has_begun:
+                        raise RefusedError(f"no worker can start: {reason}") from error
+                await self._send(Remark(f"no worker has started on {node.name}: {reason}"))
+                await self._lose(agent, "its agent did not start")
             else:
                 agent.relay = asyncio.create_task(self._relay(agent))
                 await asyncio.sleep(2 * _WATCH_SECONDS)  # Until what is free has been listed again.
@@ -368,7 +373,7 @@ class Bridge:
         agent.kinds = await unpack.remote(list(self._setup.files), *self._contents)
         agent.has_begun = self._has_begun = True
         await self._tell_workers()
-        await self._fill()
+        self._fill()
 
     async def _relay(self, agent: _Agent) -> None:
         """Pass on the reports of an agent until it is lost."""
@@ -397,7 +402,7 @@ class Bridge:
             if reports:
                 confirmed = reports[-1].number
                 await self._send(*reports)
-                await self._fill()
+                self._fill()
 
     async def _lose(self, agent: _Agent, why: str) -> None:
         """Report the runs of an agent that is gone, or that must end because it seems to be."""
@@ -410,7 +415,7 @@ class Bridge:
             *(Lost(each.run_id, each.attempt, f"{why}.") for each in agent.running.values())
         )
         await self._tell_workers()
-        await self._fill()
+        await self._give_up()
         await asyncio.to_thread(_kill, agent)
 
     async def _tell_workers(self) -> None:
@@ -440,7 +445,6 @@ class Bridge:
         closing = [
             agent.actor.close.options(concurrency_group="commands").remote()
             for agent in self._agents
-            if agent.has_begun
         ]
         if closing:
             with suppress(Exception):
@@ -476,9 +480,14 @@ def _on(node: _Node) -> Any:
 def _nodes_alive() -> list[_Node]:
     """Return the nodes that are alive and may have workers, with what is free there."""
     import ray
-    from ray._private.state import available_resources_per_node
 
-    free: Mapping[str, Mapping[str, float]] = available_resources_per_node()
+    nodes = [each for each in ray.nodes() if each["Alive"] and each["Resources"].get("CPU")]
+    try:
+        from ray._private.state import available_resources_per_node
+
+        free: Mapping[str, Mapping[str, float]] = available_resources_per_node()
+    except (ImportError, AttributeError):  # A version of Ray that does not say.
+        free = {each["NodeID"]: each["Resources"] for each in nodes}
     return [
         _Node(
             each["NodeID"],
@@ -486,8 +495,7 @@ def _nodes_alive() -> list[_Node]:
             each["Resources"],
             free.get(each["NodeID"], {}),
         )
-        for each in ray.nodes()
-        if each["Alive"] and each["Resources"].get("CPU")
+        for each in nodes
     ]
 
 

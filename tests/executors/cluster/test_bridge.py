@@ -1,0 +1,145 @@
+"""How the bridge hands out runs, without Ray."""
+
+import asyncio
+import pickle
+from multiprocessing import Pipe
+from typing import Any
+
+import pytest
+
+from signs_sweep.domain import Stopped
+from signs_sweep.executors.cluster.bridge import Bridge, _Agent, _Node
+from signs_sweep.executors.cluster.messages import Assignment, Lost, Report, Setup, Stop, Workers
+
+
+class Unconnected(Bridge):
+    """Records what it would send to the agents, and to the orchestrator."""
+
+    def __init__(self, workers: int | None = None, memory: int = 0) -> None:
+        self.commands: list[tuple[str, str, str]] = []
+        self.sent: list[Any] = []
+        setup = Setup(None, workers, 2, 1, memory, b"", {})
+        super().__init__(Pipe()[0], setup, asyncio.Queue())
+
+    def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
+        self.commands.append((agent.node.name, method, argument.run_id))
+
+    async def _send(self, *messages: Any) -> None:
+        self.sent += messages
+
+    def assign(self, *run_ids: str) -> None:
+        self._waiting += [Assignment(run_id, 1, b"") for run_id in run_ids]
+        self._fill()
+
+    def stop(self, run_id: str, attempt: int = 1) -> None:
+        asyncio.run(self._stop(Stop(run_id, attempt)))
+
+
+def node(name: str, cores: float = 0, gpus: float = 0) -> _Node:
+    free = {"CPU": cores, "GPU": gpus}
+    return _Node(f"id of {name}", name, free, free)
+
+
+def agent(name: str, *indexes: int, has_begun: bool = True, kind: str = "fast") -> _Agent:
+    return _Agent(None, node(name), list(indexes), kinds={kind}, has_begun=has_begun)
+
+
+@pytest.fixture(autouse=True)
+def killed(monkeypatch: pytest.MonkeyPatch) -> list[_Agent]:
+    """The agents that Ray would kill."""
+    found: list[_Agent] = []
+    monkeypatch.setattr("signs_sweep.executors.cluster.bridge._kill", found.append)
+    return found
+
+
+def test_runs_go_to_the_node_with_most_free_workers_and_wait_in_their_order() -> None:
+    bridge = Unconnected()
+    bridge._agents = [agent("small", 0), agent("large", 1, 2, 3), agent("late", 4, has_begun=False)]
+    bridge.assign(*"abcdef")
+    placed = [(name, run_id) for name, _, run_id in bridge.commands]
+    assert placed[:2] == [("large", "a"), ("large", "b")]
+    assert sorted(placed[2:]) == [("large", "d"), ("small", "c")]
+    bridge._agents[2].has_begun = True
+    bridge._fill()
+    assert bridge.commands[-1] == ("late", "assign", "e")
+    assert [waiting.run_id for waiting in bridge._waiting] == ["f"]
+
+
+def test_a_run_waits_for_the_kind_of_processor_that_it_needs_while_there_is_any() -> None:
+    bridge = Unconnected()
+    slow = agent("old", 2, kind="slow")
+    bridge._agents = [agent("new", 0, 1), slow]
+    bridge._waiting += [Assignment(run_id, 1, b"", "slow") for run_id in "ab"]
+    bridge.assign("c")
+    assert bridge.commands == [("old", "assign", "a"), ("new", "assign", "c")]
+    asyncio.run(bridge._give_up())
+    assert [waiting.run_id for waiting in bridge._waiting] == ["b"]
+    asyncio.run(bridge._lose(slow, "its node old was lost"))
+    lost = [message for message in bridge.sent if isinstance(message, Lost)]
+    assert [each.run_id for each in lost] == ["a", "b"]
+    assert lost[1].message == "no worker has the processor that it began on (slow)."
+
+
+def test_a_stop_goes_to_the_agent_of_that_attempt_and_ends_a_run_that_waits() -> None:
+    bridge = Unconnected()
+    bridge._agents = [agent("here", 0), agent("there", 1)]
+    bridge.assign(*"abc")
+    bridge.commands.clear()
+    bridge.stop("b", attempt=2)
+    bridge.stop("b")
+    assert bridge.commands == [("there", "stop", "b")]
+    bridge.stop("c", attempt=2)
+    assert bridge.sent == []
+    bridge.stop("c")
+    (report,) = bridge.sent
+    assert isinstance(report, Report)
+    assert report.is_end
+    assert isinstance(pickle.loads(report.event), Stopped)
+    assert not bridge._waiting
+
+
+def test_a_lost_agent_is_reported_once_with_its_runs_and_killed(killed: list[_Agent]) -> None:
+    bridge = Unconnected()
+    lost = agent("here", 0, 1)
+    bridge._agents = [lost, agent("there", 2)]
+    bridge.assign(*"abc")
+    asyncio.run(bridge._lose(lost, "its node here was lost"))
+    asyncio.run(bridge._lose(lost, "its agent ended"))
+    assert bridge.sent == [
+        *(Lost(run_id, 1, "its node here was lost.") for run_id in lost.running),
+        Workers({"fast": 1}),
+    ]
+    assert len(lost.running) == 2
+    assert killed == [lost]
+
+
+@pytest.mark.parametrize(
+    ("workers", "taken", "new", "expected"),
+    [
+        (None, [], 2, [0, 1]),
+        (None, [0, 2], 2, [1, 3]),
+        (3, [0, 2], 2, [1]),
+        (2, [0, 1], 5, []),
+        (1, [], 0, []),
+    ],
+)
+def test_workers_have_the_lowest_free_indexes_within_the_limit(
+    workers: int | None, taken: list[int], new: int, expected: list[int]
+) -> None:
+    bridge = Unconnected(workers)
+    bridge._agents = [agent("here", *taken)]
+    assert bridge._indexes(new) == expected
+
+
+def test_a_node_has_as_many_workers_as_its_free_cores_memory_or_gpus_allow() -> None:
+    bridge = Unconnected(memory=10)
+    capacity = bridge._capacity
+    assert capacity(node("a", cores=3.5)) == 3
+    bridge._memory = {"id of a": 59, "id of b": 9}
+    assert capacity(node("a", cores=8)) == 5
+    assert capacity(node("b", cores=8)) == 0
+    bridge._agents = [agent("a", 0, 1)]
+    assert capacity(node("a", cores=8)) == 3, "some of its memory is taken"
+    bridge._uses_gpus = True
+    assert capacity(node("c", cores=8)) == 0
+    assert capacity(node("c", cores=8, gpus=2)) == 4
