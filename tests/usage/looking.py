@@ -53,6 +53,24 @@ def processes_in(project) -> dict[int, str]:
     return found
 
 
+def epochs_kept(project) -> int:
+    """How many epochs are in checkpoints, over all trajectories."""
+    folders = (project.folder / "mlruns" / "checkpoints").glob("*/")
+    return sum(
+        max((int(file.name[:8]) for file in folder.glob("*.h5")), default=0) for folder in folders
+    )
+
+
+def processes_with(variable: str) -> list[int]:
+    """Processes that live and have a variable in their environment, as in NAME=value."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if variable.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
 def assert_no_secret(secrets: Iterable[str], texts: Iterable[str], *folders: Path) -> None:
     """Look for secrets, as they are and encoded, in texts and in the files of folders.
 

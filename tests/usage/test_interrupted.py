@@ -15,7 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from looking import PATIENCE, children, processes_in, recorded_bits, wait_until
+from looking import (
+    PATIENCE,
+    children,
+    epochs_kept,
+    processes_in,
+    recorded_bits,
+    wait_until,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -82,14 +89,6 @@ def kill(project, process: subprocess.Popen[str], whom: str) -> None:
         os.killpg(process.pid, signal.SIGINT)
     else:
         process.kill()
-
-
-def epochs_kept(project) -> int:
-    """How many epochs are in checkpoints, over all trajectories."""
-    folders = (project.folder / "mlruns" / "checkpoints").glob("*/")
-    return sum(
-        max((int(file.name[:8]) for file in folder.glob("*.h5")), default=0) for folder in folders
-    )
 
 
 def comes(planned: Kill, project, process: subprocess.Popen[str], before: int) -> bool:
