@@ -1,11 +1,13 @@
 """How many workers one orchestrator keeps busy, with workers that only send what training would.
 
     python bench/workers.py [--slots 2 50 200 500] [--runs 2] [--epochs 1500] [--tracking-uri URI]
+                            [--ray [ADDRESS]]
 
 A whole `run`, with records, checkpoints and claims; only its executor is replaced. A short run is
 trained first. Another process sends its events for every run, with checkpoints and model of the
 real size, at the pace of training and in real time. As behind a pipe, a worker resumes after a
-checkpoint only when that has been read.
+checkpoint only when that has been read. With --ray, the agents of a Ray cluster send them, by
+default of a Ray on this machine with as many cores as --slots has workers.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from heapq import heappop, heappush
 from multiprocessing import Pipe, Process
@@ -32,6 +34,7 @@ from signs_sweep.commands.running import begin
 from signs_sweep.commands.session import Session
 from signs_sweep.domain import Checkpoint, Event, Finished, News, Notice, Progress, Run, Started
 from signs_sweep.executors import LocalExecutor, on_device
+from signs_sweep.executors.cluster import RayExecutor
 from signs_sweep.planning.preparation import prepare
 from signs_sweep.project import FileCheckpoints
 from signs_sweep.protocols import Executor
@@ -101,8 +104,13 @@ def events_of(run: Run, slot: int, first: Mapping[type, Any]) -> Rest:
 class Simulation:
     """An executor in this process whose workers send what training would, when it would."""
 
-    def __init__(self, first: Mapping[type, Any], slots: int) -> None:
+    kinds = ("simulated",)
+
+    def __init__(
+        self, first: Mapping[type, Any], slots: int, wake: Connection | None = None
+    ) -> None:
         self.slots = slots
+        self._wake = wake
         self._first = first
         self._free = list(reversed(range(slots)))
         self._due: list[tuple[float, int, Event, Rest]] = []
@@ -118,7 +126,11 @@ class Simulation:
         while self._sent:
             self._proceed(time.monotonic(), *self._sent.pop())
         pause = self._due[0][0] - time.monotonic() if self._due else timeout
-        time.sleep(min(timeout, max(0.0, pause)))
+        pause = min(timeout, max(0.0, pause))
+        if self._wake is None:
+            time.sleep(pause)
+        elif self._wake.poll(pause):
+            self._wake.recv()
         received: list[Event] = []
         while self._due and not self._sent and self._due[0][0] <= time.monotonic():
             due, slot, event, rest = heappop(self._due)
@@ -131,9 +143,27 @@ class Simulation:
                 self._proceed(due, slot, rest)
         return received
 
+    def close(self) -> None:
+        """There is nothing to end."""
+
     def _proceed(self, moment: float, slot: int, rest: Rest) -> None:
         seconds, event = next(rest)
         heappush(self._due, (moment + seconds, slot, event, rest))
+
+
+@dataclass(frozen=True)
+class SimulatedCrew:
+    """The simulated workers of a node of a Ray cluster."""
+
+    first: Mapping[type, Any]
+    workers_per_gpu: int = 1
+
+    def start(
+        self, workers: int, gpus: Sequence[str], folder: Path, wake: Connection | None
+    ) -> Executor:
+        """Return the executor of a node."""
+        del gpus, folder
+        return Simulation(self.first, workers, wake)
 
 
 class Separate(Simulation):
@@ -195,12 +225,33 @@ class Watch:
         return 1 - trained / sum(max(starts) - first for starts in self.starts.values())
 
 
-def first_events() -> Mapping[type, Any]:
-    """Train a short run in a worker process, and return its events."""
+def on_ray(address: str | None, first: Mapping[type, Any], slots: int) -> Executor:
+    """Return simulated workers on the nodes of a cluster, or of a Ray that is started here."""
+    import workers  # Agents import this file by its name.
+
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    executor = RayExecutor(
+        workers.SimulatedCrew(first),
+        address,
+        workers=slots,
+        cores=slots,
+        tell=print,
+        environment={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    executor.connect()
+    while executor.slots < slots:
+        executor.events(1)
+    return executor
+
+
+def first_events(*, draws: bool) -> Mapping[type, Any]:
+    """Train a short run in a worker process, which may draw its pictures; return its events."""
     spec = Path("first.yaml")
     spec.write_text(SPEC.format(epochs=40, seeds=1), encoding="utf-8")
     prepared = prepare([spec])
-    make = partial(Trainer, prepared.sources, is_worker=True, checkpoint_seconds=1000.0)
+    make = partial(
+        Trainer, prepared.sources, is_worker=True, draws=draws, checkpoint_seconds=1000.0
+    )
     executor = LocalExecutor(make, [on_device(training_environment(os.environ), None)])
     executor.submit(next(iter(prepared.plan.runs.values())))
     events: dict[type, Any] = {}
@@ -261,12 +312,17 @@ def main() -> None:
     parser.add_argument("--runs", type=float, default=2, help="of each worker")
     parser.add_argument("--epochs", type=int, default=1500, help="of each run")
     parser.add_argument("--tracking-uri", help="an empty store; default: a SQLite file")
+    parser.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="HOST:PORT or auto")
     options = parser.parse_args()
     for (owner, name), part in PARTS.items():
         timed(owner, name, part)
     with TemporaryDirectory() as folder:
         os.chdir(folder)
-        make, lines = partial(Separate, first_events()), []
+        first = first_events(draws=options.ray is not None)
+        make: Callable[[int], Executor] = partial(Separate, first)
+        if options.ray is not None:
+            make = partial(on_ray, options.ray or None, first)
+        lines = []
         print(TABLE)
         for slots in options.slots:
             Path(folder, str(slots)).mkdir()

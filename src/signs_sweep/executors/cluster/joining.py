@@ -151,8 +151,9 @@ def _check_cluster(address: str) -> None:
 
 
 def _wrong_token(address: str) -> str:
+    where = "on this machine" if address == "auto" else f"at {address}"
     return (
-        f"the cluster at {address} needs a token, and that of this process is missing or wrong. "
+        f"the cluster {where} needs a token, and that of this process is missing or wrong. "
         "Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH as on its nodes."
     )
 
