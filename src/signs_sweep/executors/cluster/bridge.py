@@ -394,7 +394,7 @@ class Bridge:
         while True:
             try:
                 async with asyncio.timeout(_AWAY_SECONDS):
-                    reports: Sequence[Report] = await poll.remote(confirmed)
+                    reports, kinds = await poll.remote(confirmed)
             except TimeoutError:
                 return await self._lose(agent, f"its agent on {agent.node.name} does not answer")
             except ray.exceptions.RayError as error:
@@ -405,6 +405,10 @@ class Bridge:
                 why = f"its agent on {agent.node.name} ended: {_first_line(error)}"
                 return await self._lose(agent, why)
             answered = time.monotonic()
+            if kinds != agent.kinds:  # A worker has named its processor.
+                agent.kinds = self._kinds[agent.node.node_id] = kinds
+                await self._tell_workers()
+                await self._give_up()
             for report in reports:
                 held = agent.running.get(report.run_id)
                 if report.is_end and held and held.attempt == report.attempt:
