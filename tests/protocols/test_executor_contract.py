@@ -176,7 +176,7 @@ def test_whether_a_run_is_tested_reaches_its_trainer(
 def test_an_exception_fails_the_run_with_its_traceback(make_executor: MakeExecutor) -> None:
     events = toys.train(make_executor(), toys.toy_run("bug"))
     assert [type(event) for event in events] == [Started, Progress, Failed]
-    assert events[-1].message == "ZeroDivisionError: a bug in epoch 1"
+    assert events[-1].message.endswith("ZeroDivisionError: a bug in epoch 1")
     assert "Traceback" in events[-1].traceback
     assert "_misbehave" in events[-1].traceback
 
@@ -185,9 +185,9 @@ def test_an_error_that_says_what_to_do_fails_the_run_without_traceback(
     make_executor: MakeExecutor,
 ) -> None:
     events = toys.train(make_executor(), toys.toy_run("known problem"))
-    assert events[-1] == Failed(
-        events[0].run_id, events[-1].time, "this cannot be trained. Use other data.", None
-    )
+    assert isinstance(events[-1], Failed)
+    assert events[-1].message.endswith("this cannot be trained. Use other data.")
+    assert events[-1].traceback is None
 
 
 def test_the_failure_of_a_run_that_diverged_has_the_accuracy_of_guessing(
@@ -213,7 +213,7 @@ def test_a_trainer_that_cannot_be_made_fails_every_run_with_the_reason(
     for seed in range(3):
         events = toys.train(executor, toys.toy_run("quick", seed=seed))
         assert [type(event) for event in events] == [Failed]
-        assert events[0].message == "ImportError: no such library"
+        assert events[0].message.endswith("ImportError: no such library")
         assert "failing_factory" in events[0].traceback
 
 

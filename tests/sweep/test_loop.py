@@ -791,6 +791,25 @@ def test_a_repeated_cause_of_death_is_reported_once() -> None:
     assert failure.message.startswith("killed. Run the same command again")
 
 
+def test_lost_nodes_do_not_count_as_restarts_of_a_run_unless_it_seems_to_end_them() -> None:
+    deaths = iter(["its node a was lost.", "killed.", *["its node a was lost."] * 30])
+
+    def end(run: Run) -> Failed:
+        message = next(deaths)
+        is_node_lost = message != "killed."
+        return Failed(run.run_id, 0, message, is_crash=True, is_node_lost=is_node_lost)
+
+    events: list[Event | None] = []
+    recovery = Recovery(MemoryCheckpoints(), NoClaims(), retries=1)
+    sweep, _ = make_sweep(
+        Recording([make_trial(1, 0.1)]), ToyExecutor(1, {0.1: end}), None, events.append, recovery
+    )
+    sweep.run()
+    causes = [event.message for event in events if isinstance(event, Retried)]
+    assert causes == ["its node a was lost.", "killed.", *["its node a was lost."] * 19]
+    assert sum(isinstance(event, Failed) for event in events) == 1
+
+
 class Reported(Recording):
     """A fixed list that keeps the epochs reported to each trial."""
 

@@ -142,6 +142,8 @@ class Failed:
         message: what happened and what to do, one or two sentences.
         traceback: of the exception that ended the run, or None.
         is_crash: whether its process died; the run can then be resumed in a new one.
+        is_node_lost: whether its process died because its node of a cluster is gone, which is not
+            the run's fault.
         chance: the accuracy of guessing, 1 / number of classes, if its loss diverged; else None.
 
     Secrets in the message and traceback are masked.
@@ -152,6 +154,7 @@ class Failed:
     message: str
     traceback: str | None = None
     is_crash: bool = False
+    is_node_lost: bool = False
     chance: float | None = None
 
     def __post_init__(self) -> None:

@@ -283,7 +283,7 @@ class Sweep:
             self._recovery.checkpoints.keep(entry.run, event)
             return
         if isinstance(event, Failed) and event.is_crash:
-            is_last = entry.retries >= self._recovery.retries
+            is_last = self._recovery.is_last(entry, event)
             if event.run_id in self._stopping or (self._is_interrupted and not is_last):
                 event = Stopped(event.run_id, event.time)
             elif is_last:
@@ -375,7 +375,7 @@ class Sweep:
     def _retry(self, entry: Underway, crash: Failed) -> None:
         """Resume a run whose process died, in a new process, from its last checkpoint."""
         run = entry.run
-        cause = entry.retry(crash.message)
+        cause = entry.retry(crash)
         self._require_kind(entry)
         if remark := self._recovery.foreign(run, entry.required):
             self._listener(Notice(remark, run.run_id))

@@ -22,6 +22,9 @@ from signs_sweep.domain import (
 from signs_sweep.process.processor import kind_of
 from signs_sweep.protocols import CheckpointStore, Claims
 
+_MOST_LOSSES = 20
+"""How often a run is started again after the loss of its node: a run may be what ends its nodes."""
+
 
 @dataclass(frozen=True)
 class Recovery:
@@ -46,6 +49,12 @@ class Recovery:
     warn: Callable[[str], None] = lambda _: None
     origin: str = ""
     same_processor: bool = False
+
+    def is_last(self, entry: "Underway", crash: Failed) -> bool:
+        """Return whether a run is not started again after a crash."""
+        if crash.is_node_lost:
+            return entry.losses >= _MOST_LOSSES
+        return entry.retries >= self.retries
 
     def kind(self, run: Run, kinds: Collection[str], own: str) -> str | None:
         """Return the kind of processor that must train a run now; None for any.
@@ -129,6 +138,7 @@ class Underway:
         curves: its epochs.
         has_trained: whether its current process has sent epochs.
         retries: how often its process died.
+        losses: how often its node was lost.
         cause: how its process died the last time, as a message.
         kind: the kind of processor that trains it; before its start, the kind that trained the
             epochs in its record, or an empty text.
@@ -140,6 +150,7 @@ class Underway:
     curves: Curves = field(default_factory=Curves)
     has_trained: bool = False
     retries: int = 0
+    losses: int = 0
     cause: str = ""
     kind: str = ""
     required: str | None = None
@@ -169,13 +180,17 @@ class Underway:
             "--same-processor keeps a run"
         )
 
-    def retry(self, cause: str) -> str:
+    def retry(self, crash: Failed) -> str:
         """Prepare for a new process; return the cause of death, in short if it is a repetition.
 
         Causes that differ only in numbers (times, addresses, process ids) count as the same.
         """
-        is_the_same = _without_numbers(cause) == _without_numbers(self.cause)
-        self.retries += 1
+        cause = crash.message
+        is_the_same = not crash.is_node_lost and _without_numbers(cause) == _without_numbers(
+            self.cause
+        )
+        self.losses += crash.is_node_lost
+        self.retries += not crash.is_node_lost
         self.has_trained = False
         self.cause = cause
         return "its worker process died again in the same way." if is_the_same else cause

@@ -46,24 +46,28 @@ def assignment(run: Run, attempt: int = 1, checkpoint: bytes | None = None) -> A
     return Assignment(run.run_id, attempt, pickle.dumps(Task(run, checkpoint)))
 
 
+def polled(made: Agent, confirmed: int) -> list[Report]:
+    return made.poll(confirmed)[0]
+
+
 def event_of(report: Report) -> Event:
     return pickle.loads(report.event)
 
 
 def reports_until(
-    polled: Agent, is_enough: Callable[[Report], bool], confirmed: int = 0
+    made: Agent, is_enough: Callable[[Report], bool], confirmed: int = 0
 ) -> list[Report]:
     """Poll, confirming what was received, until a report is enough."""
     received: list[Report] = []
     end = time.monotonic() + toys.PATIENCE
     while not any(map(is_enough, received)):
         assert time.monotonic() < end, received
-        received += polled.poll(received[-1].number if received else confirmed)
+        received += polled(made, received[-1].number if received else confirmed)
     return received
 
 
-def reports_until_end(polled: Agent, confirmed: int = 0) -> list[Report]:
-    return reports_until(polled, lambda report: report.is_end, confirmed)
+def reports_until_end(made: Agent, confirmed: int = 0) -> list[Report]:
+    return reports_until(made, lambda report: report.is_end, confirmed)
 
 
 def test_reports_are_numbered_and_have_the_attempt_and_the_index_among_all_workers(
@@ -83,12 +87,12 @@ def test_reports_are_numbered_and_have_the_attempt_and_the_index_among_all_worke
 def test_reports_are_repeated_until_they_are_confirmed(make_agent: MakeAgent) -> None:
     made = make_agent()
     made.assign(assignment(toys.toy_run("quick", epochs=1)))
-    while not (reports := made.poll(0)) or not reports[-1].is_end:
+    while not (reports := polled(made, 0)) or not reports[-1].is_end:
         continue
-    assert made.poll(0) == reports
-    assert made.poll(1) == reports[1:] == made.poll(1)
-    assert made.poll(2) == reports[2:]
-    assert made.poll(3) == []
+    assert polled(made, 0) == reports
+    assert polled(made, 1) == reports[1:] == polled(made, 1)
+    assert polled(made, 2) == reports[2:]
+    assert polled(made, 3) == []
 
 
 def test_an_assignment_that_is_repeated_is_trained_once(make_agent: MakeAgent) -> None:
@@ -97,7 +101,7 @@ def test_an_assignment_that_is_repeated_is_trained_once(make_agent: MakeAgent) -
         made.assign(assignment(run, attempt))
     last = reports_until_end(made)[-1].number
     made.assign(assignment(run, 2))
-    assert made.poll(last) == []
+    assert polled(made, last) == []
     made.assign(assignment(run, 3))
     assert {report.attempt for report in reports_until_end(made, last)} == {3}
 
@@ -158,7 +162,7 @@ def test_workers_wait_while_too_much_is_not_confirmed(
     time.sleep(1)
     kept = sum(len(report.event) for report in made._reports)
     assert kept < 5000, "a bridge that is away does not fill the memory"
-    assert sum(len(report.event) for report in made.poll(0)) < 1000
+    assert sum(len(report.event) for report in polled(made, 0)) < 1000
     made.stop(Stop(run.run_id, 1))
     events = [event_of(each) for each in before + reports_until_end(made, before[-1].number)]
     assert isinstance(events[-1], Stopped)
@@ -173,7 +177,7 @@ def test_close_leaves_no_process_and_no_folder(make_agent: MakeAgent, temporary:
         made.assign(assignment(toys.toy_run("slow", epochs=100_000, seed=seed)))
     reports = []
     while len(pids) < 2:
-        reports += made.poll(reports[-1].number if reports else 0)
+        reports += polled(made, reports[-1].number if reports else 0)
         started = [event for event in map(event_of, reports) if isinstance(event, Started)]
         pids = [int(event.environment["pid"]) for event in started]
     made.close()
@@ -214,9 +218,9 @@ def test_an_error_of_the_agent_is_raised_after_its_last_reports(
     last = reports_until_end(made)[-1].number
     made._do(lambda: 1 / 0)
     made._thread.join()
-    assert made.poll(last - 1)[-1].number == last
+    assert polled(made, last - 1)[-1].number == last
     with pytest.raises(ZeroDivisionError):
-        made.poll(last)
+        polled(made, last)
     made._executor.close()
 
 

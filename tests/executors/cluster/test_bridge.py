@@ -27,6 +27,10 @@ class Unconnected(Bridge):
     async def _send(self, *messages: Any) -> None:
         self.sent += messages
 
+    def have(self, *agents: _Agent) -> None:
+        self._agents = list(agents)
+        self._kinds = {each.node.node_id: each.kinds for each in agents}
+
     def assign(self, *run_ids: str) -> None:
         self._waiting += [Assignment(run_id, 1, b"") for run_id in run_ids]
         self._fill()
@@ -54,7 +58,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> list[_Agent]:
 
 def test_runs_go_to_the_node_with_most_free_workers_and_wait_in_their_order() -> None:
     bridge = Unconnected()
-    bridge._agents = [agent("small", 0), agent("large", 1, 2, 3), agent("late", 4, has_begun=False)]
+    bridge.have(agent("small", 0), agent("large", 1, 2, 3), agent("late", 4, has_begun=False))
     bridge.assign(*"abcdef")
     placed = [(name, run_id) for name, _, run_id in bridge.commands]
     assert placed[:2] == [("large", "a"), ("large", "b")]
@@ -68,13 +72,17 @@ def test_runs_go_to_the_node_with_most_free_workers_and_wait_in_their_order() ->
 def test_a_run_waits_for_the_kind_of_processor_that_it_needs_while_there_is_any() -> None:
     bridge = Unconnected()
     slow = agent("old", 2, kind="slow")
-    bridge._agents = [agent("new", 0, 1), slow]
+    bridge.have(agent("new", 0, 1), slow)
     bridge._waiting += [Assignment(run_id, 1, b"", "slow") for run_id in "ab"]
     bridge.assign("c")
     assert bridge.commands == [("old", "assign", "a"), ("new", "assign", "c")]
     asyncio.run(bridge._give_up())
     assert [waiting.run_id for waiting in bridge._waiting] == ["b"]
-    asyncio.run(bridge._lose(slow, "its node old was lost"))
+    asyncio.run(bridge._lose(slow, "its agent ended"))
+    assert [waiting.run_id for waiting in bridge._waiting] == ["b"], "another agent will come"
+    assert bridge.sent == [Workers({"fast": 2, "slow": 0}), Lost("a", 1, "its agent ended.")]
+    del bridge._kinds["id of old"]
+    asyncio.run(bridge._give_up())
     lost = [message for message in bridge.sent if isinstance(message, Lost)]
     assert [each.run_id for each in lost] == ["a", "b"]
     assert lost[1].message == "no worker has the processor that it began on (slow)."
@@ -82,7 +90,7 @@ def test_a_run_waits_for_the_kind_of_processor_that_it_needs_while_there_is_any(
 
 def test_a_stop_goes_to_the_agent_of_that_attempt_and_ends_a_run_that_waits() -> None:
     bridge = Unconnected()
-    bridge._agents = [agent("here", 0), agent("there", 1)]
+    bridge.have(agent("here", 0), agent("there", 1))
     bridge.assign(*"abc")
     bridge.commands.clear()
     bridge.stop("b", attempt=2)
@@ -101,13 +109,13 @@ def test_a_stop_goes_to_the_agent_of_that_attempt_and_ends_a_run_that_waits() ->
 def test_a_lost_agent_is_reported_once_with_its_runs_and_killed(killed: list[_Agent]) -> None:
     bridge = Unconnected()
     lost = agent("here", 0, 1)
-    bridge._agents = [lost, agent("there", 2)]
+    bridge.have(lost, agent("there", 2))
     bridge.assign(*"abc")
     asyncio.run(bridge._lose(lost, "its node here was lost"))
     asyncio.run(bridge._lose(lost, "its agent ended"))
     assert bridge.sent == [
-        *(Lost(run_id, 1, "its node here was lost.") for run_id in lost.running),
         Workers({"fast": 1}),
+        *(Lost(run_id, 1, "its node here was lost.") for run_id in lost.running),
     ]
     assert len(lost.running) == 2
     assert killed == [lost]
@@ -127,7 +135,7 @@ def test_workers_have_the_lowest_free_indexes_within_the_limit(
     workers: int | None, taken: list[int], new: int, expected: list[int]
 ) -> None:
     bridge = Unconnected(workers)
-    bridge._agents = [agent("here", *taken)]
+    bridge.have(agent("here", *taken))
     assert bridge._indexes(new) == expected
 
 
@@ -138,7 +146,7 @@ def test_a_node_has_as_many_workers_as_its_free_cores_memory_or_gpus_allow() -> 
     bridge._memory = {"id of a": 59, "id of b": 9}
     assert capacity(node("a", cores=8)) == 5
     assert capacity(node("b", cores=8)) == 0
-    bridge._agents = [agent("a", 0, 1)]
+    bridge.have(agent("a", 0, 1))
     assert capacity(node("a", cores=8)) == 3, "some of its memory is taken"
     bridge._uses_gpus = True
     assert capacity(node("c", cores=8)) == 0

@@ -96,7 +96,7 @@ class Agent:
         """Stop an attempt, also if its assignment is still to come."""
         self._do(partial(self._stop, stop))
 
-    def poll(self, confirmed: int) -> list[Report]:
+    def poll(self, confirmed: int) -> tuple[list[Report], Collection[str]]:
         """Return the reports after the last confirmed one; wait some seconds for the first.
 
         Raises:
@@ -110,7 +110,7 @@ class Agent:
                 raise self._error
             sizes = accumulate(len(report.event) for report in self._reports)
             amount = sum(1 for size in sizes if size < _MOST_AT_ONCE)
-            return self._reports[: max(1, amount)]
+            return self._reports[: max(1, amount)], self._executor.kinds
 
     def close(self) -> None:
         """End all workers and remove their folder."""

@@ -125,6 +125,8 @@ class Bridge:
         self._agents: list[_Agent] = []
         self._waiting: deque[Assignment] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._kinds: dict[str, Collection[str]] = {}
+        """By id of a node, its kinds of processors, also while no agent is there."""
         self._contents: list[Any] = []
         self._memory: dict[str, int | None] = {}
         self._uses_gpus = False
@@ -188,8 +190,9 @@ class Bridge:
 
     async def _give_up(self) -> None:
         """Report waiting runs that need a kind of processor that is gone."""
+        kinds = {None}.union(*self._kinds.values())
         for assignment in list(self._waiting):
-            if assignment.kind is not None and not self._suitable(assignment):
+            if assignment.kind not in kinds:
                 self._waiting.remove(assignment)
                 message = f"no worker has the processor that it began on ({assignment.kind})."
                 await self._send(Lost(assignment.run_id, assignment.attempt, message))
@@ -222,10 +225,14 @@ class Bridge:
                     serving = self._serve(node, is_new=node.node_id not in known)
                     self._tasks[node.node_id] = asyncio.create_task(serving)
             alive = {node.node_id for node in nodes}
+            self._kinds = {each: kinds for each, kinds in self._kinds.items() if each in alive}
             for agent in [each for each in self._agents if each.node.node_id not in alive]:
                 await self._lose(agent, f"its node {agent.node.name} was lost")
-            for gone in self._tasks.keys() - alive:
-                self._tasks.pop(gone).cancel()
+            if ended := self._tasks.keys() - alive:
+                for each in ended:
+                    self._tasks.pop(each).cancel()
+                await self._tell_workers()
+                await self._give_up()
             for task in (*self._tasks.values(), *(agent.relay for agent in self._agents)):
                 if task and task.done() and not task.cancelled() and (error := task.exception()):
                     raise error
@@ -261,10 +268,12 @@ class Bridge:
         """Return the nodes that are alive and may have workers.
 
         Raises:
-            RefusedError: Ray's head does not answer.
+            RefusedError: Ray's head does not answer, or the node of this machine has ended.
         """
         try:
             nodes = await asyncio.wait_for(asyncio.to_thread(_nodes_alive), _ANSWER_SECONDS)
+        except RefusedError:
+            raise
         except Exception as error:
             raise RefusedError("the head of the Ray cluster does not answer") from error
         self._nodes = {node.node_id: node for node in nodes}
@@ -371,6 +380,7 @@ class Bridge:
         async with asyncio.timeout(_BEGIN_SECONDS):
             await unpack.remote([])
         agent.kinds = await unpack.remote(list(self._setup.files), *self._contents)
+        self._kinds[agent.node.node_id] = agent.kinds
         agent.has_begun = self._has_begun = True
         await self._tell_workers()
         self._fill()
@@ -384,7 +394,7 @@ class Bridge:
         while True:
             try:
                 async with asyncio.timeout(_AWAY_SECONDS):
-                    reports: Sequence[Report] = await poll.remote(confirmed)
+                    reports, kinds = await poll.remote(confirmed)
             except TimeoutError:
                 return await self._lose(agent, f"its agent on {agent.node.name} does not answer")
             except ray.exceptions.RayError as error:
@@ -395,6 +405,10 @@ class Bridge:
                 why = f"its agent on {agent.node.name} ended: {_first_line(error)}"
                 return await self._lose(agent, why)
             answered = time.monotonic()
+            if kinds != agent.kinds:  # A worker has named its processor.
+                agent.kinds = self._kinds[agent.node.node_id] = kinds
+                await self._tell_workers()
+                await self._give_up()
             for report in reports:
                 held = agent.running.get(report.run_id)
                 if report.is_end and held and held.attempt == report.attempt:
@@ -411,17 +425,19 @@ class Bridge:
         self._agents.remove(agent)
         if agent.relay and agent.relay is not asyncio.current_task():
             agent.relay.cancel()
+        await self._tell_workers()  # First: retries depend on what is left.
         await self._send(
             *(Lost(each.run_id, each.attempt, f"{why}.") for each in agent.running.values())
         )
-        await self._tell_workers()
         await self._give_up()
         await asyncio.to_thread(_kill, agent)
 
     async def _tell_workers(self) -> None:
-        by_kind: Counter[str] = Counter()
+        by_kind: Counter[str] = Counter(dict.fromkeys(set().union(*self._kinds.values()), 0))
         for agent in self._agents:
-            if agent.has_begun:  # All processors of a node are of one kind, as a rule.
+            if (
+                agent.has_begun and agent.node.node_id in self._kinds
+            ):  # All processors of a node are of one kind, as a rule.
                 by_kind[next(iter(agent.kinds))] += len(agent.indexes)
         await self._send(Workers(by_kind))
 
@@ -481,7 +497,10 @@ def _nodes_alive() -> list[_Node]:
     """Return the nodes that are alive and may have workers, with what is free there."""
     import ray
 
-    nodes = [each for each in ray.nodes() if each["Alive"] and each["Resources"].get("CPU")]
+    alive = [each for each in ray.nodes() if each["Alive"]]
+    if ray.get_runtime_context().get_node_id() not in {each["NodeID"] for each in alive}:
+        raise RefusedError("Ray has ended on this machine")
+    nodes = [each for each in alive if each["Resources"].get("CPU")]
     try:
         from ray._private.state import available_resources_per_node
 

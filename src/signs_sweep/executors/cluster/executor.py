@@ -199,7 +199,9 @@ class RayExecutor:
     def _event(self, message: Report | Lost) -> Event:
         event: Event
         if isinstance(message, Lost):
-            event = Failed(message.run_id, time.time(), message.message, is_crash=True)
+            event = Failed(
+                message.run_id, time.time(), message.message, is_crash=True, is_node_lost=True
+            )
         else:
             event = pickle.loads(message.event)  # noqa: S301  # from our own agents
         if isinstance(event, Finished | Failed | Stopped):
