@@ -81,11 +81,31 @@ def test_a_run_waits_for_the_kind_of_processor_that_it_needs_while_there_is_any(
     asyncio.run(bridge._lose(slow, "its agent ended"))
     assert [waiting.run_id for waiting in bridge._waiting] == ["b"], "another agent will come"
     assert bridge.sent == [Workers({"fast": 2, "slow": 0}), Lost("a", 1, "its agent ended.")]
+    kinds, bridge._kinds = bridge._kinds, {}
+    asyncio.run(bridge._give_up())
+    assert [waiting.run_id for waiting in bridge._waiting] == ["b"], "no node has another kind"
+    bridge._kinds = kinds
     del bridge._kinds["id of old"]
     asyncio.run(bridge._give_up())
     lost = [message for message in bridge.sent if isinstance(message, Lost)]
     assert [each.run_id for each in lost] == ["a", "b"]
     assert lost[1].message == "no worker has the processor that it began on (slow)."
+
+
+def test_runs_whose_kind_is_gone_are_given_up_once_whoever_notices() -> None:
+    class Slow(Unconnected):
+        async def _send(self, *messages: Any) -> None:
+            await asyncio.sleep(0)
+            await super()._send(*messages)
+
+    async def notice_twice() -> None:
+        await asyncio.gather(bridge._give_up(), bridge._give_up())
+
+    bridge = Slow()
+    bridge.have(agent("new", 0))
+    bridge._waiting += [Assignment(run_id, 1, b"", "slow") for run_id in "abc"]
+    asyncio.run(notice_twice())
+    assert [each.run_id for each in bridge.sent] == ["a", "b", "c"]
 
 
 def test_a_stop_goes_to_the_agent_of_that_attempt_and_ends_a_run_that_waits() -> None:

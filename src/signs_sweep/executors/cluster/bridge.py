@@ -189,13 +189,15 @@ class Bridge:
         ]
 
     async def _give_up(self) -> None:
-        """Report waiting runs that need a kind of processor that is gone."""
+        """Report waiting runs that need a kind of processor that is gone, if there is another."""
         kinds = {None}.union(*self._kinds.values())
-        for assignment in list(self._waiting):
-            if assignment.kind not in kinds:
-                self._waiting.remove(assignment)
-                message = f"no worker has the processor that it began on ({assignment.kind})."
-                await self._send(Lost(assignment.run_id, assignment.attempt, message))
+        gone = [each for each in self._waiting if self._kinds and each.kind not in kinds]
+        for assignment in gone:
+            self._waiting.remove(assignment)
+        message = "no worker has the processor that it began on ({})."
+        await self._send(
+            *(Lost(each.run_id, each.attempt, message.format(each.kind)) for each in gone)
+        )
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
         """Call a method of an agent; if that fails, call it again as long as the agent is there."""
@@ -211,9 +213,7 @@ class Bridge:
                 except ray.exceptions.RayError:
                     await asyncio.sleep(_WATCH_SECONDS)
 
-        task = asyncio.create_task(deliver())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._background.add(asyncio.create_task(deliver()))
 
     async def _watch(self) -> None:
         """Keep agents on all nodes, also on those that come later."""
@@ -233,9 +233,11 @@ class Bridge:
                     self._tasks.pop(each).cancel()
                 await self._tell_workers()
                 await self._give_up()
-            for task in (*self._tasks.values(), *(agent.relay for agent in self._agents)):
+            relays = [agent.relay for agent in self._agents]
+            for task in (*self._tasks.values(), *relays, *self._background):
                 if task and task.done() and not task.cancelled() and (error := task.exception()):
                     raise error
+            self._background = {task for task in self._background if not task.done()}
             await asyncio.sleep(_WATCH_SECONDS)
             nodes = await self._list_nodes()
 
@@ -384,6 +386,7 @@ class Bridge:
         agent.has_begun = self._has_begun = True
         await self._tell_workers()
         self._fill()
+        await self._give_up()
 
     async def _relay(self, agent: _Agent) -> None:
         """Pass on the reports of an agent until it is lost."""
