@@ -22,7 +22,6 @@ from signs_sweep.executors.cluster.messages import (
     Assignment,
     Broken,
     Close,
-    Lost,
     Remark,
     Report,
     Setup,
@@ -65,6 +64,11 @@ def executor(bridge: Connection, remarks: list[str]) -> RayExecutor:
     return made
 
 
+def lost(attempt: int, message: str) -> Report:
+    failed = Failed(RUN.run_id, 1.0, message, is_crash=True, is_node_lost=True)
+    return report(failed, attempt)
+
+
 def report(event: Event, attempt: int = 1) -> Report:
     return Report(event.run_id, attempt, pickle.dumps(event), isinstance(event, Stopped | Failed))
 
@@ -99,20 +103,20 @@ def test_a_submission_is_an_assignment_with_its_attempt(
 def test_what_is_late_or_repeated_is_dropped(executor: RayExecutor, bridge: Connection) -> None:
     stopped = Stopped(RUN.run_id, 1.0)
     executor.submit(RUN)
-    bridge.send(Lost(RUN.run_id, 1, "its node was lost."))
+    bridge.send(lost(1, "its node was lost."))
     (failed,) = received(executor)
     assert isinstance(failed, Failed)
     assert (failed.message, failed.is_crash) == ("its node was lost.", True)
     bridge.send(report(stopped))
     assert received(executor) == [], "no run is in progress"
     executor.submit(RUN)
-    for late in (report(stopped), Lost(RUN.run_id, 1, "again"), report(stopped, 3)):
+    for late in (report(stopped), lost(1, "again"), report(stopped, 3)):
         bridge.send(late)
         assert received(executor) == []
     bridge.send(report(stopped, 2))
     assert received(executor) == [stopped]
     bridge.send(report(stopped, 2))
-    bridge.send(Lost(RUN.run_id, 2, "after its end"))
+    bridge.send(lost(2, "after its end"))
     assert received(executor) + received(executor) == []
     executor.stop(RUN.run_id)
     executor.stop("unknown")

@@ -20,14 +20,13 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from signs_sweep.domain import Stopped
+from signs_sweep.domain import Failed, Stopped
 from signs_sweep.executors.cluster.agent import Agent
 from signs_sweep.executors.cluster.joining import RefusedError, join
 from signs_sweep.executors.cluster.messages import (
     Assignment,
     Broken,
     Close,
-    Lost,
     Remark,
     Report,
     Setup,
@@ -159,16 +158,14 @@ class Bridge:
                     return
 
     async def _stop(self, stop: Stop) -> None:
-        key = stop.run_id, stop.attempt
         for agent in self._agents:
             held = agent.running.get(stop.run_id)
             if held and held.attempt == stop.attempt:
                 self._command(agent, "stop", stop)
         for waiting in list(self._waiting):
-            if (waiting.run_id, waiting.attempt) == key:
+            if (waiting.run_id, waiting.attempt) == (stop.run_id, stop.attempt):
                 self._waiting.remove(waiting)
-                event = pickle.dumps(Stopped(stop.run_id, time.time()))
-                await self._send(Report(*key, event, is_end=True))
+                await self._send(_end(waiting, Stopped(stop.run_id, time.time())))
 
     def _fill(self) -> None:
         """Give waiting assignments to free workers, on the nodes with most free workers first."""
@@ -194,10 +191,8 @@ class Bridge:
         gone = [each for each in self._waiting if self._kinds and each.kind not in kinds]
         for assignment in gone:
             self._waiting.remove(assignment)
-        message = "no worker has the processor that it began on ({})."
-        await self._send(
-            *(Lost(each.run_id, each.attempt, message.format(each.kind)) for each in gone)
-        )
+        why = "no worker has the processor that it began on ({})"
+        await self._send(*(_lost(each, why.format(each.kind)) for each in gone))
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
         """Call a method of an agent; if that fails, call it again as long as the agent is there."""
@@ -429,9 +424,7 @@ class Bridge:
         if agent.relay and agent.relay is not asyncio.current_task():
             agent.relay.cancel()
         await self._tell_workers()  # First: retries depend on what is left.
-        await self._send(
-            *(Lost(each.run_id, each.attempt, f"{why}.") for each in agent.running.values())
-        )
+        await self._send(*(_lost(each, why) for each in agent.running.values()))
         await self._give_up()
         await asyncio.to_thread(_kill, agent)
 
@@ -472,6 +465,16 @@ class Bridge:
                 )
         for agent in self._agents:
             _kill(agent)
+
+
+def _end(assignment: Assignment, event: Failed | Stopped) -> Report:
+    return Report(assignment.run_id, assignment.attempt, pickle.dumps(event), is_end=True)
+
+
+def _lost(assignment: Assignment, why: str) -> Report:
+    now = time.time()
+    event = Failed(assignment.run_id, now, f"{why}.", is_crash=True, is_node_lost=True)
+    return _end(assignment, event)
 
 
 def _kill(agent: _Agent) -> None:

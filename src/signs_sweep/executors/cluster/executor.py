@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from signs_sweep.domain import Event, Failed, Finished, Run, Stopped
+from signs_sweep.domain import Event, Run
 from signs_sweep.errors import ClusterError
 from signs_sweep.executors.attempt import Task
 from signs_sweep.executors.child import Child
@@ -18,7 +18,6 @@ from signs_sweep.executors.cluster.messages import (
     Assignment,
     Broken,
     Close,
-    Lost,
     Remark,
     Report,
     Setup,
@@ -177,8 +176,11 @@ class RayExecutor:
         except (EOFError, OSError):
             raise ClusterError(_LOST.format(why=self._last_words())) from None
         match message:
-            case Report() | Lost() if self._is_current(message):
-                return [self._event(message)]
+            case Report() if self._is_current(message):
+                if message.is_end:
+                    self._underway.discard(message.run_id)
+                event: Event = pickle.loads(message.event)  # noqa: S301  # from our own agents
+                return [event]
             case Workers():
                 self._there = message
             case Remark():
@@ -191,22 +193,10 @@ class RayExecutor:
                 )
         return []
 
-    def _is_current(self, message: Report | Lost) -> bool:
+    def _is_current(self, message: Report) -> bool:
         """Whether a message is about a run in progress, and not about an earlier attempt."""
         is_underway = message.run_id in self._underway
         return is_underway and message.attempt == self._attempts[message.run_id]
-
-    def _event(self, message: Report | Lost) -> Event:
-        event: Event
-        if isinstance(message, Lost):
-            event = Failed(
-                message.run_id, time.time(), message.message, is_crash=True, is_node_lost=True
-            )
-        else:
-            event = pickle.loads(message.event)  # noqa: S301  # from our own agents
-        if isinstance(event, Finished | Failed | Stopped):
-            self._underway.discard(event.run_id)
-        return event
 
     def _last_words(self) -> str:
         assert self._bridge is not None

@@ -58,7 +58,7 @@ class Close:
 
 @dataclass(frozen=True)
 class Report:
-    """An event of a run: from an agent through the bridge to the orchestrator.
+    """An event of a run: from an agent through the bridge to the orchestrator, or from the bridge.
 
     Attributes:
         event: the pickled event.
@@ -71,15 +71,6 @@ class Report:
     event: bytes = field(repr=False)
     is_end: bool
     number: int = 0
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The agent that had a run is gone: from the bridge."""
-
-    run_id: str
-    attempt: int
-    message: str
 
 
 @dataclass(frozen=True)
