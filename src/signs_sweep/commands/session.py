@@ -1,6 +1,7 @@
 """The executor and the tracker of an invocation, and how they end with it."""
 
 import os
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -198,7 +199,7 @@ class Session:
         complete: Callable[[Mapping[str, str]], Mapping[str, str]],
     ) -> "RayExecutor":
         """Return an executor with at most so many workers; nothing is started."""
-        from signs_sweep.executors.cluster import Crew, Parcel, RayExecutor, travelling
+        from signs_sweep.executors.cluster import Crew, Parcel, RayExecutor, Setup, travelling
 
         options, prepared = self._options, self._prepared
         parcel = Parcel.of(prepared.sources, prepared.models)
@@ -207,17 +208,17 @@ class Session:
             complete,
             travelling(os.environ),
             options.stall_seconds,
-            options.workers_per_gpu,
         )
-        return RayExecutor(
-            crew,
+        setup = Setup(
+            pickle.dumps(crew),
             options.ray_address or os.environ.get("RAY_ADDRESS") or None,
             parcel.files,
             workers=most,
+            workers_per_gpu=options.workers_per_gpu,
             cores=most if options.workers else min(most, default_workers()),
             memory=memory_need(list(prepared.datasets.values())).of_worker,
-            tell=self._tell,
         )
+        return RayExecutor(setup, self._tell)
 
     def _look_up(self, run: Run) -> Result | None:
         """Return the current result of a run in the store; None if the store does not answer soon.

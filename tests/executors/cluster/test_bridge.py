@@ -18,7 +18,7 @@ class Unconnected(Bridge):
     def __init__(self, workers: int | None = None, memory: int = 0) -> None:
         self.commands: list[tuple[str, str, str]] = []
         self.sent: list[Any] = []
-        setup = Setup(None, workers, 2, 1, memory, b"", {})
+        setup = Setup(b"", workers=workers, workers_per_gpu=2, memory=memory)
         super().__init__(Pipe()[0], setup, asyncio.Queue())
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:

@@ -31,14 +31,12 @@ class Crew:
             agent.
         variables: environment variables from the orchestrator.
         stall_seconds: see `LocalExecutor`.
-        workers_per_gpu: how many workers share a GPU.
     """
 
     make_trainer: TrainerFactory
     complete: Callable[[Mapping[str, str]], Mapping[str, str]]
     variables: Mapping[str, str] = field(default_factory=dict)
     stall_seconds: float | None = None
-    workers_per_gpu: int = 1
 
     def start(
         self, workers: int, gpus: Sequence[str], folder: Path, wake: Connection | None
@@ -54,6 +52,5 @@ class Crew:
         foreign = ("RAY_", *_TRAVELLING)
         own = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         common = self.complete({**own, **self.variables})
-        devices = choose_devices(workers, gpus, self.workers_per_gpu)
-        environments = [on_device(common, gpu) for gpu in devices]
+        environments = [on_device(common, gpu) for gpu in choose_devices(workers, gpus, 1)]
         return LocalExecutor(self.make_trainer, environments, self.stall_seconds, folder, wake)

@@ -7,13 +7,11 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from signs_sweep.domain import Event, Run
 from signs_sweep.errors import ClusterError
 from signs_sweep.executors.attempt import Task
 from signs_sweep.executors.child import Child
-from signs_sweep.executors.cluster.crew import Crew
 from signs_sweep.executors.cluster.messages import (
     Assignment,
     Broken,
@@ -46,22 +44,12 @@ class RayExecutor:
     one. If a node is lost, its runs fail as if their processes had died.
 
     Attributes:
-        crew: the workers of a node.
-        address: of the cluster, as `host:port` or `auto`; None to start Ray on this machine.
-        files: by relative path on the nodes, the files on this machine that workers need.
-        workers: most workers on all nodes; None for one a core, or `workers_per_gpu` a GPU.
-        cores: how many cores Ray has if it is started here.
-        memory: bytes that a worker needs.
+        setup: what to start, and where.
         tell: called with messages for the user.
         environment: environment variables of the bridge, and of Ray if it starts that.
     """
 
-    crew: Crew
-    address: str | None = None
-    files: Mapping[Path, Path] = field(default_factory=dict)
-    workers: int | None = None
-    cores: int = 1
-    memory: int = 0
+    setup: Setup
     tell: Callable[[str], None] = lambda _: None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     _bridge: Child | None = field(default=None, init=False)
@@ -149,16 +137,7 @@ class RayExecutor:
         self._bridge = Child.start(
             "signs_sweep.executors.cluster.bridge", environment=self.environment, is_separate=True
         )
-        setup = Setup(
-            address=self.address,
-            workers=self.workers,
-            workers_per_gpu=self.crew.workers_per_gpu,
-            cores=self.cores,
-            memory=self.memory,
-            crew=pickle.dumps(self.crew),
-            files=self.files,
-        )
-        self._send(setup)
+        self._send(self.setup)
 
     def _send(self, message: Setup | Assignment | Stop) -> None:
         assert self._bridge is not None
