@@ -57,9 +57,6 @@ _BEGIN_SECONDS = 60.0
 _LONGEST_PAUSE = 60.0
 """Most seconds between two attempts to start an agent on a node."""
 
-_MOST_OF_A_NODE = 10_000
-"""Workers of a node whose memory is unknown: more than it has cores."""
-
 _CLOSING_SECONDS = 2.0
 _SHUTDOWN_SECONDS = 3.0
 
@@ -340,7 +337,7 @@ class Bridge:
     def _fitting(self, node: _Node) -> int:
         """Return how many workers fit into the memory that a node had free at the beginning."""
         memory, need = self._memory.get(node.node_id), self._setup.memory
-        return _MOST_OF_A_NODE if memory is None or not need else memory // need
+        return sys.maxsize if memory is None or not need else memory // need
 
     def _indexes(self, workers: int) -> list[int]:
         """Return the indexes of so many workers, or of fewer if there would be too many in all."""

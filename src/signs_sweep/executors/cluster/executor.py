@@ -55,7 +55,8 @@ class RayExecutor:
     _bridge: Child | None = field(default=None, init=False)
     _there: Workers | None = field(default=None, init=False)
     _attempts: dict[str, int] = field(default_factory=dict, init=False)
-    _underway: set[str] = field(default_factory=set, init=False)
+    _underway: dict[str, int] = field(default_factory=dict, init=False)
+    """By run_id, the attempt of each run in progress."""
     _loss: ClusterError | None = field(default=None, init=False)
 
     @property
@@ -92,7 +93,7 @@ class RayExecutor:
         """Send a run to a worker that is free, or will be."""
         self.connect()
         attempt = self._attempts[run.run_id] = self._attempts.get(run.run_id, 0) + 1
-        self._underway.add(run.run_id)
+        self._underway[run.run_id] = attempt
         task = pickle.dumps(Task(run, checkpoint, is_tested, kind))
         self._send(Assignment(run.run_id, attempt, task, kind))
 
@@ -115,7 +116,7 @@ class RayExecutor:
     def stop(self, run_id: str) -> None:
         """Ask the worker that trains the run to stop it."""
         if run_id in self._underway:
-            self._send(Stop(run_id, self._attempts[run_id]))
+            self._send(Stop(run_id, self._underway[run_id]))
 
     def close(self) -> None:
         """End all workers, and Ray if it was started here."""
@@ -155,9 +156,9 @@ class RayExecutor:
         except (EOFError, OSError):
             raise ClusterError(_LOST.format(why=self._last_words())) from None
         match message:
-            case Report() if self._is_current(message):
+            case Report() if self._underway.get(message.run_id) == message.attempt:
                 if message.is_end:
-                    self._underway.discard(message.run_id)
+                    del self._underway[message.run_id]
                 event: Event = pickle.loads(message.event)  # noqa: S301  # from our own agents
                 return [event]
             case Workers():
@@ -171,11 +172,6 @@ class RayExecutor:
                     else _LOST.format(why=f": {message.message}")
                 )
         return []
-
-    def _is_current(self, message: Report) -> bool:
-        """Whether a message is about a run in progress, and not about an earlier attempt."""
-        is_underway = message.run_id in self._underway
-        return is_underway and message.attempt == self._attempts[message.run_id]
 
     def _last_words(self) -> str:
         assert self._bridge is not None
