@@ -129,6 +129,7 @@ class Bridge:
         """By id of a node, its kinds of processors, also while no agent is there."""
         self._contents: list[Any] = []
         self._memory: dict[str, int | None] = {}
+        self._failing: set[str] = set()
         self._uses_gpus = False
         self._has_begun = False
         self._background: set[asyncio.Task[None]] = set()
@@ -320,9 +321,11 @@ class Bridge:
                 reason = "does another program use its cores?"
                 if not isinstance(error, TimeoutError):
                     reason = _first_line(error)
-                    if not self._has_begun:
+                    self._failing.add(node.node_id)
+                    if not self._has_begun and self._failing >= self._nodes.keys():
                         raise RefusedError(f"no worker can start: {reason}") from error
-                await self._send(Remark(f"no worker has started on {node.name}: {reason}"))
+                if pause == _WATCH_SECONDS:  # The first of several attempts.
+                    await self._send(Remark(f"no worker has started on {node.name}: {reason}"))
                 await self._lose(agent, "its agent did not start")
             else:
                 agent.relay = asyncio.create_task(self._relay(agent))
@@ -522,7 +525,8 @@ def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return repr(error)
-    return (lines[-1] if "Traceback" in str(error) else lines[0])[:300].rstrip(".")
+    # Ray names the method first, and the error last.
+    return (lines[-1] if "ray::" in lines[0] else lines[0])[:300].rstrip(".")
 
 
 def _receive(
