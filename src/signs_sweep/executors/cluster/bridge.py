@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from signs_sweep.domain import Stopped
+from signs_sweep.executors.child import kill_session
 from signs_sweep.executors.cluster.agent import Agent
 from signs_sweep.executors.cluster.joining import RefusedError, join
 from signs_sweep.executors.cluster.messages import (
@@ -540,7 +541,7 @@ def _receive(
         except (EOFError, OSError):
             message = Close()
         if isinstance(message, Close) and not is_connected.is_set():
-            os._exit(0)  # What Ray has started so far ends with this process.
+            _end()
         accept(message)
 
 
@@ -565,11 +566,17 @@ def main() -> None:
     bridge = Bridge(connection, setup, inbox)
     loop.run_until_complete(bridge.run())
     # Calls of Ray may wait for a head that is gone.
-    threading.Timer(_CLOSING_SECONDS + _SHUTDOWN_SECONDS, os._exit, [0]).start()
+    threading.Timer(_CLOSING_SECONDS + _SHUTDOWN_SECONDS, _end).start()
     loop.run_until_complete(bridge.close())
     import ray
 
     ray.shutdown()
+    _end()
+
+
+def _end() -> None:
+    """End this process, with all that is left of a Ray that it has started."""
+    kill_session(os.getpid())
     os._exit(0)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from signs_sweep.domain import Event, Failed, Finished, Run, Stopped
 from signs_sweep.errors import ClusterError
 from signs_sweep.executors.attempt import Task
-from signs_sweep.executors.child import Child
+from signs_sweep.executors.child import Child, kill_session
 from signs_sweep.executors.cluster.crew import Crew
 from signs_sweep.executors.cluster.messages import (
     Assignment,
@@ -144,6 +144,7 @@ class RayExecutor:
                 bridge.connection.recv_bytes()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(bridge.process.pid, signal.SIGKILL)
+        kill_session(bridge.process.pid)
         bridge.kill()
 
     def _start(self) -> None:
