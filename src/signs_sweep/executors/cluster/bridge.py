@@ -259,7 +259,15 @@ class Bridge:
                 f"a worker needs about {gigabytes(self._setup.memory)} of memory for the images, "
                 "and no node of the cluster has that free"
             )
-        self._contents = [ray.put(file.read_bytes()) for file in self._setup.files.values()]
+        files = self._setup.files.values()
+        try:
+            self._contents = [ray.put(file.read_bytes()) for file in files]
+        except ray.exceptions.RayError as error:
+            size = gigabytes(sum(file.stat().st_size for file in files))
+            raise RefusedError(
+                f"the data, {size}, cannot be put into Ray's object store on this machine "
+                f"({_first_line(error)}). Start Ray here with a larger --object-store-memory."
+            ) from error
         known = {node.node_id for node, found in compared if found is not None}
         if not any(self._capacity(node) for node in nodes if node.node_id in known):
             await self._send(Remark("the cluster has no free core: runs wait for one"))
