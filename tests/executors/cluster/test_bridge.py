@@ -2,14 +2,24 @@
 
 import asyncio
 import pickle
+import sys
 from multiprocessing import Pipe
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from signs_sweep.domain import Failed, Stopped
 from signs_sweep.executors.cluster.bridge import Bridge, _Agent, _Node
-from signs_sweep.executors.cluster.messages import Assignment, Report, Setup, Stop, Workers
+from signs_sweep.executors.cluster.joining import RefusedError
+from signs_sweep.executors.cluster.messages import (
+    Assignment,
+    Remark,
+    Report,
+    Setup,
+    Stop,
+    Workers,
+)
 
 
 class Unconnected(Bridge):
@@ -178,3 +188,40 @@ def test_a_node_has_as_many_workers_as_its_free_cores_memory_or_gpus_allow() -> 
     bridge._uses_gpus = True
     assert capacity(node("c", cores=8)) == 0
     assert capacity(node("c", cores=8, gpus=2)) == 4
+
+
+def test_nodes_on_which_no_worker_starts_end_the_sweep_only_if_there_are_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class RayError(Exception):
+        pass
+
+    class Failing(Unconnected):
+        def _hire(self, node: _Node, indexes: list[int]) -> _Agent:
+            return _Agent(None, node, indexes)
+
+        async def _begin(self, agent: _Agent) -> None:
+            raise RayError(_RAISED)
+
+    monkeypatch.setitem(
+        sys.modules, "ray", SimpleNamespace(exceptions=SimpleNamespace(RayError=RayError))
+    )
+    bridge = Failing()
+    nodes = node("full", cores=1), node("full as well", cores=1)
+    bridge._nodes = {each.node_id: each for each in nodes}
+
+    async def serve(served: _Node) -> None:
+        await asyncio.wait_for(bridge._serve(served, is_new=False), 0.1)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(serve(nodes[0]))
+    assert bridge.sent == [
+        Remark("no worker has started on full: OSError: [Errno 28] No space left")
+    ]
+    with pytest.raises(RefusedError, match="no worker can start: OSError"):
+        asyncio.run(serve(nodes[1]))
+
+
+_RAISED = """\x1b[36mray::Agent.unpack()\x1b[39m (pid=258, ip=10.0.0.6, repr=<Agent object>)
+  File "agent.py", line 94, in unpack
+OSError: [Errno 28] No space left"""

@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from signs_sweep.domain import Failed, Stopped
+from signs_sweep.executors.child import kill_session
 from signs_sweep.executors.cluster.agent import Agent
 from signs_sweep.executors.cluster.joining import RefusedError, join
 from signs_sweep.executors.cluster.messages import (
@@ -125,6 +126,7 @@ class Bridge:
         """By id of a node, its kinds of processors, also while no agent is there."""
         self._contents: list[Any] = []
         self._memory: dict[str, int | None] = {}
+        self._failing: set[str] = set()
         self._uses_gpus = False
         self._has_begun = False
         self._background: set[asyncio.Task[None]] = set()
@@ -162,7 +164,7 @@ class Bridge:
         for waiting in list(self._waiting):
             if (waiting.run_id, waiting.attempt) == (stop.run_id, stop.attempt):
                 self._waiting.remove(waiting)
-                await self._send(_end(waiting, Stopped(stop.run_id, time.time())))
+                await self._send(_last_report(waiting, Stopped(stop.run_id, time.time())))
 
     def _fill(self) -> None:
         """Give waiting assignments to free workers, on the nodes with most free workers first."""
@@ -251,7 +253,15 @@ class Bridge:
                 f"a worker needs about {gigabytes(self._setup.memory)} of memory for the images, "
                 "and no node of the cluster has that free"
             )
-        self._contents = [ray.put(file.read_bytes()) for file in self._setup.files.values()]
+        files = self._setup.files.values()
+        try:
+            self._contents = [ray.put(file.read_bytes()) for file in files]
+        except ray.exceptions.RayError as error:
+            size = gigabytes(sum(file.stat().st_size for file in files))
+            raise RefusedError(
+                f"the data, {size}, cannot be put into Ray's object store on this machine "
+                f"({_first_line(error)}). Start Ray here with a larger --object-store-memory."
+            ) from error
         known = {node.node_id for node, found in compared if found is not None}
         if not any(self._capacity(node) for node in nodes if node.node_id in known):
             await self._send(Remark("the cluster has no free core: runs wait for one"))
@@ -314,9 +324,11 @@ class Bridge:
                 reason = "does another program use its cores?"
                 if not isinstance(error, TimeoutError):
                     reason = _first_line(error)
-                    if not self._has_begun:
+                    self._failing.add(node.node_id)
+                    if not self._has_begun and self._failing >= self._nodes.keys():
                         raise RefusedError(f"no worker can start: {reason}") from error
-                await self._send(Remark(f"no worker has started on {node.name}: {reason}"))
+                if pause == _WATCH_SECONDS:  # The first of several attempts.
+                    await self._send(Remark(f"no worker has started on {node.name}: {reason}"))
                 await self._lose(agent, "its agent did not start")
             else:
                 agent.relay = asyncio.create_task(self._relay(agent))
@@ -464,14 +476,14 @@ class Bridge:
             _kill(agent)
 
 
-def _end(assignment: Assignment, event: Failed | Stopped) -> Report:
+def _last_report(assignment: Assignment, event: Failed | Stopped) -> Report:
     return Report(assignment.run_id, assignment.attempt, pickle.dumps(event), is_end=True)
 
 
 def _lost(assignment: Assignment, why: str) -> Report:
     now = time.time()
     event = Failed(assignment.run_id, now, f"{why}.", is_crash=True, is_node_lost=True)
-    return _end(assignment, event)
+    return _last_report(assignment, event)
 
 
 def _kill(agent: _Agent) -> None:
@@ -525,7 +537,8 @@ def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return repr(error)
-    return (lines[-1] if "Traceback" in str(error) else lines[0])[:300].rstrip(".")
+    # Ray names the method first, and the error last.
+    return (lines[-1] if "ray::" in lines[0] else lines[0])[:300].rstrip(".")
 
 
 def _receive(
@@ -539,7 +552,7 @@ def _receive(
         except (EOFError, OSError):
             message = Close()
         if isinstance(message, Close) and not is_connected.is_set():
-            os._exit(0)  # What Ray has started so far ends with this process.
+            _end()
         accept(message)
 
 
@@ -564,11 +577,17 @@ def main() -> None:
     bridge = Bridge(connection, setup, inbox)
     loop.run_until_complete(bridge.run())
     # Calls of Ray may wait for a head that is gone.
-    threading.Timer(_CLOSING_SECONDS + _SHUTDOWN_SECONDS, os._exit, [0]).start()
+    threading.Timer(_CLOSING_SECONDS + _SHUTDOWN_SECONDS, _end).start()
     loop.run_until_complete(bridge.close())
     import ray
 
     ray.shutdown()
+    _end()
+
+
+def _end() -> None:
+    """End this process, with all that is left of a Ray that it has started."""
+    kill_session(os.getpid())
     os._exit(0)
 
 

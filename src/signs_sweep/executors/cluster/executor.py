@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from signs_sweep.domain import Event, Run
 from signs_sweep.errors import ClusterError
 from signs_sweep.executors.attempt import Task
-from signs_sweep.executors.child import Child
+from signs_sweep.executors.child import Child, kill_session
 from signs_sweep.executors.cluster.messages import (
     Assignment,
     Broken,
@@ -132,6 +132,7 @@ class RayExecutor:
                 bridge.connection.recv_bytes()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(bridge.process.pid, signal.SIGKILL)
+        kill_session(bridge.process.pid)
         bridge.kill()
 
     def _start(self) -> None:
