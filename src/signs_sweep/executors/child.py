@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -59,9 +59,7 @@ class Child:
             connection, end = Pipe()
             on_failure.enter_context(connection)
             output = on_failure.enter_context(tempfile.TemporaryFile())
-            with end, ExitStack() as meanwhile:
-                if not is_separate:
-                    meanwhile.enter_context(_interrupts_blocked())
+            with end, nullcontext() if is_separate else _interrupts_blocked():
                 # -P: modules in the current folder must not shadow those of the package.
                 process = subprocess.Popen(
                     [sys.executable, "-P", "-m", module, str(end.fileno()), *arguments],
@@ -88,6 +86,20 @@ class Child:
         length = self.output.seek(0, os.SEEK_END)
         self.output.seek(max(0, length - _LAST_BYTES))
         return self.output.read().decode(errors="replace").strip()
+
+
+def kill_session(leader: int) -> None:
+    """Kill what a separate child has started, except this process.
+
+    Its process group is not enough: Ray's workers have groups of their own. Without /proc, nothing
+    is killed.
+    """
+    for _ in range(2):  # The first ones may have started others meanwhile.
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                pid = int(folder.name)
+                if os.getsid(pid) == leader and pid != os.getpid():
+                    os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -2,14 +2,24 @@
 
 import asyncio
 import pickle
+import sys
 from multiprocessing import Pipe
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from signs_sweep.domain import Stopped
+from signs_sweep.domain import Failed, Stopped
 from signs_sweep.executors.cluster.bridge import Bridge, _Agent, _Node
-from signs_sweep.executors.cluster.messages import Assignment, Lost, Report, Setup, Stop, Workers
+from signs_sweep.executors.cluster.joining import RefusedError
+from signs_sweep.executors.cluster.messages import (
+    Assignment,
+    Remark,
+    Report,
+    Setup,
+    Stop,
+    Workers,
+)
 
 
 class Unconnected(Bridge):
@@ -18,7 +28,7 @@ class Unconnected(Bridge):
     def __init__(self, workers: int | None = None, memory: int = 0) -> None:
         self.commands: list[tuple[str, str, str]] = []
         self.sent: list[Any] = []
-        setup = Setup(None, workers, 2, 1, memory, b"", {})
+        setup = Setup(b"", workers=workers, workers_per_gpu=2, memory=memory)
         super().__init__(Pipe()[0], setup, asyncio.Queue())
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
@@ -26,6 +36,15 @@ class Unconnected(Bridge):
 
     async def _send(self, *messages: Any) -> None:
         self.sent += messages
+
+    @property
+    def lost(self) -> list[tuple[str, int, str]]:
+        """Run, attempt and message of each loss that was reported."""
+        reports = [each for each in self.sent if isinstance(each, Report) and each.is_end]
+        events = [pickle.loads(each.event) for each in reports]
+        assert all(isinstance(event, Failed) and event.is_node_lost for event in events)
+        pairs = zip(reports, events, strict=True)
+        return [(each.run_id, each.attempt, event.message) for each, event in pairs]
 
     def have(self, *agents: _Agent) -> None:
         self._agents = list(agents)
@@ -80,12 +99,32 @@ def test_a_run_waits_for_the_kind_of_processor_that_it_needs_while_there_is_any(
     assert [waiting.run_id for waiting in bridge._waiting] == ["b"]
     asyncio.run(bridge._lose(slow, "its agent ended"))
     assert [waiting.run_id for waiting in bridge._waiting] == ["b"], "another agent will come"
-    assert bridge.sent == [Workers({"fast": 2, "slow": 0}), Lost("a", 1, "its agent ended.")]
+    assert bridge.sent[0] == Workers({"fast": 2, "slow": 0})
+    assert bridge.lost == [("a", 1, "its agent ended.")]
+    kinds, bridge._kinds = bridge._kinds, {}
+    asyncio.run(bridge._give_up())
+    assert [waiting.run_id for waiting in bridge._waiting] == ["b"], "no node has another kind"
+    bridge._kinds = kinds
     del bridge._kinds["id of old"]
     asyncio.run(bridge._give_up())
-    lost = [message for message in bridge.sent if isinstance(message, Lost)]
-    assert [each.run_id for each in lost] == ["a", "b"]
-    assert lost[1].message == "no worker has the processor that it began on (slow)."
+    message = "no worker has the processor that it began on (slow)."
+    assert bridge.lost[1:] == [("b", 1, message)]
+
+
+def test_runs_whose_kind_is_gone_are_given_up_once_whoever_notices() -> None:
+    class Slow(Unconnected):
+        async def _send(self, *messages: Any) -> None:
+            await asyncio.sleep(0)
+            await super()._send(*messages)
+
+    async def notice_twice() -> None:
+        await asyncio.gather(bridge._give_up(), bridge._give_up())
+
+    bridge = Slow()
+    bridge.have(agent("new", 0))
+    bridge._waiting += [Assignment(run_id, 1, b"", "slow") for run_id in "abc"]
+    asyncio.run(notice_twice())
+    assert [run_id for run_id, *_ in bridge.lost] == ["a", "b", "c"]
 
 
 def test_a_stop_goes_to_the_agent_of_that_attempt_and_ends_a_run_that_waits() -> None:
@@ -113,10 +152,8 @@ def test_a_lost_agent_is_reported_once_with_its_runs_and_killed(killed: list[_Ag
     bridge.assign(*"abc")
     asyncio.run(bridge._lose(lost, "its node here was lost"))
     asyncio.run(bridge._lose(lost, "its agent ended"))
-    assert bridge.sent == [
-        Workers({"fast": 1}),
-        *(Lost(run_id, 1, "its node here was lost.") for run_id in lost.running),
-    ]
+    assert bridge.sent[0] == Workers({"fast": 1})
+    assert bridge.lost == [(run_id, 1, "its node here was lost.") for run_id in lost.running]
     assert len(lost.running) == 2
     assert killed == [lost]
 
@@ -151,3 +188,40 @@ def test_a_node_has_as_many_workers_as_its_free_cores_memory_or_gpus_allow() -> 
     bridge._uses_gpus = True
     assert capacity(node("c", cores=8)) == 0
     assert capacity(node("c", cores=8, gpus=2)) == 4
+
+
+def test_nodes_on_which_no_worker_starts_end_the_sweep_only_if_there_are_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class RayError(Exception):
+        pass
+
+    class Failing(Unconnected):
+        def _hire(self, node: _Node, indexes: list[int]) -> _Agent:
+            return _Agent(None, node, indexes)
+
+        async def _begin(self, agent: _Agent) -> None:
+            raise RayError(_RAISED)
+
+    monkeypatch.setitem(
+        sys.modules, "ray", SimpleNamespace(exceptions=SimpleNamespace(RayError=RayError))
+    )
+    bridge = Failing()
+    nodes = node("full", cores=1), node("full as well", cores=1)
+    bridge._nodes = {each.node_id: each for each in nodes}
+
+    async def serve(served: _Node) -> None:
+        await asyncio.wait_for(bridge._serve(served, is_new=False), 0.1)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(serve(nodes[0]))
+    assert bridge.sent == [
+        Remark("no worker has started on full: OSError: [Errno 28] No space left")
+    ]
+    with pytest.raises(RefusedError, match="no worker can start: OSError"):
+        asyncio.run(serve(nodes[1]))
+
+
+_RAISED = """\x1b[36mray::Agent.unpack()\x1b[39m (pid=258, ip=10.0.0.6, repr=<Agent object>)
+  File "agent.py", line 94, in unpack
+OSError: [Errno 28] No space left"""

@@ -82,10 +82,14 @@ class Agent:
             paths: of the files, relative to the folder.
             contents: of the files.
         """
-        for path, content in zip(paths, contents, strict=True):
-            file = self._folder / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
+        try:
+            for path, content in zip(paths, contents, strict=True):
+                file = self._folder / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+        except OSError:  # The disk may be full: leave nothing on it.
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
         return self._executor.kinds
 
     def assign(self, assignment: Assignment) -> None:

@@ -20,14 +20,14 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from signs_sweep.domain import Stopped
+from signs_sweep.domain import Failed, Stopped
+from signs_sweep.executors.child import kill_session
 from signs_sweep.executors.cluster.agent import Agent
 from signs_sweep.executors.cluster.joining import RefusedError, join
 from signs_sweep.executors.cluster.messages import (
     Assignment,
     Broken,
     Close,
-    Lost,
     Remark,
     Report,
     Setup,
@@ -57,9 +57,6 @@ _BEGIN_SECONDS = 60.0
 
 _LONGEST_PAUSE = 60.0
 """Most seconds between two attempts to start an agent on a node."""
-
-_MOST_OF_A_NODE = 10_000
-"""Workers of a node whose memory is unknown: more than it has cores."""
 
 _CLOSING_SECONDS = 2.0
 _SHUTDOWN_SECONDS = 3.0
@@ -129,6 +126,7 @@ class Bridge:
         """By id of a node, its kinds of processors, also while no agent is there."""
         self._contents: list[Any] = []
         self._memory: dict[str, int | None] = {}
+        self._failing: set[str] = set()
         self._uses_gpus = False
         self._has_begun = False
         self._background: set[asyncio.Task[None]] = set()
@@ -159,16 +157,14 @@ class Bridge:
                     return
 
     async def _stop(self, stop: Stop) -> None:
-        key = stop.run_id, stop.attempt
         for agent in self._agents:
             held = agent.running.get(stop.run_id)
             if held and held.attempt == stop.attempt:
                 self._command(agent, "stop", stop)
         for waiting in list(self._waiting):
-            if (waiting.run_id, waiting.attempt) == key:
+            if (waiting.run_id, waiting.attempt) == (stop.run_id, stop.attempt):
                 self._waiting.remove(waiting)
-                event = pickle.dumps(Stopped(stop.run_id, time.time()))
-                await self._send(Report(*key, event, is_end=True))
+                await self._send(_last_report(waiting, Stopped(stop.run_id, time.time())))
 
     def _fill(self) -> None:
         """Give waiting assignments to free workers, on the nodes with most free workers first."""
@@ -189,13 +185,13 @@ class Bridge:
         ]
 
     async def _give_up(self) -> None:
-        """Report waiting runs that need a kind of processor that is gone."""
+        """Report waiting runs that need a kind of processor that is gone, if there is another."""
         kinds = {None}.union(*self._kinds.values())
-        for assignment in list(self._waiting):
-            if assignment.kind not in kinds:
-                self._waiting.remove(assignment)
-                message = f"no worker has the processor that it began on ({assignment.kind})."
-                await self._send(Lost(assignment.run_id, assignment.attempt, message))
+        gone = [each for each in self._waiting if self._kinds and each.kind not in kinds]
+        for assignment in gone:
+            self._waiting.remove(assignment)
+        why = "no worker has the processor that it began on ({})"
+        await self._send(*(_lost(each, why.format(each.kind)) for each in gone))
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
         """Call a method of an agent; if that fails, call it again as long as the agent is there."""
@@ -211,9 +207,7 @@ class Bridge:
                 except ray.exceptions.RayError:
                     await asyncio.sleep(_WATCH_SECONDS)
 
-        task = asyncio.create_task(deliver())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._background.add(asyncio.create_task(deliver()))
 
     async def _watch(self) -> None:
         """Keep agents on all nodes, also on those that come later."""
@@ -233,9 +227,11 @@ class Bridge:
                     self._tasks.pop(each).cancel()
                 await self._tell_workers()
                 await self._give_up()
-            for task in (*self._tasks.values(), *(agent.relay for agent in self._agents)):
+            relays = [agent.relay for agent in self._agents]
+            for task in (*self._tasks.values(), *relays, *self._background):
                 if task and task.done() and not task.cancelled() and (error := task.exception()):
                     raise error
+            self._background = {task for task in self._background if not task.done()}
             await asyncio.sleep(_WATCH_SECONDS)
             nodes = await self._list_nodes()
 
@@ -257,7 +253,15 @@ class Bridge:
                 f"a worker needs about {gigabytes(self._setup.memory)} of memory for the images, "
                 "and no node of the cluster has that free"
             )
-        self._contents = [ray.put(file.read_bytes()) for file in self._setup.files.values()]
+        files = self._setup.files.values()
+        try:
+            self._contents = [ray.put(file.read_bytes()) for file in files]
+        except ray.exceptions.RayError as error:
+            size = gigabytes(sum(file.stat().st_size for file in files))
+            raise RefusedError(
+                f"the data, {size}, cannot be put into Ray's object store on this machine "
+                f"({_first_line(error)}). Start Ray here with a larger --object-store-memory."
+            ) from error
         known = {node.node_id for node, found in compared if found is not None}
         if not any(self._capacity(node) for node in nodes if node.node_id in known):
             await self._send(Remark("the cluster has no free core: runs wait for one"))
@@ -320,9 +324,11 @@ class Bridge:
                 reason = "does another program use its cores?"
                 if not isinstance(error, TimeoutError):
                     reason = _first_line(error)
-                    if not self._has_begun:
+                    self._failing.add(node.node_id)
+                    if not self._has_begun and self._failing >= self._nodes.keys():
                         raise RefusedError(f"no worker can start: {reason}") from error
-                await self._send(Remark(f"no worker has started on {node.name}: {reason}"))
+                if pause == _WATCH_SECONDS:  # The first of several attempts.
+                    await self._send(Remark(f"no worker has started on {node.name}: {reason}"))
                 await self._lose(agent, "its agent did not start")
             else:
                 agent.relay = asyncio.create_task(self._relay(agent))
@@ -343,7 +349,7 @@ class Bridge:
     def _fitting(self, node: _Node) -> int:
         """Return how many workers fit into the memory that a node had free at the beginning."""
         memory, need = self._memory.get(node.node_id), self._setup.memory
-        return _MOST_OF_A_NODE if memory is None or not need else memory // need
+        return sys.maxsize if memory is None or not need else memory // need
 
     def _indexes(self, workers: int) -> list[int]:
         """Return the indexes of so many workers, or of fewer if there would be too many in all."""
@@ -384,6 +390,7 @@ class Bridge:
         agent.has_begun = self._has_begun = True
         await self._tell_workers()
         self._fill()
+        await self._give_up()
 
     async def _relay(self, agent: _Agent) -> None:
         """Pass on the reports of an agent until it is lost."""
@@ -426,9 +433,7 @@ class Bridge:
         if agent.relay and agent.relay is not asyncio.current_task():
             agent.relay.cancel()
         await self._tell_workers()  # First: retries depend on what is left.
-        await self._send(
-            *(Lost(each.run_id, each.attempt, f"{why}.") for each in agent.running.values())
-        )
+        await self._send(*(_lost(each, why) for each in agent.running.values()))
         await self._give_up()
         await asyncio.to_thread(_kill, agent)
 
@@ -469,6 +474,16 @@ class Bridge:
                 )
         for agent in self._agents:
             _kill(agent)
+
+
+def _last_report(assignment: Assignment, event: Failed | Stopped) -> Report:
+    return Report(assignment.run_id, assignment.attempt, pickle.dumps(event), is_end=True)
+
+
+def _lost(assignment: Assignment, why: str) -> Report:
+    now = time.time()
+    event = Failed(assignment.run_id, now, f"{why}.", is_crash=True, is_node_lost=True)
+    return _last_report(assignment, event)
 
 
 def _kill(agent: _Agent) -> None:
@@ -522,7 +537,8 @@ def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return repr(error)
-    return (lines[-1] if "Traceback" in str(error) else lines[0])[:300].rstrip(".")
+    # Ray names the method first, and the error last.
+    return (lines[-1] if "ray::" in lines[0] else lines[0])[:300].rstrip(".")
 
 
 def _receive(
@@ -536,7 +552,7 @@ def _receive(
         except (EOFError, OSError):
             message = Close()
         if isinstance(message, Close) and not is_connected.is_set():
-            os._exit(0)  # What Ray has started so far ends with this process.
+            _end()
         accept(message)
 
 
@@ -561,11 +577,17 @@ def main() -> None:
     bridge = Bridge(connection, setup, inbox)
     loop.run_until_complete(bridge.run())
     # Calls of Ray may wait for a head that is gone.
-    threading.Timer(_CLOSING_SECONDS + _SHUTDOWN_SECONDS, os._exit, [0]).start()
+    threading.Timer(_CLOSING_SECONDS + _SHUTDOWN_SECONDS, _end).start()
     loop.run_until_complete(bridge.close())
     import ray
 
     ray.shutdown()
+    _end()
+
+
+def _end() -> None:
+    """End this process, with all that is left of a Ray that it has started."""
+    kill_session(os.getpid())
     os._exit(0)
 
 
