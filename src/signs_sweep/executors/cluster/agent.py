@@ -37,7 +37,7 @@ _POLL_SECONDS = 1.0
 _MOST_WAITING = 64 * 2**20
 """Bytes of reports that wait for the bridge, beyond which workers have to wait."""
 
-_MOST_AT_ONCE = 32 * 2**20
+_MOST_AT_ONCE = 8 * 2**20
 """Bytes of reports beyond which a poll returns no further report."""
 
 _FOLDER = "signs-sweep-node-"
