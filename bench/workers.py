@@ -12,6 +12,7 @@ default of a Ray on this machine with as many cores as --slots has workers.
 
 import argparse
 import os
+import pickle
 import random
 import sys
 import time
@@ -34,7 +35,7 @@ from signs_sweep.commands.running import begin
 from signs_sweep.commands.session import Session
 from signs_sweep.domain import Checkpoint, Event, Finished, News, Notice, Progress, Run, Started
 from signs_sweep.executors import LocalExecutor, on_device
-from signs_sweep.executors.cluster import RayExecutor
+from signs_sweep.executors.cluster import RayExecutor, Setup
 from signs_sweep.planning.preparation import prepare
 from signs_sweep.project import FileCheckpoints
 from signs_sweep.protocols import Executor
@@ -156,7 +157,6 @@ class SimulatedCrew:
     """The simulated workers of a node of a Ray cluster."""
 
     first: Mapping[type, Any]
-    workers_per_gpu: int = 1
 
     def start(
         self, workers: int, gpus: Sequence[str], folder: Path, wake: Connection | None
@@ -231,11 +231,8 @@ def on_ray(address: str | None, first: Mapping[type, Any], slots: int) -> Execut
 
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     executor = RayExecutor(
-        workers.SimulatedCrew(first),
-        address,
-        workers=slots,
-        cores=slots,
-        tell=print,
+        Setup(pickle.dumps(workers.SimulatedCrew(first)), address, workers=slots, cores=slots),
+        print,
         environment={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
     executor.connect()

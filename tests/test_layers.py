@@ -116,6 +116,8 @@ def test_heavy_libraries_are_imported_in_their_place_and_late(path: Path) -> Non
         if allowed is not None:
             assert unit(path) in allowed, f"{name} has no business in {unit(path)}"
             assert not at_once, f"{name} is imported with the module"
+        if name.startswith("signs_sweep.executors.cluster") and "cluster" not in path.parts:
+            assert not at_once, "whoever does not use a cluster imports nothing of it"
 
 
 def loaded_after(commands: Sequence[str], folder: Path) -> tuple[list[int], set[str]]:

@@ -1,5 +1,6 @@
 """Finding the function that builds a model, without running it."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,28 @@ def test_a_function_is_run_with_its_own_imports(folder: Path) -> None:
     text = "from helper_of_mine import SIZE\n\n\ndef build(shape, classes):\n    return SIZE\n"
     (folder / "uses.py").write_text(text, encoding="utf-8")
     assert find_model("uses:build", (), folder)[0].load()(None, None) == 7
+
+
+def test_models_of_two_folders_do_not_see_each_others_modules(tmp_path: Path) -> None:
+    found = {}
+    for name in "ab":
+        (tmp_path / name / "kit").mkdir(parents=True)
+        (tmp_path / name / "kit" / "sizes.py").write_text(f"NAME = '{name}'\n", encoding="utf-8")
+        text = f"# {name}\nfrom kit.sizes import NAME\n\n\ndef top(*_):\n    return NAME\n\n\n"
+        text += "def late(*_):\n    from kit import sizes\n\n    return sizes\n"
+        (tmp_path / name / "net.py").write_text(text, encoding="utf-8")
+        found[name] = [
+            find_model(f"net:{each}", (), tmp_path / name)[0] for each in ("top", "late")
+        ]
+    loaded = {name: [source.load() for source in sources] for name, sources in found.items()}
+    modules = []
+    for name in "abab":
+        found[name][0].prepare_imports()
+        top, late = loaded[name]
+        assert top() == late().NAME == name
+        modules.append(late())
+    assert modules[:2] == modules[2:], "a module is imported once"
+    assert [each for each in sys.path if str(tmp_path) in each] == [str(tmp_path / "b")]
 
 
 def spec(folder: Path, text: str) -> Path:

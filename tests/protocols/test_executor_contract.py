@@ -1,5 +1,6 @@
 """What every executor guarantees, tested on each with trainers that need no TensorFlow."""
 
+import pickle
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import toys
 from ray_nodes import Node
 from signs_sweep.domain import Checkpoint, Failed, Finished, Progress, Started, Stopped
 from signs_sweep.executors import InlineExecutor, LocalExecutor
-from signs_sweep.executors.cluster import Crew, RayExecutor
+from signs_sweep.executors.cluster import Crew, RayExecutor, Setup
 from signs_sweep.process.processor import kind_of
 from signs_sweep.protocols import Executor
 
@@ -35,10 +36,8 @@ def make_ray(ray_head: Node) -> Iterator[MakeExecutor]:
 
     def make(make_trainer: Callable) -> Executor:
         if make_trainer not in made:
-            crew, environment = Crew(make_trainer, dict), toys.worker_environment()
-            made[make_trainer] = RayExecutor(
-                crew, ray_head.address, workers=2, environment=environment
-            )
+            setup = Setup(pickle.dumps(Crew(make_trainer, dict)), ray_head.address, workers=2)
+            made[make_trainer] = RayExecutor(setup, environment=toys.worker_environment())
         made[make_trainer].connect()
         return made[make_trainer]
 

@@ -21,7 +21,6 @@ from signs_sweep.domain.formats import count
 from signs_sweep.domain.masking import mask
 from signs_sweep.errors import SignsSweepError
 from signs_sweep.executors import choose_devices, default_workers, find_gpus
-from signs_sweep.executors.cluster.joining import RefusedError, check_address
 from signs_sweep.process.memory import available_memory, gigabytes
 from signs_sweep.process.processor import processor, vectors
 from signs_sweep.project import FileClaims, PostgresClaims
@@ -254,6 +253,8 @@ def _cluster() -> Iterator[Check]:
     """Check that the head of the cluster in RAY_ADDRESS answers; nothing if there is no address."""
     if not (address := os.environ.get("RAY_ADDRESS")):
         return
+    from signs_sweep.executors.cluster.joining import RefusedError, check_address
+
     try:
         check_address(address)
     except RefusedError as error:

@@ -1,19 +1,20 @@
 """The executor and the tracker of an invocation, and how they end with it."""
 
 import os
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, cast
 
 from signs_sweep.commands.options import Options
 from signs_sweep.commands.store import Store
 from signs_sweep.domain import Notice, Result, Run, State
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import InlineExecutor, LocalExecutor, default_workers, on_device
-from signs_sweep.executors.cluster import Crew, Parcel, RayExecutor, travelling
 from signs_sweep.planning.memory import memory_need
 from signs_sweep.planning.preparation import Prepared
 from signs_sweep.process.answers import wait_for_answer
@@ -22,6 +23,10 @@ from signs_sweep.protocols import Executor, Scheduler, SweepRecord
 from signs_sweep.sweep.loop import Listener, Sweep
 from signs_sweep.sweep.recovery import Recovery
 from signs_sweep.tracking import Outbox
+
+if TYPE_CHECKING:
+    from signs_sweep.executors.cluster import RayExecutor
+    from signs_sweep.trainer.training import Trainer
 
 _LOOK_UP_SECONDS = 5.0
 """How long to wait for the store's answer whether a run is finished."""
@@ -104,8 +109,8 @@ class Session:
             claims.local.take(self._sweep_id)
         with handling_signals(self._interrupt):
             try:
-                if isinstance(self.executor, RayExecutor):
-                    self.executor.connect(lambda: self.is_interrupted)
+                if self._options.is_cluster:
+                    cast("RayExecutor", self.executor).connect(lambda: self.is_interrupted)
                 self.tracker.open(records)
                 yield
             except BaseException as error:
@@ -166,22 +171,20 @@ class Session:
         from signs_sweep.trainer.runtime import training_environment
         from signs_sweep.trainer.training import Trainer
 
-        make_trainer = partial(
-            Trainer,
-            self._prepared.sources,
-            self._prepared.models,
-            checkpoint_seconds=self._options.checkpoint_seconds,
-        )
-        if self._options.is_cluster:
-            return self._make_ray(len(devices))
+        options = self._options
+        make_trainer = partial(Trainer, checkpoint_seconds=options.checkpoint_seconds)
+        if options.is_cluster:
+            make_worker = partial(make_trainer, is_worker=True, draws=True)
+            return self._make_ray(len(devices), make_worker, training_environment)
+        make_trainer = partial(make_trainer, self._prepared.sources, self._prepared.models)
         if not devices:
             return InlineExecutor(make_trainer)
         common = training_environment(os.environ)
         environments = [on_device(common, gpu) for gpu in devices]
         executor = LocalExecutor(
-            partial(make_trainer, is_worker=True), environments, self._options.stall_seconds
+            partial(make_trainer, is_worker=True), environments, options.stall_seconds
         )
-        if self._options.same_processor and len(executor.kinds) > 1:
+        if options.same_processor and len(executor.kinds) > 1:
             kinds = " and ".join(sorted(executor.kinds))
             raise UsageError(
                 f"--same-processor: this machine has {kinds}. Choose those of one kind with "
@@ -189,39 +192,33 @@ class Session:
             )
         return executor
 
-    def _make_ray(self, most: int) -> RayExecutor:
+    def _make_ray(
+        self,
+        most: int,
+        make_trainer: "partial[Trainer]",
+        complete: Callable[[Mapping[str, str]], Mapping[str, str]],
+    ) -> "RayExecutor":
         """Return an executor with at most so many workers; nothing is started."""
-        from signs_sweep.trainer.runtime import training_environment
-        from signs_sweep.trainer.training import Trainer
+        from signs_sweep.executors.cluster import Crew, Parcel, RayExecutor, Setup, travelling
 
         options, prepared = self._options, self._prepared
-        address = options.ray_address
-        if address is None:
-            address = os.environ.get("RAY_ADDRESS") or None
         parcel = Parcel.of(prepared.sources, prepared.models)
         crew = Crew(
-            partial(
-                Trainer,
-                parcel.sources,
-                parcel.models,
-                is_worker=True,
-                draws=True,
-                checkpoint_seconds=options.checkpoint_seconds,
-            ),
-            training_environment,
+            partial(make_trainer, parcel.sources, parcel.models),
+            complete,
             travelling(os.environ),
             options.stall_seconds,
-            options.workers_per_gpu,
         )
-        return RayExecutor(
-            crew,
-            address,
+        setup = Setup(
+            pickle.dumps(crew),
+            options.ray_address or os.environ.get("RAY_ADDRESS") or None,
             parcel.files,
             workers=most,
+            workers_per_gpu=options.workers_per_gpu,
             cores=most if options.workers else min(most, default_workers()),
             memory=memory_need(list(prepared.datasets.values())).of_worker,
-            tell=self._tell,
         )
+        return RayExecutor(setup, self._tell)
 
     def _look_up(self, run: Run) -> Result | None:
         """Return the current result of a run in the store; None if the store does not answer soon.

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -59,9 +59,7 @@ class Child:
             connection, end = Pipe()
             on_failure.enter_context(connection)
             output = on_failure.enter_context(tempfile.TemporaryFile())
-            with end, ExitStack() as meanwhile:
-                if not is_separate:
-                    meanwhile.enter_context(_interrupts_blocked())
+            with end, nullcontext() if is_separate else _interrupts_blocked():
                 # -P: modules in the current folder must not shadow those of the package.
                 process = subprocess.Popen(
                     [sys.executable, "-P", "-m", module, str(end.fileno()), *arguments],

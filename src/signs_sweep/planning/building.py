@@ -14,9 +14,12 @@ from hashlib import sha256
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from signs_sweep.errors import DataError
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,7 @@ class ModelSource:
                 f"{self.file} has changed since the sweep began. "
                 "Run the command again to train the new model."
             )
-        if str(self.folder) not in sys.path:
-            sys.path.insert(0, str(self.folder))
+        self.prepare_imports()
         # A unique name: two folders may have modules of the same name.
         name = f"_signs_sweep_{self.fingerprint}_{self.file.stem}"
         if name not in sys.modules:
@@ -69,6 +71,55 @@ class ModelSource:
                 "Move the definition out of any if, try or with."
             )
         return function
+
+    def prepare_imports(self) -> None:
+        """Make `import` find the modules of its folder; those of equal names elsewhere are hidden.
+
+        Without this, the model would depend on the models that this process has built before.
+        """
+        _imports.use(str(self.folder.absolute()))
+
+
+class _Imports:
+    """The folder that imports are searched in first, and the modules of earlier folders.
+
+    A folder that is on the import path anyway, as that of installed packages, is left there.
+    """
+
+    def __init__(self) -> None:
+        self._folder: str | None = None
+        self._kept: dict[str, dict[str, ModuleType]] = {}
+
+    def use(self, folder: str) -> None:
+        """Replace the folder and its modules by another folder and those of its modules."""
+        if folder == self._folder:
+            return
+        if self._folder is not None:
+            own = _modules_below(self._folder)
+            self._kept[self._folder] = {name: sys.modules.pop(name) for name in own}
+            sys.path.remove(self._folder)
+        self._folder = None if folder in sys.path else folder
+        if self._folder is not None:
+            sys.path.insert(0, folder)
+            sys.modules.update(self._kept.get(folder, {}))
+
+
+_imports = _Imports()
+
+
+def _modules_below(folder: str) -> list[str]:
+    """Return the names of the modules that were found in a folder itself, and of their parts.
+
+    Those of an environment of Python below the folder are not among them.
+    """
+    found = []
+    for name, module in sys.modules.items():
+        base = f"{folder}/{name.partition('.')[0]}"
+        own = getattr(module, "__dict__", {})
+        places = [own.get("__file__"), *(own.get("__path__") or ())]
+        if any(place == f"{base}.py" or f"{place}/".startswith(f"{base}/") for place in places):
+            found.append(name)
+    return found
 
 
 def find_model(

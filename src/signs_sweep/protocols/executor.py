@@ -36,8 +36,8 @@ class Executor(Protocol):
 
         At most `slots` runs may be in progress. A run that must be trained on a kind of processor
         of which all workers are busy is in progress too: it waits, without an event, until one is
-        free, while other runs start. If the last worker of that kind is lost meanwhile, it ends
-        with `Failed(is_crash=True)`, so that no run waits for a kind that may not come back.
+        free, while other runs start. If only workers of other kinds are left, it ends with
+        `Failed(is_crash=True)`, so that no run waits for a kind that may not come back.
 
         Args:
             run: what to train.

@@ -17,6 +17,7 @@ from signs_sweep.domain import (
     State,
     Stopped,
     last_kind,
+    only_kind,
     values_at,
 )
 from signs_sweep.process.processor import kind_of
@@ -66,9 +67,11 @@ class Recovery:
         """
         if not self.same_processor:
             return None
-        if own in kinds:
+        # While there is no worker at all, the run waits for the kind that it can resume on.
+        possible = set(kinds) or {own, only_kind(self.checkpoints.kinds(run))} - {""}
+        if own in possible:
             return own
-        epochs = {kind: self.latest_epoch(run, kind) for kind in sorted(kinds)}
+        epochs = {kind: self.latest_epoch(run, kind) for kind in sorted(possible)}
         return max((kind for kind in epochs if epochs[kind]), key=epochs.__getitem__, default=None)
 
     def latest_epoch(self, run: Run, kind: str | None) -> int:
@@ -110,8 +113,10 @@ class Recovery:
 
     def foreign(self, run: Run, kind: str | None) -> str | None:
         """Return a remark on a checkpoint that the run does not use, as another kind made it."""
+        if not (self.same_processor and self.uses_checkpoints):
+            return None
         start, latest = self.latest_epoch(run, kind), self.checkpoints.latest_epoch(run)
-        if not self.uses_checkpoints or latest == start:
+        if latest == start:
             return None
         kinds = self.checkpoints.kinds(run)
         names = dict.fromkeys(

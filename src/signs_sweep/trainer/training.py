@@ -126,6 +126,8 @@ class Trainer:
         dataset = self._dataset(run.data)
         seed = run.parameters.split_seed
         split = self._divide(run.data, run.validation, run.folds, seed)
+        if not isinstance(run.model, Dense):
+            self._models[run.model.source].prepare_imports()
         loop = self._loop(
             run.model,
             dataset.image_shape,

@@ -13,7 +13,7 @@ import toys
 
 from signs_sweep.domain import Checkpoint, Event, Failed, Finished, Progress, Run, Started, Stopped
 from signs_sweep.executors.attempt import Task
-from signs_sweep.executors.cluster import Crew, agent
+from signs_sweep.executors.cluster import Crew, agent, travelling
 from signs_sweep.executors.cluster.agent import Agent
 from signs_sweep.executors.cluster.messages import Assignment, Report, Stop
 
@@ -183,6 +183,19 @@ def test_close_leaves_no_process_and_no_folder(make_agent: MakeAgent, temporary:
     made.close()
     assert not any(map(toys.is_alive, pids))
     assert list(temporary.iterdir()) == []
+
+
+def test_workers_have_the_variables_of_the_orchestrator_that_bits_depend_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = ("TF_FIRST", "XLA_FIRST", "KERAS_FIRST", "NVIDIA_TF32_OVERRIDE", "RAY_AUTH_TOKEN")
+    for name in names:
+        monkeypatch.setenv(name, "of the node")
+    sent = travelling({"TF_FIRST": "sent", "NVIDIA_TF32_OVERRIDE": "sent", "HOME": "private"})
+    executor = Crew(toys.ToyTrainer, dict, sent).start(1, (), tmp_path, None)
+    (environment,) = executor.environments
+    assert {name: environment.get(name) for name in names} == {**dict.fromkeys(names), **sent}
+    assert environment["HOME"] != "private"
 
 
 KILLED = """

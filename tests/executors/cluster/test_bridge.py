@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from signs_sweep.domain import Stopped
+from signs_sweep.domain import Failed, Stopped
 from signs_sweep.executors.cluster.bridge import Bridge, _Agent, _Node
 from signs_sweep.executors.cluster.joining import RefusedError
 from signs_sweep.executors.cluster.messages import (
     Assignment,
-    Lost,
     Remark,
     Report,
     Setup,
@@ -29,7 +28,7 @@ class Unconnected(Bridge):
     def __init__(self, workers: int | None = None, memory: int = 0) -> None:
         self.commands: list[tuple[str, str, str]] = []
         self.sent: list[Any] = []
-        setup = Setup(None, workers, 2, 1, memory, b"", {})
+        setup = Setup(b"", workers=workers, workers_per_gpu=2, memory=memory)
         super().__init__(Pipe()[0], setup, asyncio.Queue())
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
@@ -37,6 +36,15 @@ class Unconnected(Bridge):
 
     async def _send(self, *messages: Any) -> None:
         self.sent += messages
+
+    @property
+    def lost(self) -> list[tuple[str, int, str]]:
+        """Run, attempt and message of each loss that was reported."""
+        reports = [each for each in self.sent if isinstance(each, Report) and each.is_end]
+        events = [pickle.loads(each.event) for each in reports]
+        assert all(isinstance(event, Failed) and event.is_node_lost for event in events)
+        pairs = zip(reports, events, strict=True)
+        return [(each.run_id, each.attempt, event.message) for each, event in pairs]
 
     def have(self, *agents: _Agent) -> None:
         self._agents = list(agents)
@@ -91,12 +99,32 @@ def test_a_run_waits_for_the_kind_of_processor_that_it_needs_while_there_is_any(
     assert [waiting.run_id for waiting in bridge._waiting] == ["b"]
     asyncio.run(bridge._lose(slow, "its agent ended"))
     assert [waiting.run_id for waiting in bridge._waiting] == ["b"], "another agent will come"
-    assert bridge.sent == [Workers({"fast": 2, "slow": 0}), Lost("a", 1, "its agent ended.")]
+    assert bridge.sent[0] == Workers({"fast": 2, "slow": 0})
+    assert bridge.lost == [("a", 1, "its agent ended.")]
+    kinds, bridge._kinds = bridge._kinds, {}
+    asyncio.run(bridge._give_up())
+    assert [waiting.run_id for waiting in bridge._waiting] == ["b"], "no node has another kind"
+    bridge._kinds = kinds
     del bridge._kinds["id of old"]
     asyncio.run(bridge._give_up())
-    lost = [message for message in bridge.sent if isinstance(message, Lost)]
-    assert [each.run_id for each in lost] == ["a", "b"]
-    assert lost[1].message == "no worker has the processor that it began on (slow)."
+    message = "no worker has the processor that it began on (slow)."
+    assert bridge.lost[1:] == [("b", 1, message)]
+
+
+def test_runs_whose_kind_is_gone_are_given_up_once_whoever_notices() -> None:
+    class Slow(Unconnected):
+        async def _send(self, *messages: Any) -> None:
+            await asyncio.sleep(0)
+            await super()._send(*messages)
+
+    async def notice_twice() -> None:
+        await asyncio.gather(bridge._give_up(), bridge._give_up())
+
+    bridge = Slow()
+    bridge.have(agent("new", 0))
+    bridge._waiting += [Assignment(run_id, 1, b"", "slow") for run_id in "abc"]
+    asyncio.run(notice_twice())
+    assert [run_id for run_id, *_ in bridge.lost] == ["a", "b", "c"]
 
 
 def test_a_stop_goes_to_the_agent_of_that_attempt_and_ends_a_run_that_waits() -> None:
@@ -124,10 +152,8 @@ def test_a_lost_agent_is_reported_once_with_its_runs_and_killed(killed: list[_Ag
     bridge.assign(*"abc")
     asyncio.run(bridge._lose(lost, "its node here was lost"))
     asyncio.run(bridge._lose(lost, "its agent ended"))
-    assert bridge.sent == [
-        Workers({"fast": 1}),
-        *(Lost(run_id, 1, "its node here was lost.") for run_id in lost.running),
-    ]
+    assert bridge.sent[0] == Workers({"fast": 1})
+    assert bridge.lost == [(run_id, 1, "its node here was lost.") for run_id in lost.running]
     assert len(lost.running) == 2
     assert killed == [lost]
 

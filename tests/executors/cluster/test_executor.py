@@ -17,12 +17,11 @@ import toys
 from signs_sweep.domain import Event, Failed, Progress, Started, Stopped
 from signs_sweep.errors import ClusterError
 from signs_sweep.executors.child import Child
-from signs_sweep.executors.cluster import Crew, RayExecutor
+from signs_sweep.executors.cluster import RayExecutor
 from signs_sweep.executors.cluster.messages import (
     Assignment,
     Broken,
     Close,
-    Lost,
     Remark,
     Report,
     Setup,
@@ -31,6 +30,7 @@ from signs_sweep.executors.cluster.messages import (
 )
 
 RUN = toys.toy_run("quick")
+SETUP = Setup(b"a crew", "10.0.0.1:6379", {Path("a"): Path("b")}, 7, 3, 2, 5)
 
 
 @pytest.fixture
@@ -57,12 +57,15 @@ def remarks() -> list[str]:
 
 @pytest.fixture
 def executor(bridge: Connection, remarks: list[str]) -> RayExecutor:
-    made = RayExecutor(
-        Crew(toys.ToyTrainer, dict), files={Path("a"): Path("b")}, tell=remarks.append
-    )
+    made = RayExecutor(SETUP, remarks.append)
     made.connect()
-    assert bridge.recv().files == {Path("a"): Path("b")}
+    assert bridge.recv() == SETUP
     return made
+
+
+def lost(attempt: int, message: str) -> Report:
+    failed = Failed(RUN.run_id, 1.0, message, is_crash=True, is_node_lost=True)
+    return report(failed, attempt)
 
 
 def report(event: Event, attempt: int = 1) -> Report:
@@ -99,20 +102,20 @@ def test_a_submission_is_an_assignment_with_its_attempt(
 def test_what_is_late_or_repeated_is_dropped(executor: RayExecutor, bridge: Connection) -> None:
     stopped = Stopped(RUN.run_id, 1.0)
     executor.submit(RUN)
-    bridge.send(Lost(RUN.run_id, 1, "its node was lost."))
+    bridge.send(lost(1, "its node was lost."))
     (failed,) = received(executor)
     assert isinstance(failed, Failed)
     assert (failed.message, failed.is_crash) == ("its node was lost.", True)
     bridge.send(report(stopped))
     assert received(executor) == [], "no run is in progress"
     executor.submit(RUN)
-    for late in (report(stopped), Lost(RUN.run_id, 1, "again"), report(stopped, 3)):
+    for late in (report(stopped), lost(1, "again"), report(stopped, 3)):
         bridge.send(late)
         assert received(executor) == []
     bridge.send(report(stopped, 2))
     assert received(executor) == [stopped]
     bridge.send(report(stopped, 2))
-    bridge.send(Lost(RUN.run_id, 2, "after its end"))
+    bridge.send(lost(2, "after its end"))
     assert received(executor) + received(executor) == []
     executor.stop(RUN.run_id)
     executor.stop("unknown")
@@ -167,7 +170,7 @@ def test_a_bridge_that_dies_is_an_error_with_its_last_output(
 
 def test_a_bridge_that_cannot_join_says_why(bridge: Connection) -> None:
     assert isinstance(bridge, Connection)
-    made = RayExecutor(Crew(toys.ToyTrainer, dict))
+    made = RayExecutor(SETUP)
     made.connect()
     made._there = None
     bridge.send(Broken("no Ray cluster answers at 10.0.0.1:6379"))
@@ -195,10 +198,3 @@ def test_close_asks_the_bridge_to_end_and_reads_what_it_still_sends(
     assert isinstance(bridge.recv(), Close)
     assert received(executor) == []
     assert executor.slots == 1
-
-
-def test_a_setup_has_what_the_bridge_needs(bridge: Connection) -> None:
-    crew = Crew(toys.ToyTrainer, dict, workers_per_gpu=3)
-    RayExecutor(crew, "10.0.0.1:6379", workers=7, cores=2, memory=5).connect()
-    setup = bridge.recv()
-    assert setup == Setup("10.0.0.1:6379", 7, 3, 2, 5, pickle.dumps(crew), {})

@@ -1,6 +1,7 @@
 """Workers, agents and nodes of a real Ray cluster that end, freeze, or come later."""
 
 import os
+import pickle
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import toys
 
 from ray_nodes import Node
 from signs_sweep.domain import Event, Failed, Finished, Progress, Run, Stopped
-from signs_sweep.executors.cluster import Crew, RayExecutor
+from signs_sweep.executors.cluster import Crew, RayExecutor, Setup
 
 pytestmark = pytest.mark.slow
 
@@ -20,9 +21,8 @@ LARGE = 16
 
 @pytest.fixture(scope="module")
 def executor(ray_head: Node) -> Iterator[RayExecutor]:
-    made = RayExecutor(
-        Crew(toys.KeepingTrainer, dict), ray_head.address, environment=toys.worker_environment()
-    )
+    setup = Setup(pickle.dumps(Crew(toys.KeepingTrainer, dict)), ray_head.address)
+    made = RayExecutor(setup, environment=toys.worker_environment())
     made.connect()
     yield made
     made.close()

@@ -12,6 +12,7 @@ belongs to an earlier attempt is dropped, so that messages may be late or repeat
 
 from signs_sweep.executors.cluster.crew import Crew, travelling
 from signs_sweep.executors.cluster.executor import RayExecutor
+from signs_sweep.executors.cluster.messages import Setup
 from signs_sweep.executors.cluster.parcel import Parcel
 
-__all__ = ["Crew", "Parcel", "RayExecutor", "travelling"]
+__all__ = ["Crew", "Parcel", "RayExecutor", "Setup", "travelling"]

@@ -20,7 +20,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from signs_sweep.domain import Stopped
+from signs_sweep.domain import Failed, Stopped
 from signs_sweep.executors.child import kill_session
 from signs_sweep.executors.cluster.agent import Agent
 from signs_sweep.executors.cluster.joining import RefusedError, join
@@ -28,7 +28,6 @@ from signs_sweep.executors.cluster.messages import (
     Assignment,
     Broken,
     Close,
-    Lost,
     Remark,
     Report,
     Setup,
@@ -58,9 +57,6 @@ _BEGIN_SECONDS = 60.0
 
 _LONGEST_PAUSE = 60.0
 """Most seconds between two attempts to start an agent on a node."""
-
-_MOST_OF_A_NODE = 10_000
-"""Workers of a node whose memory is unknown: more than it has cores."""
 
 _CLOSING_SECONDS = 2.0
 _SHUTDOWN_SECONDS = 3.0
@@ -161,16 +157,14 @@ class Bridge:
                     return
 
     async def _stop(self, stop: Stop) -> None:
-        key = stop.run_id, stop.attempt
         for agent in self._agents:
             held = agent.running.get(stop.run_id)
             if held and held.attempt == stop.attempt:
                 self._command(agent, "stop", stop)
         for waiting in list(self._waiting):
-            if (waiting.run_id, waiting.attempt) == key:
+            if (waiting.run_id, waiting.attempt) == (stop.run_id, stop.attempt):
                 self._waiting.remove(waiting)
-                event = pickle.dumps(Stopped(stop.run_id, time.time()))
-                await self._send(Report(*key, event, is_end=True))
+                await self._send(_last_report(waiting, Stopped(stop.run_id, time.time())))
 
     def _fill(self) -> None:
         """Give waiting assignments to free workers, on the nodes with most free workers first."""
@@ -191,13 +185,13 @@ class Bridge:
         ]
 
     async def _give_up(self) -> None:
-        """Report waiting runs that need a kind of processor that is gone."""
+        """Report waiting runs that need a kind of processor that is gone, if there is another."""
         kinds = {None}.union(*self._kinds.values())
-        for assignment in list(self._waiting):
-            if assignment.kind not in kinds:
-                self._waiting.remove(assignment)
-                message = f"no worker has the processor that it began on ({assignment.kind})."
-                await self._send(Lost(assignment.run_id, assignment.attempt, message))
+        gone = [each for each in self._waiting if self._kinds and each.kind not in kinds]
+        for assignment in gone:
+            self._waiting.remove(assignment)
+        why = "no worker has the processor that it began on ({})"
+        await self._send(*(_lost(each, why.format(each.kind)) for each in gone))
 
     def _command(self, agent: _Agent, method: str, argument: Assignment | Stop) -> None:
         """Call a method of an agent; if that fails, call it again as long as the agent is there."""
@@ -213,9 +207,7 @@ class Bridge:
                 except ray.exceptions.RayError:
                     await asyncio.sleep(_WATCH_SECONDS)
 
-        task = asyncio.create_task(deliver())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._background.add(asyncio.create_task(deliver()))
 
     async def _watch(self) -> None:
         """Keep agents on all nodes, also on those that come later."""
@@ -235,9 +227,11 @@ class Bridge:
                     self._tasks.pop(each).cancel()
                 await self._tell_workers()
                 await self._give_up()
-            for task in (*self._tasks.values(), *(agent.relay for agent in self._agents)):
+            relays = [agent.relay for agent in self._agents]
+            for task in (*self._tasks.values(), *relays, *self._background):
                 if task and task.done() and not task.cancelled() and (error := task.exception()):
                     raise error
+            self._background = {task for task in self._background if not task.done()}
             await asyncio.sleep(_WATCH_SECONDS)
             nodes = await self._list_nodes()
 
@@ -355,7 +349,7 @@ class Bridge:
     def _fitting(self, node: _Node) -> int:
         """Return how many workers fit into the memory that a node had free at the beginning."""
         memory, need = self._memory.get(node.node_id), self._setup.memory
-        return _MOST_OF_A_NODE if memory is None or not need else memory // need
+        return sys.maxsize if memory is None or not need else memory // need
 
     def _indexes(self, workers: int) -> list[int]:
         """Return the indexes of so many workers, or of fewer if there would be too many in all."""
@@ -396,6 +390,7 @@ class Bridge:
         agent.has_begun = self._has_begun = True
         await self._tell_workers()
         self._fill()
+        await self._give_up()
 
     async def _relay(self, agent: _Agent) -> None:
         """Pass on the reports of an agent until it is lost."""
@@ -438,9 +433,7 @@ class Bridge:
         if agent.relay and agent.relay is not asyncio.current_task():
             agent.relay.cancel()
         await self._tell_workers()  # First: retries depend on what is left.
-        await self._send(
-            *(Lost(each.run_id, each.attempt, f"{why}.") for each in agent.running.values())
-        )
+        await self._send(*(_lost(each, why) for each in agent.running.values()))
         await self._give_up()
         await asyncio.to_thread(_kill, agent)
 
@@ -481,6 +474,16 @@ class Bridge:
                 )
         for agent in self._agents:
             _kill(agent)
+
+
+def _last_report(assignment: Assignment, event: Failed | Stopped) -> Report:
+    return Report(assignment.run_id, assignment.attempt, pickle.dumps(event), is_end=True)
+
+
+def _lost(assignment: Assignment, why: str) -> Report:
+    now = time.time()
+    event = Failed(assignment.run_id, now, f"{why}.", is_crash=True, is_node_lost=True)
+    return _last_report(assignment, event)
 
 
 def _kill(agent: _Agent) -> None:

@@ -11,8 +11,8 @@ from signs_sweep.executors.devices import choose_devices, on_device
 from signs_sweep.executors.local import LocalExecutor
 from signs_sweep.protocols import Executor
 
-_TRAVELLING = ("TF_", "XLA_", "KERAS_")
-"""How the environment variables of the orchestrator begin that the bits of a result depend on."""
+_TRAVELLING = ("TF_", "XLA_", "KERAS_", "NVIDIA_TF32_")
+"""How the names of the environment variables begin that the bits of a result depend on."""
 
 
 def travelling(environment: Mapping[str, str]) -> dict[str, str]:
@@ -31,14 +31,12 @@ class Crew:
             agent.
         variables: environment variables from the orchestrator.
         stall_seconds: see `LocalExecutor`.
-        workers_per_gpu: how many workers share a GPU.
     """
 
     make_trainer: TrainerFactory
     complete: Callable[[Mapping[str, str]], Mapping[str, str]]
     variables: Mapping[str, str] = field(default_factory=dict)
     stall_seconds: float | None = None
-    workers_per_gpu: int = 1
 
     def start(
         self, workers: int, gpus: Sequence[str], folder: Path, wake: Connection | None
@@ -51,8 +49,8 @@ class Crew:
             folder: their current folder.
             wake: see `LocalExecutor`.
         """
-        own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        foreign = ("RAY_", *_TRAVELLING)
+        own = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         common = self.complete({**own, **self.variables})
-        devices = choose_devices(workers, gpus, self.workers_per_gpu)
-        environments = [on_device(common, gpu) for gpu in devices]
+        environments = [on_device(common, gpu) for gpu in choose_devices(workers, gpus, 1)]
         return LocalExecutor(self.make_trainer, environments, self.stall_seconds, folder, wake)

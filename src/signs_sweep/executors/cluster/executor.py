@@ -7,18 +7,15 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from signs_sweep.domain import Event, Failed, Finished, Run, Stopped
+from signs_sweep.domain import Event, Run
 from signs_sweep.errors import ClusterError
 from signs_sweep.executors.attempt import Task
 from signs_sweep.executors.child import Child, kill_session
-from signs_sweep.executors.cluster.crew import Crew
 from signs_sweep.executors.cluster.messages import (
     Assignment,
     Broken,
     Close,
-    Lost,
     Remark,
     Report,
     Setup,
@@ -47,28 +44,19 @@ class RayExecutor:
     one. If a node is lost, its runs fail as if their processes had died.
 
     Attributes:
-        crew: the workers of a node.
-        address: of the cluster, as `host:port` or `auto`; None to start Ray on this machine.
-        files: by relative path on the nodes, the files on this machine that workers need.
-        workers: most workers on all nodes; None for one a core, or `workers_per_gpu` a GPU.
-        cores: how many cores Ray has if it is started here.
-        memory: bytes that a worker needs.
+        setup: what to start, and where.
         tell: called with messages for the user.
         environment: environment variables of the bridge, and of Ray if it starts that.
     """
 
-    crew: Crew
-    address: str | None = None
-    files: Mapping[Path, Path] = field(default_factory=dict)
-    workers: int | None = None
-    cores: int = 1
-    memory: int = 0
+    setup: Setup
     tell: Callable[[str], None] = lambda _: None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     _bridge: Child | None = field(default=None, init=False)
     _there: Workers | None = field(default=None, init=False)
     _attempts: dict[str, int] = field(default_factory=dict, init=False)
-    _underway: set[str] = field(default_factory=set, init=False)
+    _underway: dict[str, int] = field(default_factory=dict, init=False)
+    """By run_id, the attempt of each run in progress."""
     _loss: ClusterError | None = field(default=None, init=False)
 
     @property
@@ -105,7 +93,7 @@ class RayExecutor:
         """Send a run to a worker that is free, or will be."""
         self.connect()
         attempt = self._attempts[run.run_id] = self._attempts.get(run.run_id, 0) + 1
-        self._underway.add(run.run_id)
+        self._underway[run.run_id] = attempt
         task = pickle.dumps(Task(run, checkpoint, is_tested, kind))
         self._send(Assignment(run.run_id, attempt, task, kind))
 
@@ -128,7 +116,7 @@ class RayExecutor:
     def stop(self, run_id: str) -> None:
         """Ask the worker that trains the run to stop it."""
         if run_id in self._underway:
-            self._send(Stop(run_id, self._attempts[run_id]))
+            self._send(Stop(run_id, self._underway[run_id]))
 
     def close(self) -> None:
         """End all workers, and Ray if it was started here."""
@@ -151,16 +139,7 @@ class RayExecutor:
         self._bridge = Child.start(
             "signs_sweep.executors.cluster.bridge", environment=self.environment, is_separate=True
         )
-        setup = Setup(
-            address=self.address,
-            workers=self.workers,
-            workers_per_gpu=self.crew.workers_per_gpu,
-            cores=self.cores,
-            memory=self.memory,
-            crew=pickle.dumps(self.crew),
-            files=self.files,
-        )
-        self._send(setup)
+        self._send(self.setup)
 
     def _send(self, message: Setup | Assignment | Stop) -> None:
         assert self._bridge is not None
@@ -178,8 +157,11 @@ class RayExecutor:
         except (EOFError, OSError):
             raise ClusterError(_LOST.format(why=self._last_words())) from None
         match message:
-            case Report() | Lost() if self._is_current(message):
-                return [self._event(message)]
+            case Report() if self._underway.get(message.run_id) == message.attempt:
+                if message.is_end:
+                    del self._underway[message.run_id]
+                event: Event = pickle.loads(message.event)  # noqa: S301  # from our own agents
+                return [event]
             case Workers():
                 self._there = message
             case Remark():
@@ -191,23 +173,6 @@ class RayExecutor:
                     else _LOST.format(why=f": {message.message}")
                 )
         return []
-
-    def _is_current(self, message: Report | Lost) -> bool:
-        """Whether a message is about a run in progress, and not about an earlier attempt."""
-        is_underway = message.run_id in self._underway
-        return is_underway and message.attempt == self._attempts[message.run_id]
-
-    def _event(self, message: Report | Lost) -> Event:
-        event: Event
-        if isinstance(message, Lost):
-            event = Failed(
-                message.run_id, time.time(), message.message, is_crash=True, is_node_lost=True
-            )
-        else:
-            event = pickle.loads(message.event)  # noqa: S301  # from our own agents
-        if isinstance(event, Finished | Failed | Stopped):
-            self._underway.discard(event.run_id)
-        return event
 
     def _last_words(self) -> str:
         assert self._bridge is not None

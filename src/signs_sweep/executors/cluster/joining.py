@@ -5,6 +5,7 @@ import secrets
 import socket
 import sys
 from contextlib import suppress
+from typing import Any
 
 _LOOPBACK = "127.0.0.2"
 """Address of a Ray that is started here. Ray replaces 127.0.0.1 by the machine's own address."""
@@ -66,17 +67,17 @@ def join(address: str | None, cores: int) -> None:
         ) from error
     if address not in (None, "auto"):
         _check_cluster(address)
-    own = {
-        "num_cpus": cores,
-        "include_dashboard": False,
-        "_node_ip_address": _LOOPBACK if sys.platform == "linux" else None,
-    }
+    own: dict[str, Any] = {}
+    if address is None:
+        own = {"num_cpus": cores, "include_dashboard": False}
+    if address is None and sys.platform == "linux":
+        own["_node_ip_address"] = _LOOPBACK
     try:
         ray.init(
             address="local" if address is None else address,
             log_to_driver=False,
             configure_logging=False,
-            **{key: value for key, value in own.items() if address is None and value is not None},
+            **own,
         )
     except Exception as error:  # Ray has no common base of what this raises.
         raise RefusedError(_refusal(address, error)) from error

@@ -7,25 +7,25 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Setup:
-    """The first message to the bridge.
+    """What to start, and where: the first message to the bridge.
 
     Attributes:
-        address: of the cluster; None to start Ray on this machine.
-        workers: most workers on all nodes; None for one a core or `workers_per_gpu` a GPU.
+        crew: the pickled `Crew` of every node.
+        address: of the cluster, as `host:port` or `auto`; None to start Ray on this machine.
+        files: by relative path on the nodes, the files on this machine that workers need.
+        workers: most workers on all nodes; None for one a core, or `workers_per_gpu` a GPU.
         workers_per_gpu: how many workers share a GPU.
         cores: how many cores Ray has if it is started here.
         memory: bytes that a worker needs.
-        crew: the pickled `Crew` of every node.
-        files: by relative path on the nodes, the files on this machine that workers need.
     """
 
-    address: str | None
-    workers: int | None
-    workers_per_gpu: int
-    cores: int
-    memory: int
     crew: bytes = field(repr=False)
-    files: Mapping[Path, Path]
+    address: str | None = None
+    files: Mapping[Path, Path] = field(default_factory=dict)
+    workers: int | None = None
+    workers_per_gpu: int = 1
+    cores: int = 1
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Close:
 
 @dataclass(frozen=True)
 class Report:
-    """An event of a run: from an agent through the bridge to the orchestrator.
+    """An event of a run: from an agent through the bridge to the orchestrator, or from the bridge.
 
     Attributes:
         event: the pickled event.
@@ -71,15 +71,6 @@ class Report:
     event: bytes = field(repr=False)
     is_end: bool
     number: int = 0
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The agent that had a run is gone: from the bridge."""
-
-    run_id: str
-    attempt: int
-    message: str
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ class RunRecorder:
         dataset: what it is trained on.
         spec: text of the spec.
         recorded: by metric, the last epoch that the record already holds.
-        underway: all runs that are recorded at the moment.
+        recorders: all of the sweep.
         state: how the run ended, or RUNNING.
     """
 
@@ -97,7 +97,7 @@ class RunRecorder:
     dataset: DatasetInfo
     spec: str
     recorded: Mapping[str, int]
-    underway: Collection[str] = ()
+    recorders: Collection["RunRecorder"] = ()
     state: State = field(default=State.RUNNING, init=False)
     _environment: Mapping[str, str] = field(default_factory=dict, init=False)
     _kinds: Kinds = field(default_factory=dict, init=False)
@@ -169,7 +169,8 @@ class RunRecorder:
         write(self.client, self.location, metrics=waiting, tags=values)
         self._waiting_tags = {}
         now = time.monotonic()
-        rest = 0 if is_backlog else _REST * (now - began) * len(self.underway)
+        running = sum(each.state is State.RUNNING for each in self.recorders)
+        rest = 0 if is_backlog else _REST * (now - began) * running
         self._next_write = now + max(_SECONDS, rest)
 
     def _finish(self, event: Finished) -> None:

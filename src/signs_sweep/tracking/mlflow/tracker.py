@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Event, Failed, Finished, Run, State, Stopped, Trial, TrialEnd
+from signs_sweep.domain import Event, Finished, Run, State, Trial, TrialEnd
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.protocols import Findings, SweepRecord
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -82,7 +82,6 @@ class MlflowTracker:
         self._sweeps: dict[str, _OpenSweep] = {}
         self._recorders: dict[str, RunRecorder] = {}
         """By run_id; also those that have ended."""
-        self._underway: set[str] = set()
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -218,9 +217,8 @@ class MlflowTracker:
                 self._log_input(record, sweep, run.data)
         self._recorders[run.run_id] = RunRecorder(
             *(client, location, run, dataset, sweep.record.spec, recorded),
-            underway=self._underway,
+            recorders=self._recorders.values(),
         )
-        self._underway.add(run.run_id)
         self._takeover.begin(run.run_id, experiment_id, before - {location})
 
     def _log_input(self, location: str, sweep: _OpenSweep, fingerprint: str) -> None:
@@ -278,8 +276,6 @@ class MlflowTracker:
         recorder = self._recorders.get(event.run_id)
         if recorder is None:  # Not started again after an outage: another sweep has finished it.
             return
-        if isinstance(event, Failed | Finished | Stopped):
-            self._underway.discard(event.run_id)
         with record_errors(self._client, self._uri, recorder.location):
             recorder.record(event)
             if isinstance(event, Finished):
@@ -341,7 +337,6 @@ class MlflowTracker:
                 with suppress(StoreError), store_errors(self._uri):  # `ui` saves the view again.
                     self._write_view(experiment, sweep.experiment_id)
         self._recorders.clear()
-        self._underway.clear()
         self._takeover.clear()
         self._sweeps.clear()
 
