@@ -135,3 +135,13 @@ def test_with_several_experiments_their_names_come_first(
 ) -> None:
     plain(is_prefixed=True).handle(failed(B, "diverged"))
     assert capsys.readouterr().err == "toy: l2=0.1: failed: diverged\n"
+
+
+def test_a_view_of_many_workers_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINES", "24")
+    view = LiveView(EpochCount(20), workers=100)
+    with view.console.capture() as shown:
+        view.console.print(view.draw())
+    lines = shown.get().splitlines()
+    assert len(lines) == 23
+    assert lines[-1].split() == ["and", "79", "more"]

@@ -144,9 +144,11 @@ class LiveView:
             cell(headline.text()),
         )
         workers = Table.grid(padding=(0, 2))
-        for index, line in sorted(self._lines.items()):
+        most = max(1, self.console.height - 3)  # What does not fit would stay when the view ends.
+        for index, line in sorted(self._lines.items())[:most]:
             workers.add_row(cell(f"  {index + 1}", "dim"), *map(cell, line))
-        return Group(bar, workers)
+        left = len(self._lines) - most
+        return Group(bar, workers, *([cell(f"  and {left} more", "dim")] if left > 0 else []))
 
 
 class Watcher:
