@@ -30,6 +30,8 @@ _CLOSING_SECONDS = 6.0
 _MOST_EVENTS = 256
 """Most events that a call of `events` returns: the orchestrator fills free slots between calls."""
 
+_NOT_JOINED = "Ray did not answer while it was joined"
+_IS_IT_RUNNING = "On a node of the cluster, `ray status` shows whether it works."
 _LOST = (
     "the connection to the Ray cluster was lost{why}. What was trained so far is kept: when the "
     "cluster runs again, run the same command again to resume."
@@ -155,7 +157,10 @@ class RayExecutor:
                 return []
             message = self._bridge.connection.recv()
         except (EOFError, OSError):
-            raise ClusterError(_LOST.format(why=self._last_words())) from None
+            reason = self._last_words()
+            if self._there is None:
+                raise ClusterError(f"{_NOT_JOINED}{reason}. {_IS_IT_RUNNING}") from None
+            raise ClusterError(_LOST.format(why=reason)) from None
         match message:
             case Report() if self._underway.get(message.run_id) == message.attempt:
                 if message.is_end:
