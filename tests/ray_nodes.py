@@ -87,6 +87,7 @@ class Node:
         while time.monotonic() < end and self._process.poll() is None:
             with suppress(OSError):
                 socket.create_connection((host, int(port))).close()
-                return
+                if any(self.folder.glob("session_*/sockets/raylet")):
+                    return
             time.sleep(0.1)
         raise RuntimeError("Ray has not started")

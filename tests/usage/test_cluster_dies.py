@@ -39,7 +39,7 @@ def test_what_clusters_have_trained_is_kept_and_goes_on_elsewhere_with_the_same_
 
     head = Node(1, environment)
     process = project.start(*COMMAND, "--executor", "ray", "--ray-address", head.address)
-    wait_until(lambda: epochs_kept(project) > 0)
+    wait_until(lambda: epochs_kept(project) > 0 or process.poll() is not None)
     head.kill()
     shutil.rmtree(head.folder, ignore_errors=True)
     _, err = process.communicate(timeout=PATIENCE)
@@ -54,7 +54,7 @@ def test_what_clusters_have_trained_is_kept_and_goes_on_elsewhere_with_the_same_
     trained, folder = epochs_kept(project), Path(tempfile.mkdtemp())  # With a short name, for Ray.
     mark = {"SIGNS_SWEEP_TEST": project.folder.name + str(os.getpid()), "TMPDIR": str(folder)}
     process = project.start(*COMMAND, "--executor", "ray", **mark)
-    wait_until(lambda: epochs_kept(project) > trained)
+    wait_until(lambda: epochs_kept(project) > trained or process.poll() is not None)
     assert list(folder.glob("signs-sweep-node-*"))
     assert len(processes_with(f"SIGNS_SWEEP_TEST={mark['SIGNS_SWEEP_TEST']}")) > 3
     process.kill()

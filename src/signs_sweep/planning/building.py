@@ -8,6 +8,7 @@ import TensorFlow, for which a plan or an error must not wait. Only workers run 
 import ast
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import sha256
@@ -97,7 +98,8 @@ class _Imports:
         if self._folder is not None:
             own = _modules_below(self._folder)
             self._kept[self._folder] = {name: sys.modules.pop(name) for name in own}
-            sys.path.remove(self._folder)
+            with suppress(ValueError):  # Other code may have removed it.
+                sys.path.remove(self._folder)
         self._folder = None if folder in sys.path else folder
         if self._folder is not None:
             sys.path.insert(0, folder)

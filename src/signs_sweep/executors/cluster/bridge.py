@@ -440,9 +440,8 @@ class Bridge:
     async def _tell_workers(self) -> None:
         by_kind: Counter[str] = Counter(dict.fromkeys(set().union(*self._kinds.values()), 0))
         for agent in self._agents:
-            if (
-                agent.has_begun and agent.node.node_id in self._kinds
-            ):  # All processors of a node are of one kind, as a rule.
+            if agent.has_begun and agent.node.node_id in self._kinds:
+                # All processors of a node are of one kind, as a rule.
                 by_kind[next(iter(agent.kinds))] += len(agent.indexes)
         await self._send(Workers(by_kind))
 

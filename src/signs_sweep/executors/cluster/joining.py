@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import sys
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -134,7 +135,10 @@ def _check_cluster(address: str) -> None:
         raise RefusedError(_wrong_token(address)) from error
     except RayError as error:
         raise RefusedError(_NO_HEAD.format(address)) from error
-    if not find_node_ids():
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    while not (here := find_node_ids()) and time.monotonic() < deadline:
+        time.sleep(0.2)  # A head answers before its own node has started.
+    if not here:
         raise RefusedError(f"this machine is not a node of the Ray cluster at {address}. {_JOIN}.")
     if (mode := os.environ.get("RAY_AUTH_MODE")) != "token":
         return
