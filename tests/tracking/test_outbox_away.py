@@ -263,7 +263,7 @@ def test_the_next_sweep_saves_the_journal_with_its_data(tmp_path: Path) -> None:
 def test_a_sweep_that_was_killed_meanwhile_leaves_its_runs_killed_not_running(
     tmp_path: Path,
 ) -> None:
-    story = Story(tmp_path)
+    story = Story(tmp_path, retry_seconds=1000)  # Killed: it does not come back.
     story.start(0)
     story.store.is_away = True
     story.epochs(0, 1, 2)
