@@ -142,19 +142,21 @@ def _further_seeds(part: Part, store: Store) -> list[str]:
         further = experiment.with_seeds(count + _FURTHER).seeds[count:]
     except UsageError:  # Overrides set all seeds.
         return []
-    places = {
-        run.run_id: place
-        for trial in part.trials
-        for place, seeds in enumerate(further, start=count + 1)
-        for run in experiment.replicates(trial.setting, [seeds])
-    }
-    found = store.index.find(list(places)).items()
-    finished = [places[run_id] for run_id, result in found if result.state.is_finished]
-    if not finished:
+    most = 0
+    for place, seeds in enumerate(further, start=count + 1):
+        run_ids = [
+            run.run_id
+            for trial in part.trials
+            for run in experiment.replicates(trial.setting, [seeds])
+        ]
+        found = store.index.find(run_ids).values()
+        if not found:  # Sweeps train the seeds in order.
+            break
+        if any(result.state.is_finished for result in found):
+            most = place
+    if not most:
         return []
-    return [
-        f"{experiment.name} has finished runs with more seeds: --seeds {max(finished)} shows them."
-    ]
+    return [f"{experiment.name} has finished runs with more seeds: --seeds {most} shows them."]
 
 
 def _of_experiment(name: str, store: Store) -> Found:

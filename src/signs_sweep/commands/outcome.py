@@ -153,19 +153,20 @@ def rows_of(
     return [
         Row(
             experiment=part.experiment.name,
-            run_id=run.run_id,
+            run_id=run_id,
             label=trial.label,
             parameters=run.parameters,
-            result=results.get(run.run_id),
+            result=results.get(run_id),
             model=run.model.values,
             baseline=trial.baseline_of(run),
             version=run.training_version,
             validation=run.validation,
             data=run.data,
             folds=run.folds,
-            older=(older or {}).get(run.run_id),
+            older=(older or {}).get(run_id),
         )
         for trial, run in part.runs
+        for run_id in [run.run_id]
     ]
 
 
