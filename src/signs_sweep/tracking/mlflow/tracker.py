@@ -79,6 +79,8 @@ class MlflowTracker:
         self._uri = uri
         self._datasets = datasets
         self._is_dead = is_dead
+        self.warn: Callable[[str], None] = lambda _: None
+        """Called with what a user should know."""
         self._sweeps: dict[str, _OpenSweep] = {}
         self._recorders: dict[str, RunRecorder] = {}
         """By run_id; also those that have ended."""
@@ -97,7 +99,7 @@ class MlflowTracker:
 
     @cached_property
     def _takeover(self) -> Takeover:
-        return Takeover(self._client, self._uri)
+        return Takeover(self._client, self._uri, self.warn)
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""
@@ -336,6 +338,9 @@ class MlflowTracker:
             for experiment, sweep in self._sweeps.items():
                 with suppress(StoreError), store_errors(self._uri):  # `ui` saves the view again.
                     self._write_view(experiment, sweep.experiment_id)
+                with suppress(StoreError), store_errors(self._uri):  # Whose runs it took over.
+                    if sweep.record.claims:
+                        self._end_abandoned(sweep.experiment_id, sweep.record.sweep_id)
         self._recorders.clear()
         self._takeover.clear()
         self._sweeps.clear()
