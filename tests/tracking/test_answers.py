@@ -4,6 +4,7 @@ import getpass
 import json
 import ssl
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -129,6 +130,14 @@ def test_credentials_that_are_wrong_are_not_shown(
     message = problem(f"http://127.0.0.1:{stub.port}", DeniedError)
     assert (f"does not accept {words}" if words else "needs a user and a password") in message
     assert "wrong-" not in message
+
+
+def test_a_password_in_the_file_of_credentials_is_not_shown(tmp_path: Path, stub: Stub) -> None:
+    (tmp_path / ".mlflow").mkdir()
+    kept = "[mlflow]\nmlflow_tracking_username = bo\nmlflow_tracking_password = kept-s3cret"
+    (tmp_path / ".mlflow" / "credentials").write_text(kept)
+    stub.answers = of(403, f"no: kept-s3cret, {b64encode(b'bo:kept-s3cret').decode()}")
+    assert "(403): no: ***, ***. Ask" in problem(f"http://127.0.0.1:{stub.port}", DeniedError)
 
 
 @pytest.mark.parametrize(

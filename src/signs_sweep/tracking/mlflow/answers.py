@@ -13,7 +13,7 @@ from http.client import responses
 from pathlib import Path
 from typing import Any
 
-from signs_sweep.domain.masking import mask
+from signs_sweep.domain.masking import learn_user, mask
 from signs_sweep.errors import DeniedError, RefusedError, StoreError
 from signs_sweep.project.databases import is_server, shown, why
 
@@ -114,7 +114,9 @@ def check_server(uri: str) -> str:
         if file and uri.startswith("https:") and not Path(file).exists():
             raise StoreError(f"{name} names {file}, which does not exist")
     try:
-        get_default_host_creds(uri)
+        known = get_default_host_creds(uri)
+        if known.username and known.password:
+            learn_user(known.username, known.password)
     except (ConfigError, UnicodeDecodeError):  # Whose texts quote the file.
         raise StoreError(
             "~/.mlflow/credentials cannot be read. Below a line [mlflow] it needs the lines "
