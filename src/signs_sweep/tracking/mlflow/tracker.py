@@ -162,9 +162,10 @@ class MlflowTracker:
                 sweep_id, known[tags.ORIGIN], known.get(tags.CLAIMS, "")
             ):
                 continue
-            if self._client.get_run(location).info.status == "RUNNING":  # It may just have ended.
-                SearchRecorder(self._client, experiment_id, location).stop_trials()
-                self._client.set_terminated(location, State.KILLED.value)
+            with suppress(RefusedError), store_errors(self._uri):  # It may just have been removed.
+                if self._client.get_run(location).info.status == "RUNNING":  # Or have ended.
+                    SearchRecorder(self._client, experiment_id, location).stop_trials()
+                    self._client.set_terminated(location, State.KILLED.value)
 
     def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
