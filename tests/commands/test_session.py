@@ -18,10 +18,12 @@ from signs_sweep.domain import Dense, Parameters, Result, Run, State
 from signs_sweep.errors import StoreError, UsageError
 from signs_sweep.executors import local
 from signs_sweep.project import FileCheckpoints, FileClaims, SharedClaims
+from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import Journal
 
 RUN = Run(Parameters(epochs=3), Dense((2,)), 0.0, "data")
 KNOWN = Result(RUN.run_id, State.FINISHED)
+SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy")
 
 
 def make_session(folder: Path, find, devices=(), **options) -> Session:
@@ -132,11 +134,25 @@ def test_a_sweep_is_alive_on_its_machine_although_another_machine_still_has_its_
 ) -> None:
     session = make_session(tmp_path, pytest.fail)
     session._store.checkpoints = FileCheckpoints(tmp_path)
-    session._store.claims.remote = SimpleNamespace(take=lambda _: False, close=lambda: None)
-    with session.opened([], dict):
+    session._store.claims.remote = SimpleNamespace(
+        take=lambda _: False, close=lambda: None, place="there"
+    )
+    with session.opened([SWEEP], dict):
         assert not FileClaims(tmp_path).take("one"), "its journal is not that of a dead sweep"
         session.tracker.close(State.FINISHED, {})
     assert FileClaims(tmp_path).take("one")
+    assert session._store.tracker.sweeps["toy"].claims == "", "nothing there shows that it is alive"
+
+
+def test_the_record_of_a_sweep_names_where_its_claim_is_seen(tmp_path: Path) -> None:
+    session = make_session(tmp_path, pytest.fail)
+    session._store.checkpoints = FileCheckpoints(tmp_path)
+    session._store.claims.remote = SimpleNamespace(
+        take=lambda _: True, release=lambda _: None, close=lambda: None, place="there"
+    )
+    with session.opened([SWEEP], dict):
+        session.tracker.close(State.FINISHED, {})
+    assert session._store.tracker.sweeps["toy"].claims == "there"
 
 
 def test_workers_of_several_kinds_on_one_machine_cannot_keep_runs_on_one(

@@ -244,11 +244,11 @@ def test_threads_of_several_machines_exclude_each_other(tmp_path: Path) -> None:
 def test_a_study_has_one_search_at_a_time(tmp_path: Path) -> None:
     paths = ProjectPaths(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
     for storage in (paths.studies, "mysql://me@host/db"):
-        release = claim_study(paths, storage, "toy")
-        assert release is not None
+        claim = claim_study(paths, storage, "toy")
+        assert claim is not None
         assert claim_study(paths, storage, "toy") is None
         assert claim_study(paths, storage, "other") is not None
-        release()
+        claim.release()
         assert claim_study(paths, storage, "toy") is not None
     (tmp_path / "taken").touch()
     with pytest.raises(StoreError, match=r"the study's database .*taken/.* cannot be created: "):

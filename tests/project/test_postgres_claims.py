@@ -65,6 +65,7 @@ def test_a_claim_has_one_holder_in_a_database_at_a_time(make, postgres) -> None:
     assert not second.take("abc")
     assert second.take("def")
     assert make(postgres.address("postgres")).take("abc"), "in another database"
+    assert [first.is_free(name) for name in ("abc", "def", "ghi")] == [False, False, True]
     assert first.count() == (2, 2)
     first.release("abc")
     first.release("never taken")
@@ -124,6 +125,7 @@ def test_a_lost_connection_is_restored_with_its_claims_except_those_that_others_
         first.release("released")
         wait_for(lambda: second.take("lost"))
     wait_for(lambda: first._lost is None)
+    assert [first.has_lost(name) for name in ("kept", "lost")] == [False, True]
     assert not second.take("kept")
     assert second.take("released")
     first.release("lost")

@@ -43,7 +43,7 @@ def test_the_option_wins_over_the_environment_and_that_over_the_default(
         ("localhost:5000/x", "write http://localhost:5000/x"),
         ("databricks", "not supported"),
         ("databricks://me", "not supported"),
-        ("postgres://host/db", "Write postgresql://"),
+        ("postgres://host/db", "write postgresql://"),
         ("oracle://host/db", "It has sqlite, postgresql, mysql, mssql, http, https"),
         ("sqlite://", "sqlite:///mlruns/mlflow.db"),
         ("http://host:x", "is not a valid address"),

@@ -1,8 +1,10 @@
 """What a user reads when a tracking server cannot be used. The servers are stubs."""
 
+import getpass
 import json
 import ssl
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +16,7 @@ from servers import free_port
 from signs_sweep.errors import DeniedError, RefusedError, StoreError
 from signs_sweep.tracking.mlflow.answers import check_server
 from signs_sweep.tracking.mlflow.client import connect, inspect, log_files, store_errors
+from signs_sweep.tracking.mlflow.source import source_tags
 from stub_server import MLFLOW, PAGE, Stub
 
 
@@ -127,6 +130,27 @@ def test_credentials_that_are_wrong_are_not_shown(
     message = problem(f"http://127.0.0.1:{stub.port}", DeniedError)
     assert (f"does not accept {words}" if words else "needs a user and a password") in message
     assert "wrong-" not in message
+
+
+def test_a_password_in_the_file_of_credentials_is_not_shown(tmp_path: Path, stub: Stub) -> None:
+    (tmp_path / ".mlflow").mkdir()
+    kept = "[mlflow]\nmlflow_tracking_username = bo\nmlflow_tracking_password = kept-s3cret"
+    (tmp_path / ".mlflow" / "credentials").write_text(kept)
+    stub.answers = of(403, f"no: kept-s3cret, {b64encode(b'bo:kept-s3cret').decode()}")
+    assert "(403): no: ***, ***. Ask" in problem(f"http://127.0.0.1:{stub.port}", DeniedError)
+
+
+@pytest.mark.parametrize(
+    "line", ["[mlflow]\nmlflow_tracking_password = ab%cdef", "password ab%cdef"]
+)
+def test_a_file_of_credentials_that_cannot_be_read(tmp_path: Path, stub: Stub, line: str) -> None:
+    (tmp_path / ".mlflow").mkdir()
+    (tmp_path / ".mlflow" / "credentials").write_text(line)
+    message = problem(f"http://127.0.0.1:{stub.port}", StoreError)
+    assert "~/.mlflow/credentials cannot be read" in message
+    assert "%% for a %" in message
+    assert "cdef" not in message
+    assert source_tags()["mlflow.user"] == getpass.getuser(), "SQLite needs no such file"
 
 
 @pytest.mark.parametrize("follows", ["true", "false"])

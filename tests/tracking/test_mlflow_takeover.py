@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos import databricks_pb2 as codes
 
 from events import finished, progress
 from fakes import MemoryTracker
@@ -88,10 +90,29 @@ def test_a_search_that_continues_elsewhere_is_alive_there(tmp_path: Path) -> Non
     assert MlflowIndex(uri).running() == [(HERE.sweep_id, THERE.origin, "somewhere")]
 
 
-def test_what_another_machine_has_just_inserted_is_no_refusal() -> None:
-    from mlflow.exceptions import MlflowException
-    from mlflow.protos import databricks_pb2 as codes
+@pytest.mark.slow
+def test_a_record_that_the_user_may_not_delete_is_reported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    begin(uri, HERE)
+    tracker, messages = MlflowTracker(uri, {"abcd": DATASET}), list[str]()
+    tracker.warn = messages.append
 
+    def refuse(_: str) -> None:
+        raise MlflowException("Permission denied", codes.PERMISSION_DENIED)
+
+    tracker.open([THERE])
+    monkeypatch.setattr(tracker._client, "delete_run", refuse)
+    for _ in range(2):
+        record = tracker._client.get_run(MlflowIndex(uri).find()[RUN.run_id].location)
+        assert not tracker._takeover.may_continue(record, THERE.origin)
+    (message,) = messages
+    assert "cannot be deleted, so that its run has two" in message
+    assert "Permission denied" in message
+
+
+def test_what_another_machine_has_just_inserted_is_no_refusal() -> None:
     errors = [MlflowException("UNIQUE constraint failed", codes.BAD_REQUEST)]
     insert(lambda: errors and raise_(errors.pop()))
     errors = [MlflowException("no such run", codes.RESOURCE_DOES_NOT_EXIST)]

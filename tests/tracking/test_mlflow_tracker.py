@@ -681,6 +681,19 @@ def test_the_record_of_a_sweep_that_was_killed_is_ended_by_the_next_sweep(uri: s
     assert [run.data.tags["signs_sweep.sweep"] for run in left] == ["1"]
 
 
+def test_a_killed_sweep_whose_record_is_just_removed_does_not_matter(uri: str) -> None:
+    first, second = (replace(SWEEP, sweep_id=name, origin="here") for name in "12")
+    MlflowTracker(uri, {}).open([first])  # Killed.
+    client = connect(uri)
+
+    def is_dead(*_: str) -> bool:
+        (record,) = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
+        client.delete_run(record.info.run_id)
+        return True
+
+    MlflowTracker(uri, {}, is_dead).open([second])
+
+
 @pytest.mark.slow
 def test_two_may_create_the_tables_of_a_database_at_the_same_time(postgres) -> None:
     uri = postgres.database("at_once")

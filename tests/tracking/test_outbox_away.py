@@ -290,6 +290,20 @@ def test_a_run_that_another_sweep_finished_meanwhile_is_left_alone(tmp_path: Pat
     assert story.store.find()[RUNS[0].run_id].state is State.FINISHED
 
 
+def test_a_store_that_stays_away_is_reported_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story(tmp_path)
+    story.start(0)
+    story.store.is_away = True
+    story.epochs(0, 1, 2)
+    assert len(story.messages) == 1
+    monkeypatch.setattr(story.tracker.outbox, "_tell_at", 0.0)
+    story.epochs(0, 3)
+    assert story.messages[-1].startswith("the store does not answer. That has been so for ")
+    assert "Ctrl-C ends this sweep; its records are kept" in story.messages[-1]
+
+
 def test_the_store_is_left_alone_for_a_while_after_a_failure(tmp_path: Path) -> None:
     story = Story(tmp_path, retry_seconds=1000)
     story.start(0)

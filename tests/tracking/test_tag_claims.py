@@ -152,6 +152,15 @@ def test_a_claim_is_free_again_when_its_owner_releases_it_ends_or_is_silent() ->
     third.close()
 
 
+def test_whether_a_claim_is_free_is_found_by_looking_only() -> None:
+    board = Registers()
+    board["killed"] = '[7, "a", ["name"]]'
+    claims = claims_on(board, "a")
+    assert not claims.is_free("name"), "of whichever machine"
+    assert claims.is_free("other")
+    assert list(board) == ["killed"]
+
+
 def test_an_owner_that_gives_signs_of_life_keeps_its_claims() -> None:
     board = Registers()
     first = claims_on(board, "a", beat=0.02)

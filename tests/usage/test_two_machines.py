@@ -111,6 +111,9 @@ def test_the_runs_of_a_machine_that_dies_are_taken_over_at_once(machines, store:
     assert "another sweep is training it" in err
     assert finished(err) == 1
     check_that_everything_is_recorded_once(store, "dies", 1)
+    client, found = records(store, "dies")
+    (killed,) = (run.info.run_id for run in found if run.info.status == "KILLED")
+    client.update_run(killed, status="RUNNING")  # As if no sweep had ended since it was killed.
     warned = " ".join(there.run("doctor", "--tracking-uri", store).stdout.split())
     assert "1 sweep marked RUNNING, whose process has ended" in warned
     there.run(*command)  # Everything is cached.

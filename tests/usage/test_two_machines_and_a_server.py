@@ -18,7 +18,7 @@ from signs_sweep.commands import store as stores
 from signs_sweep.domain import Dense, Parameters, Run, State
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.tracking import DatasetInfo, MlflowIndex, MlflowTracker, TagClaims
-from signs_sweep.tracking.mlflow.tags import BOARD
+from signs_sweep.tracking.mlflow.tags import BOARD, SWEEP
 from trials import make_trial
 
 pytestmark = pytest.mark.slow
@@ -110,6 +110,8 @@ def test_a_run_is_taken_over_from_a_machine_that_died(
     assert ("--checkpoints" in text) is not is_shared
     check_records(server, experiment, epochs, active=1, deleted=1)
     assert left not in board(server)
+    sweeps = MlflowIndex(server.address).records(experiment, mark=SWEEP)
+    assert [sweep.state for sweep in sweeps] == [State.KILLED, State.FINISHED]
 
 
 def epochs_in(server: Mlflow, experiment: str) -> int:

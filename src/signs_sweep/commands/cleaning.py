@@ -203,13 +203,13 @@ class RunCleaner:
         return [*hidden, *others]
 
     def _claim_study(self, study: Study, claims: ExitStack) -> None:
-        release = claim_study(self._store.paths, study.storage, study.name)
-        if release is None:
+        claim = claim_study(self._store.paths, study.storage, study.name)
+        if claim is None:
             raise UsageError(
                 f"another process is running the search '{study.name}'. Wait until it ends, or "
                 "stop it."
             )
-        claims.callback(release)
+        claims.callback(claim.release)
 
     def _is_wanted(self, record: StoredRecord) -> bool:
         is_named = self._is_all or record.experiment in self._names

@@ -145,7 +145,6 @@ class Running:
             data=self.prepared.datasets[part.experiment.name].describe(),
             sweep_id=self.sweep_id,
             origin=self.store.origin,
-            claims=self.store.claims_place,
             is_forced=self.options.force,
             rule=declared_rule(part),
         )

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, cast
@@ -102,16 +103,17 @@ class Session:
             StoreError: the store or the folder of checkpoints cannot be written.
         """
         self._store.checkpoints.check()
-        self._store.claims.warn = self._tell
+        self._store.claims.warn = self._store.tracker.warn = self._tell
         self._store.claims.is_behind = lambda: self.tracker.is_away
         claims = self._store.claims
         if not claims.take(self._sweep_id):  # A machine that died may still hold it for a while.
             claims.local.take(self._sweep_id)
+        place = claims.place_of(self._sweep_id)
         with handling_signals(self._interrupt):
             try:
                 if self._options.is_cluster:
                     cast("RayExecutor", self.executor).connect(lambda: self.is_interrupted)
-                self.tracker.open(records)
+                self.tracker.open([replace(record, claims=place) for record in records])
                 yield
             except BaseException as error:
                 self.executor.close()

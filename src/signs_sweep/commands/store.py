@@ -150,32 +150,24 @@ class Store:
     def _tracker(self, datasets: Mapping[str, DatasetInfo]) -> MlflowTracker:
         return MlflowTracker(self.uri, datasets, self.is_dead)
 
-    @property
-    def claims_place(self) -> str:
-        """Where claims are kept that show whether a sweep of any machine is alive, or ''."""
-        remote = self.claims.remote
-        return remote.place if isinstance(remote, PostgresClaims) else ""
-
     def is_dead(self, sweep_id: str, origin: str, claims: str) -> bool:
         """Whether the process of a sweep is known to have ended.
 
         Args:
             sweep_id: the sweep.
             origin: that of its record.
-            claims: `claims_place` of its record.
+            claims: where other machines see its claims, by its record.
         """
         if origin == self.origin:
             is_free = self.sweeps.take(sweep_id)
             if is_free:
                 self.sweeps.retire(sweep_id)
             return is_free
-        remote, is_free = self.claims.remote, False
-        if remote is not None and claims and claims == self.claims_place:
+        remote = self.claims.remote
+        if remote is not None and claims == remote.place:
             with suppress(StoreError):
-                is_free = remote.take(sweep_id)
-            if is_free:
-                remote.release(sweep_id)
-        return is_free
+                return remote.is_free(sweep_id)
+        return False
 
     def end_abandoned(self, experiments: Iterable[str]) -> None:
         """End the records of sweeps whose process was killed, if the store answers and permits."""

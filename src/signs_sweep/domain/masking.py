@@ -37,6 +37,12 @@ def learn(uri: str) -> None:
             _remember(value)
 
 
+def learn_user(user: str, password: str) -> None:
+    """Remember a password, and user and password as sent in HTTP headers."""
+    _remember(password, user)
+    _remember_pair(user, password)
+
+
 def _learn_environment() -> None:
     for name, value in os.environ.items():
         if name in _VARIABLES:

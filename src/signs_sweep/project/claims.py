@@ -6,6 +6,7 @@ The operating system releases a lock when its process ends.
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -223,6 +224,10 @@ class SharedClaims:
             if self.remote is not None:
                 self.remote.release(name)
 
+    def place_of(self, name: str) -> str:
+        """Return where machines see a claim that is held here; empty if they do not see it."""
+        return self.remote.place if self.remote is not None and name in self._shared else ""
+
     def hurry(self) -> None:
         """Do not wait for other machines any longer. A signal handler may call it."""
         if self.remote is not None:
@@ -234,7 +239,21 @@ class SharedClaims:
             self.remote.close()
 
 
-def claim_study(paths: ProjectPaths, storage: str, study: str) -> Callable[[], None] | None:
+@dataclass(frozen=True)
+class StudyClaim:
+    """The right to change a study.
+
+    Attributes:
+        release: gives it up.
+        is_lost: returns whether another process has taken it: a server ends the claims of a machine
+            that it does not reach.
+    """
+
+    release: Callable[[], None]
+    is_lost: Callable[[], bool] = lambda: False
+
+
+def claim_study(paths: ProjectPaths, storage: str, study: str) -> StudyClaim | None:
     """Claim a study for this process.
 
     In PostgreSQL this excludes the processes of all machines, otherwise those of this machine.
@@ -245,16 +264,16 @@ def claim_study(paths: ProjectPaths, storage: str, study: str) -> Callable[[], N
         study: its name.
 
     Returns:
-        A function that releases the claim; None if another process holds it.
+        The claim; None if another process holds it.
 
     Raises:
         StoreError: the database cannot be reached, or its folder cannot be written.
     """
     title = "the study's database"
     if is_postgres(storage):
-        claims = PostgresClaims(storage, title)
-        if claims.take(f"study {study}"):
-            return claims.close
+        claims, claim = PostgresClaims(storage, title), f"study {study}"
+        if claims.take(claim):
+            return StudyClaim(claims.close, partial(claims.has_lost, claim))
         claims.close()
         return None
     folder, name = paths.study_claim(storage, study)
@@ -265,4 +284,4 @@ def claim_study(paths: ProjectPaths, storage: str, study: str) -> Callable[[], N
         raise StoreError(
             f"{title} {shown(storage)} cannot be created: {error.__cause__}"
         ) from error
-    return partial(files.retire, name) if is_claimed else None
+    return StudyClaim(partial(files.retire, name)) if is_claimed else None

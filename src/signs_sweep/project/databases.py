@@ -45,6 +45,8 @@ def resolve(uri: str, folder: Path, example: str) -> str:
     """
     learn(uri)
     scheme, _, rest = uri.partition(":")
+    if scheme.lower() == "postgres":
+        raise StoreError(f"{uri}: write postgresql:// instead of postgres://")
     uri = f"{scheme.lower()}:{rest}"
     if uri.startswith("sqlite"):
         return _resolve_sqlite(uri, folder, example)

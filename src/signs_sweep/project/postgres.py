@@ -125,6 +125,17 @@ class PostgresClaims:
             raise taken
         return taken
 
+    def is_free(self, name: str) -> bool:
+        """See `RemoteClaims.is_free`."""
+        is_free = self.take(name)
+        if is_free:
+            self.release(name)
+        return is_free
+
+    def has_lost(self, name: str) -> bool:
+        """Whether another process has taken a claim of this object while it had no connection."""
+        return name not in self._held
+
     def release(self, name: str) -> None:
         """See `RemoteClaims.release`."""
         if (jobs := self._jobs) is not None:

@@ -50,11 +50,9 @@ def resolve_uri(option: str | None, folder: Path) -> str:
             f"{option} is a folder, and MLflow no longer keeps runs in plain folders. "
             f"Name a database in it: {sqlite_uri(path / 'mlflow.db')}"
         )
-    if scheme.partition("+")[0] not in _KINDS and scheme not in _plugins():
-        advice = "Write postgresql://. " if scheme == "postgres" else ""
+    if scheme.partition("+")[0] not in (*_KINDS, "postgres") and scheme not in _plugins():
         raise StoreError(
-            f"{option}: MLflow has no kind of store called {scheme}. {advice}"
-            f"It has {', '.join(_KINDS)}"
+            f"{option}: MLflow has no kind of store called {scheme}. It has {', '.join(_KINDS)}"
         )
     return resolve(option, folder, _DEFAULT)
 

@@ -40,6 +40,13 @@ class RemoteClaims(Protocol):
             StoreError: the claims cannot be reached.
         """
 
+    def is_free(self, name: str) -> bool:
+        """Whether no process holds a claim; nothing changes.
+
+        Raises:
+            StoreError: the claims cannot be reached.
+        """
+
     def release(self, name: str) -> None:
         """Release a claim. Where that is impossible now, it is done later or expires."""
 

@@ -78,12 +78,12 @@ def begin_search(
     leftovers = store.write_leftovers()
     storage = _storage(experiment, search, store)
     try:
-        release = claim_study(store.paths, storage, experiment.name)
+        claim = claim_study(store.paths, storage, experiment.name)
     except StoreError as error:
         if search.storage is None:
             raise
         raise experiment.problem("search", "storage", message=str(error)) from error
-    if release is None:
+    if claim is None:
         raise UsageError(
             f"another process is running the search '{experiment.name}'. Wait until it ends, or "
             "stop it: its results are kept."
@@ -98,11 +98,11 @@ def begin_search(
         searching = Searching(
             *(prepared, experiment, search, store, own, storage, options, devices, recovered),
             leftovers=leftovers,
-            release=release,
+            claim=claim,
         )
         _fit_into_memory(searching)
     except BaseException:
-        release()
+        claim.release()
         raise
     return searching
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from signs_sweep.domain import Result, Trial, TrialEnd, TrialState
 from signs_sweep.errors import StoreError
 from signs_sweep.planning.memory import MemoryNeed
 from signs_sweep.planning.preparation import Prepared
+from signs_sweep.project import StudyClaim
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.searching.outcome import SearchOutcome
 from signs_sweep.searching.race import Race, make_race
@@ -51,7 +52,7 @@ class Searching:
         devices: for each worker process, its GPU, or None.
         recovered: number of trials that a dead process had left running.
         leftovers: number of earlier sweeps whose unsaved records were recovered.
-        release: releases the claim on the study.
+        claim: the claim on the study.
         scarce: the memory that a worker needs, if fewer are started because of it.
     """
 
@@ -65,7 +66,7 @@ class Searching:
     devices: Sequence[str | None]
     recovered: int = 0
     leftovers: int = 0
-    release: Callable[[], None] = lambda: None
+    claim: StudyClaim = field(default_factory=lambda: StudyClaim(lambda: None))
     scarce: MemoryNeed | None = None
     _started: float = field(default_factory=time.monotonic)
 
@@ -112,7 +113,7 @@ class Searching:
                     return self._outcome(race, {}, was_done=True)
                 return self._train(unrecorded, listener)
         finally:
-            self.release()
+            self.claim.release()
 
     def _train(self, unrecorded: Sequence[Trial], listener: Listener) -> SearchOutcome:
         session = Session(
@@ -179,6 +180,7 @@ class Searching:
             self.experiment.setting(self.experiment.point({}), self.data).parameters.epochs,
             self._started + (self.search.timeout or math.inf),
             splits=self.experiment.splits,
+            is_lost=self.claim.is_lost,
         )
 
     def _trial(self, number: int, choices: Mapping[str, Any]) -> Trial:
@@ -282,7 +284,6 @@ class Searching:
             data=self.prepared.datasets[experiment.name].describe(),
             sweep_id=self.sweep_id,
             origin=self.store.origin,
-            claims=self.store.claims_place,
             is_search=True,
             rule=declared_rule(self.prepared.plan.parts[0]),
         )

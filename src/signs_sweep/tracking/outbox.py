@@ -27,6 +27,7 @@ from signs_sweep.domain import (
     Trial,
     TrialEnd,
 )
+from signs_sweep.domain.formats import duration
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -49,6 +50,9 @@ _ROOM = _MOST_WAITING * _EPOCHS_AN_END
 
 _RETRY_SECONDS = 15.0
 """Pause after a failure of the store: a failing call may take as long."""
+
+_AGAIN_SECONDS = 300.0
+"""How long the store is away when a second message says so; for the next, twice as long."""
 
 _SELDOM = 20
 """How many times longer that pause is while the store refuses the user."""
@@ -165,7 +169,7 @@ class Outbox:
         self._is_opening = False
         self._is_left = False
         self._is_denied = False
-        self._next_try = 0.0
+        self._next_try = self._since = self._tell_at = 0.0
         self._failure: Exception | None = None
         self._deadline = float("inf")
         self.is_away = False
@@ -418,14 +422,25 @@ class Outbox:
     def _postpone(self, error: StoreError, *, is_new: bool = False) -> None:
         """Leave the store alone for a while, and tell why if that is new."""
         is_denied = isinstance(error, DeniedError)
+        now = time.monotonic()
+        if is_new:
+            self._since, self._tell_at = now, now + _AGAIN_SECONDS
         if is_new or (is_denied and not self._is_denied):
             until = "put right" if is_denied else "over"
             self._tell(
                 f"{error.sentence} Training continues; its records are kept in "
                 f"{self._journal.path} until that is {until}."
             )
+        elif now >= self._tell_at:
+            away = now - self._since
+            self._tell_at = now + away
+            self._tell(
+                f"{error.sentence} That has been so for {duration(away)}. Runs that other sweeps "
+                "train are waited for until it is over. Ctrl-C ends this sweep; its records are "
+                "kept, and the next `run` or `search` writes them."
+            )
         self._is_denied = is_denied
-        self._next_try = time.monotonic() + self._retry_seconds * (_SELDOM if is_denied else 1)
+        self._next_try = now + self._retry_seconds * (_SELDOM if is_denied else 1)
 
     def _wait_for_store(self, seconds: float) -> None:
         """Try at least once to replay the journal, and repeat for so many seconds."""

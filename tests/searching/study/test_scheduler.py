@@ -43,6 +43,14 @@ def test_trials_under_way_count() -> None:
     assert trials.count(None) == 1
 
 
+def test_a_search_whose_study_another_process_has_taken_over_ends() -> None:
+    story = Story(SEARCH)
+    story.scheduler._is_lost = lambda: True
+    with pytest.raises(StoreError, match="taken over the search"):
+        story.scheduler.ask()
+    assert story.study.trials == []
+
+
 def test_after_the_deadline_nothing_is_proposed() -> None:
     story = Story()
     story.scheduler._deadline = 0.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from signs_sweep.domain import Curves, Progress, Result, State, Trial, TrialEnd, TrialState
+from signs_sweep.errors import StoreError
 from signs_sweep.searching.study.audit import is_drawn
 from signs_sweep.searching.study.methods import decision_interval, make_pruner, make_sampler
 from signs_sweep.searching.study.own import RUNS, VALUES, OwnTrials, counts_of_runs
@@ -116,6 +117,7 @@ class StudyScheduler:
         epochs: int,
         deadline: float = math.inf,
         splits: int = 1,
+        is_lost: Callable[[], bool] = lambda: False,
     ) -> None:
         """Set the study's pruner; nothing is proposed yet.
 
@@ -126,6 +128,7 @@ class StudyScheduler:
             classes: number of classes in the data.
             epochs: epochs of a run according to the spec.
             splits: number of successive runs of a trial that are a replicate.
+            is_lost: whether another process has taken the study over.
             deadline: time, on the clock of `time.monotonic`, after which nothing is proposed.
         """
         self._own = own
@@ -136,6 +139,7 @@ class StudyScheduler:
         self._interval = decision_interval(search.pruner, epochs)
         self._deadline = deadline
         self._splits = splits
+        self._is_lost = is_lost
         self._open: dict[int, _OpenTrial] = {}
         self._is_exhausted = False
         self.seconds_asking = 0.0
@@ -143,7 +147,16 @@ class StudyScheduler:
         self._study.pruner = make_pruner(search.pruner, epochs)
 
     def ask(self) -> Trial | None:
-        """Return a trial that Optuna proposes, or None once there are enough or time is up."""
+        """Return a trial that Optuna proposes, or None once there are enough or time is up.
+
+        Raises:
+            StoreError: another process has taken the study over.
+        """
+        if self._is_lost():
+            raise StoreError(
+                f"another process has taken over the search '{self._study.study_name}' while the "
+                "study's database could not be reached, so this one ends. Its results are kept"
+            )
         if self._is_exhausted or time.monotonic() >= self._deadline:
             return None
         if count_done(self._study) + len(self._open) >= self._search.trials:

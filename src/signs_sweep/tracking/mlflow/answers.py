@@ -8,11 +8,12 @@ searched.
 import os
 import re
 from collections.abc import Iterator
+from configparser import Error as ConfigError
 from http.client import responses
 from pathlib import Path
 from typing import Any
 
-from signs_sweep.domain.masking import mask
+from signs_sweep.domain.masking import learn_user, mask
 from signs_sweep.errors import DeniedError, RefusedError, StoreError
 from signs_sweep.project.databases import is_server, shown, why
 
@@ -112,6 +113,15 @@ def check_server(uri: str) -> str:
         file = os.environ.get(name)
         if file and uri.startswith("https:") and not Path(file).exists():
             raise StoreError(f"{name} names {file}, which does not exist")
+    try:
+        known = get_default_host_creds(uri)
+        if known.username and known.password:
+            learn_user(known.username, known.password)
+    except (ConfigError, UnicodeDecodeError):  # Whose texts quote the file.
+        raise StoreError(
+            "~/.mlflow/credentials cannot be read. Below a line [mlflow] it needs the lines "
+            "mlflow_tracking_username = ... and mlflow_tracking_password = ..., with %% for a %"
+        ) from None
     answer = get(f"{_API}experiments/search?max_results=1")
     server = f"the tracking server {shown(uri)}"
     _check_redirects(server, answer)

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from signs_sweep.errors import RefusedError, StoreError
 from signs_sweep.process.answers import wait_for_answer
-from signs_sweep.project.databases import shown, without_password
+from signs_sweep.project.databases import shown
 from signs_sweep.tracking.mlflow.client import connect, store_errors
 from signs_sweep.tracking.mlflow.tags import BOARD
 
@@ -92,7 +92,7 @@ class TagClaims:
             beat: seconds between two signs of life.
         """
         self._server = shown(uri)
-        self.place = without_password(uri)
+        self.place = "the tags of the store"  # Its address differs between machines.
         self.is_hurried = False
         self._board = _ServerBoard(uri) if board is None else board
         self._find_scope = scope
@@ -149,6 +149,10 @@ class TagClaims:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def is_free(self, name: str) -> bool:
+        """See `RemoteClaims.is_free`. An owner that is silent counts until its tag is removed."""
+        return not any(name in _names_in(text) for text in self._board.read().values())
 
     def release(self, name: str) -> None:
         """See `RemoteClaims.release`."""
@@ -291,7 +295,7 @@ class _ServerBoard:
             self._client.delete_experiment_tag(_BOARD, f"{BOARD}{owner}")
 
 
-def _names_in(text: str, scope: str) -> set[str]:
+def _names_in(text: str, scope: str | None = None) -> set[str]:
     """Return the names in a tag; none if it is of the same scope, or was not written here."""
     try:
         _, of, names = json.loads(text)

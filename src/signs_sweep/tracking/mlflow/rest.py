@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from signs_sweep.domain import Curve
+from signs_sweep.domain.masking import learn_user
 from signs_sweep.tracking.mlflow import tags
 from signs_sweep.tracking.mlflow.found import (
     Record,
@@ -280,6 +281,7 @@ def _credentials() -> str | None:
         for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
     )
     if user and password:
+        learn_user(user, password)
         return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
     token = os.environ.get("MLFLOW_TRACKING_TOKEN")
     return f"Bearer {token}" if token else None

@@ -2,6 +2,7 @@
 
 import getpass
 import subprocess
+from configparser import Error as ConfigError
 from contextlib import suppress
 
 from signs_sweep.tracking.mlflow.tags import COMMIT
@@ -15,8 +16,11 @@ def source_tags() -> dict[str, str]:
     from mlflow.utils.credentials import read_mlflow_creds
 
     values = {"mlflow.source.name": "signs-sweep", "mlflow.source.type": "LOCAL"}
+    user = None
+    with suppress(ConfigError, UnicodeDecodeError):  # A store that is no server needs no file.
+        user = read_mlflow_creds().username
     with suppress(KeyError, OSError):  # The user of a container may have no name.
-        values["mlflow.user"] = read_mlflow_creds().username or getpass.getuser()
+        values["mlflow.user"] = user or getpass.getuser()
     commit = _commit()
     return values | ({COMMIT: commit} if commit else {})
 

@@ -5,7 +5,7 @@ deletes that of a sweep elsewhere, so that MLflow refuses what that sweep still 
 alive: no record has an epoch twice. Sweeps that finish a run at the same time keep one record.
 """
 
-from contextlib import suppress
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import State
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 class Takeover:
     """The records of the runs of a sweep, among those of other machines."""
 
-    def __init__(self, client: "MlflowClient", uri: str) -> None:
+    def __init__(self, client: "MlflowClient", uri: str, warn: Callable[[str], None]) -> None:
         self._client = client
         self._uri = uri
+        self._warn = warn
+        self._has_warned = False
         self._earlier: dict[str, tuple[str, set[str]]] = {}
         """By run_id, the experiment of its record, and the records of earlier sweeps."""
 
@@ -67,6 +69,14 @@ class Takeover:
         self._earlier.clear()
 
     def _delete(self, location: str) -> None:
-        """Delete a record in MLflow's sense, if the user may."""
-        with suppress(RefusedError), store_errors(self._uri):
-            self._client.delete_run(location)
+        """Delete a record in MLflow's sense, if the user may; warn once if not."""
+        try:
+            with store_errors(self._uri):
+                self._client.delete_run(location)
+        except RefusedError as error:
+            if not self._has_warned:
+                self._warn(
+                    f"the record {location} of a sweep on another machine cannot be deleted, so "
+                    f"that its run has two: {error.sentence}"
+                )
+            self._has_warned = True

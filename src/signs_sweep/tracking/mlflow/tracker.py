@@ -79,6 +79,8 @@ class MlflowTracker:
         self._uri = uri
         self._datasets = datasets
         self._is_dead = is_dead
+        self.warn: Callable[[str], None] = lambda _: None
+        """Called with what a user should know."""
         self._sweeps: dict[str, _OpenSweep] = {}
         self._recorders: dict[str, RunRecorder] = {}
         """By run_id; also those that have ended."""
@@ -97,7 +99,7 @@ class MlflowTracker:
 
     @cached_property
     def _takeover(self) -> Takeover:
-        return Takeover(self._client, self._uri)
+        return Takeover(self._client, self._uri, self.warn)
 
     def open(self, sweeps: Sequence[SweepRecord]) -> None:
         """See `Tracker.open`."""
@@ -160,9 +162,10 @@ class MlflowTracker:
                 sweep_id, known[tags.ORIGIN], known.get(tags.CLAIMS, "")
             ):
                 continue
-            if self._client.get_run(location).info.status == "RUNNING":  # It may just have ended.
-                SearchRecorder(self._client, experiment_id, location).stop_trials()
-                self._client.set_terminated(location, State.KILLED.value)
+            with suppress(RefusedError), store_errors(self._uri):  # It may just have been removed.
+                if self._client.get_run(location).info.status == "RUNNING":  # Or have ended.
+                    SearchRecorder(self._client, experiment_id, location).stop_trials()
+                    self._client.set_terminated(location, State.KILLED.value)
 
     def start(self, trial: Trial, run: Run, continues: str | None = None) -> None:
         """See `Tracker.start`."""
@@ -336,6 +339,9 @@ class MlflowTracker:
             for experiment, sweep in self._sweeps.items():
                 with suppress(StoreError), store_errors(self._uri):  # `ui` saves the view again.
                     self._write_view(experiment, sweep.experiment_id)
+                with suppress(StoreError), store_errors(self._uri):  # Whose runs it took over.
+                    if sweep.record.claims:
+                        self._end_abandoned(sweep.experiment_id, sweep.record.sweep_id)
         self._recorders.clear()
         self._takeover.clear()
         self._sweeps.clear()
