@@ -300,7 +300,7 @@ def test_a_store_that_stays_away_is_reported_again(
     assert len(story.messages) == 1
     monkeypatch.setattr(story.tracker.outbox, "_tell_at", 0.0)
     story.epochs(0, 3)
-    assert story.messages[-1].startswith("the store does not answer. That has been so for ")
+    assert story.messages[-1].startswith("the store does not answer. This has lasted for ")
     assert "Ctrl-C ends this sweep; its records are kept" in story.messages[-1]
 
 

@@ -435,7 +435,7 @@ class Outbox:
             away = now - self._since
             self._tell_at = now + away
             self._tell(
-                f"{error.sentence} That has been so for {duration(away)}. Runs that other sweeps "
+                f"{error.sentence} This has lasted for {duration(away)}. Runs that other sweeps "
                 "train are waited for until it is over. Ctrl-C ends this sweep; its records are "
                 "kept, and the next `run` or `search` writes them."
             )
