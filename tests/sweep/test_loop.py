@@ -32,6 +32,7 @@ from signs_sweep.domain import (
     kinds_in,
     kinds_text,
 )
+from signs_sweep.errors import ClusterError
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.sweep.loop import Sweep
 from signs_sweep.sweep.recovery import Recovery
@@ -625,6 +626,23 @@ def test_the_scheduler_does_not_receive_a_run_that_an_interruption_stopped() -> 
     with pytest.raises(KeyboardInterrupt):
         sweep.run()
     assert (scheduler.ended, scheduler.tells) == ([], [])
+    assert tracker.find()[make_run(0.1).run_id].state is State.KILLED
+
+
+def test_a_cluster_that_is_lost_while_a_sweep_is_interrupted_does_not_change_how_it_ends() -> None:
+    class Lost(ToyExecutor):
+        def events(self, timeout: float) -> Sequence[Event]:
+            if sweep._is_interrupted:
+                raise ClusterError("the connection to the Ray cluster was lost")
+            return super().events(timeout)
+
+    sweep, tracker = make_sweep(
+        Recording([make_trial(1, 0.1)]),
+        Lost(1),
+        listener=lambda event: isinstance(event, Progress) and sweep.interrupt(),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
     assert tracker.find()[make_run(0.1).run_id].state is State.KILLED
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import sys
+from dataclasses import replace
 from multiprocessing import Pipe
 from types import SimpleNamespace
 from typing import Any
@@ -154,6 +155,31 @@ def test_a_run_that_failed_on_a_node_waits_some_time_for_another(
     bridge._standing.observe("id of here", failed("f"))
     bridge.assign("f")
     assert bridge.commands[6:] == [("here", "assign", "f")], "there is no other node"
+
+
+@pytest.mark.parametrize(
+    ("others", "traceback", "is_retried"),
+    [((), "a traceback", False), (("there",), "a traceback", True), (("there",), None, False)],
+)
+def test_an_error_before_the_first_epoch_is_retried_on_another_node_once(
+    others: tuple[str, ...], traceback: str | None, is_retried: bool
+) -> None:
+    bridge = Unconnected()
+    first, *rest = agents = [agent(name, 0) for name in ("here", *others)]
+    bridge.have(*agents)
+    bridge.assign("a")
+    event = pickle.dumps(Failed("a", 1.0, "no such file", traceback))
+
+    def is_crash(there: _Agent, **changes: Any) -> bool:
+        report = replace(failed("a"), event=event, **changes)
+        bridge._standing.observe(there.node.node_id, report)
+        return pickle.loads(bridge._retriable(there, report).event).is_crash
+
+    assert not is_crash(first, has_trained=True)
+    assert is_crash(first) == is_retried
+    for second in rest:
+        second.running = first.running
+        assert not is_crash(second)
 
 
 def test_a_node_on_which_run_after_run_fails_is_set_aside_while_another_works() -> None:

@@ -6,10 +6,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from signs_sweep.executors.cluster.joining import RefusedError, check_address, join
+from signs_sweep.executors.cluster.joining import RefusedError, address_here, check_address, join
 
 
 @contextmanager
@@ -64,3 +65,16 @@ def test_without_ray_the_error_shows_how_to_install_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(RefusedError, match=r"pip install 'signs-sweep\[ray\]'"):
         join(None, cores=1)
+
+
+def test_the_cluster_of_this_machine_is_found_by_its_processes(tmp_path: Path) -> None:
+    assert address_here(tmp_path / "none") is None
+    for number, line in enumerate(
+        (
+            "python\0--gcs-address=1.2.3.4:5\0",
+            "/a b/ray\xe9/raylet\0-x\0--gcs-address=10.0.0.1:6379\0",
+        )
+    ):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "cmdline").write_bytes(line.encode("latin-1"))
+        assert address_here(tmp_path) == (None, "10.0.0.1:6379")[number]

@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
@@ -188,6 +188,21 @@ class Bridge:
         is_avoided = self._standing.is_avoided
         others = [each for each in able if not is_avoided(each.node.node_id, assignment.run_id)]
         return others or able
+
+    def _retriable(self, agent: _Agent, report: Report) -> Report:
+        """Return a report; an error at the beginning of a run is a crash if it may be the node's.
+
+        The run is then retried on another node, and its error there is its own.
+        """
+        assignment = agent.running.get(report.run_id)
+        if not report.failure or report.has_trained or assignment is None:
+            return report
+        event = pickle.loads(report.event)  # noqa: S301  # from our own agents
+        nodes = {agent.node.node_id, *self._standing.failed_on(report.run_id)}
+        others = {each.node.node_id for each in self._suitable(assignment)} - nodes
+        if event.traceback is None or len(nodes) > 1 or not others:
+            return report
+        return replace(report, event=pickle.dumps(replace(event, is_crash=True)))
 
     async def _set_aside(self, node: _Node) -> None:
         """End the agents of a node for some time if run after run fails there, not elsewhere."""
@@ -455,12 +470,14 @@ class Bridge:
                 await self._give_up()
             for report in reports:
                 self._standing.observe(agent.node.node_id, report)
+            passed = [self._retriable(agent, report) for report in reports]
+            for report in reports:
                 held = agent.running.get(report.run_id)
                 if report.is_end and held and held.attempt == report.attempt:
                     del agent.running[report.run_id]
             if reports:
                 confirmed = reports[-1].number
-                await self._send(*reports)
+                await self._send(*passed)
                 self._fill()
 
     async def _lose(self, agent: _Agent, why: str) -> None:

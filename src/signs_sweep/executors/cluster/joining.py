@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 _LOOPBACK = "127.0.0.2"
@@ -51,6 +52,7 @@ def join(address: str | None, cores: int) -> None:
     Raises:
         RefusedError: there is no such cluster, or it refuses this process.
     """
+    os.environ.pop("RAY_ADDRESS", None)  # Ray would prefer it to the address `auto`.
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     if address is None:
@@ -108,6 +110,21 @@ def check_address(address: str) -> None:
         ) from error
     if not is_ray:
         raise RefusedError(_NO_HEAD.format(address))
+
+
+def address_here(processes: Path = Path("/proc")) -> str | None:
+    """Return the address of the cluster of which this machine is a node, without importing Ray.
+
+    Args:
+        processes: folder of the processes, which Linux has.
+    """
+    for file in processes.glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            program, *options = file.read_text(errors="replace").split("\0")
+            flag = "--gcs-address="
+            if program.endswith("/raylet"):
+                return next((each[len(flag) :] for each in options if each.startswith(flag)), None)
+    return None
 
 
 def _speaks_http2(connection: socket.socket) -> bool:

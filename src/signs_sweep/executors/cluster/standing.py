@@ -1,7 +1,7 @@
 """Which nodes train, and on which run after run fails."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from signs_sweep.executors.cluster.messages import Report
@@ -49,6 +49,10 @@ class Standing:
         """Whether a run has just failed on a node."""
         failed = self._failures.get(run_id, {}).get(node)
         return failed is not None and time.monotonic() - failed < _AVOIDED_SECONDS
+
+    def failed_on(self, run_id: str) -> Collection[str]:
+        """Return the nodes on which a run has failed."""
+        return self._failures.get(run_id, {}).keys()
 
     def failures(self, node: str) -> Mapping[str, str]:
         """Return why runs failed on a node, by run_id, if that may be its fault; else nothing.
