@@ -155,6 +155,16 @@ def test_files_are_in_the_current_folder_of_the_workers(make_agent: MakeAgent) -
     assert event_of(reports_until_end(made)[0]).environment["note"] == "content"
 
 
+def test_a_file_that_is_missing_on_the_node_is_an_error_that_says_what_is_sent(
+    make_agent: MakeAgent,
+) -> None:
+    made = make_agent(make_trainer=toys.ReadingTrainer)
+    made.assign(assignment(toys.toy_run("quick", epochs=1)))
+    failed = event_of(reports_until_end(made)[-1])
+    assert failed.message.startswith("on here: FileNotFoundError: ")
+    assert failed.message.endswith("are not sent to the nodes, only modules")
+
+
 def test_workers_wait_while_too_much_is_not_confirmed(
     make_agent: MakeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,10 +3,12 @@
 import os
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,6 +67,23 @@ def test_without_ray_the_error_shows_how_to_install_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(RefusedError, match=r"pip install 'signs-sweep\[ray\]'"):
         join(None, cores=1)
+
+
+@pytest.mark.parametrize("folder", ["/tmp/" + "x" * 40, "/tmp/\xfc"])
+def test_a_ray_that_is_started_here_has_a_folder_in_which_sockets_can_be_created(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", {"RAY_ADDRESS": "127.0.0.1:1"})
+    monkeypatch.setattr(tempfile, "tempdir", folder)
+
+    def init(**_: object) -> None:
+        raise OSError("AF_UNIX path length cannot exceed 107 bytes: /x")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    with pytest.raises(RefusedError, match="Set RAY_TMPDIR to a folder"):
+        join(None, cores=1)
+    assert os.environ["RAY_TMPDIR"] == "/tmp"
+    assert "RAY_ADDRESS" not in os.environ
 
 
 def test_the_cluster_of_this_machine_is_found_by_its_processes(tmp_path: Path) -> None:

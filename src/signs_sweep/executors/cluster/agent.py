@@ -41,6 +41,8 @@ _MOST_AT_ONCE = 8 * 2**20
 
 _FOLDER = "signs-sweep-node-"
 
+_NOT_SENT = ". Files that a model's function opens are not sent to the nodes, only modules"
+
 
 class Agent:
     """Has the workers of a node.
@@ -187,7 +189,8 @@ class Agent:
         failure = ""
         if isinstance(event, Failed) and event.chance is None:
             failure = event.message
-            event = replace(event, message=f"on {self._name}: {event.message}")
+            missing = _NOT_SENT if "FileNotFoundError" in (event.traceback or "") else ""
+            event = replace(event, message=f"on {self._name}: {event.message}{missing}")
         is_end = isinstance(event, Finished | Failed | Stopped)
         content, attempt = pickle.dumps(event), self._attempts[event.run_id]
         if isinstance(event, Progress | Finished):

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,9 @@ _LOOPBACK = "127.0.0.2"
 """Address of a Ray that is started here. Ray replaces 127.0.0.1 by the machine's own address."""
 
 _CONNECT_SECONDS = 5.0
+
+_LONGEST_FOLDER = 36
+"""Characters of the folder for Ray's own files: paths of sockets have at most 103 on macOS."""
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -58,6 +62,9 @@ def join(address: str | None, cores: int) -> None:
     if address is None:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        folder = tempfile.gettempdir()
+        if len(folder) > _LONGEST_FOLDER or not folder.isascii():
+            os.environ.setdefault("RAY_TMPDIR", "/tmp")  # noqa: S108  # as Ray without TMPDIR
     else:
         check_address(address)
         os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "5")  # Seconds to look for the head.
@@ -184,7 +191,9 @@ def _refusal(address: str | None, error: Exception) -> str:
     text = str(error)
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     if address is None:
-        return f"Ray cannot be started on this machine: {first}"
+        is_path = "AF_UNIX path length" in text or isinstance(error, UnicodeEncodeError)
+        advice = ". Set RAY_TMPDIR to a folder with a short, plain path such as /tmp."
+        return f"Ray cannot be started on this machine: {first}{advice if is_path else ''}"
     if "Version mismatch" in text:
         return (
             f"the cluster at {address} has other versions than this machine: "
