@@ -646,6 +646,27 @@ def test_a_cluster_that_is_lost_while_a_sweep_is_interrupted_does_not_change_how
     assert tracker.find()[make_run(0.1).run_id].state is State.KILLED
 
 
+def test_while_there_is_no_worker_nothing_is_claimed_and_the_sweep_goes_on() -> None:
+    class Claimed(NoClaims):
+        def take(self, key: str) -> bool:
+            assert executor.slots, "another sweep could train it meanwhile"
+            return super().take(key)
+
+    class Late(ToyExecutor):
+        def events(self, timeout: float) -> Sequence[Event]:
+            self.slots = 1
+            return super().events(timeout)
+
+    executor = Late(0)
+    sweep, _ = make_sweep(
+        Recording([make_trial(1, 0.1), make_trial(2, 0.2)]),
+        executor,
+        recovery=Recovery(MemoryCheckpoints(), Claimed()),
+    )
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
+
+
 def test_an_interruption_is_noticed_while_trials_are_answered_from_the_store() -> None:
     asked = []
 

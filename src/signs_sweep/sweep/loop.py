@@ -164,7 +164,13 @@ class Sweep:
         raise KeyboardInterrupt
 
     def _fill(self) -> None:
-        """Start a run in every free slot of the executor; none after an interruption."""
+        """Start a run in every free slot of the executor; none after an interruption.
+
+        Without any slot, runs are queued and not claimed: another sweep may train them meanwhile.
+        """
+        is_idle = not (self._executor.slots or self._underway)
+        while is_idle and not (self._waiting or self._is_interrupted) and self._take_trial():
+            pass
         while len(self._underway) < self._executor.slots and not self._is_interrupted:
             run = self._next()
             if run is None:
