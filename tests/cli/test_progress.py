@@ -108,7 +108,7 @@ def test_live_progress_shows_a_bar_and_a_line_per_worker(
     from rich.console import Console
 
     watcher = live(2)
-    watcher.handle(started(A, 1))
+    watcher.handle(replace(started(A, 1), node="node-b"))
     watcher.handle(epochs(A, 1, 4))
     watcher.handle(None)
     console = Console(width=120, force_terminal=False)
@@ -116,7 +116,7 @@ def test_live_progress_shows_a_bar_and_a_line_per_worker(
     text = capsys.readouterr().out
     assert "4 / 20 epochs" in text
     assert "waiting" in text
-    assert "epoch 4 / 10  loss 0.5000  accuracy 0.7500" in text
+    assert "2 node-b  l2=0     epoch 4 / 10  loss 0.5000  accuracy 0.7500" in text
     watcher.handle(stopped(A))
     console.print(watcher._view.draw())
     assert "idle" in capsys.readouterr().out

@@ -17,6 +17,7 @@ from signs_sweep.commands import doctor
 from signs_sweep.commands.doctor import Check, Status, examine
 from signs_sweep.commands.store import Store
 from signs_sweep.data import Dataset, write_dataset
+from signs_sweep.executors.cluster import joining
 from signs_sweep.project import FileClaims
 from signs_sweep.protocols import SweepRecord
 
@@ -219,6 +220,11 @@ def test_a_ray_address_is_checked_if_it_is_set(monkeypatch: pytest.MonkeyPatch) 
     check = found("Ray cluster")
     assert check.status is Status.WARNING
     assert check.found.startswith("no Ray cluster answers at 127.0.0.1:1 (")
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    for here, expected in ((None, "RAY_ADDRESS=auto, but no Ray"), ("127.0.0.1:1", check.found)):
+        monkeypatch.setattr(joining, "address_here", lambda here=here: here)
+        assert found("Ray cluster").status is Status.WARNING
+        assert found("Ray cluster").found.startswith(expected)
 
 
 def test_a_missing_library_is_an_error_with_the_command_that_installs_it(

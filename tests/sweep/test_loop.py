@@ -32,6 +32,7 @@ from signs_sweep.domain import (
     kinds_in,
     kinds_text,
 )
+from signs_sweep.errors import ClusterError
 from signs_sweep.protocols import SweepRecord
 from signs_sweep.sweep.loop import Sweep
 from signs_sweep.sweep.recovery import Recovery
@@ -626,6 +627,44 @@ def test_the_scheduler_does_not_receive_a_run_that_an_interruption_stopped() -> 
         sweep.run()
     assert (scheduler.ended, scheduler.tells) == ([], [])
     assert tracker.find()[make_run(0.1).run_id].state is State.KILLED
+
+
+def test_a_cluster_that_is_lost_while_a_sweep_is_interrupted_does_not_change_how_it_ends() -> None:
+    class Lost(ToyExecutor):
+        def events(self, timeout: float) -> Sequence[Event]:
+            if sweep._is_interrupted:
+                raise ClusterError("the connection to the Ray cluster was lost")
+            return super().events(timeout)
+
+    sweep, tracker = make_sweep(
+        Recording([make_trial(1, 0.1)]),
+        Lost(1),
+        listener=lambda event: isinstance(event, Progress) and sweep.interrupt(),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert tracker.find()[make_run(0.1).run_id].state is State.KILLED
+
+
+def test_while_there_is_no_worker_nothing_is_claimed_and_the_sweep_goes_on() -> None:
+    class Claimed(NoClaims):
+        def take(self, key: str) -> bool:
+            assert executor.slots, "another sweep could train it meanwhile"
+            return super().take(key)
+
+    class Late(ToyExecutor):
+        def events(self, timeout: float) -> Sequence[Event]:
+            self.slots = 1
+            return super().events(timeout)
+
+    executor = Late(0)
+    sweep, _ = make_sweep(
+        Recording([make_trial(1, 0.1), make_trial(2, 0.2)]),
+        executor,
+        recovery=Recovery(MemoryCheckpoints(), Claimed()),
+    )
+    sweep.run()
+    assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
 
 
 def test_an_interruption_is_noticed_while_trials_are_answered_from_the_store() -> None:

@@ -90,6 +90,7 @@ class LiveView:
         self._headline = headline
         self._lines = dict.fromkeys(range(workers), ("waiting", "", ""))
         self._worker_of: dict[str, int] = {}
+        self._nodes: dict[int, str] = {}
         self._paces: dict[str, Pace] = {}
 
     @contextmanager
@@ -113,6 +114,7 @@ class LiveView:
         match event:
             case Started():
                 self._worker_of[event.run_id] = event.worker
+                self._nodes[event.worker] = f" {event.node}" if event.node else ""
                 self._paces[event.run_id] = Pace()
                 line = (title, "preparing", "")
             case Progress():
@@ -146,7 +148,8 @@ class LiveView:
         workers = Table.grid(padding=(0, 2))
         most = max(1, self.console.height - 3)  # What does not fit would stay when the view ends.
         for index, line in sorted(self._lines.items())[:most]:
-            workers.add_row(cell(f"  {index + 1}", "dim"), *map(cell, line))
+            worker = f"  {index + 1}{self._nodes.get(index, '')}"
+            workers.add_row(cell(worker, "dim"), *map(cell, line))
         left = len(self._lines) - most
         return Group(bar, workers, *([cell(f"  and {left} more", "dim")] if left > 0 else []))
 

@@ -253,16 +253,21 @@ def _cluster() -> Iterator[Check]:
     """Check that the head of the cluster in RAY_ADDRESS answers; nothing if there is no address."""
     if not (address := os.environ.get("RAY_ADDRESS")):
         return
-    from signs_sweep.executors.cluster.joining import RefusedError, check_address
+    from signs_sweep.executors.cluster.joining import RefusedError, address_here, check_address
 
+    head = address_here() if address == "auto" else address
+    if head is None:
+        what = "RAY_ADDRESS=auto, but no Ray was found on this machine"
+        yield Check("Ray cluster", Status.WARNING, what, "Start it: ray start --head")
+        return
     try:
-        check_address(address)
+        check_address(head)
     except RefusedError as error:
         yield Check("Ray cluster", Status.WARNING, str(error))
         return
     if _version("ray"):
-        answers = "" if address == "auto" else ": a head answers"
-        yield Check("Ray cluster", Status.OK, f"RAY_ADDRESS={address}{answers}")
+        where = f" at {head}" if address == "auto" else ""
+        yield Check("Ray cluster", Status.OK, f"RAY_ADDRESS={address}: a head answers{where}")
     else:
         advice = "To train there: pip install 'signs-sweep[ray]'"
         what = f"RAY_ADDRESS={address}, but ray is not installed"

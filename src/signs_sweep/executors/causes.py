@@ -25,7 +25,7 @@ _HINTS = {
         "a library that a package needs is missing or incompatible: install the packages again"
     ),
     "ModuleNotFoundError|No module named": (
-        "a package is missing in the workers: install it for the Python that runs this command"
+        "a package is missing in the workers: install it for the Python that runs them"
     ),
 }
 """By pattern of an error text, its meaning and what to do; the first match counts."""

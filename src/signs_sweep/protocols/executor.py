@@ -15,7 +15,7 @@ class Executor(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many runs can be in progress at the same time."""
+        """How many runs can be in progress at the same time; 0 while there is no worker."""
 
     @property
     def kinds(self) -> Collection[str]:

@@ -9,6 +9,7 @@ that scheduler, tracker and listener receive each epoch once.
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from signs_sweep.domain import (
@@ -29,6 +30,7 @@ from signs_sweep.domain import (
     Waiting,
     only_kind,
 )
+from signs_sweep.errors import ClusterError
 from signs_sweep.protocols import Executor, Scheduler, Tracker
 from signs_sweep.sweep.recovery import Recovery, Underway
 
@@ -151,17 +153,24 @@ class Sweep:
         for run_id in self._underway:
             self._executor.stop(run_id)
         deadline = time.monotonic() + _GRACE_SECONDS
-        while time.monotonic() < deadline and any(
-            entry.has_trained for entry in self._underway.values()
-        ):
-            self._receive(_POLL_SECONDS)
+        with suppress(ClusterError):  # The sweep ends all the same.
+            while time.monotonic() < deadline and any(
+                entry.has_trained for entry in self._underway.values()
+            ):
+                self._receive(_POLL_SECONDS)
         self._executor.close()
         for run_id in list(self._underway):
             self._handle(Stopped(run_id, time.time()))
         raise KeyboardInterrupt
 
     def _fill(self) -> None:
-        """Start a run in every free slot of the executor; none after an interruption."""
+        """Start a run in every free slot of the executor; none after an interruption.
+
+        Without any slot, runs are queued and not claimed: another sweep may train them meanwhile.
+        """
+        is_idle = not (self._executor.slots or self._underway)
+        while is_idle and not (self._waiting or self._is_interrupted) and self._take_trial():
+            pass
         while len(self._underway) < self._executor.slots and not self._is_interrupted:
             run = self._next()
             if run is None:

@@ -33,7 +33,7 @@ def make_agent(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mak
     made: list[Agent] = []
 
     def make(indexes: tuple[int, ...] = (4,), make_trainer: Callable = toys.ToyTrainer) -> Agent:
-        made.append(Agent(pickle.dumps(Crew(make_trainer, dict)), indexes, uses_gpus=False))
+        made.append(Agent(pickle.dumps(Crew(make_trainer, dict)), indexes, "here", uses_gpus=False))
         return made[-1]
 
     yield make
@@ -126,6 +126,8 @@ def test_a_run_whose_worker_dies_fails_and_comes_back_to_the_same_agent(
     made.assign(assignment(run, 1))
     reports = reports_until_end(made)
     assert event_of(reports[-1]).is_crash
+    assert "was killed" in reports[-1].failure
+    assert {report.has_trained for report in reports[1:]} == {True}
     made.assign(assignment(run, 2, checkpoint=b"3"))
     events = [event_of(report) for report in reports_until_end(made, reports[-1].number)]
     assert [type(event) for event in events] == [Started, Finished]
@@ -141,6 +143,8 @@ def test_a_worker_that_cannot_be_started_fails_its_run(
     failed = event_of(report)
     assert isinstance(failed, Failed)
     assert failed.is_crash
+    assert not report.has_trained
+    assert failed.message == f"on here: {report.failure}"
     assert "cannot start worker 1: No such file or directory." in failed.message
 
 
@@ -149,6 +153,16 @@ def test_files_are_in_the_current_folder_of_the_workers(make_agent: MakeAgent) -
     made.unpack([Path("a/note"), Path("b")], b"content", b"")
     made.assign(assignment(toys.toy_run("quick", epochs=1)))
     assert event_of(reports_until_end(made)[0]).environment["note"] == "content"
+
+
+def test_a_file_that_is_missing_on_the_node_is_an_error_that_says_what_is_sent(
+    make_agent: MakeAgent,
+) -> None:
+    made = make_agent(make_trainer=toys.ReadingTrainer)
+    made.assign(assignment(toys.toy_run("quick", epochs=1)))
+    failed = event_of(reports_until_end(made)[-1])
+    assert failed.message.startswith("on here: FileNotFoundError: ")
+    assert failed.message.endswith("are not sent to the nodes, only modules")
 
 
 def test_workers_wait_while_too_much_is_not_confirmed(
@@ -202,7 +216,7 @@ KILLED = """
 import os, pickle, signal, sys, toys
 from signs_sweep.executors.cluster import Crew
 from signs_sweep.executors.cluster.agent import Agent
-agent = Agent(pickle.dumps(Crew(toys.ToyTrainer, dict)), [0], uses_gpus=False)
+agent = Agent(pickle.dumps(Crew(toys.ToyTrainer, dict)), [0], "here", uses_gpus=False)
 print(agent._folder, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

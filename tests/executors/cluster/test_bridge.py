@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import sys
+from dataclasses import replace
 from multiprocessing import Pipe
 from types import SimpleNamespace
 from typing import Any
@@ -125,6 +126,99 @@ def test_runs_whose_kind_is_gone_are_given_up_once_whoever_notices() -> None:
     bridge._waiting += [Assignment(run_id, 1, b"", "slow") for run_id in "abc"]
     asyncio.run(notice_twice())
     assert [run_id for run_id, *_ in bridge.lost] == ["a", "b", "c"]
+
+
+def test_a_run_that_failed_on_a_node_waits_some_time_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bridge = Unconnected()
+    here, there = agent("here", 0, 1), agent("there", 2)
+    bridge.have(here, there)
+    bridge.assign(*"ab")
+    assert [name for name, *_ in bridge.commands] == ["here", "here"]
+    del here.running["a"]
+    bridge._standing.observe("id of here", failed("a"))
+    bridge.assign("a", "c")
+    assert bridge.commands[2:] == [("there", "assign", "a"), ("here", "assign", "c")]
+    bridge._standing.observe("id of there", failed("d"))
+    here.running.clear()
+    del there.running["a"]
+    bridge._standing.observe("id of here", failed("e"))
+    there.indexes.clear()
+    bridge.assign("e", "d")
+    assert bridge.commands[4:] == [("here", "assign", "d")]
+    monkeypatch.setattr("signs_sweep.executors.cluster.standing._AVOIDED_SECONDS", 0.0)
+    bridge._fill()
+    assert bridge.commands[5:] == [("here", "assign", "e")]
+    bridge.have(here)
+    here.running.clear()
+    bridge._standing.observe("id of here", failed("f"))
+    bridge.assign("f")
+    assert bridge.commands[6:] == [("here", "assign", "f")], "there is no other node"
+
+
+@pytest.mark.parametrize(
+    ("others", "traceback", "is_retried"),
+    [((), "a traceback", False), (("there",), "a traceback", True), (("there",), None, False)],
+)
+def test_an_error_before_the_first_epoch_is_retried_on_another_node_once(
+    others: tuple[str, ...], traceback: str | None, is_retried: bool
+) -> None:
+    bridge = Unconnected()
+    first, *rest = agents = [agent(name, 0) for name in ("here", *others)]
+    bridge.have(*agents)
+    bridge.assign("a")
+    event = pickle.dumps(Failed("a", 1.0, "no such file", traceback))
+
+    def is_crash(there: _Agent, **changes: Any) -> bool:
+        report = replace(failed("a"), event=event, **changes)
+        bridge._standing.observe(there.node.node_id, report)
+        return pickle.loads(bridge._retriable(there, report).event).is_crash
+
+    assert not is_crash(first, has_trained=True)
+    assert is_crash(first) == is_retried
+    for second in rest:
+        second.running = first.running
+        assert not is_crash(second)
+
+
+def test_a_node_on_which_run_after_run_fails_is_set_aside_while_another_works() -> None:
+    bridge = Unconnected()
+    bad, good = agent("bad", 0), agent("good", 1)
+    bridge.have(bad, good)
+    bridge.assign("last", "other")
+
+    def set_aside() -> bool:
+        asyncio.run(bridge._set_aside(bad.node))
+        return bridge._standing.is_aside("id of bad")
+
+    for run_id in ("first", "second", "last", "last", "unlucky"):
+        bridge._standing.observe("id of bad", failed(run_id))
+    assert not set_aside(), "no run has trained an epoch elsewhere"
+    bridge._standing.observe("id of good", Report("other", 1, b"", is_end=False, has_trained=True))
+    for run_id in ("first", "unlucky"):
+        bridge._standing.observe("id of good", failed(run_id))
+    assert not set_aside(), "two of these runs failed elsewhere, too"
+    bridge._standing.observe("id of bad", failed("third"))
+    assert bridge.sent == []
+    assert set_aside()
+    assert bridge.sent[:2] == [
+        Remark(
+            "bad gets no runs for 10 minutes, as long as another node works: 5 runs in a row have "
+            "failed there without having trained an epoch. The cause of the last: no space"
+        ),
+        Workers({"fast": 1}),
+    ]
+    assert bridge.lost == [("last", 1, "its node bad is not used for now.")]
+    bridge.have(good, bad)
+    bridge._standing.observe("id of bad", Report("new", 1, b"", is_end=False, has_trained=True))
+    sent = len(bridge.sent)
+    set_aside()
+    assert len(bridge.sent) == sent, "an epoch shows that the node works again"
+
+
+def failed(run_id: str) -> Report:
+    return Report(run_id, 1, b"", is_end=True, failure="no space")
 
 
 def test_a_stop_goes_to_the_agent_of_that_attempt_and_ends_a_run_that_waits() -> None:

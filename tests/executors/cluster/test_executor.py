@@ -78,7 +78,7 @@ def received(executor: RayExecutor) -> list[Event]:
 
 def test_the_slots_follow_the_workers(executor: RayExecutor, bridge: Connection) -> None:
     assert executor.slots == 5
-    for workers, slots in (({"fast": 2}, 2), ({}, 1), ({"fast": 2, "slow": 8}, 10)):
+    for workers, slots in (({"fast": 2}, 2), ({}, 0), ({"fast": 2, "slow": 8}, 10)):
         bridge.send(Workers(workers))
         assert received(executor) == []
         assert executor.slots == slots

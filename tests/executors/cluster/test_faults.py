@@ -69,6 +69,12 @@ def test_a_run_goes_on_wherever_its_worker_agent_or_node_was_killed(
     assert "its worker process was killed (SIGKILL)" in lose(executor, run).message
     worker, progress = begin(executor, run, b"200")
     assert progress.first_epoch == 201
+    assert worker not in large_node.processes(), "it is retried on another node"
+    executor.stop(run.run_id)
+    assert isinstance(toys.events_until_end(executor)[-1], Stopped)
+    run = toys.toy_run("slow", epochs=100_000, seed=1)
+    worker, _ = begin(executor, run)
+    assert worker in large_node.processes()
     (agent,) = large_node.kill("ray::Agent")
     assert "its agent on " in lose(executor, run).message
     assert toys.ends_soon(worker), "no worker stays without its agent"

@@ -3,13 +3,16 @@
 import os
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from signs_sweep.executors.cluster.joining import RefusedError, check_address, join
+from signs_sweep.executors.cluster.joining import RefusedError, address_here, check_address, join
 
 
 @contextmanager
@@ -64,3 +67,33 @@ def test_without_ray_the_error_shows_how_to_install_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(RefusedError, match=r"pip install 'signs-sweep\[ray\]'"):
         join(None, cores=1)
+
+
+@pytest.mark.parametrize("folder", ["/tmp/" + "x" * 40, "/tmp/\xfc"])
+def test_a_ray_that_is_started_here_has_a_folder_in_which_sockets_can_be_created(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", {"RAY_ADDRESS": "127.0.0.1:1"})
+    monkeypatch.setattr(tempfile, "tempdir", folder)
+
+    def init(**_: object) -> None:
+        raise OSError("AF_UNIX path length cannot exceed 107 bytes: /x")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    with pytest.raises(RefusedError, match="Set RAY_TMPDIR to a folder"):
+        join(None, cores=1)
+    assert os.environ["RAY_TMPDIR"] == "/tmp"
+    assert "RAY_ADDRESS" not in os.environ
+
+
+def test_the_cluster_of_this_machine_is_found_by_its_processes(tmp_path: Path) -> None:
+    assert address_here(tmp_path / "none") is None
+    for number, line in enumerate(
+        (
+            "python\0--gcs-address=1.2.3.4:5\0",
+            "/a b/ray\xe9/raylet\0-x\0--gcs-address=10.0.0.1:6379\0",
+        )
+    ):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "cmdline").write_bytes(line.encode("latin-1"))
+        assert address_here(tmp_path) == (None, "10.0.0.1:6379")[number]

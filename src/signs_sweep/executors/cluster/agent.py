@@ -6,7 +6,6 @@ An agent is an actor of Ray, but does not import it: the bridge makes it one.
 import fcntl
 import os
 import pickle
-import platform
 import shutil
 import tempfile
 import threading
@@ -21,7 +20,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from signs_sweep.domain import Event, Failed, Finished, Started, Stopped
+from signs_sweep.domain import Event, Failed, Finished, Progress, Started, Stopped
 from signs_sweep.errors import SignsSweepError
 from signs_sweep.executors.cluster.messages import Assignment, Report, Stop
 from signs_sweep.executors.devices import find_gpus
@@ -42,6 +41,8 @@ _MOST_AT_ONCE = 8 * 2**20
 
 _FOLDER = "signs-sweep-node-"
 
+_NOT_SENT = ". Files that a model's function opens are not sent to the nodes, only modules"
+
 
 class Agent:
     """Has the workers of a node.
@@ -49,23 +50,26 @@ class Agent:
     `poll` is called from one thread, the other methods from another.
     """
 
-    def __init__(self, crew: bytes, indexes: Sequence[int], *, uses_gpus: bool) -> None:
+    def __init__(self, crew: bytes, indexes: Sequence[int], name: str, *, uses_gpus: bool) -> None:
         """Create the workers' folder; no worker is started.
 
         Args:
             crew: a pickled `Crew`.
             indexes: of its workers among those of all nodes.
+            name: of its node, for people.
             uses_gpus: whether the workers train on GPUs.
         """
         _remove_leftovers()
         self._folder, self._lock = _make_folder()
         self._indexes = indexes
+        self._name = name
         self._wake, wake = Pipe()
         made: Crew = pickle.loads(crew)  # noqa: S301  # from our orchestrator
         gpus = find_gpus(os.environ) if uses_gpus else ()
         self._executor = made.start(len(indexes), gpus, self._folder, wake)
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._attempts: dict[str, int] = {}
+        self._trained: set[tuple[str, int]] = set()
         self._stopped: set[tuple[str, int]] = set()
         self._reports: list[Report] = []
         self._reported = 0
@@ -181,15 +185,22 @@ class Agent:
 
     def _report(self, event: Event) -> None:
         if isinstance(event, Started):
-            event = replace(event, worker=self._indexes[event.worker], node=platform.node())
+            event = replace(event, worker=self._indexes[event.worker], node=self._name)
+        failure = ""
         if isinstance(event, Failed) and event.chance is None:
-            event = replace(event, message=f"on {platform.node()}: {event.message}")
+            failure = event.message
+            missing = _NOT_SENT if "FileNotFoundError" in (event.traceback or "") else ""
+            event = replace(event, message=f"on {self._name}: {event.message}{missing}")
         is_end = isinstance(event, Finished | Failed | Stopped)
-        content = pickle.dumps(event)
+        content, attempt = pickle.dumps(event), self._attempts[event.run_id]
+        if isinstance(event, Progress | Finished):
+            self._trained.add((event.run_id, attempt))
+        has_trained = (event.run_id, attempt) in self._trained
         with self._changed:
             self._reported += 1
-            attempt = self._attempts[event.run_id]
-            report = Report(event.run_id, attempt, content, is_end, self._reported)
+            report = Report(
+                *(event.run_id, attempt, content, is_end, self._reported, has_trained, failure)
+            )
             self._reports.append(report)
             self._changed.notify_all()
 

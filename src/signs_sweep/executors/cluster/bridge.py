@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
@@ -35,6 +35,7 @@ from signs_sweep.executors.cluster.messages import (
     Workers,
 )
 from signs_sweep.executors.cluster.nodes import NodeFacts, describe, mismatch
+from signs_sweep.executors.cluster.standing import Standing
 from signs_sweep.process.memory import gigabytes
 
 _WATCH_SECONDS = 1.0
@@ -127,6 +128,7 @@ class Bridge:
         self._contents: list[Any] = []
         self._memory: dict[str, int | None] = {}
         self._failing: set[str] = set()
+        self._standing = Standing()
         self._uses_gpus = False
         self._has_begun = False
         self._background: set[asyncio.Task[None]] = set()
@@ -176,13 +178,54 @@ class Bridge:
                 self._command(agent, "assign", assignment)
 
     def _suitable(self, assignment: Assignment) -> list[_Agent]:
-        """Return the agents whose workers may train a run."""
+        """Return the agents whose workers may train a run, without a node where it just failed."""
         kind = assignment.kind
-        return [
+        able = [
             agent
             for agent in self._agents
             if agent.has_begun and (kind is None or kind in agent.kinds)
         ]
+        is_avoided = self._standing.is_avoided
+        others = [each for each in able if not is_avoided(each.node.node_id, assignment.run_id)]
+        return others or able
+
+    def _retriable(self, agent: _Agent, report: Report) -> Report:
+        """Return a report; an error at the beginning of a run is a crash if it may be the node's.
+
+        The run is then retried on another node, and its error there is its own.
+        """
+        assignment = agent.running.get(report.run_id)
+        if not report.failure or report.has_trained or assignment is None:
+            return report
+        event = pickle.loads(report.event)  # noqa: S301  # from our own agents
+        nodes = {agent.node.node_id, *self._standing.failed_on(report.run_id)}
+        others = {each.node.node_id for each in self._suitable(assignment)} - nodes
+        if event.traceback is None or len(nodes) > 1 or not others:
+            return report
+        return replace(report, event=pickle.dumps(replace(event, is_crash=True)))
+
+    async def _set_aside(self, node: _Node) -> None:
+        """End the agents of a node for some time if run after run fails there, not elsewhere."""
+        failures = self._standing.failures(node.node_id)
+        agents = [each for each in self._agents if each.node.node_id == node.node_id]
+        if not failures or not agents or not self._works():
+            return
+        minutes = self._standing.set_aside(node.node_id) / 60
+        *_, cause = failures.values()
+        await self._send(
+            Remark(
+                f"{node.name} gets no runs for {minutes:g} minutes, as long as another node works: "
+                f"{len(failures)} runs in a row have failed there without having trained an epoch. "
+                f"The cause of the last: {cause}"
+            )
+        )
+        for agent in agents:
+            await self._lose(agent, f"its node {node.name} is not used for now")
+
+    def _works(self) -> bool:
+        """Whether there are workers on a node on which runs train."""
+        proven = self._standing.proven
+        return any(each.has_begun and each.node.node_id in proven for each in self._agents)
 
     async def _give_up(self) -> None:
         """Report waiting runs that need a kind of processor that is gone, if there is another."""
@@ -218,22 +261,30 @@ class Bridge:
                 if node.node_id not in self._tasks:
                     serving = self._serve(node, is_new=node.node_id not in known)
                     self._tasks[node.node_id] = asyncio.create_task(serving)
-            alive = {node.node_id for node in nodes}
-            self._kinds = {each: kinds for each, kinds in self._kinds.items() if each in alive}
-            for agent in [each for each in self._agents if each.node.node_id not in alive]:
-                await self._lose(agent, f"its node {agent.node.name} was lost")
-            if ended := self._tasks.keys() - alive:
-                for each in ended:
-                    self._tasks.pop(each).cancel()
-                await self._tell_workers()
-                await self._give_up()
+            await self._forget_lost({node.node_id for node in nodes})
             relays = [agent.relay for agent in self._agents]
             for task in (*self._tasks.values(), *relays, *self._background):
                 if task and task.done() and not task.cancelled() and (error := task.exception()):
                     raise error
             self._background = {task for task in self._background if not task.done()}
+            for node in nodes:
+                await self._set_aside(node)
+            self._fill()  # A run may have waited long enough for another node.
             await asyncio.sleep(_WATCH_SECONDS)
             nodes = await self._list_nodes()
+
+    async def _forget_lost(self, alive: Collection[str]) -> None:
+        """Lose the agents of nodes that are gone, and what is known of these nodes."""
+        self._kinds = {each: kinds for each, kinds in self._kinds.items() if each in alive}
+        for agent in [each for each in self._agents if each.node.node_id not in alive]:
+            await self._lose(agent, f"its node {agent.node.name} was lost")
+        if ended := self._tasks.keys() - alive:
+            for each in ended:
+                self._tasks.pop(each).cancel()
+            await self._tell_workers()
+            if not alive:
+                await self._send(Remark("no node of the cluster is left: runs wait for one"))
+            await self._give_up()
 
     async def _compare(self, nodes: Sequence[_Node]) -> set[str]:
         """Compare the first nodes with this machine; return the ids of those that have answered.
@@ -314,7 +365,8 @@ class Bridge:
         while True:
             node = self._nodes.get(node.node_id, node)
             indexes = self._indexes(self._capacity(node))
-            if not indexes:
+            is_aside = self._standing.is_aside(node.node_id) and self._works()
+            if not indexes or is_aside:
                 await asyncio.sleep(_WATCH_SECONDS)
                 continue
             agent = self._hire(node, indexes)
@@ -370,7 +422,7 @@ class Bridge:
             scheduling_strategy=_on(node),
             max_restarts=0,
             max_task_retries=0,
-        ).remote(self._setup.crew, indexes, uses_gpus=self._uses_gpus)
+        ).remote(self._setup.crew, indexes, node.name, uses_gpus=self._uses_gpus)
         agent = _Agent(actor, node, indexes)
         self._agents.append(agent)
         return agent
@@ -417,12 +469,15 @@ class Bridge:
                 await self._tell_workers()
                 await self._give_up()
             for report in reports:
+                self._standing.observe(agent.node.node_id, report)
+            passed = [self._retriable(agent, report) for report in reports]
+            for report in reports:
                 held = agent.running.get(report.run_id)
                 if report.is_end and held and held.attempt == report.attempt:
                     del agent.running[report.run_id]
             if reports:
                 confirmed = reports[-1].number
-                await self._send(*reports)
+                await self._send(*passed)
                 self._fill()
 
     async def _lose(self, agent: _Agent, why: str) -> None:
@@ -521,14 +576,16 @@ def _nodes_alive() -> list[_Node]:
         free: Mapping[str, Mapping[str, float]] = available_resources_per_node()
     except (ImportError, AttributeError):  # A version of Ray that does not say.
         free = {each["NodeID"]: each["Resources"] for each in nodes}
+    hosts = Counter(each["NodeManagerHostname"] for each in nodes)
     return [
         _Node(
             each["NodeID"],
-            each["NodeManagerHostname"],
+            host if hosts[host] == 1 else f"{host} ({each['NodeManagerAddress']})",
             each["Resources"],
             free.get(each["NodeID"], {}),
         )
         for each in nodes
+        for host in [each["NodeManagerHostname"]]
     ]
 
 

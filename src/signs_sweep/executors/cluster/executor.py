@@ -63,8 +63,8 @@ class RayExecutor:
 
     @property
     def slots(self) -> int:
-        """The number of workers on all nodes; never less than 1."""
-        return max(1, sum(self._there.by_kind.values())) if self._there else 1
+        """The number of workers on all nodes; 1 before the cluster has been joined."""
+        return sum(self._there.by_kind.values()) if self._there else 1
 
     def connect(self, is_interrupted: Callable[[], bool] = lambda: False) -> None:
         """Join the cluster, or start Ray on this machine; return when there are workers.

@@ -4,14 +4,19 @@ import os
 import secrets
 import socket
 import sys
+import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 _LOOPBACK = "127.0.0.2"
 """Address of a Ray that is started here. Ray replaces 127.0.0.1 by the machine's own address."""
 
 _CONNECT_SECONDS = 5.0
+
+_LONGEST_FOLDER = 36
+"""Characters of the folder for Ray's own files: paths of sockets have at most 103 on macOS."""
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -51,11 +56,15 @@ def join(address: str | None, cores: int) -> None:
     Raises:
         RefusedError: there is no such cluster, or it refuses this process.
     """
+    os.environ.pop("RAY_ADDRESS", None)  # Ray would prefer it to the address `auto`.
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     if address is None:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        folder = tempfile.gettempdir()
+        if len(folder) > _LONGEST_FOLDER or not folder.isascii():
+            os.environ.setdefault("RAY_TMPDIR", "/tmp")  # noqa: S108  # as Ray without TMPDIR
     else:
         check_address(address)
         os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "5")  # Seconds to look for the head.
@@ -108,6 +117,21 @@ def check_address(address: str) -> None:
         ) from error
     if not is_ray:
         raise RefusedError(_NO_HEAD.format(address))
+
+
+def address_here(processes: Path = Path("/proc")) -> str | None:
+    """Return the address of the cluster of which this machine is a node, without importing Ray.
+
+    Args:
+        processes: folder of the processes, which Linux has.
+    """
+    for file in processes.glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            program, *options = file.read_text(errors="replace").split("\0")
+            flag = "--gcs-address="
+            if program.endswith("/raylet"):
+                return next((each[len(flag) :] for each in options if each.startswith(flag)), None)
+    return None
 
 
 def _speaks_http2(connection: socket.socket) -> bool:
@@ -167,7 +191,9 @@ def _refusal(address: str | None, error: Exception) -> str:
     text = str(error)
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     if address is None:
-        return f"Ray cannot be started on this machine: {first}"
+        is_path = "AF_UNIX path length" in text or isinstance(error, UnicodeEncodeError)
+        advice = ". Set RAY_TMPDIR to a folder with a short, plain path such as /tmp."
+        return f"Ray cannot be started on this machine: {first}{advice if is_path else ''}"
     if "Version mismatch" in text:
         return (
             f"the cluster at {address} has other versions than this machine: "

@@ -64,6 +64,8 @@ class Report:
         event: the pickled event.
         is_end: whether it is the last of its attempt.
         number: counts the reports of an agent from 1; the agent repeats it until it is confirmed.
+        has_trained: whether its attempt has trained an epoch.
+        failure: why its run failed; empty if it did not.
     """
 
     run_id: str
@@ -71,6 +73,8 @@ class Report:
     event: bytes = field(repr=False)
     is_end: bool
     number: int = 0
+    has_trained: bool = False
+    failure: str = ""
 
 
 @dataclass(frozen=True)
