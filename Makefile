@@ -6,9 +6,6 @@ SPEC ?= experiments/regularization.yaml
 BIN := $(VENV)/bin
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-# The tests start hundreds of processes, which are faster with compiled modules.
-unexport PYTHONDONTWRITEBYTECODE
-
 .PHONY: run test fast check format dist bench honesty replication pictures torture clean
 
 run: $(VENV)/installed  ## Train the main experiment, or SPEC=...

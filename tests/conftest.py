@@ -1,7 +1,9 @@
 """What tests of several layers need."""
 
 import gc
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +15,23 @@ from servers import Postgres, SharedServer
 from signs_sweep.data import Dataset
 from signs_sweep.tracking import MlflowTracker
 
+# Kept for the hundreds of processes that tests start, and the 5,000 asserts that pytest rewrites.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 LONG = ("usage", "trainer", "tracking")
 """The folders with the files that take longest, the longest first."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes: no worker is left alone with one at the end."""
-    items.sort(key=lambda item: [folder not in item.path.parts for folder in LONG])
+    """Begin with the files that take longest: no worker is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(
+        key=lambda item: (
+            *(folder not in item.path.parts for folder in LONG),
+            item.path not in slow,
+        )
+    )
 
 
 def pytest_collection_finish() -> None:
@@ -42,9 +54,16 @@ def dataset() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of this session of pytest."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def empty_store(shared_folder: Path) -> Path:
     """A database with MLflow's tables, to be copied: to make one takes seconds."""
-    folder = tmp_path_factory.mktemp("empty store")
+    folder = shared_folder / "empty store"
     MlflowTracker(f"sqlite:///{folder}/mlflow.db", {}).open([])
     return folder / "mlflow.db"
 

@@ -3,7 +3,8 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,25 +65,30 @@ def unit(path: Path) -> str:
     return unit_of(path.relative_to(ROOT).with_suffix("").parts)
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def imports(path: Path) -> list[tuple[str, bool]]:
     """Every module that a file imports, and whether that happens when the file is imported."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     later = {
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        or (isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING")
         for inner in ast.walk(node)
     }
+    found = []
     for node in ast.walk(tree):
+        names = []
         if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) not in later) for alias in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports are not used here"
             assert node.module is not None
-            yield node.module, id(node) not in later
+            names = [node.module]
             if node.module == "signs_sweep":
-                yield from ((f"signs_sweep.{a.name}", id(node) not in later) for a in node.names)
+                names += [f"signs_sweep.{alias.name}" for alias in node.names]
+        found += [(name, id(node) not in later) for name in names]
+    return found
 
 
 def test_every_module_has_a_layer() -> None:

@@ -611,7 +611,8 @@ def test_a_file_that_is_not_a_database_is_an_error(tmp_path: Path) -> None:
         MlflowIndex(f"sqlite:///{tmp_path}/a.db").find()
 
 
-def test_a_server_that_does_not_answer_is_an_error() -> None:
+def test_a_server_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
     with pytest.raises(StoreError, match="does not answer"):
         MlflowIndex("http://127.0.0.1:9").find()
 

@@ -191,6 +191,7 @@ def deny(*_: object) -> None:
     raise DeniedError("not you.")
 
 
+@pytest.mark.slow
 def test_postgres(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     uri = postgres.database("refusals")

@@ -1,6 +1,5 @@
 """Projects of the tests that use them as a user does."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +9,9 @@ from projects import Project, new_project
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of all processes of this session of pytest."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "programs"
+def programs(shared_folder: Path) -> Path:
+    """Where the processes of this session of pytest keep what XLA compiles."""
+    folder = shared_folder / "programs"
     folder.mkdir(exist_ok=True)
     return folder
 

@@ -17,13 +17,13 @@ CODE = """
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from signs_sweep.spec import load
 from signs_sweep.trainer import runtime
 
-runtime.prepare()
+runtime.prepare(is_worker=True)
+import keras
 from signs_sweep.domain import Dense
 from signs_sweep.trainer.dense import DenseNetwork
 from signs_sweep.trainer.evaluation import LabelledImages

@@ -38,7 +38,9 @@ def test_what_clusters_have_trained_is_kept_and_goes_on_elsewhere_with_the_same_
     environment = project.environment() | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
     head = Node(1, environment)
-    process = project.start(*COMMAND, "--executor", "ray", "--ray-address", head.address)
+    soon = {"RAY_gcs_rpc_server_reconnect_timeout_s": "3"}
+    command = (*COMMAND, "--executor", "ray", "--ray-address", head.address)
+    process = project.start(*command, **soon)
     wait_until(lambda: epochs_kept(project) > 0 or process.poll() is not None)
     head.kill()
     shutil.rmtree(head.folder, ignore_errors=True)

@@ -28,7 +28,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
 
 
 def test_a_server_that_is_away_is_an_error_before_anything_is_trained(project) -> None:
-    done = project.run("run", "toy.yaml", "--tracking-uri", f"http://me:{SECRET}@127.0.0.1:9")
+    command = ("run", "toy.yaml", "--tracking-uri", f"http://me:{SECRET}@127.0.0.1:9")
+    done = project.run(*command, MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR="0")
     assert done.returncode == 2
     assert "the tracking server http://me:***@127.0.0.1:9 does not answer" in done.stderr
     assert_no_secret(SECRETS, [done.stderr])
@@ -53,7 +54,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(bare_projec
     project = bare_project
     address = f"http://me:{SECRET}@127.0.0.1:{server.port}"
     project.write("long.yaml", LONG)
-    command = ("run", "long.yaml", "--workers", "2", "--tracking-uri", address)
+    command = ("run", "long.yaml", "--workers", "1", "--tracking-uri", address)
     token = {"MLFLOW_TRACKING_TOKEN": TOKEN}
     process = project.start(*command, "--checkpoint-seconds", "0.5", **token)
     checkpoints = project.folder / "mlruns" / "checkpoints"

@@ -51,7 +51,9 @@ def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
     assert names == expected
 
 
-def test_it_works_where_only_the_wheel_is_installed(wheel: Path, tmp_path: Path) -> None:
+def test_it_works_where_only_the_wheel_is_installed(
+    wheel: Path, tmp_path: Path, empty_store: Path
+) -> None:
     """The environment sees the libraries of this one, but not the project."""
     execute(sys.executable, "-m", "venv", "--without-pip", "clean", folder=tmp_path)
     clean = tmp_path / "clean"
@@ -71,6 +73,8 @@ def test_it_works_where_only_the_wheel_is_installed(wheel: Path, tmp_path: Path)
 
     (tmp_path / "experiments").mkdir()
     shutil.copy(ROOT / "experiments" / "smoke.yaml", tmp_path / "experiments")
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(empty_store, tmp_path / "mlruns")
     program, spec = clean / "bin" / "signs-sweep", "experiments/smoke.yaml"
     assert execute(program, "--version", folder=tmp_path).startswith("signs-sweep ")
     assert "l2" in execute(program, "plan", spec, folder=tmp_path)

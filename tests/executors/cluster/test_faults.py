@@ -21,7 +21,8 @@ LARGE = 16
 
 @pytest.fixture(scope="module")
 def executor(ray_head: Node) -> Iterator[RayExecutor]:
-    setup = Setup(pickle.dumps(Crew(toys.KeepingTrainer, dict)), ray_head.address)
+    crew = pickle.dumps(Crew(toys.KeepingTrainer, dict))
+    setup = Setup(crew, ray_head.address, patience=10)
     made = RayExecutor(setup, environment=toys.worker_environment())
     made.connect()
     yield made

@@ -47,12 +47,6 @@ _ANSWER_SECONDS = 15.0
 _LOOK_SECONDS = 60.0
 """How long a node may take to describe itself."""
 
-_AWAY_SECONDS = 30.0
-"""How long an agent may not answer before it counts as lost, if Ray does not say so earlier.
-
-Ray itself takes about a minute for a node that has no network or is frozen.
-"""
-
 _BEGIN_SECONDS = 60.0
 """How long an agent may take to start: Ray does not start it while its cores are taken."""
 
@@ -452,13 +446,13 @@ class Bridge:
         confirmed, answered = 0, time.monotonic()
         while True:
             try:
-                async with asyncio.timeout(_AWAY_SECONDS):
+                async with asyncio.timeout(self._setup.patience):
                     reports, kinds = await poll.remote(confirmed)
             except TimeoutError:
                 return await self._lose(agent, f"its agent on {agent.node.name} does not answer")
             except ray.exceptions.RayError as error:
                 is_away = isinstance(error, ray.exceptions.ActorUnavailableError)
-                if is_away and time.monotonic() - answered < _AWAY_SECONDS:
+                if is_away and time.monotonic() - answered < self._setup.patience:
                     await asyncio.sleep(_WATCH_SECONDS)
                     continue
                 why = f"its agent on {agent.node.name} ended: {_first_line(error)}"

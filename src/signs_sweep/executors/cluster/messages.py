@@ -17,6 +17,8 @@ class Setup:
         workers_per_gpu: how many workers share a GPU.
         cores: how many cores Ray has if it is started here.
         memory: bytes that a worker needs.
+        patience: seconds that an agent may not answer before it counts as lost, if Ray does not say
+            so earlier. Ray itself takes about a minute for a node that has no network or is frozen.
     """
 
     crew: bytes = field(repr=False)
@@ -26,6 +28,7 @@ class Setup:
     workers_per_gpu: int = 1
     cores: int = 1
     memory: int = 0
+    patience: float = 30.0
 
 
 @dataclass(frozen=True)
