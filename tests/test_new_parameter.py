@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,18 @@ delay: int = hyperparameter(
 """
 
 
+ANSWER = """
+import json, sys
+for line in sys.stdin:
+    code, argument = json.loads(line)
+    names = {}
+    exec(code, names)
+    print(json.dumps(names["answer"](argument)), flush=True)
+"""
+
+
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
     """Run code with the copy; return what its function `answer` gives for an argument."""
     folder = tmp_path_factory.mktemp("copy")
     shutil.copytree(PACKAGE, folder / "signs_sweep", ignore=shutil.ignore_patterns("__pycache__"))
@@ -55,24 +65,27 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     kind.body = [*others[:1], *ast.parse(ADDED).body, *entries[::-1], *others[1:]]
     table.write_text(ast.unparse(tree), encoding="utf-8")
 
-    def run(code: str, argument: Any = None) -> Any:
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                f"{code}\nimport json, sys\nprint(json.dumps(answer(json.loads(sys.argv[1]))))",
-                json.dumps(argument),
-            ],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(folder)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+    process = subprocess.Popen(
+        [sys.executable, "-c", ANSWER],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
 
-    return run
+    def run(code: str, argument: Any = None) -> Any:
+        process.stdin.write(json.dumps([code, argument]) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        assert answer, "its traceback is on stderr"
+        return json.loads(answer)
+
+    yield run
+    process.kill()
+    process.communicate()
 
 
 READ = """

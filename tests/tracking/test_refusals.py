@@ -24,6 +24,8 @@ from signs_sweep.tracking.mlflow.client import connect, experiment_for, record_e
 from stub_server import MLFLOW, Stub
 from trials import make_trial
 
+pytestmark = pytest.mark.slow
+
 RUNS = [Run(Parameters(epochs=3, l2=l2), Dense((4,)), 0.0, "data") for l2 in (0.0, 0.1, 0.2)]
 DATASET = DatasetInfo("toy", ("a", "b"), np.zeros((1, 2, 2, 3), np.uint8), drawn=True)
 SWEEP = SweepRecord("toy", "", "name: toy\n", "", "toy", "one", "here")
@@ -191,7 +193,6 @@ def deny(*_: object) -> None:
     raise DeniedError("not you.")
 
 
-@pytest.mark.slow
 def test_postgres(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     uri = postgres.database("refusals")

@@ -130,7 +130,10 @@ def test_in_whatever_order_a_server_answers_two_sweeps_at_most_one_gets_a_claim(
     assert found == {(True, False), (False, True), (False, False)}
 
 
-def test_a_claim_is_free_again_when_its_owner_releases_it_ends_or_is_silent() -> None:
+def test_a_claim_is_free_again_when_its_owner_releases_it_ends_or_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claims_module, "_FRESH_SECONDS", 0.05)
     board = Registers()
     first, second = (claims_on(board, scope) for scope in "ab")
     assert first.take("name")

@@ -14,6 +14,9 @@ pytestmark = pytest.mark.slow
 SECRET = "s3cret%40pw"
 OTHER_SECRET = "0ther-secret"
 TOKEN = "eyJ-t0ken"
+HASTY = {"MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0"}
+"""MLflow asks a server that is away again without a pause."""
+
 SECRETS = (SECRET, "s3cret@pw", OTHER_SECRET, TOKEN)
 
 
@@ -29,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
 
 def test_a_server_that_is_away_is_an_error_before_anything_is_trained(project) -> None:
     command = ("run", "toy.yaml", "--tracking-uri", f"http://me:{SECRET}@127.0.0.1:9")
-    done = project.run(*command, MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR="0")
+    done = project.run(*command, **HASTY)
     assert done.returncode == 2
     assert "the tracking server http://me:***@127.0.0.1:9 does not answer" in done.stderr
     assert_no_secret(SECRETS, [done.stderr])
@@ -56,7 +59,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_everything_later(bare_projec
     project.write("long.yaml", LONG)
     command = ("run", "long.yaml", "--workers", "1", "--tracking-uri", address)
     token = {"MLFLOW_TRACKING_TOKEN": TOKEN}
-    process = project.start(*command, "--checkpoint-seconds", "0.5", **token)
+    process = project.start(*command, "--checkpoint-seconds", "0.5", **token, **HASTY)
     checkpoints = project.folder / "mlruns" / "checkpoints"
     wait_until(lambda: any(checkpoints.rglob("*.h5")))
     server.stop()

@@ -13,9 +13,9 @@ COMMANDS = ["run", "search", "plan", "compare", "report", "ui", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_wrong_password(project: Project, command: str) -> None:
+def test_a_wrong_password(bare_project: Project, command: str) -> None:
     """`doctor` goes on with its other checks."""
-    name = "toy.yaml"
+    project, name = bare_project, "toy.yaml"
     if command == "search":
         text = (
             (project.folder / name)
