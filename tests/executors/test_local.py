@@ -18,6 +18,8 @@ from signs_sweep.domain import Failed, Finished, Progress, Started
 from signs_sweep.errors import UsageError
 from signs_sweep.executors import LocalExecutor, default_workers
 
+pytestmark = pytest.mark.slow
+
 MakeLocal = Callable[..., LocalExecutor]
 
 

@@ -46,7 +46,13 @@ def make_ray(ray_head: Node) -> Iterator[MakeExecutor]:
         executor.close()
 
 
-@pytest.fixture(params=[make_inline, make_local, pytest.param("make_ray", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=[
+        make_inline,
+        pytest.param(make_local, marks=pytest.mark.slow),
+        pytest.param("make_ray", marks=pytest.mark.slow),
+    ]
+)
 def make_executor(request: pytest.FixtureRequest) -> Iterator[MakeExecutor]:
     is_ray = isinstance(request.param, str)
     make_one = request.getfixturevalue(request.param) if is_ray else request.param

@@ -17,6 +17,8 @@ from signs_sweep.executors.cluster import Crew, agent, travelling
 from signs_sweep.executors.cluster.agent import Agent
 from signs_sweep.executors.cluster.messages import Assignment, Report, Stop
 
+pytestmark = pytest.mark.slow
+
 MakeAgent = Callable[..., Agent]
 
 
