@@ -225,6 +225,9 @@ def test_a_ray_address_is_checked_if_it_is_set(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(joining, "address_here", lambda here=here: here)
         assert found("Ray cluster").status is Status.WARNING
         assert found("Ray cluster").found.startswith(expected)
+    monkeypatch.setattr(joining, "address_here", lambda: None)
+    monkeypatch.setattr(doctor.platform, "system", lambda: "Darwin")
+    assert found("Ray cluster").found == "RAY_ADDRESS=auto, which is only checked on Linux"
 
 
 def test_a_missing_library_is_an_error_with_the_command_that_installs_it(

@@ -667,6 +667,25 @@ def test_while_there_is_no_worker_nothing_is_claimed_and_the_sweep_goes_on() -> 
     assert [run.parameters.l2 for run in executor.submitted] == [0.1, 0.2]
 
 
+def test_without_workers_a_sweep_ends_once_another_has_trained_its_runs() -> None:
+    found: dict[str, Result] = {}
+
+    class Without(ToyExecutor):
+        def events(self, timeout: float) -> Sequence[Event]:
+            """The other sweep finishes its next run."""
+            run_id = make_run((0.1, 0.2)[len(found)]).run_id
+            found[run_id] = Result(run_id, State.FINISHED, {"test_accuracy": 0.5})
+            return ()
+
+    sweep, _ = make_sweep(
+        Recording([make_trial(1, 0.1), make_trial(2, 0.2)]),
+        Without(0),
+        recovery=Recovery(MemoryCheckpoints(), NoClaims(), lambda run: found.get(run.run_id)),
+    )
+    sweep.run()
+    assert sweep.results == found
+
+
 def test_an_interruption_is_noticed_while_trials_are_answered_from_the_store() -> None:
     asked = []
 

@@ -161,7 +161,7 @@ def check_that_everything_is_recorded_once(project) -> None:
 
 def test_ctrl_c_keeps_what_was_trained(project, undisturbed) -> None:
     project.write("long.yaml", SPEC)
-    process = project.start(*COMMAND, "--workers", "1")
+    process = project.start(*COMMAND)
     wait_until(lambda: epochs_kept(project) > 0)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE)

@@ -169,8 +169,11 @@ class Sweep:
         Without any slot, runs are queued and not claimed: another sweep may train them meanwhile.
         """
         is_idle = not (self._executor.slots or self._underway)
-        while is_idle and not (self._waiting or self._is_interrupted) and self._take_trial():
-            pass
+        while is_idle and not self._is_interrupted:
+            if not (self._waiting or self._take_trial()):
+                return
+            if self._waiting and not self._was_trained_elsewhere(self._waiting[0]):
+                return
         while len(self._underway) < self._executor.slots and not self._is_interrupted:
             run = self._next()
             if run is None:
@@ -195,6 +198,15 @@ class Sweep:
             self._tracker.start(trial, run, record)
             self._underway[run.run_id] = entry
             self._submit(entry)
+
+    def _was_trained_elsewhere(self, run: Run) -> bool:
+        """End a run that waits, if another sweep has trained it."""
+        known = self._recovery.look_up(run)
+        if known is None or not self._suffices(known, run.run_id):
+            return False
+        self._waiting.remove(run)
+        self._end(run.run_id, known)
+        return True
 
     def _require_kind(self, entry: Underway) -> None:
         kinds = self._executor.kinds

@@ -164,7 +164,7 @@ def test_a_file_that_is_missing_on_the_node_is_an_error_that_says_what_is_sent(
     made.assign(assignment(toys.toy_run("quick", epochs=1)))
     failed = event_of(reports_until_end(made)[-1])
     assert failed.message.startswith("on here: FileNotFoundError: ")
-    assert failed.message.endswith("are not sent to the nodes, only modules")
+    assert failed.message.endswith("are not sent to the nodes, only modules.")
 
 
 def test_workers_wait_while_too_much_is_not_confirmed(

@@ -22,6 +22,7 @@ from signs_sweep.executors.cluster.messages import (
     Stop,
     Workers,
 )
+from signs_sweep.executors.cluster.standing import Standing
 
 
 class Unconnected(Dispatcher):
@@ -159,28 +160,86 @@ def test_a_run_that_failed_on_a_node_waits_some_time_for_another(
 
 
 @pytest.mark.parametrize(
-    ("others", "traceback", "is_retried"),
-    [((), "a traceback", False), (("there",), "a traceback", True), (("there",), None, False)],
+    ("others", "change"),
+    [
+        ((), {}),
+        (("there",), {"has_trained": True}),
+        (("there",), {"is_error": False}),
+        (("there",), {"failure": ""}),
+    ],
 )
-def test_an_error_before_the_first_epoch_is_retried_on_another_node_once(
-    others: tuple[str, ...], traceback: str | None, is_retried: bool
+def test_an_error_that_no_other_node_could_avoid_is_reported(
+    others: tuple[str, ...], change: dict[str, Any]
 ) -> None:
     dispatcher = Unconnected()
-    first, *rest = agents = [agent(name, 0) for name in ("here", *others)]
-    dispatcher.have(*agents)
+    dispatcher.have(*(agent(name, 0) for name in ("here", *others)))
     dispatcher.assign("a")
-    event = pickle.dumps(Failed("a", 1.0, "no such file", traceback))
+    assert not ends_elsewhere(dispatcher, "a", replace(error("a"), **change))
+    assert dispatcher.sent == []
 
-    def is_crash(there: _Agent, **changes: Any) -> bool:
-        report = replace(failed("a"), event=event, **changes)
-        dispatcher._standing.observe(there.node.node_id, report)
-        return pickle.loads(dispatcher._retriable(there, report).event).is_crash
 
-    assert not is_crash(first, has_trained=True)
-    assert is_crash(first) == is_retried
-    for second in rest:
-        second.running = first.running
-        assert not is_crash(second)
+def test_an_error_before_the_first_epoch_is_kept_until_another_node_has_tried() -> None:
+    dispatcher = Unconnected()
+    here, there = agent("here", 0, 1), agent("there", 2)
+    dispatcher.have(here, there)
+    dispatcher.assign(*"abc")
+    assert list(there.running) == ["c"]
+    assert ends_elsewhere(dispatcher, "a", error("a"))
+    assert ends_elsewhere(dispatcher, "b", error("b"))
+    why = "a run failed on here and is tried on another node: no module"
+    assert dispatcher.sent == [Remark(why)], "once for each node"
+    dispatcher._fill()
+    asyncio.run(dispatcher._report_errors())
+    assert [each.run_id for each in dispatcher._waiting] == ["a", "b"], "its worker is busy"
+    there.running.clear()
+    dispatcher._fill()
+    assert dispatcher.commands[3:] == [("there", "assign", "a")]
+    assert not ends_elsewhere(dispatcher, "a", error("a")), "the second error is its own"
+    dispatcher.have(here)
+    asyncio.run(dispatcher._report_errors())
+    assert dispatcher.sent[1:] == [error("b")], "no other node is left"
+    assert not dispatcher._waiting
+    dispatcher._waiting.append(Assignment("b", 2, b""))
+    dispatcher._fill()
+    assert list(here.running) == ["b"], "its next attempt may be anywhere"
+
+
+def test_a_run_that_fails_on_every_node_sets_none_aside() -> None:
+    dispatcher = Unconnected()
+    nodes = [agent("here", 0), agent("there", 1)]
+    dispatcher.have(*nodes)
+    for each in nodes:
+        epoch = Report("fine", 1, b"", is_end=False, has_trained=True)
+        dispatcher._standing.observe(each.node.node_id, epoch)
+    for run_id in "abcd":
+        dispatcher._standing.observe("id of here", error(run_id))
+    assert not dispatcher._standing.failures("id of here"), "it may be the model"
+    for run_id in "ab":
+        epoch = Report(run_id, 1, b"", is_end=False, has_trained=True)
+        dispatcher._standing.observe("id of there", epoch)
+    dispatcher._standing.observe("id of there", error("c"))
+    assert not dispatcher._standing.failures("id of here")
+    epoch = Report("d", 1, b"", is_end=False, has_trained=True)
+    dispatcher._standing.observe("id of there", epoch)
+    assert dispatcher._standing.failures("id of here"), "three of them train elsewhere"
+
+
+def test_a_node_that_was_set_aside_is_tried_again_and_longer_aside_only_if_it_fails_again() -> None:
+    standing = Standing()
+
+    def fail() -> None:
+        for run_id in "abc":
+            standing.observe("bad", failed(run_id))
+
+    fail()
+    assert standing.failures("bad")
+    assert standing.set_aside("bad") == 600
+    assert not standing.failures("bad")
+    fail()
+    assert standing.set_aside("bad") == 1200
+    standing.observe("bad", Report("d", 1, b"", is_end=False, has_trained=True))
+    fail()
+    assert standing.set_aside("bad") == 600
 
 
 def test_a_node_on_which_run_after_run_fails_is_set_aside_while_another_works() -> None:
@@ -222,6 +281,16 @@ def test_a_node_on_which_run_after_run_fails_is_set_aside_while_another_works() 
 
 def failed(run_id: str) -> Report:
     return Report(run_id, 1, b"", is_end=True, failure="no space")
+
+
+def error(run_id: str) -> Report:
+    return Report(run_id, 1, b"", is_end=True, failure="no module", is_error=True)
+
+
+def ends_elsewhere(dispatcher: Unconnected, run_id: str, report: Report) -> bool:
+    """Whether a run that ended with a report is handed out again, to another node."""
+    (there,) = (each for each in dispatcher._agents if run_id in each.running)
+    return asyncio.run(dispatcher._is_tried_elsewhere(there, report))
 
 
 def test_a_stop_goes_to_the_agent_of_that_attempt_and_ends_a_run_that_waits() -> None:

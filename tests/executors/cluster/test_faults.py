@@ -22,7 +22,7 @@ LARGE = 16
 @pytest.fixture(scope="module")
 def executor(ray_head: Node) -> Iterator[RayExecutor]:
     crew = pickle.dumps(Crew(toys.KeepingTrainer, dict))
-    setup = Setup(crew, ray_head.address, patience=10)
+    setup = Setup(crew, ray_head.address, patience=15)
     made = RayExecutor(setup, environment=toys.worker_environment())
     made.connect()
     yield made

@@ -41,7 +41,7 @@ _MOST_AT_ONCE = 8 * 2**20
 
 _FOLDER = "signs-sweep-node-"
 
-_NOT_SENT = ". Files that a model's function opens are not sent to the nodes, only modules"
+_NOT_SENT = "Files that a model's function opens are not sent to the nodes, only modules."
 
 
 class Agent:
@@ -186,20 +186,28 @@ class Agent:
     def _report(self, event: Event) -> None:
         if isinstance(event, Started):
             event = replace(event, worker=self._indexes[event.worker], node=self._name)
-        failure = ""
+        failure, is_error = "", False
         if isinstance(event, Failed) and event.chance is None:
-            failure = event.message
-            missing = _NOT_SENT if "FileNotFoundError" in (event.traceback or "") else ""
-            event = replace(event, message=f"on {self._name}: {event.message}{missing}")
+            is_error = not event.is_crash
+            if event.is_crash or event.traceback is not None:
+                failure = event.message
+            message = f"on {self._name}: {event.message}"
+            if "FileNotFoundError" in (event.traceback or ""):
+                message = f"{message.rstrip('.')}. {_NOT_SENT}"
+            event = replace(event, message=message)
         is_end = isinstance(event, Finished | Failed | Stopped)
         content, attempt = pickle.dumps(event), self._attempts[event.run_id]
-        if isinstance(event, Progress | Finished):
+        if isinstance(event, Finished) or (isinstance(event, Progress) and not event.is_replay):
             self._trained.add((event.run_id, attempt))
         has_trained = (event.run_id, attempt) in self._trained
         with self._changed:
             self._reported += 1
             report = Report(
-                *(event.run_id, attempt, content, is_end, self._reported, has_trained, failure)
+                *(event.run_id, attempt, content, is_end),
+                number=self._reported,
+                has_trained=has_trained,
+                failure=failure,
+                is_error=is_error,
             )
             self._reports.append(report)
             self._changed.notify_all()

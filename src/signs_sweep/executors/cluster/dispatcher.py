@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -74,6 +74,14 @@ class _Agent:
         return len(self.indexes) - len(self.running) if self.has_begun else 0
 
 
+@dataclass(frozen=True)
+class _Error:
+    """Where a run ended with an error, and the report of that."""
+
+    node: Node
+    report: Report
+
+
 class Dispatcher:
     """Keeps an agent on each node, and hands out assignments."""
 
@@ -107,6 +115,9 @@ class Dispatcher:
         self._memory: dict[str, int | None] = {}
         self._failing: set[str] = set()
         self._standing = Standing()
+        self._errors: dict[str, _Error] = {}
+        """By run_id, the first error of a run before its first epoch."""
+        self._suspected: set[str] = set()
         self._uses_gpus = False
         self._has_begun = False
         self._background: set[asyncio.Task[None]] = set()
@@ -157,30 +168,48 @@ class Dispatcher:
 
     def _suitable(self, assignment: Assignment) -> list[_Agent]:
         """Return the agents whose workers may train a run, without a node where it just failed."""
-        kind = assignment.kind
+        kind, run_id = assignment.kind, assignment.run_id
         able = [
             agent
             for agent in self._agents
             if agent.has_begun and (kind is None or kind in agent.kinds)
         ]
+        failed = self._errors.get(run_id)
+        if failed and failed.report.attempt == assignment.attempt:
+            return [each for each in able if each.node.node_id != failed.node.node_id]
         is_avoided = self._standing.is_avoided
-        others = [each for each in able if not is_avoided(each.node.node_id, assignment.run_id)]
+        others = [each for each in able if not is_avoided(each.node.node_id, run_id)]
         return others or able
 
-    def _retriable(self, agent: _Agent, report: Report) -> Report:
-        """Return a report; an error at the beginning of a run is a crash if it may be the node's.
+    async def _is_tried_elsewhere(self, agent: _Agent, report: Report) -> bool:
+        """Hand out a run again that ended with an error before its first epoch, on another node.
 
-        The run is then retried on another node, and its error there is its own.
+        The error may be its node's: a package that is missing there, a full disk. The first time,
+        it is kept until another node has tried.
         """
         assignment = agent.running.get(report.run_id)
-        if not report.failure or report.has_trained or assignment is None:
-            return report
-        event = pickle.loads(report.event)  # noqa: S301  # from our own agents
-        nodes = {agent.node.node_id, *self._standing.failed_on(report.run_id)}
-        others = {each.node.node_id for each in self._suitable(assignment)} - nodes
-        if event.traceback is None or len(nodes) > 1 or not others:
-            return report
-        return replace(report, event=pickle.dumps(replace(event, is_crash=True)))
+        if not report.is_error or not report.failure or report.has_trained or assignment is None:
+            return False
+        if assignment.attempt != report.attempt or report.run_id in self._errors:
+            return False
+        self._errors[report.run_id] = _Error(agent.node, report)
+        if not self._suitable(assignment):
+            return False
+        del agent.running[report.run_id]
+        self._waiting.append(assignment)
+        if agent.node.node_id not in self._suspected:
+            self._suspected.add(agent.node.node_id)
+            why = f"a run failed on {agent.node.name} and is tried on another node"
+            await self._send(Remark(f"{why}: {report.failure}"))
+        return True
+
+    async def _report_errors(self) -> None:
+        """Report errors of runs that no other node is left to try."""
+        for waiting in list(self._waiting):
+            failed = self._errors.get(waiting.run_id)
+            if failed and failed.report.attempt == waiting.attempt and not self._suitable(waiting):
+                self._waiting.remove(waiting)
+                await self._send(failed.report)
 
     async def _set_aside(self, node: Node) -> None:
         """End the agents of a node for some time if run after run fails there, not elsewhere."""
@@ -247,6 +276,7 @@ class Dispatcher:
             self._background = {task for task in self._background if not task.done()}
             for node in nodes:
                 await self._set_aside(node)
+            await self._report_errors()
             self._fill()  # A run may have waited long enough for another node.
             await asyncio.sleep(_WATCH_SECONDS)
             nodes = await self._list_nodes()
@@ -448,7 +478,7 @@ class Dispatcher:
                 await self._give_up()
             for report in reports:
                 self._standing.observe(agent.node.node_id, report)
-            passed = [self._retriable(agent, report) for report in reports]
+            passed = [each for each in reports if not await self._is_tried_elsewhere(agent, each)]
             for report in reports:
                 held = agent.running.get(report.run_id)
                 if report.is_end and held and held.attempt == report.attempt:

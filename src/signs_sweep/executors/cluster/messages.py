@@ -68,7 +68,8 @@ class Report:
         is_end: whether it is the last of its attempt.
         number: counts the reports of an agent from 1; the agent repeats it until it is confirmed.
         has_trained: whether its attempt has trained an epoch.
-        failure: why its run failed; empty if it did not.
+        failure: why its run failed, if that may be its node's fault; else empty.
+        is_error: whether it failed with an exception, which may be its own fault.
     """
 
     run_id: str
@@ -78,6 +79,7 @@ class Report:
     number: int = 0
     has_trained: bool = False
     failure: str = ""
+    is_error: bool = False
 
 
 @dataclass(frozen=True)
