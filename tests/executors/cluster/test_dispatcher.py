@@ -192,6 +192,11 @@ def test_an_error_before_the_first_epoch_is_kept_until_another_node_has_tried() 
     asyncio.run(dispatcher._report_errors())
     assert [each.run_id for each in dispatcher._waiting] == ["a", "b"], "its worker is busy"
     there.running.clear()
+    there.has_begun = False
+    dispatcher._fill()
+    asyncio.run(dispatcher._report_errors())
+    assert dispatcher.commands[3:] == [], "its agent is starting"
+    there.has_begun = True
     dispatcher._fill()
     assert dispatcher.commands[3:] == [("there", "assign", "a")]
     assert not ends_elsewhere(dispatcher, "a", error("a")), "the second error is its own"

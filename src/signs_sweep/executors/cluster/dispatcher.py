@@ -192,8 +192,8 @@ class Dispatcher:
             return False
         if assignment.attempt != report.attempt or report.run_id in self._errors:
             return False
-        self._errors[report.run_id] = _Error(agent.node, report)
-        if not self._suitable(assignment):
+        failed = self._errors[report.run_id] = _Error(agent.node, report)
+        if not self._may_be_tried(failed, assignment):
             return False
         del agent.running[report.run_id]
         self._waiting.append(assignment)
@@ -207,9 +207,19 @@ class Dispatcher:
         """Report errors of runs that no other node is left to try."""
         for waiting in list(self._waiting):
             failed = self._errors.get(waiting.run_id)
-            if failed and failed.report.attempt == waiting.attempt and not self._suitable(waiting):
+            if failed and failed.report.attempt == waiting.attempt:
+                if self._may_be_tried(failed, waiting):
+                    continue
                 self._waiting.remove(waiting)
                 await self._send(failed.report)
+
+    def _may_be_tried(self, failed: _Error, assignment: Assignment) -> bool:
+        """Whether another node may try a run that failed, also one whose agent is starting."""
+        return any(
+            each.node.node_id != failed.node.node_id
+            and (not each.has_begun or assignment.kind in (None, *each.kinds))
+            for each in self._agents
+        )
 
     async def _set_aside(self, node: Node) -> None:
         """End the agents of a node for some time if run after run fails there, not elsewhere."""
