@@ -120,7 +120,7 @@ class MlflowTracker:
 
     def _parent(self, experiment_id: str, sweep: SweepRecord) -> str:
         """Return the id of the record of a sweep, which is created if it does not exist."""
-        where = {tags.ORIGIN: sweep.origin, **({tags.CLAIMS: sweep.claims} if sweep.claims else {})}
+        where = {tags.ORIGIN: sweep.origin, tags.CLAIMS: sweep.claims}
         if sweep.sweep_id:
             condition = f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"
             for known in search_all(self._client, [experiment_id], condition):
