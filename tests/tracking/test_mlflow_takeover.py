@@ -92,6 +92,21 @@ def test_a_search_that_continues_elsewhere_is_alive_there(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+def test_a_search_that_was_taken_over_does_not_end_the_record_of_the_other(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    former, latter = MlflowTracker(uri, {}), MlflowTracker(uri, {})
+    former.open([HERE])
+    latter.open([replace(THERE, sweep_id=HERE.sweep_id)])
+    former.close(State.FAILED, {"toy": "a table"})
+    late = MlflowTracker(uri, {}, is_late=True)  # With the journal that it may have left.
+    late.open([HERE])
+    late.close(State.FAILED, {})
+    assert MlflowIndex(uri).running() == [(HERE.sweep_id, THERE.origin, "")]
+    latter.close(State.FINISHED, {})
+    assert MlflowIndex(uri).running() == []
+
+
+@pytest.mark.slow
 def test_a_record_that_the_user_may_not_delete_is_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
