@@ -119,12 +119,14 @@ def test_a_record_that_the_user_may_not_delete_is_reported_once(
         raise MlflowException("Permission denied", codes.PERMISSION_DENIED)
 
     tracker.open([THERE])
+    tracker._takeover._delete("0" * 32)
+    assert not messages, "what is gone needs no permission"
     monkeypatch.setattr(tracker._client, "delete_run", refuse)
     for _ in range(2):
         record = tracker._client.get_run(MlflowIndex(uri).find()[RUN.run_id].location)
         assert not tracker._takeover.may_continue(record, THERE.origin)
     (message,) = messages
-    assert "cannot be deleted, so that its run has two" in message
+    assert "cannot be deleted, so its run has two records: " in message
     assert "Permission denied" in message
 
 
