@@ -160,10 +160,12 @@ def test_claims_are_of_one_machine_while_the_others_cannot_be_reached(
     (warning,) = warnings
     assert warning.startswith("the place does not answer. Training continues; ")
     assert taken == {"abc": remote}
+    assert not here.is_shared()
     here.release("ghi")
     assert elsewhere.take("jkl"), "and trains it as well"
     remote.is_away = False
     assert here.take("mno")
+    assert here.is_shared()
     assert remote.held == {"abc", "def", "mno"}, "what was claimed meanwhile is claimed now"
     for name in ("abc", "def", "jkl", "mno"):
         here.release(name)

@@ -104,7 +104,7 @@ def test_the_server_ends_the_session_of_a_machine_that_vanished(make, postgres) 
         "idle_session_timeout": "0",
     }
     names = sql(postgres, "SELECT application_name FROM pg_stat_activity")
-    assert (f"signs-sweep {platform.node()}"[:63],) in names
+    assert (claims._name,) in names
 
 
 def test_a_lost_connection_is_restored_with_its_claims_except_those_that_others_took(
@@ -130,6 +130,26 @@ def test_a_lost_connection_is_restored_with_its_claims_except_those_that_others_
     assert second.take("released")
     first.release("lost")
     assert not make().take("lost"), "it is not that of the first any more"
+
+
+def test_what_the_server_still_keeps_for_a_lost_connection_of_its_own_is_no_loss(
+    make,
+) -> None:
+    first, second = make(), make()
+    assert first.take("abc")
+    assert second.take("def")
+    former, sessions = first._connection, (first._session, second._session)
+
+    def notice() -> None:
+        first._connection = None
+        raise StoreError("connection reset by peer")
+
+    first._jobs.put(notice)
+    wait_for(lambda: first._session != sessions[0] and first._lost is None)
+    former.invalidate()
+    assert not first.has_lost("abc")
+    assert not second.take("abc")
+    assert second._session == sessions[1], "the sessions of others are left alone"
 
 
 def gone(*_: object, **__: object) -> None:

@@ -85,9 +85,25 @@ def test_a_run_whose_earlier_record_was_removed_gets_a_new_one(tmp_path: Path) -
 @pytest.mark.slow
 def test_a_search_that_continues_elsewhere_is_alive_there(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    for sweep in (HERE, replace(THERE, sweep_id=HERE.sweep_id, claims="somewhere")):
-        MlflowTracker(uri, {"abcd": DATASET}).open([sweep])
-    assert MlflowIndex(uri).running() == [(HERE.sweep_id, THERE.origin, "somewhere")]
+    for claims in ("somewhere", ""):  # The second time, the claim was not free yet.
+        for sweep in (HERE, replace(THERE, sweep_id=HERE.sweep_id, claims=claims)):
+            MlflowTracker(uri, {"abcd": DATASET}).open([sweep])
+        assert MlflowIndex(uri).running() == [(HERE.sweep_id, THERE.origin, claims)]
+
+
+@pytest.mark.slow
+def test_a_search_that_was_taken_over_does_not_end_the_record_of_the_other(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    former, latter = MlflowTracker(uri, {}), MlflowTracker(uri, {})
+    former.open([HERE])
+    latter.open([replace(THERE, sweep_id=HERE.sweep_id)])
+    former.close(State.FAILED, {"toy": "a table"})
+    late = MlflowTracker(uri, {}, is_late=True)  # With the journal that it may have left.
+    late.open([HERE])
+    late.close(State.FAILED, {})
+    assert MlflowIndex(uri).running() == [(HERE.sweep_id, THERE.origin, "")]
+    latter.close(State.FINISHED, {})
+    assert MlflowIndex(uri).running() == []
 
 
 @pytest.mark.slow
@@ -103,12 +119,14 @@ def test_a_record_that_the_user_may_not_delete_is_reported_once(
         raise MlflowException("Permission denied", codes.PERMISSION_DENIED)
 
     tracker.open([THERE])
+    tracker._takeover._delete("0" * 32)
+    assert not messages, "what is gone needs no permission"
     monkeypatch.setattr(tracker._client, "delete_run", refuse)
     for _ in range(2):
         record = tracker._client.get_run(MlflowIndex(uri).find()[RUN.run_id].location)
         assert not tracker._takeover.may_continue(record, THERE.origin)
     (message,) = messages
-    assert "cannot be deleted, so that its run has two" in message
+    assert "cannot be deleted, so its run has two records: " in message
     assert "Permission denied" in message
 
 

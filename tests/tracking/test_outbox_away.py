@@ -1,6 +1,7 @@
 """What happens while the store does not answer, and afterwards."""
 
 import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -123,12 +124,13 @@ class Settled:
 class Story:
     """A sweep of two runs, recorded through an outbox."""
 
-    def __init__(self, folder: Path, *, retry_seconds: float = 0.0):
+    def __init__(self, folder: Path, *, retry_seconds: float = 0.0, is_shared: bool = False):
         self.store = Flaky()
         self.journal = Journal(folder / "spool" / "one.jsonl")
         self.messages: list[str] = []
         outbox = Outbox(
             *(self.store, self.store, self.journal, {"data": DATASET}, self.messages.append),
+            is_shared=lambda: is_shared,
             retry_seconds=retry_seconds,
             patience_seconds=0,
         )
@@ -290,18 +292,22 @@ def test_a_run_that_another_sweep_finished_meanwhile_is_left_alone(tmp_path: Pat
     assert story.store.find()[RUNS[0].run_id].state is State.FINISHED
 
 
+@pytest.mark.parametrize("is_shared", [False, True])
 def test_a_store_that_stays_away_is_reported_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    is_shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    story = Story(tmp_path)
+    story = Story(tmp_path, is_shared=is_shared)
     story.start(0)
     story.store.is_away = True
     story.epochs(0, 1, 2)
     assert len(story.messages) == 1
+    monkeypatch.setattr(story.tracker.outbox, "_since", time.monotonic() - 300)
     monkeypatch.setattr(story.tracker.outbox, "_tell_at", 0.0)
     story.epochs(0, 3)
-    assert story.messages[-1].startswith("the store does not answer. This has lasted for ")
-    assert "Ctrl-C ends this sweep; its records are kept" in story.messages[-1]
+    message = story.messages[-1]
+    assert message.startswith("the store does not answer. This has lasted for 5 minutes. ")
+    assert ("Runs that other machines train are waited for" in message) is is_shared
+    assert "Ctrl-C ends this sweep; its records are kept" in message
 
 
 def test_the_store_is_left_alone_for_a_while_after_a_failure(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ class Session:
             store.journal(sweep_id),
             store.datasets,
             self._tell,
+            is_shared=store.claims.is_shared,
         )
         self.results: dict[str, Result] = {}
         self._sweep: Sweep | None = None

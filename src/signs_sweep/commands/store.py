@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from signs_sweep.commands.options import Sharing
@@ -127,7 +127,8 @@ class Store:
             if self.sweeps.take(sweep_id):
                 journal = Journal(path)
                 try:
-                    reasons = finish_journal(journal, self._tracker, self.index)
+                    make_tracker = partial(self._tracker, is_late=True)
+                    reasons = finish_journal(journal, make_tracker, self.index)
                 except DeniedError as error:
                     # Perhaps of one experiment only: if of all, the command ends at its next call.
                     problem = f"{error.sentence} They are kept in {path}."
@@ -147,8 +148,10 @@ class Store:
         self.claims.close()  # If no sweep follows, `is_dead` leaves no connection.
         return done
 
-    def _tracker(self, datasets: Mapping[str, DatasetInfo]) -> MlflowTracker:
-        return MlflowTracker(self.uri, datasets, self.is_dead)
+    def _tracker(
+        self, datasets: Mapping[str, DatasetInfo], *, is_late: bool = False
+    ) -> MlflowTracker:
+        return MlflowTracker(self.uri, datasets, self.is_dead, is_late=is_late)
 
     def is_dead(self, sweep_id: str, origin: str, claims: str) -> bool:
         """Whether the process of a sweep is known to have ended.

@@ -224,6 +224,10 @@ class SharedClaims:
             if self.remote is not None:
                 self.remote.release(name)
 
+    def is_shared(self) -> bool:
+        """Whether claims are seen by other machines, by the latest that was asked for."""
+        return self.remote is not None and not self._is_refused and self._away_since is None
+
     def place_of(self, name: str) -> str:
         """Return where machines see a claim that is held here; empty if they do not see it."""
         return self.remote.place if self.remote is not None and name in self._shared else ""

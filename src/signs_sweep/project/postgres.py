@@ -8,6 +8,7 @@ from hashlib import sha256
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from signs_sweep.errors import StoreError
 from signs_sweep.process.answers import wait_for_answer
@@ -29,6 +30,9 @@ _CHECK_SECONDS = 2.0
 
 _GRACE_SECONDS = 10.0
 """How long after its start a server gives no new claims, so that former holders come first."""
+
+_PAUSE_SECONDS = 0.1
+"""Between two checks whether a former session has ended."""
 
 _CLOSE_SECONDS = 2.0
 
@@ -53,13 +57,17 @@ _CLIENT = {
 """Options of libpq, where an address does not set them."""
 
 _NAME = "signs-sweep "
-"""Begins the name under which a session is listed by the server."""
+"""Begins the name under which a session is listed by the server; the object and the host follow."""
 
 _BEGIN = """
 SELECT set_config(name, value, false) FROM pg_settings JOIN (VALUES {}) AS wanted (name, value)
 USING (name)
 """
 _WHO = "SELECT pg_backend_pid(), extract(epoch FROM now() - pg_postmaster_start_time())"
+_END_FORMER = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE application_name = :name AND pid <> pg_backend_pid()
+"""
 _HELD = """
 SELECT count(*), count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND datname = current_database() AND application_name LIKE :name
@@ -70,8 +78,9 @@ class PostgresClaims:
     """Implements `RemoteClaims` in a PostgreSQL database.
 
     The first claim connects. A thread then uses the connection, so that a server that hangs delays
-    a caller for seconds only. If the connection is lost, its locks are free; the thread connects
-    again and takes them again, except for those that another process has taken meanwhile.
+    a caller for seconds only. If the connection is lost, its locks are free, at the latest when the
+    thread connects again and ends the former session, of which the server may not know that it is
+    lost. It then takes them again, except for those that another process has taken meanwhile.
 
     Sessions of PostgreSQL hold locks: the address may not be that of a connection pooler that gives
     each transaction a different session.
@@ -89,6 +98,7 @@ class PostgresClaims:
         """
         self._uri = uri
         self._title = title
+        self._name = f"{_NAME}{uuid4().hex[:12]} {platform.node()}"[:63]
         self.place = _place(self._url)
         self.is_hurried = False
         self._connection: Connection | None = None
@@ -200,10 +210,19 @@ class PostgresClaims:
         """Restore a connection that was lost, and take the claims again."""
         if self._connection is None:
             self._connect()
+            self._end_former()
             self._held = {name for name in self._held if self._lock(name)}
         else:
             self._fetch(_WHO)
         self._lost = None
+
+    def _end_former(self) -> None:
+        """End the former sessions of this object, whose names no other has."""
+        end = time.monotonic() + _ANSWER_SECONDS
+        while self._fetch(_END_FORMER, name=self._name) is not None:
+            if time.monotonic() >= end:
+                raise StoreError(self._explain("it does not end the session that was lost"))
+            time.sleep(_PAUSE_SECONDS)
 
     def _answer(self, answer: "SimpleQueue[bool | Exception]", name: str) -> None:
         try:
@@ -260,7 +279,7 @@ class PostgresClaims:
             url = url.update_query_dict(
                 {name: value for name, value in _CLIENT.items() if name not in url.query}
             )
-        settings = _SESSION | {"application_name": f"{_NAME}{platform.node()}"[:63]}
+        settings = _SESSION | {"application_name": self._name}
         values = ", ".join(f"('{name}', :{name})" for name in settings)
         with database_errors(self._why):
             engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")

@@ -27,7 +27,7 @@ from signs_sweep.domain import (
     Trial,
     TrialEnd,
 )
-from signs_sweep.domain.formats import duration
+from signs_sweep.domain.formats import count
 from signs_sweep.errors import DeletedError, DeniedError, RefusedError, StoreError
 from signs_sweep.protocols import Findings, RunIndex, SweepRecord, Tracker
 from signs_sweep.tracking.dataset import DatasetInfo
@@ -133,6 +133,7 @@ class Outbox:
         datasets: Mapping[str, DatasetInfo],
         tell: Callable[[str], None],
         *,
+        is_shared: Callable[[], bool] = lambda: False,
         retry_seconds: float = _RETRY_SECONDS,
         patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
@@ -144,6 +145,7 @@ class Outbox:
             journal: where to keep calls that the store does not accept; created when needed.
             datasets: what the runs are trained on, by fingerprint; kept in the journal.
             tell: called by the writer thread with a message when the store fails or answers again.
+            is_shared: whether claims now keep other machines from training the same runs.
             retry_seconds: pause after a failure of the store.
             patience_seconds: how long `close` waits for the store, except after an interruption.
         """
@@ -152,6 +154,7 @@ class Outbox:
         self._journal = journal
         self._datasets = datasets
         self._tell = tell
+        self._is_shared = is_shared
         self._retry_seconds = retry_seconds
         self._patience_seconds = patience_seconds
         self._sweeps: tuple[SweepRecord, ...] = ()
@@ -433,10 +436,11 @@ class Outbox:
             )
         elif now >= self._tell_at:
             away = now - self._since
+            waits = "Runs that other machines train are waited for until it is over. "
             self._tell_at = now + away
             self._tell(
-                f"{error.sentence} This has lasted for {duration(away)}. Runs that other sweeps "
-                "train are waited for until it is over. Ctrl-C ends this sweep; its records are "
+                f"{error.sentence} This has lasted for {count(round(away / 60), 'minute')}. "
+                f"{waits if self._is_shared() else ''}Ctrl-C ends this sweep; its records are "
                 "kept, and the next `run` or `search` writes them."
             )
         self._is_denied = is_denied

@@ -6,13 +6,14 @@ alive: no record has an epoch twice. Sweeps that finish a run at the same time k
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from signs_sweep.domain import State
-from signs_sweep.errors import RefusedError
+from signs_sweep.errors import DeletedError, RefusedError
 from signs_sweep.project.databases import sqlite_path
 from signs_sweep.tracking.mlflow import tags
-from signs_sweep.tracking.mlflow.client import search_all, store_errors
+from signs_sweep.tracking.mlflow.client import record_errors, search_all
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -69,14 +70,14 @@ class Takeover:
         self._earlier.clear()
 
     def _delete(self, location: str) -> None:
-        """Delete a record in MLflow's sense, if the user may; warn once if not."""
+        """Delete a record in MLflow's sense, unless it is gone; warn once if the user may not."""
         try:
-            with store_errors(self._uri):
+            with suppress(DeletedError), record_errors(self._client, self._uri, location):
                 self._client.delete_run(location)
         except RefusedError as error:
             if not self._has_warned:
                 self._warn(
-                    f"the record {location} of a sweep on another machine cannot be deleted, so "
-                    f"that its run has two: {error.sentence}"
+                    f"the record {location} cannot be deleted, so its run has two records: "
+                    f"{error.sentence}"
                 )
             self._has_warned = True

@@ -67,6 +67,8 @@ class MlflowTracker:
         uri: str,
         datasets: Mapping[str, DatasetInfo],
         is_dead: Callable[[str, str, str], bool] = lambda *_: False,
+        *,
+        is_late: bool = False,
     ) -> None:
         """Store the settings; the store is opened by the first call.
 
@@ -75,10 +77,13 @@ class MlflowTracker:
             datasets: what runs are trained on, by fingerprint.
             is_dead: whether the process of a sweep is known to have ended, given its sweep_id,
                 origin and place of claims.
+            is_late: whether the sweeps have ended before: records that were continued elsewhere
+                since are not theirs.
         """
         self._uri = uri
         self._datasets = datasets
         self._is_dead = is_dead
+        self._is_late = is_late
         self.warn: Callable[[str], None] = lambda _: None
         """Called with what a user should know."""
         self._sweeps: dict[str, _OpenSweep] = {}
@@ -120,13 +125,15 @@ class MlflowTracker:
 
     def _parent(self, experiment_id: str, sweep: SweepRecord) -> str:
         """Return the id of the record of a sweep, which is created if it does not exist."""
-        where = {tags.ORIGIN: sweep.origin, **({tags.CLAIMS: sweep.claims} if sweep.claims else {})}
+        where = {tags.ORIGIN: sweep.origin, tags.CLAIMS: sweep.claims}
         if sweep.sweep_id:
             condition = f"tags.`{tags.SWEEP}` = '{sweep.sweep_id}'"
             for known in search_all(self._client, [experiment_id], condition):
-                self._client.update_run(known.info.run_id, status="RUNNING")
-                write(self._client, known.info.run_id, tags=where)  # It may have been elsewhere.
-                return str(known.info.run_id)
+                location = str(known.info.run_id)
+                if not self._is_late or known.data.tags.get(tags.ORIGIN, "") == sweep.origin:
+                    self._client.update_run(location, status="RUNNING")
+                    write(self._client, location, tags=where)  # It may have been elsewhere.
+                return location
         now = datetime.now().astimezone()
         name = f"search {sweep.experiment}" if sweep.is_search else f"sweep {now:%Y-%m-%d %H:%M}"
         created = self._client.create_run(
@@ -328,13 +335,7 @@ class MlflowTracker:
         for experiment, sweep in self._sweeps.items():
             # A record that the user has deleted needs no end.
             with suppress(DeletedError), record_errors(self._client, self._uri, sweep.parent):
-                if experiment in tables:
-                    self._client.log_text(sweep.parent, tables[experiment], "table.csv")
-                if sweep.search is not None:
-                    sweep.search.stop_trials()
-                if (found := (findings or {}).get(experiment)) is not None:
-                    self._conclude(sweep, found)
-                self._client.set_terminated(sweep.parent, state.value)
+                self._end(sweep, state, tables.get(experiment), (findings or {}).get(experiment))
         if state is not State.KILLED:  # An interrupted command must end within seconds.
             for experiment, sweep in self._sweeps.items():
                 with suppress(StoreError), store_errors(self._uri):  # `ui` saves the view again.
@@ -345,6 +346,21 @@ class MlflowTracker:
         self._recorders.clear()
         self._takeover.clear()
         self._sweeps.clear()
+
+    def _end(
+        self, sweep: _OpenSweep, state: State, table: str | None, found: Findings | None
+    ) -> None:
+        """Complete the record of a sweep, unless it was continued elsewhere, which then does so."""
+        known = self._client.get_run(sweep.parent).data.tags
+        if known.get(tags.ORIGIN, "") != sweep.record.origin:
+            return
+        if table is not None:
+            self._client.log_text(sweep.parent, table, "table.csv")
+        if sweep.search is not None:
+            sweep.search.stop_trials()
+        if found is not None:
+            self._conclude(sweep, found)
+        self._client.set_terminated(sweep.parent, state.value)
 
     def _stop(self, recorder: RunRecorder) -> None:
         """End the record of a run that has not ended; one that the store refuses stays as it is."""
