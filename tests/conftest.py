@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,18 @@ def pytest_collection_finish() -> None:
     """Spare each garbage collection the items and libraries: they stay until the end."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_writer_stays() -> Iterator[None]:
+    """End the writers that a test has left: some would ask their store again without a pause."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "tracker":
+            outbox = thread._target.__self__
+            with outbox._changed:
+                outbox._is_left = True
+                outbox._changed.notify_all()
 
 
 def small() -> Dataset:
