@@ -209,6 +209,14 @@ def test_an_error_before_the_first_epoch_is_kept_until_another_node_has_tried() 
     assert list(here.running) == ["b"], "its next attempt may be anywhere"
 
 
+def test_an_error_of_a_run_that_was_to_be_stopped_is_reported() -> None:
+    dispatcher = Unconnected()
+    dispatcher.have(agent("here", 0, 1), agent("there", 2))
+    dispatcher.assign("a")
+    dispatcher.stop("a")
+    assert not ends_elsewhere(dispatcher, "a", error("a")), "no other agent would stop it"
+
+
 def test_a_run_that_fails_on_every_node_sets_none_aside() -> None:
     dispatcher = Unconnected()
     nodes = [agent("here", 0), agent("there", 1)]

@@ -118,6 +118,9 @@ class Dispatcher:
         self._errors: dict[str, _Error] = {}
         """By run_id, the first error of a run before its first epoch."""
         self._suspected: set[str] = set()
+        """Nodes on which a run has ended with such an error."""
+        self._stopped: set[tuple[str, int]] = set()
+        """The attempts that were to be stopped."""
         self._uses_gpus = False
         self._has_begun = False
         self._background: set[asyncio.Task[None]] = set()
@@ -148,6 +151,7 @@ class Dispatcher:
                     return
 
     async def _stop(self, stop: Stop) -> None:
+        self._stopped.add((stop.run_id, stop.attempt))
         for agent in self._agents:
             held = agent.running.get(stop.run_id)
             if held and held.attempt == stop.attempt:
@@ -190,7 +194,10 @@ class Dispatcher:
         assignment = agent.running.get(report.run_id)
         if not report.is_error or not report.failure or report.has_trained or assignment is None:
             return False
-        if assignment.attempt != report.attempt or report.run_id in self._errors:
+        attempt = (report.run_id, report.attempt)
+        if assignment.attempt != report.attempt or attempt in self._stopped:
+            return False
+        if report.run_id in self._errors:
             return False
         failed = self._errors[report.run_id] = _Error(agent.node, report)
         if not self._may_be_tried(failed, assignment):
